@@ -1,0 +1,57 @@
+# What a user tries and a developer runs, all in one environment, .venv. Paths are relative, so that
+# the checkout may lie anywhere, spaces included.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --disable-pip-version-check -c constraints.txt
+
+# The stamps stand for a finished install, so that a second run goes straight to work.
+USER := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers wheel clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: $(USER) ## make a film, scramble it, reconstruct it, search it, say how well
+	$(VENV)/bin/reelweave demo $(ARGS)
+
+# A file's tests stay on one worker: the clips they draw are made once a file.
+test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
+	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+
+lint: $(DEV) ## check the style
+	$(RUN) -m ruff check .
+
+# mypy does not follow an editable install that maps this folder, whatever its name, to the package.
+types: $(DEV) ## check the types
+	@mkdir -p $(VENV)/typed && ln -sfn ../.. $(VENV)/typed/reelweave
+	cd $(VENV)/typed && ../bin/python -m mypy --config-file ../../pyproject.toml --cache-dir ../.mypy_cache -p reelweave
+
+layers: $(DEV) ## check that imports run downwards
+	$(VENV)/bin/lint-imports --no-cache
+
+wheel: $(DEV) ## build dist/*.whl and try it away from the checkout
+	.ci/wheel $(RUN)
+
+clean: ## remove what was built, the environment included
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(USER): pyproject.toml constraints.txt | $(RUN)
+	$(INSTALL) -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(RUN)
+	$(INSTALL) -e '.[dev]'
+	@touch $@ $(USER)
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Reelweave needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)" >&2; \
+	  echo "Name one that is here: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,426 @@
+"""The command line: parse, call, print. stdout is data, stderr is talk."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import __version__
+from .errors import ReelweaveError, UsageError
+
+if TYPE_CHECKING:
+    from .evaluate.metrics import Scores
+    from .pipeline import Reconstruction
+    from .progress import Progress
+    from .settings import Settings
+    from .solve.plan import Plan
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Takes videos apart into frames, remembers every frame as vectors, and puts videos back together.",
+)
+videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
+models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here.")
+settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
+app.add_typer(videos_app, name="videos")
+app.add_typer(models_app, name="models")
+app.add_typer(settings_app, name="settings")
+
+Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
+SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, all or auto.")]
+SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
+Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
+TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that ordering may take.")]
+Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
+Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
+Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"reelweave {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def reconstruct(
+    video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Where the plan goes.")] = None,
+    report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
+    reverse: Reverse = False,
+    both: Both = False,
+    lossless: Lossless = False,
+    crf: Crf = None,
+    space: SpaceName = None,
+    size: Size = None,
+    time_limit: TimeLimit = None,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Put a shuffled, polluted video back in order."""
+    from . import pipeline
+
+    flags = _ingest_flags(space, None, size) | {"render.crf": crf, "solve.time_limit": time_limit}
+    done = pipeline.reconstruct(
+        video,
+        _settings(library, flags | {"solve.space": "clip" if space == "clip" else None}),
+        _progress(quiet),
+        output=output,
+        plan_file=plan,
+        report=report,
+        reverse=reverse,
+        both=both,
+        lossless=lossless,
+    )
+    _answer(asdict(done), as_json, _told(done))
+
+
+@app.command()
+def ingest(
+    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs or folders of pictures.")],
+    fps: SampleRate = None,
+    size: Size = None,
+    space: SpaceName = None,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Embed every frame into the library; nothing is done twice."""
+    from . import pipeline
+
+    settings = _settings(library, _ingest_flags(space, fps, size))
+    for one in path:
+        video = pipeline.ingest(one, settings, _progress(quiet))
+        _answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
+
+
+@app.command()
+def solve(
+    video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
+    plan: Annotated[Path | None, typer.Option(help="Where the plan goes; else it is printed.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
+    ] = None,
+    space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
+    time_limit: TimeLimit = None,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find the order again from what the library holds; nothing is decoded or embedded."""
+    from . import pipeline
+    from .solve.plan import write_plan
+
+    settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
+    found = pipeline.solve(video, settings, _progress(quiet), evidence)
+    if plan:
+        write_plan(found, plan)
+    _answer(found.model_dump(mode="json"), as_json or not plan, _plan_told(found, plan))
+
+
+@app.command()
+def render(
+    plan: Annotated[Path, typer.Argument(help="A plan that solve or reconstruct wrote.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    reverse: Reverse = False,
+    both: Both = False,
+    fps: Annotated[str | None, typer.Option(help="Play at this rate, for example 25 or 30000/1001.")] = None,
+    lossless: Lossless = False,
+    crf: Crf = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the film that a plan describes."""
+    from . import pipeline
+    from .solve.plan import read_plan
+
+    wanted = read_plan(plan)
+    target = output or pipeline.default_output(Path(wanted.video.source))
+    films = pipeline.render(
+        wanted.reversed() if reverse else wanted,
+        target,
+        _settings(None, {"render.crf": crf}),
+        _progress(quiet),
+        both=both,
+        lossless=lossless,
+        fps=_rate(fps),
+    )
+    _answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
+
+
+@app.command()
+def scramble(
+    video: Annotated[Path, typer.Argument(help="A clean video.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The scrambled video to write.")],
+    truth: Annotated[Path, typer.Option(help="Where the truth goes.")],
+    frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole clip.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+    foreign: Annotated[str, typer.Option(help="How many pictures to draw, or a folder to borrow from.")] = "0",
+    foreign_share: Annotated[float, typer.Option(help="Borrowed frames for each true one.")] = 0.05,
+    bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
+    salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
+    gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
+    crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make a test case from a clean video, with the truth about it."""
+    from . import pipeline
+    from .evaluate.scramble import ScrambleOptions
+
+    options = ScrambleOptions(
+        frames=frames,
+        seed=seed,
+        foreign=int(foreign) if foreign.isdecimal() else Path(foreign),
+        foreign_share=foreign_share,
+        foreign_mode="bursts" if bursts else "scattered",
+        salt_pepper=salt_pepper,
+        gaussian=gaussian,
+        crf=crf,
+    )
+    made = pipeline.scramble(video, output, truth, options, _progress(quiet))
+    told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign; the truth is in {truth}"
+    _answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
+
+
+@app.command()
+def evaluate(
+    plan: Annotated[Path, typer.Argument(help="A plan for the scrambled video.")],
+    truth: Annotated[Path, typer.Option(help="The truth that scramble wrote.")],
+    rendered: Annotated[Path | None, typer.Option(help="The film made from the plan, to score its pictures.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Score a plan against the truth."""
+    from . import pipeline
+    from .evaluate.truth import read_truth
+    from .solve.plan import read_plan
+
+    scores = pipeline.evaluate(read_plan(plan), read_truth(truth), _progress(quiet), rendered)
+    _answer(asdict(scores), as_json, _scores_told(scores))
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a film, scramble it, reconstruct it, and say how well that went."""
+    from . import pipeline
+
+    done = pipeline.demo(folder, _settings(None, {"ingest.space": "appearance"}), _progress(quiet))
+    told = f"original   {done.original}\nscrambled  {done.scrambled}\n{_told(done.reconstruction)}\n{_scores_told(done.scores)}"
+    _answer(asdict(done), as_json, told)
+
+
+@videos_app.command("list")
+def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Every video of the library."""
+    from . import upkeep
+
+    rows = upkeep.list_videos(_settings(library))
+    if as_json:
+        _lines(rows)
+        return
+    _table(
+        [
+            (r["id"], r["frames"], f"{r['fps']:.2f} fps", ", ".join(s["name"] for s in r["spaces"]), r["state"])
+            for r in rows
+        ]
+    )
+
+
+@videos_app.command("show")
+def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
+    """All that is known of a video."""
+    from . import upkeep
+
+    facts = upkeep.show_video(video, _settings(library))
+    _answer(facts, as_json, "\n".join(f"{key:15} {_plain(value)}" for key, value in facts.items()))
+
+
+@videos_app.command("remove")
+def videos_remove(
+    video: list[str],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    library: LibraryFolder = None,
+) -> None:
+    """Forget videos; their sources are not touched."""
+    from . import upkeep
+
+    settings = _settings(library)
+    for one in video:
+        name = upkeep.show_video(one, settings)["id"]
+        if not yes and not _confirmed(f"Forget {name}?"):
+            continue
+        print(f"removed {upkeep.remove_video(name, settings).id}", file=sys.stderr)
+
+
+@videos_app.command("check")
+def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Whether everything that the catalog promises is there; exit 1 when not."""
+    from . import upkeep
+
+    found = upkeep.check_videos(_settings(library))
+    if as_json:
+        _lines({"id": video, "problems": problems} for video, problems in found.items())
+    else:
+        _table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """The embedding spaces and whether this machine has their models."""
+    from . import upkeep
+
+    rows = upkeep.list_models(_settings(None))
+    if as_json:
+        _lines(rows)
+    else:
+        _table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
+
+
+@settings_app.command("show")
+def settings_show(as_json: Json = False) -> None:
+    """Each value and where it came from."""
+    from .settings import explain
+
+    rows = explain()
+    if as_json:
+        _lines(asdict(row) for row in rows)
+    else:
+        _table([(row.key, json.dumps(row.value), row.origin) for row in rows])
+
+
+@app.command()
+def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Try everything that Reelweave needs; exit 1 when something is missing."""
+    from . import upkeep
+
+    checks = upkeep.doctor(_settings(library))
+    if as_json:
+        _lines(asdict(check) for check in checks)
+    else:
+        _table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+_Refusal: Any = typer.BadParameter.__mro__[2]
+"""What all of Typer's refusals of a command line have in common; it exports only the leaves of that tree."""
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; the exit code. 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    try:
+        return app(arguments, prog_name="reelweave", standalone_mode=False) or 0
+    except ReelweaveError as failed:
+        if os.environ.get("REELWEAVE_DEBUG"):
+            raise
+        print(f"error: {failed}", file=sys.stderr)
+        return failed.exit_code
+    except _Refusal as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
+    from .settings import load
+
+    return load({"library": str(library) if library else None, **(flags or {})})
+
+
+def _ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
+    return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
+
+
+def _progress(quiet: bool) -> "Progress":
+    from .console import terminal_progress
+
+    return terminal_progress(quiet)
+
+
+def _rate(fps: str | None) -> Fraction | None:
+    try:
+        return Fraction(fps) if fps else None
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(
+            f"{fps!r} is not a frame rate.", "Give a number or a fraction: 25, 29.97, 30000/1001."
+        ) from None
+
+
+def _answer(data: dict[str, Any], as_json: bool, told: str) -> None:
+    print(json.dumps(data) if as_json else told)
+
+
+def _lines(rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        print(json.dumps(row))
+
+
+def _table(rows: list[tuple[Any, ...]]) -> None:
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
+    return typer.confirm(question, err=True)
+
+
+def _told(done: "Reconstruction") -> str:
+    gap = "unproved" if done.gap is None else f"within {100 * done.gap:.2f} % of the cheapest possible"
+    lines = [
+        f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, {done.shots} shot{'s' * (done.shots != 1)}; "
+        f"order {100 * done.mean_confidence:.0f} % sure, path {gap}",
+        *(f"film       {film}" for film in done.outputs),
+        f"plan       {done.plan}",
+        *([f"report     {done.report}/index.html"] if done.report else []),
+    ]
+    return "\n".join(lines)
+
+
+def _plan_told(plan: "Plan", file: Path | None) -> str:
+    return f"{file}: {len(plan.order)} frames in {len(plan.shots)} shots, {len(plan.dropped)} dropped"
+
+
+def _scores_told(scores: "Scores") -> str:
+    return "\n".join(f"{key:11} {_score(value)}" for key, value in asdict(scores).items() if value is not None)
+
+
+def _score(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

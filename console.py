@@ -1,0 +1,81 @@
+"""Progress on a terminal: bars where somebody watches, one line a stage where not; always on stderr."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from .progress import Progress, Stage
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Rich
+    from rich.progress import TaskID
+
+
+def terminal_progress(quiet: bool = False) -> Progress:
+    """The progress that fits where stderr goes."""
+    if quiet:
+        return NotesOnly()
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class NotesOnly:
+    """Says what the user should see, and nothing of how far it is."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        yield _Counter()
+
+    def note(self, text: str) -> None:
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+class Lines(NotesOnly):
+    """A line when a stage ends, for logs."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        counter, started = _Counter(), perf_counter()
+        yield counter
+        count = f" {counter.done}" if counter.done > 1 else ""
+        print(f"{name}:{count} in {perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+
+
+class Bars(NotesOnly):
+    """A bar a stage, with count and time left."""
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
+
+        columns = (
+            TextColumn("{task.description:>24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Rich(*columns, console=Console(stderr=True)) as rich:
+            task = rich.add_task(name, total=total)
+            yield _Bar(rich, task)
+            finished = next(t for t in rich.tasks if t.id == task)
+            rich.update(task, total=finished.completed, completed=finished.completed)
+
+
+class _Bar:
+    def __init__(self, rich: "Rich", task: "TaskID") -> None:
+        self._rich, self._task = rich, task
+
+    def advance(self, steps: int = 1) -> None:
+        self._rich.advance(self._task, steps)
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.done = 0
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps

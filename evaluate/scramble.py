@@ -1,0 +1,205 @@
+"""A clip out of order, with foreign frames and noise where asked for, and the truth about it.
+
+Frames stay in the 4:2:0 samples of the source from the decoder to the encoder, so that a scrambled
+video without noise at crf 0 holds the source's very frames.
+"""
+
+import hashlib
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .. import ffmpeg
+from ..errors import SourceError, UsageError
+from ..ingest.source import PictureFolder, fitted, open_source, read_picture
+from ..progress import Progress, Silent
+from ..render.layout import Layout, pictures_layout, video_layout
+from ..render.scratch import in_play_order
+from .encode import check_output, encode_raw
+from .foreign import Foreign, count_frames, foreign_groups, foreign_pictures, raw_picture
+from .ties import Ties
+from .truth import FOREIGN, Noise, Truth
+
+_SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class ScrambleOptions:
+    """`frames` is the length of a random stretch of the clip (0 or None: all of it).
+
+    `foreign` is a folder or files of pictures and videos to borrow from, or a number of pictures to draw;
+    of borrowed frames there are `foreign_share` for each true one, or that many if it is 1 or more.
+    """
+
+    frames: int | None = None
+    seed: int = 0
+    foreign: Foreign = 0
+    foreign_share: float = 0.05
+    foreign_mode: Literal["scattered", "bursts"] = "scattered"
+    burst: int = 5
+    salt_pepper: float = 0.0
+    gaussian: float = 0.0
+    crf: int = 18
+    shuffle: bool = True
+    scratch_bytes: int = field(default=8 << 30, repr=False)
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """The stretch of the source that is scrambled."""
+
+    path: Path
+    layout: Layout
+    rate: Fraction
+    first: int
+    length: int
+
+
+def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = _SILENT) -> Truth:
+    """Write the scrambled video; the caller writes the truth once that is done."""
+    _check(options)
+    check_output(output, source if source.exists() else None)
+    clip = _stretch(source, options, progress)
+    groups = foreign_groups(options.foreign, _foreign_count(options, clip.length), _group_length(options))
+    order = _order(clip.length, groups, options)
+    ties = Ties()
+    decode = partial(_arriving, clip, options, groups, ties)
+    frame_bytes = clip.layout.frame_bytes
+    ordered = in_play_order(decode, order, frame_bytes, output.resolve().parent, options.scratch_bytes, progress)
+    with closing(ordered), closing(_noisy(ordered, clip.layout, options)) as frames:
+        encode_raw(frames, len(order), clip.layout, output, options.crf, clip.rate, progress)
+    return Truth(
+        source=str(source.resolve()),
+        source_sha256=_sha256(source),
+        seed=options.seed,
+        fps=float(clip.rate),
+        first=clip.first,
+        frames=[clip.first + slot if slot < clip.length else FOREIGN for slot in order],
+        ties=[clip.first + slot for slot in ties.pictures],
+        noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
+        crf=options.crf,
+    )
+
+
+def _check(options: ScrambleOptions) -> None:
+    bad = [
+        ("frames", (options.frames or 0) >= 0, "0 or more"),
+        ("foreign_share", options.foreign_share >= 0, "0 or more"),
+        ("burst", options.burst >= 1, "1 or more"),
+        ("salt_pepper", 0 <= options.salt_pepper <= 1, "a share from 0 to 1"),
+        ("gaussian", options.gaussian >= 0, "0 or more grey levels"),
+        ("crf", 0 <= options.crf <= 51, "0 (lossless) to 51"),
+        ("seed", options.seed >= 0, "0 or more"),
+    ]
+    for name, good, wanted in bad:
+        if not good:
+            raise UsageError(f"{name} cannot be {getattr(options, name)}.", f"It is {wanted}.")
+
+
+def _stretch(source: Path, options: ScrambleOptions, progress: Progress) -> _Clip:
+    info = open_source(source).info()
+    layout = pictures_layout(info, lossless=False) if source.is_dir() else video_layout(source, lossless=False)
+    total = count_frames(source)
+    if not total:
+        raise SourceError(f"No frame could be decoded from {source}.")
+    length = options.frames or total
+    if length > total:
+        progress.note(f"{source.name} has {total} frames, not {length}: all of them are used.")
+        length = total
+    first = int(np.random.default_rng([options.seed, 0]).integers(total - length + 1))
+    return _Clip(source, layout, info.fps, first, length)
+
+
+def _foreign_count(options: ScrambleOptions, true: int) -> int:
+    if isinstance(options.foreign, int):
+        return options.foreign
+    share = options.foreign_share
+    return round(share) if share >= 1 else round(share * true)
+
+
+def _group_length(options: ScrambleOptions) -> int:
+    return options.burst if options.foreign_mode == "bursts" else 1
+
+
+def _order(true: int, groups: Sequence[range], options: ScrambleOptions) -> list[int]:
+    """Slots in the order of the scrambled file: the clip's frames come first, then the foreign ones."""
+    rng = np.random.default_rng([options.seed, 1])
+    foreign = sum(map(len, groups))
+    if options.shuffle:
+        return [int(slot) for slot in rng.permutation(true + foreign)]
+    order = list(range(true))
+    gaps = rng.integers(0, true + 1, len(groups))
+    for place, group in sorted(zip(gaps.tolist(), groups, strict=True), key=lambda pair: -pair[0]):
+        order[place:place] = [true + slot for slot in group]
+    return order
+
+
+def _arriving(
+    clip: _Clip, options: ScrambleOptions, groups: Sequence[range], ties: Ties, last: int
+) -> Generator[bytes, None, None]:
+    """The clip's frames, then the foreign ones, up to slot `last`; ties are noted on the way."""
+    layout = clip.layout
+    for slot, raw in enumerate(_decoded(clip)):
+        ties.see(slot, raw, layout)
+        yield raw
+        if slot == last:
+            return
+    for picture in foreign_pictures(options.foreign, groups, layout.size, options.seed, clip.path):
+        yield raw_picture(picture, layout)
+
+
+def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
+    layout, end = clip.layout, clip.first + clip.length
+    if clip.path.is_dir():
+        for file in PictureFolder(clip.path, 25).files[clip.first : end]:
+            yield layout.evened(fitted(read_picture(file), layout.width, layout.height).tobytes())
+        return
+    chosen = rf"select=between(n\,{clip.first}\,{end - 1}),{layout.conversion}"
+    output = ["-vf", chosen, "-frames:v", str(clip.length), "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
+    with ffmpeg.Reader([*ffmpeg.decode_arguments(clip.path), *output]) as reader:
+        for _ in range(clip.length):
+            raw = reader.read(layout.decoded_bytes)
+            if len(raw) < layout.decoded_bytes:
+                raise SourceError(f"{clip.path} decoded to fewer frames than before.", "Is it still being written?")
+            yield layout.evened(raw)
+
+
+def _noisy(
+    frames: Generator[bytes, None, None], layout: Layout, options: ScrambleOptions
+) -> Generator[bytes, None, None]:
+    """Noise falls on the luma alone (on all of blue, green and red alike where frames travel as such)."""
+    if not options.salt_pepper and not options.gaussian:
+        yield from frames
+        return
+    rgb = layout.piped == "bgr24"
+    low, high = (0, 255) if rgb or "range=pc" in layout.tags else (16, 235)
+    pixels = layout.size[0] * layout.size[1]
+    for place, raw in enumerate(frames):
+        rng = np.random.default_rng([options.seed, 2, place])
+        samples = np.frombuffer(raw, np.uint8).copy()
+        luma = samples[: pixels * 3].reshape(-1, 3) if rgb else samples[:pixels].reshape(-1, 1)
+        if options.gaussian:
+            sigma = options.gaussian * (high - low) / 255
+            grain = rng.standard_normal((pixels, 1), np.float32) * np.float32(sigma)
+            luma[:] = np.clip(np.rint(luma + grain), 0, 255)
+        if options.salt_pepper:
+            dice = rng.random(pixels, np.float32)
+            luma[dice < options.salt_pepper / 2] = low
+            luma[dice >= 1 - options.salt_pepper / 2] = high
+        yield samples.tobytes()
+
+
+def _sha256(source: Path) -> str:
+    """Of a file its content, of a folder its pictures' contents in order."""
+    digests = []
+    for file in PictureFolder(source, 25).files if source.is_dir() else [source]:
+        with file.open("rb") as content:
+            digests.append(hashlib.file_digest(content, "sha256"))
+    together = hashlib.sha256(b"".join(digest.digest() for digest in digests))
+    return (together if source.is_dir() else digests[0]).hexdigest()

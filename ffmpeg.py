@@ -1,0 +1,156 @@
+"""The one ffmpeg the project uses, and how to talk to it."""
+
+import contextlib
+import queue
+import re
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from .errors import ReelweaveError
+
+QUIET = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+_LEVEL = re.compile(r"\[(error|fatal|panic)\] ")
+_LINES_KEPT = 20
+
+
+def executable() -> str:
+    """The ffmpeg that imageio-ffmpeg brings, or the one `IMAGEIO_FFMPEG_EXE` names."""
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as missing:
+        raise ReelweaveError(
+            "There is no ffmpeg for this machine.", "Install ffmpeg, or set IMAGEIO_FFMPEG_EXE to one."
+        ) from missing
+
+
+def input_argument(path: Path) -> str:
+    """A name that ffmpeg takes as a local file, whatever characters it begins with or holds."""
+    return f"file:{path.resolve()}"
+
+
+def decode_arguments(path: Path) -> list[str]:
+    """Decode a file's frames as they lie in it, none repeated or left out; every room that counts frames uses these."""
+    # 0:V:0 is the first real video stream: cover art of a sound file is none.
+    return ["-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
+
+
+def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg to its end; the caller judges the exit code."""
+    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False)
+
+
+def complaints(log: str) -> list[str]:
+    """The lines in which ffmpeg speaks of an error, each once, without its memory addresses."""
+    found = [_LEVEL.sub("", _ADDRESS.sub("", line)).strip() for line in log.splitlines() if _LEVEL.search(line)]
+    return list(dict.fromkeys(found))[:_LINES_KEPT]
+
+
+class Reader:
+    """A running ffmpeg that writes frames to its standard output.
+
+    Its log is drained by a thread, since a full pipe would stop the decoder; lines that match
+    `pattern` are queued for the caller, and errors are kept in `problems`.
+    """
+
+    def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None) -> None:
+        self.problems: list[str] = []
+        self.matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
+        self._pattern = pattern
+        self._process = subprocess.Popen(
+            [executable(), *QUIET, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
+        )
+        assert self._process.stdout and self._process.stderr
+        self.out: IO[bytes] = self._process.stdout
+        self._log: IO[bytes] = self._process.stderr
+        self._drain = threading.Thread(target=self._read_log, daemon=True)
+        self._drain.start()
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, or fewer at the end of the stream."""
+        return self.out.read(size)
+
+    def _read_log(self) -> None:
+        for raw in self._log:
+            line = raw.decode("utf-8", "replace").rstrip()
+            if self._pattern and (match := self._pattern.search(line)):
+                self.matches.put(match)
+            elif len(self.problems) < _LINES_KEPT:
+                self.problems.extend(p for p in complaints(line) if p not in self.problems)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._drain.join(timeout=5)
+        self.out.close()
+        self._log.close()
+
+    def finish(self) -> int:
+        """Wait for the end of the stream; the exit code."""
+        code = self._process.wait()
+        self._drain.join(timeout=5)
+        return code
+
+
+class Writer:
+    """A running ffmpeg that reads frames from its standard input.
+
+    Its log is drained by a thread, since a full pipe would stop the encoder; errors are kept in `problems`.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.problems: list[str] = []
+        self._process = subprocess.Popen(
+            [executable(), *QUIET, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert self._process.stdin
+        assert self._process.stderr
+        self._in: IO[bytes] = self._process.stdin
+        self._log: IO[bytes] = self._process.stderr
+        self._drain = threading.Thread(target=self._read_log, daemon=True)
+        self._drain.start()
+
+    def write(self, frame: bytes) -> bool:
+        """Hand over one frame; False once ffmpeg has stopped taking any."""
+        try:
+            self._in.write(frame)
+        except OSError:
+            return False
+        return True
+
+    def finish(self) -> int:
+        """Say that there is no more and wait for the file to be complete; the exit code."""
+        with contextlib.suppress(OSError):
+            self._in.close()
+        code = self._process.wait()
+        self._drain.join(timeout=5)
+        return code
+
+    def _read_log(self) -> None:
+        for raw in self._log:
+            if len(self.problems) < _LINES_KEPT:
+                found = complaints(raw.decode("utf-8", "replace"))
+                self.problems.extend(p for p in found if p not in self.problems)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self.finish()
+        self._log.close()

@@ -1,0 +1,131 @@
+"""What is in the library, without opening a single vector: videos, spaces, their states, plans."""
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import LibraryError, UsageError
+from ..frames import Space, SpaceState, VideoRecord
+
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS videos (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS spaces (
+    video TEXT NOT NULL REFERENCES videos (id) ON DELETE CASCADE, name TEXT NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (video, name));
+CREATE TABLE IF NOT EXISTS plans (
+    video TEXT PRIMARY KEY REFERENCES videos (id) ON DELETE CASCADE, plan TEXT NOT NULL);
+"""
+
+
+class Catalog:
+    """The library's table of contents. Many may read; writers hold the library's lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA:
+            raise LibraryError(
+                f"The library {path.parent} was written by a newer Reelweave (version {version}; this one knows {SCHEMA}).",
+                "Upgrade Reelweave, or use another folder with --library.",
+            )
+        if version == 0:
+            self._db.executescript(f"PRAGMA journal_mode=WAL; {_TABLES} PRAGMA user_version={SCHEMA};")
+        self._db.execute("PRAGMA foreign_keys=ON")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def videos(self) -> list[VideoRecord]:
+        rows = self._db.execute("SELECT record FROM videos ORDER BY rowid").fetchall()
+        return [_record(text) for (text,) in rows]
+
+    def find(self, wanted: str) -> VideoRecord:
+        """The video of that id, name, source path or unmistakable beginning of an id."""
+        videos = self.videos()
+        exact = [v for v in videos if wanted in (v.id, v.name, v.source) or v.source == str(Path(wanted).resolve())]
+        found = exact or [v for v in videos if v.id.startswith(wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"{wanted!r} may be any of {_listed(v.id for v in found)}.", "Give one of these ids.")
+        raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
+
+    def get(self, video: str) -> VideoRecord | None:
+        return self._one("SELECT record FROM videos WHERE id = ?", video)
+
+    def at_source(self, source: str) -> VideoRecord | None:
+        return self._one("SELECT record FROM videos WHERE source = ? ORDER BY rowid DESC", source)
+
+    def with_content(self, sha256: str) -> VideoRecord | None:
+        return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)
+
+    def spaces(self, video: str) -> dict[str, SpaceState]:
+        rows = self._db.execute("SELECT name, state FROM spaces WHERE video = ? ORDER BY name", (video,)).fetchall()
+        return {name: _state(text) for name, text in rows}
+
+    def save(self, video: VideoRecord, spaces: Iterable[SpaceState] = ()) -> None:
+        """Write one step of ingest: all of it or, after a crash, none."""
+        rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
+        values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
+        with _transaction(self._db):
+            self._db.execute(
+                "INSERT INTO videos VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
+                " SET source = excluded.source, record = excluded.record",
+                values,
+            )
+            self._db.executemany("INSERT OR REPLACE INTO spaces VALUES (?, ?, ?)", rows)
+
+    def save_plan(self, video: str, plan: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO plans VALUES (?, ?)", (video, plan))
+
+    def plan(self, video: str) -> str | None:
+        row = self._db.execute("SELECT plan FROM plans WHERE video = ?", (video,)).fetchone()
+        return str(row[0]) if row else None
+
+    def remove(self, video: str) -> None:
+        self._db.execute("DELETE FROM videos WHERE id = ?", (video,))
+
+    def _one(self, query: str, value: str) -> VideoRecord | None:
+        row = self._db.execute(query, (value,)).fetchone()
+        return _record(row[0]) if row else None
+
+
+class _transaction:
+    """BEGIN IMMEDIATE ... COMMIT around a block; sqlite3's own begins too late to keep writers apart."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._db.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _state(text: str) -> SpaceState:
+    data = json.loads(text)
+    return SpaceState(**{**data, "space": Space(**data["space"])})
+
+
+def _record(text: str) -> VideoRecord:
+    data = json.loads(text)
+    return VideoRecord(**{**data, "problems": tuple(data["problems"])})
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:
+    if not videos:
+        return "The library is empty: `reelweave ingest PATH` fills it."
+    names = sorted({v.name for v in videos} | {v.id for v in videos})
+    near = difflib.get_close_matches(Path(wanted).name, names, n=1, cutoff=0.4)
+    return f"Did you mean {near[0]!r}?" if near else "`reelweave videos list` shows what there is."

@@ -1,0 +1,152 @@
+"""One folder with everything Reelweave remembers: catalog, vectors, proxies."""
+
+import contextlib
+import errno
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LibraryError, ReelweaveError
+from ..frames import FrameRows, SpaceState, VideoRecord
+from .catalog import Catalog
+from .lock import writer_lock
+from .store import ChromaStore, FrameStore
+
+_PROBES = 3
+_FULL = ("disk is full", "No space left", "code: 13")
+_READ_ONLY = ("readonly", "read-only", "Permission denied", "unable to open database")
+
+
+class Library:
+    """Readers may open it at any time; whoever writes does so inside `writing`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.catalog = Catalog(folder / "catalog.db")
+
+    @cached_property
+    def store(self) -> FrameStore:
+        return ChromaStore(self.folder / "chroma")
+
+    def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
+        """Store one batch: its vectors first, then the catalog's word that they are there."""
+        for state in states:
+            if state.space.name in rows:
+                self.store.write(video.id, state.space, rows[state.space.name])
+        self.catalog.save(video, states)
+
+    @contextmanager
+    def writing(self, purpose: str) -> Iterator[None]:
+        with writer_lock(self.folder, purpose):
+            yield
+
+    def proxies_file(self, video: str) -> Path:
+        return self.folder / "proxies" / f"{video}.i420"
+
+    def rows(self, video: VideoRecord, space: str) -> FrameRows:
+        """Every stored frame of a video in a space."""
+        state = self.catalog.spaces(video.id).get(space)
+        if state is None or not state.complete:
+            raise LibraryError(
+                f"{video.name} has no complete vectors in the {space} space.",
+                f"`reelweave ingest {video.source!r} --space {space}` makes them.",
+            )
+        rows = self.store.read(video.id, state.space)
+        if len(rows) != state.vectors:
+            raise LibraryError(
+                f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
+                f"`reelweave videos remove {video.id}`, then ingest it again.",
+            )
+        return rows
+
+    def keep_plan(self, video: VideoRecord, plan: str) -> None:
+        """Remember the latest plan; a library that cannot be written now can still be solved from."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self.catalog.save_plan(video.id, plan)
+
+    def check_written(self, video: VideoRecord, spaces: Sequence[str]) -> None:
+        """Read back what ingest says it wrote: Chroma can lose vectors without a word."""
+        for name, state in self.catalog.spaces(video.id).items():
+            if name in spaces and self.store.count(video.id, state.space) != state.vectors:
+                raise LibraryError(
+                    f"Not all vectors of {video.name} ({name}) can be read back.",
+                    f"`reelweave videos remove {video.id}`, then ingest it again.",
+                )
+
+    def verify(self, video: VideoRecord, space: str) -> list[str]:
+        """Read back the count, the first and last vectors and the proxies; what is wrong, in words."""
+        try:
+            rows = self.rows(video, space)
+        except ReelweaveError as wrong:
+            return [wrong.cause]
+        problems = []
+        probes = rows.vectors[np.linspace(0, len(rows) - 1, _PROBES, dtype=int)]
+        if not np.allclose(np.linalg.norm(probes, axis=1), 1, atol=1e-3):
+            problems.append(f"vectors of the {space} space are not of unit length")
+        expected = len(rows) * video.proxy_width * video.proxy_height * 3 // 2
+        proxies = self.proxies_file(video.id)
+        if not proxies.exists() or proxies.stat().st_size < expected:
+            problems.append("proxies are missing or cut short")
+        return problems
+
+    def size_of(self, video: VideoRecord) -> int:
+        """Bytes of the video's proxies and vectors; Chroma's share is what its vectors need at least."""
+        proxies = self.proxies_file(video.id)
+        vectors = sum(s.vectors * s.space.dimension * 4 for s in self.catalog.spaces(video.id).values())
+        return vectors + (proxies.stat().st_size if proxies.exists() else 0)
+
+    def remove(self, video: VideoRecord) -> None:
+        """Vectors first, the catalog last: what is interrupted can be removed again."""
+        for space in self.catalog.spaces(video.id):
+            self.store.remove(video.id, space)
+        self.proxies_file(video.id).unlink(missing_ok=True)
+        self.catalog.remove(video.id)
+
+
+@contextmanager
+def open_library(folder: Path) -> Iterator[Library]:
+    """The library, with failures of the disk below it told in its own terms."""
+    library = None
+    try:
+        library = Library(folder)
+        yield library
+    except ReelweaveError:
+        raise
+    except Exception as failed:
+        explained = explain(folder, failed)
+        if explained is None:
+            raise
+        raise explained from failed
+    finally:
+        if library is not None:
+            library.catalog.close()
+
+
+def explain(folder: Path, failed: Exception) -> LibraryError | None:
+    """What a failure says of the library; None when it is none of the library's."""
+    text = f"{type(failed).__name__}: {failed}"
+    code = failed.errno if isinstance(failed, OSError) else None
+    ours = isinstance(failed, sqlite3.Error | OSError) or type(failed).__module__.startswith("chromadb")
+    if not ours:
+        return None
+    if code == errno.ENOSPC or any(sign in text for sign in _FULL):
+        free = shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
+        return LibraryError(
+            f"There is no space left for the library {folder} ({free} MiB free); what was stored before is safe.",
+            "Free some space, or use another folder with --library, and run the command again.",
+        )
+    if code in (errno.EROFS, errno.EACCES, errno.EPERM) or any(sign in text for sign in _READ_ONLY):
+        return LibraryError(
+            f"The library {folder} cannot be written.", "Check its permissions, or use another folder with --library."
+        )
+    if isinstance(failed, sqlite3.DatabaseError) or type(failed).__module__.startswith("chromadb"):
+        return LibraryError(
+            f"The library {folder} cannot be read ({failed}).", "`reelweave videos check` says what is damaged."
+        )
+    return None

@@ -1,0 +1,159 @@
+"""Vectors at rest: one ChromaDB collection for each video and embedding space."""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ..errors import LibraryError, SpaceError
+from ..frames import FrameRows, Space
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+PAGE = 2000
+"""Rows a read: Chroma fails above 32,766."""
+
+
+class FrameStore(Protocol):
+    """Keeps the rows of a video in a space; writing a frame again replaces it."""
+
+    def write(self, video: str, space: Space, rows: FrameRows) -> None: ...
+
+    def read(self, video: str, space: Space) -> FrameRows:
+        """All rows, sorted by frame index; SpaceError when they were made by another model."""
+        ...
+
+    def count(self, video: str, space: Space) -> int: ...
+
+    def remove(self, video: str, space: str) -> None: ...
+
+
+class ChromaStore:
+    """The FrameStore on disk. Collections are made with cosine distance, as HNSW's default is not it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, Collection] = {}
+
+    @cached_property
+    def _client(self) -> "ClientAPI":
+        import chromadb
+        from chromadb.config import Settings
+
+        return chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+
+    def write(self, video: str, space: Space, rows: FrameRows) -> None:
+        collection = self._collection(video, space, create=True)
+        step = min(PAGE, self._client.get_max_batch_size())
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            collection.upsert(
+                ids=[f"{index:08d}" for index in rows.indices[part]],
+                embeddings=rows.vectors[part],
+                metadatas=_metadata(rows, part),
+            )
+
+    def read(self, video: str, space: Space) -> FrameRows:
+        collection = self._collection(video, space)
+        pages: list[Any] = []
+        for offset in range(0, collection.count(), PAGE):
+            pages.append(collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"]))
+        return _rows(pages, space.dimension)
+
+    def count(self, video: str, space: Space) -> int:
+        return self._collection(video, space).count()
+
+    def remove(self, video: str, space: str) -> None:
+        from chromadb.errors import NotFoundError
+
+        name = collection_name(video, space)
+        self._open.pop(name, None)
+        try:
+            self._client.delete_collection(name)
+        except (NotFoundError, ValueError):
+            return
+        self._sweep()
+
+    def _collection(self, video: str, space: Space, create: bool = False) -> "Collection":
+        name = collection_name(video, space.name)
+        if name not in self._open:
+            self._open[name] = self._get(name, space, create)
+        return self._open[name]
+
+    def _get(self, name: str, space: Space, create: bool) -> "Collection":
+        from chromadb.errors import NotFoundError
+
+        identity = json.dumps(asdict(space), sort_keys=True)
+        try:
+            found = self._client.get_collection(name, embedding_function=None)
+        except (NotFoundError, ValueError) as missing:
+            if not create:
+                raise LibraryError(
+                    f"The vectors {name} are not in the library's store.",
+                    "`reelweave videos check` lists what is damaged; ingest the video again.",
+                ) from missing
+            return self._client.create_collection(
+                name,
+                embedding_function=None,
+                configuration={"hnsw": {"space": "cosine"}},
+                metadata={"identity": identity},
+            )
+        stored = str((found.metadata or {}).get("identity", "{}"))
+        if stored != identity:
+            raise mismatch(name, json.loads(stored), asdict(space))
+        return found
+
+    def _sweep(self) -> None:
+        """Delete the folders of deleted collections, which Chroma leaves behind."""
+        with sqlite3.connect(f"file:{self._folder / 'chroma.sqlite3'}?mode=ro", uri=True) as db:
+            alive = {row[0] for row in db.execute("SELECT id FROM segments")}
+        db.close()
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and len(folder.name) == 36 and folder.name not in alive:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def collection_name(video: str, space: str) -> str:
+    """Video ids are slugs, so this is always a name that Chroma takes."""
+    return f"{video}.{space}"
+
+
+def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceError:
+    differing = [key for key in wanted if stored.get(key) != wanted[key]]
+    changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
+    return SpaceError(
+        f"The vectors of {where} were made by another model ({changes}).",
+        "To rebuild them, `reelweave videos remove` the video and ingest it again; to keep them, restore the setting.",
+    )
+
+
+def _metadata(rows: FrameRows, part: slice) -> list[Any]:
+    columns = (rows.indices, rows.times, rows.sharpness, rows.luma, rows.duplicate_of)
+    keys = ("frame", "time", "sharpness", "luma", "duplicate_of")
+    values = zip(*(column[part].tolist() for column in columns), strict=True)
+    return [dict(zip(keys, row, strict=True)) for row in values]
+
+
+def _rows(pages: list[Any], dimension: int) -> FrameRows:
+    facts = [row for page in pages for row in page["metadatas"]]
+    vectors = [np.asarray(page["embeddings"], np.float32) for page in pages]
+    order = np.argsort(np.array([row["frame"] for row in facts], np.int64), kind="stable")
+
+    def column(key: str, kind: Any) -> Any:
+        return np.array([row[key] for row in facts], kind)[order]
+
+    return FrameRows(
+        indices=column("frame", np.int64),
+        times=column("time", np.float64),
+        sharpness=column("sharpness", np.float32),
+        luma=column("luma", np.float32),
+        duplicate_of=column("duplicate_of", np.int64),
+        vectors=np.concatenate(vectors)[order] if vectors else np.zeros((0, dimension), np.float32),
+    )

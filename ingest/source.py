@@ -1,0 +1,238 @@
+"""A video file, an animated GIF or a folder of pictures as a stream of frames."""
+
+import queue
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .. import ffmpeg
+from ..errors import SourceError
+from ..frames import Frame, Picture, SourceInfo
+
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+_STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
+_SHOWN = re.compile(r"\bn: *(\d+) pts: *\S+ pts_time:(\S+)")
+_PLAYLISTS = ("hls", "concat", "dash", "imf")
+
+
+class FrameSource(Protocol):
+    """Frames in decode order; `frames` may be called again and starts anew each time."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What the decoder complained of during the last pass."""
+        ...
+
+    def info(self) -> SourceInfo: ...
+
+    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+        """Decode in sequence from frame `start`; shrink so that the short side has at most `short_side` pixels."""
+        ...
+
+
+def open_source(path: Path, pictures_fps: float = 25.0) -> FrameSource:
+    """The source for a path, or a SourceError that says why it cannot be one."""
+    if path.is_dir():
+        return PictureFolder(path, pictures_fps)
+    if not path.exists():
+        raise SourceError(f"There is no file or folder {path}.", "Check the name; a path with spaces needs quotes.")
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        raise SourceError(f"{path} is a single picture.", f"Give the folder it lies in: {path.parent}.")
+    return VideoFile(path)
+
+
+class VideoFile:
+    """One ffmpeg process decodes, turns and shrinks; timestamps are read from its log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[str] = []
+        self._info: SourceInfo | None = None
+        self._mend: list[str] = []
+
+    def info(self) -> SourceInfo:
+        if self._info is None:
+            done = _first_frame(self.path, [])
+            if not done.stdout and b"Color spaces:" in done.stderr:
+                # The scaler refuses a colour matrix it does not know; without the tag it takes the usual one.
+                self._mend = ["setparams=colorspace=unknown"]
+                done = _first_frame(self.path, self._mend)
+            self._info = _understood(self.path, done.stdout, done.stderr.decode("utf-8", "replace"))
+        return self._info
+
+    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+        info = self.info()
+        width, height = shrunk(info.width, info.height, short_side)
+        # The size is always stated, so that a stream that changes it midway keeps filling whole frames.
+        filters = ["showinfo=checksum=0", *self._mend, f"scale={width}:{height}:flags=area"]
+        filters = [rf"select=gte(n\,{start})"] * bool(start) + filters
+        arguments = [
+            *ffmpeg.decode_arguments(self.path),
+            "-vf",
+            ",".join(filters),
+            "-pix_fmt",
+            "bgr24",
+            "-f",
+            "rawvideo",
+            "-",
+        ]
+        size = width * height * 3
+        with ffmpeg.Reader(arguments, _SHOWN) as reader:
+            while len(raw := reader.read(size)) == size:
+                number, time = _next_shown(reader)
+                yield Frame(start + number, time, np.frombuffer(raw, np.uint8).reshape(height, width, 3))
+            code = reader.finish()
+            self.problems = reader.problems
+        if code and not start and not self.problems:
+            self.problems = [f"ffmpeg ended with exit code {code}"]
+
+
+class PictureFolder:
+    """Pictures in the order in which people number them, each shown for one tick."""
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path = path
+        self.problems: list[str] = []
+        self.files = picture_files(path)
+        self._fps = Fraction(fps).limit_denominator(1001)
+
+    def info(self) -> SourceInfo:
+        height, width = self._first().shape[:2]
+        return SourceInfo("pictures", width, height, self._fps, "bgr24", len(self.files), has_audio=False)
+
+    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+        self.problems = []
+        height, width = self._first().shape[:2]
+        width, height = shrunk(width, height, short_side)
+        for index, file in enumerate(self.files[start:], start):
+            yield Frame(index, float(index / self._fps), fitted(read_picture(file), width, height))
+
+    def _first(self) -> Picture:
+        return read_picture(self.files[0])
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """The folder's pictures, sorted as people number them (2 before 10)."""
+    files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and not f.name.startswith(".")]
+    if not files:
+        raise SourceError(
+            f"There are no pictures in {folder}.",
+            f"Pictures are files ending in {', '.join(sorted(PICTURE_SUFFIXES))}.",
+        )
+    return sorted(files, key=lambda f: natural_key(f.name))
+
+
+def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Digits compare as numbers; the name itself settles what is left (a1 and a01)."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], name
+
+
+def read_picture(path: Path) -> Picture:
+    """A picture as stored, turned as its EXIF data asks."""
+    import cv2
+
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as failed:
+        raise SourceError(f"{path} cannot be read: {failed.strerror}.") from failed
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if picture is None:
+        raise SourceError(f"{path} is not a picture that can be read.", "Remove it from the folder, or replace it.")
+    return np.asarray(picture, np.uint8)
+
+
+def shrunk(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """The size with at most `short_side` pixels on its short side, never enlarged; 0 keeps it."""
+    if not short_side or min(width, height) <= short_side:
+        return width, height
+    factor = short_side / min(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def fitted(picture: Picture, width: int, height: int) -> Picture:
+    """The picture inside a canvas of the given size: scaled without distortion, black bars where it ends."""
+    import cv2
+
+    if picture.shape[:2] == (height, width):
+        return picture
+    factor = min(width / picture.shape[1], height / picture.shape[0])
+    inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+    small = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas[top : top + inner[1], left : left + inner[0]] = small
+    return canvas
+
+
+def _next_shown(reader: ffmpeg.Reader) -> tuple[int, float]:
+    try:
+        match = reader.matches.get(timeout=30)
+    except queue.Empty as lost:
+        raise SourceError("ffmpeg gave a frame without its timestamp.") from lost
+    time = match.group(2)
+    return int(match.group(1)), 0.0 if time == "NOPTS" else float(time)
+
+
+def _first_frame(path: Path, mend: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """One frame by way of the colours that ingest needs, as YUV4MPEG: its header states turned size and nominal rate."""
+    filters = ["-vf", ",".join([*mend, "format=bgr24", "format=yuv444p"])]
+    return ffmpeg.run([*ffmpeg.decode_arguments(path), "-frames:v", "1", *filters, "-f", "yuv4mpegpipe", "-"])
+
+
+def _understood(path: Path, made: bytes, log: str) -> SourceInfo:
+    header = made.split(b"\n", 1)[0].decode("ascii", "replace").split()
+    if not header or header[0] != "YUV4MPEG2" or b"FRAME" not in made:
+        raise _unreadable(path, log)
+    if any(f"Input #0, {name}" in log for name in _PLAYLISTS):
+        raise SourceError(f"{path} is a playlist, not a video.", "Give the video files it names.")
+    fields = {part[0]: part[1:] for part in header[1:]}
+    stream = match.group(0) if (match := _STREAM.search(log)) else ""
+    fps = _rate(fields["F"], stream)
+    return SourceInfo(
+        kind="video",
+        width=int(fields["W"]),
+        height=int(fields["H"]),
+        fps=fps,
+        pixel_format=match.group(1) if (match := re.search(r"Video: [^,]*, (\w+)", stream)) else "yuv420p",
+        frames_hint=_frames_hint(log, fps),
+        has_audio=": Audio: " in log,
+    )
+
+
+def _rate(nominal: str, stream: str) -> Fraction:
+    """The container's exact rate, unless its own mean contradicts it (a variable frame rate)."""
+    top, bottom = (int(part) for part in nominal.split(":"))
+    exact = Fraction(top, bottom) if top and bottom else Fraction(25)
+    mean = float(match.group(1)) if (match := re.search(r"([\d.]+) fps", stream)) else float(exact)
+    if mean <= 0 or abs(mean - float(exact)) <= 0.01 * mean:
+        return exact
+    return Fraction(mean).limit_denominator(1001)
+
+
+def _frames_hint(log: str, fps: Fraction) -> int | None:
+    match = re.search(r"Duration: (\d+):(\d+):([\d.]+)", log)
+    if not match:
+        return None
+    seconds = int(match.group(1)) * 3600 + int(match.group(2)) * 60 + float(match.group(3))
+    return max(1, round(seconds * float(fps)))
+
+
+def _unreadable(path: Path, log: str) -> SourceError:
+    if path.stat().st_size == 0:
+        return SourceError(f"{path} is empty.")
+    if "moov atom not found" in log:
+        return SourceError(
+            f"{path} is cut short: its index (the moov atom) is missing, so no frame can be read.",
+            "Record or copy it again; tools such as untrunc can rebuild an index from a sibling file.",
+        )
+    if "matches no streams" in log:
+        return SourceError(f"{path} has no video in it.")
+    last = (ffmpeg.complaints(log) or ["no frame came out of it"])[-1]
+    return SourceError(f"{path} is not a video that ffmpeg can read ({last}).")

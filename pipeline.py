@@ -1,0 +1,399 @@
+"""The story in order: a source is ingested, its frames are solved into a plan, the plan is rendered.
+
+Every verb of the command line that works on films is one function here, and can be called from Python.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from .errors import LibraryError, SourceError, SpaceError
+from .frames import VideoRecord
+from .progress import Progress, Silent
+from .settings import Settings, library_folder
+
+if TYPE_CHECKING:
+    from .evaluate.metrics import Scores
+    from .evaluate.scramble import ScrambleOptions
+    from .evaluate.truth import Truth
+    from .index.library import Library
+    from .ingest.embedder import Embedder
+    from .solve.arrange import Arrangement, Film
+    from .solve.plan import Plan
+
+_SILENT = Silent()
+
+
+def ingest(path: Path, settings: Settings, progress: Progress = _SILENT) -> VideoRecord:
+    """Every frame of a source into the library; what is there already is not decoded again."""
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        known = _known(library, path)
+        spaces = _wanted_spaces(settings, known is None, progress)
+        if known and _has_all(library, known, spaces, settings):
+            return known
+        with library.writing(f"ingest {path.name}"):
+            return _ingest(library, path, spaces, settings, progress)
+
+
+def solve(video: str, settings: Settings, progress: Progress = _SILENT, evidence: Path | None = None) -> "Plan":
+    """The plan for a video of the library, from its stored vectors and proxies alone."""
+    from .index.library import open_library
+    from .solve.arrange import arrange
+
+    with open_library(library_folder(settings)) as library:
+        record = library.catalog.find(video)
+        film = _film(library, record, settings)
+        arrangement = arrange(film, settings, progress)
+        plan = _plan(record, film, arrangement, settings)
+        library.keep_plan(record, plan.model_dump_json())
+    if evidence:
+        write_evidence(arrangement, evidence)
+    return plan
+
+
+def render(
+    plan: "Plan",
+    output: Path,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    both: bool = False,
+    lossless: bool = False,
+    fps: Fraction | None = None,
+) -> list[Path]:
+    """The plan's frames as a film; with `both`, also the film backwards beside it."""
+    from .render.video import Encoding
+    from .render.video import render as write_film
+
+    source = _unchanged_source(plan)
+    encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
+    films = [(plan, output)]
+    if both:
+        films.append((plan.reversed(), output.with_stem(f"{output.stem}.reversed")))
+    return [
+        write_film(
+            film,
+            source,
+            target,
+            encoding,
+            fps=fps,
+            scratch_bytes=int(settings.render.scratch_gb * 1e9),
+            progress=progress,
+        )
+        for film, target in films
+    ]
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What came of `reconstruct`, as `--json` prints it."""
+
+    video: str
+    frames: int
+    kept: int
+    dropped: int
+    shots: int
+    gap: float | None
+    mean_confidence: float
+    output: str
+    outputs: list[str]
+    plan: str
+    report: str | None
+    space: str
+    seconds: dict[str, float]
+
+
+def reconstruct(
+    path: Path,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    output: Path | None = None,
+    plan_file: Path | None = None,
+    report: Path | None = None,
+    reverse: bool = False,
+    both: bool = False,
+    lossless: bool = False,
+) -> Reconstruction:
+    """A shuffled, polluted video in; the film in order out, with its plan beside it."""
+    from .render.video import checked_output
+    from .solve.plan import write_plan
+
+    output = output or default_output(path)
+    checked_output(output, path)
+    clock = _Clock()
+    video = ingest(path, settings, progress)
+    clock.lap("ingest")
+    plan = solve(video.id, settings, progress)
+    plan = plan.reversed() if reverse else plan
+    plan_file = write_plan(plan, plan_file or output.with_suffix(".plan.json"))
+    clock.lap("solve")
+    films = render(plan, output, settings, progress, both=both, lossless=lossless)
+    clock.lap("render")
+    if report:
+        write_report(plan, report, settings)
+        clock.lap("report")
+    return Reconstruction(
+        video=video.id,
+        frames=video.frames,
+        kept=len(plan.order),
+        dropped=len(plan.dropped),
+        shots=len(plan.shots),
+        gap=plan.path.gap,
+        mean_confidence=round(plan.mean_confidence, 4),
+        output=str(output),
+        outputs=[str(film) for film in films],
+        plan=str(plan_file),
+        report=str(report) if report else None,
+        space=settings.solve.space,
+        seconds=clock.laps,
+    )
+
+
+def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
+    """Pictures of a film before and after, for people who would rather look than read."""
+    from .index.library import open_library
+    from .reporting import report_on
+
+    with open_library(library_folder(settings)) as library:
+        return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings.report.sheet_frames)
+
+
+def scramble(
+    source: Path, output: Path, truth_file: Path, options: "ScrambleOptions", progress: Progress = _SILENT
+) -> "Truth":
+    """A clean video in; a shuffled, polluted one out, with the truth about it."""
+    from .evaluate.scramble import scramble as write_scrambled
+    from .evaluate.truth import write_truth
+
+    truth = write_scrambled(source, output, options, progress)
+    write_truth(truth, truth_file)
+    return truth
+
+
+def evaluate(plan: "Plan", truth: "Truth", progress: Progress = _SILENT, rendered: Path | None = None) -> "Scores":
+    """How well a plan agrees with the truth and, given the film made from it, its pictures with the source's."""
+    from .evaluate.metrics import score_order, score_pictures
+
+    scores = score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth)
+    if rendered is None:
+        return scores
+    psnr, ssim = score_pictures(plan, truth, rendered, Path(truth.source), progress)
+    return replace(scores, psnr=psnr, ssim=ssim)
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What `demo` made and how well it did."""
+
+    scores: "Scores"
+    reconstruction: Reconstruction
+    scrambled: str
+    original: str
+
+
+def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> Demonstration:
+    """Draw a film, scramble it with foreign pictures, reconstruct it, and say how well that went."""
+    from .evaluate.film import draw_film
+    from .evaluate.scramble import ScrambleOptions
+    from .solve.plan import read_plan
+
+    folder.mkdir(parents=True, exist_ok=True)
+    original, scrambled = folder / "original.mp4", folder / "scrambled.mp4"
+    with progress.stage("draw a film") as stage:
+        draw_film(original)
+        stage.advance()
+    truth = scramble(original, scrambled, folder / "truth.json", ScrambleOptions(foreign=8, seed=1), progress)
+    done = reconstruct(
+        scrambled,
+        settings.model_copy(update={"library": str(folder / "library")}),
+        progress,
+        output=folder / "reconstructed.mp4",
+        report=folder / "report",
+    )
+    scores = evaluate(read_plan(Path(done.plan)), truth, progress, Path(done.output))
+    return Demonstration(scores, done, str(scrambled), str(original))
+
+
+def default_output(path: Path) -> Path:
+    """Beside the source, under its own name."""
+    path = path.resolve()
+    return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
+
+
+def write_evidence(arrangement: "Arrangement", path: Path) -> Path:
+    """The kNN graph with each frame's group, score and neighbours, one frame a line."""
+    seen = arrangement.evidence
+    frames = seen.frames.tolist()
+    with path.open("w", encoding="utf-8") as file:
+        for row, frame in enumerate(frames):
+            near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
+            facts = {
+                "frame": frame,
+                "dropped": bool(seen.verdict.dropped[row]),
+                "score": round(float(seen.verdict.score[row]), 4),
+                "cut": round(seen.verdict.cut, 4),
+                "component": int(seen.verdict.component[row]),
+                "component_frames": int(seen.verdict.size[row]),
+                "repeats": seen.repeats.get(frame, []),
+                "neighbours": [{"frame": frames[other], "distance": round(d, 5)} for other, d in near],
+            }
+            file.write(json.dumps(facts) + "\n")
+    return path
+
+
+class _Clock:
+    """Seconds since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = perf_counter()
+        self.laps[name], self._last = round(now - self._last, 3), now
+
+
+def _known(library: "Library", path: Path) -> VideoRecord | None:
+    """The record of this very path, as long as neither its size nor its time of change differ."""
+    from .ingest.identity import stamp
+
+    record = library.catalog.at_source(str(path.resolve()))
+    return record if record and path.exists() and record.stamp == stamp(path) else None
+
+
+def _has_all(library: "Library", video: VideoRecord, spaces: Sequence[str], settings: Settings) -> bool:
+    """Whether a run would find nothing to do: found out from the catalog, without loading a model."""
+    states = library.catalog.spaces(video.id)
+    complete = all(name in states and states[name].complete for name in spaces)
+    same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == settings.clip.model
+    return video.complete and complete and same_model and _covers(video, settings)
+
+
+def _covers(video: VideoRecord, settings: Settings) -> bool:
+    """Whether the stored frames serve this request: all of them serve any rate."""
+    return video.short_side == settings.ingest.size and video.sampled_fps in (0, settings.ingest.fps)
+
+
+def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> list[str]:
+    from .ingest.weights import weights_fetchable, weights_here
+
+    space, model = settings.ingest.space, settings.clip.model
+    if space != "auto":
+        return ["appearance", "clip"] if space == "all" else [space]
+    if weights_here(model) or (may_fetch and weights_fetchable(model)):
+        return ["appearance", "clip"]
+    if may_fetch:
+        progress.note(
+            f"No CLIP weights here ({model}): doing without text search; go online once, or set clip.model to a local-dir:."
+        )
+    return ["appearance"]
+
+
+def _ingest(
+    library: "Library", path: Path, spaces: Sequence[str], settings: Settings, progress: Progress
+) -> VideoRecord:
+    from .index.store import mismatch
+    from .ingest.run import describe, ingest_video
+
+    video = describe(path, settings.ingest)
+    stored = library.catalog.get(video.id) or library.catalog.with_content(video.sha256)
+    if stored and not _covers(stored, settings):
+        progress.note(f"{path.name} is in the library with other --fps or --size: it is ingested anew.")
+        library.remove(stored)
+        stored = None
+    if stored:
+        video = replace(stored, name=video.name, source=video.source, stamp=video.stamp)
+        library.catalog.save(video)
+    states = library.catalog.spaces(video.id)
+    embedders = _embedders(spaces, settings, progress)
+    for embedder in embedders:
+        state = states.get(embedder.space.name)
+        if state and state.space != embedder.space:
+            raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
+    done = ingest_video(video, states, embedders, library, settings.ingest, progress)
+    if done.problems:
+        progress.note(f"{path.name} is damaged; {done.frames} frames came out of it (ffmpeg: {done.problems[0]}).")
+    library.check_written(done, [e.space.name for e in embedders])
+    return done
+
+
+def _embedders(spaces: Sequence[str], settings: Settings, progress: Progress) -> list["Embedder"]:
+    """An embedder a space; under `auto` a CLIP that does not load is done without, and said so."""
+    from .ingest.embedder import open_embedder
+
+    embedders = []
+    for name in spaces:
+        embedder = open_embedder(name, settings.clip)
+        try:
+            _ = embedder.space
+        except SpaceError as failed:
+            if settings.ingest.space != "auto":
+                raise
+            progress.note(f"{failed.cause} Doing without text search.")
+            continue
+        embedders.append(embedder)
+    return embedders
+
+
+def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
+    from .index.neighbours import nearest
+    from .ingest.proxy import ProxySize, luma, read_proxies
+    from .solve.arrange import Film
+
+    rows = library.rows(video, settings.solve.space)
+    size = ProxySize(video.proxy_width, video.proxy_height)
+    try:
+        proxies = read_proxies(library.proxies_file(video.id), size, len(rows))
+    except (OSError, ValueError) as lost:
+        raise LibraryError(
+            f"The proxies of {video.name} are missing or cut short.",
+            f"`reelweave videos remove {video.id}`, then ingest it again.",
+        ) from lost
+    return Film(rows, luma(proxies), nearest, settings.solve.space)
+
+
+def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
+    from .solve.plan import PathReport, Plan, PlanVideo
+
+    facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
+    path = found.path
+    used = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
+    return Plan(
+        video=PlanVideo(**facts, frames=len(film.rows)),
+        order=found.order,
+        dropped=found.dropped,
+        shots=found.shots,
+        confidence=found.confidence,
+        path=PathReport(
+            cost=path.cost,
+            lower_bound=path.lower_bound,
+            gap=path.gap,
+            solver=path.solver,
+            seconds=round(path.seconds, 3),
+        ),
+        settings=used,
+    )
+
+
+def _unchanged_source(plan: "Plan") -> Path:
+    """The plan's source, if it still is what the plan was made from."""
+    from .ingest.identity import content_hash
+
+    source = Path(plan.video.source)
+    if not source.exists():
+        raise SourceError(
+            f"The source of the plan, {source}, is not there.", "Put it back, or correct video.source in the plan."
+        )
+    if plan.video.sha256 and content_hash(source) != plan.video.sha256:
+        raise SourceError(
+            f"{source} has changed since the plan was made.",
+            f"`reelweave reconstruct {str(source)!r}` makes a new one.",
+        )
+    return source

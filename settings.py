@@ -1,0 +1,279 @@
+"""The typed model of settings.toml, and where each value came from.
+
+A flag wins over the environment, the environment over ./reelweave.toml, and that over the packaged
+settings.toml, which is the only place of defaults: the classes below state types and ranges alone.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .errors import UsageError
+
+PACKAGED = Path(__file__).with_name("settings.toml")
+LOCAL = "reelweave.toml"
+PREFIX = "REELWEAVE_"
+
+_NESTED = "__"
+_RESERVED = frozenset({"REELWEAVE_DEBUG"})
+"""Variables that are read before any setting is, and therefore are none."""
+
+Whole = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Chord = Annotated[float, Field(ge=0, le=2)]
+"""The distance of two unit vectors."""
+
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ingest(_Section):
+    fps: Size
+    size: Whole
+    space: Literal["auto", "appearance", "clip", "all"]
+    batch: Count
+    proxy_pixels: Annotated[int, Field(ge=256)]
+    duplicate_level: Annotated[float, Field(ge=0, le=255)]
+    pictures_fps: Positive
+
+
+class Clip(_Section):
+    model: Annotated[str, Field(min_length=1)]
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    batch: Count
+
+
+class Neighbours(_Section):
+    # The outlier rule asks for the second-nearest frame.
+    k: Annotated[int, Field(ge=2)]
+
+
+class Outliers(_Section):
+    cut_factor: Positive
+    cut_floor: Chord
+    cut_ceiling: Chord
+    min_group: Count
+    max_share: Share
+
+    @model_validator(mode="after")
+    def _floor_under_ceiling(self) -> Self:
+        if self.cut_floor > self.cut_ceiling:
+            raise ValueError(f"cut_floor ({self.cut_floor}) is over cut_ceiling ({self.cut_ceiling})")
+        return self
+
+
+class Solve(_Section):
+    space: Literal["appearance", "clip"]
+    price: Literal["auto", "huber", "cosine"]
+    candidates: Count
+    time_limit: Size
+    ortools_limit: Whole
+    dense_limit: Whole
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Shots(_Section):
+    cut_chord: Chord
+    cut_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
+class Render(_Section):
+    crf: Annotated[int, Field(ge=0, le=51)]
+    preset: Preset
+    scratch_gb: Positive
+
+
+class Report(_Section):
+    sheet_frames: Count
+
+
+class Settings(BaseSettings):
+    """Every value a user may change; made by `load`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
+
+    library: str
+    ingest: Ingest
+    clip: Clip
+    neighbours: Neighbours
+    outliers: Outliers
+    solve: Solve
+    shots: Shots
+    render: Render
+    report: Report
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = (TomlConfigSettingsSource(settings_cls, path) for path in _files())
+        return init_settings, env_settings, *files
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One setting as `reelweave settings show` prints it."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    value: Any
+    origin: str
+
+
+_Layer = dict[str, _Found]
+"""What one place says, by dotted key."""
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force; `overrides` are flags by dotted key, those that are None were not given."""
+    flags = _given(overrides)
+    return _validated(flags, _layers(flags))
+
+
+def explain(overrides: Mapping[str, Any] | None = None) -> list[Origin]:
+    """Each value and where it came from, in the order of settings.toml."""
+    flags = _given(overrides)
+    layers = _layers(flags)
+    values = dict(_leaves(_validated(flags, layers).model_dump()))
+    return [Origin(key, values[key], _winner(key, layers).origin) for key in layers[-1]]
+
+
+def library_folder(settings: Settings) -> Path:
+    """Where the library lies; the folder need not exist yet."""
+    import platformdirs
+
+    return Path(settings.library or platformdirs.user_data_dir("reelweave", appauthor=False)).expanduser()
+
+
+def _given(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (overrides or {}).items() if value is not None}
+
+
+def _files() -> Iterator[Path]:
+    """The files that exist, found here because pydantic-settings passes over a missing one in silence."""
+    local = Path.cwd() / LOCAL
+    if local.is_file():
+        yield local
+    yield PACKAGED
+
+
+def _layers(flags: Mapping[str, Any]) -> list[_Layer]:
+    """Every place, the strongest first, each holding known keys only."""
+    layers = [{key: _Found(value, "flag") for key, value in flags.items()}, _environment()]
+    layers += [_file(path) for path in _files()]
+    known = list(_keys())
+    for layer in layers:
+        for key, found in layer.items():
+            if key not in known:
+                raise _unknown(key, found.origin, known)
+    return layers
+
+
+def _environment() -> _Layer:
+    """The variables that are ours by their prefix: pydantic-settings ignores those it cannot place."""
+    layer: _Layer = {}
+    for name, value in os.environ.items():
+        if name.upper().startswith(PREFIX) and name.upper() not in _RESERVED:
+            key = ".".join(_quoted(part) for part in name[len(PREFIX) :].lower().split(_NESTED))
+            layer[key] = _Found(value, f"environment {name}")
+    return layer
+
+
+def _file(path: Path) -> _Layer:
+    try:
+        data = TomlConfigSettingsSource(Settings, path).toml_data
+    except tomllib.TOMLDecodeError as broken:
+        raise UsageError(f"{path.name} is not valid TOML: {broken}.", f"Correct {path}.") from broken
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise UsageError(f"{path} cannot be read: {unreadable}.") from unreadable
+    return {key: _Found(value, path.name) for key, value in _leaves(data)}
+
+
+def _leaves(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys with their values; an empty table that is no section counts as a value."""
+    for name, value in data.items():
+        key = above + _quoted(name)
+        if isinstance(value, dict) and (value or key in Settings.model_fields):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def _quoted(name: str) -> str:
+    """A name that itself holds a dot must not pass for a section and a key."""
+    return f'"{name}"' if "." in name else name
+
+
+def _keys() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"{name}.{leaf}" for leaf in field.annotation.model_fields)
+        else:
+            yield name
+
+
+def _unknown(key: str, origin: str, known: Sequence[str]) -> UsageError:
+    variable = origin.startswith("environment ")
+    near = difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.4)
+    if not near:
+        return UsageError(f"{origin}: there is no setting {key}.", "`reelweave settings show` lists them.")
+    name = PREFIX + near[0].upper().replace(".", _NESTED) if variable else near[0]
+    return UsageError(f"{origin}: there is no setting {key}.", f"Did you mean {name}?")
+
+
+def _validated(flags: Mapping[str, Any], layers: Sequence[_Layer]) -> Settings:
+    nested: dict[str, Any] = {}
+    for key, value in flags.items():
+        *above, name = key.split(".")
+        table = nested
+        for part in above:
+            table = table.setdefault(part, {})
+        table[name] = value
+    try:
+        return Settings(**nested)
+    except ValidationError as bad:
+        raise _refused(bad, layers) from bad
+
+
+def _refused(bad: ValidationError, layers: Sequence[_Layer]) -> UsageError:
+    """The first value that cannot be used, in the words of the place that holds it."""
+    problem = bad.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    found = _winner(key, layers)
+    said = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    value = "" if isinstance(problem["input"], dict) else f" = {problem['input']!r}"
+    return UsageError(f"{found.origin}: {key}{value} cannot be used: {said}.", f"Correct {key}, or leave it out.")
+
+
+def _winner(key: str, layers: Sequence[_Layer]) -> _Found:
+    """The strongest place that speaks of a key, or of anything in the section so named."""
+    for layer in layers:
+        for name, found in layer.items():
+            if name == key or name.startswith(f"{key}."):
+                return found
+    return _Found(None, PACKAGED.name)

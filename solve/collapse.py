@@ -1,0 +1,43 @@
+"""Repeats of a frame count once while solving and are put back beside it afterwards."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Ints, NeighbourGraph
+
+
+@dataclass(frozen=True)
+class Groups:
+    """`leader[r]` is the row that stands for row r; leaders stand for themselves."""
+
+    leader: Ints
+
+    @property
+    def leaders(self) -> Ints:
+        return np.flatnonzero(self.leader == np.arange(len(self.leader)))
+
+    def members(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for row, leader in enumerate(self.leader.tolist()):
+            found.setdefault(leader, []).append(row)
+        return found
+
+
+def collapse(luma: npt.NDArray[np.uint8], graph: NeighbourGraph, level: float) -> Groups:
+    """Join each row to an earlier leader among its neighbours whose picture differs by under `level` grey levels.
+
+    A row is compared with the leader itself, never with another repeat, so that a slow fade cannot
+    collapse link by link.
+    """
+    leader = np.arange(len(luma))
+    for row in range(len(luma)):
+        near = np.unique(leader[graph.indices[row]])
+        near = near[near < row]
+        if len(near):
+            differences = np.abs(luma[near].astype(np.int16) - luma[row].astype(np.int16)).mean(axis=(1, 2))
+            best = int(differences.argmin())
+            if differences[best] < level:
+                leader[row] = near[best]
+    return Groups(leader)

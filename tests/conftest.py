@@ -1,0 +1,42 @@
+"""What every test finds: a library of its own, no network, and a small film with a known story."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from helpers import Scrambled
+
+
+@pytest.fixture(autouse=True)
+def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty library that every test uses unless it names another, and no variables of the developer's own."""
+    for name in [name for name in os.environ if name.upper().startswith("REELWEAVE_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path_factory.mktemp("library")
+    monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 drawn frames of 192 x 108 in which everything moves."""
+    from reelweave.evaluate.film import draw_film
+
+    return draw_film(tmp_path_factory.mktemp("film") / "film.mp4", frames=48, size=(192, 108))
+
+
+@pytest.fixture(scope="session")
+def scrambled(film: Path, tmp_path_factory: pytest.TempPathFactory) -> "Scrambled":
+    """The film out of order with four foreign frames, and the truth about it."""
+    from helpers import Scrambled
+
+    from reelweave.evaluate.scramble import ScrambleOptions, scramble
+    from reelweave.evaluate.truth import write_truth
+
+    folder = tmp_path_factory.mktemp("scrambled")
+    truth = scramble(film, folder / "scrambled.mp4", ScrambleOptions(seed=1, foreign=4))
+    return Scrambled(folder / "scrambled.mp4", truth, write_truth(truth, folder / "truth.json"))

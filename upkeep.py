@@ -1,0 +1,179 @@
+"""Looking after the library and the machine: what is there, whether it works, what can go."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .frames import VideoRecord
+from .settings import Settings, library_folder
+
+if TYPE_CHECKING:
+    from .index.library import Library
+
+_PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
+_LITTLE_SPACE = 1 << 30
+
+
+def list_videos(settings: Settings) -> list[dict[str, Any]]:
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        return [_listed(library, video) for video in library.catalog.videos()]
+
+
+def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        video = library.catalog.find(wanted)
+        return _listed(library, video) | {
+            "sha256": video.sha256,
+            "kind": video.kind,
+            "sampled_fps": video.sampled_fps,
+            "problems": list(video.problems),
+            "source_present": Path(video.source).exists(),
+            "bytes": library.size_of(video),
+            "solved": library.catalog.plan(video.id) is not None,
+        }
+
+
+def remove_video(wanted: str, settings: Settings) -> VideoRecord:
+    """Forget a video: its vectors, proxies and plan. The source itself is never touched."""
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        video = library.catalog.find(wanted)
+        with library.writing(f"videos remove {video.id}"):
+            library.remove(video)
+        return video
+
+
+def check_videos(settings: Settings) -> dict[str, list[str]]:
+    """For each video what is wrong with it; nothing is a good answer."""
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        return {video.id: _problems(library, video) for video in library.catalog.videos()}
+
+
+def list_models(settings: Settings) -> list[dict[str, Any]]:
+    from .ingest.appearance import Appearance
+    from .ingest.weights import weights_here
+
+    space = Appearance.space
+    return [
+        {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
+        {
+            "space": "clip",
+            "model": settings.clip.model,
+            "ready": weights_here(settings.clip.model),
+            "dimension": None,
+            "needs": "weights on this machine, or the network once",
+        },
+    ]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that Reelweave needs, and how it stands."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def doctor(settings: Settings) -> list[Check]:
+    """Everything a failing machine could be failing at, each tried for real."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("ffmpeg", _ffmpeg),
+        ("packages", lambda: ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        ("library", lambda: _library(settings)),
+        ("disk", lambda: _disk(settings)),
+        ("store", lambda: _store(settings)),
+        ("clip weights", lambda: _clip(settings)),
+    ]
+    return [_tried(name, check) for name, check in checks]
+
+
+def _tried(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, check())
+    except Exception as failed:  # a doctor that dies of the patient's illness helps nobody
+        return Check(name, False, str(failed).replace("\n", " ") or type(failed).__name__)
+
+
+def _ffmpeg() -> str:
+    from . import ffmpeg
+    from .errors import RenderError
+
+    done = ffmpeg.run(["-f", "lavfi", "-i", "testsrc=s=64x64:d=0.2", "-c:v", "libx264", "-f", "null", "-"])
+    if done.returncode:
+        raise RenderError("ffmpeg cannot encode H.264 (libx264)", "Set IMAGEIO_FFMPEG_EXE to one that can.")
+    return f"encodes H.264 ({ffmpeg.executable()})"
+
+
+def _library(settings: Settings) -> str:
+    from .index.library import open_library
+    from .index.lock import current_writer
+
+    folder = library_folder(settings)
+    with open_library(folder) as library:
+        videos = len(library.catalog.videos())
+    writer = current_writer(folder)
+    return f"{folder}: {videos} videos, " + (f"being written by {writer}" if writer else "no writer")
+
+
+def _disk(settings: Settings) -> str:
+    from .errors import LibraryError
+
+    free = shutil.disk_usage(library_folder(settings)).free
+    if free < _LITTLE_SPACE:
+        raise LibraryError(f"only {free / 2**20:.0f} MiB free for the library", "Free some space.")
+    return f"{free / 2**30:.0f} GiB free"
+
+
+def _store(settings: Settings) -> str:
+    wrong = {video: problems for video, problems in check_videos(settings).items() if problems}
+    if wrong:
+        from .errors import LibraryError
+
+        raise LibraryError("; ".join(f"{video}: {problems[0]}" for video, problems in wrong.items()))
+    return "all vectors and proxies are there"
+
+
+def _clip(settings: Settings) -> str:
+    from .ingest.weights import weights_here
+
+    here = weights_here(settings.clip.model)
+    return f"{settings.clip.model}: " + (
+        "on this machine" if here else "not on this machine; needed for text search only"
+    )
+
+
+def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
+    states = library.catalog.spaces(video.id)
+    complete = video.complete and all(state.complete for state in states.values())
+    return {
+        "id": video.id,
+        "name": video.name,
+        "source": video.source,
+        "frames": video.frames,
+        "fps": video.fps,
+        "width": video.width,
+        "height": video.height,
+        "seconds": round(video.seconds, 3),
+        "spaces": [
+            {"name": name, "model": state.space.model, "vectors": state.vectors} for name, state in states.items()
+        ],
+        "state": "complete" if complete else "partial",
+    }
+
+
+def _problems(library: "Library", video: VideoRecord) -> list[str]:
+    states = library.catalog.spaces(video.id)
+    if not video.complete:
+        return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
+    return [problem for name, state in states.items() if state.complete for problem in library.verify(video, name)]
