@@ -225,8 +225,8 @@ def demo(
     from . import pipeline
 
     done = pipeline.demo(folder, _settings(None, {"ingest.space": "appearance"}), _progress(quiet))
-    told = f"original   {done.original}\nscrambled  {done.scrambled}\n{_told(done.reconstruction)}\n{_scores_told(done.scores)}"
-    _answer(asdict(done), as_json, told)
+    told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
+    _answer(asdict(done), as_json, "\n".join([*told, _told(done.reconstruction), _scores_told(done.scores)]))
 
 
 @videos_app.command("list")
@@ -335,7 +335,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line; the exit code. 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
-        return app(arguments, prog_name="reelweave", standalone_mode=False) or 0
+        return int(app(arguments, prog_name="reelweave", standalone_mode=False) or 0)
     except ReelweaveError as failed:
         if os.environ.get("REELWEAVE_DEBUG"):
             raise
@@ -343,7 +343,7 @@ def run(arguments: list[str]) -> int:
         return failed.exit_code
     except _Refusal as wrong:
         wrong.show()
-        return wrong.exit_code
+        return int(wrong.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
         return 130
@@ -405,8 +405,8 @@ def _confirmed(question: str) -> bool:
 def _told(done: "Reconstruction") -> str:
     gap = "unproved" if done.gap is None else f"within {100 * done.gap:.2f} % of the cheapest possible"
     lines = [
-        f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, {done.shots} shot{'s' * (done.shots != 1)}; "
-        f"order {100 * done.mean_confidence:.0f} % sure, path {gap}",
+        f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, "
+        f"{done.shots} shot{'s' * (done.shots != 1)}; order {100 * done.mean_confidence:.0f} % sure, path {gap}",
         *(f"film       {film}" for film in done.outputs),
         f"plan       {done.plan}",
         *([f"report     {done.report}/index.html"] if done.report else []),

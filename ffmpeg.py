@@ -66,7 +66,8 @@ class Reader:
         self._process = subprocess.Popen(
             [executable(), *QUIET, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
         )
-        assert self._process.stdout and self._process.stderr
+        assert self._process.stdout
+        assert self._process.stderr
         self.out: IO[bytes] = self._process.stdout
         self._log: IO[bytes] = self._process.stderr
         self._drain = threading.Thread(target=self._read_log, daemon=True)

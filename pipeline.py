@@ -291,7 +291,8 @@ def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> l
         return ["appearance", "clip"]
     if may_fetch:
         progress.note(
-            f"No CLIP weights here ({model}): doing without text search; go online once, or set clip.model to a local-dir:."
+            f"No CLIP weights here ({model}): doing without text search. "
+            "Go online once, or set clip.model to a local-dir: that holds them."
         )
     return ["appearance"]
 

@@ -99,11 +99,12 @@ def table(results: Sequence[Result]) -> str:
 
 def _row(clip: str, frames: str, results: Sequence[Result], jumps: str) -> str:
     def average(key: str) -> float:
-        return mean(getattr(result, key) for result in results)
+        return float(mean(getattr(result, key) for result in results))
 
     return (
         f"| {clip} | {frames} | {average('adjacency'):.3f} | {average('abs_tau'):.3f} | {jumps} | "
-        f"{100 * average('lost_share'):.2f} | {average('psnr'):.1f} | {average('precision'):.3f} | {average('recall'):.3f} |"
+        f"{100 * average('lost_share'):.2f} | {average('psnr'):.1f} | "
+        f"{average('precision'):.3f} | {average('recall'):.3f} |"
     )
 
 

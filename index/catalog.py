@@ -14,7 +14,8 @@ from ..frames import Space, SpaceState, VideoRecord
 SCHEMA = 1
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS videos (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS videos (
+    id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS spaces (
     video TEXT NOT NULL REFERENCES videos (id) ON DELETE CASCADE, name TEXT NOT NULL, state TEXT NOT NULL,
     PRIMARY KEY (video, name));
@@ -31,7 +32,7 @@ class Catalog:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA:
             raise LibraryError(
-                f"The library {path.parent} was written by a newer Reelweave (version {version}; this one knows {SCHEMA}).",
+                f"The library {path.parent} was written by a newer Reelweave ({version}; this one knows {SCHEMA}).",
                 "Upgrade Reelweave, or use another folder with --library.",
             )
         if version == 0:
@@ -73,7 +74,7 @@ class Catalog:
         """Write one step of ingest: all of it or, after a crash, none."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
         values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
-        with _transaction(self._db):
+        with _Transaction(self._db):
             self._db.execute(
                 "INSERT INTO videos VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
                 " SET source = excluded.source, record = excluded.record",
@@ -96,7 +97,7 @@ class Catalog:
         return _record(row[0]) if row else None
 
 
-class _transaction:
+class _Transaction:
     """BEGIN IMMEDIATE ... COMMIT around a block; sqlite3's own begins too late to keep writers apart."""
 
     def __init__(self, db: sqlite3.Connection) -> None:

@@ -38,4 +38,4 @@ def _without_self(found: Ints, own: Ints, k: int) -> Ints:
     """Each row less its own number; where repeats crowded it out of its own list, less the last."""
     is_self = found == own[:, None]
     is_self[~is_self.any(1), -1] = True
-    return found[~is_self].reshape(len(found), k)
+    return np.asarray(found[~is_self].reshape(len(found), k), np.int64)

@@ -37,16 +37,17 @@ def _describe(picture: Picture) -> Floats:
     import cv2
 
     small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
-    planes = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_BGR2YUV)
+    planes = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_BGR2YUV), np.float32)
     luma = planes[..., 0]
-    chroma = cv2.resize(planes[..., 1:], (_WIDTH // 2, _HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    half = cv2.resize(planes[..., 1:], (_WIDTH // 2, _HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    chroma = np.asarray(half, np.float32)
     look = np.concatenate([_centred(luma), *(2 * _centred(chroma[..., c]) for c in (0, 1))])
     parts = _LOOK**0.5 * _unit(look), _DETAIL**0.5 * _unit(_even(luma))
     return _unit(np.concatenate(parts)).astype(np.float32)
 
 
 def _centred(plane: Floats) -> Floats:
-    return (plane - plane.mean()).ravel()
+    return np.asarray((plane - plane.mean()).ravel(), np.float32)
 
 
 def _even(luma: Floats) -> Floats:

@@ -23,9 +23,9 @@ def content_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in picture_files(path):
-        digest.update(file.name.encode("utf-8", "surrogateescape") + b"\0")
-        digest.update(bytes.fromhex(content_hash(file)))
+    for picture in picture_files(path):
+        digest.update(picture.name.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(bytes.fromhex(content_hash(picture)))
     return digest.hexdigest()
 
 

@@ -181,7 +181,7 @@ def _next_shown(reader: ffmpeg.Reader) -> tuple[int, float]:
 
 
 def _first_frame(path: Path, mend: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """One frame by way of the colours that ingest needs, as YUV4MPEG: its header states turned size and nominal rate."""
+    """One frame by way of the colours that ingest needs, as YUV4MPEG, which states turned size and nominal rate."""
     filters = ["-vf", ",".join([*mend, "format=bgr24", "format=yuv444p"])]
     return ffmpeg.run([*ffmpeg.decode_arguments(path), "-frames:v", "1", *filters, "-f", "yuv4mpegpipe", "-"])
 

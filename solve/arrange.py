@@ -95,8 +95,8 @@ def _verdict(
     verdict = find_outliers(graph, weights, **settings.outliers.model_dump())
     if verdict.spared:
         progress.note(
-            f"The outlier rule would drop {verdict.spared} of {len(weights)} distinct frames: it does not fit this film, "
-            "so none is dropped (outliers.max_share)."
+            f"The outlier rule would drop {verdict.spared} of {len(weights)} distinct frames. "
+            "It does not fit this film, so none is dropped (outliers.max_share)."
         )
     return verdict
 

@@ -50,7 +50,7 @@ class HuberPrice:
             difference += 1.0
             np.sqrt(difference, out=difference)
             result[part] = difference.mean(axis=1)
-        return np.maximum(result - 1.0, 0.0)
+        return np.asarray(np.maximum(result - 1.0, 0.0), np.float32)
 
 
 class CosinePrice:

@@ -45,9 +45,7 @@ class _Tour:
         for place, row in enumerate(self._at):
             self._place[row] = place
         self.cost = costs.of(path)
-        self._dearest = 1 + max(
-            own[c] for own, near in zip(costs.rows, costs.neighbours, strict=False) for c in near[-1:]
-        )
+        self._dearest = 1 + max(self._rows[row][near[-1]] for row, near in enumerate(costs.neighbours) if near)
         self._done: list[tuple[int, int]] = []
 
     def path(self) -> list[int]:

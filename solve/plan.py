@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..errors import PlanError
 
-PLAN_FORMAT = "reelweave.plan/1"
+PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
 Reason = Literal["outlier", "foreign", "broken", "duplicate", "user"]
 

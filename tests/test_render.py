@@ -472,7 +472,7 @@ def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
     if existing:
         output.write_bytes(existing)
     plan, source, encoding = setup(clip, monkeypatch)
-    monkeypatch.setattr(ffmpeg.subprocess, "Popen", watched)
+    monkeypatch.setattr(subprocess, "Popen", watched)
     with pytest.raises(error) as raised:
         render(plan, source, output, encoding)
     assert names in str(raised.value)
