@@ -2,17 +2,19 @@
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from fractions import Fraction
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import __version__
-from .errors import ReelweaveError, UsageError
+from .errors import ReelweaveError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from .evaluate.metrics import Scores
@@ -78,7 +80,7 @@ def reconstruct(
     flags = _ingest_flags(space, None, size) | {"render.crf": crf, "solve.time_limit": time_limit}
     done = pipeline.reconstruct(
         video,
-        _settings(library, flags | {"solve.space": "clip" if space == "clip" else None}),
+        _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
         _progress(quiet),
         output=output,
         plan_file=plan,
@@ -92,7 +94,7 @@ def reconstruct(
 
 @app.command()
 def ingest(
-    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs or folders of pictures.")],
+    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs, folders of pictures or folders of videos.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
@@ -103,10 +105,18 @@ def ingest(
     """Embed every frame into the library; nothing is done twice."""
     from . import pipeline
 
-    settings = _settings(library, _ingest_flags(space, fps, size))
-    for one in path:
-        video = pipeline.ingest(one, settings, _progress(quiet))
-        _answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
+    settings, failures = _settings(library, _ingest_flags(space, fps, size)), 0
+    for one in pipeline.sources(path):
+        try:
+            video = pipeline.ingest(one, settings, _progress(quiet))
+        except SourceError as unreadable:
+            # One bad file among many keeps no other out.
+            _complain(unreadable)
+            failures += 1
+        else:
+            _answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
+    if failures:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -124,12 +134,9 @@ def solve(
 ) -> None:
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
-    from .solve.plan import write_plan
 
     settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
-    found = pipeline.solve(video, settings, _progress(quiet), evidence)
-    if plan:
-        write_plan(found, plan)
+    found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
     _answer(found.model_dump(mode="json"), as_json or not plan, _plan_told(found, plan))
 
 
@@ -328,28 +335,45 @@ _Refusal: Any = typer.BadParameter.__mro__[2]
 """What all of Typer's refusals of a command line have in common; it exports only the leaves of that tree."""
 
 
+_INTERRUPTED = 130
+"""Also what Typer makes of Ctrl-C by itself."""
+
+
 def main() -> None:
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal without a letter of a file's name still shows all the rest.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # Being told to end clears away what is half done, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line; the exit code. 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
-        return int(app(arguments, prog_name="reelweave", standalone_mode=False) or 0)
-    except ReelweaveError as failed:
-        if os.environ.get("REELWEAVE_DEBUG"):
-            raise
-        print(f"error: {failed}", file=sys.stderr)
-        return failed.exit_code
+        code = int(app(arguments, prog_name="reelweave", standalone_mode=False) or 0)
+        if sys.stdout:
+            sys.stdout.flush()
     except _Refusal as wrong:
         wrong.show()
         return int(wrong.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
-        return 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (ReelweaveError, OSError) as failed:
+        if os.environ.get("REELWEAVE_DEBUG"):
+            raise
+        _complain(failed)
+        return getattr(failed, "exit_code", 1)
+    if code == _INTERRUPTED:
+        print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
+    return code
+
+
+def _complain(failed: Exception) -> None:
+    print(f"error: {failed}", file=sys.stderr)
 
 
 def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":

@@ -38,15 +38,35 @@ class Lines(NotesOnly):
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         counter, started = _Counter(), perf_counter()
         yield counter
-        count = f" {counter.done}" if counter.done > 1 else ""
-        print(f"{name}:{count} in {perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+        count = f"{counter.done} in " if counter.done > 1 else ""
+        print(f"{name}: {count}{perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
 
 
 class Bars(NotesOnly):
-    """A bar a stage, with count and time left."""
+    """A bar a stage, with count and time left; stages within stages share one display, as a terminal has but one."""
+
+    def __init__(self) -> None:
+        self._rich: Rich | None = None
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        with self._display() as rich:
+            task = rich.add_task(name, total=total)
+            yield _Bar(rich, task)
+            finished = next(t for t in rich.tasks if t.id == task)
+            rich.update(task, total=finished.completed, completed=finished.completed)
+
+    def note(self, text: str) -> None:
+        if self._rich is None:
+            super().note(text)
+        else:
+            self._rich.console.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def _display(self) -> "Iterator[Rich]":
+        if self._rich is not None:
+            yield self._rich
+            return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Rich
@@ -58,11 +78,11 @@ class Bars(NotesOnly):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Rich(*columns, console=Console(stderr=True)) as rich:
-            task = rich.add_task(name, total=total)
-            yield _Bar(rich, task)
-            finished = next(t for t in rich.tasks if t.id == task)
-            rich.update(task, total=finished.completed, completed=finished.completed)
+        with Rich(*columns, console=Console(stderr=True)) as self._rich:
+            try:
+                yield self._rich
+            finally:
+                self._rich = None
 
 
 class _Bar:

@@ -1,6 +1,7 @@
 """The one ffmpeg the project uses, and how to talk to it."""
 
 import contextlib
+import os
 import queue
 import re
 import subprocess
@@ -8,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from .errors import ReelweaveError
 
@@ -16,6 +17,11 @@ QUIET = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _LEVEL = re.compile(r"\[(error|fatal|panic)\] ")
 _LINES_KEPT = 20
+# Asked to end, ffmpeg does so by itself with 255; below zero is the signal that ended it.
+_STOPPED = (255, -2, -9, -15)
+# A terminal sends Ctrl-C to the whole foreground group: in one of its own, ffmpeg goes on until it is stopped
+# from here, and its end cannot be taken for that of the film.
+_APART: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
 
 
 def executable() -> str:
@@ -43,7 +49,12 @@ def decode_arguments(path: Path) -> list[str]:
 
 def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     """Run ffmpeg to its end; the caller judges the exit code."""
-    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False)
+    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False, **_APART)
+
+
+def was_stopped(code: int) -> bool:
+    """Whether somebody ended ffmpeg: what it made until then is not all there is."""
+    return code in _STOPPED
 
 
 def complaints(log: str) -> list[str]:
@@ -64,7 +75,11 @@ class Reader:
         self.matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
         self._pattern = pattern
         self._process = subprocess.Popen(
-            [executable(), *QUIET, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=1 << 20
+            [executable(), *QUIET, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=1 << 20,
+            **_APART,
         )
         assert self._process.stdout
         assert self._process.stderr
@@ -114,7 +129,11 @@ class Writer:
     def __init__(self, arguments: Sequence[str]) -> None:
         self.problems: list[str] = []
         self._process = subprocess.Popen(
-            [executable(), *QUIET, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [executable(), *QUIET, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **_APART,
         )
         assert self._process.stdin
         assert self._process.stderr

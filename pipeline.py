@@ -3,15 +3,15 @@
 Every verb of the command line that works on films is one function here, and can be called from Python.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from .errors import LibraryError, SourceError, SpaceError
+from .errors import LibraryError, PlanError, SourceError, UsageError
 from .frames import VideoRecord
 from .progress import Progress, Silent
 from .settings import Settings, library_folder
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .index.library import Library
-    from .ingest.embedder import Embedder
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
 
@@ -31,29 +30,45 @@ _SILENT = Silent()
 def ingest(path: Path, settings: Settings, progress: Progress = _SILENT) -> VideoRecord:
     """Every frame of a source into the library; what is there already is not decoded again."""
     from .index.library import open_library
+    from .intake import take_in
 
     with open_library(library_folder(settings)) as library:
-        known = _known(library, path)
-        spaces = _wanted_spaces(settings, known is None, progress)
-        if known and _has_all(library, known, spaces, settings):
-            return known
-        with library.writing(f"ingest {path.name}"):
-            return _ingest(library, path, spaces, settings, progress)
+        return take_in(library, path, settings, progress)
 
 
-def solve(video: str, settings: Settings, progress: Progress = _SILENT, evidence: Path | None = None) -> "Plan":
+def sources(paths: Iterable[Path]) -> Iterator[Path]:
+    """What `ingest` is to take in: a folder without pictures stands for the videos in it."""
+    from .ingest.source import videos_in
+
+    for path in paths:
+        yield from (path.is_dir() and videos_in(path)) or [path]
+
+
+def solve(
+    video: str,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    plan_file: Path | None = None,
+    evidence: Path | None = None,
+) -> "Plan":
     """The plan for a video of the library, from its stored vectors and proxies alone."""
     from .index.library import open_library
+    from .reporting import write_evidence
     from .solve.arrange import arrange
 
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
+        for file in (plan_file, evidence):
+            _check_place(file, Path(record.source))
         film = _film(library, record, settings)
         arrangement = arrange(film, settings, progress)
         plan = _plan(record, film, arrangement, settings)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
+    if plan_file:
+        _write(plan, plan_file)
     return plan
 
 
@@ -122,17 +137,23 @@ def reconstruct(
     lossless: bool = False,
 ) -> Reconstruction:
     """A shuffled, polluted video in; the film in order out, with its plan beside it."""
+    from .ingest.source import open_source
     from .render.video import checked_output
-    from .solve.plan import write_plan
 
+    open_source(path)
     output = output or default_output(path)
+    plan_file = plan_file or output.with_suffix(".plan.json")
     checked_output(output, path)
+    _check_place(plan_file, path, output)
+    if report and report.exists() and not report.is_dir():
+        raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
+    settings = _every_frame(settings)
     clock = _Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
     plan = solve(video.id, settings, progress)
     plan = plan.reversed() if reverse else plan
-    plan_file = write_plan(plan, plan_file or output.with_suffix(".plan.json"))
+    _write(plan, plan_file)
     clock.lap("solve")
     films = render(plan, output, settings, progress, both=both, lossless=lossless)
     clock.lap("render")
@@ -227,27 +248,6 @@ def default_output(path: Path) -> Path:
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
 
 
-def write_evidence(arrangement: "Arrangement", path: Path) -> Path:
-    """The kNN graph with each frame's group, score and neighbours, one frame a line."""
-    seen = arrangement.evidence
-    frames = seen.frames.tolist()
-    with path.open("w", encoding="utf-8") as file:
-        for row, frame in enumerate(frames):
-            near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
-            facts = {
-                "frame": frame,
-                "dropped": bool(seen.verdict.dropped[row]),
-                "score": round(float(seen.verdict.score[row]), 4),
-                "cut": round(seen.verdict.cut, 4),
-                "component": int(seen.verdict.component[row]),
-                "component_frames": int(seen.verdict.size[row]),
-                "repeats": seen.repeats.get(frame, []),
-                "neighbours": [{"frame": frames[other], "distance": round(d, 5)} for other, d in near],
-            }
-            file.write(json.dumps(facts) + "\n")
-    return path
-
-
 class _Clock:
     """Seconds since the last lap, by name."""
 
@@ -260,87 +260,30 @@ class _Clock:
         self.laps[name], self._last = round(now - self._last, 3), now
 
 
-def _known(library: "Library", path: Path) -> VideoRecord | None:
-    """The record of this very path, as long as neither its size nor its time of change differ."""
-    from .ingest.identity import stamp
-
-    record = library.catalog.at_source(str(path.resolve()))
-    return record if record and path.exists() and record.stamp == stamp(path) else None
+def _every_frame(settings: Settings) -> Settings:
+    """A film is made of all its frames, at whatever rate others are searched."""
+    return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
 
 
-def _has_all(library: "Library", video: VideoRecord, spaces: Sequence[str], settings: Settings) -> bool:
-    """Whether a run would find nothing to do: found out from the catalog, without loading a model."""
-    states = library.catalog.spaces(video.id)
-    complete = all(name in states and states[name].complete for name in spaces)
-    same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == settings.clip.model
-    return video.complete and complete and same_model and _covers(video, settings)
+def _check_place(file: Path | None, *taken: Path) -> None:
+    """Refuse a place that cannot take a file, or holds another one of this run, before any work is done."""
+    if file is None:
+        return
+    if not file.parent.is_dir():
+        raise UsageError(f"There is no folder {file.parent}.", "Create it first, or write elsewhere.")
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder.", "Give the name of a file.")
+    if file.resolve() in [path.resolve() for path in taken]:
+        raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
 
 
-def _covers(video: VideoRecord, settings: Settings) -> bool:
-    """Whether the stored frames serve this request: all of them serve any rate."""
-    return video.short_side == settings.ingest.size and video.sampled_fps in (0, settings.ingest.fps)
+def _write(plan: "Plan", file: Path) -> None:
+    from .solve.plan import write_plan
 
-
-def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> list[str]:
-    from .ingest.weights import weights_fetchable, weights_here
-
-    space, model = settings.ingest.space, settings.clip.model
-    if space != "auto":
-        return ["appearance", "clip"] if space == "all" else [space]
-    if weights_here(model) or (may_fetch and weights_fetchable(model)):
-        return ["appearance", "clip"]
-    if may_fetch:
-        progress.note(
-            f"No CLIP weights here ({model}): doing without text search. "
-            "Go online once, or set clip.model to a local-dir: that holds them."
-        )
-    return ["appearance"]
-
-
-def _ingest(
-    library: "Library", path: Path, spaces: Sequence[str], settings: Settings, progress: Progress
-) -> VideoRecord:
-    from .index.store import mismatch
-    from .ingest.run import describe, ingest_video
-
-    video = describe(path, settings.ingest)
-    stored = library.catalog.get(video.id) or library.catalog.with_content(video.sha256)
-    if stored and not _covers(stored, settings):
-        progress.note(f"{path.name} is in the library with other --fps or --size: it is ingested anew.")
-        library.remove(stored)
-        stored = None
-    if stored:
-        video = replace(stored, name=video.name, source=video.source, stamp=video.stamp)
-        library.catalog.save(video)
-    states = library.catalog.spaces(video.id)
-    embedders = _embedders(spaces, settings, progress)
-    for embedder in embedders:
-        state = states.get(embedder.space.name)
-        if state and state.space != embedder.space:
-            raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
-    done = ingest_video(video, states, embedders, library, settings.ingest, progress)
-    if done.problems:
-        progress.note(f"{path.name} is damaged; {done.frames} frames came out of it (ffmpeg: {done.problems[0]}).")
-    library.check_written(done, [e.space.name for e in embedders])
-    return done
-
-
-def _embedders(spaces: Sequence[str], settings: Settings, progress: Progress) -> list["Embedder"]:
-    """An embedder a space; under `auto` a CLIP that does not load is done without, and said so."""
-    from .ingest.embedder import open_embedder
-
-    embedders = []
-    for name in spaces:
-        embedder = open_embedder(name, settings.clip)
-        try:
-            _ = embedder.space
-        except SpaceError as failed:
-            if settings.ingest.space != "auto":
-                raise
-            progress.note(f"{failed.cause} Doing without text search.")
-            continue
-        embedders.append(embedder)
-    return embedders
+    try:
+        write_plan(plan, file)
+    except OSError as failed:
+        raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
 
 
 def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
@@ -357,14 +300,14 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    return Film(rows, luma(proxies), nearest, settings.solve.space)
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
 
 
 def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
     from .solve.plan import PathReport, Plan, PlanVideo
 
     facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
-    path = found.path
+    path = found.ordered.path
     used = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
     return Plan(
         video=PlanVideo(**facts, frames=len(film.rows)),
@@ -377,7 +320,9 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
             lower_bound=path.lower_bound,
             gap=path.gap,
             solver=path.solver,
-            seconds=round(path.seconds, 3),
+            seconds=round(found.ordered.seconds, 3),
+            price=found.ordered.price,
+            band=found.ordered.band,
         ),
         settings=used,
     )
@@ -395,6 +340,6 @@ def _unchanged_source(plan: "Plan") -> Path:
     if plan.video.sha256 and content_hash(source) != plan.video.sha256:
         raise SourceError(
             f"{source} has changed since the plan was made.",
-            f"`reelweave reconstruct {str(source)!r}` makes a new one.",
+            f"`reelweave reconstruct {shlex.quote(str(source))}` makes a new one.",
         )
     return source

@@ -1,5 +1,6 @@
 """What a reconstruction did, gathered from the library for the report's pictures."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.library import Library
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
 from .render.report import DroppedFrame, Report, write_report
+from .solve.arrange import Arrangement
 from .solve.plan import Plan
 
 _MOST_COMPARED = 400
@@ -51,6 +53,27 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("Solver", plan.path.solver),
         ("Direction", "cannot be told from the pictures: it may play backwards"),
     ]
+
+
+def write_evidence(arrangement: Arrangement, path: Path) -> Path:
+    """The kNN graph with each frame's group, score and neighbours, one frame a line."""
+    seen = arrangement.evidence
+    frames = seen.frames.tolist()
+    with path.open("w", encoding="utf-8") as file:
+        for row, frame in enumerate(frames):
+            near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
+            facts = {
+                "frame": frame,
+                "dropped": bool(seen.verdict.dropped[row]),
+                "score": round(float(seen.verdict.score[row]), 4),
+                "cut": round(seen.verdict.cut, 4),
+                "component": int(seen.verdict.component[row]),
+                "component_frames": int(seen.verdict.size[row]),
+                "repeats": seen.repeats.get(frame, []),
+                "neighbours": [{"frame": frames[other], "distance": round(d, 5)} for other, d in near],
+            }
+            file.write(json.dumps(facts) + "\n")
+    return path
 
 
 def _thumbnails(library: Library, video: VideoRecord, rows: FrameRows) -> Callable[[int], Picture]:

@@ -80,6 +80,8 @@ class Outliers(_Section):
 class Solve(_Section):
     space: Literal["appearance", "clip"]
     price: Literal["auto", "huber", "cosine"]
+    doubt: Positive
+    flow_limit: Whole
     candidates: Count
     time_limit: Size
     ortools_limit: Whole

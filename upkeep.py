@@ -1,5 +1,6 @@
 """Looking after the library and the machine: what is there, whether it works, what can go."""
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,10 +130,19 @@ def _library(settings: Settings) -> str:
 def _disk(settings: Settings) -> str:
     from .errors import LibraryError
 
-    free = shutil.disk_usage(library_folder(settings)).free
+    folder = _nearest(library_folder(settings))
+    free = shutil.disk_usage(folder).free
+    if not os.access(folder, os.W_OK):
+        raise LibraryError(f"{folder} cannot be written", "Check its permissions, or use another one with --library.")
     if free < _LITTLE_SPACE:
         raise LibraryError(f"only {free / 2**20:.0f} MiB free for the library", "Free some space.")
     return f"{free / 2**30:.0f} GiB free"
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder or, before it is made, the one that it will lie in."""
+    folder = folder.resolve()
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 def _store(settings: Settings) -> str:
@@ -173,7 +183,12 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
 
 
 def _problems(library: "Library", video: VideoRecord) -> list[str]:
-    states = library.catalog.spaces(video.id)
     if not video.complete:
         return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
-    return [problem for name, state in states.items() if state.complete for problem in library.verify(video, name)]
+    found: list[str] = []
+    for name, state in library.catalog.spaces(video.id).items():
+        if state.complete:
+            found += library.verify(video, name)
+        else:
+            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; `reelweave ingest` it again")
+    return list(dict.fromkeys(found))

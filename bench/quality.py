@@ -13,16 +13,18 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from statistics import mean
 
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError
+from reelweave.evaluate.metrics import Scores, right_joins
 from reelweave.evaluate.scramble import ScrambleOptions
+from reelweave.evaluate.truth import Truth
 from reelweave.ingest.source import open_source
 from reelweave.settings import load
-from reelweave.solve.plan import read_plan
+from reelweave.solve.plan import Plan, read_plan
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,15 @@ class Result:
     frames: int
     adjacency: float
     abs_tau: float
+    shot_tau: float
     jumps: int
     lost_share: float
     psnr: float
     ssim: float
-    confidence: float
+    band: float
+    price: str
+    joins: list[tuple[float, bool]]
+    """What was said of each join, and whether it is right."""
     precision: float
     recall: float
     lost_share_foreign: float
@@ -49,32 +55,38 @@ def measure(clip: Path, frames: int, crf: int, seed: int) -> Result:
         clean = ScrambleOptions(frames=frames, seed=seed, crf=crf)
         lenders = [other for other in clips_in(clip.parent) if other != clip]
         foreign = ScrambleOptions(frames=frames, seed=seed, crf=crf, foreign=lenders, foreign_share=0.05)
-        scores, made = _scored(clip, folder, "clean", clean, lossless=True)
-        polluted, _ = _scored(clip, folder, "foreign", foreign, lossless=False)
+        scores, plan, truth, seconds = _scored(clip, folder, "clean", clean, lossless=True)
+        polluted, *_ = _scored(clip, folder, "foreign", foreign, lossless=False)
     return Result(
         clip=clip.name,
-        frames=made.frames,
+        frames=plan.video.frames,
         adjacency=scores.adjacency,
         abs_tau=scores.abs_tau,
+        shot_tau=scores.shot_tau,
         jumps=scores.jumps,
         lost_share=scores.lost_share,
         psnr=scores.psnr or 0.0,
         ssim=scores.ssim or 0.0,
-        confidence=made.mean_confidence,
+        band=plan.path.band or 0.0,
+        price=plan.path.price,
+        joins=list(zip(plan.confidence, right_joins(plan.order, truth), strict=True)),
         precision=polluted.precision,
         recall=polluted.recall,
         lost_share_foreign=polluted.lost_share,
-        seconds=round(sum(made.seconds.values()), 2),
+        seconds=seconds,
     )
 
 
-def _scored(clip: Path, folder: Path, name: str, options: ScrambleOptions, lossless: bool):  # type: ignore[no-untyped-def]
+def _scored(
+    clip: Path, folder: Path, name: str, options: ScrambleOptions, lossless: bool
+) -> tuple[Scores, Plan, Truth, float]:
     settings = load({"library": str(folder / "library"), "ingest.space": "appearance"})
     scrambled, output = folder / f"{name}.mp4", folder / f"{name}.out.mp4"
     truth = pipeline.scramble(clip, scrambled, folder / f"{name}.json", options)
     made = pipeline.reconstruct(scrambled, settings, output=output, lossless=lossless)
-    rendered = output if lossless else None
-    return pipeline.evaluate(read_plan(Path(made.plan)), truth, rendered=rendered), made
+    plan = read_plan(Path(made.plan))
+    scores = pipeline.evaluate(plan, truth, rendered=output if lossless else None)
+    return scores, plan, truth, round(sum(made.seconds.values()), 2)
 
 
 def clips_in(folder: Path) -> list[Path]:
@@ -91,8 +103,8 @@ def _is_clip(path: Path) -> bool:
 
 def table(results: Sequence[Result]) -> str:
     """The results as the README shows them."""
-    head = "| clip | frames | adjacency | abs tau | jumps | lost % | PSNR dB | precision | recall |"
-    rows = [head, "|---|---|---|---|---|---|---|---|---|"]
+    head = "| clip | frames | adjacency | abs tau | tau in shots | jumps | lost % | PSNR dB | precision | recall |"
+    rows = [head, "|---|---|---|---|---|---|---|---|---|---|"]
     rows += [_row(r.clip, str(r.frames), [r], str(r.jumps)) for r in results]
     return "\n".join([*rows, _row("**mean**", "", results, "")])
 
@@ -102,10 +114,25 @@ def _row(clip: str, frames: str, results: Sequence[Result], jumps: str) -> str:
         return float(mean(getattr(result, key) for result in results))
 
     return (
-        f"| {clip} | {frames} | {average('adjacency'):.3f} | {average('abs_tau'):.3f} | {jumps} | "
+        f"| {clip} | {frames} | {average('adjacency'):.3f} | {average('abs_tau'):.3f} | "
+        f"{average('shot_tau'):.3f} | {jumps} | "
         f"{100 * average('lost_share'):.2f} | {average('psnr'):.1f} | "
         f"{average('precision'):.3f} | {average('recall'):.3f} |"
     )
+
+
+def reliability(results: Sequence[Result]) -> str:
+    """Joins by how sure they were said to be, and how many of them are right."""
+    rows = ["| said to be right | joins | said | are right |", "|---|---|---|---|"]
+    joins = [join for result in results for join in result.joins]
+    for low, high in pairwise((0.0, 0.5, 0.7, 0.85, 0.95, 0.99, 1.01)):
+        chosen = [(said, right) for said, right in joins if low <= said < high]
+        if chosen:
+            said, right = (100 * mean(column) for column in zip(*chosen, strict=True))
+            rows.append(
+                f"| {100 * low:.0f} to {min(100, 100 * high):.0f} % | {len(chosen)} | {said:.1f} % | {right:.1f} % |"
+            )
+    return "\n".join(rows)
 
 
 def main() -> None:
@@ -124,6 +151,7 @@ def main() -> None:
             results = list(pool.map(measure, clips, repeat(frames), repeat(chosen.crf), repeat(chosen.seed)))
         print(f"### {frames} frames\n\n{table(results)}\n", flush=True)
         found += results
+    print(f"### Confidence\n\n{reliability(found)}\n")
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(result) for result in found], indent=1))
 

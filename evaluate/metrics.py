@@ -1,6 +1,7 @@
 """How well a plan agrees with the truth: its order, what it dropped, and the pictures it shows."""
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -34,13 +35,15 @@ class Scores:
     """Shares run from 0 to 1, and frames that look the same count as the same frame.
 
     `adjacency` is right joins over the joins of the true film, `tau` Kendall's over the pairs of kept
-    frames that differ (-1 is the film backwards), `jumps` the joins of the order that are not right.
+    frames that differ (-1 is the film backwards), `shot_tau` its absolute value inside the true shots, since
+    nothing tells the order of shots, `jumps` the joins of the order that are not right.
     `precision` and `recall` are of the dropped frames as foreign ones: 1 where there was nothing to judge.
     """
 
     adjacency: float
     tau: float
     abs_tau: float
+    shot_tau: float
     jumps: int
     exact: bool
     lost: int
@@ -57,7 +60,7 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth) -> S
     shown = [truth.frames[place] for place in order]
     true = sorted(frame for frame in truth.frames if frame != FOREIGN)
     kept = [frame for frame in shown if frame != FOREIGN]
-    right, jumps = _joins(shown, true, truth)
+    right = right_joins(order, truth)
     tau = _tau(kept, true, truth)
     foreign = set(truth.foreign)
     caught = len(foreign & set(dropped))
@@ -65,10 +68,11 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth) -> S
     played = [truth.picture_of(frame) for frame in shown if frame != FOREIGN]
     lost = len(true) - len(set(kept))
     return Scores(
-        adjacency=right / (len(true) - 1) if len(true) > 1 else 1.0,
+        adjacency=sum(right) / (len(true) - 1) if len(true) > 1 else 1.0,
         tau=tau,
         abs_tau=abs(tau),
-        jumps=jumps,
+        shot_tau=_shot_tau(kept, true, truth),
+        jumps=right.count(False),
         exact=not lost and len(kept) == len(shown) and played in (film, film[::-1]),
         lost=lost,
         lost_share=lost / len(true) if true else 0.0,
@@ -131,13 +135,13 @@ def _check_places(places: Sequence[int], there: int) -> None:
         )
 
 
-def _joins(shown: Sequence[int], true: Sequence[int], truth: Truth) -> tuple[int, int]:
-    """How many joins are right, and how many are not: right ones join a picture to itself or its true neighbour."""
-    film = [truth.picture_of(frame) for frame in true]
+def right_joins(order: Sequence[int], truth: Truth) -> list[bool]:
+    """Whether each join of the order joins a picture to itself or to its true neighbour."""
+    shown = [truth.frames[place] for place in order]
+    film = [truth.picture_of(frame) for frame in sorted(frame for frame in truth.frames if frame != FOREIGN)]
     beside = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
     played = [None if frame == FOREIGN else truth.picture_of(frame) for frame in shown]
-    right = sum(join in beside for join in pairwise(played))
-    return right, max(0, len(played) - 1) - right
+    return [join in beside for join in pairwise(played)]
 
 
 def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
@@ -159,6 +163,15 @@ def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
         taus.append(float(kendalltau(np.arange(len(kept)), series).statistic) * math.sqrt(pairs / free))
     best: float = max(taus, key=abs)
     return round(best, 12)
+
+
+def _shot_tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
+    """The absolute tau of each true shot by itself, the longer counting for more."""
+    starts = [*truth.shots[1:], truth.first + len(truth.frames)]
+    shots = [[frame for frame in kept if bisect_right(starts, frame) == number] for number in range(len(starts))]
+    sizes = [len(shot) for shot in shots]
+    taus = [abs(_tau(shot, sorted(shot), truth)) for shot in shots]
+    return sum(tau * size for tau, size in zip(taus, sizes, strict=True)) / max(1, sum(sizes))
 
 
 def _ranks(true: Sequence[int], truth: Truth) -> dict[int, int]:

@@ -21,9 +21,10 @@ from ..ingest.source import PictureFolder, fitted, open_source, read_picture
 from ..progress import Progress, Silent
 from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
+from .cuts import Cuts
 from .encode import check_output, encode_raw
 from .foreign import Foreign, count_frames, foreign_groups, foreign_pictures, raw_picture
-from .ties import Ties
+from .ties import Ties, small_luma
 from .truth import FOREIGN, Noise, Truth
 
 _SILENT = Silent()
@@ -68,8 +69,8 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
     clip = _stretch(source, options, progress)
     groups = foreign_groups(options.foreign, _foreign_count(options, clip.length), _group_length(options))
     order = _order(clip.length, groups, options)
-    ties = Ties()
-    decode = partial(_arriving, clip, options, groups, ties)
+    ties, cuts = Ties(), Cuts()
+    decode = partial(_arriving, clip, options, groups, ties, cuts)
     frame_bytes = clip.layout.frame_bytes
     ordered = in_play_order(decode, order, frame_bytes, output.resolve().parent, options.scratch_bytes, progress)
     with closing(ordered), closing(_noisy(ordered, clip.layout, options)) as frames:
@@ -82,6 +83,7 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
         first=clip.first,
         frames=[clip.first + slot if slot < clip.length else FOREIGN for slot in order],
         ties=[clip.first + slot for slot in ties.pictures],
+        shots=[clip.first + slot for slot in cuts.shots()],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
         crf=options.crf,
     )
@@ -141,12 +143,14 @@ def _order(true: int, groups: Sequence[range], options: ScrambleOptions) -> list
 
 
 def _arriving(
-    clip: _Clip, options: ScrambleOptions, groups: Sequence[range], ties: Ties, last: int
+    clip: _Clip, options: ScrambleOptions, groups: Sequence[range], ties: Ties, cuts: Cuts, last: int
 ) -> Generator[bytes, None, None]:
-    """The clip's frames, then the foreign ones, up to slot `last`; ties are noted on the way."""
+    """The clip's frames, then the foreign ones, up to slot `last`; ties and cuts are noted on the way."""
     layout = clip.layout
     for slot, raw in enumerate(_decoded(clip)):
-        ties.see(slot, raw, layout)
+        small = small_luma(raw, layout)
+        ties.see(slot, raw, small)
+        cuts.see(slot, small)
         yield raw
         if slot == last:
             return

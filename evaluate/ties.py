@@ -27,12 +27,11 @@ class Ties:
         self._exact: dict[bytes, int] = {}
         self._anchor: Floats | None = None
 
-    def see(self, slot: int, raw: bytes, layout: Layout) -> None:
+    def see(self, slot: int, raw: bytes, small: Floats) -> None:
         """Take the clip's frames in order; one that was seen before, in an earlier pass, changes nothing."""
         if slot < len(self.pictures):
             return
         digest = hashlib.blake2b(raw, digest_size=16).digest()
-        small = _small_luma(raw, layout)
         picture = self._exact.get(digest)
         if picture is None and self._anchor is not None and alike(small, self._anchor):
             picture = self.pictures[-1]
@@ -53,7 +52,8 @@ def alike(a: Floats, b: Floats) -> bool:
     return float(np.abs(blocks).max()) <= _BLOCK_LEVEL
 
 
-def _small_luma(raw: bytes, layout: Layout) -> Floats:
+def small_luma(raw: bytes, layout: Layout) -> Floats:
+    """The picture's brightness, small enough that coding noise averages out."""
     import cv2
 
     width, height = layout.size

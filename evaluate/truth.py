@@ -37,6 +37,8 @@ class Truth(BaseModel):
     """For each frame of the scrambled video the source frame it shows, or -1 for a foreign one."""
     ties: list[int] = []
     """For each source frame from `first` on, the earliest frame that shows the same picture; empty: all differ."""
+    shots: list[int] = []
+    """The first source frame of each shot; empty: the clip has one."""
     noise: Noise = Noise()
     damage: dict[str, list[int]] = {}
     """For each kind of damage the places that suffered it."""

@@ -12,6 +12,7 @@ from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
 
 SCHEMA = 1
+_NAMED = 5
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -25,10 +26,22 @@ CREATE TABLE IF NOT EXISTS plans (
 
 
 class Catalog:
-    """The library's table of contents. Many may read; writers hold the library's lock."""
+    """The library's table of contents. Many may read; writers hold the library's lock.
 
-    def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+    Reading makes no file. The journal is the classic one, since the write-ahead log cannot be read on a
+    read-only disk.
+    """
+
+    def __init__(self, path: Path, create: bool = False) -> None:
+        found = create or path.exists()
+        self._db = sqlite3.connect(path if found else ":memory:", timeout=10, isolation_level=None)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, path: Path) -> None:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA:
             raise LibraryError(
@@ -36,7 +49,7 @@ class Catalog:
                 "Upgrade Reelweave, or use another folder with --library.",
             )
         if version == 0:
-            self._db.executescript(f"PRAGMA journal_mode=WAL; {_TABLES} PRAGMA user_version={SCHEMA};")
+            self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
         self._db.execute("PRAGMA foreign_keys=ON")
 
     def close(self) -> None:
@@ -47,10 +60,15 @@ class Catalog:
         return [_record(text) for (text,) in rows]
 
     def find(self, wanted: str) -> VideoRecord:
-        """The video of that id, name, source path or unmistakable beginning of an id."""
+        """The video of that id, path, name or unmistakable beginning of an id; of one path the latest content."""
         videos = self.videos()
-        exact = [v for v in videos if wanted in (v.id, v.name, v.source) or v.source == str(Path(wanted).resolve())]
-        found = exact or [v for v in videos if v.id.startswith(wanted)]
+        path = str(Path(wanted).resolve())
+        found = (
+            [v for v in videos if v.id == wanted]
+            or [v for v in videos if v.source == path][-1:]
+            or [v for v in videos if v.name == wanted]
+            or [v for v in videos if wanted and v.id.startswith(wanted)]
+        )
         if len(found) == 1:
             return found[0]
         if found:
@@ -61,6 +79,7 @@ class Catalog:
         return self._one("SELECT record FROM videos WHERE id = ?", video)
 
     def at_source(self, source: str) -> VideoRecord | None:
+        """What was last found at that path."""
         return self._one("SELECT record FROM videos WHERE source = ? ORDER BY rowid DESC", source)
 
     def with_content(self, sha256: str) -> VideoRecord | None:
@@ -81,6 +100,14 @@ class Catalog:
                 values,
             )
             self._db.executemany("INSERT OR REPLACE INTO spaces VALUES (?, ?, ?)", rows)
+
+    def found_at(self, video: VideoRecord) -> None:
+        """Remember where known content was found now; it becomes the latest of that path."""
+        with _Transaction(self._db):
+            self._db.execute(
+                "UPDATE videos SET rowid = (SELECT max(rowid) + 1 FROM videos), source = ?, record = ? WHERE id = ?",
+                (video.source, json.dumps(asdict(video)), video.id),
+            )
 
     def save_plan(self, video: str, plan: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO plans VALUES (?, ?)", (video, plan))
@@ -107,7 +134,13 @@ class _Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            # SQLite has already rolled back what a full disk stopped.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
 
 def _state(text: str) -> SpaceState:
@@ -121,7 +154,9 @@ def _record(text: str) -> VideoRecord:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+    known = sorted(names)
+    more = [f"{len(known) - _NAMED} more"] if len(known) > _NAMED else []
+    return ", ".join(known[:_NAMED] + more)
 
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +18,20 @@ from .catalog import Catalog
 from .lock import writer_lock
 from .store import ChromaStore, FrameStore
 
+_CATALOG = "catalog.db"
 _PROBES = 3
 _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Permission denied", "unable to open database")
 
 
 class Library:
-    """Readers may open it at any time; whoever writes does so inside `writing`."""
+    """Readers may open it at any time and find an empty one where there is none; writers do so inside `writing`."""
 
     def __init__(self, folder: Path) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise LibraryError(f"{folder} is a file, not a library's folder.", "Name another one with --library.")
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.catalog = Catalog(folder / "catalog.db")
+        self.catalog = Catalog(folder / _CATALOG)
 
     @cached_property
     def store(self) -> FrameStore:
@@ -43,7 +46,10 @@ class Library:
 
     @contextmanager
     def writing(self, purpose: str) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(self.folder, purpose):
+            self.catalog.close()
+            self.catalog = Catalog(self.folder / _CATALOG, create=True)
             yield
 
     def proxies_file(self, video: str) -> Path:
@@ -55,7 +61,7 @@ class Library:
         if state is None or not state.complete:
             raise LibraryError(
                 f"{video.name} has no complete vectors in the {space} space.",
-                f"`reelweave ingest {video.source!r} --space {space}` makes them.",
+                f"`reelweave ingest {shlex.quote(video.source)} --space {space}` makes them.",
             )
         rows = self.store.read(video.id, state.space)
         if len(rows) != state.vectors:
@@ -89,11 +95,19 @@ class Library:
         probes = rows.vectors[np.linspace(0, len(rows) - 1, _PROBES, dtype=int)]
         if not np.allclose(np.linalg.norm(probes, axis=1), 1, atol=1e-3):
             problems.append(f"vectors of the {space} space are not of unit length")
-        expected = len(rows) * video.proxy_width * video.proxy_height * 3 // 2
-        proxies = self.proxies_file(video.id)
-        if not proxies.exists() or proxies.stat().st_size < expected:
-            problems.append("proxies are missing or cut short")
-        return problems
+        return problems if self.has_proxies(video) else [*problems, "proxies are missing or cut short"]
+
+    def has_proxies(self, video: VideoRecord) -> bool:
+        """Whether there is a proxy for every frame that the catalog vouches for."""
+        proxies, expected = self.proxies_file(video.id), video.frames * video.proxy_width * video.proxy_height * 3 // 2
+        return not expected or (proxies.exists() and proxies.stat().st_size >= expected)
+
+    def has_vectors(self, video: VideoRecord) -> bool:
+        """Whether there are the vectors that the catalog vouches for, so that a run can go on behind them."""
+        try:
+            return all(self.store.count(video.id, s.space) >= s.vectors for s in self.catalog.spaces(video.id).values())
+        except ReelweaveError:
+            return False
 
     def size_of(self, video: VideoRecord) -> int:
         """Bytes of the video's proxies and vectors; Chroma's share is what its vectors need at least."""
@@ -102,11 +116,16 @@ class Library:
         return vectors + (proxies.stat().st_size if proxies.exists() else 0)
 
     def remove(self, video: VideoRecord) -> None:
-        """Vectors first, the catalog last: what is interrupted can be removed again."""
+        """Proxies first, since a full disk needs their room; the catalog last, so that it can be done again."""
+        self.proxies_file(video.id).unlink(missing_ok=True)
         for space in self.catalog.spaces(video.id):
             self.store.remove(video.id, space)
-        self.proxies_file(video.id).unlink(missing_ok=True)
         self.catalog.remove(video.id)
+
+    def abandon(self, video: str) -> None:
+        """Clear away what was begun for a video that the catalog does not know."""
+        if self.catalog.get(video) is None:
+            self.proxies_file(video).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -132,8 +151,8 @@ def explain(folder: Path, failed: Exception) -> LibraryError | None:
     """What a failure says of the library; None when it is none of the library's."""
     text = f"{type(failed).__name__}: {failed}"
     code = failed.errno if isinstance(failed, OSError) else None
-    ours = isinstance(failed, sqlite3.Error | OSError) or type(failed).__module__.startswith("chromadb")
-    if not ours:
+    of_store = isinstance(failed, sqlite3.Error) or type(failed).__module__.startswith("chromadb")
+    if not of_store and not (isinstance(failed, OSError) and _lies_in(folder, failed.filename)):
         return None
     if code == errno.ENOSPC or any(sign in text for sign in _FULL):
         free = shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
@@ -143,10 +162,15 @@ def explain(folder: Path, failed: Exception) -> LibraryError | None:
         )
     if code in (errno.EROFS, errno.EACCES, errno.EPERM) or any(sign in text for sign in _READ_ONLY):
         return LibraryError(
-            f"The library {folder} cannot be written.", "Check its permissions, or use another folder with --library."
+            f"The library {folder} cannot be written, as even reading its vectors needs.",
+            "Check its permissions, copy it, or use another folder with --library.",
         )
-    if isinstance(failed, sqlite3.DatabaseError) or type(failed).__module__.startswith("chromadb"):
-        return LibraryError(
-            f"The library {folder} cannot be read ({failed}).", "`reelweave videos check` says what is damaged."
-        )
-    return None
+    return LibraryError(
+        f"The library {folder} cannot be used ({failed}).",
+        "Restore it from a copy, or delete the folder and ingest its videos again: no source lies in it.",
+    )
+
+
+def _lies_in(folder: Path, name: object) -> bool:
+    """Whether a failure that names its file speaks of the library; one that names none does."""
+    return not isinstance(name, str) or Path(name).is_relative_to(folder) or folder.is_relative_to(name)

@@ -1,5 +1,6 @@
 """One writer at a time: a lock that the system frees when its holder dies, with a note of who holds it."""
 
+import contextlib
 import json
 import os
 import socket
@@ -26,7 +27,9 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
             "Wait for it to end, or stop it, and run the command again.",
         ) from None
     try:
-        note.write_text(json.dumps(_me(purpose)), encoding="utf-8")
+        # On a full disk there is no room for the note, and yet somebody must be able to remove things.
+        with contextlib.suppress(OSError):
+            note.write_text(json.dumps(_me(purpose)), encoding="utf-8")
         yield
     finally:
         note.unlink(missing_ok=True)
@@ -44,6 +47,9 @@ def current_writer(folder: Path) -> str | None:
             return None
     except Timeout:
         return _holder(folder / "writer.json")
+    except OSError:
+        # Where the lock cannot even be opened, nobody writes.
+        return None
 
 
 def _me(purpose: str) -> dict[str, str | int]:

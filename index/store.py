@@ -97,7 +97,7 @@ class ChromaStore:
             if not create:
                 raise LibraryError(
                     f"The vectors {name} are not in the library's store.",
-                    "`reelweave videos check` lists what is damaged; ingest the video again.",
+                    f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
                 ) from missing
             return self._client.create_collection(
                 name,

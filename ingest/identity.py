@@ -3,30 +3,45 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import SourceError
 from .source import picture_files
 
 _LONGEST_SLUG = 40
 
 
 def stamp(path: Path) -> str:
-    """Sizes and times of change: as long as it stands, the content need not be read again."""
+    """Names, sizes and times of change: as long as it stands, the content need not be read again."""
     files = picture_files(path) if path.is_dir() else [path]
-    stats = [file.stat() for file in files]
-    return f"{len(files)}:{sum(s.st_size for s in stats)}:{max(s.st_mtime_ns for s in stats)}"
+    with _reading(path):
+        stats = [(file.name, file.stat()) for file in files]
+    if path.is_file():
+        return f"{stats[0][1].st_size}:{stats[0][1].st_mtime_ns}"
+    facts = "\0".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
+    return f"{len(files)}:{hashlib.sha256(facts.encode('utf-8', 'surrogateescape')).hexdigest()}"
 
 
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's pictures."""
     if not path.is_dir():
-        with path.open("rb") as file:
+        with _reading(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
     for picture in picture_files(path):
         digest.update(picture.name.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(bytes.fromhex(content_hash(picture)))
     return digest.hexdigest()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as failed:
+        raise SourceError(f"{path} cannot be read: {failed.strerror}.") from failed
 
 
 def video_id(path: Path, sha256: str) -> str:

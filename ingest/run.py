@@ -1,16 +1,18 @@
 """Ingest: a source into the library, from where an earlier run stopped, or not at all when nothing changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import SourceError
 from ..frames import Frame, FrameRows, SourceInfo, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import Ingest as IngestSettings
 from .batches import Batch, Distinct, embedded, sampled
 from .embedder import Embedder
-from .identity import content_hash, stamp, video_id
+from .identity import stamp, video_id
 from .proxy import ProxySize, ProxyWriter, read_proxies
 from .source import FrameSource, open_source
 
@@ -23,10 +25,9 @@ class Shelf(Protocol):
     def proxies_file(self, video: str) -> Path: ...
 
 
-def describe(path: Path, settings: IngestSettings) -> VideoRecord:
-    """The record of a source that has not been looked at before; reads its content once, to hash it."""
+def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
+    """The record of a source that has not been looked at before."""
     info = open_source(path, settings.pictures_fps).info()
-    sha256 = content_hash(path)
     size = ProxySize.of(info.width, info.height, settings.proxy_pixels)
     return VideoRecord(
         id=video_id(path, sha256),
@@ -77,35 +78,36 @@ def _pass(
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = ProxyWriter(shelf.proxies_file(video.id), size, video.frames)
     names = " and ".join(e.space.name for e in embedders)
-    try:
-        with progress.stage(f"ingest ({names})", _expected(info, video)) as stage:
-            stage.advance(states[0].vectors)
-            batches = embedded(
-                _frames_after(source, video, states[0]),
-                embedders,
-                size,
-                batch=settings.batch,
-                duplicate_level=settings.duplicate_level,
-                distinct=_distinct(shelf, video, size, states[0]),
-            )
-            for batch in batches:
-                rows = states[0].vectors
-                proxies.append(batch.proxies[max(0, video.frames - rows) :])
-                states = [_advanced(state, batch) for state in states]
-                video = _grown(video, states[0], batch)
-                shelf.write(video, states, batch.rows)
-                stage.advance(len(batch.proxies))
-    finally:
-        proxies.close()
+    start = max(0, states[0].last_frame)
+    with (
+        closing(proxies),
+        closing(source.frames(start, video.short_side)) as frames,
+        progress.stage(f"ingest ({names})", _expected(info, video)) as stage,
+    ):
+        stage.advance(states[0].vectors)
+        batches = embedded(
+            _to_come(frames, video, states[0]),
+            embedders,
+            size,
+            batch=settings.batch,
+            duplicate_level=settings.duplicate_level,
+            distinct=_distinct(shelf, video, size, states[0]),
+        )
+        for batch in batches:
+            proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
+            states = [_advanced(state, batch) for state in states]
+            video = _grown(video, states[0], batch, source.problems)
+            shelf.write(video, states, batch.rows)
+            stage.advance(len(batch.proxies))
     return _finished(video, info, source, states, shelf)
 
 
-def _frames_after(source: FrameSource, video: VideoRecord, state: SpaceState) -> Iterator[Frame]:
-    """The frames to come; the last one stored is decoded again, since sampling goes on from its time."""
-    frames = sampled(source.frames(max(0, state.last_frame), video.short_side), video.sampled_fps)
+def _to_come(frames: Iterator[Frame], video: VideoRecord, state: SpaceState) -> Iterator[Frame]:
+    """The frames not stored yet; decoding began with the last stored one, since sampling goes on from its time."""
+    wanted = sampled(frames, video.sampled_fps)
     if state.vectors:
-        next(frames, None)
-    return frames
+        next(wanted, None)
+    return wanted
 
 
 def _distinct(shelf: Shelf, video: VideoRecord, size: ProxySize, state: SpaceState) -> Distinct | None:
@@ -127,21 +129,34 @@ def _advanced(state: SpaceState, batch: Batch) -> SpaceState:
     )
 
 
-def _grown(video: VideoRecord, state: SpaceState, batch: Batch) -> VideoRecord:
-    return replace(video, frames=max(video.frames, state.vectors), seconds=max(video.seconds, batch.last_time))
+def _grown(video: VideoRecord, state: SpaceState, batch: Batch, problems: Sequence[str]) -> VideoRecord:
+    return replace(
+        video,
+        frames=max(video.frames, state.vectors),
+        seconds=max(video.seconds, batch.last_time),
+        problems=_together(video.problems, problems),
+    )
+
+
+def _together(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """Each problem once: a run that goes on meets only those that lie ahead of it."""
+    return tuple(dict.fromkeys([*known, *new]))
 
 
 def _finished(
     video: VideoRecord, info: SourceInfo, source: FrameSource, states: list[SpaceState], shelf: Shelf
 ) -> VideoRecord:
     """Mark the pass complete. A rate that the timestamps contradict (a variable one) gives way to their mean."""
+    if not video.frames:
+        why = f" ({source.problems[0]})" if source.problems else ""
+        raise SourceError(f"No frame could be decoded from {video.source}{why}.")
     if not video.complete:
         fps = float(info.fps)
-        if not video.sampled_fps and video.frames > 1 and video.seconds > 0:
+        if info.kind == "video" and not video.sampled_fps and video.frames > 1 and video.seconds > 0:
             mean = (video.frames - 1) / video.seconds
             fps = fps if abs(mean - fps) <= 0.01 * fps else mean
         video = replace(video, fps=fps, seconds=video.seconds + 1 / fps, complete=True)
-    video = replace(video, problems=tuple(source.problems) or video.problems)
+    video = replace(video, problems=_together(video.problems, source.problems))
     shelf.write(video, [replace(state, complete=True) for state in states], {})
     return video
 

@@ -1,10 +1,12 @@
 """A video file, an animated GIF or a folder of pictures as a stream of frames."""
 
+import contextlib
 import queue
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -16,8 +18,15 @@ from ..frames import Frame, Picture, SourceInfo
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+VIDEO_SUFFIXES = frozenset(
+    {".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+)
+
 _STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
-_SHOWN = re.compile(r"\bn: *(\d+) pts: *\S+ pts_time:(\S+)")
+# Each line is said at once: showinfo puts its own together bit by bit, and an error of another thread that
+# falls between them loses the mark that makes it one.
+_SHOW = ("metadata=mode=add:key=shown:value=1", "metadata=mode=print:key=shown")
+_SHOWN = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
 
 
@@ -31,20 +40,32 @@ class FrameSource(Protocol):
 
     def info(self) -> SourceInfo: ...
 
-    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+    def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         """Decode in sequence from frame `start`; shrink so that the short side has at most `short_side` pixels."""
         ...
 
 
 def open_source(path: Path, pictures_fps: float = 25.0) -> FrameSource:
     """The source for a path, or a SourceError that says why it cannot be one."""
+    checked_name(path)
     if path.is_dir():
         return PictureFolder(path, pictures_fps)
     if not path.exists():
         raise SourceError(f"There is no file or folder {path}.", "Check the name; a path with spaces needs quotes.")
+    if not path.is_file():
+        raise SourceError(f"{path} is neither a file nor a folder.", "Save the stream to a file first.")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise SourceError(f"{path} is a single picture.", f"Give the folder it lies in: {path.parent}.")
     return VideoFile(path)
+
+
+def checked_name(path: Path) -> Path:
+    """Refuse a name that is no text, since neither a plan nor the library could write it down."""
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as undecodable:
+        raise SourceError(f"The name of {path} is not valid UTF-8.", "Rename it.") from undecodable
+    return path
 
 
 class VideoFile:
@@ -66,30 +87,26 @@ class VideoFile:
             self._info = _understood(self.path, done.stdout, done.stderr.decode("utf-8", "replace"))
         return self._info
 
-    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+    def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         info = self.info()
         width, height = shrunk(info.width, info.height, short_side)
-        # The size is always stated, so that a stream that changes it midway keeps filling whole frames.
-        filters = ["showinfo=checksum=0", *self._mend, f"scale={width}:{height}:flags=area"]
-        filters = [rf"select=gte(n\,{start})"] * bool(start) + filters
-        arguments = [
-            *ffmpeg.decode_arguments(self.path),
-            "-vf",
-            ",".join(filters),
-            "-pix_fmt",
-            "bgr24",
-            "-f",
-            "rawvideo",
-            "-",
-        ]
+        # The size is always stated, so that a stream that changes it midway keeps filling whole frames. There
+        # ffmpeg starts its filters anew, so that none of them can be trusted to count.
+        filters = ",".join([*_SHOW, *self._mend, f"scale={width}:{height}:flags=area"])
+        output = ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
         size = width * height * 3
-        with ffmpeg.Reader(arguments, _SHOWN) as reader:
-            while len(raw := reader.read(size)) == size:
-                number, time = _next_shown(reader)
-                yield Frame(start + number, time, np.frombuffer(raw, np.uint8).reshape(height, width, 3))
+        with ffmpeg.Reader([*ffmpeg.decode_arguments(self.path), *output], _SHOWN) as reader:
+            for index in count():
+                if len(raw := reader.read(size)) < size:
+                    break
+                time = _next_time(reader)
+                if index >= start:
+                    yield Frame(index, time, np.frombuffer(raw, np.uint8).reshape(height, width, 3))
             code = reader.finish()
             self.problems = reader.problems
-        if code and not start and not self.problems:
+        if ffmpeg.was_stopped(code):
+            raise SourceError(f"ffmpeg was stopped while it read {self.path}.", "Run the command again to go on.")
+        if code and not self.problems:
             self.problems = [f"ffmpeg ended with exit code {code}"]
 
 
@@ -106,26 +123,48 @@ class PictureFolder:
         height, width = self._first().shape[:2]
         return SourceInfo("pictures", width, height, self._fps, "bgr24", len(self.files), has_audio=False)
 
-    def frames(self, start: int = 0, short_side: int = 0) -> Iterator[Frame]:
+    def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         self.problems = []
-        height, width = self._first().shape[:2]
-        width, height = shrunk(width, height, short_side)
+        info = self.info()
+        width, height = shrunk(info.width, info.height, short_side)
         for index, file in enumerate(self.files[start:], start):
-            yield Frame(index, float(index / self._fps), fitted(read_picture(file), width, height))
+            try:
+                picture = read_picture(file)
+            except SourceError:
+                self.problems.append(f"{file.name} cannot be read")
+            else:
+                yield Frame(index, float(index / self._fps), fitted(picture, width, height))
 
     def _first(self) -> Picture:
-        return read_picture(self.files[0])
+        """The first picture that can be read; one broken file does not spoil thousands."""
+        for file in self.files:
+            with contextlib.suppress(SourceError):
+                return read_picture(file)
+        raise SourceError(f"None of the {len(self.files)} pictures in {self.path} can be read.")
 
 
 def picture_files(folder: Path) -> list[Path]:
     """The folder's pictures, sorted as people number them (2 before 10)."""
-    files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and not f.name.startswith(".")]
+    files = _files(folder, PICTURE_SUFFIXES)
     if not files:
         raise SourceError(
             f"There are no pictures in {folder}.",
             f"Pictures are files ending in {', '.join(sorted(PICTURE_SUFFIXES))}.",
         )
-    return sorted(files, key=lambda f: natural_key(f.name))
+    return files
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """The videos of a folder that holds no pictures."""
+    return [] if _files(folder, PICTURE_SUFFIXES) else _files(folder, VIDEO_SUFFIXES)
+
+
+def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    try:
+        found = [f for f in folder.iterdir() if f.suffix.lower() in suffixes and f.name[0] != "." and f.is_file()]
+    except OSError as failed:
+        raise SourceError(f"{folder} cannot be read: {failed.strerror}.") from failed
+    return sorted(found, key=lambda file: natural_key(file.name))
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
@@ -171,13 +210,13 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     return canvas
 
 
-def _next_shown(reader: ffmpeg.Reader) -> tuple[int, float]:
+def _next_time(reader: ffmpeg.Reader) -> float:
     try:
         match = reader.matches.get(timeout=30)
     except queue.Empty as lost:
         raise SourceError("ffmpeg gave a frame without its timestamp.") from lost
-    time = match.group(2)
-    return int(match.group(1)), 0.0 if time == "NOPTS" else float(time)
+    time = match.group(1)
+    return 0.0 if time == "NOPTS" else float(time)
 
 
 def _first_frame(path: Path, mend: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
@@ -224,10 +263,16 @@ def _frames_hint(log: str, fps: Fraction) -> int | None:
     return max(1, round(seconds * float(fps)))
 
 
+def _begins_as_mp4(path: Path) -> bool:
+    """ffmpeg goes by the name, and misses an index in text that is called .mp4."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in (b"ftyp", b"mdat", b"free", b"wide", b"skip")
+
+
 def _unreadable(path: Path, log: str) -> SourceError:
     if path.stat().st_size == 0:
         return SourceError(f"{path} is empty.")
-    if "moov atom not found" in log:
+    if "moov atom not found" in log and _begins_as_mp4(path):
         return SourceError(
             f"{path} is cut short: its index (the moov atom) is missing, so no frame can be read.",
             "Record or copy it again; tools such as untrunc can rebuild an index from a sibling file.",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,8 @@ from ..progress import Progress
 from ..settings import Settings
 from .collapse import Groups, collapse
 from .confidence import join_confidence
-from .costs import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
+from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
-from .path import Path, find_path
 from .plan import Dropped, Neighbour, Shot
 from .shots import find_shots
 
@@ -29,6 +29,7 @@ class Film:
     luma: npt.NDArray[np.uint8]
     nearest: Callable[[Floats, int], NeighbourGraph]
     space: str
+    kind: Literal["video", "pictures"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Arrangement:
     dropped: list[Dropped]
     shots: list[Shot]
     confidence: list[float]
-    path: Path
+    ordered: Ordered
     evidence: "Evidence"
 
 
@@ -66,26 +67,21 @@ def arrange(film: Film, settings: Settings, progress: Progress) -> Arrangement:
         verdict = _verdict(graph, leaders, members, settings, progress)
         stage.advance()
     kept = np.flatnonzero(~verdict.dropped)
-    costs = _costs(film, leaders[kept], _joins(graph, kept), settings)
-    path = find_path(costs, settings.solve, progress)
-    played = [members[int(leaders[kept[row]])] for row in path.order]
+    rows = leaders[kept]
+    looks = Rows(
+        film.rows.vectors[rows], film.luma[rows], film.rows.indices[rows], _joins(graph, kept), film.kind == "video"
+    )
+    ordered = order_rows(looks, film.space, settings.solve, progress)
+    played = [members[int(rows[row])] for row in ordered.path.order]
     frames = film.rows.indices
     return Arrangement(
         order=[int(frames[row]) for group in played for row in group],
         dropped=_dropped(film, leaders, members, graph, verdict),
         shots=_shots(film, played, settings),
-        confidence=_confidence(played, path, costs),
-        path=path,
+        confidence=_confidence(played, ordered),
+        ordered=ordered,
         evidence=Evidence(frames[leaders], graph, verdict, _repeats(frames, groups)),
     )
-
-
-def price_of(film: Film, rows: Ints, settings: Settings) -> Price:
-    """The price that the settings ask for, over some rows of the film."""
-    name = settings.solve.price
-    if name == "huber" or (name == "auto" and film.space == "appearance"):
-        return HuberPrice(film.luma[rows])
-    return CosinePrice(film.rows.vectors[rows])
 
 
 def _verdict(
@@ -107,12 +103,6 @@ def _joins(graph: NeighbourGraph, kept: Ints) -> Ints:
     new[kept] = np.arange(len(kept))
     pairs = np.stack([np.repeat(new, graph.indices.shape[1]), new[graph.indices.ravel()]], axis=1)
     return np.asarray(pairs[(pairs >= 0).all(axis=1)], np.int64)
-
-
-def _costs(film: Film, rows: Ints, joins: Ints, settings: Settings) -> JoinCosts:
-    solve = settings.solve
-    price = price_of(film, rows, settings)
-    return join_costs(price, len(rows), joins, candidates=solve.candidates, dense_limit=solve.dense_limit)
 
 
 def _dropped(
@@ -145,10 +135,10 @@ def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> l
     return find_shots(np.array(chords, np.float32), **settings.shots.model_dump())
 
 
-def _confidence(played: Sequence[Sequence[int]], path: Path, costs: JoinCosts) -> list[float]:
+def _confidence(played: Sequence[Sequence[int]], ordered: Ordered) -> list[float]:
     """Joins between repeats are sure, since any order of theirs looks the same."""
     values: list[float] = []
-    for group, before in zip(played, [None, *join_confidence(path.order, costs)], strict=True):
+    for group, before in zip(played, [None, *join_confidence(ordered)], strict=True):
         values += [] if before is None else [round(before, 4)]
         values += [1.0] * (len(group) - 1)
     return values

@@ -23,7 +23,8 @@ _TOP = 1 << 40
 class Price(Protocol):
     """A symmetric price of joining two rows, zero for equal pictures."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def pairs(self, left: Ints, right: Ints) -> Floats: ...
 
@@ -44,13 +45,20 @@ class HuberPrice:
         result = np.empty(len(left), np.float32)
         for start in range(0, len(left), 64):
             part = slice(start, start + 64)
-            difference = self._features[left[part]]
-            difference -= self._features[right[part]]
-            np.square(difference, out=difference)
-            difference += 1.0
-            np.sqrt(difference, out=difference)
-            result[part] = difference.mean(axis=1)
+            result[part] = self._roots(left[part], right[part]).mean(axis=1)
         return np.asarray(np.maximum(result - 1.0, 0.0), np.float32)
+
+    def by_patch(self, left: Ints, right: Ints) -> Floats:
+        """The same price for each patch of the picture by itself."""
+        roots = self._roots(left, right).reshape(len(left), -1, _PATCH * _PATCH)
+        return np.asarray(np.maximum(roots.mean(axis=2) - 1.0, 0.0), np.float32)
+
+    def _roots(self, left: Ints, right: Ints) -> Floats:
+        difference = self._features[left]
+        difference -= self._features[right]
+        np.square(difference, out=difference)
+        difference += 1.0
+        return np.asarray(np.sqrt(difference, out=difference), np.float32)
 
 
 class CosinePrice:
@@ -93,12 +101,14 @@ class JoinCosts:
 def join_costs(price: Price, count: int, joins: Ints, *, candidates: int, dense_limit: int) -> JoinCosts:
     """Price every pair of up to `dense_limit` rows; beyond that only `joins`, pairs of rows that may be neighbours."""
     if count <= dense_limit:
-        return _dense(price, count, candidates)
-    return _sparse(price, count, joins, candidates)
+        return dense_costs(all_pairs(price, np.arange(count)), candidates)
+    ends = distinct_joins(joins)
+    return sparse_costs(count, ends, price.pairs(ends[:, 0], ends[:, 1]), candidates)
 
 
-def _dense(price: Price, count: int, candidates: int) -> JoinCosts:
-    distances = all_pairs(price, np.arange(count))
+def dense_costs(distances: npt.NDArray[np.float64], candidates: int) -> JoinCosts:
+    """Costs from the price of every pair."""
+    count = len(distances)
     scale = _scale(distances[~np.eye(count, dtype=bool)], count)
     matrix = np.rint(distances * scale).astype(np.int64)
     blind = matrix.copy()
@@ -108,12 +118,32 @@ def _dense(price: Price, count: int, candidates: int) -> JoinCosts:
     return JoinCosts(rows, nearest.tolist(), scale, matrix)
 
 
+def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> JoinCosts:
+    """Costs from the prices of some distinct pairs."""
+    scale = _scale(distances, count)
+    prices = np.rint(distances.astype(np.float64) * scale).astype(np.int64).tolist()
+    radius = [0] * count
+    rows: list[dict[int, int]] = [_Row(row, radius) for row in range(count)]
+    for (a, b), value in zip(ends.tolist(), prices, strict=True):
+        rows[a][b] = rows[b][a] = value
+        radius[a], radius[b] = max(radius[a], value), max(radius[b], value)
+    nearest = [[b for _, b in sorted((value, b) for b, value in row.items())[:candidates]] for row in rows]
+    for row in rows:
+        row[count] = 0
+    return JoinCosts([*rows, defaultdict(int)], nearest, scale, None)
+
+
 def all_pairs(price: Price, rows: Ints) -> npt.NDArray[np.float64]:
     """The prices of all pairs of some rows."""
     upper = np.triu_indices(len(rows), 1)
     matrix = np.zeros((len(rows), len(rows)))
     matrix[upper] = price.pairs(rows[upper[0]], rows[upper[1]])
     return matrix + matrix.T
+
+
+def distinct_joins(joins: Ints) -> Ints:
+    """Each pair once, the smaller row first."""
+    return np.asarray(np.unique(np.sort(joins, axis=1), axis=0), np.int64)
 
 
 class _Row(dict[int, int]):
@@ -125,22 +155,6 @@ class _Row(dict[int, int]):
 
     def __missing__(self, other: int) -> int:
         return int(_FAR * max(self._radius[self._own], self._radius[other]))
-
-
-def _sparse(price: Price, count: int, joins: Ints, candidates: int) -> JoinCosts:
-    ends = np.unique(np.sort(joins, axis=1), axis=0)
-    distances = price.pairs(ends[:, 0], ends[:, 1])
-    scale = _scale(distances, count)
-    prices = np.rint(distances * scale).astype(np.int64).tolist()
-    radius = [0] * count
-    rows: list[dict[int, int]] = [_Row(row, radius) for row in range(count)]
-    for (a, b), value in zip(ends.tolist(), prices, strict=True):
-        rows[a][b] = rows[b][a] = value
-        radius[a], radius[b] = max(radius[a], value), max(radius[b], value)
-    nearest = [[b for _, b in sorted((value, b) for b, value in row.items())[:candidates]] for row in rows]
-    for row in rows:
-        row[count] = 0
-    return JoinCosts([*rows, defaultdict(int)], nearest, scale, None)
 
 
 def _scale(distances: npt.NDArray[Any], count: int) -> float:

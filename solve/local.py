@@ -1,16 +1,19 @@
-"""Local search on candidate joins: 2-opt and segment moves, shaken by small double bridges."""
+"""Local search on candidate joins: exchanges of two and three joins, shaken by small double bridges."""
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import pairwise
 from time import monotonic
 
 from .costs import JoinCosts
 
-_SEGMENT = 3
 _REACH = 50
 _CHECK_EVERY = 64
+_BRIDGES = 10
+_BRIDGED_AT_MOST = 1000
 
 
 def improve(
@@ -25,12 +28,23 @@ def improve(
         return path
     tour = _Tour(path, costs)
     tour.settle(range(count + 1))
+    if tour.cost > target:
+        tour.settle(tour.bridge(costs.neighbours))
     chance = random.Random(seed)
     for kick in range(kicks):
         if tour.cost <= target or (kick % _CHECK_EVERY == 0 and monotonic() > deadline):
             break
         tour.shake(chance)
     return tour.path()
+
+
+@dataclass(frozen=True)
+class _Sense:
+    """One of the two ways round the cycle."""
+
+    step: Callable[[int], int]
+    back: Callable[[int], int]
+    sign: int
 
 
 class _Tour:
@@ -41,15 +55,16 @@ class _Tour:
         self._near = [*costs.neighbours, []]
         self._at = [*path, len(path)]
         self._count = len(self._at)
+        self._nowhere = len(path)
         self._place = [0] * self._count
         for place, row in enumerate(self._at):
             self._place[row] = place
         self.cost = costs.of(path)
-        self._dearest = 1 + max(self._rows[row][near[-1]] for row, near in enumerate(costs.neighbours) if near)
+        self._senses = _Sense(self._next, self._before, 1), _Sense(self._before, self._next, -1)
         self._done: list[tuple[int, int]] = []
 
     def path(self) -> list[int]:
-        start = self._place[self._count - 1]
+        start = self._place[self._nowhere]
         return self._at[start + 1 :] + self._at[:start]
 
     def settle(self, rows: Iterable[int]) -> None:
@@ -64,6 +79,19 @@ class _Tour:
                 waiting.extend(fresh)
                 queued.update(fresh)
 
+    def bridge(self, neighbours: list[list[int]]) -> list[int]:
+        """Let the ends of joins that no candidate list foresaw, as between shots, be candidates of each other."""
+        path = self.path()
+        leaps = [(a, b) for a, b in pairwise(path) if b not in neighbours[a] and a not in neighbours[b]]
+        ends = sorted({path[0], path[-1], *(row for leap in leaps for row in leap)})
+        if len(ends) > _BRIDGED_AT_MOST:
+            return []
+        for row in ends:
+            price = self._rows[row].__getitem__
+            nearest = nsmallest(_BRIDGES, (end for end in ends if end != row), key=price)
+            self._near[row] = sorted({*self._near[row], *nearest}, key=lambda other: (price(other), other))
+        return ends
+
     def shake(self, chance: random.Random) -> None:
         """Swap two neighbouring stretches, settle, and take it all back if the path got dearer."""
         reach = min(_REACH, (self._count - 2) // 2)
@@ -76,8 +104,7 @@ class _Tour:
         self._done.clear()
         self.cost += self._gap(a, d) + self._gap(e, b) + self._gap(c, f)
         self.cost -= self._gap(a, b) + self._gap(c, d) + self._gap(e, f)
-        self._move(a, b, c, d, e, f)
-        self._turn(e, c, b, f)
+        self._swap(a, b, c, d, e, f)
         self.settle(dict.fromkeys((a, b, c, d, e, f)))
         if self.cost > before:
             for left, right in reversed(self._done):
@@ -96,102 +123,94 @@ class _Tour:
 
     def _improve(self, row: int) -> tuple[int, ...]:
         """Make one improving move at a row; the rows it touched, or none."""
-        if row == self._count - 1:
-            return self._rotate(row)
-        return self._two_opt(row) or self._carry(row)
+        if row == self._nowhere and (touched := self._rotate(row)):
+            return touched
+        ahead, behind = self._senses
+        return self._exchange(row, ahead) or self._exchange(row, behind)
 
     def _rotate(self, nowhere: int) -> tuple[int, ...]:
         """Join the ends of the path and open it at its dearest join instead."""
         first, last = self._next(nowhere), self._before(nowhere)
-        path = self.path()
-        a, b = max(pairwise(path), key=lambda join: self._rows[join[0]][join[1]])
+        a, b = max(pairwise(self.path()), key=lambda join: self._rows[join[0]][join[1]])
         gain = self._gap(a, b) - self._gap(first, last)
         if gain <= 0:
             return ()
-        self._move(last, nowhere, nowhere, first, a, b)
+        self._swap(last, nowhere, nowhere, first, a, b)
         self.cost -= gain
         return a, b, first, last
 
-    def _two_opt(self, a: int) -> tuple[int, ...]:
-        rows, own = self._rows, self._rows[a]
-        after, before = self._next(a), self._before(a)
-        to_after, to_before = own[after], own[before]
-        at_end = self._count - 1 in (after, before)
-        limit = self._dearest if at_end else max(to_after, to_before)
-        for c in self._near[a]:
-            joined = own[c]
-            if joined >= limit:
+    def _exchange(self, a: int, sense: _Sense) -> tuple[int, ...]:
+        """Give up the joins a-b, c-d and perhaps e-f for b-c, d-e and f-a, if that is cheaper.
+
+        Of any exchange that gains, some reading gains after each pair of joins (Lin and Kernighan), so the
+        search follows only those; but joins to nowhere are free, so that from there it follows all.
+        """
+        b = sense.step(a)
+        own = self._rows[b]
+        before = own[a]
+        for c in self._near[b]:
+            gain = before - own[c]
+            if gain <= 0 and a != self._nowhere:
                 break
-            d = self._next(c)
-            gain = to_after + rows[c][d] - joined - rows[after][d]
-            if gain > 0:
-                self._turn(a, after, c, d)
-                self.cost -= gain
-                return a, after, c, d
-            d = self._before(c)
-            gain = to_before + rows[c][d] - joined - rows[before][d]
-            if gain > 0:
-                self._turn(d, c, before, a)
-                self.cost -= gain
-                return a, before, c, d
+            if touched := self._by_reversal(a, b, c, gain, sense) or self._by_cycle(a, b, c, gain, sense):
+                return touched
         return ()
 
-    def _carry(self, a: int) -> tuple[int, ...]:
-        """Carry a stretch of up to three rows that ends in `a` to a candidate neighbour of `a`."""
-        for step, back in ((self._next, self._before), (self._before, self._next)):
-            last = a
-            outer = back(a)
-            stretch = {a}
-            for _ in range(_SEGMENT):
-                follow = step(last)
-                if follow == outer:
-                    break
-                if touched := self._carry_stretch(a, last, outer, follow, stretch):
-                    return touched
-                last = follow
-                stretch.add(last)
+    def _by_reversal(self, a: int, b: int, c: int, gain: int, sense: _Sense) -> tuple[int, ...]:
+        """With d before c: turning b..d around joins b to c, and turning once more joins d to some e."""
+        rows, home = self._rows, self._rows[a]
+        d = sense.back(c)
+        gain += rows[c][d]
+        if gain > home[d]:
+            self._turn(a, b, d, c)
+            self.cost -= gain - home[d]
+            return a, b, c, d
+        own, start, reversed_to = rows[d], self._place[b], (self._place[c] - self._place[b]) * sense.sign % self._count
+        for e in self._near[d]:
+            left = gain - own[e]
+            if left <= 0:
+                break
+            turned = (self._place[e] - start) * sense.sign % self._count < reversed_to
+            f = sense.step(e) if turned else sense.back(e)
+            if e != c and left + rows[e][f] > home[f]:
+                self._turn(a, b, d, c)
+                self._turn(a, d, f, e)
+                self.cost -= left + rows[e][f] - home[f]
+                return a, b, c, d, e, f
         return ()
 
-    def _carry_stretch(self, a: int, last: int, outer: int, follow: int, stretch: set[int]) -> tuple[int, ...]:
-        rows, own = self._rows, self._rows[a]
-        saved = own[outer] + rows[last][follow] - rows[outer][follow]
-        if saved <= 0:
+    def _by_cycle(self, a: int, b: int, c: int, gain: int, sense: _Sense) -> tuple[int, ...]:
+        """With d after c: joining b to c leaves a cycle b..c, which opens again at e-f to join d."""
+        if c == a:
             return ()
-        for c in self._near[a]:
-            joined = own[c]
-            if joined >= saved:
+        rows, home = self._rows, self._rows[a]
+        d = sense.step(c)
+        gain += rows[c][d]
+        own, start, length = rows[d], self._place[b], (self._place[c] - self._place[b]) * sense.sign % self._count
+        for e in self._near[d]:
+            left = gain - own[e]
+            if left <= 0:
                 break
-            if c in stretch:
+            if (self._place[e] - start) * sense.sign % self._count > length:
                 continue
-            for d in (self._next(c), self._before(c)):
-                if d in stretch:
-                    continue
-                gain = saved + rows[c][d] - joined - rows[last][d]
-                if gain > 0:
-                    self._place_stretch(a, last, outer, follow, c, d)
-                    self.cost -= gain
-                    return a, last, outer, follow, c, d
+            f = sense.step(e)
+            if e != c and left + rows[e][f] > home[f]:
+                self._swap(a, b, e, f, c, d)
+                self.cost -= left + rows[e][f] - home[f]
+                return a, b, c, d, e, f
+            f = sense.back(e)
+            if e != b and left + rows[e][f] > home[f]:
+                self._turn(a, b, f, e)
+                self._turn(b, e, c, d)
+                self.cost -= left + rows[e][f] - home[f]
+                return a, b, c, d, e, f
         return ()
 
-    def _place_stretch(self, a: int, last: int, outer: int, follow: int, c: int, d: int) -> None:
-        """Put the stretch a..last between c and d, with a beside c."""
-        p, s1, s2, q = (outer, a, last, follow) if self._next(outer) == a else (follow, last, a, outer)
-        left, right = (c, d) if self._next(c) == d else (d, c)
-        self._move(p, s1, s2, q, left, right)
-        # The move leaves s2 beside left and s1 beside right.
-        if (s2 == a) != (left == c) and a != last:
-            self._turn(left, s2, s1, right)
-
-    def _move(self, p: int, s1: int, s2: int, q: int, left: int, right: int) -> None:
-        """p [s1..s2] q ... left right becomes p q ... left [s2..s1] right, wherever on the cycle that is."""
-        ahead = (self._place[left] - self._place[q]) % self._count
-        behind = (self._place[p] - self._place[right]) % self._count
-        if ahead <= behind:
-            self._turn(p, s1, left, right)
-            self._turn(p, left, q, s2)
-        else:
-            self._turn(left, right, s2, q)
-            self._turn(s1, p, right, q)
+    def _swap(self, p: int, s1: int, s2: int, q: int, left: int, right: int) -> None:
+        """p s1..s2 q..left right becomes p q..left s1..s2 right, in whichever sense the cycle is walked."""
+        self._turn(p, s1, left, right)
+        self._turn(p, left, q, s2)
+        self._turn(left, s2, s1, right)
 
     def _turn(self, a: int, b: int, c: int, d: int) -> None:
         """Replace the joins a-b and c-d by a-c and b-d, in whichever sense the cycle is walked."""

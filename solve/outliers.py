@@ -17,7 +17,10 @@ class Verdict:
     size: Ints
     """Frames in the row's group."""
     score: Floats
-    """Distance to the nearest frame outside the own group (to the second-nearest, in the main group), in cuts."""
+    """Distance, in cuts, to the nearest frame; from a group that is too small, to the nearest outside it.
+
+    So 1 or more convicts, unless the row is alone in a group that stays or the rule was called off.
+    """
     cut: float
     spared: int = 0
     """Rows that the rule would have dropped, had they not been too many."""
@@ -45,7 +48,7 @@ def find_outliers(
     component = _components(graph, cut)
     size = np.bincount(component, weights=weights)[component].astype(np.int64)
     guilty = (size < min_group) & (size < size.max())
-    score = np.where(guilty, _gap_to_others(graph, component), second) / cut
+    score = np.where(guilty, _gap_to_others(graph, component, cut), graph.distances[:, 0]) / cut
     spared = int(guilty.sum()) if weights[guilty].sum() > max_share * weights.sum() else 0
     dropped = np.zeros_like(guilty) if spared else guilty
     return Verdict(dropped, component, size, score.astype(np.float32), cut, spared)
@@ -61,11 +64,11 @@ def _components(graph: NeighbourGraph, cut: float) -> Ints:
     return np.asarray(connected_components(joined, directed=False)[1], np.int64)
 
 
-def _gap_to_others(graph: NeighbourGraph, component: Ints) -> Floats:
-    """The distance to the nearest neighbour of another group; to the last one known where all are of the own."""
+def _gap_to_others(graph: NeighbourGraph, component: Ints, cut: float) -> Floats:
+    """The distance to the nearest neighbour of another group; where none is known, the least that it can be."""
     foreign = component[graph.indices] != component[:, None]
-    first = np.where(foreign.any(axis=1), foreign.argmax(axis=1), graph.distances.shape[1] - 1)
-    return np.asarray(np.take_along_axis(graph.distances, first[:, None], 1)[:, 0], np.float32)
+    nearest = np.where(foreign, graph.distances, np.inf).min(axis=1)
+    return np.asarray(np.where(foreign.any(axis=1), nearest, np.maximum(graph.distances[:, -1], cut)), np.float32)
 
 
 def _everything_stays(count: int) -> Verdict:

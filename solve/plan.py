@@ -59,6 +59,9 @@ class PathReport(_Part):
     gap: float | None
     solver: str
     seconds: float
+    price: str = ""
+    band: float | None = None
+    """How far along the path a frame's four nearest lie on average: 1.5 is perfect, above 2.2 is doubtful."""
 
 
 class Direction(_Part):

@@ -5,7 +5,7 @@ from typing import Any
 
 from .costs import JoinCosts
 
-_PATIENCE = 15
+_PATIENCE = 8
 _LARGEST_SUM = 1 << 46
 
 
