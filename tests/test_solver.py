@@ -202,7 +202,7 @@ def test_the_search_stops_at_its_deadline() -> None:
 
 def test_joins_between_shots_are_found_though_no_candidate_foresaw_them() -> None:
     """Six lines of 40 points far from one another, that only one order of shots joins cheaply."""
-    shots = [line(40) + [[1000.0 * shot]] for shot in (0, 3, 1, 5, 2, 4)]
+    shots = [[*line(40), [1000.0 * shot]] for shot in (0, 3, 1, 5, 2, 4)]
     costs = dense(between(np.concatenate(shots)), candidates=5)
     start = list(range(240))
     assert costs.of(improve(start, costs, kicks=200, seed=0)) == costs.of(sorted(start, key=np.concatenate(shots).item))

@@ -90,7 +90,7 @@ def test_a_stream_that_changes_its_size_midway_is_one_film(tmp_path: Path) -> No
     upright = [np.ascontiguousarray(np.rot90(frame)) for frame in FILM[:6]]
     parts = [write_clip(tmp_path / f"{len(part)}.mp4", part) for part in (FILM[:5], upright)]
     for part in parts:
-        ffmpeg_ok("-i", str(part), "-c", "copy", "-f", "h264", str(part.with_suffix(".h264")))
+        ffmpeg_ok("-i", str(part), "-c", "copy", "-bsf:v", "h264_mp4toannexb", str(part.with_suffix(".h264")))
     (tmp_path / "both.h264").write_bytes(b"".join(part.with_suffix(".h264").read_bytes() for part in parts))
     ffmpeg_ok("-i", str(tmp_path / "both.h264"), "-c", "copy", str(tmp_path / "both.mkv"))
     source = open_source(tmp_path / "both.mkv")

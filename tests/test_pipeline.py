@@ -1,0 +1,249 @@
+"""The story from end to end: shuffled and polluted in, in order and clean out."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import Scrambled, decoded, nearest, pictures, raw_frames, write_clip, write_pictures
+from runs import Run, contents, in_process, opened, settings
+
+from reelweave import ffmpeg, pipeline
+from reelweave.evaluate.metrics import score_order
+from reelweave.solve.plan import Plan, read_plan
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("REELWEAVE_INGEST__SPACE", "appearance")
+    return in_process(capsys)
+
+
+@pytest.fixture(scope="module")
+def stocked(scrambled: Scrambled, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that holds the scrambled film; never to be changed."""
+    folder = tmp_path_factory.mktemp("stocked")
+    pipeline.ingest(scrambled.video, settings(library=str(folder)))
+    return folder
+
+
+@pytest.fixture
+def full(stocked: Path, library: Path) -> Path:
+    shutil.copytree(stocked, library, dirs_exist_ok=True)
+    return library
+
+
+def true_order(plan: Plan, scrambled: Scrambled) -> list[int]:
+    return [scrambled.truth.frames[frame] for frame in plan.order]
+
+
+def test_a_shuffled_polluted_film_comes_out_whole_and_in_order(
+    scrambled: Scrambled, film: Path, tmp_path: Path
+) -> None:
+    done = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
+    plan = read_plan(Path(done.plan))
+    assert score_order(plan.order, [d.frame for d in plan.dropped], scrambled.truth).exact
+    assert {d.frame for d in plan.dropped} == set(scrambled.truth.foreign)
+    assert (done.frames, done.kept, done.dropped) == (52, 48, 4)
+    originals = decoded(film)
+    shown = [nearest(picture, originals) for picture in decoded(tmp_path / "out.mp4")]
+    assert shown in (list(range(48)), list(range(47, -1, -1)))
+
+
+def test_the_answer_holds_what_was_promised(full: Path, scrambled: Scrambled, run: Run, tmp_path: Path) -> None:
+    answer = run("reconstruct", scrambled.video, "-o", tmp_path / "out.mp4", "--json", "-q").data
+    plan = read_plan(tmp_path / "out.plan.json")
+    assert answer["video"] == plan.video.id
+    assert (answer["frames"], answer["kept"], answer["dropped"]) == (52, 48, 4)
+    assert answer["shots"] == len(plan.shots)
+    assert answer["gap"] == plan.path.gap
+    assert answer["mean_confidence"] == pytest.approx(plan.mean_confidence, abs=1e-4)
+    assert answer["output"] == str(tmp_path / "out.mp4")
+    assert answer["plan"] == str(tmp_path / "out.plan.json")
+    assert set(answer["seconds"]) == {"ingest", "solve", "render"}
+
+
+def test_the_plan_accounts_for_every_frame_and_says_how_it_was_made(full: Path, scrambled: Scrambled) -> None:
+    plan = pipeline.solve("scrambled.mp4", settings())
+    assert sorted(plan.order + [d.frame for d in plan.dropped]) == list(range(52))
+    assert plan.video.frames == 52
+    assert plan.video.source == str(scrambled.video)
+    assert (plan.video.width, plan.video.height) == (192, 108)
+    assert sum(shot.length for shot in plan.shots) == len(plan.order)
+    assert len(plan.confidence) == len(plan.order) - 1
+    assert all(0 <= value <= 1 for value in plan.confidence)
+    assert plan.settings["solve"]["seed"] == 0
+
+
+def test_film_and_plan_lie_beside_the_source_unless_told(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    own = Path(shutil.copy(scrambled.video, tmp_path / "my film.v2.mkv"))
+    done = pipeline.reconstruct(own, settings())
+    assert done.output == str(tmp_path / "my film.v2.reordered.mp4")
+    assert done.plan == str(tmp_path / "my film.v2.reordered.plan.json")
+    assert {path.name for path in tmp_path.iterdir()} == {own.name, Path(done.output).name, Path(done.plan).name}
+
+
+def test_reverse_is_the_same_film_backwards(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    forwards = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "f.mkv", lossless=True)
+    backwards = pipeline.reconstruct(
+        scrambled.video, settings(), output=tmp_path / "b.mkv", lossless=True, reverse=True
+    )
+    assert raw_frames(tmp_path / "b.mkv") == raw_frames(tmp_path / "f.mkv")[::-1]
+    one, other = read_plan(Path(forwards.plan)), read_plan(Path(backwards.plan))
+    assert other.order == one.order[::-1]
+    assert other.direction.reversed != one.direction.reversed
+
+
+def test_both_writes_the_film_both_ways(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    done = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mkv", both=True, lossless=True)
+    assert done.outputs == [str(tmp_path / "out.mkv"), str(tmp_path / "out.reversed.mkv")]
+    assert raw_frames(tmp_path / "out.reversed.mkv") == raw_frames(tmp_path / "out.mkv")[::-1]
+
+
+def test_lossless_holds_the_sources_very_samples(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    done = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mkv", lossless=True)
+    source, made = raw_frames(scrambled.video), raw_frames(tmp_path / "out.mkv")
+    assert made == [source[frame] for frame in read_plan(Path(done.plan)).order]
+
+
+def test_the_report_and_the_plan_go_where_they_are_told(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    done = pipeline.reconstruct(
+        scrambled.video,
+        settings(),
+        output=tmp_path / "out.mp4",
+        plan_file=tmp_path / "my.json",
+        report=tmp_path / "report",
+    )
+    assert done.plan == str(tmp_path / "my.json")
+    assert not (tmp_path / "out.plan.json").exists()
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    pictured = [path for path in (tmp_path / "report").rglob("*") if path.suffix in (".png", ".jpg")]
+    assert pictured
+    for dropped in read_plan(tmp_path / "my.json").dropped:
+        assert str(dropped.frame) in page
+
+
+def test_a_folder_of_pictures_is_reconstructed(tmp_path: Path) -> None:
+    film, order = pictures(24, (192, 108)), np.random.default_rng(3).permutation(24)
+    done = pipeline.reconstruct(write_pictures(tmp_path / "pictures", [film[place] for place in order]), settings())
+    plan = read_plan(Path(done.plan))
+    shown = [int(order[frame]) for frame in plan.order]
+    assert shown in (list(range(24)), list(range(23, -1, -1)))
+    assert plan.video.fps == 25
+    assert done.output == str(tmp_path / "pictures.reordered.mp4")
+
+
+def test_a_folder_with_a_broken_picture_is_rendered_from_the_right_ones(tmp_path: Path) -> None:
+    film = pictures(16, (192, 108))
+    folder = write_pictures(tmp_path / "pictures", film)
+    (folder / "frame 5.png").write_bytes(b"no picture")
+    done = pipeline.reconstruct(folder, settings(), output=tmp_path / "out.mkv", lossless=True)
+    plan = read_plan(Path(done.plan))
+    shown = [nearest(picture, film) for picture in decoded(tmp_path / "out.mkv")]
+    assert shown == plan.order
+    assert sorted(shown) == [place for place in range(16) if place != 4]
+
+
+def test_every_frame_makes_the_film_whatever_rate_is_set_for_searching(
+    scrambled: Scrambled, tmp_path: Path, library: Path
+) -> None:
+    wanted = settings(ingest__fps=2)
+    assert pipeline.ingest(scrambled.video, wanted).frames < 10
+    done = pipeline.reconstruct(scrambled.video, wanted, output=tmp_path / "out.mp4")
+    assert done.frames == 52
+    assert len(contents(library)) == 1
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_the_same_seed_gives_the_same_plan(stocked: Path, tmp_path: Path, seed: int) -> None:
+    made: list[dict[str, Any]] = []
+    for attempt in ("one", "two"):
+        folder = Path(shutil.copytree(stocked, tmp_path / attempt))
+        plan = pipeline.solve("scrambled.mp4", settings(library=str(folder), solve__seed=seed)).model_dump()
+        del plan["path"]["seconds"]
+        made.append(plan)
+    assert made[0] == made[1]
+
+
+def test_the_same_film_ingested_anew_gives_the_same_plan(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+    first = pipeline.solve("scrambled.mp4", settings())
+    pipeline.ingest(scrambled.video, settings(library=str(tmp_path), ingest__batch=7))
+    second = pipeline.solve("scrambled.mp4", settings(library=str(tmp_path)))
+    assert (second.order, second.dropped, second.confidence) == (first.order, first.dropped, first.confidence)
+
+
+def test_solve_needs_no_source(full: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, film: Path) -> None:
+    own = Path(shutil.copy(film, tmp_path / "own.mp4"))
+    pipeline.ingest(own, settings())
+    own.unlink()
+    for name in ("run", "Reader"):
+        monkeypatch.setattr(ffmpeg, name, lambda *_, **__: pytest.fail("ffmpeg was started"))
+    assert len(pipeline.solve("own.mp4", settings()).order) == 48
+
+
+def test_a_second_reconstruction_ingests_nothing(
+    full: Path, scrambled: Scrambled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reelweave.ingest.run.ingest_video", lambda *_: pytest.fail("ingested"))
+    assert pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4").kept == 48
+
+
+def test_the_library_remembers_the_latest_plan(full: Path) -> None:
+    plan = pipeline.solve("scrambled.mp4", settings(solve__seed=3))
+    with opened(full) as shelf:
+        assert shelf.catalog.plan(plan.video.id) == plan.model_dump_json()
+
+
+def test_solving_needs_no_room_to_remember(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    from reelweave.index.catalog import Catalog
+
+    def full_disk(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Catalog, "save_plan", full_disk)
+    assert len(pipeline.solve("scrambled.mp4", settings()).order) == 48
+
+
+def test_the_evidence_has_a_line_for_every_frame(full: Path, run: Run, tmp_path: Path) -> None:
+    answer = run("solve", "scrambled.mp4", "--evidence", tmp_path / "evidence.jsonl", "--plan", tmp_path / "p.json")
+    assert answer.code == 0
+    rows = [json.loads(line) for line in (tmp_path / "evidence.jsonl").read_text().splitlines()]
+    plan = read_plan(tmp_path / "p.json")
+    assert {row["frame"] for row in rows if row["dropped"]} == {dropped.frame for dropped in plan.dropped}
+    assert all(row["neighbours"] for row in rows)
+
+
+def test_solve_prints_the_plan_unless_it_goes_to_a_file(full: Path, run: Run, tmp_path: Path) -> None:
+    printed = Plan.model_validate_json(run("solve", "scrambled.mp4", "-q").out)
+    told = run("solve", "scrambled.mp4", "-q", "--plan", tmp_path / "p.json")
+    assert read_plan(tmp_path / "p.json").order == printed.order
+    assert str(tmp_path / "p.json") in told.out
+
+
+def test_render_takes_a_plan_and_nothing_else(
+    full: Path, scrambled: Scrambled, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("solve", "scrambled.mp4", "--plan", tmp_path / "p.json", "-q").code == 0
+    monkeypatch.setenv("REELWEAVE_LIBRARY", str(tmp_path / "none"))
+    answer = run("render", tmp_path / "p.json", "-o", tmp_path / "out.mkv", "--lossless", "--json", "-q")
+    assert answer.data == {"outputs": [str(tmp_path / "out.mkv")]}
+    source = raw_frames(scrambled.video)
+    assert raw_frames(tmp_path / "out.mkv") == [source[frame] for frame in read_plan(tmp_path / "p.json").order]
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_source_that_changed_since_the_plan_is_not_rendered_as_if_it_had_not(
+    film: Path, tmp_path: Path, run: Run
+) -> None:
+    own = Path(shutil.copy(film, tmp_path / "own.mp4"))
+    assert run("ingest", own).code == 0
+    assert run("solve", own, "--plan", tmp_path / "p.json").code == 0
+    write_clip(own, pictures(20))
+    answer = run("render", tmp_path / "p.json", "-o", tmp_path / "out.mp4")
+    assert answer.code == 1
+    assert "has changed" in answer.err
+    assert not (tmp_path / "out.mp4").exists()
