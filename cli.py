@@ -373,7 +373,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(failed: Exception) -> None:
-    print(f"error: {failed}", file=sys.stderr)
+    told = f"{failed.filename}: {failed.strerror}" if isinstance(failed, OSError) and failed.filename else failed
+    print(f"error: {told}", file=sys.stderr)
 
 
 def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":

@@ -15,6 +15,8 @@ from .settings import Settings
 
 def take_in(library: Library, path: Path, settings: Settings, progress: Progress) -> VideoRecord:
     """The record of a source with every space that is wanted; whatever is there already is not made again."""
+    # What is called "." or ".." has a name of its own.
+    path = path if path.name.strip(".") else path.resolve()
     open_source(path)
     known = _known(library, path)
     if known and _has_all(library, known, _wanted_spaces(settings, False, progress), settings):

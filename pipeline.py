@@ -3,6 +3,7 @@
 Every verb of the command line that works on films is one function here, and can be called from Python.
 """
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -193,6 +194,7 @@ def scramble(
     from .evaluate.scramble import scramble as write_scrambled
     from .evaluate.truth import write_truth
 
+    _check_place(truth_file, source, output)
     truth = write_scrambled(source, output, options, progress)
     write_truth(truth, truth_file)
     return truth
@@ -275,6 +277,8 @@ def _check_place(file: Path | None, *taken: Path) -> None:
         raise UsageError(f"{file} is a folder.", "Give the name of a file.")
     if file.resolve() in [path.resolve() for path in taken]:
         raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
+    if not os.access(file.parent, os.W_OK):
+        raise PlanError(f"{file} cannot be written: the folder is read-only.", "Write it elsewhere.")
 
 
 def _write(plan: "Plan", file: Path) -> None:

@@ -29,15 +29,27 @@ def collapse(luma: npt.NDArray[np.uint8], graph: NeighbourGraph, level: float) -
     """Join each row to an earlier leader among its neighbours whose picture differs by under `level` grey levels.
 
     A row is compared with the leader itself, never with another repeat, so that a slow fade cannot
-    collapse link by link.
+    collapse link by link. Where repeats are so many that a row knows only later ones, it meets its leader
+    through theirs, in another round.
     """
+    groups = Groups(_led(luma, graph.indices, level))
+    while len(groups.leaders) < len(luma):
+        leader = groups.leader
+        further = Groups(_led(luma, np.hstack([graph.indices, leader[graph.indices], leader[:, None]]), level))
+        if len(further.leaders) >= len(groups.leaders):
+            break
+        groups = further
+    return groups
+
+
+def _led(luma: npt.NDArray[np.uint8], candidates: Ints, level: float) -> Ints:
     leader = np.arange(len(luma))
     for row in range(len(luma)):
-        near = np.unique(leader[graph.indices[row]])
+        near = np.unique(leader[candidates[row]])
         near = near[near < row]
         if len(near):
             differences = np.abs(luma[near].astype(np.int16) - luma[row].astype(np.int16)).mean(axis=(1, 2))
             best = int(differences.argmin())
             if differences[best] < level:
                 leader[row] = near[best]
-    return Groups(leader)
+    return leader

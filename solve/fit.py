@@ -1,10 +1,14 @@
 """How far to believe a path, found out without knowing the truth."""
 
+import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 from .costs import JoinCosts
 
 _NEAREST = 4
+_SAMPLES = 1001
+_BREAK = 0.5
 
 
 def band(path: Sequence[int], costs: JoinCosts) -> float:
@@ -17,3 +21,25 @@ def band(path: Sequence[int], costs: JoinCosts) -> float:
     place = {row: position for position, row in enumerate(path)}
     steps = [abs(place[a] - place[b]) for a in path for b in costs.neighbours[a][:_NEAREST]]
     return sum(steps) / len(steps) if steps else 0.0
+
+
+def file_order_stands(path: Sequence[int], costs: JoinCosts, slack: float) -> bool:
+    """Whether the frames were in order as they came: no more breaks than on the path found, and hardly dearer.
+
+    Where a film leaves doubt the best path is cheaper than the true one by chance; a film that was in
+    order must not pay for that. Breaks are joins as dear as those of unrelated frames: the cuts between
+    shots, which a path may place as it likes.
+    """
+    if len(path) < 3:
+        return True
+    chance = random.Random(0)
+    count = len(path)
+    unrelated = sorted(costs.rows[a][b] for a, b in (chance.sample(range(count), 2) for _ in range(_SAMPLES)))
+    far = unrelated[_SAMPLES // 2] * _BREAK
+    filed, found = (_breaks_and_rest(order, costs, far) for order in (range(count), path))
+    return filed[0] <= found[0] and filed[1] <= found[1] * (1 + slack)
+
+
+def _breaks_and_rest(order: Sequence[int], costs: JoinCosts, far: float) -> tuple[int, int]:
+    joins = [costs.rows[a][b] for a, b in pairwise(order)]
+    return sum(join > far for join in joins), sum(join for join in joins if join <= far)

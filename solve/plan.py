@@ -115,7 +115,7 @@ def write_plan(plan: Plan, path: Path) -> Path:
 
 def read_plan(path: Path) -> Plan:
     try:
-        return Plan.model_validate_json(path.read_text(encoding="utf-8"))
+        return Plan.model_validate_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as missing:
         raise PlanError(f"There is no plan at {path}.", "`reelweave solve VIDEO --plan FILE` writes one.") from missing
     except (ValidationError, UnicodeDecodeError, OSError) as bad:

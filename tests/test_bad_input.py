@@ -304,6 +304,9 @@ def test_a_wrong_request_is_refused_before_any_work(
         pytest.param(["solve", "clip", "--evidence", "/none/at/all"], "no folder", id="no folder for the evidence"),
         pytest.param(["solve", "clip", "--space", "colour"], "solve.space", id="no such space to solve in"),
         pytest.param(["scramble", "{clip}"], "--output", id="scramble without output"),
+        pytest.param(
+            ["scramble", "{clip}", "-o", "{clip}.avi", "--truth", "{clip}"], "overwrite", id="the source for the truth"
+        ),
     ],
 )
 def test_wrong_usage_is_code_2(clip: Path, full: Path, run: Run, command: list[str], said: str) -> None:

@@ -104,6 +104,11 @@ def test_stdout_is_data_and_stderr_is_talk(
     assert (answer.err == "") == bool(quiet or command.startswith("ingest"))
 
 
+def test_a_traceback_is_shown_to_who_asks_for_it(tmp_path: Path) -> None:
+    assert "Traceback" not in in_a_process("ingest", tmp_path / "none").err
+    assert "Traceback" in in_a_process("ingest", tmp_path / "none", REELWEAVE_DEBUG=1).err
+
+
 def test_ingest_answers_a_line_a_video(run: Run, clip: Path, tmp_path: Path) -> None:
     other = write_clip(tmp_path / "other.mkv", pictures(5, seed=3))
     rows = run("ingest", clip, other, "--json").rows

@@ -403,6 +403,16 @@ def test_no_name_troubles_ingest_or_leaves_the_library(
     assert {path for path in library.parent.iterdir() if path != library} == around
 
 
+@pytest.mark.parametrize("path", [".", "..", "../pictures", "pictures/."])
+def test_a_folder_has_its_own_name_however_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    (write_pictures(tmp_path / "pictures", FILM[:2]) / "below").mkdir()
+    places = {".": "pictures", "..": "pictures/below", "../pictures": "pictures", "pictures/.": "."}
+    monkeypatch.chdir(tmp_path / places[path])
+    assert pipeline.ingest(Path(path), settings()).name == "pictures"
+
+
 def test_a_name_that_is_no_text_is_refused_in_words(clip: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/inv\xff.mp4"))
     try:

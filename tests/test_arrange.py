@@ -1,0 +1,299 @@
+"""From rows to an arrangement: exact on drawn films, repeats side by side, foreign frames named with their reasons."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers import pictures
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reelweave.evaluate.film import draw_foreign
+from reelweave.frames import FrameRows, NeighbourGraph, Picture
+from reelweave.index.neighbours import nearest
+from reelweave.ingest.appearance import Appearance
+from reelweave.ingest.proxy import ProxySize, luma, make_proxy
+from reelweave.progress import Silent
+from reelweave.settings import load
+from reelweave.solve.arrange import Arrangement, Film, arrange
+from reelweave.solve.collapse import Groups, collapse
+
+Luma = npt.NDArray[np.uint8]
+
+_SIZE = (192, 108)
+_LEVEL = load().ingest.duplicate_level
+
+
+def film_of(
+    frames: Sequence[Picture],
+    indices: Sequence[int] | None = None,
+    kind: Literal["video", "pictures"] = "pictures",
+    space: str = "appearance",
+) -> Film:
+    """What ingest would have stored of these pictures."""
+    count = len(frames)
+    numbers = np.arange(count) if indices is None else np.array(indices, np.int64)
+    proxies = np.zeros((count, 135, 160), np.uint8)
+    for row, frame in enumerate(frames):
+        proxies[row] = make_proxy(frame, ProxySize(160, 90))
+    facts = np.zeros(count, np.float32)
+    rows = FrameRows(numbers, numbers / 25, facts, facts, np.full(count, -1), Appearance().embed(frames))
+    return Film(rows, luma(proxies), nearest, space, kind)
+
+
+def arranged(film: Film, **changes: Any) -> Arrangement:
+    return arrange(film, load({key.replace("__", "."): value for key, value in changes.items()}), Silent())
+
+
+def shuffled(count: int, seed: int = 3) -> list[int]:
+    return [int(place) for place in np.random.default_rng(seed).permutation(count)]
+
+
+def either_way(values: Sequence[int]) -> list[int]:
+    """A film and the same backwards are the same arrangement."""
+    return min(list(values), list(values)[::-1])
+
+
+def check(found: Arrangement, indices: Sequence[int]) -> None:
+    """What holds of every arrangement."""
+    assert sorted(found.order + [dropped.frame for dropped in found.dropped]) == sorted(indices)
+    assert [dropped.frame for dropped in found.dropped] == sorted(dropped.frame for dropped in found.dropped)
+    assert len(found.confidence) == max(0, len(found.order) - 1)
+    assert all(0 <= value <= 1 for value in found.confidence)
+    assert sum(shot.length for shot in found.shots) == len(found.order)
+    assert [shot.start for shot in found.shots] == [0, *np.cumsum([shot.length for shot in found.shots])[:-1]][
+        : len(found.shots)
+    ]
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Picture]:
+    return pictures(40, _SIZE)
+
+
+@pytest.fixture(scope="module")
+def foreign() -> list[Picture]:
+    return list(draw_foreign(4, _SIZE, seed=2))
+
+
+def other_film(count: int) -> list[Picture]:
+    """A film that looks like no other: the drawn ones share a landscape."""
+    return [np.asarray(255 - picture) for picture in pictures(count, _SIZE, seed=11)]
+
+
+@pytest.mark.parametrize("kind", ["video", "pictures"])
+@pytest.mark.parametrize("price", ["auto", "huber", "cosine"])
+def test_a_shuffled_film_is_put_in_order(
+    frames: list[Picture], kind: Literal["video", "pictures"], price: str
+) -> None:
+    places = shuffled(40)
+    found = arranged(film_of([frames[place] for place in places], kind=kind), solve__price=price)
+    check(found, range(40))
+    assert either_way([places[row] for row in found.order]) == list(range(40))
+    assert found.dropped == []
+    assert len(found.shots) == 1
+
+
+def test_vectors_of_another_space_are_ordered_by_those_vectors(frames: list[Picture]) -> None:
+    places = shuffled(40)
+    found = arranged(film_of([frames[place] for place in places], space="clip"))
+    assert found.ordered.price == "cosine"
+    assert either_way([places[row] for row in found.order]) == list(range(40))
+
+
+def test_a_film_in_order_stays_as_it_is(frames: list[Picture]) -> None:
+    assert arranged(film_of(frames)).order == list(range(40))
+
+
+def test_frames_are_named_by_their_index_in_the_file(frames: list[Picture]) -> None:
+    """Where only every seventh frame was looked at, rows and frames differ."""
+    places = shuffled(40)
+    plain = arranged(film_of([frames[place] for place in places]))
+    sampled = arranged(film_of([frames[place] for place in places], indices=range(5, 285, 7)))
+    check(sampled, range(5, 285, 7))
+    assert either_way([(frame - 5) // 7 for frame in sampled.order]) == either_way(plain.order)
+
+
+def test_foreign_frames_are_dropped_and_the_frames_that_convict_them_named(
+    frames: list[Picture], foreign: list[Picture]
+) -> None:
+    mixed = [*frames, *foreign]
+    places = shuffled(44)
+    film = film_of([mixed[place] for place in places])
+    found = arranged(film)
+    check(found, range(44))
+    assert [dropped.frame for dropped in found.dropped] == [row for row in range(44) if places[row] >= 40]
+    assert either_way([places[row] for row in found.order]) == list(range(40))
+    for dropped in found.dropped:
+        assert dropped.reason == "outlier"
+        assert dropped.score >= 1
+        chords = np.linalg.norm(film.rows.vectors - film.rows.vectors[dropped.frame], axis=1)
+        chords[dropped.frame] = np.inf
+        assert [near.distance for near in dropped.neighbours] == pytest.approx(np.sort(chords)[:3], abs=1e-3)
+        assert [near.distance for near in dropped.neighbours] == pytest.approx(
+            [chords[near.frame] for near in dropped.neighbours], abs=1e-3
+        )
+
+
+def test_a_burst_from_another_film_is_dropped_as_one_group(frames: list[Picture]) -> None:
+    found = arranged(film_of([*frames[:20], *other_film(4), *frames[20:]]), outliers__min_group=6)
+    assert [(dropped.frame, dropped.reason) for dropped in found.dropped] == [(row, "foreign") for row in range(20, 24)]
+    assert len({dropped.component for dropped in found.dropped}) == 1
+    assert either_way(found.order) == [row for row in range(44) if not 20 <= row < 24]
+
+
+def test_a_second_shot_is_kept_and_ordered_by_itself(frames: list[Picture]) -> None:
+    both = [*frames, *other_film(30)]
+    places = shuffled(70)
+    found = arranged(film_of([both[place] for place in places]))
+    check(found, range(70))
+    assert found.dropped == []
+    played = [[places[row] for row in found.order[s.start : s.start + s.length]] for s in found.shots]
+    assert sorted(either_way(shot) for shot in played) == [list(range(40)), list(range(40, 70))]
+
+
+def test_a_rule_that_does_not_fit_drops_nothing_and_says_so(frames: list[Picture]) -> None:
+    notes: list[str] = []
+
+    class Heard(Silent):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    film = film_of([*frames[:6], *draw_foreign(6, _SIZE, seed=2)])
+    found = arrange(film, load({"outliers.max_share": 0.2}), Heard())
+    check(found, range(12))
+    assert found.dropped == []
+    assert any("6 of 12" in note for note in notes)
+
+
+def test_repeats_come_back_beside_one_another(frames: list[Picture]) -> None:
+    shown = [*range(40), *([7] * 3), *([20] * 30), 0]
+    places = shuffled(len(shown))
+    found = arranged(film_of([frames[shown[place]] for place in places]), neighbours__k=12)
+    check(found, range(len(shown)))
+    assert either_way([shown[places[row]] for row in found.order]) == sorted(shown)
+    between = [shown[places[a]] == shown[places[b]] for a, b in pairwise(found.order)]
+    assert all(value == 1 for value, same in zip(found.confidence, between, strict=True) if same)
+
+
+def test_repeats_of_a_foreign_frame_go_with_it(frames: list[Picture], foreign: list[Picture]) -> None:
+    found = arranged(film_of([*frames, foreign[0], foreign[0], foreign[0]]), outliers__min_group=6)
+    assert [dropped.frame for dropped in found.dropped] == [40, 41, 42]
+    assert len({(dropped.score, dropped.component) for dropped in found.dropped}) == 1
+
+
+def test_the_evidence_is_what_the_verdict_was_made_of(frames: list[Picture], foreign: list[Picture]) -> None:
+    film = film_of([*frames, foreign[0], frames[3], frames[3], foreign[1]], indices=range(100, 144))
+    found = arranged(film)
+    seen = found.evidence
+    assert seen.frames.tolist() == [*range(100, 141), 143]
+    assert seen.repeats == {103: [141, 142]}
+    assert len(seen.graph) == len(seen.verdict.dropped) == len(seen.frames)
+    vectors = film.rows.vectors[seen.frames - 100]
+    expected = np.linalg.norm(vectors[:, None] - vectors[seen.graph.indices], axis=2)
+    assert np.allclose(seen.graph.distances, expected, atol=1e-5)
+    assert seen.frames[seen.verdict.dropped].tolist() == [dropped.frame for dropped in found.dropped] == [140, 143]
+    assert [dropped.score for dropped in found.dropped] == pytest.approx(
+        seen.verdict.score[seen.verdict.dropped].tolist(), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_film_of_hardly_any_frames_is_arranged(frames: list[Picture], count: int, alike: bool) -> None:
+    found = arranged(film_of([frames[3]] * count if alike else frames[:count]))
+    check(found, range(count))
+    assert either_way(found.order) == list(range(count))
+
+
+def test_a_flat_film_is_arranged() -> None:
+    found = arranged(film_of([np.full((108, 192, 3), level, np.uint8) for level in (0, 60, 30, 90, 120, 30)]))
+    check(found, range(6))
+    assert found.dropped == []
+
+
+def test_the_same_film_gives_the_same_arrangement(frames: list[Picture], foreign: list[Picture]) -> None:
+    mixed = [*frames, *foreign, frames[2]]
+    film = film_of([mixed[place] for place in shuffled(45)], kind="video")
+    first, second = arranged(film), arranged(film)
+    assert (first.order, first.dropped, first.shots) == (second.order, second.dropped, second.shots)
+    assert first.confidence == second.confidence
+
+
+def whole(count: int, k: int) -> NeighbourGraph:
+    """A graph in which the k neighbours of a row are the first k others."""
+    near = [[other for other in range(count) if other != row][:k] for row in range(count)]
+    return NeighbourGraph(np.array(near, np.int64).reshape(count, -1), np.zeros((count, min(k, count - 1)), np.float32))
+
+
+def levels(*values: float) -> Luma:
+    """Flat pictures whose mean grey level is the value, to a quarter."""
+    planes = np.zeros((len(values), 2, 2), np.uint8)
+    for plane, value in zip(planes, values, strict=True):
+        plane[:] = int(value)
+        plane.ravel()[: round(4 * (value % 1))] += 1
+    return planes
+
+
+COLLAPSED: dict[str, tuple[Luma, float, list[int]]] = {
+    "all different": (levels(1, 5, 9), 0.5, [0, 1, 2]),
+    "all the same": (levels(5, 5, 5, 5), 0.5, [0, 0, 0, 0]),
+    "pairs apart": (levels(1, 9, 1, 9), 0.5, [0, 1, 0, 1]),
+    "nearly the same": (levels(5, 5.25, 5), 0.5, [0, 0, 0]),
+    "at the level": (levels(5, 5.5), 0.5, [0, 1]),
+    "a slow fade": (levels(5, 5.25, 5.5, 5.75, 6), 0.5, [0, 0, 2, 2, 4]),
+    "nearer to the later leader": (levels(5, 5.75, 5.5), 0.6, [0, 1, 1]),
+    "a level of nothing": (levels(5, 5), 0.0, [0, 1]),
+}
+
+
+@pytest.mark.parametrize(("planes", "level", "leader"), COLLAPSED.values(), ids=COLLAPSED)
+def test_a_frame_counts_as_a_repeat_of_an_earlier_one_that_looks_like_it(
+    planes: Luma, level: float, leader: list[int]
+) -> None:
+    assert collapse(planes, whole(len(planes), 10), level).leader.tolist() == leader
+
+
+@pytest.mark.parametrize("make", [lambda n: np.arange(n), lambda n: np.array(shuffled(n))], ids=["in order", "mixed"])
+@pytest.mark.parametrize("repeats", [10, 100, 400])
+def test_more_repeats_than_neighbours_are_still_one_frame(
+    frames: list[Picture], repeats: int, make: Callable[[int], npt.NDArray[np.int64]]
+) -> None:
+    shown = np.concatenate([np.full(repeats, 0), np.arange(1, 40)])[make(repeats + 39)]
+    film = film_of([frames[place] for place in shown])
+    leader = collapse(film.luma, nearest(film.rows.vectors, 24), _LEVEL).leader
+    assert len(set(leader[shown == 0].tolist())) == 1
+    assert len(set(leader.tolist())) == 40
+
+
+@st.composite
+def films(draw: st.DrawFn) -> tuple[Luma, NeighbourGraph, float]:
+    values = draw(st.lists(st.integers(0, 24), min_size=2, max_size=30))
+    return levels(*(value / 4 for value in values)), whole(len(values), draw(st.integers(1, 8))), draw(st.floats(0, 3))
+
+
+@settings(deadline=None)
+@given(films())
+def test_every_frame_has_one_place_behind_the_earliest_that_looks_like_it(
+    film: tuple[Luma, NeighbourGraph, float],
+) -> None:
+    planes, graph, level = film
+    groups = collapse(planes, graph, level)
+    members = groups.members()
+    assert sorted(row for rows in members.values() for row in rows) == list(range(len(planes)))
+    assert list(members) == groups.leaders.tolist()
+    for leader, rows in members.items():
+        assert rows[0] == leader == min(rows)
+        assert groups.leader[leader] == leader
+        far = np.abs(planes[rows].astype(float) - planes[leader]).mean(axis=(1, 2))
+        assert (far[1:] < level).all()
+
+
+def test_a_film_without_frames_has_no_groups() -> None:
+    groups = collapse(np.zeros((0, 2, 2), np.uint8), nearest(np.zeros((0, 4), np.float32), 5), _LEVEL)
+    assert groups.leaders.tolist() == []
+    assert groups == Groups(groups.leader)
+    assert groups.members() == {}
