@@ -363,8 +363,6 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ReelweaveError, OSError) as failed:
-        if os.environ.get("REELWEAVE_DEBUG"):
-            raise
         _complain(failed)
         return getattr(failed, "exit_code", 1)
     if code == _INTERRUPTED:
@@ -373,6 +371,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(failed: Exception) -> None:
+    """Say in a line what failed; whoever wants the traceback gets it instead."""
+    if os.environ.get("REELWEAVE_DEBUG"):
+        raise failed
     told = f"{failed.filename}: {failed.strerror}" if isinstance(failed, OSError) and failed.filename else failed
     print(f"error: {told}", file=sys.stderr)
 

@@ -22,7 +22,7 @@ def take_in(library: Library, path: Path, settings: Settings, progress: Progress
     if known and _has_all(library, known, _wanted_spaces(settings, False, progress), settings):
         return known
     with library.writing(f"ingest {path.name}"):
-        video = _recognised(library, path, settings, progress)
+        video = _recognised(library, path, settings)
         spaces = _wanted_spaces(settings, not video.complete, progress)
         if _has_all(library, video, spaces, settings):
             return video
@@ -60,13 +60,13 @@ def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> l
         return ["appearance", "clip"]
     if may_fetch:
         progress.note(
-            f"No CLIP weights here ({model}): doing without text search. "
+            f"No CLIP weights here ({model}): the clip space is left out. "
             "Go online once, or set clip.model to a local-dir: that holds them."
         )
     return ["appearance"]
 
 
-def _recognised(library: Library, path: Path, settings: Settings, progress: Progress) -> VideoRecord:
+def _recognised(library: Library, path: Path, settings: Settings) -> VideoRecord:
     """The record of a source: the library's own where it holds this content, whatever it was called then."""
     from .ingest.identity import content_hash, stamp
     from .ingest.run import describe
@@ -77,9 +77,6 @@ def _recognised(library: Library, path: Path, settings: Settings, progress: Prog
         stored = replace(stored, name=path.name, source=str(path.resolve()), stamp=stamp(path))
         library.catalog.found_at(stored)
         return stored
-    if stored:
-        progress.note(f"{path.name} is in the library with other --fps or --size: it is ingested anew.")
-        library.remove(stored)
     return describe(path, sha256, settings.ingest)
 
 
@@ -89,6 +86,7 @@ def _ingest(
     from .ingest.run import ingest_video
 
     embedders = _embedders(spaces, settings, progress)
+    _clear_other_sampling(library, video, settings, progress)
     video = _to_go_on_from(library, video, embedders, progress)
     try:
         done = ingest_video(video, library.catalog.spaces(video.id), embedders, library, settings.ingest, progress)
@@ -99,6 +97,14 @@ def _ingest(
         progress.note(f"{done.name} is damaged; {done.frames} frames came out of it ({done.problems[0]}{more}).")
     library.check_written(done, [e.space.name for e in embedders])
     return done
+
+
+def _clear_other_sampling(library: Library, video: VideoRecord, settings: Settings, progress: Progress) -> None:
+    """Frames taken at another rate or size give way, once it is certain that new ones can be made."""
+    stored = library.catalog.with_content(video.sha256)
+    if stored and not _covers(stored, settings):
+        progress.note(f"{video.name} is in the library with other --fps or --size: it is ingested anew.")
+        library.remove(stored)
 
 
 def _to_go_on_from(
@@ -131,7 +137,7 @@ def _embedders(spaces: Sequence[str], settings: Settings, progress: Progress) ->
         except SpaceError as failed:
             if settings.ingest.space != "auto":
                 raise
-            progress.note(f"{failed.cause} Doing without text search.")
+            progress.note(f"{failed.cause} The clip space is left out.")
             continue
         embedders.append(embedder)
     return embedders

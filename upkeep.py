@@ -159,7 +159,7 @@ def _clip(settings: Settings) -> str:
 
     here = weights_here(settings.clip.model)
     return f"{settings.clip.model}: " + (
-        "on this machine" if here else "not on this machine; needed for text search only"
+        "on this machine" if here else "not on this machine; needed for the clip space only"
     )
 
 

@@ -52,6 +52,11 @@ class Library:
             self.catalog = Catalog(self.folder / _CATALOG, create=True)
             yield
 
+    def close(self) -> None:
+        self.catalog.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
     def proxies_file(self, video: str) -> Path:
         return self.folder / "proxies" / f"{video}.i420"
 
@@ -144,7 +149,7 @@ def open_library(folder: Path) -> Iterator[Library]:
         raise explained from failed
     finally:
         if library is not None:
-            library.catalog.close()
+            library.close()
 
 
 def explain(folder: Path, failed: Exception) -> LibraryError | None:

@@ -14,7 +14,7 @@ from ..errors import LibraryError, SpaceError
 from ..frames import FrameRows, Space
 
 if TYPE_CHECKING:
-    from chromadb.api import ClientAPI
+    from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 PAGE = 2000
@@ -34,6 +34,8 @@ class FrameStore(Protocol):
 
     def remove(self, video: str, space: str) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class ChromaStore:
     """The FrameStore on disk. Collections are made with cosine distance, as HNSW's default is not it."""
@@ -43,11 +45,14 @@ class ChromaStore:
         self._open: dict[str, Collection] = {}
 
     @cached_property
-    def _client(self) -> "ClientAPI":
+    def _client(self) -> "Client":
         import chromadb
+        from chromadb.api.client import Client
         from chromadb.config import Settings
 
-        return chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+        assert isinstance(client, Client)
+        return client
 
     def write(self, video: str, space: Space, rows: FrameRows) -> None:
         collection = self._collection(video, space, create=True)
@@ -80,6 +85,13 @@ class ChromaStore:
         except (NotFoundError, ValueError):
             return
         self._sweep()
+
+    def close(self) -> None:
+        """Let go of Chroma's files, of which a process that opens many libraries would run out."""
+        if "_client" in self.__dict__:
+            self._open.clear()
+            self._client.close()
+            del self._client
 
     def _collection(self, video: str, space: Space, create: bool = False) -> "Collection":
         name = collection_name(video, space.name)

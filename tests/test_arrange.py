@@ -86,9 +86,7 @@ def other_film(count: int) -> list[Picture]:
 
 @pytest.mark.parametrize("kind", ["video", "pictures"])
 @pytest.mark.parametrize("price", ["auto", "huber", "cosine"])
-def test_a_shuffled_film_is_put_in_order(
-    frames: list[Picture], kind: Literal["video", "pictures"], price: str
-) -> None:
+def test_a_shuffled_film_is_put_in_order(frames: list[Picture], kind: Literal["video", "pictures"], price: str) -> None:
     places = shuffled(40)
     found = arranged(film_of([frames[place] for place in places], kind=kind), solve__price=price)
     check(found, range(40))

@@ -40,7 +40,8 @@ def check(graph: NeighbourGraph, vectors: Floats, k: int) -> None:
     count = len(vectors)
     assert len(graph) == count
     assert graph.indices.shape == graph.distances.shape == (count, max(0, min(k, count - 1)))
-    assert (graph.indices.dtype, graph.distances.dtype) == (np.int64, np.float32)
+    assert graph.indices.dtype == np.dtype(np.int64)
+    assert graph.distances.dtype == np.dtype(np.float32)
     assert all(row not in near and len(set(near)) == len(near) for row, near in enumerate(graph.indices.tolist()))
     assert (np.diff(graph.distances, axis=1) >= 0).all()
     exact = chords(vectors)

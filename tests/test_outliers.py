@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ _SPACE = 200
 K = load().neighbours.k
 
 
-def unit(vectors: Floats) -> Floats:
+def unit(vectors: npt.NDArray[Any]) -> Floats:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelweave.settings import load
@@ -53,6 +53,7 @@ def test_a_join_is_a_cut_where_it_is_far_in_itself_and_for_its_surroundings(
 chord_lists = st.lists(st.floats(0, 2, width=32), max_size=40)
 
 
+@settings(deadline=None)
 @given(chord_lists)
 def test_shots_cover_the_order_without_gap_or_overlap(chords: list[float]) -> None:
     shots = shots_of(chords)
@@ -62,6 +63,7 @@ def test_shots_cover_the_order_without_gap_or_overlap(chords: list[float]) -> No
     assert shots[-1].start + shots[-1].length == len(chords) + 1
 
 
+@settings(deadline=None)
 @given(chord_lists)
 def test_a_film_backwards_has_the_same_cuts(chords: list[float]) -> None:
     cuts = [len(chords) + 1 - start for start in starts_of(chords)[1:]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelweave.frames import Floats, Ints
@@ -81,8 +81,7 @@ def each_once(path: Sequence[int], count: int) -> bool:
 
 
 def solved(costs: JoinCosts, **changes: Any) -> Path:
-    settings = load({f"solve.{key}": value for key, value in changes.items()}).solve
-    return find_path(costs, settings)
+    return find_path(costs, load({f"solve.{key}": value for key, value in changes.items()}).solve)
 
 
 @st.composite
@@ -110,6 +109,7 @@ def starts(draw: st.DrawFn) -> tuple[list[int], JoinCosts]:
     return list(draw(st.permutations(range(len(costs))))), costs
 
 
+@settings(deadline=None)
 @given(starts(), st.integers(0, 5))
 def test_the_search_knows_its_cost_after_every_shake(case: tuple[list[int], JoinCosts], seed: int) -> None:
     path, costs = case
@@ -124,6 +124,7 @@ def test_the_search_knows_its_cost_after_every_shake(case: tuple[list[int], Join
         tour.shake(chance)
 
 
+@settings(deadline=None)
 @given(starts(), st.integers(0, 5))
 def test_local_search_never_returns_a_dearer_path_and_repeats_itself(
     case: tuple[list[int], JoinCosts], seed: int
@@ -224,6 +225,7 @@ def test_rows_without_joins_are_still_on_the_path(joins: list[tuple[int, int]]) 
     assert each_once(solved(costs).order, 10)
 
 
+@settings(deadline=None)
 @given(small_costs(least=0))
 def test_greedy_joins_leave_every_row_once(costs: JoinCosts) -> None:
     assert each_once(greedy_path(costs), len(costs))
@@ -233,6 +235,7 @@ def test_greedy_takes_the_cheapest_joins_first() -> None:
     assert forwards(greedy_path(dense(between(np.array([[0.0], [1.0], [3.0], [7.0], [7.5]]))))) == [0, 1, 2, 3, 4]
 
 
+@settings(deadline=None)
 @given(small_costs(least=0, most=8).filter(lambda costs: costs.matrix is not None))
 def test_no_path_costs_less_than_the_bound(costs: JoinCosts) -> None:
     best = cheapest(costs) if len(costs) else 0
@@ -294,7 +297,7 @@ def test_ortools_survives_prices_of_any_size(factor: float, outlier: float) -> N
 def test_ortools_takes_prices_larger_than_it_can_add() -> None:
     costs = dense(between(walk(20)))
     huge = JoinCosts(
-        [[price << 30 for price in row] for row in costs.rows[:-1]] + [[0] * 21],  # type: ignore[union-attr]
+        [[price << 30 for price in row] for row in costs.rows[:-1]] + [[0] * 21],
         costs.neighbours,
         costs.scale,
         None if costs.matrix is None else costs.matrix << 30,
@@ -341,6 +344,7 @@ def test_frames_that_are_all_alike_have_an_order_that_costs_nothing(
     assert path.gap in (None, 0)
 
 
+@settings(deadline=None)
 @given(small_costs(least=0, most=9))
 def test_the_gap_is_never_negative(costs: JoinCosts) -> None:
     path = solved(costs, ortools_limit=0)
@@ -352,6 +356,7 @@ def test_the_gap_is_never_negative(costs: JoinCosts) -> None:
     assert path.order == forwards(path.order)
 
 
+@settings(deadline=None)
 @given(small_costs(most=7).filter(lambda costs: costs.matrix is not None))
 def test_the_plan_of_a_small_film_is_within_its_gap_of_the_best(costs: JoinCosts) -> None:
     path = solved(costs, ortools_limit=0)
