@@ -17,7 +17,7 @@ DEV := $(VENV)/.installed-dev
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
-demo: $(USER) ## make a film, scramble it, reconstruct it, search it, say how well
+demo: $(USER) ## make a film, scramble it, reconstruct it, say how well
 	$(VENV)/bin/reelweave demo $(ARGS)
 
 # A file's tests stay on one worker: the clips they draw are made once a file.

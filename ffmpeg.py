@@ -63,34 +63,34 @@ def complaints(log: str) -> list[str]:
     return list(dict.fromkeys(found))[:_LINES_KEPT]
 
 
-class Reader:
-    """A running ffmpeg that writes frames to its standard output.
+class _Process:
+    """A running ffmpeg whose log is drained by a thread, since a full pipe would stop it; errors stay in `problems`."""
 
-    Its log is drained by a thread, since a full pipe would stop the decoder; lines that match
-    `pattern` are queued for the caller, and errors are kept in `problems`.
-    """
-
-    def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: int | None = None,
+        stdout: int,
+        pattern: re.Pattern[str] | None = None,
+    ) -> None:
         self.problems: list[str] = []
         self.matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
         self._pattern = pattern
-        self._process = subprocess.Popen(
-            [executable(), *QUIET, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=1 << 20,
-            **_APART,
+        command = [executable(), *QUIET, *arguments]
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=1 << 20, **_APART
         )
-        assert self._process.stdout
         assert self._process.stderr
-        self.out: IO[bytes] = self._process.stdout
         self._log: IO[bytes] = self._process.stderr
         self._drain = threading.Thread(target=self._read_log, daemon=True)
         self._drain.start()
 
-    def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, or fewer at the end of the stream."""
-        return self.out.read(size)
+    def finish(self) -> int:
+        """Wait for ffmpeg to end; its exit code."""
+        code = self._process.wait()
+        self._drain.join(timeout=5)
+        return code
 
     def _read_log(self) -> None:
         for raw in self._log:
@@ -108,39 +108,36 @@ class Reader:
     ) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait()
-        self._drain.join(timeout=5)
-        self.out.close()
+        self.finish()
         self._log.close()
 
-    def finish(self) -> int:
-        """Wait for the end of the stream; the exit code."""
-        code = self._process.wait()
-        self._drain.join(timeout=5)
-        return code
+
+class Reader(_Process):
+    """A running ffmpeg that writes frames to its standard output; log lines that match `pattern` are queued."""
+
+    def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None) -> None:
+        super().__init__(arguments, stdout=subprocess.PIPE, pattern=pattern)
+        assert self._process.stdout
+        self._out: IO[bytes] = self._process.stdout
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, or fewer at the end of the stream."""
+        return self._out.read(size)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._out.close()
 
 
-class Writer:
-    """A running ffmpeg that reads frames from its standard input.
-
-    Its log is drained by a thread, since a full pipe would stop the encoder; errors are kept in `problems`.
-    """
+class Writer(_Process):
+    """A running ffmpeg that reads frames from its standard input."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self.problems: list[str] = []
-        self._process = subprocess.Popen(
-            [executable(), *QUIET, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            **_APART,
-        )
+        super().__init__(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         assert self._process.stdin
-        assert self._process.stderr
         self._in: IO[bytes] = self._process.stdin
-        self._log: IO[bytes] = self._process.stderr
-        self._drain = threading.Thread(target=self._read_log, daemon=True)
-        self._drain.start()
 
     def write(self, frame: bytes) -> bool:
         """Hand over one frame; False once ffmpeg has stopped taking any."""
@@ -154,23 +151,4 @@ class Writer:
         """Say that there is no more and wait for the file to be complete; the exit code."""
         with contextlib.suppress(OSError):
             self._in.close()
-        code = self._process.wait()
-        self._drain.join(timeout=5)
-        return code
-
-    def _read_log(self) -> None:
-        for raw in self._log:
-            if len(self.problems) < _LINES_KEPT:
-                found = complaints(raw.decode("utf-8", "replace"))
-                self.problems.extend(p for p in found if p not in self.problems)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self.finish()
-        self._log.close()
+        return super().finish()

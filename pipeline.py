@@ -84,7 +84,7 @@ def render(
     fps: Fraction | None = None,
 ) -> list[Path]:
     """The plan's frames as a film; with `both`, also the film backwards beside it."""
-    from .render.video import Encoding
+    from .render.encode import Encoding
     from .render.video import render as write_film
 
     source = _unchanged_source(plan)
@@ -139,12 +139,12 @@ def reconstruct(
 ) -> Reconstruction:
     """A shuffled, polluted video in; the film in order out, with its plan beside it."""
     from .ingest.source import open_source
-    from .render.video import checked_output
+    from .render.encode import check_output
 
     open_source(path)
     output = output or default_output(path)
     plan_file = plan_file or output.with_suffix(".plan.json")
-    checked_output(output, path)
+    check_output(output, path)
     _check_place(plan_file, path, output)
     if report and report.exists() and not report.is_dir():
         raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")

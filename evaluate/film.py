@@ -1,6 +1,7 @@
 """Drawn pictures with a known story: the demo film, and pictures that belong to no film."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ..errors import UsageError
-from ..frames import Floats, Picture
-from .encode import encode_pictures
+from ..frames import Floats, Picture, SourceInfo
+from ..progress import Silent
+from ..render.encode import Encoding, check_output, encode
+from ..render.layout import pictures_layout
 
 Colour: TypeAlias = tuple[int, int, int]
 Size: TypeAlias = tuple[int, int]
@@ -53,6 +56,17 @@ def draw_film(path: Path, frames: int = 120, size: Size = (640, 360), fps: float
         raise UsageError("A film needs at least one frame of at least 16 x 16 pixels.")
     rate = Fraction(fps).limit_denominator(1001)
     return encode_pictures(film_frames(frames, size, seed), frames, path, rate, size)
+
+
+def encode_pictures(
+    pictures: Iterable[Picture], count: int, path: Path, rate: Fraction, size: tuple[int, int], crf: int = 18
+) -> Path:
+    """Write drawn pictures of one size as a film; crf 0 is lossless."""
+    layout = pictures_layout(SourceInfo("pictures", *size, rate, "bgr24", count, has_audio=False), lossless=False)
+    with closing(layout.evened(picture.tobytes()) for picture in pictures) as frames:
+        encoding = Encoding(crf, lossless=crf == 0)
+        encode(frames, count, layout, check_output(path), encoding, rate, Silent())
+    return path
 
 
 def film_frames(frames: int, size: Size, seed: int = 0) -> Iterator[Picture]:

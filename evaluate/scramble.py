@@ -19,10 +19,10 @@ from .. import ffmpeg
 from ..errors import SourceError, UsageError
 from ..ingest.source import PictureFolder, fitted, open_source, read_picture
 from ..progress import Progress, Silent
+from ..render.encode import Encoding, check_output, encode
 from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
 from .cuts import Cuts
-from .encode import check_output, encode_raw
 from .foreign import Foreign, count_frames, foreign_groups, foreign_pictures, raw_picture
 from .ties import Ties, small_luma
 from .truth import FOREIGN, Noise, Truth
@@ -65,16 +65,17 @@ class _Clip:
 def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = _SILENT) -> Truth:
     """Write the scrambled video; the caller writes the truth once that is done."""
     _check(options)
-    check_output(output, source if source.exists() else None)
+    target = check_output(output, source)
     clip = _stretch(source, options, progress)
     groups = foreign_groups(options.foreign, _foreign_count(options, clip.length), _group_length(options))
     order = _order(clip.length, groups, options)
     ties, cuts = Ties(), Cuts()
     decode = partial(_arriving, clip, options, groups, ties, cuts)
     frame_bytes = clip.layout.frame_bytes
-    ordered = in_play_order(decode, order, frame_bytes, output.resolve().parent, options.scratch_bytes, progress)
+    ordered = in_play_order(decode, order, frame_bytes, target.parent, options.scratch_bytes, progress)
     with closing(ordered), closing(_noisy(ordered, clip.layout, options)) as frames:
-        encode_raw(frames, len(order), clip.layout, output, options.crf, clip.rate, progress)
+        encoding = Encoding(options.crf, lossless=options.crf == 0)
+        encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode")
     return Truth(
         source=str(source.resolve()),
         source_sha256=_sha256(source),

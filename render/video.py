@@ -5,35 +5,22 @@ sample twice, and would need a matrix and a range that many files do not state; 
 the source's own tags look the same in any player, and a lossless film holds the source's very frames.
 """
 
-import os
-import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from .. import ffmpeg
-from ..errors import RenderError, SourceError, UsageError
+from ..errors import RenderError, UsageError
 from ..ingest.source import PictureFolder, fitted, read_picture
-from ..progress import Progress, Silent, Stage
+from ..progress import Progress, Silent
 from ..solve.plan import Plan
+from .encode import Encoding, check_output, encode
 from .layout import Layout, pictures_layout, video_layout
-from .scratch import in_play_order, no_space
-
-SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
+from .scratch import in_play_order
 
 _SILENT = Silent()
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """H.264 that any player shows; `lossless` keeps the source's own samples instead and needs a better player."""
-
-    crf: int = 18
-    preset: str = "medium"
-    lossless: bool = False
 
 
 def render(
@@ -47,52 +34,21 @@ def render(
     progress: Progress = _SILENT,
 ) -> Path:
     """Write the frames of `plan.order` at a constant rate; `output` appears whole or stays as it was."""
-    target = checked_output(output, source)
+    target = check_output(output, source)
     rate = fps if fps is not None else Fraction(plan.video.fps).limit_denominator(1001)
     if rate <= 0:
         raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0.")
     order = _checked_order(plan)
-    part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
-    job = _Job(order, source, part, encoding, rate, progress)
     try:
         if source.is_dir():
-            _write_pictures(job)
+            frames, layout = _pictures(source, order, encoding.lossless, rate)
         else:
-            _write_video(job, scratch_bytes)
-        os.replace(part, target)
+            frames, layout = _video(source, order, encoding.lossless, target.parent, scratch_bytes, progress)
     except OSError as failed:
         raise RenderError(f"{output} cannot be written: {failed.strerror or failed}.") from failed
-    finally:
-        part.unlink(missing_ok=True)
+    with closing(frames):
+        encode(frames, len(order), layout, target, encoding, rate, progress)
     return output
-
-
-@dataclass(frozen=True)
-class _Job:
-    order: Sequence[int]
-    source: Path
-    part: Path
-    encoding: Encoding
-    rate: Fraction
-    progress: Progress
-
-
-def checked_output(output: Path, source: Path) -> Path:
-    """The file that will be replaced (behind a link, if there is one), once nothing speaks against it."""
-    if not source.exists():
-        raise SourceError(
-            f"The source {source} is not there.",
-            "If it was moved, give its new place, or correct video.source in the plan.",
-        )
-    if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output.name} does not end as a film does.", f"Films end in {', '.join(SUFFIXES)}.")
-    if not output.parent.is_dir():
-        raise UsageError(f"There is no folder {output.parent}.", "Create it first, or write elsewhere.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder.", "Give the name of a file.")
-    if output.exists() and output.samefile(source):
-        raise UsageError(f"{output} is the source itself.", "Write the film under another name.")
-    return output.resolve()
 
 
 def _checked_order(plan: Plan) -> list[int]:
@@ -103,22 +59,24 @@ def _checked_order(plan: Plan) -> list[int]:
     return plan.order
 
 
-def _write_video(job: _Job, scratch_bytes: int) -> None:
-    layout = video_layout(job.source, job.encoding.lossless)
-    decode = partial(_decoded, job.source, layout)
-    frames = in_play_order(decode, job.order, layout.frame_bytes, job.part.parent, scratch_bytes, job.progress)
-    with closing(frames):
-        _encode(job, frames, layout, [layout.tags])
+def _video(
+    source: Path, order: Sequence[int], lossless: bool, scratch: Path, scratch_bytes: int, progress: Progress
+) -> tuple[Generator[bytes, None, None], Layout]:
+    layout = video_layout(source, lossless)
+    decode = partial(_decoded, source, layout)
+    return in_play_order(decode, order, layout.frame_bytes, scratch, scratch_bytes, progress), layout
 
 
-def _write_pictures(job: _Job) -> None:
+def _pictures(
+    source: Path, order: Sequence[int], lossless: bool, rate: Fraction
+) -> tuple[Generator[bytes, None, None], Layout]:
     """Every picture is a file of its own, so that any order is read straight from the folder."""
-    folder = PictureFolder(job.source, float(job.rate))
-    if max(job.order) >= len(folder.files):
-        raise _lost(job.source, max(job.order), len(folder.files), [])
-    layout = pictures_layout(folder.info(), job.encoding.lossless)
-    pictures = (fitted(read_picture(folder.files[i]), layout.width, layout.height) for i in job.order)
-    _encode(job, (layout.evened(p.tobytes()) for p in pictures), layout, [layout.conversion, layout.tags])
+    folder = PictureFolder(source, float(rate))
+    if max(order) >= len(folder.files):
+        raise _lost(source, max(order), len(folder.files), [])
+    layout = pictures_layout(folder.info(), lossless)
+    pictures = (fitted(read_picture(folder.files[index]), layout.width, layout.height) for index in order)
+    return (layout.evened(picture.tobytes()) for picture in pictures), layout
 
 
 def _decoded(source: Path, layout: Layout, last: int) -> Generator[bytes, None, None]:
@@ -138,39 +96,3 @@ def _lost(source: Path, wanted: int, there: int, problems: Sequence[str]) -> Ren
         f"Frame {wanted} of {source} could not be had: only {there} frames came out of it{why}.",
         "The source is not the one the plan was made from; solve it again.",
     )
-
-
-def _encode(job: _Job, frames: Iterator[bytes], layout: Layout, filters: Sequence[str]) -> None:
-    arguments = [*_input(layout, job.rate), "-vf", ",".join(filters), *_output(layout, job.encoding, job.part)]
-    with ffmpeg.Writer(arguments) as writer, job.progress.stage("render", len(job.order)) as stage:
-        taken = all(_taken(writer, frame, stage) for frame in frames)
-        if writer.finish() or not taken:
-            raise _refused(writer.problems, job.part.parent, len(job.order) * layout.frame_bytes)
-
-
-def _taken(writer: ffmpeg.Writer, frame: bytes, stage: Stage) -> bool:
-    taken = writer.write(frame)
-    stage.advance()
-    return taken
-
-
-def _input(layout: Layout, rate: Fraction) -> list[str]:
-    width, height = layout.size
-    shape = ["-f", "rawvideo", "-pix_fmt", layout.piped, "-video_size", f"{width}x{height}"]
-    return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
-
-
-def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:
-    quality = ["-qp", "0"] if encoding.lossless else ["-crf", str(encoding.crf)]
-    arguments = ["-c:v", "libx264", "-preset", encoding.preset, *quality, "-pix_fmt", layout.coded]
-    # AVI has no place for the timestamps that B-frames need.
-    arguments += ["-bf", "0"] if part.suffix.lower() == ".avi" else []
-    arguments += ["-movflags", "+faststart"] if part.suffix.lower() in (".mp4", ".mov", ".m4v") else []
-    return [*arguments, "-fps_mode", "passthrough", "-y", ffmpeg.input_argument(part)]
-
-
-def _refused(problems: Sequence[str], folder: Path, needed: int) -> RenderError:
-    if any("No space left" in line for line in problems):
-        return no_space(folder, needed)
-    why = problems[0] if problems else "it does not say why"
-    return RenderError(f"ffmpeg could not encode the film: {why}.", "Check render.crf and render.preset.")

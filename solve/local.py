@@ -172,7 +172,7 @@ class _Tour:
                 break
             turned = (self._place[e] - start) * sense.sign % self._count < reversed_to
             f = sense.step(e) if turned else sense.back(e)
-            if e != c and left + rows[e][f] > home[f]:
+            if left + rows[e][f] > home[f]:
                 self._turn(a, b, d, c)
                 self._turn(a, d, f, e)
                 self.cost -= left + rows[e][f] - home[f]

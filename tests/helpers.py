@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reelweave import ffmpeg
-from reelweave.evaluate.encode import encode_pictures
-from reelweave.evaluate.film import film_frames
+from reelweave.evaluate.film import encode_pictures, film_frames
 from reelweave.evaluate.truth import Truth
 from reelweave.frames import Picture
 from reelweave.ingest.source import open_source

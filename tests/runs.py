@@ -52,10 +52,21 @@ def in_process(capsys: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
-def started(*arguments: object, **variables: object) -> subprocess.Popen[str]:
-    """The command line as a process of its own."""
+_SLOW = """
+import time
+from reelweave.index.library import Library
+write = Library.write
+Library.write = lambda *arguments: (write(*arguments), time.sleep(0.03))
+from reelweave.cli import main
+main()
+"""
+
+
+def started(*arguments: object, slow: bool = False, **variables: object) -> subprocess.Popen[str]:
+    """The command line as a process of its own; a slow one rests after each batch, so that it can be caught."""
+    program = ["-c", _SLOW] if slow else ["-m", "reelweave"]
     return subprocess.Popen(
-        [sys.executable, "-m", "reelweave", *map(str, arguments)],
+        [sys.executable, *program, *map(str, arguments)],
         env=os.environ | {name: str(value) for name, value in variables.items()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

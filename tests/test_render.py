@@ -17,8 +17,9 @@ from reelweave import ffmpeg
 from reelweave.errors import RenderError, SourceError, UsageError
 from reelweave.ingest.source import VideoFile
 from reelweave.progress import Silent, Stage
-from reelweave.render import scratch, video
-from reelweave.render.video import Encoding, render
+from reelweave.render import scratch
+from reelweave.render.encode import SUFFIXES, Encoding
+from reelweave.render.video import render
 from reelweave.solve.plan import PathReport, Plan, PlanVideo
 
 Bytes = npt.NDArray[np.uint8]
@@ -134,7 +135,7 @@ def test_the_film_plays_the_plan_frame_by_frame(clip: Path, left_behind: Path, o
     assert numbers(made) == list(order)
 
 
-@pytest.mark.parametrize("suffix", [*video.SUFFIXES, ".MP4"])
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".MP4"])
 @pytest.mark.parametrize("encoding", [Encoding(), LOSSLESS], ids=["usual", "lossless"])
 def test_every_container_holds_every_frame(clip: Path, left_behind: Path, suffix: str, encoding: Encoding) -> None:
     made = render(plan_of(SHUFFLED), clip, left_behind / f"film{suffix}", encoding)

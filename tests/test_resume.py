@@ -78,7 +78,7 @@ def test_an_interrupted_run_ends_quietly_and_goes_on(
 def _cut_off(sent: signal.Signals, clip: Path, library: Path, after: int, *options: object) -> tuple[int, str]:
     """Ingest in a process of its own until so many frames are in, then end it."""
     command = ("ingest", clip, "--space", "appearance", *options)
-    with started(*command, REELWEAVE_INGEST__BATCH=BATCH) as process:
+    with started(*command, slow=True, REELWEAVE_INGEST__BATCH=BATCH) as process:
         wait_until(lambda: frames_stored(library) >= after or process.poll() is not None)
         process.send_signal(sent)
         err = process.communicate()[1]

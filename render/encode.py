@@ -1,0 +1,97 @@
+"""Raw frames become a film that appears whole under its name, or not at all."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from .. import ffmpeg
+from ..errors import RenderError, SourceError, UsageError
+from ..progress import Progress
+from .layout import Layout
+from .scratch import no_space
+
+SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """H.264 that any player shows; `lossless` keeps the source's own samples instead and needs a better player."""
+
+    crf: int = 18
+    preset: str = "medium"
+    lossless: bool = False
+
+
+def check_output(output: Path, source: Path | None = None) -> Path:
+    """The file that will be replaced (behind a link, if there is one), once nothing speaks against it."""
+    if source is not None and not source.exists():
+        raise SourceError(
+            f"The source {source} is not there.",
+            "If it was moved, give its new place, or correct video.source in the plan.",
+        )
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output.name} does not end as a film does.", f"Films end in {', '.join(SUFFIXES)}.")
+    if not output.parent.is_dir():
+        raise UsageError(f"There is no folder {output.parent}.", "Create it first, or write elsewhere.")
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder.", "Give the name of a file.")
+    if source is not None and output.exists() and output.samefile(source):
+        raise UsageError(f"{output} is the source itself.", "Write the film under another name.")
+    if not os.access(output.parent, os.W_OK):
+        raise RenderError(f"{output} cannot be written: the folder is read-only.", "Write elsewhere.")
+    return output.resolve()
+
+
+def encode(
+    frames: Iterator[bytes],
+    count: int,
+    layout: Layout,
+    target: Path,
+    encoding: Encoding,
+    rate: Fraction,
+    progress: Progress,
+    stage_name: str = "render",
+) -> None:
+    """Write `count` frames that lie as `layout` says, at a constant rate."""
+    part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
+    arguments = [*_input(layout, rate), *_output(layout, encoding, part)]
+    try:
+        with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
+            for frame in frames:
+                if not writer.write(frame):
+                    break
+                stage.advance()
+            if writer.finish():
+                raise _refused(writer.problems, target, count * layout.frame_bytes)
+        os.replace(part, target)
+    except OSError as failed:
+        raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.") from failed
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _input(layout: Layout, rate: Fraction) -> list[str]:
+    width, height = layout.size
+    shape = ["-f", "rawvideo", "-pix_fmt", layout.piped, "-video_size", f"{width}x{height}"]
+    return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
+
+
+def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:
+    filters = [layout.conversion, layout.tags] if layout.piped == "bgr24" else [layout.tags]
+    quality = ["-qp", "0"] if encoding.lossless else ["-crf", str(encoding.crf)]
+    arguments = ["-vf", ",".join(filters), "-c:v", "libx264", "-preset", encoding.preset, *quality]
+    arguments += ["-pix_fmt", layout.coded]
+    # AVI has no place for the timestamps that B-frames need.
+    arguments += ["-bf", "0"] if part.suffix.lower() == ".avi" else []
+    arguments += ["-movflags", "+faststart"] if part.suffix.lower() in (".mp4", ".mov", ".m4v") else []
+    return [*arguments, "-fps_mode", "passthrough", "-y", ffmpeg.input_argument(part)]
+
+
+def _refused(problems: list[str], target: Path, needed: int) -> RenderError:
+    if any("No space left" in line for line in problems):
+        return no_space(target.parent, needed)
+    why = problems[0] if problems else "it does not say why"
+    return RenderError(f"ffmpeg could not encode {target.name}: {why}.", "Check render.crf and render.preset.")
