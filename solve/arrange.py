@@ -138,7 +138,7 @@ def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> l
 def _confidence(played: Sequence[Sequence[int]], ordered: Ordered) -> list[float]:
     """Joins between repeats are sure, since any order of theirs looks the same."""
     values: list[float] = []
-    for group, before in zip(played, [None, *join_confidence(ordered)], strict=True):
+    for group, before in zip(played, [None, *join_confidence(ordered)][: len(played)], strict=True):
         values += [] if before is None else [round(before, 4)]
         values += [1.0] * (len(group) - 1)
     return values

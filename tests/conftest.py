@@ -5,6 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+# Tests run side by side, and threads beside them only get in one another's way; set before numpy and torch load.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes is the machine's affair.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from helpers import Scrambled
