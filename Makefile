@@ -26,6 +26,7 @@ test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
 
 lint: $(DEV) ## check the style
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 
 # mypy does not follow an editable install that maps this folder, whatever its name, to the package.
 types: $(DEV) ## check the types
