@@ -43,7 +43,7 @@ LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The libra
 SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, all or auto.")]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
 Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
-TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that ordering may take.")]
+TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
@@ -432,7 +432,7 @@ def _told(done: "Reconstruction") -> str:
     gap = "unproved" if done.gap is None else f"within {100 * done.gap:.2f} % of the cheapest possible"
     lines = [
         f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, "
-        f"{done.shots} shot{'s' * (done.shots != 1)}; order {100 * done.mean_confidence:.0f} % sure, path {gap}",
+        f"{_shots_told(done.shots)}; order {100 * done.mean_confidence:.0f} % sure, path {gap}",
         *(f"film       {film}" for film in done.outputs),
         f"plan       {done.plan}",
         *([f"report     {done.report}/index.html"] if done.report else []),
@@ -441,7 +441,11 @@ def _told(done: "Reconstruction") -> str:
 
 
 def _plan_told(plan: "Plan", file: Path | None) -> str:
-    return f"{file}: {len(plan.order)} frames in {len(plan.shots)} shots, {len(plan.dropped)} dropped"
+    return f"{file}: {len(plan.order)} frames in {_shots_told(len(plan.shots))}, {len(plan.dropped)} dropped"
+
+
+def _shots_told(count: int) -> str:
+    return f"{count} shot{'s' * (count != 1)}"
 
 
 def _scores_told(scores: "Scores") -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from time import monotonic, process_time
+from time import process_time
 
 import numpy as np
 import numpy.typing as npt
@@ -49,13 +49,13 @@ class Ordered:
 
 def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progress) -> Ordered:
     """Solve by the quick price; look at motion only where the path does not fit its own prices."""
-    started, deadline = process_time(), monotonic() + settings.time_limit
+    started = process_time()
     price = _first_price(rows, space, settings)
     with progress.stage("order") as stage:
         costs = join_costs(
             price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit
         )
-        sketches, names, prices = [sketch_path(costs, settings, deadline)], [price.name], [costs]
+        sketches, names, prices = [sketch_path(costs, settings)], [price.name], [costs]
         stage.advance()
     if _doubtful(band(sketches[0], costs), rows, price, settings):
         more = _by_motion(rows, costs, sketches[0], settings, progress)
@@ -68,7 +68,7 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
         if any(file_order_stands(sketch, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
             path = path_as_filed(prices[best])
         else:
-            path = find_path(prices[best], settings, sketches[best], max(deadline, monotonic() + 1))
+            path = find_path(prices[best], settings, sketches[best])
         stage.advance()
     fit = round(band(path.order, prices[best]), 3)
     return Ordered(path, prices[best], names[best], fit, process_time() - started)
