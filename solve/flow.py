@@ -27,8 +27,6 @@ class FlowPrice:
     all that moves, for the bending then fits the noise.
     """
 
-    name = "flow"
-
     def __init__(self, luma: npt.NDArray[np.uint8], progress: Progress) -> None:
         self._luma, self._progress = luma, progress
         self._known: dict[tuple[int, int], tuple[float, float]] = {}
@@ -46,7 +44,7 @@ class FlowPrice:
                 stage.advance()
 
     def joins(self) -> Ints:
-        """Every pair measured so far."""
+        """Every pair measured so far, once, the smaller row first."""
         return np.array(sorted(self._known), np.int64).reshape(-1, 2)
 
     def prices(self) -> Floats:

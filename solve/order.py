@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..frames import Floats, Ints
 from ..progress import Progress
 from ..settings import Solve as SolveSettings
-from .costs import CosinePrice, HuberPrice, JoinCosts, Price, dense_costs, distinct_joins, join_costs, sparse_costs
+from .costs import CosinePrice, HuberPrice, JoinCosts, Price, dense_costs, join_costs, sparse_costs
 from .echo import without_echo
 from .fit import band, file_order_stands
 from .flow import SMALLEST_SIDE, FlowPrice, in_units
@@ -57,15 +57,17 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
         )
         sketches, names, prices = [sketch_path(costs, settings)], [price.name], [costs]
         stage.advance()
-    if _doubtful(band(sketches[0], costs), rows, price, settings):
-        more = _by_motion(rows, costs, sketches[0], settings, progress)
-        names, prices = [*names, *more], [*prices, *more.values()]
-        sketches += [sketch_path(other, settings) for other in more.values()]
-    fits = [band(sketch, costs) for sketch, costs in zip(sketches, prices, strict=True)]
+    fits = [band(sketches[0].path, costs)]
+    if _doubtful(fits[0], rows, price, settings):
+        for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress).items():
+            names.append(name)
+            prices.append(other)
+            sketches.append(sketch_path(other, settings))
+            fits.append(band(sketches[-1].path, other))
     best = fits.index(min(fits))
     with progress.stage("prove") as stage:
         slack = _SLACK_IN_DOUBT if len(prices) > 1 else _SLACK
-        if any(file_order_stands(sketch, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
+        if any(file_order_stands(sketch.path, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
             path = path_as_filed(prices[best])
         else:
             path = find_path(prices[best], settings, sketches[best])
@@ -97,7 +99,7 @@ def _by_motion(
     flow = FlowPrice(rows.luma, progress)
     flow.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)))
     for made in _flow_costs(flow, costs, settings).values():
-        flow.measure(_near_on(sketch_path(made, settings)))
+        flow.measure(_near_on(sketch_path(made, settings).path))
     return _flow_costs(flow, costs, settings)
 
 
@@ -106,7 +108,7 @@ def _near_on(path: list[int]) -> list[tuple[int, int]]:
 
 
 def _flow_costs(flow: FlowPrice, costs: JoinCosts, settings: SolveSettings) -> dict[str, JoinCosts]:
-    joins, motion = distinct_joins(flow.joins()), flow.prices()
+    joins, motion = flow.joins(), flow.prices()
     looks = np.array([costs.rows[a][b] for a, b in joins.tolist()], np.float64) / costs.scale
     together = motion + in_units(looks, joins, len(costs))
     return {

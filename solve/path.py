@@ -33,7 +33,15 @@ class Path:
         return self.cost / self.lower_bound - 1 if self.lower_bound > 0 else 0.0
 
 
-def sketch_path(costs: JoinCosts, settings: SolveSettings) -> list[int]:
+@dataclass(frozen=True)
+class Sketch:
+    """A path, and the bound where it was computed for a path of just this cost."""
+
+    path: list[int]
+    bound: float | None
+
+
+def sketch_path(costs: JoinCosts, settings: SolveSettings) -> Sketch:
     """Greedy joins, then local search, shaken only where the bound does not prove it done.
 
     Of 20 real clips of up to 300 frames 14 were proved best as they settled; in the others nothing got better
@@ -41,20 +49,24 @@ def sketch_path(costs: JoinCosts, settings: SolveSettings) -> list[int]:
     """
     deadline = monotonic() + settings.time_limit
     path = improve(greedy_path(costs), costs, kicks=0, seed=settings.seed)
-    bound = 0.0 if costs.matrix is None else lower_bound(costs.matrix, costs.of(path))
+    settled = costs.of(path)
+    bound = None if costs.matrix is None else lower_bound(costs.matrix, settled)
     kicks = min(_KICKS_PER_ROW * len(costs), _MOST_KICKS)
-    target = bound * (1 + _PROVED)
-    return improve(path, costs, kicks=kicks, seed=settings.seed, target=target, deadline=deadline)
+    target = (bound or 0.0) * (1 + _PROVED)
+    path = improve(path, costs, kicks=kicks, seed=settings.seed, target=target, deadline=deadline)
+    return Sketch(path, bound if costs.of(path) == settled else None)
 
 
-def find_path(costs: JoinCosts, settings: SolveSettings, start: list[int] | None = None) -> Path:
+def find_path(costs: JoinCosts, settings: SolveSettings, sketch: Sketch | None = None) -> Path:
     """The sketch and, in a film small enough for all pairs, the bound and OR-Tools.
 
     A path that the bound proves already is left as it is.
     """
-    path = start or sketch_path(costs, settings)
+    sketch = sketch or sketch_path(costs, settings)
+    path, bound = sketch.path, sketch.bound
     used = ["greedy", "local search"]
-    bound = lower_bound(costs.matrix, costs.of(path)) if costs.matrix is not None else None
+    if bound is None and costs.matrix is not None:
+        bound = lower_bound(costs.matrix, costs.of(path))
     if bound is not None and len(path) <= settings.ortools_limit and costs.of(path) > bound * (1 + _PROVED):
         deadline = monotonic() + settings.time_limit
         better = route(path, costs, target=bound * (1 + _PROVED), deadline=deadline)

@@ -1,6 +1,7 @@
 """What every test finds: a library of its own, no network, and a small film with a known story."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from helpers import Scrambled
+    from runs import Run
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +28,42 @@ def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     return folder
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> "Run":
+    """The command line in this process, in the space that needs no weights."""
+    from runs import in_process
+
+    monkeypatch.setenv("REELWEAVE_INGEST__SPACE", "appearance")
+    return in_process(capsys)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve drawn pictures as a lossless film."""
+    from helpers import pictures, write_clip
+
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures(12))
+
+
+@pytest.fixture(scope="module")
+def stocked(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library with one video; never to be changed."""
+    from runs import settings
+
+    from reelweave import pipeline
+
+    folder = tmp_path_factory.mktemp("stocked")
+    pipeline.ingest(clip, settings(library=str(folder)))
+    return folder
+
+
+@pytest.fixture
+def full(stocked: Path, library: Path) -> Path:
+    """The test's own library, with one video in it."""
+    shutil.copytree(stocked, library, dirs_exist_ok=True)
+    return library
 
 
 @pytest.fixture(scope="session")

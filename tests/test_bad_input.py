@@ -13,38 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import ffmpeg_ok, pictures, raw_frames, write_clip, write_pictures
-from runs import Answer, Run, contents, files, in_a_process, in_process, settings, started, wait_until
+from runs import Answer, Run, contents, files, in_a_process, settings, started, wait_until
 
 from reelweave import pipeline
 from reelweave.solve.plan import read_plan, write_plan
 
 FILM = pictures(12)
 Make = Callable[[Path], Path]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("REELWEAVE_INGEST__SPACE", "appearance")
-    return in_process(capsys)
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", FILM)
-
-
-@pytest.fixture(scope="module")
-def stocked(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stocked")
-    pipeline.ingest(clip, settings(library=str(folder)))
-    return folder
-
-
-@pytest.fixture
-def full(stocked: Path, library: Path) -> Path:
-    """The test's own library, with one video in it."""
-    shutil.copytree(stocked, library, dirs_exist_ok=True)
-    return library
 
 
 def refused(answer: Answer, code: int, *said: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Scrambled, pictures, write_clip
-from runs import Run, in_a_process, in_process, modules_after, opened
+from runs import Run, in_a_process, modules_after, opened
 
 import reelweave
 from reelweave.console import Bars, Lines, NotesOnly, terminal_progress
@@ -34,17 +34,6 @@ COMMANDS = [
     "models list",
     "settings show",
 ]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("REELWEAVE_INGEST__SPACE", "appearance")
-    return in_process(capsys)
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures(12))
 
 
 @pytest.fixture

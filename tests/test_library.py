@@ -59,26 +59,6 @@ def rows(indices: range) -> FrameRows:
     )
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", pictures(12))
-
-
-@pytest.fixture(scope="module")
-def stocked(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library with one video; never to be changed."""
-    folder = tmp_path_factory.mktemp("stocked")
-    pipeline.ingest(clip, settings(library=str(folder)))
-    return folder
-
-
-@pytest.fixture
-def full(stocked: Path, library: Path) -> Path:
-    """The test's own library, with one video in it."""
-    shutil.copytree(stocked, library, dirs_exist_ok=True)
-    return library
-
-
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     return in_process(capsys)
