@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from fractions import Fraction
 from io import TextIOWrapper
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
+from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
 from .errors import ReelweaveError, SourceError, UsageError
+from .options import Both, Crf, Json, LibraryFolder, Lossless, Quiet, Reverse, SampleRate, Size, SpaceName, TimeLimit
 
 if TYPE_CHECKING:
-    from .evaluate.metrics import Scores
-    from .pipeline import Reconstruction
     from .progress import Progress
     from .settings import Settings
-    from .solve.plan import Plan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,18 +34,6 @@ settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they c
 app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
 app.add_typer(settings_app, name="settings")
-
-Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
-SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, all or auto.")]
-SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
-Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
-TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
-Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
-Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
-Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
-Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -89,7 +75,7 @@ def reconstruct(
         both=both,
         lossless=lossless,
     )
-    _answer(asdict(done), as_json, _told(done))
+    answer(asdict(done), as_json, reconstruction_told(done))
 
 
 @app.command()
@@ -114,7 +100,7 @@ def ingest(
             _complain(unreadable)
             failures += 1
         else:
-            _answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
+            answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
     if failures:
         raise typer.Exit(1)
 
@@ -137,7 +123,7 @@ def solve(
 
     settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
     found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
-    _answer(found.model_dump(mode="json"), as_json or not plan, _plan_told(found, plan))
+    answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
 
 
 @app.command()
@@ -167,7 +153,7 @@ def render(
         lossless=lossless,
         fps=_rate(fps),
     )
-    _answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
+    answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
 
 
 @app.command()
@@ -202,7 +188,7 @@ def scramble(
     )
     made = pipeline.scramble(video, output, truth, options, _progress(quiet))
     told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign; the truth is in {truth}"
-    _answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
+    answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
 
 
 @app.command()
@@ -219,7 +205,7 @@ def evaluate(
     from .solve.plan import read_plan
 
     scores = pipeline.evaluate(read_plan(plan), read_truth(truth), _progress(quiet), rendered)
-    _answer(asdict(scores), as_json, _scores_told(scores))
+    answer(asdict(scores), as_json, scores_told(scores))
 
 
 @app.command()
@@ -233,7 +219,9 @@ def demo(
 
     done = pipeline.demo(folder, _settings(None, {"ingest.space": "appearance"}), _progress(quiet))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
-    _answer(asdict(done), as_json, "\n".join([*told, _told(done.reconstruction), _scores_told(done.scores)]))
+    answer(
+        asdict(done), as_json, "\n".join([*told, reconstruction_told(done.reconstruction), scores_told(done.scores)])
+    )
 
 
 @videos_app.command("list")
@@ -243,9 +231,9 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
 
     rows = upkeep.list_videos(_settings(library))
     if as_json:
-        _lines(rows)
+        lines(rows)
         return
-    _table(
+    table(
         [
             (r["id"], r["frames"], f"{r['fps']:.2f} fps", ", ".join(s["name"] for s in r["spaces"]), r["state"])
             for r in rows
@@ -259,7 +247,7 @@ def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False
     from . import upkeep
 
     facts = upkeep.show_video(video, _settings(library))
-    _answer(facts, as_json, "\n".join(f"{key:15} {_plain(value)}" for key, value in facts.items()))
+    answer(facts, as_json, "\n".join(f"{key:15} {plain(value)}" for key, value in facts.items()))
 
 
 @videos_app.command("remove")
@@ -286,9 +274,9 @@ def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
 
     found = upkeep.check_videos(_settings(library))
     if as_json:
-        _lines({"id": video, "problems": problems} for video, problems in found.items())
+        lines({"id": video, "problems": problems} for video, problems in found.items())
     else:
-        _table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
+        table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
     if any(found.values()):
         raise typer.Exit(1)
 
@@ -300,9 +288,9 @@ def models_list(as_json: Json = False) -> None:
 
     rows = upkeep.list_models(_settings(None))
     if as_json:
-        _lines(rows)
+        lines(rows)
     else:
-        _table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
+        table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
 
 
 @settings_app.command("show")
@@ -312,9 +300,9 @@ def settings_show(as_json: Json = False) -> None:
 
     rows = explain()
     if as_json:
-        _lines(asdict(row) for row in rows)
+        lines(asdict(row) for row in rows)
     else:
-        _table([(row.key, json.dumps(row.value), row.origin) for row in rows])
+        table([(row.key, json.dumps(row.value), row.origin) for row in rows])
 
 
 @app.command()
@@ -324,9 +312,9 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
 
     checks = upkeep.doctor(_settings(library))
     if as_json:
-        _lines(asdict(check) for check in checks)
+        lines(asdict(check) for check in checks)
     else:
-        _table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
+        table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -403,54 +391,7 @@ def _rate(fps: str | None) -> Fraction | None:
         ) from None
 
 
-def _answer(data: dict[str, Any], as_json: bool, told: str) -> None:
-    print(json.dumps(data) if as_json else told)
-
-
-def _lines(rows: Iterable[dict[str, Any]]) -> None:
-    for row in rows:
-        print(json.dumps(row))
-
-
-def _table(rows: list[tuple[Any, ...]]) -> None:
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))] if rows else []
-    for row in rows:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
     return typer.confirm(question, err=True)
-
-
-def _told(done: "Reconstruction") -> str:
-    gap = "unproved" if done.gap is None else f"within {100 * done.gap:.2f} % of the cheapest possible"
-    lines = [
-        f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, "
-        f"{_shots_told(done.shots)}; order {100 * done.mean_confidence:.0f} % sure, path {gap}",
-        *(f"film       {film}" for film in done.outputs),
-        f"plan       {done.plan}",
-        *([f"report     {done.report}/index.html"] if done.report else []),
-    ]
-    return "\n".join(lines)
-
-
-def _plan_told(plan: "Plan", file: Path | None) -> str:
-    return f"{file}: {len(plan.order)} frames in {_shots_told(len(plan.shots))}, {len(plan.dropped)} dropped"
-
-
-def _shots_told(count: int) -> str:
-    return f"{count} shot{'s' * (count != 1)}"
-
-
-def _scores_told(scores: "Scores") -> str:
-    return "\n".join(f"{key:11} {_score(value)}" for key, value in asdict(scores).items() if value is not None)
-
-
-def _score(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
