@@ -15,11 +15,25 @@ import typer
 from . import __version__
 from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
 from .errors import ReelweaveError, SourceError, UsageError
-from .options import Both, Crf, Json, LibraryFolder, Lossless, Quiet, Reverse, SampleRate, Size, SpaceName, TimeLimit
+from .options import (
+    Both,
+    Crf,
+    Json,
+    LibraryFolder,
+    Lossless,
+    Quiet,
+    Reverse,
+    SampleRate,
+    Size,
+    SpaceName,
+    TimeLimit,
+    takes_wishes,
+)
 
 if TYPE_CHECKING:
     from .progress import Progress
     from .settings import Settings
+    from .solve.wishes import Wishes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +58,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 @app.command()
+@takes_wishes
 def reconstruct(
     video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
@@ -52,6 +67,7 @@ def reconstruct(
     reverse: Reverse = False,
     both: Both = False,
     lossless: Lossless = False,
+    wishes: "Wishes | None" = None,
     crf: Crf = None,
     space: SpaceName = None,
     size: Size = None,
@@ -68,6 +84,7 @@ def reconstruct(
         video,
         _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
         _progress(quiet),
+        wishes=wishes,
         output=output,
         plan_file=plan,
         report=report,
@@ -106,12 +123,14 @@ def ingest(
 
 
 @app.command()
+@takes_wishes
 def solve(
     video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
     plan: Annotated[Path | None, typer.Option(help="Where the plan goes; else it is printed.")] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
+    wishes: "Wishes | None" = None,
     space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
@@ -122,7 +141,7 @@ def solve(
     from . import pipeline
 
     settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
-    found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
+    found = pipeline.solve(video, settings, _progress(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
 
 

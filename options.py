@@ -1,7 +1,10 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,3 +19,38 @@ Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; s
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
 Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
+
+
+def takes_wishes(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say what the user knows; they reach it as `wishes`."""
+
+    @wraps(command)
+    def wished(**given: Any) -> None:
+        from .solve.wishes import read_wishes
+
+        said = {name: value for name in _WISHES if (value := given.pop(name)) is not None}
+        command(**given, wishes=read_wishes(**said))
+
+    own = [parameter for parameter in signature(command).parameters.values() if parameter.name != "wishes"]
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _WISHES.items()]
+    wished.__signature__ = Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in own] + added)  # type: ignore[attr-defined]
+    wished.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+    return wished
+
+
+def _several(metavar: str, text: str) -> Any:
+    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=f"{text}; repeatable.")]
+
+
+_WISHES = {
+    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the first.")],
+    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the last.")],
+    "before": _several("A:B", "Frame A plays before frame B"),
+    "adjacent": _several("A:B", "Frames A and B are neighbours"),
+    "keep": _several("F", "Frames that play, whatever they look like: 3,7-9"),
+    "drop": _several("F", "Frames that go: 3,7-9"),
+    "keep_shot": _several("S", "A dropped group that plays after all"),
+    "drop_shot": _several("S", "A shot that goes"),
+    "flip_shot": _several("S", "A shot that plays backwards"),
+    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="The shots play in this order.")],
+}

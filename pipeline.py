@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .index.library import Library
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
+    from .solve.wishes import Wishes
 
 _SILENT = Silent()
 
@@ -50,6 +51,7 @@ def solve(
     settings: Settings,
     progress: Progress = _SILENT,
     *,
+    wishes: "Wishes | None" = None,
     plan_file: Path | None = None,
     evidence: Path | None = None,
 ) -> "Plan":
@@ -57,14 +59,16 @@ def solve(
     from .index.library import open_library
     from .reporting import write_evidence
     from .solve.arrange import arrange
+    from .solve.wishes import NO_WISHES
 
+    wishes = wishes or NO_WISHES
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             _check_place(file, Path(record.source))
         film = _film(library, record, settings)
-        arrangement = arrange(film, settings, progress)
-        plan = _plan(record, film, arrangement, settings)
+        arrangement = arrange(film, settings, progress, wishes)
+        plan = _plan(record, film, arrangement, settings, wishes)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -130,6 +134,7 @@ def reconstruct(
     settings: Settings,
     progress: Progress = _SILENT,
     *,
+    wishes: "Wishes | None" = None,
     output: Path | None = None,
     plan_file: Path | None = None,
     report: Path | None = None,
@@ -152,7 +157,7 @@ def reconstruct(
     clock = _Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
-    plan = solve(video.id, settings, progress)
+    plan = solve(video.id, settings, progress, wishes=wishes)
     plan = plan.reversed() if reverse else plan
     _write(plan, plan_file)
     clock.lap("solve")
@@ -307,8 +312,8 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
     return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
 
 
-def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
-    from .solve.plan import PathReport, Plan, PlanVideo
+def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings, wishes: "Wishes") -> "Plan":
+    from .solve.plan import Direction, PathReport, Plan, PlanVideo
 
     facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
     path = found.ordered.path
@@ -328,7 +333,9 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
             price=found.ordered.price,
             band=found.ordered.band,
         ),
+        direction=Direction(confidence=float(found.direction_known)),
         settings=used,
+        wishes=wishes.given(),
     )
 
 

@@ -51,8 +51,14 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("Order", f"{100 * plan.mean_confidence:.0f} % sure on average over its joins"),
         ("Path", "not proved" if gap is None else f"within {100 * gap:.2f} % of the cheapest possible"),
         ("Solver", plan.path.solver),
-        ("Direction", "cannot be told from the pictures: it may play backwards"),
+        ("Direction", _direction(plan)),
     ]
+
+
+def _direction(plan: Plan) -> str:
+    if plan.direction.confidence:
+        return "as you said"
+    return "cannot be told from the pictures: it may play backwards"
 
 
 def write_evidence(arrangement: Arrangement, path: Path) -> Path:

@@ -1,7 +1,7 @@
 """From stored rows to an arrangement: who plays, in which order, and how sure each step is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -11,12 +11,16 @@ import numpy.typing as npt
 from ..frames import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
-from .collapse import Groups, collapse
+from .collapse import Groups, apart, collapse
 from .confidence import join_confidence
+from .constrain import constrain
+from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numbered_as
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
-from .plan import Dropped, Neighbour, Shot
+from .plan import Dropped, Neighbour, Reason, Shot
 from .shots import find_shots
+from .tied import tied_rows
+from .wishes import NO_WISHES, Wishes, check_wishes
 
 _NEIGHBOURS_NAMED = 3
 
@@ -40,6 +44,7 @@ class Arrangement:
     dropped: list[Dropped]
     shots: list[Shot]
     confidence: list[float]
+    direction_known: bool
     ordered: Ordered
     evidence: "Evidence"
 
@@ -55,32 +60,133 @@ class Evidence:
     """The frames that look the same as a frame of the graph."""
 
 
-def arrange(film: Film, settings: Settings, progress: Progress) -> Arrangement:
-    """Repeats count once, foreign frames go, the rest is put in order, repeats return to their place."""
+@dataclass(frozen=True)
+class _Looks:
+    """Which rows stand for which, and what the graph of those that stand for others says of them."""
+
+    leaders: Ints
+    members: dict[int, list[int]]
+    graph: NeighbourGraph
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Rows of the film, and the path over them."""
+
+    rows: Ints
+    ordered: Ordered
+
+    @property
+    def path(self) -> list[int]:
+        return [int(self.rows[row]) for row in self.ordered.path.order]
+
+
+def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes = NO_WISHES) -> Arrangement:
+    """Repeats count once, foreign frames go, the rest is put in order, repeats return to their place.
+
+    What the user knows is then made to hold in the order that was found without it, so that shots keep
+    the numbers by which he names them.
+    """
+    frames = film.rows.indices.tolist()
+    check_wishes(wishes, frames)
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
         stage.advance()
         groups = collapse(film.luma, graph, settings.ingest.duplicate_level)
-        leaders, members = groups.leaders, groups.members()
-        graph = film.nearest(film.rows.vectors[leaders], settings.neighbours.k) if len(leaders) < len(graph) else graph
-        stage.advance()
-        verdict = _verdict(graph, leaders, members, settings, progress)
-        stage.advance()
-    kept = np.flatnonzero(~verdict.dropped)
-    rows = leaders[kept]
-    looks = Rows(
-        film.rows.vectors[rows], film.luma[rows], film.rows.indices[rows], _joins(graph, kept), film.kind == "video"
+        looks = _look(film, groups, graph, settings, progress)
+        stage.advance(2)
+    solved = _order(film, looks, np.flatnonzero(~looks.verdict.dropped), settings, progress)
+    shots = _number(film, looks, solved, settings)
+    if wishes:
+        wanted = in_frames(wishes, shots)
+        found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
+        kept = _kept(found, wanted, film)
+        if not np.array_equal(found.leaders[kept], solved.rows):
+            solved = _order(film, found, kept, settings, progress)
+        looks, solved = found, _wished(solved, film, found, wanted, shots, settings)
+    return _arrangement(film, looks, solved, shots, wishes, settings)
+
+
+def _look(film: Film, groups: Groups, graph: NeighbourGraph, settings: Settings, progress: Progress) -> _Looks:
+    leaders, members = groups.leaders, groups.members()
+    if len(leaders) < len(graph):
+        graph = film.nearest(film.rows.vectors[leaders], settings.neighbours.k)
+    return _Looks(leaders, members, graph, _verdict(graph, leaders, members, settings, progress))
+
+
+def _wished_looks(
+    film: Film,
+    groups: Groups,
+    graph: NeighbourGraph,
+    looks: _Looks,
+    wishes: Wishes,
+    settings: Settings,
+    progress: Progress,
+) -> _Looks:
+    """A frame that the user names stands for itself alone."""
+    named = wishes.placed | {*wishes.keep, *wishes.drop}
+    alone = apart(groups, np.flatnonzero(np.isin(film.rows.indices, list(named))).tolist())
+    return looks if alone is groups else _look(film, alone, graph, settings, progress)
+
+
+def _kept(looks: _Looks, wanted: Wishes, film: Film) -> Ints:
+    frames = film.rows.indices[looks.leaders]
+    playing = np.isin(frames, [*wanted.placed, *wanted.keep])
+    return np.flatnonzero((~looks.verdict.dropped | playing) & ~np.isin(frames, wanted.drop))
+
+
+def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
+    rows = looks.leaders[kept]
+    seen = Rows(
+        film.rows.vectors[rows],
+        film.luma[rows],
+        film.rows.indices[rows],
+        _joins(looks.graph, kept),
+        film.kind == "video",
     )
-    ordered = order_rows(looks, film.space, settings.solve, progress)
-    played = [members[int(rows[row])] for row in ordered.path.order]
+    return _Solved(rows, order_rows(seen, film.space, settings.solve, progress))
+
+
+def _wished(
+    solved: _Solved, film: Film, looks: _Looks, wanted: Wishes, shots: Sequence[NumberedShot], settings: Settings
+) -> _Solved:
+    """The path with the wishes held: within each shot where the shots are to stay whole, else over all of it."""
+    row = {int(film.rows.indices[at]): number for number, at in enumerate(solved.rows.tolist())}
+    path, costs = solved.ordered.path, solved.ordered.costs
+    played = [int(film.rows.indices[at]) for at in solved.path]
+    whole = blocks(wanted, shots, played) or [Block(0, played, wanted)]
+    order = [
+        number
+        for block in whole
+        for number in constrain(
+            [row[frame] for frame in block.frames], costs, tied_rows(block.wishes, row), settings.solve
+        )
+    ]
+    return _Solved(solved.rows, replace(solved.ordered, path=path.taking(order, costs)))
+
+
+def _arrangement(
+    film: Film,
+    looks: _Looks,
+    solved: _Solved,
+    shots: Sequence[NumberedShot],
+    wishes: Wishes,
+    settings: Settings,
+) -> Arrangement:
     frames = film.rows.indices
+    played = [looks.members[row] for row in solved.path]
+    made = {frozenset(pair) for pair in wishes.adjacent}
+    sure = [frozenset(join) in made for join in pairwise(frames[solved.path].tolist())]
+    order = [int(frames[row]) for group in played for row in group]
     return Arrangement(
-        order=[int(frames[row]) for group in played for row in group],
-        dropped=_dropped(film, leaders, members, graph, verdict),
-        shots=_shots(film, played, settings),
-        confidence=_confidence(played, ordered),
-        ordered=ordered,
-        evidence=Evidence(frames[leaders], graph, verdict, _repeats(frames, groups)),
+        order=order,
+        dropped=_dropped(film, looks, set(solved.rows.tolist()), shots),
+        shots=numbered_as(_shots(film, played, settings), order, shots),
+        confidence=_confidence(played, solved.ordered, sure),
+        direction_known=wishes.say_direction,
+        ordered=solved.ordered,
+        evidence=Evidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
     )
 
 
@@ -105,21 +211,36 @@ def _joins(graph: NeighbourGraph, kept: Ints) -> Ints:
     return np.asarray(pairs[(pairs >= 0).all(axis=1)], np.int64)
 
 
-def _dropped(
-    film: Film, leaders: Ints, members: dict[int, list[int]], graph: NeighbourGraph, verdict: Verdict
-) -> list[Dropped]:
-    frames = film.rows.indices
+def _number(film: Film, looks: _Looks, solved: _Solved, settings: Settings) -> list[NumberedShot]:
+    """The shots as they play, and behind them the groups of two frames or more that were dropped."""
+    played = [looks.members[row] for row in solved.path]
+    order = [int(film.rows.indices[row]) for group in played for row in group]
+    groups: dict[int, list[int]] = {}
+    for row in np.flatnonzero(looks.verdict.dropped).tolist():
+        members = looks.members[int(looks.leaders[row])]
+        groups.setdefault(int(looks.verdict.component[row]), []).extend(film.rows.indices[members].tolist())
+    return number_shots(
+        [order[shot.start : shot.start + shot.length] for shot in _shots(film, played, settings)],
+        [sorted(group) for group in groups.values() if len(group) > 1],
+    )
+
+
+def _dropped(film: Film, looks: _Looks, playing: set[int], shots: Sequence[NumberedShot]) -> list[Dropped]:
+    frames, leaders, verdict = film.rows.indices, looks.leaders, looks.verdict
+    number = {frame: shot.number for shot in shots if not shot.plays for frame in shot.frames}
     found = []
-    for row in np.flatnonzero(verdict.dropped).tolist():
-        near = zip(graph.indices[row].tolist(), graph.distances[row].tolist(), strict=True)
+    for row in (row for row, leader in enumerate(leaders.tolist()) if leader not in playing):
+        near = zip(looks.graph.indices[row].tolist(), looks.graph.distances[row].tolist(), strict=True)
         named = [Neighbour(frame=int(frames[leaders[n]]), distance=round(d, 4)) for n, d in near][:_NEIGHBOURS_NAMED]
-        for member in members[int(leaders[row])]:
+        judged: Reason = "outlier" if verdict.size[row] == 1 else "foreign"
+        for member in looks.members[int(leaders[row])]:
             found.append(
                 Dropped(
                     frame=int(frames[member]),
-                    reason="outlier" if verdict.size[row] == 1 else "foreign",
+                    reason=judged if verdict.dropped[row] else "user",
                     score=round(float(verdict.score[row]), 4),
                     component=int(verdict.component[row]),
+                    shot=number.get(int(frames[member])),
                     neighbours=named,
                 )
             )
@@ -135,18 +256,19 @@ def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> l
     return find_shots(np.array(chords, np.float32), **settings.shots.model_dump())
 
 
-def _confidence(played: Sequence[Sequence[int]], ordered: Ordered) -> list[float]:
-    """Joins between repeats are sure, since any order of theirs looks the same."""
+def _confidence(played: Sequence[Sequence[int]], ordered: Ordered, sure: Sequence[bool]) -> list[float]:
+    """Joins between repeats are sure, since any order of theirs looks the same, and so are those the user made."""
     values: list[float] = []
-    for group, before in zip(played, [None, *join_confidence(ordered)][: len(played)], strict=True):
-        values += [] if before is None else [round(before, 4)]
+    joins = [1.0 if known else round(said, 4) for said, known in zip(join_confidence(ordered), sure, strict=True)]
+    for group, before in zip(played, [None, *joins][: len(played)], strict=True):
+        values += [] if before is None else [before]
         values += [1.0] * (len(group) - 1)
     return values
 
 
-def _repeats(frames: Ints, groups: Groups) -> dict[int, list[int]]:
+def _repeats(frames: Ints, members: dict[int, list[int]]) -> dict[int, list[int]]:
     return {
         int(frames[leader]): [int(frames[row]) for row in rows if row != leader]
-        for leader, rows in groups.members().items()
+        for leader, rows in members.items()
         if len(rows) > 1
     }

@@ -1,5 +1,6 @@
 """Repeats of a frame count once while solving and are put back beside it afterwards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,19 @@ def collapse(luma: npt.NDArray[np.uint8], graph: NeighbourGraph, level: float) -
             break
         groups = further
     return groups
+
+
+def apart(groups: Groups, rows: Sequence[int]) -> Groups:
+    """The groups with some rows standing for themselves alone; the same ones where these do so already."""
+    members = groups.members()
+    leader = groups.leader.copy()
+    for row in rows:
+        group = members[int(groups.leader[row])]
+        group.remove(row)
+        leader[row] = row
+        if group:
+            leader[group] = group[0]
+    return groups if np.array_equal(leader, groups.leader) else Groups(leader)
 
 
 def _led(luma: npt.NDArray[np.uint8], candidates: Ints, level: float) -> Ints:

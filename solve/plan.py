@@ -41,14 +41,17 @@ class Dropped(_Part):
     reason: Reason
     score: float
     component: int | None = None
+    shot: int | None = None
+    """The number by which the group it was dropped with can be kept."""
     neighbours: list[Neighbour] = []
 
 
 class Shot(_Part):
-    """A stretch of `order` without a cut."""
+    """A stretch of `order` without a cut, and the number by which the user can name it."""
 
     start: int
     length: int
+    number: int | None = None
 
 
 class PathReport(_Part):
@@ -79,6 +82,8 @@ class Plan(_Part):
     path: PathReport
     direction: Direction = Direction()
     settings: dict[str, Any] = {}
+    wishes: dict[str, Any] = {}
+    """What the user knew, and the order holds to."""
 
     @model_validator(mode="after")
     def _every_frame_once(self) -> Self:
@@ -97,7 +102,7 @@ class Plan(_Part):
             update={
                 "order": self.order[::-1],
                 "confidence": self.confidence[::-1],
-                "shots": [Shot(start=n - s.start - s.length, length=s.length) for s in reversed(self.shots)],
+                "shots": [s.model_copy(update={"start": n - s.start - s.length}) for s in reversed(self.shots)],
                 "direction": self.direction.model_copy(update={"reversed": not self.direction.reversed}),
             }
         )

@@ -7,15 +7,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pytest
+from films import SIZE as _SIZE
+from films import either_way, film_of, other_film, shuffled
 from helpers import pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelweave.evaluate.film import draw_foreign
-from reelweave.frames import FrameRows, NeighbourGraph, Picture
+from reelweave.frames import NeighbourGraph, Picture
 from reelweave.index.neighbours import nearest
-from reelweave.ingest.appearance import Appearance
-from reelweave.ingest.proxy import ProxySize, luma, make_proxy
 from reelweave.progress import Silent
 from reelweave.settings import load
 from reelweave.solve.arrange import Arrangement, Film, arrange
@@ -23,38 +23,11 @@ from reelweave.solve.collapse import Groups, collapse
 
 Luma = npt.NDArray[np.uint8]
 
-_SIZE = (192, 108)
 _LEVEL = load().ingest.duplicate_level
-
-
-def film_of(
-    frames: Sequence[Picture],
-    indices: Sequence[int] | None = None,
-    kind: Literal["video", "pictures"] = "pictures",
-    space: str = "appearance",
-) -> Film:
-    """What ingest would have stored of these pictures."""
-    count = len(frames)
-    numbers = np.arange(count) if indices is None else np.array(indices, np.int64)
-    proxies = np.zeros((count, 135, 160), np.uint8)
-    for row, frame in enumerate(frames):
-        proxies[row] = make_proxy(frame, ProxySize(160, 90))
-    facts = np.zeros(count, np.float32)
-    rows = FrameRows(numbers, numbers / 25, facts, facts, np.full(count, -1), Appearance().embed(frames))
-    return Film(rows, luma(proxies), nearest, space, kind)
 
 
 def arranged(film: Film, **changes: Any) -> Arrangement:
     return arrange(film, load({key.replace("__", "."): value for key, value in changes.items()}), Silent())
-
-
-def shuffled(count: int, seed: int = 3) -> list[int]:
-    return [int(place) for place in np.random.default_rng(seed).permutation(count)]
-
-
-def either_way(values: Sequence[int]) -> list[int]:
-    """A film and the same backwards are the same arrangement."""
-    return min(list(values), list(values)[::-1])
 
 
 def check(found: Arrangement, indices: Sequence[int]) -> None:
@@ -77,11 +50,6 @@ def frames() -> list[Picture]:
 @pytest.fixture(scope="module")
 def foreign() -> list[Picture]:
     return list(draw_foreign(4, _SIZE, seed=2))
-
-
-def other_film(count: int) -> list[Picture]:
-    """A film that looks like no other: the drawn ones share a landscape."""
-    return [np.asarray(255 - picture) for picture in pictures(count, _SIZE, seed=11)]
 
 
 @pytest.mark.parametrize("kind", ["video", "pictures"])

@@ -247,3 +247,23 @@ def test_a_source_that_changed_since_the_plan_is_not_rendered_as_if_it_had_not(
     assert answer.code == 1
     assert "has changed" in answer.err
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_what_the_user_knows_holds_in_the_plan_and_is_written_down(full: Path, scrambled: Scrambled, run: Run) -> None:
+    """Solved from the library alone: one known pair settles the direction for good."""
+    place = {true: frame for frame, true in enumerate(scrambled.truth.frames)}
+    for early, late in ((3, 40), (40, 3)):
+        pair = f"{place[early]}:{place[late]}"
+        plan = run("solve", "scrambled", "--before", pair, "--drop", place[10], "--json", "-q").data
+        assert plan["direction"] == {"reversed": False, "confidence": 1.0}
+        assert plan["wishes"] == {"before": [[place[early], place[late]]], "drop": [place[10]]}
+        assert {"user"} == {d["reason"] for d in plan["dropped"] if d["frame"] == place[10]}
+        shown = [scrambled.truth.frames[frame] for frame in plan["order"]]
+        assert shown == sorted(set(range(48)) - {10}, reverse=early > late)
+
+
+def test_wishes_that_cannot_hold_together_are_wrong_usage(full: Path, run: Run) -> None:
+    refused = run("solve", "scrambled", "--before", "1:2", "--before", "2:1")
+    assert refused.code == 2
+    assert "--before 1:2" in refused.err
+    assert "--before 2:1" in refused.err
