@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from dataclasses import asdict
-from fractions import Fraction
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from . import __version__
 from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
 from .errors import ReelweaveError, SourceError, UsageError
 from .options import (
+    Audio,
     Both,
     Crf,
     Json,
@@ -27,6 +27,8 @@ from .options import (
     Size,
     SpaceName,
     TimeLimit,
+    frame_rate,
+    ingest_flags,
     takes_wishes,
 )
 
@@ -69,6 +71,7 @@ def reconstruct(
     lossless: Lossless = False,
     wishes: "Wishes | None" = None,
     crf: Crf = None,
+    audio: Audio = None,
     space: SpaceName = None,
     size: Size = None,
     time_limit: TimeLimit = None,
@@ -79,7 +82,7 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
-    flags = _ingest_flags(space, None, size) | {"render.crf": crf, "solve.time_limit": time_limit}
+    flags = ingest_flags(space, None, size) | {"render.crf": crf, "render.audio": audio, "solve.time_limit": time_limit}
     done = pipeline.reconstruct(
         video,
         _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
@@ -108,7 +111,7 @@ def ingest(
     """Embed every frame into the library; nothing is done twice."""
     from . import pipeline
 
-    settings, failures = _settings(library, _ingest_flags(space, fps, size)), 0
+    settings, failures = _settings(library, ingest_flags(space, fps, size)), 0
     for one in pipeline.sources(path):
         try:
             video = pipeline.ingest(one, settings, _progress(quiet))
@@ -154,6 +157,7 @@ def render(
     fps: Annotated[str | None, typer.Option(help="Play at this rate, for example 25 or 30000/1001.")] = None,
     lossless: Lossless = False,
     crf: Crf = None,
+    audio: Audio = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -166,11 +170,11 @@ def render(
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
-        _settings(None, {"render.crf": crf}),
+        _settings(None, {"render.crf": crf, "render.audio": audio}),
         _progress(quiet),
         both=both,
         lossless=lossless,
-        fps=_rate(fps),
+        fps=frame_rate(fps),
     )
     answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
 
@@ -187,6 +191,7 @@ def scramble(
     bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
     gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
+    audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -203,6 +208,7 @@ def scramble(
         foreign_mode="bursts" if bursts else "scattered",
         salt_pepper=salt_pepper,
         gaussian=gaussian,
+        audio=audio,
         crf=crf,
     )
     made = pipeline.scramble(video, output, truth, options, _progress(quiet))
@@ -391,23 +397,10 @@ def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Set
     return load({"library": str(library) if library else None, **(flags or {})})
 
 
-def _ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
-    return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
-
-
 def _progress(quiet: bool) -> "Progress":
     from .console import terminal_progress
 
     return terminal_progress(quiet)
-
-
-def _rate(fps: str | None) -> Fraction | None:
-    try:
-        return Fraction(fps) if fps else None
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(
-            f"{fps!r} is not a frame rate.", "Give a number or a fraction: 25, 29.97, 30000/1001."
-        ) from None
 
 
 def _confirmed(question: str) -> bool:

@@ -1,12 +1,15 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from .errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -18,6 +21,7 @@ TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds t
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
+Audio = Annotated[str | None, typer.Option("--audio", help="The source's sound: drop, keep or reslice.")]
 Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
 
 
@@ -54,3 +58,16 @@ _WISHES = {
     "flip_shot": _several("S", "A shot that plays backwards"),
     "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="The shots play in this order.")],
 }
+
+
+def frame_rate(fps: str | None) -> Fraction | None:
+    try:
+        return Fraction(fps) if fps else None
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(
+            f"{fps!r} is not a frame rate.", "Give a number or a fraction: 25, 29.97, 30000/1001."
+        ) from None
+
+
+def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
+    return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}

@@ -89,10 +89,14 @@ def render(
 ) -> list[Path]:
     """The plan's frames as a film; with `both`, also the film backwards beside it."""
     from .render.encode import Encoding
+    from .render.sound import has_sound
     from .render.video import render as write_film
 
     source = _unchanged_source(plan)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
+    audio = settings.render.audio
+    if not has_sound(source, audio, ("keep", "reslice"), progress):
+        audio = "drop"
     films = [(plan, output)]
     if both:
         films.append((plan.reversed(), output.with_stem(f"{output.stem}.reversed")))
@@ -103,6 +107,7 @@ def render(
             target,
             encoding,
             fps=fps,
+            audio=audio,
             scratch_bytes=int(settings.render.scratch_gb * 1e9),
             progress=progress,
         )

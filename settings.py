@@ -97,6 +97,7 @@ class Shots(_Section):
 class Render(_Section):
     crf: Annotated[int, Field(ge=0, le=51)]
     preset: Preset
+    audio: Literal["drop", "keep", "reslice"]
     scratch_gb: Positive
 
 

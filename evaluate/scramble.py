@@ -6,7 +6,7 @@ video without noise at crf 0 holds the source's very frames.
 
 import hashlib
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -19,9 +19,10 @@ from .. import ffmpeg
 from ..errors import SourceError, UsageError
 from ..ingest.source import PictureFolder, fitted, open_source, read_picture
 from ..progress import Progress, Silent
-from ..render.encode import Encoding, check_output, encode
+from ..render.encode import Encoding, Soundtrack, check_output, encode
 from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
+from ..render.sound import has_sound, resliced
 from .cuts import Cuts
 from .foreign import Foreign, count_frames, foreign_groups, foreign_pictures, raw_picture
 from .ties import Ties, small_luma
@@ -48,6 +49,7 @@ class ScrambleOptions:
     gaussian: float = 0.0
     crf: int = 18
     shuffle: bool = True
+    audio: str = "drop"
     scratch_bytes: int = field(default=8 << 30, repr=False)
 
 
@@ -73,16 +75,21 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
     decode = partial(_arriving, clip, options, groups, ties, cuts)
     frame_bytes = clip.layout.frame_bytes
     ordered = in_play_order(decode, order, frame_bytes, target.parent, options.scratch_bytes, progress)
-    with closing(ordered), closing(_noisy(ordered, clip.layout, options)) as frames:
-        encoding = Encoding(options.crf, lossless=options.crf == 0)
-        encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode")
+    shown = [clip.first + slot if slot < clip.length else FOREIGN for slot in order]
+    encoding = Encoding(options.crf, lossless=options.crf == 0)
+    with (
+        closing(ordered),
+        closing(_noisy(ordered, clip.layout, options)) as frames,
+        _sound(clip, shown, target, encoding, options, progress) as sound,
+    ):
+        encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode", sound)
     return Truth(
         source=str(source.resolve()),
         source_sha256=_sha256(source),
         seed=options.seed,
         fps=float(clip.rate),
         first=clip.first,
-        frames=[clip.first + slot if slot < clip.length else FOREIGN for slot in order],
+        frames=shown,
         ties=[clip.first + slot for slot in ties.pictures],
         shots=[clip.first + slot for slot in cuts.shots()],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
@@ -97,6 +104,7 @@ def _check(options: ScrambleOptions) -> None:
         ("burst", options.burst >= 1, "1 or more"),
         ("salt_pepper", 0 <= options.salt_pepper <= 1, "a share from 0 to 1"),
         ("gaussian", options.gaussian >= 0, "0 or more grey levels"),
+        ("audio", options.audio in ("drop", "shuffle"), "drop or shuffle"),
         ("crf", 0 <= options.crf <= 51, "0 (lossless) to 51"),
         ("seed", options.seed >= 0, "0 or more"),
     ]
@@ -117,6 +125,15 @@ def _stretch(source: Path, options: ScrambleOptions, progress: Progress) -> _Cli
         length = total
     first = int(np.random.default_rng([options.seed, 0]).integers(total - length + 1))
     return _Clip(source, layout, info.fps, first, length)
+
+
+def _sound(
+    clip: _Clip, frames: Sequence[int], target: Path, encoding: Encoding, options: ScrambleOptions, progress: Progress
+) -> AbstractContextManager[Soundtrack | None]:
+    """Each frame takes its own sound along; foreign ones are silent."""
+    if not has_sound(clip.path, options.audio, ("shuffle",), progress) or options.audio == "drop":
+        return nullcontext(None)
+    return resliced(clip.path, frames, target, encoding, (clip.rate, clip.rate), progress, bare=True)
 
 
 def _foreign_count(options: ScrambleOptions, true: int) -> int:

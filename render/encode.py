@@ -25,6 +25,14 @@ class Encoding:
     lossless: bool = False
 
 
+@dataclass(frozen=True)
+class Soundtrack:
+    """The encoder's second input, whose first sound track goes into the film as `output` says."""
+
+    input: list[str]
+    output: list[str]
+
+
 def check_output(output: Path, source: Path | None = None) -> Path:
     """The file that will be replaced (behind a link, if there is one), once nothing speaks against it."""
     if source is not None and not source.exists():
@@ -54,10 +62,11 @@ def encode(
     rate: Fraction,
     progress: Progress,
     stage_name: str = "render",
+    sound: Soundtrack | None = None,
 ) -> None:
-    """Write `count` frames that lie as `layout` says, at a constant rate."""
+    """Write `count` frames that lie as `layout` says, at a constant rate, and the sound if there is any."""
     part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
-    arguments = [*_input(layout, rate), *_output(layout, encoding, part)]
+    arguments = [*_input(layout, rate), *_heard(sound), *_output(layout, encoding, part)]
     try:
         with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
             for frame in frames:
@@ -77,6 +86,13 @@ def _input(layout: Layout, rate: Fraction) -> list[str]:
     width, height = layout.size
     shape = ["-f", "rawvideo", "-pix_fmt", layout.piped, "-video_size", f"{width}x{height}"]
     return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
+
+
+def _heard(sound: Soundtrack | None) -> list[str]:
+    """The second input and what becomes of it; its chapters would name places that the film no longer has."""
+    if sound is None:
+        return []
+    return [*sound.input, "-map", "0:v:0", "-map", "1:a:0", *sound.output, "-map_chapters", "-1"]
 
 
 def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:

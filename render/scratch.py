@@ -16,7 +16,7 @@ Decode = Callable[[int], Generator[bytes, None, None]]
 """Frames 0 to the given one, in file order; raises where it cannot give them all."""
 
 _SHARE_OF_FREE_DISK = 0.8
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def in_play_order(
@@ -70,7 +70,7 @@ def _fill(
             for place, frame in arriving:
                 _put(scratch, place * frame_bytes, frame)
     except OSError as failed:
-        if failed.errno in _FULL:
+        if failed.errno in FULL:
             raise no_space(folder, len(part) * frame_bytes) from failed
         raise
 

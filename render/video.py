@@ -19,6 +19,7 @@ from ..solve.plan import Plan
 from .encode import Encoding, check_output, encode
 from .layout import Layout, pictures_layout, video_layout
 from .scratch import in_play_order
+from .sound import Audio, own_rate, soundtrack
 
 _SILENT = Silent()
 
@@ -30,12 +31,13 @@ def render(
     encoding: Encoding,
     *,
     fps: Fraction | None = None,
+    audio: Audio = "drop",
     scratch_bytes: int = 8 << 30,
     progress: Progress = _SILENT,
 ) -> Path:
     """Write the frames of `plan.order` at a constant rate; `output` appears whole or stays as it was."""
     target = check_output(output, source)
-    rate = fps if fps is not None else Fraction(plan.video.fps).limit_denominator(1001)
+    rate = fps if fps is not None else own_rate(plan)
     if rate <= 0:
         raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0.")
     order = _checked_order(plan)
@@ -46,8 +48,8 @@ def render(
             frames, layout = _video(source, order, encoding.lossless, target.parent, scratch_bytes, progress)
     except OSError as failed:
         raise RenderError(f"{output} cannot be written: {failed.strerror or failed}.") from failed
-    with closing(frames):
-        encode(frames, len(order), layout, target, encoding, rate, progress)
+    with closing(frames), soundtrack(audio, plan, source, target, encoding, rate, progress) as sound:
+        encode(frames, len(order), layout, target, encoding, rate, progress, sound=sound)
     return output
 
 

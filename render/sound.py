@@ -1,0 +1,242 @@
+"""The sound of a film: none, the source's track as it is, or that track cut by frame and put in the plan's order."""
+
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any, Literal, TypeAlias
+
+import numpy as np
+
+from .. import ffmpeg
+from ..errors import RenderError
+from ..ingest.source import open_source
+from ..progress import Progress
+from ..solve.plan import Plan
+from .encode import Encoding, Soundtrack
+from .scratch import FULL, no_space
+from .slices import Cuts, Samples, cuts, frame_edges, joined, out_of_step
+
+Audio: TypeAlias = Literal["drop", "keep", "reslice"]
+
+_FIRST_PICTURE = re.compile(r"\bframe: *0 +pts: *\S+ +pts_time: *(\S+)")
+_FIRST_SOUND = re.compile(r"\bpts_time:(\S+) fmt:(\w+) channels:(\d+) chlayout:(.+?) rate:(\d+)")
+_BLOCK = 1 << 20
+_FADE_SECONDS = 0.001
+_AAC_KBITS = 96
+_HEARD_AS_ONE = 0.02
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A sound track as it decodes: `lead` is its first sample's time after the first picture's, in seconds."""
+
+    lead: float
+    rate: int
+    channels: int
+    layout: str
+    deep: bool
+    """More than 16 bits a sample."""
+
+    @property
+    def pcm(self) -> str:
+        return "s32le" if self.deep else "s16le"
+
+    @property
+    def sample(self) -> "np.dtype[Any]":
+        return np.dtype("<i4" if self.deep else "<i2")
+
+
+def own_rate(plan: Plan) -> Fraction:
+    """The rate of the plan's source, exact again."""
+    return Fraction(plan.video.fps).limit_denominator(1001)
+
+
+def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:
+    """Whether there is sound to do with what was asked; what the user may not expect is said."""
+    there = not source.is_dir() and open_source(source).info().has_audio
+    if not there and audio != "drop":
+        progress.note(f"{source.name} has no sound to {audio}.")
+    if there and audio == "drop":
+        progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} takes it along.")
+    return there
+
+
+def soundtrack(
+    audio: Audio, plan: Plan, source: Path, target: Path, encoding: Encoding, rate: Fraction, progress: Progress
+) -> AbstractContextManager[Soundtrack | None]:
+    """What the encoder needs to give a film that plays at `rate` its sound."""
+    if audio == "keep":
+        changed = float(len(plan.order) / rate - plan.video.frames / own_rate(plan))
+        if abs(changed) > 1 / rate:
+            than = "longer" if changed > 0 else "shorter"
+            progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound is kept whole.")
+        return nullcontext(_kept(source, target, encoding, progress))
+    if audio == "reslice":
+        return resliced(source, plan.order, target, encoding, (own_rate(plan), rate), progress)
+    return nullcontext(None)
+
+
+@contextmanager
+def resliced(
+    source: Path,
+    frames: Sequence[int],
+    target: Path,
+    encoding: Encoding,
+    rates: tuple[Fraction, Fraction],
+    progress: Progress,
+    *,
+    bare: bool = False,
+) -> Iterator[Soundtrack]:
+    """The slices of the source's sound in the order of `frames`, of which SILENT is one without any.
+
+    `rates` are the source's own and the one that the film plays at. `bare` cuts as a test case wants it:
+    every slice exactly as long as its frame is shown, no join softened.
+    """
+    own, played = rates
+    track, _ = _asked(source)
+    edges = frame_edges(_frame_times(source, max(frames), progress), own)
+    made = cuts(frames, edges - edges[0] - track.lead, track.rate, 1 / own if bare else None)
+    scratch = target.with_name(f".reelweave-{secrets.token_hex(6)}.pcm")
+    try:
+        _write(scratch, source, track, made, 0 if bare else max(2, round(track.rate * _FADE_SECONDS)), progress)
+        shape = ["-f", track.pcm, "-ar", str(track.rate), "-ch_layout", track.layout]
+        fit = _fitted(made, track.rate, played, target.name, progress)
+        codec = _codec(target.suffix.lower(), track, encoding.lossless)
+        yield Soundtrack([*shape, "-i", ffmpeg.input_argument(scratch)], ["-af", fit, *codec])
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _kept(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack:
+    """The track as it lies in the source, in step with the first picture; encoded anew only for a container's sake."""
+    track, first_picture = _asked(source)
+    given = ["-copyts", "-itsoffset", f"{-first_picture:.6f}", "-i", ffmpeg.input_argument(source)]
+    suffix = target.suffix.lower()
+    # AVI has no place for the time at which sound begins.
+    if (suffix != ".avi" or abs(track.lead) <= _HEARD_AS_ONE) and _taken(source, target):
+        return Soundtrack(given, ["-c:a", "copy"])
+    codec = _codec(suffix, track, encoding.lossless)
+    progress.note(f"{suffix} cannot hold the sound of {source.name} as it is: encoded anew as {codec[1]}.")
+    return Soundtrack(given, ["-af", "aresample=async=1:first_pts=0", *codec])
+
+
+def _taken(source: Path, target: Path) -> bool:
+    """Whether the container takes the track as it is: ffmpeg is asked to try with a bit of it."""
+    trial = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
+    copy = ["-map", "0:a:0", "-c:a", "copy", "-frames:a", "4", "-y", ffmpeg.input_argument(trial)]
+    try:
+        return ffmpeg.run(["-i", ffmpeg.input_argument(source), *copy]).returncode == 0
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _asked(source: Path) -> tuple[_Track, float]:
+    """Decode a picture and a bit of sound by one clock, for only that tells how they lie to each other."""
+    show = ["-vf", "metadata=mode=add:key=shown:value=1,metadata=mode=print:key=shown", "-af", "ashowinfo"]
+    maps = ["-map", "0:V:0", "-map", "0:a:0", "-frames:v", "1", "-frames:a", "1"]
+    done = ffmpeg.run(["-copyts", "-i", ffmpeg.input_argument(source), *maps, *show, "-f", "null", "-"])
+    said = done.stderr.decode("utf-8", "replace")
+    picture, sound = _FIRST_PICTURE.search(said), _FIRST_SOUND.search(said)
+    if not sound:
+        raise _undecodable(source, ffmpeg.complaints(said))
+    began, shape, channels, layout, rate = sound.groups()
+    first = _seconds(picture[1]) if picture else 0.0
+    return _Track(_seconds(began) - first, int(rate), int(channels), layout, shape.startswith("s32")), first
+
+
+def _seconds(said: str) -> float:
+    return 0.0 if said == "NOPTS" else float(said)
+
+
+def _undecodable(source: Path, problems: Sequence[str]) -> RenderError:
+    why = f" ({problems[-1]})" if problems else ""
+    return RenderError(f"The sound of {source} cannot be decoded{why}.", "--audio drop makes the film without it.")
+
+
+def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
+    """Every frame's own time, from the decoder that numbers frames everywhere else."""
+    film = open_source(source)
+    times = []
+    with progress.stage("frame times", film.info().frames_hint) as stage:
+        for frame in film.frames(short_side=1):
+            times.append(frame.time)
+            stage.advance()
+    if last >= len(times):
+        raise RenderError(
+            f"Frame {last} of {source} could not be had: only {len(times)} frames came out of it.",
+            "The source is not the one the plan was made from; solve it again.",
+        )
+    return times
+
+
+def _write(path: Path, source: Path, track: _Track, made: Cuts, fade: int, progress: Progress) -> None:
+    """The film's sound as PCM, which the disk puts in order as it does the frames."""
+    try:
+        with progress.stage("cut sound"), _decoded(source, track, path.parent) as samples, path.open("wb") as file:
+            for block in joined(samples, made, fade):
+                file.write(block.tobytes())
+    except OSError as failed:
+        if failed.errno in FULL:
+            raise no_space(path.parent, 2 * made.total * track.channels * track.sample.itemsize) from failed
+        raise RenderError(f"{path.parent} takes no scratch file: {failed.strerror or failed}.") from failed
+
+
+@contextmanager
+def _decoded(source: Path, track: _Track, folder: Path) -> Iterator[Samples]:
+    """The whole track, on disk rather than in memory; gaps that its timestamps speak of are filled with silence."""
+    output = ["-map", "0:a:0", "-af", "aresample=async=1", "-f", track.pcm]
+    shape = ["-ar", str(track.rate), "-ch_layout", track.layout, "-"]
+    with tempfile.TemporaryFile(dir=folder, prefix=".reelweave-", buffering=0) as scratch:
+        with ffmpeg.Reader(["-i", ffmpeg.input_argument(source), *output, *shape]) as reader:
+            while block := reader.read(_BLOCK):
+                _put(scratch, block)
+            reader.finish()
+        size = scratch.tell() // (track.channels * track.sample.itemsize)
+        if not size:
+            raise _undecodable(source, reader.problems)
+        yield np.memmap(scratch, track.sample, "r", shape=(size, track.channels))
+
+
+def _put(scratch: IO[bytes], block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[scratch.write(rest) :]
+
+
+def _fitted(made: Cuts, sample_rate: int, played: Fraction, film: str, progress: Progress) -> str:
+    """Filters that make the sound as long as the film, to the sample: stretched where over a frame is amiss."""
+    lasts = round(len(made.frames) * sample_rate / played)
+    steps = []
+    if abs(made.total - lasts) > sample_rate / played:
+        tempo = made.total / lasts
+        steps = list(_tempo(tempo))
+        progress.note(f"{film}: its sound plays at {tempo:.4g} times its speed and at its own pitch, to fit the film.")
+    if (apart := out_of_step(made)) > 1:
+        progress.note(
+            f"{film} plays at a constant rate and its source does not: "
+            f"sound and picture are up to {apart / float(played):.2f} s apart."
+        )
+    return ",".join([*steps, f"apad=whole_len={lasts}", f"atrim=end_sample={lasts}"])
+
+
+def _tempo(factor: float) -> Iterator[str]:
+    """The stretcher goes down to a half at a time, and leaves sound out where it goes above two."""
+    while not 0.5 <= factor <= 2:
+        step = 2.0 if factor > 1 else 0.5
+        yield f"atempo={step}"
+        factor /= step
+    yield f"atempo={factor:.9f}"
+
+
+def _codec(suffix: str, track: _Track, lossless: bool) -> list[str]:
+    """AAC for any player; FLAC or ALAC where nothing may be lost, and PCM in AVI, which AAC does not fit."""
+    if suffix == ".avi":
+        return ["-c:a", "pcm_s24le" if track.deep and lossless else "pcm_s16le"]
+    if lossless:
+        return ["-c:a", "flac" if suffix == ".mkv" else "alac"]
+    return ["-c:a", "aac", "-b:a", f"{_AAC_KBITS * track.channels}k"]
