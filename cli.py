@@ -244,9 +244,8 @@ def demo(
 
     done = pipeline.demo(folder, _settings(None, {"ingest.space": "appearance"}), _progress(quiet))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
-    answer(
-        asdict(done), as_json, "\n".join([*told, reconstruction_told(done.reconstruction), scores_told(done.scores)])
-    )
+    told += [reconstruction_told(done.reconstruction), scores_told(done.scores)]
+    answer(asdict(done), as_json, "\n".join(told))
 
 
 @videos_app.command("list")
@@ -346,7 +345,6 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
 
 _Refusal: Any = typer.BadParameter.__mro__[2]
 """What all of Typer's refusals of a command line have in common; it exports only the leaves of that tree."""
-
 
 _INTERRUPTED = 130
 """Also what Typer makes of Ctrl-C by itself."""

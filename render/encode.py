@@ -74,7 +74,7 @@ def encode(
                     break
                 stage.advance()
             if writer.finish():
-                raise _refused(writer.problems, target, count * layout.frame_bytes)
+                raise _refused(writer.problems, target, count * layout.frame_bytes, sound)
         os.replace(part, target)
     except OSError as failed:
         raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.") from failed
@@ -106,8 +106,9 @@ def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:
     return [*arguments, "-fps_mode", "passthrough", "-y", ffmpeg.input_argument(part)]
 
 
-def _refused(problems: list[str], target: Path, needed: int) -> RenderError:
+def _refused(problems: list[str], target: Path, needed: int, sound: Soundtrack | None) -> RenderError:
     if any("No space left" in line for line in problems):
         return no_space(target.parent, needed)
     why = problems[0] if problems else "it does not say why"
-    return RenderError(f"ffmpeg could not encode {target.name}: {why}.", "Check render.crf and render.preset.")
+    check = "Check render.crf and render.preset" + (", or try without sound: --audio drop." if sound else ".")
+    return RenderError(f"ffmpeg could not encode {target.name}: {why}.", check)

@@ -1,16 +1,11 @@
 """The sound of a film: none, the source's track as it is, or that track cut by frame and put in the plan's order."""
 
-import re
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Literal, TypeAlias
-
-import numpy as np
+from typing import Literal, TypeAlias
 
 from .. import ffmpeg
 from ..errors import RenderError
@@ -19,36 +14,14 @@ from ..progress import Progress
 from ..solve.plan import Plan
 from .encode import Encoding, Soundtrack
 from .scratch import FULL, no_space
-from .slices import Cuts, Samples, cuts, frame_edges, joined, out_of_step
+from .slices import Cuts, cuts, frame_edges, joined, out_of_step
+from .track import Track, ask, decoded
 
 Audio: TypeAlias = Literal["drop", "keep", "reslice"]
 
-_FIRST_PICTURE = re.compile(r"\bframe: *0 +pts: *\S+ +pts_time: *(\S+)")
-_FIRST_SOUND = re.compile(r"\bpts_time:(\S+) fmt:(\w+) channels:(\d+) chlayout:(.+?) rate:(\d+)")
-_BLOCK = 1 << 20
 _FADE_SECONDS = 0.001
 _AAC_KBITS = 96
 _HEARD_AS_ONE = 0.02
-
-
-@dataclass(frozen=True)
-class _Track:
-    """A sound track as it decodes: `lead` is its first sample's time after the first picture's, in seconds."""
-
-    lead: float
-    rate: int
-    channels: int
-    layout: str
-    deep: bool
-    """More than 16 bits a sample."""
-
-    @property
-    def pcm(self) -> str:
-        return "s32le" if self.deep else "s16le"
-
-    @property
-    def sample(self) -> "np.dtype[Any]":
-        return np.dtype("<i4" if self.deep else "<i2")
 
 
 def own_rate(plan: Plan) -> Fraction:
@@ -98,7 +71,7 @@ def resliced(
     every slice exactly as long as its frame is shown, no join softened.
     """
     own, played = rates
-    track, _ = _asked(source)
+    track, _ = ask(source)
     edges = frame_edges(_frame_times(source, max(frames), progress), own)
     made = cuts(frames, edges - edges[0] - track.lead, track.rate, 1 / own if bare else None)
     scratch = target.with_name(f".reelweave-{secrets.token_hex(6)}.pcm")
@@ -114,7 +87,7 @@ def resliced(
 
 def _kept(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack:
     """The track as it lies in the source, in step with the first picture; encoded anew only for a container's sake."""
-    track, first_picture = _asked(source)
+    track, first_picture = ask(source)
     given = ["-copyts", "-itsoffset", f"{-first_picture:.6f}", "-i", ffmpeg.input_argument(source)]
     suffix = target.suffix.lower()
     # AVI has no place for the time at which sound begins.
@@ -135,29 +108,6 @@ def _taken(source: Path, target: Path) -> bool:
         trial.unlink(missing_ok=True)
 
 
-def _asked(source: Path) -> tuple[_Track, float]:
-    """Decode a picture and a bit of sound by one clock, for only that tells how they lie to each other."""
-    show = ["-vf", "metadata=mode=add:key=shown:value=1,metadata=mode=print:key=shown", "-af", "ashowinfo"]
-    maps = ["-map", "0:V:0", "-map", "0:a:0", "-frames:v", "1", "-frames:a", "1"]
-    done = ffmpeg.run(["-copyts", "-i", ffmpeg.input_argument(source), *maps, *show, "-f", "null", "-"])
-    said = done.stderr.decode("utf-8", "replace")
-    picture, sound = _FIRST_PICTURE.search(said), _FIRST_SOUND.search(said)
-    if not sound:
-        raise _undecodable(source, ffmpeg.complaints(said))
-    began, shape, channels, layout, rate = sound.groups()
-    first = _seconds(picture[1]) if picture else 0.0
-    return _Track(_seconds(began) - first, int(rate), int(channels), layout, shape.startswith("s32")), first
-
-
-def _seconds(said: str) -> float:
-    return 0.0 if said == "NOPTS" else float(said)
-
-
-def _undecodable(source: Path, problems: Sequence[str]) -> RenderError:
-    why = f" ({problems[-1]})" if problems else ""
-    return RenderError(f"The sound of {source} cannot be decoded{why}.", "--audio drop makes the film without it.")
-
-
 def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
     """Every frame's own time, from the decoder that numbers frames everywhere else."""
     film = open_source(source)
@@ -174,38 +124,16 @@ def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
     return times
 
 
-def _write(path: Path, source: Path, track: _Track, made: Cuts, fade: int, progress: Progress) -> None:
+def _write(path: Path, source: Path, track: Track, made: Cuts, fade: int, progress: Progress) -> None:
     """The film's sound as PCM, which the disk puts in order as it does the frames."""
     try:
-        with progress.stage("cut sound"), _decoded(source, track, path.parent) as samples, path.open("wb") as file:
+        with progress.stage("cut sound"), decoded(source, track, path.parent) as samples, path.open("wb") as file:
             for block in joined(samples, made, fade):
                 file.write(block.tobytes())
     except OSError as failed:
         if failed.errno in FULL:
             raise no_space(path.parent, 2 * made.total * track.channels * track.sample.itemsize) from failed
         raise RenderError(f"{path.parent} takes no scratch file: {failed.strerror or failed}.") from failed
-
-
-@contextmanager
-def _decoded(source: Path, track: _Track, folder: Path) -> Iterator[Samples]:
-    """The whole track, on disk rather than in memory; gaps that its timestamps speak of are filled with silence."""
-    output = ["-map", "0:a:0", "-af", "aresample=async=1", "-f", track.pcm]
-    shape = ["-ar", str(track.rate), "-ch_layout", track.layout, "-"]
-    with tempfile.TemporaryFile(dir=folder, prefix=".reelweave-", buffering=0) as scratch:
-        with ffmpeg.Reader(["-i", ffmpeg.input_argument(source), *output, *shape]) as reader:
-            while block := reader.read(_BLOCK):
-                _put(scratch, block)
-            reader.finish()
-        size = scratch.tell() // (track.channels * track.sample.itemsize)
-        if not size:
-            raise _undecodable(source, reader.problems)
-        yield np.memmap(scratch, track.sample, "r", shape=(size, track.channels))
-
-
-def _put(scratch: IO[bytes], block: bytes) -> None:
-    rest = memoryview(block)
-    while rest:
-        rest = rest[scratch.write(rest) :]
 
 
 def _fitted(made: Cuts, sample_rate: int, played: Fraction, film: str, progress: Progress) -> str:
@@ -233,7 +161,7 @@ def _tempo(factor: float) -> Iterator[str]:
     yield f"atempo={factor:.9f}"
 
 
-def _codec(suffix: str, track: _Track, lossless: bool) -> list[str]:
+def _codec(suffix: str, track: Track, lossless: bool) -> list[str]:
     """AAC for any player; FLAC or ALAC where nothing may be lost, and PCM in AVI, which AAC does not fit."""
     if suffix == ".avi":
         return ["-c:a", "pcm_s24le" if track.deep and lossless else "pcm_s16le"]

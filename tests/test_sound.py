@@ -22,7 +22,7 @@ from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.evaluate.truth import FOREIGN, read_truth
 from reelweave.ingest.source import open_source
 from reelweave.progress import Silent
-from reelweave.render import scratch, slices, sound
+from reelweave.render import scratch, slices, sound, track
 from reelweave.render.encode import SUFFIXES, Encoding
 from reelweave.render.sound import Audio
 from reelweave.render.video import render
@@ -446,8 +446,7 @@ def test_render_takes_sound_along_as_the_settings_say(
 
 @pytest.mark.parametrize("command", ["reconstruct {clip}", "scramble {clip} --truth {folder}/truth.json"])
 def test_an_unknown_way_with_sound_is_refused(clip: Path, run: Run, left_behind: Path, command: str) -> None:
-    words = [word.format(clip=clip, folder=left_behind) for word in command.split(" ")[:1]]
-    words += [part.format(clip=clip, folder=left_behind) for part in command.split(" ")[1:]]
+    words = [word.format(clip=clip, folder=left_behind) for word in command.split(" ")]
     answer = run(*words, "-o", left_behind / "film.mp4", "--audio", "loud")
     assert answer.code == 2
     assert "loud" in answer.err
@@ -466,6 +465,12 @@ def _undecodable(source: Path, _: pytest.MonkeyPatch) -> Case:
     return Case(RenderError, "source.mkv")
 
 
+def _too_many_channels(source: Path, _: pytest.MonkeyPatch) -> Case:
+    add_sound(source, source.with_name("many.mkv"), sweep(0.96, 48000, 16), codec=["pcm_s16le"])
+    source.with_name("many.mkv").replace(source)
+    return Case(RenderError, "--audio drop")
+
+
 def _changed(source: Path, _: pytest.MonkeyPatch) -> Case:
     ffmpeg_ok("-i", str(source), "-map", "0", "-c", "copy", "-t", "0.5", str(source.with_name("cut.mkv")))
     source.with_name("cut.mkv").replace(source)
@@ -476,7 +481,7 @@ def _full_disk(_: Path, patch: pytest.MonkeyPatch) -> Case:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    patch.setattr(sound, "_put", full)
+    patch.setattr(track, "_put", full)
     return Case(RenderError, f"{2 * FRAMES * 1920 * 2 * 2} bytes")
 
 
@@ -498,7 +503,9 @@ def _interrupted_late(_: Path, patch: pytest.MonkeyPatch) -> Case:
 
 
 @pytest.mark.parametrize(
-    "spoil", [_undecodable, _changed, _full_disk, _interrupted, _interrupted_late], ids=lambda spoil: spoil.__name__
+    "spoil",
+    [_undecodable, _too_many_channels, _changed, _full_disk, _interrupted, _interrupted_late],
+    ids=lambda spoil: str(spoil.__name__),
 )
 @pytest.mark.parametrize("existing", [b"", b"an older film"], ids=["new", "existing"])
 def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
