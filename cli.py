@@ -165,7 +165,7 @@ def render(
     from . import pipeline
     from .solve.plan import read_plan
 
-    wanted = read_plan(plan)
+    wanted = read_plan(plan, _progress(quiet).note)
     target = output or pipeline.default_output(Path(wanted.video.source))
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,

@@ -102,6 +102,11 @@ class FrameRows:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def gaps(self) -> bool:
+        """Whether frames of the source were passed over, or could not be read."""
+        return len(self) > 0 and int(self.indices[-1]) != len(self) - 1
+
 
 @dataclass(frozen=True)
 class NeighbourGraph:

@@ -324,7 +324,7 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
     path = found.ordered.path
     used = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
     return Plan(
-        video=PlanVideo(**facts, frames=len(film.rows)),
+        video=PlanVideo(**facts, frames=len(film.rows), gaps=film.rows.gaps),
         order=found.order,
         dropped=found.dropped,
         shots=found.shots,

@@ -2,20 +2,29 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import PlanError
+from .faults import content_faults, settled, shape_faults
+from .places import Fault, MisreadError, Places, read_json
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
 Reason = Literal["outlier", "foreign", "broken", "duplicate", "user"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_FRAMES_A_LINE = 20
+_FAULTS_SHOWN = 5
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # A mistyped key must not pass for a fact that was left out.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class PlanVideo(_Part):
@@ -27,6 +36,9 @@ class PlanVideo(_Part):
     width: int = Field(gt=0)
     height: int = Field(gt=0)
     frames: int = Field(ge=0)
+    """Frames that were looked at."""
+    gaps: bool = False
+    """Whether others were not, so that the frames are not 0 to `frames` - 1."""
 
 
 class Neighbour(_Part):
@@ -54,6 +66,31 @@ class Shot(_Part):
     number: int | None = None
 
 
+class Alternative(_Part):
+    """A frame that could have come `after` the left one of a join, or `before` the right one."""
+
+    side: Literal["after", "before"]
+    frame: int
+    price: float
+
+
+class WeakJoin(_Part):
+    """A join to look at: its place in `order`, its frames, and what else could have been; prices as in `prices`."""
+
+    at: int
+    left: int
+    right: int
+    confidence: Share
+    price: float
+    alternatives: list[Alternative] = []
+
+    def reversed(self, joins: int) -> "WeakJoin":
+        other: dict[str, Literal["after", "before"]] = {"after": "before", "before": "after"}
+        turned = [one.model_copy(update={"side": other[one.side]}) for one in self.alternatives]
+        changes = {"at": joins - 1 - self.at, "left": self.right, "right": self.left, "alternatives": turned}
+        return self.model_copy(update=changes)
+
+
 class PathReport(_Part):
     """What the path costs and how far from the cheapest possible it can be at most."""
 
@@ -72,27 +109,37 @@ class Direction(_Part):
     confidence: float = 0.0
 
 
-class Plan(_Part):
+class PlanFields(_Part):
+    """A plan as it stands in its file, whether or not its parts agree."""
+
     format: Literal["reelweave.plan/1"] = PLAN_FORMAT
     video: PlanVideo
     order: list[int]
     dropped: list[Dropped]
     shots: list[Shot]
-    confidence: list[float]
+    """Empty where unknown, as are the next three."""
+    confidence: list[Share] = []
+    prices: list[float] = []
+    """What each join costs, in multiples of the film's median join."""
+    weak: list[WeakJoin] = []
+    """The joins worth a look, the least sure first."""
     path: PathReport
     direction: Direction = Direction()
     settings: dict[str, Any] = {}
     wishes: dict[str, Any] = {}
     """What the user knew, and the order holds to."""
 
+
+class Plan(PlanFields):
     @model_validator(mode="after")
-    def _every_frame_once(self) -> Self:
+    def _parts_agree(self) -> Self:
         seen = Counter(self.order + [d.frame for d in self.dropped])
         twice = sorted(frame for frame, times in seen.items() if times > 1)[:5]
         if twice:
             raise ValueError(f"frames {twice} appear more than once in order and dropped")
-        if len(self.confidence) != max(0, len(self.order) - 1):
-            raise ValueError("confidence needs one value for each join, one fewer than frames in order")
+        for name in ("confidence", "prices"):
+            if len(getattr(self, name)) not in (0, max(0, len(self.order) - 1)):
+                raise ValueError(f"{name} needs one value for each join, one fewer than frames in order")
         return self
 
     def reversed(self) -> "Plan":
@@ -103,28 +150,42 @@ class Plan(_Part):
                 "order": self.order[::-1],
                 "confidence": self.confidence[::-1],
                 "shots": [s.model_copy(update={"start": n - s.start - s.length}) for s in reversed(self.shots)],
+                "prices": self.prices[::-1],
+                "weak": [join.reversed(n - 1) for join in self.weak],
                 "direction": self.direction.model_copy(update={"reversed": not self.direction.reversed}),
             }
         )
 
     @property
     def mean_confidence(self) -> float:
-        return sum(self.confidence) / len(self.confidence) if self.confidence else 1.0
+        """Over all joins; 0 where nothing is known of them."""
+        if self.confidence:
+            return sum(self.confidence) / len(self.confidence)
+        return 0.0 if len(self.order) > 1 else 1.0
 
 
 def write_plan(plan: Plan, path: Path) -> Path:
-    """Write the plan one frame's facts a line, so that it can be edited by hand and compared with diff."""
-    path.write_text(_readable(plan.model_dump(mode="json")) + "\n", encoding="utf-8")
+    """Write the plan in short lines, so that it can be edited by hand, faults have a place, and diff shows changes."""
+    path.write_text(_readable(plan) + "\n", encoding="utf-8")
     return path
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path, note: Callable[[str], None] = lambda text: None) -> Plan:
+    """A plan as written or as edited since; `note` hears what an edit made void."""
     try:
-        return Plan.model_validate_json(path.read_text(encoding="utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as missing:
         raise PlanError(f"There is no plan at {path}.", "`reelweave solve VIDEO --plan FILE` writes one.") from missing
-    except (ValidationError, UnicodeDecodeError, OSError) as bad:
-        raise PlanError(f"{path} is not a plan that can be used: {first_problem(bad)}") from bad
+    except UnicodeDecodeError as bad:
+        line = bad.object[: bad.start].count(b"\n") + 1
+        raise PlanError(f"{path}, line {line}: this is not text in UTF-8, and so not a plan.") from bad
+    except OSError as failed:
+        raise PlanError(f"{path} is not a plan that can be read: {failed.strerror}.") from failed
+    try:
+        value, offsets = read_json(text)
+    except MisreadError as bad:
+        raise _refused(path, [bad.fault], Places(text, {})) from bad
+    return _checked(value, Places(text, offsets), path, note)
 
 
 def first_problem(bad: Exception) -> str:
@@ -136,14 +197,51 @@ def first_problem(bad: Exception) -> str:
     return str(bad)
 
 
-def _readable(data: dict[str, Any]) -> str:
+def _checked(value: Any, places: Places, path: Path, note: Callable[[str], None]) -> Plan:
+    kind = value.get("format", PLAN_FORMAT) if isinstance(value, dict) else PLAN_FORMAT
+    if kind != PLAN_FORMAT:
+        told = f"format: {json.dumps(kind)} is not a plan that can be read; this program reads {PLAN_FORMAT}"
+        raise _refused(path, [Fault(places.of("format"), told)], places)
+    try:
+        fields = PlanFields.model_validate(value, strict=True)
+    except ValidationError as bad:
+        raise _refused(path, shape_faults(bad.errors(), PlanFields, places), places) from bad
+    faults = content_faults(fields, places)
+    if faults:
+        raise _refused(path, faults, places)
+    changes, void = settled(fields, places)
+    if void:
+        note(f"{path}: {void}")
+    return Plan(**{**dict(fields), **changes})
+
+
+def _refused(path: Path, faults: list[Fault], places: Places) -> PlanError:
+    """The first fault, and after it the next few: whoever edited one line may have edited more."""
+    told = [f"{places.line(fault.offset)}: {fault.told}." for fault in faults]
+    others = told[1:_FAULTS_SHOWN] + ([f"and {len(told) - _FAULTS_SHOWN} more"] if len(told) > _FAULTS_SHOWN else [])
+    return PlanError(f"{path}, {told[0]}", "\n  ".join(others))
+
+
+def _readable(plan: Plan) -> str:
     rows = []
-    for key, value in data.items():
+    for key, value in plan.model_dump(mode="json").items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            body = "[\n" + ",\n".join(f"    {json.dumps(item)}" for item in value) + "\n  ]"
+            body = _lines(json.dumps(item) for item in value)
+        elif isinstance(value, list) and value:
+            body = _lines(json.dumps(value[a:b])[1:-1] for a, b in pairwise(_breaks(plan, len(value))))
         elif isinstance(value, dict):
             body = json.dumps(value, indent=2).replace("\n", "\n  ")
         else:
             body = json.dumps(value)
         rows.append(f"  {json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(rows) + "\n}"
+
+
+def _lines(rows: Iterator[str]) -> str:
+    return "[\n" + ",\n".join(f"    {row}" for row in rows) + "\n  ]"
+
+
+def _breaks(plan: Plan, count: int) -> list[int]:
+    """Where lines of the order, and of what is said of its joins, begin: at every shot and every few frames."""
+    starts = [0, *sorted({shot.start for shot in plan.shots if 0 < shot.start < count}), count]
+    return [*(line for a, b in pairwise(starts) for line in range(a, b, _FRAMES_A_LINE)), count]

@@ -27,7 +27,14 @@ from reelweave.solve.plan import (
 
 def plan_of(order: list[int], dropped: list[Dropped] | None = None, **fields: Any) -> Plan:
     video = PlanVideo(
-        id="film-1", name="Été 日本.mp4", source="film.mp4", sha256="", fps=25, width=64, height=36, frames=9
+        id="film-1",
+        name="Été 日本.mp4",
+        source="film.mp4",
+        sha256="",
+        fps=25,
+        width=64,
+        height=36,
+        frames=len(order) + len(dropped or []),
     )
     rest: dict[str, Any] = {
         "shots": [Shot(start=0, length=len(order))],
@@ -93,7 +100,7 @@ def test_a_plan_file_has_every_fact_on_a_line_of_its_own(tmp_path: Path) -> None
     lines = write_plan(PLAN, tmp_path / "plan.json").read_text(encoding="utf-8").splitlines()
     facts = [json.loads(line.strip().rstrip(",")) for line in lines if line.startswith("    {")]
     assert facts == [part.model_dump(mode="json") for part in (*PLAN.dropped, *PLAN.shots)]
-    assert '  "order": [4, 2, 0, 1],' in lines
+    assert lines[lines.index('  "order": [') + 1 :][:2] == ["    4,", "    2, 0, 1"]
     assert lines[1] == f'  "format": "{PLAN_FORMAT}",'
 
 
@@ -130,54 +137,6 @@ def test_a_plan_cannot_be_changed_in_place() -> None:
         PLAN.order = []
 
 
-def changed(**values: Any) -> str:
-    return json.dumps({**PLAN.model_dump(mode="json"), **values})
-
-
-def without(key: str) -> str:
-    return json.dumps({name: value for name, value in PLAN.model_dump(mode="json").items() if name != key})
-
-
-BROKEN: dict[str, tuple[Callable[[], str], str]] = {
-    "empty": (lambda: "", "line 1"),
-    "cut short": (lambda: changed()[:-20], "line 1"),
-    "a trailing comma": (lambda: '{\n  "order": [1, 2,]\n}', "line 2"),
-    "not an object": (lambda: "[]", "object"),
-    "another format": (lambda: changed(format="reelweave.plan/99"), "format"),
-    "a truth file": (lambda: changed(format="reelweave.truth/1"), "format"),
-    "no order": (lambda: without("order"), "order"),
-    "a word in the order": (lambda: changed(order=[4, "two", 0, 1]), "order.1"),
-    "a frame twice": (lambda: changed(order=[4, 4, 0, 1]), "[4]"),
-    "a frame kept and dropped": (lambda: changed(order=[4, 2, 3, 1]), "[3]"),
-    "an unknown reason": (
-        lambda: changed(dropped=[{"frame": 3, "reason": "ugly", "score": 1}]),
-        "dropped.0.reason",
-    ),
-    "too few confidences": (lambda: changed(confidence=[1.0]), "confidence"),
-    "no rate": (lambda: changed(video={**PLAN.video.model_dump(), "fps": 0}), "video.fps"),
-}
-
-
-@pytest.mark.parametrize(("text", "place"), BROKEN.values(), ids=BROKEN)
-def test_a_file_that_is_no_plan_is_refused_with_the_place_of_its_fault(
-    tmp_path: Path, text: Callable[[], str], place: str
-) -> None:
-    path = tmp_path / "edited.json"
-    path.write_text(text(), encoding="utf-8")
-    with pytest.raises(PlanError) as refused:
-        read_plan(path)
-    assert "edited.json" in refused.value.cause
-    assert place in refused.value.cause
-    assert "\n" not in refused.value.cause
-
-
-def test_what_is_no_text_is_no_plan(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
-    path.write_bytes(b"\xff\xfe\x00\x81" * 20)
-    with pytest.raises(PlanError, match=r"film\.mp4"):
-        read_plan(path)
-
-
 def test_a_folder_is_no_plan(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=tmp_path.name):
         read_plan(tmp_path)
@@ -196,7 +155,7 @@ def test_a_missing_plan_says_how_to_make_one(tmp_path: Path) -> None:
         pytest.param(lambda text: text.replace("\n", "\r\n"), id="line ends of Windows"),
         pytest.param(lambda text: json.dumps(json.loads(text)), id="on one line"),
         pytest.param(lambda text: json.dumps(json.loads(text), ensure_ascii=False, indent=8), id="indented otherwise"),
-        pytest.param(lambda text: text.replace('"dropped"', '"a note": "mine",\n  "dropped"'), id="with a note"),
+        pytest.param(lambda text: text.replace('"dropped"', '"_note": "mine",\n  "dropped"'), id="with a note"),
     ],
 )
 def test_what_an_editor_does_to_a_plan_does_not_harm_it(tmp_path: Path, edit: Callable[[str], str]) -> None:
