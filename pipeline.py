@@ -329,6 +329,8 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
         dropped=found.dropped,
         shots=found.shots,
         confidence=found.confidence,
+        prices=found.weighed.prices,
+        weak=found.weighed.weak,
         path=PathReport(
             cost=path.cost,
             lower_bound=path.lower_bound,

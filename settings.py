@@ -103,6 +103,7 @@ class Render(_Section):
 
 class Report(_Section):
     sheet_frames: Count
+    weak_joins: Whole
 
 
 class Settings(BaseSettings):

@@ -20,6 +20,7 @@ from .outliers import Verdict, find_outliers
 from .plan import Dropped, Neighbour, Reason, Shot
 from .shots import find_shots
 from .tied import tied_rows
+from .weak import Weighed, weigh_joins
 from .wishes import NO_WISHES, Wishes, check_wishes
 
 _NEIGHBOURS_NAMED = 3
@@ -45,6 +46,7 @@ class Arrangement:
     shots: list[Shot]
     confidence: list[float]
     direction_known: bool
+    weighed: Weighed
     ordered: Ordered
     evidence: "Evidence"
 
@@ -179,12 +181,16 @@ def _arrangement(
     made = {frozenset(pair) for pair in wishes.adjacent}
     sure = [frozenset(join) in made for join in pairwise(frames[solved.path].tolist())]
     order = [int(frames[row]) for group in played for row in group]
+    shown = numbered_as(_shots(film, played, settings), order, shots)
+    confidence = _confidence(played, solved.ordered, sure)
+    row_of = {int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in looks.members[leader]}
     return Arrangement(
         order=order,
         dropped=_dropped(film, looks, set(solved.rows.tolist()), shots),
-        shots=numbered_as(_shots(film, played, settings), order, shots),
-        confidence=_confidence(played, solved.ordered, sure),
+        shots=shown,
+        confidence=confidence,
         direction_known=wishes.say_direction,
+        weighed=weigh_joins(order, confidence, shown, row_of, solved.ordered.costs, settings.report.weak_joins),
         ordered=solved.ordered,
         evidence=Evidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
     )
