@@ -1,6 +1,7 @@
 """What a reconstruction did, gathered from the library for the report's pictures."""
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,17 +10,21 @@ import numpy as np
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.library import Library
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
-from .render.report import DroppedFrame, Report, write_report
+from .render.report import write_report
+from .render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 from .solve.arrange import Arrangement
-from .solve.plan import Plan
+from .solve.plan import Plan, Shot, WeakJoin
+from .solve.weak import count_weak
 
 _MOST_COMPARED = 400
+_MOST_SHOTS = 60
 
 
 def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
-    """Contact sheets and distances before and after, and every dropped frame with what convicted it."""
+    """What the film was and is, its shots, its weak joins with their alternatives, and what was dropped and why."""
     rows = library.rows(video, str(plan.settings["solve"]["space"]))
     picture = _thumbnails(library, video, rows)
+    shown = _shown(rows, picture)
     as_filed, in_order = rows.indices.tolist(), plan.order
     before, after = _spread(as_filed, sheet_frames), _spread(in_order, sheet_frames)
     return write_report(
@@ -39,6 +44,9 @@ def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sh
                 )
                 for d in plan.dropped
             ],
+            joins=_joins(plan, shown),
+            shots=[_strip(plan, number, shot, shown) for number, shot in enumerate(plan.shots[:_MOST_SHOTS], 1)],
+            shots_in_all=len(plan.shots),
         ),
     )
 
@@ -86,6 +94,40 @@ def _thumbnails(library: Library, video: VideoRecord, rows: FrameRows) -> Callab
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = read_proxies(library.proxies_file(video.id), size, len(rows))
     return lambda frame: proxy_picture(proxies[np.searchsorted(rows.indices, frame)])
+
+
+def _shown(rows: FrameRows, picture: Callable[[int], Picture]) -> Callable[[int], Shown]:
+    return lambda frame: Shown(picture(frame), frame, float(rows.times[np.searchsorted(rows.indices, frame)]))
+
+
+def _strip(plan: Plan, number: int, shot: Shot, shown: Callable[[int], Shown]) -> ShotStrip:
+    """Few frames stand for a short shot only once each."""
+    frames = plan.order[shot.start : shot.start + shot.length]
+    ends = dict.fromkeys([frames[0], frames[len(frames) // 2], frames[-1]])
+    fps = plan.video.fps
+    return ShotStrip(number, shot.length, shot.start / fps, shot.length / fps, [shown(frame) for frame in ends])
+
+
+def _joins(plan: Plan, shown: Callable[[int], Shown]) -> Joins:
+    return Joins(
+        prices=plan.prices,
+        cuts=[shot.start - 1 for shot in plan.shots[1:]],
+        weak=[_weak(plan, join, shown) for join in plan.weak],
+        weak_in_all=count_weak(plan),
+        video=shlex.quote(plan.video.id),
+    )
+
+
+def _weak(plan: Plan, join: WeakJoin, shown: Callable[[int], Shown]) -> WeakRow:
+    return WeakRow(
+        at=join.at,
+        time=(join.at + 1) / plan.video.fps,
+        confidence=join.confidence,
+        price=join.price,
+        left=shown(join.left),
+        right=shown(join.right),
+        choices=[Choice(other.side, shown(other.frame), other.price) for other in join.alternatives],
+    )
 
 
 def _spread(frames: Sequence[int], most: int) -> list[int]:

@@ -11,12 +11,12 @@ from ..frames import Floats, Picture
 
 _GROUND = (28, 26, 24)
 _CELL = (44, 41, 38)
-_TEXT = (226, 224, 220)
-_GAP = 8
-_CAPTION = 18
-_TITLE = 34
-_SMALL = 0.4
-_LARGE = 0.55
+TEXT = (226, 224, 220)
+GAP = 8
+CAPTION = 18
+TITLE = 34
+SMALL = 0.4
+LARGE = 0.55
 _CLIP = (1.0, 99.0)
 """Percentiles between which a distance map spends its colours: one stray frame must not darken all others."""
 
@@ -32,16 +32,16 @@ def contact_sheet(
     cell_height = _cell_height(pictures, cell_width)
     columns = columns or _fair_columns(len(pictures), cell_width, cell_height)
     rows = max(1, -(-len(pictures) // columns))
-    below = _CAPTION * max((len(_lines(c)) for c in captions), default=0)
-    top = _TITLE if title else 0
-    across, down = cell_width + _GAP, cell_height + below + _GAP
-    sheet = _canvas(top + rows * down + _GAP, columns * across + _GAP)
-    _write(sheet, title, _GAP, 23, _LARGE, sheet.shape[1] - 2 * _GAP)
+    below = CAPTION * max((len(_lines(c)) for c in captions), default=0)
+    top = TITLE if title else 0
+    across, down = cell_width + GAP, cell_height + below + GAP
+    sheet = canvas(top + rows * down + GAP, columns * across + GAP)
+    write_text(sheet, title, GAP, 23, LARGE, sheet.shape[1] - 2 * GAP)
     for place, picture in enumerate(pictures):
-        left, upper = _GAP + place % columns * across, top + _GAP + place // columns * down
+        left, upper = GAP + place % columns * across, top + GAP + place // columns * down
         sheet[upper : upper + cell_height, left : left + cell_width] = _cell(picture, cell_width, cell_height)
         for line, text in enumerate(_lines(captions[place]) if place < len(captions) else ()):
-            _write(sheet, text, left + 1, upper + cell_height + 13 + line * _CAPTION, _SMALL, cell_width)
+            write_text(sheet, text, left + 1, upper + cell_height + 13 + line * CAPTION, SMALL, cell_width)
     return sheet
 
 
@@ -49,11 +49,11 @@ def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
     """A square of distances, dark for alike and bright for unlike, with the two ends of its scale."""
     low, high = _ends(distances)
     square = _square(_grey(distances, low, high), size)
-    top = _TITLE if title else _GAP
-    sheet = _canvas(top + size + 3 * _GAP + _CAPTION, size + 2 * _GAP)
-    sheet[top : top + size, _GAP : _GAP + size] = _coloured(square)
-    _write(sheet, title, _GAP, 23, _LARGE, size)
-    _legend(sheet, top + size + _GAP, size, low, high)
+    top = TITLE if title else GAP
+    sheet = canvas(top + size + 3 * GAP + CAPTION, size + 2 * GAP)
+    sheet[top : top + size, GAP : GAP + size] = _coloured(square)
+    write_text(sheet, title, GAP, 23, LARGE, size)
+    _legend(sheet, top + size + GAP, size, low, high)
     return sheet
 
 
@@ -73,7 +73,8 @@ def save_picture(picture: Picture, path: Path) -> Path:
     return path
 
 
-def _canvas(height: int, width: int) -> Picture:
+def canvas(height: int, width: int) -> Picture:
+    """The dark ground of every picture, which light and dark pages both set off."""
     return np.full((height, width, 3), _GROUND, np.uint8)
 
 
@@ -104,7 +105,7 @@ def _cell(picture: Picture, width: int, height: int) -> Picture:
     return cell
 
 
-def _write(sheet: Picture, text: str, left: int, baseline: int, scale: float, room: int) -> None:
+def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float, room: int) -> None:
     """One line of text, cut short with dots where it would run out of its room."""
     import cv2
 
@@ -113,7 +114,7 @@ def _write(sheet: Picture, text: str, left: int, baseline: int, scale: float, ro
     while shown and cv2.getTextSize(shown, font, scale, 1)[0][0] > room:
         shown = shown.removesuffix("...")[:-1] + "..." if len(shown) > 4 else ""
     if shown:
-        cv2.putText(sheet, shown, (left, baseline), font, scale, _TEXT, 1, cv2.LINE_AA)
+        cv2.putText(sheet, shown, (left, baseline), font, scale, TEXT, 1, cv2.LINE_AA)
 
 
 def _ends(distances: Floats) -> tuple[float, float]:
@@ -150,9 +151,9 @@ def _coloured(grey: Picture) -> Picture:
 def _legend(sheet: Picture, top: int, size: int, low: float, high: float) -> None:
     import cv2
 
-    bar = np.tile(np.linspace(0, 255, size).astype(np.uint8), (_GAP, 1))
-    sheet[top : top + _GAP, _GAP : _GAP + size] = _coloured(bar)
+    bar = np.tile(np.linspace(0, 255, size).astype(np.uint8), (GAP, 1))
+    sheet[top : top + GAP, GAP : GAP + size] = _coloured(bar)
     left, right = f"alike {low:.3g}", f"{high:.3g} unlike"
-    wide = cv2.getTextSize(right, cv2.FONT_HERSHEY_SIMPLEX, _SMALL, 1)[0][0]
-    _write(sheet, left, _GAP, top + _GAP + _CAPTION, _SMALL, size // 2)
-    _write(sheet, right, _GAP + size - wide, top + _GAP + _CAPTION, _SMALL, size // 2)
+    wide = cv2.getTextSize(right, cv2.FONT_HERSHEY_SIMPLEX, SMALL, 1)[0][0]
+    write_text(sheet, left, GAP, top + GAP + CAPTION, SMALL, size // 2)
+    write_text(sheet, right, GAP + size - wide, top + GAP + CAPTION, SMALL, size // 2)

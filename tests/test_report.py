@@ -1,6 +1,7 @@
 """Reports: pictures that can be read, a table that is complete, a page that no name can break."""
 
 import csv
+import dataclasses
 import math
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from reelweave.errors import RenderError
 from reelweave.frames import Floats, Picture
-from reelweave.render.report import MOST_SHOWN, DroppedFrame, Report, write_report
+from reelweave.render.curve import price_curve
+from reelweave.render.page import MOST_SHOWN
+from reelweave.render.report import write_report
 from reelweave.render.sheet import contact_sheet, heat_map, save_picture
+from reelweave.render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 
 HOSTILE = '</title><script>alert("1")</script> & <img src=x onerror=alert(1)> \' é 日本.mp4'
 PAGES = ["before.png", "after.png", "distances-before.png", "distances-after.png"]
@@ -33,6 +37,19 @@ def report_of(dropped: int = 3, name: str = "film.mp4", frames: int = 12) -> Rep
     gone = [DroppedFrame(plain(i % 256), i, "outlier", 0.5 + i, [(i + 1, 0.25), (i + 2, 0.5)]) for i in range(dropped)]
     far = line_distances(frames)
     return Report(name, [("Kept", "9 of 12"), (name, name)], shots, captions, shots, captions, far, far, gone)
+
+
+def shown(frame: int) -> Shown:
+    return Shown(plain(frame), frame, frame / 10)
+
+
+def joined(report: Report, video: str = "film-1") -> Report:
+    """The report with a shot and a weak join whose alternatives are one of each kind."""
+    choices = [Choice("after", shown(40), 0.5), Choice("before", shown(50), 12.4)]
+    weak = WeakRow(3, 65.25, 0.554, 2.94, shown(20), shown(30), choices)
+    strip = ShotStrip(1, 12, 0.0, 0.5, [shown(1), shown(2), shown(3)])
+    joins = Joins([1.0] * 11, [5], [weak], 4, video)
+    return dataclasses.replace(report, joins=joins, shots=[strip], shots_in_all=2)
 
 
 class Seen(HTMLParser):
@@ -91,9 +108,26 @@ def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
 
 
 def test_a_newer_report_leaves_no_picture_of_an_older_one(tmp_path: Path) -> None:
-    write_report(tmp_path, report_of(dropped=3))
+    write_report(tmp_path, joined(report_of(dropped=3)))
     written = write_report(tmp_path, report_of(dropped=0))
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in written}
+
+
+def test_a_weak_join_is_shown_with_what_else_could_be_there_and_how_to_choose_it(tmp_path: Path) -> None:
+    written = write_report(tmp_path, joined(report_of()))
+    assert {p.name for p in written} == {*PAGES, "joins.png", "dropped.png", "dropped.csv", "index.html"}
+    page = Seen(written[-1].read_text(encoding="utf-8"))
+    assert page.tags.count("img") == 5 + 1 + 3 + 4
+    said = ["Join 3", "1:05.25 of the film", "55 % sure", "price 2.9 \u00d7", "frame 20", "at 0:02.00", "frame 30"]
+    said += ["40 after 20", "price 0.5 \u00d7", "--adjacent 20:40", "50 before 30", "12 \u00d7", "--adjacent 50:30"]
+    said += ["1 of 4, the least sure first", "reelweave solve film-1 --adjacent 20:40", "Shot 1", "The first 1 of 2"]
+    assert [words for words in said if words not in page.words] == []
+
+
+def test_a_hostile_name_is_only_ever_text_in_a_command(tmp_path: Path) -> None:
+    page = Seen(write_report(tmp_path, joined(report_of(), HOSTILE))[-1].read_text(encoding="utf-8"))
+    assert f"reelweave solve {HOSTILE} --adjacent" in page.words
+    assert "script" not in page.tags
 
 
 def test_a_report_of_nothing_is_still_a_page(tmp_path: Path) -> None:
@@ -167,3 +201,34 @@ def test_a_picture_is_saved_under_any_name(tmp_path: Path, name: str) -> None:
 def test_a_picture_that_cannot_be_saved_is_named(tmp_path: Path, place: str) -> None:
     with pytest.raises(RenderError, match=Path(place).name):
         save_picture(plain(90), tmp_path / place)
+
+
+def colours(picture: Picture) -> set[tuple[int, ...]]:
+    return {tuple(colour) for colour in np.unique(picture.reshape(-1, 3), axis=0).tolist()}
+
+
+@pytest.mark.parametrize("joins", [1, 2, 40, 960, 5000])
+def test_a_price_curve_has_its_size_whatever_it_shows(joins: int) -> None:
+    prices = [1.0 + place % 7 for place in range(joins)]
+    assert price_curve(prices).shape == price_curve([1.0] * 10).shape
+
+
+@pytest.mark.parametrize("joins", [40, 5000], ids=["few joins", "more joins than columns"])
+def test_a_dear_join_stands_out_and_weak_joins_and_cuts_have_colours_of_their_own(joins: int) -> None:
+    """Compared without the legend, which names the colours on every curve."""
+    calm = price_curve([1.0] * joins + [30.0])[:-30]
+    dear = price_curve([1.0] * (joins // 2) + [30.0] + [1.0] * (joins // 2))[:-30]
+    column = slice(52 + 440, 52 + 520)
+    assert (dear[60:200, column] != calm[60:200, column]).any()
+    weak = price_curve([1.0] * joins + [30.0], weak=[joins // 2])[:-30]
+    cut = price_curve([1.0] * joins + [30.0], cuts=[joins // 2])[:-30]
+    assert (weak != calm).any(axis=2).sum() > 100
+    assert (cut != calm).any(axis=2).sum() > 100
+    assert colours(weak) - colours(calm) != colours(cut) - colours(calm)
+
+
+@pytest.mark.parametrize(
+    "prices", [[], [0.0], [0.0, 0.0, 1.0], [1e-6, 1e6]], ids=["none", "zero", "zeros", "far apart"]
+)
+def test_odd_prices_are_drawn_not_refused(prices: list[float]) -> None:
+    assert price_curve(prices, weak=range(len(prices)), cuts=range(len(prices))).dtype == np.uint8
