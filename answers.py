@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .pipeline import Reconstruction
     from .solve.plan import Plan
 
+_GROUPS_TOLD, _FRAMES_TOLD = 10, 6
+
 
 def answer(data: dict[str, Any], as_json: bool, told: str) -> None:
     print(json.dumps(data) if as_json else told)
@@ -22,9 +24,13 @@ def lines(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def table(rows: list[tuple[Any, ...]]) -> None:
+    for line in _columns(rows):
+        print(line)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[str]:
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))] if rows else []
-    for row in rows:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def plain(value: Any) -> str:
@@ -44,7 +50,53 @@ def reconstruction_told(done: "Reconstruction") -> str:
 
 
 def plan_told(plan: "Plan", file: Path | None) -> str:
-    return f"{file}: {len(plan.order)} frames in {_shots_told(len(plan.shots))}, {len(plan.dropped)} dropped"
+    """The shots of a plan by the numbers that options take, how many joins are weak, and what was dropped."""
+    from .solve.weak import count_weak
+
+    weak = count_weak(plan)
+    told = f"{len(plan.order)} frames in {_shots_told(len(plan.shots))}, {len(plan.dropped)} dropped"
+    lines = [
+        f"{file}: {told}" if file else told,
+        *_columns([("shot", "frames", "seconds", "first", "last"), *_shots(plan)]),
+    ]
+    if weak:
+        lines.append(
+            f"{weak} of {len(plan.confidence)} joins are weak: `weak` in the plan says what else could be there"
+        )
+    if plan.dropped:
+        lines += ["dropped:", *_columns([("group", "frames", "reason", "which"), *_dropped_groups(plan)])]
+    return "\n".join(lines)
+
+
+def _shots(plan: "Plan") -> list[tuple[Any, ...]]:
+    return [
+        (
+            number,
+            shot.length,
+            f"{shot.length / plan.video.fps:.2f}",
+            plan.order[shot.start],
+            plan.order[shot.start + shot.length - 1],
+        )
+        for number, shot in enumerate(plan.shots, 1)
+    ]
+
+
+def _dropped_groups(plan: "Plan") -> list[tuple[Any, ...]]:
+    """The largest first; frames of no group stand together by their reason."""
+    groups: dict[tuple[int | None, str], list[int]] = {}
+    for dropped in plan.dropped:
+        groups.setdefault((dropped.component, dropped.reason), []).append(dropped.frame)
+    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
+    rows: list[tuple[Any, ...]] = [
+        ("-" if group is None else group, len(frames), reason, _some(frames))
+        for (group, reason), frames in ordered[:_GROUPS_TOLD]
+    ]
+    rest = ordered[_GROUPS_TOLD:]
+    return rows + ([("...", sum(len(frames) for _, frames in rest), f"{len(rest)} more groups", "")] if rest else [])
+
+
+def _some(frames: list[int]) -> str:
+    return ", ".join(map(str, frames[:_FRAMES_TOLD])) + ", ..." * (len(frames) > _FRAMES_TOLD)
 
 
 def _shots_told(count: int) -> str:

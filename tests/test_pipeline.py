@@ -12,7 +12,7 @@ from runs import Run, contents, in_process, opened, settings
 
 from reelweave import ffmpeg, pipeline
 from reelweave.evaluate.metrics import score_order
-from reelweave.solve.plan import Plan, read_plan
+from reelweave.solve.plan import Alternative, Plan, WeakJoin, read_plan
 
 
 @pytest.fixture
@@ -121,8 +121,48 @@ def test_the_report_and_the_plan_go_where_they_are_told(full: Path, scrambled: S
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     pictured = [path for path in (tmp_path / "report").rglob("*") if path.suffix in (".png", ".jpg")]
     assert pictured
-    for dropped in read_plan(tmp_path / "my.json").dropped:
+    plan = read_plan(tmp_path / "my.json")
+    for dropped in plan.dropped:
         assert str(dropped.frame) in page
+    assert [f"Shot {number}" in page for number, _ in enumerate(plan.shots, 1)] == [True] * len(plan.shots)
+    assert (tmp_path / "report" / "joins.png").exists()
+    assert len(plan.prices) == len(plan.order) - 1
+    assert np.median([price for price in plan.prices if price]) == pytest.approx(1, abs=0.01)
+
+
+def test_every_frame_of_a_weak_join_is_in_the_report_with_its_remedy(full: Path, tmp_path: Path) -> None:
+    plan = pipeline.solve("scrambled.mp4", settings())
+    known = {frame for frame in plan.order if frame not in plan.order[3:6]}
+    left, right, other = plan.order[3], plan.order[4], min(known)
+    choice = Alternative(side="before", frame=other, price=1.25)
+    weak = WeakJoin(at=3, left=left, right=right, confidence=0.4, price=1.5, alternatives=[choice])
+    marked = plan.model_copy(update={"weak": [weak], "confidence": [1.0] * 3 + [0.4] + [1.0] * (len(plan.order) - 5)})
+    for film, remedy in ((marked, f"{other}:{right}"), (marked.reversed(), f"{right}:{other}")):
+        page = pipeline.write_report(film, tmp_path, settings())[-1].read_text(encoding="utf-8")
+        assert f"--adjacent {remedy}</code>" in page
+        assert [
+            words for words in (f"frame {left}", f"frame {right}", "40 % sure", "1.5 &times;") if words not in page
+        ] == []
+
+
+def test_solve_lists_the_shots_for_people_and_prints_the_plan_for_programs(
+    full: Path, run: Run, tmp_path: Path
+) -> None:
+    told = run("solve", "scrambled.mp4", "-q", "--plan", tmp_path / "p.json").out.splitlines()
+    plan = read_plan(tmp_path / "p.json")
+    shots = [line.split() for line in told[told.index(next(line for line in told if line.startswith("shot "))) + 1 :]]
+    for number, shot in enumerate(plan.shots):
+        frames = plan.order[shot.start : shot.start + shot.length]
+        told_of = [str(number + 1), str(len(frames)), f"{len(frames) / 25:.2f}", str(frames[0]), str(frames[-1])]
+        assert shots[number] == told_of
+    dropped = told[told.index("dropped:") + 2 :]
+    assert sum(int(line.split()[1]) for line in dropped) == len(plan.dropped)
+    talk = run("solve", "scrambled.mp4")
+    assert json.loads(talk.out)["order"] == plan.order
+    assert told[1] in talk.err.splitlines()
+    program = run("solve", "scrambled.mp4", "--json", "--plan", tmp_path / "p.json")
+    assert program.data["order"] == plan.order
+    assert told[1] not in program.err
 
 
 def test_a_folder_of_pictures_is_reconstructed(tmp_path: Path) -> None:
