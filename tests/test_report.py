@@ -120,7 +120,12 @@ def test_a_weak_join_is_shown_with_what_else_could_be_there_and_how_to_choose_it
     assert page.tags.count("img") == 5 + 1 + 3 + 4
     said = ["Join 3", "1:05.25 of the film", "55 % sure", "price 2.9 \u00d7", "frame 20", "at 0:02.00", "frame 30"]
     said += ["40 after 20", "price 0.5 \u00d7", "--adjacent 20:40", "50 before 30", "12 \u00d7", "--adjacent 50:30"]
-    said += ["1 of 4, the least sure first", "reelweave solve film-1 --adjacent 20:40", "Shot 1", "The first 1 of 2"]
+    said += [
+        "1 of 4 weak joins, the least sure first",
+        "reelweave solve film-1 --adjacent 20:40",
+        "Shot 1",
+        "The first 1 of 2",
+    ]
     assert [words for words in said if words not in page.words] == []
 
 
