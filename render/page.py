@@ -115,9 +115,9 @@ def _weak_part(joins: Joins) -> list[str]:
     if not joins.weak:
         return ["<p>None: no join leaves a choice worth a look.</p>"]
     example = next((_remedy(row, choice) for row in joins.weak for choice in row.choices[:1]), "--adjacent A:B")
-    shown, in_all = len(joins.weak), joins.weak_in_all
+    some = f"{len(joins.weak)} of " if len(joins.weak) < joins.weak_in_all else ""
     note = (
-        f"<p>{f'{shown} of ' if shown < in_all else ''}{_count(in_all, 'weak join')}, the least sure first. Marked are the two frames "
+        f"<p>{some}{_count(joins.weak_in_all, 'weak join')}, the least sure first. Marked are the two frames "
         "that meet, with their times in the source; beside them is what else could have come there. A price is what a "
         "join costs, over what the film's median join costs; an alternative that is cheaper than the join, or hardly "
         "dearer, is worth a look. To choose one, solve again with its option: "

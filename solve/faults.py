@@ -34,7 +34,11 @@ def shape_faults(problems: Sequence[ErrorDetails], model: type[BaseModel], place
             *parent, key = problem["loc"]
             meant = difflib.get_close_matches(str(key), _model_at(model, parent).model_fields, 1)
             mistyped |= {(*parent, name) for name in meant}
-            hint = f'; did you mean "{meant[0]}"?' if meant else "; take it out, or begin it with _ if it is a note"
+            hint = (
+                f'; write "{meant[0]}" if that is meant'
+                if meant
+                else "; take it out, or begin it with _ if it is a note"
+            )
             faults.append(Fault(places.of(*problem["loc"]), f'"{key}" is no key of a plan here{hint}'))
     for problem in problems:
         if problem["type"] != "extra_forbidden" and tuple(problem["loc"]) not in mistyped:

@@ -81,10 +81,10 @@ SYNTAX = {
 }
 
 SHAPE = {
-    "a mistyped key": Edit('"order":', '"oder":', '"oder"', ['"oder" is no key', 'did you mean "order"?']),
-    "a mistyped key within": Edit('"height": 36', '"hieght": 36', '"hieght"', ['did you mean "height"?']),
+    "a mistyped key": Edit('"order":', '"oder":', '"oder"', ['"oder" is no key', 'write "order"']),
+    "a mistyped key within": Edit('"height": 36', '"hieght": 36', '"hieght"', ['write "height"']),
     "a mistyped key of a dropped frame": Edit(
-        '"frame": 29, "reason"', '"frame": 29, "raeson"', '"raeson"', ["column 19", 'did you mean "reason"?']
+        '"frame": 29, "reason"', '"frame": 29, "raeson"', '"raeson"', ["column 19", 'write "reason"']
     ),
     "a key of somebody's own": Edit('"order":', '"zzz": 1,\n  "order":', '"zzz"', ["begin it with _"]),
     "a key gone": Edit('"shots":', '"_shots":', "{", ["shots is missing"]),
