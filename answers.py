@@ -64,28 +64,28 @@ def plan_told(plan: "Plan", file: Path | None) -> str:
             f"{weak} of {len(plan.confidence)} joins are weak: `weak` in the plan says what else could be there"
         )
     if plan.dropped:
-        lines += ["dropped:", *_columns([("group", "frames", "reason", "which"), *_dropped_groups(plan)])]
+        lines += ["dropped:", *_columns([("shot", "frames", "reason", "which"), *_dropped_groups(plan)])]
     return "\n".join(lines)
 
 
 def _shots(plan: "Plan") -> list[tuple[Any, ...]]:
     return [
         (
-            number,
+            shot.number or place,
             shot.length,
             f"{shot.length / plan.video.fps:.2f}",
             plan.order[shot.start],
             plan.order[shot.start + shot.length - 1],
         )
-        for number, shot in enumerate(plan.shots, 1)
+        for place, shot in enumerate(plan.shots, 1)
     ]
 
 
 def _dropped_groups(plan: "Plan") -> list[tuple[Any, ...]]:
-    """The largest first; frames of no group stand together by their reason."""
+    """The largest first, by the numbers that `--keep-shot` takes; frames of no group stand together by their reason."""
     groups: dict[tuple[int | None, str], list[int]] = {}
     for dropped in plan.dropped:
-        groups.setdefault((dropped.component, dropped.reason), []).append(dropped.frame)
+        groups.setdefault((dropped.shot, dropped.reason), []).append(dropped.frame)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     rows: list[tuple[Any, ...]] = [
         ("-" if group is None else group, len(frames), reason, _some(frames))

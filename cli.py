@@ -145,7 +145,6 @@ def solve(
 
     settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
     found = pipeline.solve(video, settings, _progress(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
-    found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))

@@ -105,7 +105,9 @@ def _strip(plan: Plan, number: int, shot: Shot, shown: Callable[[int], Shown]) -
     frames = plan.order[shot.start : shot.start + shot.length]
     ends = dict.fromkeys([frames[0], frames[len(frames) // 2], frames[-1]])
     fps = plan.video.fps
-    return ShotStrip(number, shot.length, shot.start / fps, shot.length / fps, [shown(frame) for frame in ends])
+    return ShotStrip(
+        shot.number or number, shot.length, shot.start / fps, shot.length / fps, [shown(frame) for frame in ends]
+    )
 
 
 def _joins(plan: Plan, shown: Callable[[int], Shown]) -> Joins:

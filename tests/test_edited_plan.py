@@ -51,7 +51,7 @@ class Edit(NamedTuple):
     said: list[str]
 
 
-DROPPED_29 = '{"frame": 29, "reason": "outlier", "score": 1.5, "component": null, "neighbours": []}'
+DROPPED_29 = '{"frame": 29, "reason": "outlier", "score": 1.5, "component": null, "shot": null, "neighbours": []}'
 
 SYNTAX = {
     "a comma missing between frames": Edit(" 34, 35,", " 34 35,", " 34 35", ["column 23", "comma is missing"]),
@@ -59,12 +59,12 @@ SYNTAX = {
     "a comma missing between facts": Edit('"height": 36,', '"height": 36', '"height"', ["comma is missing"]),
     "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["comma too many before ]"]),
     "a comma too many in an object": Edit('"band": null', '"band": null,', "null,\n", ["comma too many before }"]),
-    "a comma at the end": Edit('"settings": {}\n', '"settings": {},\n', '"settings": {},', ["comma too many before }"]),
+    "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["comma too many before }"]),
     "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
     "an object that is not closed": Edit('},\n  "order"', ',\n  "order"', "LAST", ["a bracket is not closed"]),
-    "a file cut short": Edit('"settings": {}\n}\n', '"settings": {', "LAST", ["cut short"]),
+    "a file cut short": Edit('"wishes": {}\n}\n', '"settings": {', "LAST", ["cut short"]),
     "a number without an end": Edit('"cost": 1.0', '"cost": ' + "9" * 5000, '"cost"', ["too many digits"]),
-    "a tower of brackets": Edit('"settings": {}', '"settings": ' + "[" * 100_000, '"settings"', ["brackets within"]),
+    "a tower of brackets": Edit('"wishes": {}', '"settings": ' + "[" * 100_000, '"settings"', ["brackets within"]),
     "the wrong bracket": Edit("28\n  ],", "28\n  },", '  },\n  "dropped"', ["] is wanted"]),
     "a word without quotes": Edit(" 34, 35,", " 34, foo,", "foo", ["column 25", "foo is no value"]),
     "a key without quotes": Edit('"order":', "order:", "order:", ["double quotes"]),
@@ -74,7 +74,7 @@ SYNTAX = {
     "a remark": Edit('"order":', '// mine\n  "order":', "// mine", ["double quotes"]),
     "no number at all": Edit('"cost": 1.0', '"cost": NaN', "NaN", ["no number"]),
     "a value left out": Edit('"cost": 1.0', '"cost": ', '"cost"', ["value is missing"]),
-    "two plans in one file": Edit('"settings": {}\n}', '"settings": {}\n}\n{', "\n{", ["after the end"]),
+    "two plans in one file": Edit('"wishes": {}\n}', '"wishes": {}\n}\n{', "\n{", ["after the end"]),
     "a key twice": Edit(
         '"dropped": [', '"order": [],\n  "dropped": [', '"order": []', ['"order" is already at line 14']
     ),
@@ -131,8 +131,12 @@ CONTENT = {
     "a gap between shots": Edit('"start": 29', '"start": 30', '"start": 30', ["shot 2 starts at 30", "ends at 29"]),
     "shots one over another": Edit('"start": 29', '"start": 28', '"start": 28', ["shot 2 starts at 28"]),
     "a first shot that is late": Edit('"start": 0', '"start": 1', '"start": 1', ["shot 1 starts at 1", "starts at 0"]),
-    "a shot of nothing": Edit('"length": 29},', '"length": 0},', '"length": 0', ["shot 1 is 0 frames long"]),
-    "a shot backwards": Edit('"length": 29},', '"length": -3},', '"length": -3', ["shot 1 is -3 frames long"]),
+    "a shot of nothing": Edit(
+        '"length": 29, "number": null},', '"length": 0, "number": null},', '"length": 0', ["shot 1 is 0 frames long"]
+    ),
+    "a shot backwards": Edit(
+        '"length": 29, "number": null},', '"length": -3, "number": null},', '"length": -3', ["shot 1 is -3 frames long"]
+    ),
 }
 
 
