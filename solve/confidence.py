@@ -7,7 +7,7 @@ from math import exp, log
 from .costs import JoinCosts
 from .order import Ordered
 
-# A logistic fit over the joins of real clips at crf 18 and 23; bench/quality.py prints how well it holds.
+# A logistic fit over the joins of real clips at crf 18 and 23; bench/order.py prints how well it holds.
 _BIAS, _MARGIN, _BAND = 4.46, 2.18, -2.48
 _MOST = 3.0
 

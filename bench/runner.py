@@ -1,0 +1,137 @@
+"""Runs of methods on cases: a case's video is made once, tried with every method that is left, and deleted."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from cases import Case, Clip, make
+from limits import Limits, Spent, run_limited
+from methods import Method, environment
+from results import Result, ResultsFile, key_of
+
+from reelweave import pipeline
+from reelweave.evaluate.metrics import right_joins, score_order
+from reelweave.evaluate.truth import Truth
+from reelweave.settings import load
+from reelweave.solve.plan import read_plan
+
+_SCORES = ("adjacency", "abs_tau", "shot_tau", "jumps", "exact", "lost", "lost_share", "precision", "recall")
+
+
+@dataclass
+class Bench:
+    """What all runs share."""
+
+    file: ResultsFile
+    clips: Sequence[Clip]
+    work: Path
+    limits: Limits
+    threads: int = 1
+    pictures: bool = False
+    stop: Event = field(default_factory=Event)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Methods found out to be impossible here while they ran."""
+    total: int = 0
+    ended: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def run(self, case: Case, methods: Sequence[Method]) -> None:
+        """Make the case's video, try each method on it, and leave nothing behind but their results."""
+        if self.stop.is_set():
+            return
+        folder = self.work / case.name.replace(", ", "-").replace(" ", "")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            video = folder / "scrambled.mp4"
+            truth = make(case, video, [clip.path for clip in self.clips])
+            for method in methods:
+                if method.name not in self.missing:
+                    self._try(case, method, video, truth)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _try(self, case: Case, method: Method, video: Path, truth: Truth) -> None:
+        answer = video.with_name("answer.json")
+        answer.unlink(missing_ok=True)
+        command = [*method.command, str(video), str(answer)]
+        surroundings = environment(video.parent, self.threads)
+        spent = run_limited(command, self.limits, surroundings, video.with_name("log"), self.stop)
+        said: dict[str, Any] = {} if spent.failure else json.loads(answer.read_text())
+        if "unavailable" in said:
+            self.missing[method.name] = said["unavailable"]
+            self.file.add({"not_run": {method.name: said["unavailable"]}})
+            return
+        result = _judged(case, method, spent, said, truth)
+        if self.pictures and case.kind == "clean" and "said" in said:
+            result.scores.update(_pictures(video.with_name("plan.json"), truth))
+        self.file.add(result)
+        outcome = result.failure or f"adjacency {result.scores['adjacency']:.3f}"
+        told = f"{next(self.ended)} of {self.total}: {case.name}: {method.name}: {outcome}, {spent.seconds} s"
+        print(told, file=sys.stderr, flush=True)
+
+
+def _judged(case: Case, method: Method, spent: Spent, said: dict[str, Any], truth: Truth) -> Result:
+    failure, scores, details = spent.failure, {}, {}
+    if not failure and sorted(named := [*said["order"], *said["dropped"]]) != list(range(len(truth.frames))):
+        failure = f"its answer does not name every frame once ({len(set(named))} of {len(truth.frames)})"
+    if not failure:
+        found = score_order(said["order"], said["dropped"], truth)
+        scores = {name: float(getattr(found, name)) for name in _SCORES} | {"dropped": float(len(said["dropped"]))}
+        details = {name: value for name, value in said.items() if name not in ("order", "dropped")}
+    if "said" in details:
+        details["right"] = [int(right) for right in right_joins(said["order"], truth)]
+    return Result(
+        clip=case.clip.path.name,
+        total=case.clip.frames,
+        sha256=case.clip.sha256,
+        frames=case.frames,
+        crf=case.crf,
+        seed=case.seed,
+        kind=case.kind,
+        method=method.name,
+        version=method.version,
+        seconds=spent.seconds,
+        cpu_seconds=spent.cpu_seconds,
+        peak_mb=spent.peak_mb,
+        failure=failure,
+        shots=max(1, len(truth.shots)),
+        scores=scores,
+        details=details,
+    )
+
+
+def _pictures(plan_file: Path, truth: Truth) -> dict[str, float]:
+    """How true the pictures of the film are; it is rendered without loss, outside the time that is measured."""
+    plan, film = read_plan(plan_file), plan_file.with_name("film.mp4")
+    pipeline.render(plan, film, load(), lossless=True)
+    scores = pipeline.evaluate(plan, truth, rendered=film)
+    return {"psnr": scores.psnr or 0.0, "ssim": scores.ssim or 0.0}
+
+
+def run_all(
+    bench: Bench, chosen: Sequence[Case], methods: Sequence[Method], jobs: int = 1, retry: bool = False
+) -> None:
+    """Run what the file does not hold yet."""
+    done = bench.file.keys(failed=not retry)
+    for method in methods:
+        if method.missing:
+            bench.file.add({"not_run": {method.name: method.missing}})
+    able = [method for method in methods if not method.missing]
+    todo = [(case, [method for method in able if key_of(case, method) not in done]) for case in chosen]
+    todo = [(case, left) for case, left in todo if left]
+    bench.total = sum(len(left) for _, left in todo)
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for run in as_completed([pool.submit(bench.run, case, left) for case, left in todo]):
+                run.result()
+        except BaseException:
+            bench.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise

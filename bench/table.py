@@ -1,0 +1,262 @@
+"""Tables of a bench from its file: python bench/table.py [FILE] [--per-clip METHOD] [--readme README.md]
+
+`--readme` puts them between the marks of that file, `--picture` draws how far the confidences can be trusted.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import mean
+
+from cases import Split, length_of, read_split
+from reliability import draw_reliability, reliability
+from results import Result, ResultsFile, Told
+
+BEGIN, END = "<!-- bench/order: begin -->", "<!-- bench/order: end -->"
+_NONE = "-"
+
+Cell = Callable[[Sequence[Result]], str]
+Column = tuple[str, Cell]
+
+
+def of_kind(results: Iterable[Result], kind: str) -> list[Result]:
+    return [result for result in results if result.kind == kind and not result.failure]
+
+
+def average(kind: str, key: str, digits: int = 3, times: float = 1.0) -> Cell:
+    """The mean of a score over the runs of a kind that ended well."""
+
+    def cell(results: Sequence[Result]) -> str:
+        values = [result.scores[key] for result in of_kind(results, kind) if key in result.scores]
+        return f"{times * mean(values):.{digits}f}" if values else _NONE
+
+    return cell
+
+
+def _precision(results: Sequence[Result]) -> str:
+    """Nothing is known of the precision of a method that drops nothing."""
+    foreign = of_kind(results, "foreign")
+    return average("foreign", "precision")(foreign) if any(run.scores["dropped"] for run in foreign) else _NONE
+
+
+def _as_it_is(results: Sequence[Result]) -> str:
+    runs = of_kind(results, "ordered")
+    return f"{sum(int(run.scores['exact']) for run in runs)} of {len(runs)}" if runs else _NONE
+
+
+def _ended_well(results: Sequence[Result]) -> str:
+    return f"{sum(not result.failure for result in results)} of {len(results)}"
+
+
+def _spent(key: str, digits: int, whole: Callable[[Sequence[float]], float] = mean) -> Cell:
+    def cell(results: Sequence[Result]) -> str:
+        values = [float(getattr(run, key)) for run in of_kind(results, "clean")]
+        return f"{whole(values):.{digits}f}" if values else _NONE
+
+    return cell
+
+
+def _band(results: Sequence[Result]) -> str:
+    bands = [run.details["band"] for run in of_kind(results, "clean") if run.details.get("band") is not None]
+    return f"{mean(bands):.2f}" if bands else _NONE
+
+
+def _prices(results: Sequence[Result]) -> str:
+    return ", ".join(sorted({run.details.get("price") or _NONE for run in of_kind(results, "clean")}))
+
+
+COLUMNS: list[Column] = [
+    ("runs", _ended_well),
+    ("adjacency", average("clean", "adjacency")),
+    ("abs tau", average("clean", "abs_tau")),
+    ("tau in shots", average("clean", "shot_tau")),
+    ("jumps", average("clean", "jumps", 1)),
+    ("lost %", average("clean", "lost_share", 2, 100)),
+    ("precision", _precision),
+    ("recall", average("foreign", "recall")),
+    ("left as it was", _as_it_is),
+    ("seconds", _spent("seconds", 1)),
+    ("CPU s", _spent("cpu_seconds", 1)),
+    ("peak MB", _spent("peak_mb", 0, max)),
+]
+_OUR_OWN: list[Column] = [("band", _band), ("prices", _prices)]
+_PICTURES: list[Column] = [("PSNR dB", average("clean", "psnr", 1)), ("SSIM", average("clean", "ssim"))]
+
+
+def _order(results: Sequence[Result]) -> str:
+    return f"{average('clean', 'adjacency')(results)} / {average('clean', 'shot_tau')(results)}"
+
+
+def methods_of(results: Iterable[Result]) -> list[str]:
+    return list(dict.fromkeys(result.method for result in results))
+
+
+def of_size(results: Iterable[Result], asked: int) -> list[Result]:
+    """The runs at a length that was asked for: a shorter clip gave all it has."""
+    return [result for result in results if result.frames == length_of(result.total, asked)]
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def by_method(results: Sequence[Result], columns: Sequence[Column] | None = None) -> str:
+    """A row of means for each method."""
+    pictured = _PICTURES if any("psnr" in result.scores for result in results) else []
+    columns = columns or [*COLUMNS, *pictured]
+    rows = (
+        [name, *(cell([run for run in results if run.method == name]) for _, cell in columns)]
+        for name in methods_of(results)
+    )
+    return table(["method", *(head for head, _ in columns)], rows)
+
+
+def in_common(results: Sequence[Result]) -> list[Result]:
+    """The runs of the cases in which no method failed and none is still to be run."""
+    names = set(methods_of(results))
+    done: dict[object, set[str]] = {}
+    for result in results:
+        if not result.failure:
+            done.setdefault(result.case, set()).add(result.method)
+    return [result for result in results if done.get(result.case) == names]
+
+
+def by_clip(results: Sequence[Result], method: str) -> str:
+    """A row for each clip of one method, and their mean."""
+    mine = [result for result in results if result.method == method]
+    columns = [*COLUMNS, *(_OUR_OWN if any("band" in run.details for run in mine) else [])]
+    rows = [
+        [*_clip_facts(runs), *(cell(runs) for _, cell in columns)]
+        for runs in ([run for run in mine if run.clip == clip] for clip in sorted({run.clip for run in mine}))
+    ]
+    mean_row = ["**mean**", "", "", *(cell(mine) for _, cell in columns)]
+    return table(["clip", "frames", "shots", *(head for head, _ in columns)], [*rows, mean_row])
+
+
+def _clip_facts(runs: Sequence[Result]) -> list[str]:
+    shots = sorted({run.shots for run in runs if run.kind == "clean"} or {1})
+    through = f"{shots[0]} to {shots[-1]}" if len(shots) > 1 else str(shots[0])
+    return [runs[0].clip, str(runs[0].frames), through]
+
+
+def by_part(results: Sequence[Result], split: Split) -> str:
+    """Adjacency and tau in shots by crf, by half, and of the clips without a cut."""
+    columns = [(f"crf {crf}", _where(partial(_has_crf, crf))) for crf in _crfs(results)]
+    columns += [(f"{half} half", _where(partial(_in_half, split, half))) for half in ("tuning", "check")]
+    return by_method(results, [*columns, ("clips in one shot", _where(lambda run: run.shots == 1))])
+
+
+def _where(wanted: Callable[[Result], bool]) -> Cell:
+    return lambda results: _order([run for run in results if wanted(run)])
+
+
+def _has_crf(crf: int, run: Result) -> bool:
+    return run.crf == crf
+
+
+def _in_half(split: Split, half: str, run: Result) -> bool:
+    return split.half(run.clip) == half
+
+
+def by_hard_clip(results: Sequence[Result], split: Split, sizes: Sequence[int]) -> str:
+    """Adjacency and tau in shots of the clips that are hard, a column for each method."""
+    names = methods_of(results)
+    rows = []
+    for hard in split.hard:
+        runs = [result for result in results if Path(result.clip).stem == hard]
+        for frames in sorted({run.frames for size in sizes for run in of_size(runs, size)}):
+            cells = ([run for run in runs if run.frames == frames and run.method == name] for name in names)
+            rows.append([hard, str(frames), *map(_order, cells)])
+    return table(["clip", "frames", *names], rows) if rows else ""
+
+
+def failures(told: Told) -> str:
+    """Every method that failed or could not be run, with its reasons."""
+    lines = []
+    for name in methods_of(told.results):
+        runs = [result for result in told.results if result.method == name]
+        reasons = Counter(result.failure for result in runs if result.failure)
+        if reasons:
+            said = "; ".join(f"{why} ({count})" for why, count in reasons.most_common())
+            lines.append(f"- {name}: {sum(reasons.values())} of {len(runs)} runs failed: {said}")
+        if len({result.version for result in runs}) > 1:
+            lines.append(f"- {name}: some of its runs are of another version of its code or settings")
+    return "\n".join([*lines, *(f"- {name}: not run: {why}" for name, why in told.not_run.items())])
+
+
+def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[str] = ()) -> str:
+    """All tables, in Markdown."""
+    parts = [_heading(told)]
+    for asked in sizes:
+        results = of_size(told.results, asked)
+        parts += [f"#### {f'{asked} frames' if asked else 'Whole clips'}", by_method(results)] if results else []
+        shared = in_common(results)
+        if 0 < len(shared) < len(results):
+            parts += ["Over the cases that every method finished:", by_method(shared)]
+        parts += ["Adjacency / tau in shots, by part:", by_part(results, split)] if results else []
+        for name in per_clip:
+            parts += [f"{name}, clip by clip:", by_clip(results, name)]
+    hard = by_hard_clip(told.results, split, sizes)
+    parts += ["#### Hard clips", "Adjacency / tau in shots:", hard] if hard else []
+    for name in methods_of(told.results):
+        sure = reliability(of_kind((run for run in told.results if run.method == name), "clean"), split)
+        parts += [f"#### How sure {name} is", sure] if sure and name in ("reelweave", "thorough") else []
+    wrong = failures(told)
+    return "\n\n".join([*parts, *(["#### What failed or was not run", wrong] if wrong else [])])
+
+
+def _crfs(results: Iterable[Result]) -> list[int]:
+    return sorted({result.crf for result in results})
+
+
+def _heading(told: Told) -> str:
+    on, runs = told.machine, told.results
+    if not runs:
+        return "No run has ended yet."
+    limits = on.get("limits", {})
+    return (
+        f"{len(runs)} runs, {on.get('date')}: {len({run.clip for run in runs})} clips, crf {_listed(_crfs(runs))}, "
+        f"seeds {_listed({run.seed for run in runs})};\n"
+        f"{on.get('cores')} cores, {on.get('memory_gb')} GiB, {on.get('system')}, Python {on.get('python')}, "
+        f"jobs {on.get('jobs')}, threads {on.get('threads')};\n"
+        f"at most {limits.get('seconds')} s and {limits.get('megabytes')} MB a run."
+    )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def put_between_marks(text: str, block: str) -> str:
+    """The text with the block between its marks, whatever was there before."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"There is no {BEGIN} before a {END}.")
+    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, nargs="?", default=Path(".bench/order.jsonl"))
+    parser.add_argument("--frames", type=int, nargs="+", default=[100, 300, 0])
+    parser.add_argument("--per-clip", nargs="+", default=[], metavar="METHOD")
+    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--picture", type=Path)
+    chosen = parser.parse_args()
+    told, split = ResultsFile(chosen.file).told(), read_split()
+    block = report(told, split, chosen.frames, chosen.per_clip)
+    if chosen.readme:
+        chosen.readme.write_text(put_between_marks(chosen.readme.read_text("utf-8"), block), "utf-8")
+    if chosen.picture:
+        ours = [result for result in of_kind(told.results, "clean") if result.method == "reelweave"]
+        draw_reliability(ours, split, chosen.picture)
+    print(block)
+
+
+if __name__ == "__main__":
+    main()
