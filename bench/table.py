@@ -106,13 +106,17 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def by_method(results: Sequence[Result], columns: Sequence[Column] | None = None) -> str:
     """A row of means for each method."""
-    pictured = _PICTURES if any("psnr" in result.scores for result in results) else []
-    columns = columns or [*COLUMNS, *pictured]
+    columns = columns or _columns(results)
     rows = (
         [name, *(cell([run for run in results if run.method == name]) for _, cell in columns)]
         for name in methods_of(results)
     )
     return table(["method", *(head for head, _ in columns)], rows)
+
+
+def _columns(results: Sequence[Result]) -> list[Column]:
+    """What is known of all methods, and of their pictures where they were rendered."""
+    return [*COLUMNS, *(_PICTURES if any("psnr" in result.scores for result in results) else [])]
 
 
 def in_common(results: Sequence[Result]) -> list[Result]:
@@ -128,7 +132,7 @@ def in_common(results: Sequence[Result]) -> list[Result]:
 def by_clip(results: Sequence[Result], method: str) -> str:
     """A row for each clip of one method, and their mean."""
     mine = [result for result in results if result.method == method]
-    columns = [*COLUMNS, *(_OUR_OWN if any("band" in run.details for run in mine) else [])]
+    columns = [*_columns(mine), *(_OUR_OWN if any("band" in run.details for run in mine) else [])]
     rows = [
         [*_clip_facts(runs), *(cell(runs) for _, cell in columns)]
         for runs in ([run for run in mine if run.clip == clip] for clip in sorted({run.clip for run in mine}))

@@ -350,6 +350,13 @@ def test_a_clips_row_says_the_products_own_doubt() -> None:
     assert [(row["clip"], row["band"]) for row in rows] == [("b.mp4", "-"), ("tuned.mp4", "1.50"), ("**mean**", "1.50")]
 
 
+def test_pictures_are_shown_where_they_were_scored() -> None:
+    runs = [result(scores={"psnr": 40.0, "ssim": 0.9})]
+    for row, *_ in (cells(by_method(runs)), cells(by_clip(runs, "a"))):
+        assert (row["PSNR dB"], row["SSIM"]) == ("40.0", "0.900")
+    assert "PSNR dB" not in cells(by_method([result()]))[0]
+
+
 def test_a_report_has_both_halves_and_every_reason() -> None:
     runs = [result(), result(clip="other.mp4", scores={"adjacency": 0.25}), failed(method="b")]
     file = ResultsFile(Path("nowhere"))
