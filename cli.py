@@ -15,7 +15,20 @@ import typer
 from . import __version__
 from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
 from .errors import ReelweaveError, SourceError, UsageError
-from .options import Both, Crf, Json, LibraryFolder, Lossless, Quiet, Reverse, SampleRate, Size, SpaceName, TimeLimit
+from .options import (
+    Both,
+    Crf,
+    Json,
+    LibraryFolder,
+    Lossless,
+    OutlierRule,
+    Quiet,
+    Reverse,
+    SampleRate,
+    Size,
+    SpaceName,
+    TimeLimit,
+)
 
 if TYPE_CHECKING:
     from .progress import Progress
@@ -55,6 +68,7 @@ def reconstruct(
     crf: Crf = None,
     space: SpaceName = None,
     size: Size = None,
+    outliers: OutlierRule = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -63,7 +77,7 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
-    flags = _ingest_flags(space, None, size) | {"render.crf": crf, "solve.time_limit": time_limit}
+    flags = _ingest_flags(space, None, size) | _method_flags(outliers, time_limit) | {"render.crf": crf}
     done = pipeline.reconstruct(
         video,
         _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
@@ -113,6 +127,7 @@ def solve(
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
     space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
+    outliers: OutlierRule = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -121,7 +136,7 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
+    settings = _settings(library, _method_flags(outliers, time_limit) | {"solve.space": space})
     found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
 
@@ -374,6 +389,10 @@ def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Set
 
 def _ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
     return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
+
+
+def _method_flags(outliers: str | None, time_limit: float | None) -> dict[str, Any]:
+    return {"outliers.rule": outliers, "solve.time_limit": time_limit}
 
 
 def _progress(quiet: bool) -> "Progress":

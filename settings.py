@@ -37,6 +37,9 @@ Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 ]
 
+RuleName = Literal["density", "dbscan", "hdbscan"]
+"""How frames that belong together are found."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +67,7 @@ class Neighbours(_Section):
 
 
 class Outliers(_Section):
+    rule: RuleName
     cut_factor: Positive
     cut_floor: Chord
     cut_ceiling: Chord
