@@ -18,6 +18,7 @@ from .errors import ReelweaveError, SourceError, UsageError
 from .options import (
     Both,
     Crf,
+    JoinPrice,
     Json,
     LibraryFolder,
     Lossless,
@@ -69,6 +70,7 @@ def reconstruct(
     space: SpaceName = None,
     size: Size = None,
     outliers: OutlierRule = None,
+    price: JoinPrice = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -77,7 +79,7 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
-    flags = _ingest_flags(space, None, size) | _method_flags(outliers, time_limit) | {"render.crf": crf}
+    flags = _ingest_flags(space, None, size) | _method_flags(outliers, price, time_limit) | {"render.crf": crf}
     done = pipeline.reconstruct(
         video,
         _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
@@ -128,6 +130,7 @@ def solve(
     ] = None,
     space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
     outliers: OutlierRule = None,
+    price: JoinPrice = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -136,7 +139,7 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, _method_flags(outliers, time_limit) | {"solve.space": space})
+    settings = _settings(library, _method_flags(outliers, price, time_limit) | {"solve.space": space})
     found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
 
@@ -391,8 +394,8 @@ def _ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[
     return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
 
 
-def _method_flags(outliers: str | None, time_limit: float | None) -> dict[str, Any]:
-    return {"outliers.rule": outliers, "solve.time_limit": time_limit}
+def _method_flags(outliers: str | None, price: str | None, time_limit: float | None) -> dict[str, Any]:
+    return {"outliers.rule": outliers, "solve.price": price, "solve.time_limit": time_limit}
 
 
 def _progress(quiet: bool) -> "Progress":

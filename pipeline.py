@@ -292,7 +292,7 @@ def _write(plan: "Plan", file: Path) -> None:
 
 def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
     from .index.neighbours import nearest
-    from .ingest.proxy import ProxySize, luma, read_proxies
+    from .ingest.proxy import ProxySize, chroma, luma, read_proxies
     from .solve.arrange import Film
 
     rows = library.rows(video, settings.solve.space)
@@ -304,7 +304,8 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
+    colours = chroma(proxies) if settings.solve.price == "histogram" else None
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours)
 
 
 def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":

@@ -83,7 +83,7 @@ class Outliers(_Section):
 
 class Solve(_Section):
     space: Literal["appearance", "clip"]
-    price: Literal["auto", "huber", "cosine"]
+    price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift"]
     doubt: Positive
     flow_limit: Whole
     candidates: Count

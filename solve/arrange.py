@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..settings import Settings
 from .collapse import Groups, collapse
 from .confidence import join_confidence
+from .measured import Matcher
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
 from .plan import Dropped, Neighbour, Shot
@@ -30,6 +31,10 @@ class Film:
     nearest: Callable[[Floats, int], NeighbourGraph]
     space: str
     kind: Literal["video", "pictures"]
+    chroma: npt.NDArray[np.uint8] | None = None
+    """The two planes of colour of every frame, half its luma's sides; wanted for the price `histogram`."""
+    matcher: Matcher | None = None
+    """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,13 @@ def arrange(film: Film, settings: Settings, progress: Progress) -> Arrangement:
     kept = np.flatnonzero(~verdict.dropped)
     rows = leaders[kept]
     looks = Rows(
-        film.rows.vectors[rows], film.luma[rows], film.rows.indices[rows], _joins(graph, kept), film.kind == "video"
+        film.rows.vectors[rows],
+        film.luma[rows],
+        film.rows.indices[rows],
+        _joins(graph, kept),
+        film.kind == "video",
+        None if film.chroma is None else film.chroma[rows],
+        film.matcher,
     )
     ordered = order_rows(looks, film.space, settings.solve, progress)
     played = [members[int(rows[row])] for row in ordered.path.order]
