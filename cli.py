@@ -82,7 +82,7 @@ def reconstruct(
     flags = _ingest_flags(space, None, size) | _method_flags(outliers, price, time_limit) | {"render.crf": crf}
     done = pipeline.reconstruct(
         video,
-        _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
+        _settings(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
         _progress(quiet),
         output=output,
         plan_file=plan,
@@ -128,7 +128,9 @@ def solve(
     evidence: Annotated[
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
-    space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL or fused.")
+    ] = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,
     time_limit: TimeLimit = None,

@@ -8,7 +8,7 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
-SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, all or auto.")]
+SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, timm:MODEL, fused, all or auto.")]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
 Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]

@@ -6,11 +6,11 @@ Every verb of the command line that works on films is one function here, and can
 import os
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import LibraryError, PlanError, SourceError, UsageError
 from .frames import VideoRecord
@@ -64,7 +64,7 @@ def solve(
             _check_place(file, Path(record.source))
         film = _film(library, record, settings)
         arrangement = arrange(film, settings, progress)
-        plan = _plan(record, film, arrangement, settings)
+        plan = _plan(record, film, arrangement, _used(library, record, settings))
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -291,11 +291,12 @@ def _write(plan: "Plan", file: Path) -> None:
 
 
 def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
+    from .index.fused import rows_of
     from .index.neighbours import nearest
     from .ingest.proxy import ProxySize, chroma, luma, read_proxies
     from .solve.arrange import Film
 
-    rows = library.rows(video, settings.solve.space)
+    rows = rows_of(library, video, settings.solve.model_dump())
     size = ProxySize(video.proxy_width, video.proxy_height)
     try:
         proxies = read_proxies(library.proxies_file(video.id), size, len(rows))
@@ -308,12 +309,19 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
     return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours)
 
 
-def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
+def _used(library: "Library", video: VideoRecord, settings: Settings) -> dict[str, Any]:
+    """What the plan says it was solved with, the identity of the models included."""
+    from .index.fused import identity_of
+
+    sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
+    return sections | {"models": {"space": asdict(identity_of(library, video, sections["solve"]))}}
+
+
+def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str, Any]) -> "Plan":
     from .solve.plan import PathReport, Plan, PlanVideo
 
     facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
     path = found.ordered.path
-    used = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
     return Plan(
         video=PlanVideo(**facts, frames=len(film.rows)),
         order=found.order,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .frames import Floats, FrameRows, Picture, VideoRecord
+from .index.fused import rows_of
 from .index.library import Library
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
 from .render.report import DroppedFrame, Report, write_report
@@ -18,7 +19,7 @@ _MOST_COMPARED = 400
 
 def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
     """Contact sheets and distances before and after, and every dropped frame with what convicted it."""
-    rows = library.rows(video, str(plan.settings["solve"]["space"]))
+    rows = rows_of(library, video, plan.settings["solve"])
     picture = _thumbnails(library, video, rows)
     as_filed, in_order = rows.indices.tolist(), plan.order
     before, after = _spread(as_filed, sheet_frames), _spread(in_order, sheet_frames)
