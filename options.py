@@ -12,7 +12,7 @@ SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
 Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
-JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow or sift.")]
+JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow, sift or match.")]
 OutlierRule = Annotated[str | None, typer.Option("--outliers", help="density, dbscan or hdbscan.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .index.library import Library
+    from .ingest.matcher import KeypointMatcher
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
 
@@ -62,9 +63,10 @@ def solve(
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             _check_place(file, Path(record.source))
-        film = _film(library, record, settings)
+        matcher = _matcher(settings)
+        film = _film(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress)
-        plan = _plan(record, film, arrangement, _used(library, record, settings))
+        plan = _plan(record, film, arrangement, _used(library, record, settings, matcher))
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -290,7 +292,17 @@ def _write(plan: "Plan", file: Path) -> None:
         raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
 
 
-def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
+def _matcher(settings: Settings) -> "KeypointMatcher | None":
+    from .ingest.matcher import KeypointMatcher
+
+    return (
+        KeypointMatcher(settings.solve.match_model, settings.clip.device) if settings.solve.price == "match" else None
+    )
+
+
+def _film(
+    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None" = None
+) -> "Film":
     from .index.fused import rows_of
     from .index.neighbours import nearest
     from .ingest.proxy import ProxySize, chroma, luma, read_proxies
@@ -306,15 +318,18 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours)
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher)
 
 
-def _used(library: "Library", video: VideoRecord, settings: Settings) -> dict[str, Any]:
+def _used(
+    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None"
+) -> dict[str, Any]:
     """What the plan says it was solved with, the identity of the models included."""
     from .index.fused import identity_of
 
     sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
-    return sections | {"models": {"space": asdict(identity_of(library, video, sections["solve"]))}}
+    models: dict[str, Any] = {"space": asdict(identity_of(library, video, sections["solve"]))}
+    return sections | {"models": models | ({"matcher": matcher.identity} if matcher else {})}
 
 
 def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str, Any]) -> "Plan":

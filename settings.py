@@ -99,7 +99,8 @@ class Solve(_Section):
     space: SpaceName
     fused_with: NetworkName
     fused_share: Share
-    price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift"]
+    price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift", "match"]
+    match_model: Annotated[str, Field(min_length=1)]
     doubt: Positive
     flow_limit: Whole
     candidates: Count

@@ -72,3 +72,20 @@ TIMM = Family(
     listed=_timm_listed,
     unlisted=_timm_unlisted,
 )
+
+
+def _no_matcher(model: str) -> SpaceError:
+    return SpaceError(f"There is no matching model {model!r}.", MATCHER.remedy)
+
+
+MATCHER = Family(
+    noun="matching model",
+    config="config.json",
+    weights=("model.safetensors", "pytorch_model.bin"),
+    remedy=(
+        "Give another --price, set solve.match_model to the hf-hub: or local-dir: of a SuperGlue or LightGlue model, "
+        "or go online once."
+    ),
+    listed=lambda model: None,
+    unlisted=_no_matcher,
+)

@@ -108,6 +108,9 @@ def _measured_price(rows: Rows, settings: SolveSettings, progress: Progress) -> 
         return FlowPrice(rows.luma, progress)
     if settings.price == "sift":
         return SharedPrice(rows.luma, sift_matches, progress)
+    if settings.price == "match":
+        assert rows.matcher is not None
+        return SharedPrice(rows.luma, rows.matcher, progress)
     return None
 
 
