@@ -48,7 +48,7 @@ $(USER): pyproject.toml constraints.txt | $(RUN)
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(RUN)
-	$(INSTALL) -e '.[dev]'
+	$(INSTALL) -e '.[dev,match]'
 	@touch $@ $(USER)
 
 $(RUN):

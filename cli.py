@@ -18,9 +18,11 @@ from .options import (
     Audio,
     Both,
     Crf,
+    JoinPrice,
     Json,
     LibraryFolder,
     Lossless,
+    OutlierRule,
     Quiet,
     Reverse,
     SampleRate,
@@ -29,6 +31,7 @@ from .options import (
     TimeLimit,
     frame_rate,
     ingest_flags,
+    method_flags,
     takes_wishes,
 )
 
@@ -74,6 +77,8 @@ def reconstruct(
     audio: Audio = None,
     space: SpaceName = None,
     size: Size = None,
+    outliers: OutlierRule = None,
+    price: JoinPrice = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -82,10 +87,11 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
-    flags = ingest_flags(space, None, size) | {"render.crf": crf, "render.audio": audio, "solve.time_limit": time_limit}
+    flags = ingest_flags(space, None, size) | method_flags(outliers, price, time_limit)
+    flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
-        _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
+        _settings(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
         _progress(quiet),
         wishes=wishes,
         output=output,
@@ -134,7 +140,11 @@ def solve(
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
     wishes: "Wishes | None" = None,
-    space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL or fused.")
+    ] = None,
+    outliers: OutlierRule = None,
+    price: JoinPrice = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -143,7 +153,7 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
+    settings = _settings(library, method_flags(outliers, price, time_limit) | {"solve.space": space})
     found = pipeline.solve(video, settings, _progress(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)

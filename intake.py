@@ -51,12 +51,14 @@ def _covers(video: VideoRecord, settings: Settings) -> bool:
 
 
 def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> list[str]:
+    from .ingest.families import CLIP
     from .ingest.weights import weights_fetchable, weights_here
 
     space, model = settings.ingest.space, settings.clip.model
     if space != "auto":
-        return ["appearance", "clip"] if space == "all" else [space]
-    if weights_here(model) or (may_fetch and weights_fetchable(model)):
+        several = {"all": ["appearance", "clip"], "fused": ["appearance", settings.solve.fused_with]}
+        return several.get(space, [space])
+    if weights_here(model, CLIP) or (may_fetch and weights_fetchable(model, CLIP)):
         return ["appearance", "clip"]
     if may_fetch:
         progress.note(

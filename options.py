@@ -14,10 +14,12 @@ from .errors import UsageError
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
-SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, all or auto.")]
+SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, timm:MODEL, fused, all or auto.")]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
 Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
+JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow, sift or match.")]
+OutlierRule = Annotated[str | None, typer.Option("--outliers", help="density, dbscan or hdbscan.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
@@ -71,3 +73,7 @@ def frame_rate(fps: str | None) -> Fraction | None:
 
 def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
     return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
+
+
+def method_flags(outliers: str | None, price: str | None, time_limit: float | None) -> dict[str, Any]:
+    return {"outliers.rule": outliers, "solve.price": price, "solve.time_limit": time_limit}

@@ -6,11 +6,11 @@ Every verb of the command line that works on films is one function here, and can
 import os
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import LibraryError, PlanError, SourceError, UsageError
 from .frames import VideoRecord
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .index.library import Library
+    from .ingest.matcher import KeypointMatcher
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -66,9 +67,10 @@ def solve(
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             _check_place(file, Path(record.source))
-        film = _film(library, record, settings)
+        matcher = _matcher(settings)
+        film = _film(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress, wishes)
-        plan = _plan(record, film, arrangement, settings, wishes)
+        plan = _plan(record, film, arrangement, _used(library, record, settings, matcher), wishes)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -300,12 +302,23 @@ def _write(plan: "Plan", file: Path) -> None:
         raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
 
 
-def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
+def _matcher(settings: Settings) -> "KeypointMatcher | None":
+    from .ingest.matcher import KeypointMatcher
+
+    return (
+        KeypointMatcher(settings.solve.match_model, settings.clip.device) if settings.solve.price == "match" else None
+    )
+
+
+def _film(
+    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None" = None
+) -> "Film":
+    from .index.fused import rows_of
     from .index.neighbours import nearest
-    from .ingest.proxy import ProxySize, luma, read_proxies
+    from .ingest.proxy import ProxySize, chroma, luma, read_proxies
     from .solve.arrange import Film
 
-    rows = library.rows(video, settings.solve.space)
+    rows = rows_of(library, video, settings.solve.model_dump())
     size = ProxySize(video.proxy_width, video.proxy_height)
     try:
         proxies = read_proxies(library.proxies_file(video.id), size, len(rows))
@@ -314,15 +327,26 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
+    colours = chroma(proxies) if settings.solve.price == "histogram" else None
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher)
 
 
-def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings, wishes: "Wishes") -> "Plan":
+def _used(
+    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None"
+) -> dict[str, Any]:
+    """What the plan says it was solved with, the identity of the models included."""
+    from .index.fused import identity_of
+
+    sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
+    models: dict[str, Any] = {"space": asdict(identity_of(library, video, sections["solve"]))}
+    return sections | {"models": models | ({"matcher": matcher.identity} if matcher else {})}
+
+
+def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str, Any], wishes: "Wishes") -> "Plan":
     from .solve.plan import Direction, PathReport, Plan, PlanVideo
 
     facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
     path = found.ordered.path
-    used = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
     return Plan(
         video=PlanVideo(**facts, frames=len(film.rows), gaps=film.rows.gaps),
         order=found.order,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .frames import Floats, FrameRows, Picture, VideoRecord
+from .index.fused import rows_of
 from .index.library import Library
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
 from .render.report import write_report
@@ -22,7 +23,7 @@ _MOST_SHOTS = 60
 
 def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
     """What the film was and is, its shots, its weak joins with their alternatives, and what was dropped and why."""
-    rows = library.rows(video, str(plan.settings["solve"]["space"]))
+    rows = rows_of(library, video, plan.settings["solve"])
     picture = _thumbnails(library, video, rows)
     shown = _shown(rows, picture)
     as_filed, in_order = rows.indices.tolist(), plan.order

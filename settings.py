@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from .errors import UsageError
@@ -37,6 +37,23 @@ Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 ]
 
+TIMM_SPACE = "timm:"
+"""What the name of a space begins with whose model is one of timm's."""
+
+
+def _is_space(name: str, *others: str) -> str:
+    if name in ("appearance", "clip", "fused", *others) or (name.startswith(TIMM_SPACE) and name != TIMM_SPACE):
+        return name
+    raise ValueError(f"should be {', '.join(['appearance', 'clip', 'fused', *others])} or {TIMM_SPACE}MODEL")
+
+
+SpaceName = Annotated[str, AfterValidator(_is_space)]
+SpacesName = Annotated[str, AfterValidator(lambda name: _is_space(name, "all", "auto"))]
+NetworkName = Annotated[str, Field(pattern=r"^(clip|timm:.+)$")]
+
+RuleName = Literal["density", "dbscan", "hdbscan"]
+"""How frames that belong together are found."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +62,7 @@ class _Section(BaseModel):
 class Ingest(_Section):
     fps: Size
     size: Whole
-    space: Literal["auto", "appearance", "clip", "all"]
+    space: SpacesName
     batch: Count
     proxy_pixels: Annotated[int, Field(ge=256)]
     duplicate_level: Annotated[float, Field(ge=0, le=255)]
@@ -64,6 +81,7 @@ class Neighbours(_Section):
 
 
 class Outliers(_Section):
+    rule: RuleName
     cut_factor: Positive
     cut_floor: Chord
     cut_ceiling: Chord
@@ -78,8 +96,11 @@ class Outliers(_Section):
 
 
 class Solve(_Section):
-    space: Literal["appearance", "clip"]
-    price: Literal["auto", "huber", "cosine"]
+    space: SpaceName
+    fused_with: NetworkName
+    fused_share: Share
+    price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift", "match"]
+    match_model: Annotated[str, Field(min_length=1)]
     doubt: Positive
     flow_limit: Whole
     candidates: Count

@@ -4,12 +4,13 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .frames import VideoRecord
-from .settings import Settings, library_folder
+from .settings import TIMM_SPACE, Settings, library_folder
 
 if TYPE_CHECKING:
     from .index.library import Library
@@ -62,19 +63,30 @@ def check_videos(settings: Settings) -> dict[str, list[str]]:
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
     from .ingest.appearance import Appearance
-    from .ingest.weights import weights_here
+    from .ingest.embedder import network_here
 
     space = Appearance.space
     return [
         {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
-        {
-            "space": "clip",
-            "model": settings.clip.model,
-            "ready": weights_here(settings.clip.model),
-            "dimension": None,
-            "needs": "weights on this machine, or the network once",
-        },
+        *(
+            {
+                "space": name,
+                "model": model,
+                "ready": network_here(name, settings.clip),
+                "dimension": None,
+                "needs": "weights on this machine, or the network once",
+            }
+            for name, model in _networks(settings).items()
+        ),
     ]
+
+
+def _networks(settings: Settings) -> dict[str, str]:
+    """The spaces that need a network and are named in the settings, with its model."""
+    named = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
+    return {"clip": settings.clip.model} | {
+        name: name.removeprefix(TIMM_SPACE) for name in named if name.startswith(TIMM_SPACE)
+    }
 
 
 @dataclass(frozen=True)
@@ -94,7 +106,7 @@ def doctor(settings: Settings) -> list[Check]:
         ("library", lambda: _library(settings)),
         ("disk", lambda: _disk(settings)),
         ("store", lambda: _store(settings)),
-        ("clip weights", lambda: _clip(settings)),
+        *((f"{name} weights", partial(_weights, name, model, settings)) for name, model in _networks(settings).items()),
     ]
     return [_tried(name, check) for name, check in checks]
 
@@ -154,13 +166,11 @@ def _store(settings: Settings) -> str:
     return "all vectors and proxies are there"
 
 
-def _clip(settings: Settings) -> str:
-    from .ingest.weights import weights_here
+def _weights(space: str, model: str, settings: Settings) -> str:
+    from .ingest.embedder import network_here
 
-    here = weights_here(settings.clip.model)
-    return f"{settings.clip.model}: " + (
-        "on this machine" if here else "not on this machine; needed for the clip space only"
-    )
+    here = network_here(space, settings.clip)
+    return f"{model}: " + ("on this machine" if here else f"not on this machine; needed for the {space} space only")
 
 
 def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:

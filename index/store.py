@@ -1,6 +1,8 @@
 """Vectors at rest: one ChromaDB collection for each video and embedding space."""
 
+import hashlib
 import json
+import re
 import shutil
 import sqlite3
 from dataclasses import asdict
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGE = 2000
 """Rows a read: Chroma fails above 32,766."""
+
+_LONGEST_SPACE = 60
 
 
 class FrameStore(Protocol):
@@ -133,8 +137,11 @@ class ChromaStore:
 
 
 def collection_name(video: str, space: str) -> str:
-    """Video ids are slugs, so this is always a name that Chroma takes."""
-    return f"{video}.{space}"
+    """Video ids are slugs, and a space that is called what Chroma does not take gets a slug and a hash."""
+    plain = re.sub(r"[^a-zA-Z0-9]+", "-", space).strip("-")
+    if plain != space:
+        plain = f"{plain[-_LONGEST_SPACE:].strip('-')}-{hashlib.sha256(space.encode()).hexdigest()[:8]}"
+    return f"{video}.{plain}"
 
 
 def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceError:

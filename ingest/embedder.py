@@ -5,7 +5,9 @@ from typing import Protocol
 
 from ..errors import UsageError
 from ..frames import Floats, Picture, Space
-from ..settings import Clip as ClipSettings
+from ..settings import TIMM_SPACE
+from ..settings import Clip as NetworkSettings
+from .weights import weights_here
 
 
 class Embedder(Protocol):
@@ -19,7 +21,7 @@ class Embedder(Protocol):
         ...
 
 
-def open_embedder(name: str, settings: ClipSettings) -> Embedder:
+def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
     """The embedder of a space; a SpaceError says how to get one that is not here."""
     if name == "appearance":
         from .appearance import Appearance
@@ -29,4 +31,17 @@ def open_embedder(name: str, settings: ClipSettings) -> Embedder:
         from .clip import Clip
 
         return Clip(settings)
-    raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance and clip.")
+    if name.startswith(TIMM_SPACE):
+        from .backbone import Backbone
+
+        return Backbone(name, settings)
+    raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
+
+
+def network_here(name: str, settings: NetworkSettings) -> bool:
+    """Whether the model of a space that needs one can be loaded without the network."""
+    from .families import CLIP, TIMM
+
+    if name == "clip":
+        return weights_here(settings.model, CLIP)
+    return weights_here(name.removeprefix(TIMM_SPACE), TIMM)

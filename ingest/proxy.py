@@ -58,6 +58,12 @@ def luma(proxies: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return proxies[..., : proxies.shape[-2] * 2 // 3, :]
 
 
+def chroma(proxies: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The two planes of colour of a stack of proxies: count x 2 x half height x half width."""
+    height, width = proxies.shape[-2] * 2 // 3, proxies.shape[-1]
+    return proxies[..., height:, :].reshape(*proxies.shape[:-2], 2, height // 2, width // 2)
+
+
 class ProxyWriter:
     """Appends batches; whatever lies beyond the `rows` that the catalog vouches for is cut off first."""
 

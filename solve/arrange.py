@@ -14,6 +14,7 @@ from ..settings import Settings
 from .collapse import Groups, apart, collapse
 from .confidence import join_confidence
 from .constrain import constrain
+from .measured import Matcher
 from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numbered_as
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
@@ -35,6 +36,10 @@ class Film:
     nearest: Callable[[Floats, int], NeighbourGraph]
     space: str
     kind: Literal["video", "pictures"]
+    chroma: npt.NDArray[np.uint8] | None = None
+    """The two planes of colour of every frame, half its luma's sides; wanted for the price `histogram`."""
+    matcher: Matcher | None = None
+    """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: 
         film.rows.indices[rows],
         _joins(looks.graph, kept),
         film.kind == "video",
+        None if film.chroma is None else film.chroma[rows],
+        film.matcher,
     )
     return _Solved(rows, order_rows(seen, film.space, settings.solve, progress))
 

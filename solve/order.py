@@ -7,6 +7,7 @@ from time import process_time
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from ..frames import Floats, Ints
 from ..progress import Progress
 from ..settings import Solve as SolveSettings
@@ -14,7 +15,10 @@ from .costs import CosinePrice, HuberPrice, JoinCosts, Price, dense_costs, join_
 from .echo import without_echo
 from .fit import band, file_order_stands
 from .flow import SMALLEST_SIDE, FlowPrice, in_units
+from .histogram import HistogramPrice
+from .measured import Matcher, MeasuredPrice, SharedPrice
 from .path import Path, find_path, path_as_filed, sketch_path
+from .sift import sift_matches
 
 _STEPS_LOOKED_AT = (1, 2, 3)
 _SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
@@ -31,6 +35,8 @@ class Rows:
     joins: Ints
     from_video: bool
     """Whether neighbours in the file share coding errors."""
+    chroma: npt.NDArray[np.uint8] | None = None
+    matcher: Matcher | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -57,6 +63,9 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
         )
         sketches, names, prices = [sketch_path(costs, settings)], [price.name], [costs]
         stage.advance()
+    if measured := _measured_price(rows, settings, progress):
+        costs = _by_measuring(measured, costs, sketches[0].path, settings)
+        sketches, names, prices = [sketch_path(costs, settings)], [settings.price], [costs]
     fits = [band(sketches[0].path, costs)]
     if _doubtful(fits[0], rows, price, settings):
         for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress).items():
@@ -79,13 +88,40 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
 def _first_price(rows: Rows, space: str, settings: SolveSettings) -> Price:
     if settings.price == "cosine" or (settings.price == "auto" and space != "appearance"):
         return CosinePrice(rows.vectors)
+    if settings.price == "histogram":
+        assert rows.chroma is not None
+        return HistogramPrice(rows.luma, rows.chroma)
     price = HuberPrice(rows.luma)
     return without_echo(price, rows.files, rows.joins) if rows.from_video else price
 
 
 def _doubtful(fit: float, rows: Rows, price: Price, settings: SolveSettings) -> bool:
     small = len(rows) <= settings.flow_limit and min(rows.luma.shape[1:]) >= SMALLEST_SIDE
-    return price.name == "huber" and settings.price != "huber" and small and fit > settings.doubt
+    return price.name == "huber" and settings.price == "auto" and small and fit > settings.doubt
+
+
+def _measured_price(rows: Rows, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
+    """The price that was asked for where it is one that can only be measured join by join."""
+    if settings.price == "flow":
+        if min(rows.luma.shape[1:]) < SMALLEST_SIDE:
+            raise UsageError("The pictures are too small to see motion in.", "Choose another price: --price huber.")
+        return FlowPrice(rows.luma, progress)
+    if settings.price == "sift":
+        return SharedPrice(rows.luma, sift_matches, progress)
+    if settings.price == "match":
+        assert rows.matcher is not None
+        return SharedPrice(rows.luma, rows.matcher, progress)
+    return None
+
+
+def _by_measuring(price: MeasuredPrice, costs: JoinCosts, sketch: list[int], settings: SolveSettings) -> JoinCosts:
+    """Costs by a measured price alone, in the two rounds of `_by_motion`; by looks where it knows of no join."""
+    price.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)))
+    if not len(price.joins()):
+        return costs
+    made = _with_rest(price.joins(), price.prices(), costs, settings.candidates)
+    price.measure(_near_on(sketch_path(made, settings).path))
+    return _with_rest(price.joins(), price.prices(), costs, settings.candidates)
 
 
 def _by_motion(

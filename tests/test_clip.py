@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,10 @@ from reelweave import cli, pipeline
 from reelweave.errors import SpaceError
 from reelweave.frames import Space, VideoRecord
 from reelweave.index.library import open_library
-from reelweave.ingest.clip import Clip, usable_device
-from reelweave.ingest.weights import fetched, located, weights_fetchable, weights_here
+from reelweave.ingest import weights
+from reelweave.ingest.clip import Clip
+from reelweave.ingest.families import CLIP
+from reelweave.ingest.network import usable_device
 from reelweave.progress import Stage
 from reelweave.settings import Settings, library_folder, load
 from reelweave.solve.plan import read_plan
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
     from helpers import Scrambled
 
 HUB = "hf-hub:somebody/tiny"
+
+fetched, located, weights_fetchable, weights_here = (
+    partial(function, family=CLIP)
+    for function in (weights.fetched, weights.located, weights.weights_fetchable, weights.weights_here)
+)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +237,7 @@ def test_a_random_looking_picture_is_seen_as_open_clip_sees_it(tiny: Path) -> No
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_a_device_that_does_not_work_is_refused_by_name(tiny: Path, device: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("reelweave.ingest.clip._works", lambda name: False)
+    monkeypatch.setattr("reelweave.ingest.network._works", lambda name: False)
     with pytest.raises(SpaceError) as refused:
         _ = Clip(clip_settings(tiny, device)).space
     assert device in refused.value.cause
@@ -245,7 +253,7 @@ def test_a_device_that_does_not_work_is_refused_by_name(tiny: Path, device: str,
     ],
 )
 def test_auto_takes_the_fastest_device_that_works(working: set[str], chosen: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("reelweave.ingest.clip._works", lambda name: name in working)
+    monkeypatch.setattr("reelweave.ingest.network._works", lambda name: name in working)
     assert usable_device("auto") == chosen
 
 
@@ -401,8 +409,9 @@ def test_asking_about_weights_does_not_load_torch(hub: Path, tiny: Path) -> None
     (cached(hub, "somebody/tiny") / CONFIG).touch()
     code = (
         "import sys\n"
-        "from reelweave.ingest.weights import weights_fetchable, weights_here\n"
-        f"print([weights_here({f'local-dir:{tiny}'!r}), weights_here({HUB!r}), weights_fetchable({HUB!r})])\n"
+        "from reelweave.ingest.families import CLIP\n"
+        "from reelweave.ingest.weights import weights_fetchable as fetchable, weights_here as here\n"
+        f"print([here({f'local-dir:{tiny}'!r}, CLIP), here({HUB!r}, CLIP), fetchable({HUB!r}, CLIP)])\n"
         "print({'torch', 'open_clip'} & set(sys.modules) or 'none')\n"
     )
     environment = os.environ | {"HF_HUB_CACHE": str(hub), "HF_HUB_OFFLINE": "1"}

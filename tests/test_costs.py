@@ -15,10 +15,14 @@ from hypothesis import strategies as st
 
 from reelweave.frames import Floats, Ints, Picture
 from reelweave.ingest.appearance import Appearance
-from reelweave.progress import Silent
+from reelweave.ingest.proxy import ProxySize, chroma, luma, make_proxy
+from reelweave.progress import Progress, Silent
 from reelweave.solve.costs import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.echo import without_echo
 from reelweave.solve.flow import FlowPrice
+from reelweave.solve.histogram import HistogramPrice
+from reelweave.solve.measured import MeasuredPrice, SharedPrice
+from reelweave.solve.sift import sift_matches
 
 Luma = npt.NDArray[np.uint8]
 
@@ -61,8 +65,16 @@ def vectors_of(frames: Sequence[Picture]) -> Floats:
     return Appearance().embed(frames)
 
 
+def histogram_of(frames: Sequence[Picture]) -> HistogramPrice:
+    """From proxies, as ingest stores them."""
+    height, width = frames[0].shape[:2]
+    proxies = np.stack([make_proxy(frame, ProxySize(width, height)) for frame in frames])
+    return HistogramPrice(luma(proxies), chroma(proxies))
+
+
 PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
+    "histogram": histogram_of,
     "cosine": lambda frames: CosinePrice(vectors_of(frames)),
 }
 
@@ -242,10 +254,21 @@ def test_no_echo_is_sought_where_none_could_be_told_from_the_film(count: int, or
     assert without_echo(price, np.arange(count), np.argwhere(~np.eye(count, dtype=bool))) is price
 
 
-def test_motion_is_the_same_both_ways_and_none_between_equal_pictures() -> None:
+MEASURED: dict[str, Callable[[Luma, Progress], MeasuredPrice]] = {
+    "flow": FlowPrice,
+    "sift": lambda luma, progress: SharedPrice(luma, sift_matches, progress),
+}
+
+each_measured = pytest.mark.parametrize("make", MEASURED.values(), ids=MEASURED)
+
+
+@each_measured
+def test_what_is_measured_is_the_same_both_ways_and_nothing_between_equal_pictures(
+    make: Callable[[Luma, Progress], MeasuredPrice],
+) -> None:
     frames = luma_of([*pictures(12), pictures(12)[4]])
     joins = [(0, 1), (2, 1), (4, 12), (5, 9), (3, 4), (6, 5), (7, 8), (10, 11), (12, 0)]
-    there, back = FlowPrice(frames, Silent()), FlowPrice(frames, Silent())
+    there, back = make(frames, Silent()), make(frames, Silent())
     there.measure(joins)
     back.measure([(b, a) for a, b in reversed(joins)])
     assert there.joins().tolist() == back.joins().tolist() == sorted(sorted(join) for join in joins)
@@ -255,15 +278,26 @@ def test_motion_is_the_same_both_ways_and_none_between_equal_pictures() -> None:
     assert min(known.values()) > 0
 
 
-def test_motion_is_measured_once_however_often_it_is_asked_for() -> None:
+@each_measured
+def test_a_join_is_measured_once_however_often_it_is_asked_for(
+    make: Callable[[Luma, Progress], MeasuredPrice],
+) -> None:
     asked: list[int] = []
 
     class Counting(Silent):
         def advance(self, steps: int = 1) -> None:
             asked.append(steps)
 
-    price = FlowPrice(luma_of(pictures(5)), Counting())
+    price = make(luma_of(pictures(5)), Counting())
     price.measure([(0, 1), (1, 0), (0, 1), (2, 3)])
     price.measure([(3, 2), (3, 4)])
     assert sum(asked) == 3
     assert price.joins().tolist() == [[0, 1], [2, 3], [3, 4]]
+
+
+def test_pictures_without_anything_in_common_have_no_price() -> None:
+    flat = np.full((64, 96), 128, np.uint8)
+    price = SharedPrice(np.stack([flat, flat, *luma_of(pictures(2))]), sift_matches, Silent())
+    price.measure([(0, 1), (0, 2), (2, 3)])
+    assert price.joins().tolist() == [[2, 3]]
+    assert 0 < price.prices()[0] < 1

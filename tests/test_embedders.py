@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from helpers import pictures
 from tiny_clip import clip_settings, make_tiny_clip
+from tiny_timm import make_tiny_timm, space_name
 
 from reelweave.errors import UsageError
 from reelweave.frames import Picture
 from reelweave.ingest.appearance import Appearance
+from reelweave.ingest.backbone import Backbone
 from reelweave.ingest.clip import Clip
 from reelweave.ingest.embedder import Embedder, open_embedder
 
@@ -27,10 +29,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_clip(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(params=["appearance", "clip"])
-def make(request: pytest.FixtureRequest, model: Path) -> Maker:
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_timm(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(params=["appearance", "clip", "timm"])
+def make(request: pytest.FixtureRequest, model: Path, backbone: Path) -> Maker:
     """A way to make the embedder anew."""
-    makers: dict[str, Maker] = {"appearance": Appearance, "clip": lambda: Clip(clip_settings(model))}
+    makers: dict[str, Maker] = {
+        "appearance": Appearance,
+        "clip": lambda: Clip(clip_settings(model)),
+        "timm": lambda: Backbone(space_name(backbone), clip_settings(model)),
+    }
     return makers[request.param]
 
 

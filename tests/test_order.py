@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from reelweave.errors import UsageError
 from reelweave.index.neighbours import nearest
 from reelweave.ingest.appearance import Appearance
 from reelweave.progress import Silent
@@ -65,6 +66,29 @@ def test_a_shuffled_film_comes_back_in_order(doubt: float) -> None:
     mix = shuffled(60)
     found = mix[ordered(panned(60, 2.0)[mix], doubt=doubt).path.order]
     assert found.tolist() in (list(range(60)), list(range(59, -1, -1)))
+
+
+@pytest.mark.parametrize("dense_limit", [1500, 0], ids=["all pairs", "candidates"])
+@pytest.mark.parametrize("price", ["flow", "sift"])
+def test_a_price_that_is_measured_puts_a_film_in_order(price: str, dense_limit: int) -> None:
+    mix = shuffled(60)
+    done = ordered(panned(60, 2.0)[mix], price=price, dense_limit=dense_limit)
+    assert done.price == price
+    assert mix[done.path.order].tolist() in (list(range(60)), list(range(59, -1, -1)))
+
+
+def test_looks_decide_where_nothing_could_be_measured() -> None:
+    steps = np.repeat(np.arange(0, 240, 8, dtype=np.uint8), 90 * 160).reshape(30, 90, 160)
+    steps[:, :, :80] = 0
+    mix = shuffled(30)
+    by_sift, by_looks = (ordered(steps[mix], price=price).path.order for price in ("sift", "huber"))
+    assert by_sift == by_looks
+
+
+def test_motion_is_refused_where_pictures_are_too_small_to_show_it() -> None:
+    with pytest.raises(UsageError) as refused:
+        ordered(panned(30, 2.0)[:, :20, :20], price="flow")
+    assert "--price" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ def normal(name: str) -> str:
 
 
 def declared() -> set[str]:
-    return {normal(re.match(r"[\w.-]+", line)[0]) for line in PROJECT["project"]["dependencies"]}  # type: ignore[index]
+    """What the package needs, with every extra but the developers' own."""
+    project = PROJECT["project"]
+    extras = [line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines]
+    return {normal(re.match(r"[\w.-]+", line)[0]) for line in [*project["dependencies"], *extras]}  # type: ignore[index]
 
 
 def imported() -> dict[str, Path]:

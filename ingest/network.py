@@ -1,0 +1,153 @@
+"""What every neural network here has in common: where it runs, how it is told from others, and how it is fed."""
+
+import hashlib
+import json
+import logging
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import SpaceError
+from ..frames import Floats, Picture, Space
+from ..settings import Clip as NetworkSettings
+from .weights import Family, fetched, located, one_line
+
+_NO_LENGTH = 1e-6
+
+
+class Loaded(NamedTuple):
+    model: Any
+    preprocess: Callable[[Any], Any]
+    architecture: Mapping[str, Any]
+    preprocessing: Mapping[str, Any]
+
+
+class Network(ABC):
+    """An image network as an Embedder; its weights are loaded at the first use, and anything else is an error."""
+
+    family: Family
+    mend: str
+    """What to do about a model that is here and does not work."""
+
+    def __init__(self, space: str, model: str, settings: NetworkSettings) -> None:
+        self._space, self._model, self._settings = space, model, settings
+
+    @abstractmethod
+    def _open(self, place: Path, device: str) -> Loaded:
+        """Load the model from the disk, strictly."""
+
+    @abstractmethod
+    def _encode(self, model: Any, batch: Any) -> Any:
+        """One vector a picture."""
+
+    @cached_property
+    def space(self) -> Space:
+        loaded = self._loaded
+        return Space(
+            name=self._space,
+            model=self._model,
+            weights=fingerprint(loaded.model, loaded.architecture),
+            preprocessing=stated(loaded.preprocessing),
+            dimension=len(self.embed([np.zeros((8, 8, 3), np.uint8)])[0]),
+        )
+
+    def embed(self, pictures: Sequence[Picture]) -> Floats:
+        if not pictures:
+            return np.zeros((0, self.space.dimension), np.float32)
+        size = self._settings.batch
+        return np.concatenate([self._forward(pictures[at : at + size]) for at in range(0, len(pictures), size)])
+
+    def _forward(self, pictures: Sequence[Picture]) -> Floats:
+        import torch
+        from PIL import Image
+
+        loaded = self._loaded
+        batch = torch.stack([loaded.preprocess(Image.fromarray(np.ascontiguousarray(p[..., ::-1]))) for p in pictures])
+        try:
+            with torch.no_grad():
+                vectors = self._encode(loaded.model, batch.to(self._device)).float().cpu().numpy()
+        except RuntimeError as failed:
+            raise SpaceError(
+                f"{self._model} failed on {self._device}: {one_line(failed)}.",
+                "Where memory ran out, lower clip.batch; or set clip.device to cpu.",
+            ) from failed
+        if not np.isfinite(vectors).all():
+            raise SpaceError(f"{self._model} makes vectors that are no numbers.", self.mend)
+        return _units(np.asarray(vectors, np.float32))
+
+    @cached_property
+    def _device(self) -> str:
+        return usable_device(self._settings.device)
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        place = located(self._model, self.family) or fetched(self._model, self.family)
+        try:
+            with silence():
+                loaded = self._open(place, self._device)
+        except SpaceError:
+            raise
+        except Exception as failed:  # model libraries raise many classes for the same few causes
+            raise SpaceError(
+                f"The {self.family.noun} {self._model} cannot be loaded: {one_line(failed)}.", self.mend
+            ) from failed
+        loaded.model.eval()
+        return loaded
+
+
+def usable_device(wanted: str) -> str:
+    """The device that was asked for, or under auto the fastest that takes a tensor."""
+    for name in ("cuda", "mps", "cpu") if wanted == "auto" else (wanted,):
+        if name == "cpu" or _works(name):
+            return name
+    raise SpaceError(f"torch cannot use {wanted} on this machine.", "Set clip.device to auto or cpu.")
+
+
+def _works(device: str) -> bool:
+    """Tried, not asked: a card whose driver is too old or whose memory is full is there all the same."""
+    import torch
+
+    try:
+        with silence():
+            return bool(torch.ones(2, device=device).sum().item() == 2)
+    except Exception:  # each build of torch refuses a missing device with another class
+        return False
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Libraries talk while they load; what matters of it is checked here and said in our own words."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def fingerprint(model: Any, architecture: Mapping[str, Any]) -> str:
+    """Of every tensor and of how they are put together: the same weights under another activation are another model."""
+    digest = hashlib.sha256(json.dumps(architecture, sort_keys=True).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.detach().float().cpu().numpy()).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def stated(preprocessing: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={preprocessing[key]}" for key in sorted(preprocessing))
+
+
+def _units(vectors: Floats) -> Floats:
+    """Length one; a picture in which a network sees nothing gets a fixed direction."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    blank = np.full_like(vectors, vectors.shape[1] ** -0.5)
+    return np.where(lengths < _NO_LENGTH, blank, vectors / np.maximum(lengths, _NO_LENGTH)).astype(np.float32)

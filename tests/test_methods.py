@@ -1,0 +1,60 @@
+"""Every method that can be chosen goes the whole way on a film, and the plan says which it was."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers import Scrambled
+from runs import Run
+
+
+@pytest.fixture
+def known(run: Run, scrambled: Scrambled) -> str:
+    """The scrambled film in the library, by its id."""
+    return str(run("ingest", scrambled.video, "--json").data["id"])
+
+
+def adjacency(run: Run, plan: Path, truth: Path) -> float:
+    return float(run("evaluate", plan, "--truth", truth, "--json").data["adjacency"])
+
+
+@pytest.mark.parametrize("rule", ["density", "dbscan", "hdbscan"])
+def test_the_outlier_rule_that_was_chosen_is_used_and_recorded(
+    rule: str, run: Run, known: str, scrambled: Scrambled
+) -> None:
+    plan = run("solve", known, "--outliers", rule, "--json").data
+    assert plan["settings"]["outliers"]["rule"] == rule
+    assert [dropped["frame"] for dropped in plan["dropped"]] == scrambled.truth.foreign
+
+
+@pytest.mark.parametrize(
+    ("price", "least"),
+    [("auto", 0.9), ("huber", 0.9), ("cosine", 0.9), ("histogram", 0.5), ("flow", 0.9), ("sift", 0.9)],
+)
+def test_the_price_that_was_chosen_is_used_and_recorded(
+    price: str, least: float, run: Run, known: str, scrambled: Scrambled, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.json"
+    plan = run("solve", known, "--price", price, "--plan", file, "--json").data
+    assert plan["settings"]["solve"]["price"] == price
+    assert plan["path"]["price"].startswith("huber" if price == "auto" else price)
+    assert adjacency(run, file, scrambled.truth_file) >= least
+
+
+def test_reconstruct_takes_the_same_choices(run: Run, scrambled: Scrambled, tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    done = run("reconstruct", scrambled.video, "-o", film, "--outliers", "dbscan", "--price", "cosine", "--json").data
+    used = json.loads(Path(done["plan"]).read_text())["settings"]
+    assert (used["outliers"]["rule"], used["solve"]["price"]) == ("dbscan", "cosine")
+
+
+@pytest.mark.parametrize(
+    ("option", "key", "named"), [("--outliers", "outliers.rule", "dbscan"), ("--price", "solve.price", "sift")]
+)
+def test_a_method_that_there_is_not_is_refused_with_those_there_are(
+    run: Run, known: str, option: str, key: str, named: str
+) -> None:
+    answer = run("solve", known, option, "luck")
+    assert answer.code == 2
+    assert key in answer.err
+    assert named in answer.err
