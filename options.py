@@ -16,3 +16,5 @@ Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; s
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
 Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
+Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
+Films = Annotated[int | None, typer.Option("--films", min=1, help="How many films were mixed; implies --split.")]

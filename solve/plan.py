@@ -11,7 +11,7 @@ from ..errors import PlanError
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
-Reason = Literal["outlier", "foreign", "broken", "duplicate", "user"]
+Reason = Literal["outlier", "foreign", "broken", "duplicate", "user", "elsewhere"]
 
 
 class _Part(BaseModel):
