@@ -31,7 +31,7 @@ class Result:
     clips: list[str]
     blind: SplitScores
     """Told apart without knowing how many films there are."""
-    known: SplitScores | None
+    known: SplitScores
 
 
 def mixes(clips: Sequence[Path], count: int, seed: int) -> Iterator[tuple[list[Path], int]]:
@@ -52,8 +52,10 @@ def measure(clips: Sequence[Path], frames: int, crf: int, seed: int) -> Result:
         truth = pipeline.scramble(clips[0], folder / "mix.mp4", folder / "truth.json", options)
         video = pipeline.ingest(folder / "mix.mp4", settings).id
         blind = score_split(pipeline.solve_split(video, settings), truth)
-        known = pipeline.solve_split(video, settings, films=len(clips)) if len(clips) > 1 else None
-    return Result([clip.stem for clip in clips], blind, score_split(known, truth) if known else None)
+        known = blind
+        if len(blind.plans) != len(clips):
+            known = score_split(pipeline.solve_split(video, settings, films=len(clips)), truth)
+    return Result([clip.stem for clip in clips], blind, known)
 
 
 def row(name: str, scores: Sequence[SplitScores]) -> str:
@@ -69,14 +71,14 @@ def row(name: str, scores: Sequence[SplitScores]) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    mixed, alone = [r for r in results if r.known], [r for r in results if not r.known]
+    mixed, alone = ([r for r in results if (len(r.clips) > 1) == several] for several in (True, False))
     rows = [
         "| | files | films | found | rand | purity | completeness | all right | tau in shots |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     if mixed:
         rows.append(row("mixed", [r.blind for r in mixed]))
-        rows.append(row("mixed, number known", [r.known for r in mixed if r.known]))
+        rows.append(row("mixed, number known", [r.known for r in mixed]))
     if alone:
         rows.append(row("one film alone", [r.blind for r in alone]))
     return "\n".join(rows)

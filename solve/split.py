@@ -86,7 +86,9 @@ def _groups(film: Film, leaders: Ints, weights: Ints, settings: Settings, wanted
 
 def _gathered(vectors: Floats, verdict: Verdict, min_group: int) -> Ints:
     """The verdict's components less the small ones, each of which goes to the group that it is nearest to."""
-    large = np.unique(verdict.component[verdict.size >= min(min_group, verdict.size.max())])
+    large = np.unique(verdict.component[verdict.size >= min_group])
+    if not len(large):
+        return np.zeros(len(vectors), np.int64)
     groups = [np.flatnonzero(verdict.component == number) for number in large]
     joined = _joined(vectors, groups, verdict.cut)
     found = np.full(len(vectors), -1)
