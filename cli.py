@@ -167,7 +167,7 @@ def render(
     from .solve.plan import read_plan
 
     wanted = read_plan(plan)
-    target = output or pipeline.default_output(Path(wanted.video.source))
+    target = output or pipeline.output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,

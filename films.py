@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .frames import VideoRecord
-
 if TYPE_CHECKING:
+    from .frames import VideoRecord
     from .solve.plan import Plan
 
 
@@ -85,7 +84,7 @@ def film_made(plan: "Plan", place: Places, outputs: Sequence[Path]) -> FilmMade:
 
 
 def together(
-    video: VideoRecord, plans: Sequence["Plan"], made: list[FilmMade], space: str, seconds: dict[str, float]
+    video: "VideoRecord", plans: Sequence["Plan"], made: list[FilmMade], space: str, seconds: dict[str, float]
 ) -> Reconstruction:
     kept, joins = sum(film.kept for film in made), [value for plan in plans for value in plan.confidence]
     gaps = [film.gap for film in made if film.gap is not None]

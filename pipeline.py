@@ -100,6 +100,7 @@ def solve_split(
         film, proxies = _film(library, record, settings), _proxies(library, record)
         found = arrange_films(film, lambda row: proxy_yuv(proxies[row]), settings, progress, films)
         plans = [_plan(record, film, one, settings) for one in found]
+        plans = [_of_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
         library.keep_plan(record, plans[0].model_dump_json())
     for number, (one, plan) in enumerate(zip(found, plans, strict=True), 1):
         if evidence:
@@ -272,6 +273,13 @@ def default_output(path: Path) -> Path:
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
 
 
+def output_of(plan: "Plan") -> Path:
+    """Beside the plan's source; a film that was told apart from others goes under its number."""
+    output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
+    number = split.get("film") if isinstance(split, dict) else None
+    return numbered(output, number) if isinstance(number, int) else output
+
+
 class _Clock:
     """Seconds since the last lap, by name."""
 
@@ -357,6 +365,11 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
         ),
         settings=used,
     )
+
+
+def _of_split(plan: "Plan", number: int, films: int, settings: Settings) -> "Plan":
+    facts = {"film": number, "of": films} | settings.split.model_dump()
+    return plan.model_copy(update={"settings": plan.settings | {"split": facts}})
 
 
 def _unchanged_source(plan: "Plan") -> Path:

@@ -138,6 +138,18 @@ def test_solve_writes_a_plan_and_evidence_for_each_film_from_what_is_stored(
     assert {row["frame"] for row in rows} >= set(printed[1].order)
 
 
+def test_plans_of_a_split_are_rendered_beside_the_source_under_their_numbers(
+    mix: Mix, run: Run, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.mp4"
+    own.write_bytes(mix.video.read_bytes())
+    assert run("ingest", own).code == 0
+    assert run("solve", "own.mp4", "--split", "--plan", tmp_path / "p.json").code == 0
+    outputs = [run("render", tmp_path / f"p.{n}.json", "--json", "-q").data["outputs"] for n in (1, 2)]
+    assert outputs == [[str(tmp_path / f"own.reordered.{n}.mp4")] for n in (1, 2)]
+    assert [len(decoded(Path(output))) for (output,) in outputs] == [48, 32]
+
+
 def test_evaluate_scores_the_grouping_and_each_film(mix: Mix, run: Run, tmp_path: Path) -> None:
     assert run("ingest", mix.video).code == 0
     assert run("solve", "mix.mp4", "--split", "--plan", tmp_path / "p.json").code == 0
