@@ -63,20 +63,19 @@ def measure(clips: Sequence[Path], frames: int, crf: int, seed: int) -> Result:
 def row(name: str, scores: Sequence[SplitScores]) -> str:
     """One line of the table: means over some mixes."""
     groups = [one.grouping for one in scores]
-    orders = [plan.scores.shot_tau for one in scores for plan in one.plans]
     right = sum(group.rand == 1 for group in groups)
     return (
         f"| {name} | {len(groups)} | {mean(g.films for g in groups):.1f} | {mean(g.plans for g in groups):.1f} | "
         f"{mean(g.rand for g in groups):.3f} | {mean(g.purity for g in groups):.3f} | "
-        f"{mean(g.completeness for g in groups):.3f} | {right} | {mean(orders):.3f} |"
+        f"{mean(g.completeness for g in groups):.3f} | {right} |"
     )
 
 
 def table(results: Sequence[Result]) -> str:
     mixed, alone = ([r for r in results if (len(r.clips) > 1) == several] for several in (True, False))
     rows = [
-        "| | files | films | found | rand | purity | completeness | all right | tau in shots |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| | files | films | found | rand | purity | completeness | all right |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     if mixed:
         rows.append(row("mixed", [r.blind for r in mixed]))
