@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
-    from .pipeline import Reconstruction
+    from .films import FilmMade, Reconstruction
     from .solve.plan import Plan
 
 _GROUPS_TOLD, _FRAMES_TOLD = 10, 6
@@ -38,15 +39,24 @@ def plain(value: Any) -> str:
 
 
 def reconstruction_told(done: "Reconstruction") -> str:
-    gap = "unproved" if done.gap is None else f"within {100 * done.gap:.2f} % of the cheapest possible"
-    lines = [
-        f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}, "
-        f"{_shots_told(done.shots)}; order {100 * done.mean_confidence:.0f} % sure, path {gap}",
-        *(f"film       {film}" for film in done.outputs),
-        f"plan       {done.plan}",
-        *([f"report     {done.report}/index.html"] if done.report else []),
+    lines = [f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}"]
+    for number, film in enumerate(done.films, 1):
+        title = f"film {number}: {film.kept} frames, " if len(done.films) > 1 else ""
+        lines += [f"{title}{_film_told(film)}", *_files_told(film)]
+    return "\n".join([", ".join(lines[:2]), *lines[2:]] if len(done.films) == 1 else lines)
+
+
+def _film_told(film: "FilmMade") -> str:
+    gap = "unproved" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
+    return f"{_shots_told(film.shots)}; order {100 * film.mean_confidence:.0f} % sure, path {gap}"
+
+
+def _files_told(film: "FilmMade") -> list[str]:
+    return [
+        *(f"film       {output}" for output in film.outputs),
+        f"plan       {film.plan}",
+        *([f"report     {film.report}/index.html"] if film.report else []),
     ]
-    return "\n".join(lines)
 
 
 def plan_told(plan: "Plan", file: Path | None) -> str:
@@ -105,6 +115,13 @@ def _shots_told(count: int) -> str:
 
 def scores_told(scores: "Scores") -> str:
     return "\n".join(f"{key:11} {_score(value)}" for key, value in asdict(scores).items() if value is not None)
+
+
+def split_told(scores: "SplitScores") -> str:
+    rows = [f"{key:12} {_score(value)}" for key, value in asdict(scores.grouping).items()]
+    for number, plan in enumerate(scores.plans, 1):
+        rows += [f"\nplan {number}: {plan.frames} frames, most of them from {plan.source}", scores_told(plan.scores)]
+    return "\n".join(rows)
 
 
 def _score(value: Any) -> str:

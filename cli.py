@@ -1,6 +1,5 @@
 """The command line: parse, call, print. stdout is data, stderr is talk."""
 
-import json
 import os
 import signal
 import sys
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
+from .answers import answer, plan_told, reconstruction_told, scores_told, split_told
 from .errors import ReelweaveError, SourceError, UsageError
+from .films import numbered
 from .options import (
     Audio,
     Both,
     Crf,
+    Films,
     JoinPrice,
     Json,
     LibraryFolder,
@@ -28,12 +29,14 @@ from .options import (
     SampleRate,
     Size,
     SpaceName,
+    Split,
     TimeLimit,
     frame_rate,
     ingest_flags,
     method_flags,
     takes_wishes,
 )
+from .tending import doctor, models_app, settings_app, videos_app
 
 if TYPE_CHECKING:
     from .progress import Progress
@@ -47,9 +50,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Takes videos apart into frames, remembers every frame as vectors, and puts videos back together.",
 )
-videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
-models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here.")
-settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
 app.add_typer(settings_app, name="settings")
@@ -69,6 +69,8 @@ def reconstruct(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Where the plan goes.")] = None,
     report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
+    split: Split = False,
+    films: Films = None,
     reverse: Reverse = False,
     both: Both = False,
     lossless: Lossless = False,
@@ -100,6 +102,8 @@ def reconstruct(
         reverse=reverse,
         both=both,
         lossless=lossless,
+        split=split,
+        films=films,
     )
     answer(asdict(done), as_json, reconstruction_told(done))
 
@@ -145,6 +149,8 @@ def solve(
     ] = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,
+    split: Split = False,
+    films: Films = None,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -154,6 +160,14 @@ def solve(
     from . import pipeline
 
     settings = _settings(library, method_flags(outliers, price, time_limit) | {"solve.space": space})
+    if split or films:
+        plans = pipeline.solve_split(
+            video, settings, _progress(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
+        )
+        for number, found in enumerate(plans, 1):
+            file = plan and numbered(plan, number)
+            answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, file))
+        return
     found = pipeline.solve(video, settings, _progress(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
@@ -178,7 +192,7 @@ def render(
     from .solve.plan import read_plan
 
     wanted = read_plan(plan, _progress(quiet).note)
-    target = output or pipeline.default_output(Path(wanted.video.source))
+    target = output or pipeline.output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
@@ -205,6 +219,7 @@ def scramble(
     gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
     audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
+    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -222,6 +237,7 @@ def scramble(
         gaussian=gaussian,
         audio=audio,
         crf=crf,
+        mix=mix or (),
     )
     made = pipeline.scramble(video, output, truth, options, _progress(quiet))
     told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign; the truth is in {truth}"
@@ -230,18 +246,25 @@ def scramble(
 
 @app.command()
 def evaluate(
-    plan: Annotated[Path, typer.Argument(help="A plan for the scrambled video.")],
+    plan: Annotated[list[Path], typer.Argument(help="A plan for the scrambled video, or all plans of a split.")],
     truth: Annotated[Path, typer.Option(help="The truth that scramble wrote.")],
     rendered: Annotated[Path | None, typer.Option(help="The film made from the plan, to score its pictures.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a plan against the truth."""
+    """Score a plan against the truth, or the plans of films that were mixed."""
     from . import pipeline
     from .evaluate.truth import read_truth
     from .solve.plan import read_plan
 
-    scores = pipeline.evaluate(read_plan(plan), read_truth(truth), _progress(quiet), rendered)
+    known, plans = read_truth(truth), [read_plan(one) for one in plan]
+    if known.mixed or len(plans) > 1:
+        if rendered:
+            raise UsageError("--rendered is for a single plan of a single clip.", "Leave it out for mixed films.")
+        split = pipeline.evaluate_split(plans, known)
+        answer(asdict(split), as_json, split_told(split))
+        return
+    scores = pipeline.evaluate(plans[0], known, _progress(quiet), rendered)
     answer(asdict(scores), as_json, scores_told(scores))
 
 
@@ -260,99 +283,7 @@ def demo(
     answer(asdict(done), as_json, "\n".join(told))
 
 
-@videos_app.command("list")
-def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Every video of the library."""
-    from . import upkeep
-
-    rows = upkeep.list_videos(_settings(library))
-    if as_json:
-        lines(rows)
-        return
-    table(
-        [
-            (r["id"], r["frames"], f"{r['fps']:.2f} fps", ", ".join(s["name"] for s in r["spaces"]), r["state"])
-            for r in rows
-        ]
-    )
-
-
-@videos_app.command("show")
-def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
-    """All that is known of a video."""
-    from . import upkeep
-
-    facts = upkeep.show_video(video, _settings(library))
-    answer(facts, as_json, "\n".join(f"{key:15} {plain(value)}" for key, value in facts.items()))
-
-
-@videos_app.command("remove")
-def videos_remove(
-    video: list[str],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    library: LibraryFolder = None,
-) -> None:
-    """Forget videos; their sources are not touched."""
-    from . import upkeep
-
-    settings = _settings(library)
-    for one in video:
-        name = upkeep.show_video(one, settings)["id"]
-        if not yes and not _confirmed(f"Forget {name}?"):
-            continue
-        print(f"removed {upkeep.remove_video(name, settings).id}", file=sys.stderr)
-
-
-@videos_app.command("check")
-def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Whether everything that the catalog promises is there; exit 1 when not."""
-    from . import upkeep
-
-    found = upkeep.check_videos(_settings(library))
-    if as_json:
-        lines({"id": video, "problems": problems} for video, problems in found.items())
-    else:
-        table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
-    if any(found.values()):
-        raise typer.Exit(1)
-
-
-@models_app.command("list")
-def models_list(as_json: Json = False) -> None:
-    """The embedding spaces and whether this machine has their models."""
-    from . import upkeep
-
-    rows = upkeep.list_models(_settings(None))
-    if as_json:
-        lines(rows)
-    else:
-        table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
-
-
-@settings_app.command("show")
-def settings_show(as_json: Json = False) -> None:
-    """Each value and where it came from."""
-    from .settings import explain
-
-    rows = explain()
-    if as_json:
-        lines(asdict(row) for row in rows)
-    else:
-        table([(row.key, json.dumps(row.value), row.origin) for row in rows])
-
-
-@app.command()
-def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Try everything that Reelweave needs; exit 1 when something is missing."""
-    from . import upkeep
-
-    checks = upkeep.doctor(_settings(library))
-    if as_json:
-        lines(asdict(check) for check in checks)
-    else:
-        table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
-    if not all(check.ok for check in checks):
-        raise typer.Exit(1)
+app.command()(doctor)
 
 
 _Refusal: Any = typer.BadParameter.__mro__[2]
@@ -411,9 +342,3 @@ def _progress(quiet: bool) -> "Progress":
     from .console import terminal_progress
 
     return terminal_progress(quiet)
-
-
-def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
-    return typer.confirm(question, err=True)

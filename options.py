@@ -25,6 +25,8 @@ Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own sam
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
 Audio = Annotated[str | None, typer.Option("--audio", help="The source's sound: drop, keep or reslice.")]
 Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
+Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
+Films = Annotated[int | None, typer.Option("--films", min=1, help="How many films were mixed; implies --split.")]
 
 
 def takes_wishes(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,7 @@ Every verb of the command line that works on films is one function here, and can
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,11 +13,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .errors import LibraryError, PlanError, SourceError, UsageError
+from .films import Reconstruction, film_made, numbered, places_of, together
 from .frames import VideoRecord
 from .progress import Progress, Silent
 from .settings import Settings, library_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
@@ -79,6 +84,47 @@ def solve(
     return plan
 
 
+def solve_split(
+    video: str,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    films: int | None = None,
+    wishes: "Wishes | None" = None,
+    plan_file: Path | None = None,
+    evidence: Path | None = None,
+) -> list["Plan"]:
+    """A plan for each film that was mixed into a video, the largest first; `films` is how many, where that is known."""
+    from .index.library import open_library
+    from .ingest.proxy import proxy_yuv
+    from .reporting import write_evidence
+    from .solve.split import arrange_films
+    from .solve.wishes import NO_WISHES
+
+    if wishes:
+        raise UsageError(
+            "What you know of the order cannot be said together with --split.",
+            "Without it, --drop-shot leaves out the shots of the other films.",
+        )
+    with open_library(library_folder(settings)) as library:
+        record = library.catalog.find(video)
+        for file in (plan_file, evidence):
+            _check_place(file, Path(record.source))
+        matcher = _matcher(settings)
+        film, proxies = _film(library, record, settings, matcher), _proxies(library, record)
+        found = arrange_films(film, lambda row: proxy_yuv(proxies[row]), settings, progress, films)
+        used = _used(library, record, settings, matcher)
+        plans = [_plan(record, film, one, used, NO_WISHES) for one in found]
+        plans = [_of_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
+        library.keep_plan(record, plans[0].model_dump_json())
+    for number, (one, plan) in enumerate(zip(found, plans, strict=True), 1):
+        if evidence:
+            write_evidence(one, numbered(evidence, number))
+        if plan_file:
+            _write(plan, numbered(plan_file, number))
+    return plans
+
+
 def render(
     plan: "Plan",
     output: Path,
@@ -117,25 +163,6 @@ def render(
     ]
 
 
-@dataclass(frozen=True)
-class Reconstruction:
-    """What came of `reconstruct`, as `--json` prints it."""
-
-    video: str
-    frames: int
-    kept: int
-    dropped: int
-    shots: int
-    gap: float | None
-    mean_confidence: float
-    output: str
-    outputs: list[str]
-    plan: str
-    report: str | None
-    space: str
-    seconds: dict[str, float]
-
-
 def reconstruct(
     path: Path,
     settings: Settings,
@@ -148,46 +175,48 @@ def reconstruct(
     reverse: bool = False,
     both: bool = False,
     lossless: bool = False,
+    split: bool = False,
+    films: int | None = None,
 ) -> Reconstruction:
-    """A shuffled, polluted video in; the film in order out, with its plan beside it."""
+    """A shuffled, polluted video in; the film in order out, with its plan beside it.
+
+    With `split`, or a number of `films`, each film that was mixed into the video by itself, under a number.
+    """
     from .ingest.source import open_source
     from .render.encode import check_output
 
     open_source(path)
     output = output or default_output(path)
-    plan_file = plan_file or output.with_suffix(".plan.json")
     check_output(output, path)
-    _check_place(plan_file, path, output)
+    _check_place(plan_file or output.with_suffix(".plan.json"), path, output)
     if report and report.exists() and not report.is_dir():
         raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
     settings = _every_frame(settings)
     clock = _Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
-    plan = solve(video.id, settings, progress, wishes=wishes)
-    plan = plan.reversed() if reverse else plan
-    _write(plan, plan_file)
+    apart = split or films is not None
+    plans = (
+        solve_split(video.id, settings, progress, films=films, wishes=wishes)
+        if apart
+        else [solve(video.id, settings, progress, wishes=wishes)]
+    )
+    plans = [plan.reversed() if reverse else plan for plan in plans]
+    places = [places_of(output, plan_file, report, number if apart else None) for number in range(1, len(plans) + 1)]
+    for plan, place in zip(plans, places, strict=True):
+        _write(plan, place.plan)
     clock.lap("solve")
-    films = render(plan, output, settings, progress, both=both, lossless=lossless)
+    outputs = [
+        render(plan, place.output, settings, progress, both=both, lossless=lossless)
+        for plan, place in zip(plans, places, strict=True)
+    ]
     clock.lap("render")
     if report:
-        write_report(plan, report, settings)
+        for plan, place in zip(plans, places, strict=True):
+            write_report(plan, place.report or report, settings)
         clock.lap("report")
-    return Reconstruction(
-        video=video.id,
-        frames=video.frames,
-        kept=len(plan.order),
-        dropped=len(plan.dropped),
-        shots=len(plan.shots),
-        gap=plan.path.gap,
-        mean_confidence=round(plan.mean_confidence, 4),
-        output=str(output),
-        outputs=[str(film) for film in films],
-        plan=str(plan_file),
-        report=str(report) if report else None,
-        space=settings.solve.space,
-        seconds=clock.laps,
-    )
+    made = [film_made(plan, place, done) for plan, place, done in zip(plans, places, outputs, strict=True)]
+    return together(video, plans, made, settings.solve.space, clock.laps)
 
 
 def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
@@ -221,6 +250,13 @@ def evaluate(plan: "Plan", truth: "Truth", progress: Progress = _SILENT, rendere
         return scores
     psnr, ssim = score_pictures(plan, truth, rendered, Path(truth.source), progress)
     return replace(scores, psnr=psnr, ssim=ssim)
+
+
+def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":
+    """How well films that were mixed came apart, and how well each is in order."""
+    from .evaluate.grouping import score_split
+
+    return score_split(plans, truth)
 
 
 @dataclass(frozen=True)
@@ -260,6 +296,13 @@ def default_output(path: Path) -> Path:
     """Beside the source, under its own name."""
     path = path.resolve()
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
+
+
+def output_of(plan: "Plan") -> Path:
+    """Beside the plan's source; a film that was told apart from others goes under its number."""
+    output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
+    number = split.get("film") if isinstance(split, dict) else None
+    return numbered(output, number) if isinstance(number, int) else output
 
 
 class _Clock:
@@ -315,20 +358,26 @@ def _film(
 ) -> "Film":
     from .index.fused import rows_of
     from .index.neighbours import nearest
-    from .ingest.proxy import ProxySize, chroma, luma, read_proxies
+    from .ingest.proxy import chroma, luma
     from .solve.arrange import Film
 
     rows = rows_of(library, video, settings.solve.model_dump())
+    proxies = _proxies(library, video)[: len(rows)]
+    colours = chroma(proxies) if settings.solve.price == "histogram" else None
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher)
+
+
+def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":
+    from .ingest.proxy import ProxySize, read_proxies
+
     size = ProxySize(video.proxy_width, video.proxy_height)
     try:
-        proxies = read_proxies(library.proxies_file(video.id), size, len(rows))
+        return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
         raise LibraryError(
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    colours = chroma(proxies) if settings.solve.price == "histogram" else None
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher)
 
 
 def _used(
@@ -368,6 +417,11 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str
         settings=used,
         wishes=wishes.given(),
     )
+
+
+def _of_split(plan: "Plan", number: int, films: int, settings: Settings) -> "Plan":
+    facts = {"film": number, "of": films} | settings.split.model_dump()
+    return plan.model_copy(update={"settings": plan.settings | {"split": facts}})
 
 
 def _unchanged_source(plan: "Plan") -> Path:

@@ -44,6 +44,7 @@ def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sh
                     picture(d.frame), d.frame, d.reason, d.score, [(n.frame, n.distance) for n in d.neighbours]
                 )
                 for d in plan.dropped
+                if d.reason != "elsewhere"
             ],
             joins=_joins(plan, shown),
             shots=[_strip(plan, number, shot, shown) for number, shot in enumerate(plan.shots[:_MOST_SHOTS], 1)],
@@ -54,8 +55,10 @@ def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sh
 
 def summary(plan: Plan) -> list[tuple[str, str]]:
     gap = plan.path.gap
+    elsewhere = sum(dropped.reason == "elsewhere" for dropped in plan.dropped)
+    told = f"{plan.video.frames}: {len(plan.order)} kept, {len(plan.dropped) - elsewhere} dropped"
     return [
-        ("Frames", f"{plan.video.frames}: {len(plan.order)} kept, {len(plan.dropped)} dropped"),
+        ("Frames", told + f", {elsewhere} in other films" * bool(elsewhere)),
         ("Shots", ", ".join(f"{shot.length} frames" for shot in plan.shots)),
         ("Order", f"{100 * plan.mean_confidence:.0f} % sure on average over its joins"),
         ("Path", "not proved" if gap is None else f"within {100 * gap:.2f} % of the cheapest possible"),

@@ -110,6 +110,10 @@ class Solve(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
 
+class Split(_Section):
+    same_look: Share
+
+
 class Shots(_Section):
     cut_chord: Chord
     cut_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -138,6 +142,7 @@ class Settings(BaseSettings):
     neighbours: Neighbours
     outliers: Outliers
     solve: Solve
+    split: Split
     shots: Shots
     render: Render
     report: Report

@@ -29,7 +29,7 @@ def foreign_groups(foreign: Foreign, count: int, length: int) -> list[range]:
 
 
 def foreign_pictures(
-    foreign: Foreign, groups: Sequence[range], size: tuple[int, int], seed: int, source: Path
+    foreign: Foreign, groups: Sequence[range], size: tuple[int, int], seed: int, sources: Sequence[Path]
 ) -> Generator[Picture, None, None]:
     """The pictures of the groups, each filling `size`; the lenders share the work, the clip itself lends nothing."""
     if not groups:
@@ -39,7 +39,7 @@ def foreign_pictures(
             yield from _variants(picture, len(group), size)
         return
     rng = np.random.default_rng([seed, 3])
-    files = _lenders(foreign, source)
+    files = _lenders(foreign, sources)
     shares = np.array_split(np.asarray([len(group) for group in groups]), len(files))
     for number, lengths in zip(rng.permutation(len(files)), shares, strict=True):
         file, wanted = files[number], [int(length) for length in lengths]
@@ -95,7 +95,7 @@ def raw_picture(picture: Picture, layout: Layout) -> bytes:
     return b"".join(np.clip(np.rint(plane), 0, 255).astype(np.uint8).tobytes() for plane in planes)
 
 
-def _lenders(foreign: Path | Sequence[Path], source: Path) -> list[Path]:
+def _lenders(foreign: Path | Sequence[Path], sources: Sequence[Path]) -> list[Path]:
     """The pictures and videos to borrow from, in an order that does not depend on the disk."""
     if isinstance(foreign, Path) and not foreign.exists():
         raise SourceError(f"There is no folder {foreign} to borrow from.", "Check the name.")
@@ -104,7 +104,7 @@ def _lenders(foreign: Path | Sequence[Path], source: Path) -> list[Path]:
     else:
         found = list(foreign)
     usable = [f for f in found if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
-    usable = [f for f in usable if not (f.exists() and f.samefile(source))]
+    usable = [f for f in usable if not (f.exists() and any(f.samefile(source) for source in sources))]
     if not usable:
         raise SourceError(
             f"There is no picture and no video to borrow from in {foreign}.",

@@ -56,7 +56,7 @@ class Scores:
 
 def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth) -> Scores:
     """Score an order of places in the scrambled video; the film backwards is as good as forwards."""
-    _check_places([*order, *dropped], len(truth.frames))
+    check_places([*order, *dropped], len(truth.frames))
     shown = [truth.frames[place] for place in order]
     true = sorted(frame for frame in truth.frames if frame != FOREIGN)
     kept = [frame for frame in shown if frame != FOREIGN]
@@ -89,7 +89,7 @@ def score_pictures(
     It measures the pictures' fidelity, not their order. Luma is taken over its full range of 0 to 255;
     foreign frames that the plan plays are left out; a picture without any error counts as 100 dB.
     """
-    _check_places(plan.order, len(truth.frames))
+    check_places(plan.order, len(truth.frames))
     wanted = [truth.frames[place] for place in plan.order]
     if all(frame == FOREIGN for frame in wanted):
         return None, None
@@ -126,7 +126,7 @@ def ssim_of(a: Luma, b: Luma) -> float:
     return float(whole.mean(dtype=np.float64))
 
 
-def _check_places(places: Sequence[int], there: int) -> None:
+def check_places(places: Sequence[int], there: int) -> None:
     outside = [place for place in places if not 0 <= place < there]
     if outside:
         raise PlanError(

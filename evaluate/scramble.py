@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
 from ..render.sound import has_sound, resliced
 from .cuts import Cuts
-from .foreign import Foreign, count_frames, foreign_groups, foreign_pictures, raw_picture
+from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
 from .ties import Ties, small_luma
-from .truth import FOREIGN, Noise, Truth
+from .truth import FOREIGN, Mixed, Noise, Truth
 
 _SILENT = Silent()
 
@@ -37,6 +37,7 @@ class ScrambleOptions:
 
     `foreign` is a folder or files of pictures and videos to borrow from, or a number of pictures to draw;
     of borrowed frames there are `foreign_share` for each true one, or that many if it is 1 or more.
+    `mix` names further clips whose frames go into the same file, filling the picture of the first.
     """
 
     frames: int | None = None
@@ -50,51 +51,76 @@ class ScrambleOptions:
     crf: int = 18
     shuffle: bool = True
     audio: str = "drop"
+    mix: Sequence[Path] = ()
     scratch_bytes: int = field(default=8 << 30, repr=False)
 
 
 @dataclass(frozen=True)
 class _Clip:
-    """The stretch of the source that is scrambled."""
+    """The stretch of a source that is scrambled, and what is noted of it on the way."""
 
     path: Path
     layout: Layout
     rate: Fraction
     first: int
     length: int
+    ties: Ties = field(default_factory=Ties)
+    cuts: Cuts = field(default_factory=Cuts)
+
+    def facts(self) -> dict[str, Any]:
+        """What the truth says of it."""
+        return {
+            "source": str(self.path.resolve()),
+            "source_sha256": _sha256(self.path),
+            "first": self.first,
+            "ties": [self.first + slot for slot in self.ties.pictures],
+            "shots": [self.first + slot for slot in self.cuts.shots()],
+        }
 
 
 def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = _SILENT) -> Truth:
     """Write the scrambled video; the caller writes the truth once that is done."""
     _check(options)
+    paths = _distinct([source, *options.mix])
     target = check_output(output, source)
-    clip = _stretch(source, options, progress)
-    groups = foreign_groups(options.foreign, _foreign_count(options, clip.length), _group_length(options))
-    order = _order(clip.length, groups, options)
-    ties, cuts = Ties(), Cuts()
-    decode = partial(_arriving, clip, options, groups, ties, cuts)
+    for path in options.mix:
+        check_output(output, path)
+    clips = [_stretch(path, options, number, progress) for number, path in enumerate(paths)]
+    owners = [(film, clip.first + slot) for film, clip in enumerate(clips) for slot in range(clip.length)]
+    groups = foreign_groups(options.foreign, _foreign_count(options, len(owners)), _group_length(options))
+    order = _order(len(owners), groups, options)
+    clip, decode = clips[0], partial(_arriving, clips, options, groups)
     frame_bytes = clip.layout.frame_bytes
     ordered = in_play_order(decode, order, frame_bytes, target.parent, options.scratch_bytes, progress)
-    shown = [clip.first + slot if slot < clip.length else FOREIGN for slot in order]
+    shown = [owners[slot] if slot < len(owners) else (FOREIGN, FOREIGN) for slot in order]
+    heard = [frame if film == 0 else FOREIGN for film, frame in shown]
     encoding = Encoding(options.crf, lossless=options.crf == 0)
     with (
         closing(ordered),
         closing(_noisy(ordered, clip.layout, options)) as frames,
-        _sound(clip, shown, target, encoding, options, progress) as sound,
+        _sound(clip, heard, target, encoding, options, progress) as sound,
     ):
         encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode", sound)
     return Truth(
-        source=str(source.resolve()),
-        source_sha256=_sha256(source),
+        **clip.facts(),
         seed=options.seed,
         fps=float(clip.rate),
-        first=clip.first,
-        frames=shown,
-        ties=[clip.first + slot for slot in ties.pictures],
-        shots=[clip.first + slot for slot in cuts.shots()],
+        frames=[frame for _, frame in shown],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
         crf=options.crf,
+        mixed=[Mixed(**other.facts()) for other in clips[1:]],
+        films=[film for film, _ in shown] if options.mix else [],
     )
+
+
+def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
+    """Refuse a clip that is mixed with itself: nobody could say which of the two a frame is from."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise UsageError(f"{path} would be mixed with itself.", "Name each clip once.")
+        seen.add(path.resolve())
+    return paths
 
 
 def _check(options: ScrambleOptions) -> None:
@@ -113,7 +139,7 @@ def _check(options: ScrambleOptions) -> None:
             raise UsageError(f"{name} cannot be {getattr(options, name)}.", f"It is {wanted}.")
 
 
-def _stretch(source: Path, options: ScrambleOptions, progress: Progress) -> _Clip:
+def _stretch(source: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
     info = open_source(source).info()
     layout = pictures_layout(info, lossless=False) if source.is_dir() else video_layout(source, lossless=False)
     total = count_frames(source)
@@ -123,7 +149,7 @@ def _stretch(source: Path, options: ScrambleOptions, progress: Progress) -> _Cli
     if length > total:
         progress.note(f"{source.name} has {total} frames, not {length}: all of them are used.")
         length = total
-    first = int(np.random.default_rng([options.seed, 0]).integers(total - length + 1))
+    first = int(np.random.default_rng([options.seed, 0, *[number] * (number > 0)]).integers(total - length + 1))
     return _Clip(source, layout, info.fps, first, length)
 
 
@@ -161,19 +187,33 @@ def _order(true: int, groups: Sequence[range], options: ScrambleOptions) -> list
 
 
 def _arriving(
-    clip: _Clip, options: ScrambleOptions, groups: Sequence[range], ties: Ties, cuts: Cuts, last: int
+    clips: Sequence[_Clip], options: ScrambleOptions, groups: Sequence[range], last: int
 ) -> Generator[bytes, None, None]:
-    """The clip's frames, then the foreign ones, up to slot `last`; ties and cuts are noted on the way."""
-    layout = clip.layout
-    for slot, raw in enumerate(_decoded(clip)):
-        small = small_luma(raw, layout)
-        ties.see(slot, raw, small)
-        cuts.see(slot, small)
-        yield raw
-        if slot == last:
-            return
-    for picture in foreign_pictures(options.foreign, groups, layout.size, options.seed, clip.path):
+    """The clips' frames, then the foreign ones, up to slot `last`; ties and cuts are noted on the way."""
+    layout = clips[0].layout
+    for number, clip in enumerate(clips):
+        with closing(_fitted(clip, layout) if number else _decoded(clip)) as frames:
+            for slot, raw in enumerate(frames):
+                small = small_luma(raw, layout)
+                clip.ties.see(slot, raw, small)
+                clip.cuts.see(slot, small)
+                yield raw
+                if last == 0:
+                    return
+                last -= 1
+    sources = [clip.path for clip in clips]
+    for picture in foreign_pictures(options.foreign, groups, layout.size, options.seed, sources):
         yield raw_picture(picture, layout)
+
+
+def _fitted(clip: _Clip, layout: Layout) -> Generator[bytes, None, None]:
+    """The stretch of a clip that is mixed in, filling the picture of the first."""
+    with closing(open_source(clip.path).frames(clip.first)) as frames:
+        for seen, frame in enumerate(frames, 1):
+            yield raw_picture(covering(frame.picture, layout.size), layout)
+            if seen == clip.length:
+                return
+    raise _fewer(clip)
 
 
 def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
@@ -188,8 +228,12 @@ def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
         for _ in range(clip.length):
             raw = reader.read(layout.decoded_bytes)
             if len(raw) < layout.decoded_bytes:
-                raise SourceError(f"{clip.path} decoded to fewer frames than before.", "Is it still being written?")
+                raise _fewer(clip)
             yield layout.evened(raw)
+
+
+def _fewer(clip: _Clip) -> SourceError:
+    return SourceError(f"{clip.path} decoded to fewer frames than before.", "Is it still being written?")
 
 
 def _noisy(

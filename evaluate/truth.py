@@ -1,6 +1,7 @@
 """The truth about a scrambled video: where each of its frames came from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -22,8 +23,20 @@ class Noise(BaseModel):
     gaussian: float = Field(default=0.0, ge=0)
 
 
+class Mixed(BaseModel):
+    """A further clip whose frames are in the scrambled video; its keys mean what the truth's own mean of the first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    source_sha256: str = ""
+    first: int = Field(default=0, ge=0)
+    ties: list[int] = []
+    shots: list[int] = []
+
+
 class Truth(BaseModel):
-    """Frames are named by their index in the source clip, places by their index in the scrambled video."""
+    """Frames are named by their index in their own source clip, places by their index in the scrambled video."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,26 +56,61 @@ class Truth(BaseModel):
     damage: dict[str, list[int]] = {}
     """For each kind of damage the places that suffered it."""
     crf: int = Field(default=0, ge=0)
+    mixed: list[Mixed] = []
+    """The clips that were mixed with the source."""
+    films: list[int] = []
+    """For each frame its clip: 0 the source, then those of `mixed`, -1 none; empty: there is one clip."""
 
     @model_validator(mode="after")
     def _one_story(self) -> Self:
-        shown = [frame for frame in self.frames if frame != FOREIGN]
-        if len(set(shown)) < len(shown):
-            raise ValueError("a source frame appears more than once in frames")
-        if shown and min(shown) < self.first:
-            raise ValueError(f"frame {min(shown)} comes before the first one, {self.first}")
-        if self.ties and shown and max(shown) >= self.first + len(self.ties):
-            raise ValueError(f"ties says nothing of frame {max(shown)}")
+        if self.films or self.mixed:
+            self._check_films()
+        clips: list[Truth | Mixed] = [self, *self.mixed]
+        for number, clip in enumerate(clips):
+            _check_clip(clip, [f for place, f in enumerate(self.frames) if self.film_at(place) == number])
         return self
+
+    def _check_films(self) -> None:
+        if len(self.films) != len(self.frames):
+            raise ValueError("films needs one value for each of frames")
+        if any((film == FOREIGN) != (frame == FOREIGN) for film, frame in zip(self.films, self.frames, strict=True)):
+            raise ValueError("films and frames disagree on which frames are foreign")
+        if not all(FOREIGN <= film <= len(self.mixed) for film in self.films):
+            raise ValueError(f"films names a clip that is not there: 0 to {len(self.mixed)} are")
 
     def picture_of(self, frame: int) -> int:
         """The name that a source frame shares with every frame that looks the same."""
         return self.ties[frame - self.first] if self.ties else frame
 
     @property
+    def clips(self) -> int:
+        """How many films were mixed."""
+        return 1 + len(self.mixed)
+
+    def film_at(self, place: int) -> int:
+        """The clip that a frame is from, or -1."""
+        return self.films[place] if self.films else FOREIGN if self.frames[place] == FOREIGN else 0
+
+    def of_film(self, film: int) -> "Truth":
+        """The truth as one of the films has it, to which the frames of all others are foreign."""
+        frames = [f if self.film_at(place) == film else FOREIGN for place, f in enumerate(self.frames)]
+        own = self.mixed[film - 1].model_dump() if film else {}
+        kept = self.model_dump(exclude={"mixed", "films", "frames"})
+        return Truth(**(kept | own), frames=frames)
+
+    @property
     def foreign(self) -> list[int]:
         """The places that hold foreign frames."""
         return [place for place, frame in enumerate(self.frames) if frame == FOREIGN]
+
+
+def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
+    if len(set(shown)) < len(shown):
+        raise ValueError("a source frame appears more than once in frames")
+    if shown and min(shown) < clip.first:
+        raise ValueError(f"frame {min(shown)} comes before the first one, {clip.first}")
+    if clip.ties and shown and max(shown) >= clip.first + len(clip.ties):
+        raise ValueError(f"ties says nothing of frame {max(shown)}")
 
 
 def write_truth(truth: Truth, path: Path) -> Path:

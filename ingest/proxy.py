@@ -47,6 +47,13 @@ def proxy_picture(proxy: Proxy) -> Picture:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(proxy), cv2.COLOR_YUV2BGR_I420), np.uint8)
 
 
+def proxy_yuv(proxy: Proxy) -> npt.NDArray[np.uint8]:
+    """The proxy's brightness, at the size of its colours, and its two colours."""
+    height, width = proxy.shape[0] * 2 // 3, proxy.shape[1]
+    colours = proxy[height:].reshape(2, height // 2, width // 2)
+    return np.concatenate([proxy[None, :height:2, ::2], colours])
+
+
 def read_proxies(path: Path, size: ProxySize, count: int) -> npt.NDArray[np.uint8]:
     """All proxies, memory-mapped: count x 3/2 height x width."""
     shape = (count, size.height * 3 // 2, size.width)

@@ -15,7 +15,7 @@ from .places import Fault, MisreadError, Places, read_json
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
-Reason = Literal["outlier", "foreign", "broken", "duplicate", "user"]
+Reason = Literal["outlier", "foreign", "broken", "duplicate", "user", "elsewhere"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 _FRAMES_A_LINE = 20

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pytest
-from films import SIZE as _SIZE
-from films import either_way, film_of, other_film, shuffled
 from helpers import pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from films import SIZE as _SIZE
+from films import either_way, film_of, other_film, shuffled
 from reelweave.evaluate.film import draw_foreign
 from reelweave.frames import NeighbourGraph, Picture
 from reelweave.index.neighbours import nearest

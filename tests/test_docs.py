@@ -133,27 +133,31 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 def test_every_score_is_defined() -> None:
     from dataclasses import fields
 
+    from reelweave.evaluate.grouping import Grouping
     from reelweave.evaluate.metrics import Scores
 
-    defined = re.findall(r"^\| `(\w+)` \|", section("Scores"), re.MULTILINE)
-    assert defined == [field.name for field in fields(Scores)]
+    names = [
+        name for cell in re.findall(r"^\| (`.+?`) \|", section("Scores"), re.MULTILINE) for name in cell.split(", ")
+    ]
+    assert names == [f"`{field.name}`" for kind in (Scores, Grouping) for field in fields(kind)]
 
 
 def test_every_key_of_a_plan_and_a_truth_is_explained() -> None:
-    from reelweave.evaluate.truth import Truth
+    from reelweave.evaluate.truth import Mixed, Truth
     from reelweave.solve.plan import Plan
 
-    text = section("Files")
-    assert [key for key in [*Plan.model_fields, *Truth.model_fields] if f"`{key}`" not in text] == []
+    text, keys = section("Files"), [*Plan.model_fields, *Truth.model_fields, *Mixed.model_fields]
+    assert [key for key in keys if f"`{key}`" not in text] == []
 
 
-def test_every_field_of_a_reconstructions_answer_is_named() -> None:
+def test_every_field_of_an_answer_is_named() -> None:
     from dataclasses import fields
 
-    from reelweave.pipeline import Reconstruction
+    from reelweave.evaluate.grouping import FilmScores, SplitScores
+    from reelweave.films import FilmMade, Reconstruction
 
-    text = section("Files")
-    assert [field.name for field in fields(Reconstruction) if f"`{field.name}`" not in text] == []
+    text, kinds = section("Files"), (Reconstruction, FilmMade, SplitScores, FilmScores)
+    assert [field.name for kind in kinds for field in fields(kind) if f"`{field.name}`" not in text] == []
 
 
 @pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.splitlines()[0])

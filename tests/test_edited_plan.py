@@ -98,7 +98,7 @@ SHAPE = {
     "a text for a list": Edit(DROPPED_29, '"29"', '"29"', ["object in { } is wanted"]),
     "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["a list in [ ] is wanted, not 5"]),
     "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["true or false is wanted"]),
-    "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'duplicate' or 'user'"]),
+    "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'user' or 'elsewhere'"]),
     "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than 0"]),
     "more than sure": Edit('"confidence": [\n    0.5', '"confidence": [\n    1.5', "1.5, 0.5", ["confidence: 1.5"]),
     "another version": Edit("plan/1", "plan/99", '"format"', ["plan/99", "reads reelweave.plan/1"]),

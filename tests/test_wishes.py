@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from films import SIZE, either_way, film_of, other_film, shuffled
 from helpers import pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from films import SIZE, either_way, film_of, other_film, shuffled
 from reelweave.errors import UsageError
 from reelweave.evaluate.film import draw_foreign
 from reelweave.frames import Picture

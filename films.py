@@ -1,0 +1,107 @@
+"""What comes of a reconstruction: where each film and its plan go, and what is told of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .frames import VideoRecord
+    from .solve.plan import Plan
+
+
+@dataclass(frozen=True)
+class FilmMade:
+    """One film, its plan and what is known of it."""
+
+    kept: int
+    shots: int
+    gap: float | None
+    mean_confidence: float
+    output: str
+    outputs: list[str]
+    plan: str
+    report: str | None
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What came of `reconstruct`, as `--json` prints it: of all films together, and of each.
+
+    `gap` is the widest of them, `dropped` the frames that are in none, and `output`, `plan` and `report` are those
+    of the first, which is the only one unless films were told apart.
+    """
+
+    video: str
+    frames: int
+    kept: int
+    dropped: int
+    shots: int
+    gap: float | None
+    mean_confidence: float
+    output: str
+    outputs: list[str]
+    plan: str
+    report: str | None
+    space: str
+    seconds: dict[str, float]
+    films: list[FilmMade]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where one film, its plan and its report go."""
+
+    output: Path
+    plan: Path
+    report: Path | None
+
+
+def places_of(output: Path, plan_file: Path | None, report: Path | None, number: int | None) -> Places:
+    if number is None:
+        return Places(output, plan_file or output.with_suffix(".plan.json"), report)
+    film = numbered(output, number)
+    plan = numbered(plan_file, number) if plan_file else film.with_suffix(".plan.json")
+    return Places(film, plan, report / str(number) if report else None)
+
+
+def numbered(file: Path, number: int) -> Path:
+    """The name of the first, second, ... of several files: NAME.1.mp4."""
+    return file.with_stem(f"{file.stem}.{number}")
+
+
+def film_made(plan: "Plan", place: Places, outputs: Sequence[Path]) -> FilmMade:
+    return FilmMade(
+        kept=len(plan.order),
+        shots=len(plan.shots),
+        gap=plan.path.gap,
+        mean_confidence=round(plan.mean_confidence, 4),
+        output=str(place.output),
+        outputs=[str(film) for film in outputs],
+        plan=str(place.plan),
+        report=str(place.report) if place.report else None,
+    )
+
+
+def together(
+    video: "VideoRecord", plans: Sequence["Plan"], made: list[FilmMade], space: str, seconds: dict[str, float]
+) -> Reconstruction:
+    kept, joins = sum(film.kept for film in made), [value for plan in plans for value in plan.confidence]
+    gaps = [film.gap for film in made if film.gap is not None]
+    first = made[0]
+    return Reconstruction(
+        video=video.id,
+        frames=video.frames,
+        kept=kept,
+        dropped=video.frames - kept,
+        shots=sum(film.shots for film in made),
+        gap=max(gaps) if len(gaps) == len(made) else None,
+        mean_confidence=round(sum(joins) / len(joins), 4) if joins else 1.0,
+        output=first.output,
+        outputs=[output for film in made for output in film.outputs],
+        plan=first.plan,
+        report=first.report,
+        space=space,
+        seconds=seconds,
+        films=made,
+    )

@@ -1,0 +1,126 @@
+"""Commands that look after what there is: the library, the models, the settings and the machine."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .answers import answer, lines, plain, table
+from .errors import UsageError
+from .options import Json, LibraryFolder
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
+models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here.")
+settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
+
+
+@videos_app.command("list")
+def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Every video of the library."""
+    from . import upkeep
+
+    rows = upkeep.list_videos(_settings(library))
+    if as_json:
+        lines(rows)
+        return
+    table(
+        [
+            (r["id"], r["frames"], f"{r['fps']:.2f} fps", ", ".join(s["name"] for s in r["spaces"]), r["state"])
+            for r in rows
+        ]
+    )
+
+
+@videos_app.command("show")
+def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
+    """All that is known of a video."""
+    from . import upkeep
+
+    facts = upkeep.show_video(video, _settings(library))
+    answer(facts, as_json, "\n".join(f"{key:15} {plain(value)}" for key, value in facts.items()))
+
+
+@videos_app.command("remove")
+def videos_remove(
+    video: list[str],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    library: LibraryFolder = None,
+) -> None:
+    """Forget videos; their sources are not touched."""
+    from . import upkeep
+
+    settings = _settings(library)
+    for one in video:
+        name = upkeep.show_video(one, settings)["id"]
+        if not yes and not _confirmed(f"Forget {name}?"):
+            continue
+        print(f"removed {upkeep.remove_video(name, settings).id}", file=sys.stderr)
+
+
+@videos_app.command("check")
+def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Whether everything that the catalog promises is there; exit 1 when not."""
+    from . import upkeep
+
+    found = upkeep.check_videos(_settings(library))
+    if as_json:
+        lines({"id": video, "problems": problems} for video, problems in found.items())
+    else:
+        table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """The embedding spaces and whether this machine has their models."""
+    from . import upkeep
+
+    rows = upkeep.list_models(_settings(None))
+    if as_json:
+        lines(rows)
+    else:
+        table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
+
+
+@settings_app.command("show")
+def settings_show(as_json: Json = False) -> None:
+    """Each value and where it came from."""
+    from .settings import explain
+
+    rows = explain()
+    if as_json:
+        lines(asdict(row) for row in rows)
+    else:
+        table([(row.key, json.dumps(row.value), row.origin) for row in rows])
+
+
+def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Try everything that Reelweave needs; exit 1 when something is missing."""
+    from . import upkeep
+
+    checks = upkeep.doctor(_settings(library))
+    if as_json:
+        lines(asdict(check) for check in checks)
+    else:
+        table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _settings(library: Path | None) -> "Settings":
+    from .settings import load
+
+    return load({"library": str(library) if library else None})
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
+    return typer.confirm(question, err=True)
