@@ -82,6 +82,7 @@ class Solve(_Section):
     price: Literal["auto", "huber", "cosine"]
     doubt: Positive
     flow_limit: Whole
+    thorough: bool
     candidates: Count
     time_limit: Size
     ortools_limit: Whole

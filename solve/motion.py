@@ -1,0 +1,156 @@
+"""By motion, and by what the film itself says of looks and motion: other paths where looks leave doubt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Floats, Ints
+from ..progress import Progress
+from ..settings import Solve as SolveSettings
+from .costs import JoinCosts, Price, dense_costs, sparse_costs
+from .echo import EchoFree
+from .fit import Trial, trial
+from .flow import SOFT, FlowPrice, Measures, in_units
+from .greedy import greedy_path
+from .learn import learned_prices
+from .local import improve
+
+_ROUNDS = 3
+_NEAR, _NEAR_THOROUGH = 3, 8
+_WIDER = 3
+
+Motion: TypeAlias = dict[str, dict[tuple[int, int], Measures]]
+"""The measures of pairs of frames by their places in the file, the smaller first, for sharp and for soft pictures."""
+
+
+class MotionMemory(Protocol):
+    """What was measured once need not be again."""
+
+    def recall(self) -> Motion: ...
+
+    def keep(self, motion: Motion) -> None: ...
+
+
+class Forgetful:
+    """Remembers nothing."""
+
+    def recall(self) -> Motion:
+        return {}
+
+    def keep(self, motion: Motion) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What motion is measured on: pictures, their places in the file, and what is remembered of them."""
+
+    luma: npt.NDArray[np.uint8]
+    files: Ints
+    memory: MotionMemory
+
+
+def motion_trials(
+    scenes: Scenes, price: Price, first: Trial, settings: SolveSettings, progress: Progress
+) -> list[Trial]:
+    """A path by motion, and one by weights learned on whichever path so far fits its prices best.
+
+    A first round measures the joins that look likely; what is near on the paths found by it may have
+    looked unlikely, and is measured as they are found.
+    """
+    motion = scenes.memory.recall()
+    evidence = _Evidence(scenes, price, first.costs, motion, settings, progress)
+    evidence.measure(chain(_likely(first.costs, settings), evidence.near(first.path)))
+    evidence.measure(evidence.near(_quick_path(evidence.costs(evidence.by_motion()))))
+    flow = trial("flow", evidence.costs(evidence.by_motion()), settings)
+    path = min(first, flow, key=lambda one: one.fit).path
+    for _ in range(_ROUNDS - 1):
+        evidence.measure(evidence.near(path))
+        path = _quick_path(evidence.costs(evidence.learned(path)))
+    evidence.measure(evidence.near(path))
+    learned = trial("learned", evidence.costs(evidence.learned(path)), settings)
+    scenes.memory.keep(motion)
+    return [flow, learned]
+
+
+class _Evidence:
+    """All that is known of some joins, and prices made of it."""
+
+    def __init__(
+        self,
+        scenes: Scenes,
+        price: Price,
+        looks: JoinCosts,
+        motion: Motion,
+        settings: SolveSettings,
+        progress: Progress,
+    ) -> None:
+        views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
+        self._flows = [
+            FlowPrice(
+                scenes.luma, progress, files=scenes.files, known=motion.setdefault(view, {}), blur=blur
+            )
+            for view, blur in views.items()
+        ]
+        self._looks, self._settings = looks, settings
+        self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoFree) else _none
+
+    def measure(self, joins: "chain[tuple[int, int]] | list[tuple[int, int]]") -> None:
+        pairs = list(joins)
+        for flow in self._flows:
+            flow.measure(pairs)
+
+    def near(self, path: list[int]) -> list[tuple[int, int]]:
+        """Pairs that lie near each other on a path."""
+        reach = _NEAR_THOROUGH if self._settings.thorough else _NEAR
+        return [(a, b) for step in range(1, reach + 1) for a, b in zip(path, path[step:], strict=False)]
+
+    def by_motion(self) -> Floats:
+        return self._flows[0].prices(self._echo_of_joins())
+
+    def learned(self, path: list[int]) -> Floats:
+        joins, count = self._flows[0].joins(), len(self._looks)
+        looks = np.array([self._looks.rows[a][b] for a, b in joins.tolist()], np.float32)
+        columns = [looks]
+        for flow in self._flows:
+            residual, roughness, coarse, unlike = flow.measures().T
+            columns.append(roughness)
+            columns += [in_units(left, joins, count) + self._echo_of_joins() for left in (residual, coarse, unlike)]
+        return learned_prices(np.stack(columns, axis=1), joins, path)
+
+    def costs(self, values: Floats) -> JoinCosts:
+        """The given prices, and behind the dearest of them every other pair by its looks."""
+        looks, joins = self._looks, self._flows[0].joins()
+        if looks.matrix is None:
+            return sparse_costs(len(looks), joins, values, self._settings.candidates)
+        distances = looks.matrix / looks.scale
+        best = np.where(np.eye(len(looks), dtype=bool), np.inf, distances).min(axis=1)
+        distances = float(values.max()) + distances / max(float(np.median(best)), 1e-9)
+        distances[joins[:, 0], joins[:, 1]] = distances[joins[:, 1], joins[:, 0]] = values
+        np.fill_diagonal(distances, 0.0)
+        return dense_costs(distances, self._settings.candidates)
+
+    def _echo_of_joins(self) -> Floats:
+        joins = self._flows[0].joins()
+        return self._echo(joins[:, 0], joins[:, 1])
+
+
+def _likely(costs: JoinCosts, settings: SolveSettings) -> list[tuple[int, int]]:
+    """The joins that look likely: of a thorough look, three times as many as the search tries."""
+    near: list[list[int]] = costs.neighbours
+    if settings.thorough and costs.matrix is not None:
+        near = dense_costs(costs.matrix.astype(np.float64), _WIDER * settings.candidates).neighbours
+    return [(a, b) for a, others in enumerate(near) for b in others]
+
+
+def _quick_path(costs: JoinCosts) -> list[int]:
+    """A path to measure or to learn on, good enough without being shaken."""
+    return improve(greedy_path(costs), costs, kicks=0, seed=0)
+
+
+def _none(left: Ints, right: Ints) -> Floats:
+    return np.zeros(len(left), np.float32)
