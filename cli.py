@@ -15,7 +15,20 @@ import typer
 from . import __version__
 from .answers import answer, lines, plain, plan_told, reconstruction_told, scores_told, table
 from .errors import ReelweaveError, SourceError, UsageError
-from .options import Both, Crf, Json, LibraryFolder, Lossless, Quiet, Reverse, SampleRate, Size, SpaceName, TimeLimit
+from .options import (
+    Both,
+    Crf,
+    Json,
+    LibraryFolder,
+    Lossless,
+    Quiet,
+    Reverse,
+    SampleRate,
+    Size,
+    SpaceName,
+    Thorough,
+    TimeLimit,
+)
 
 if TYPE_CHECKING:
     from .progress import Progress
@@ -55,6 +68,7 @@ def reconstruct(
     crf: Crf = None,
     space: SpaceName = None,
     size: Size = None,
+    thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -64,6 +78,7 @@ def reconstruct(
     from . import pipeline
 
     flags = _ingest_flags(space, None, size) | {"render.crf": crf, "solve.time_limit": time_limit}
+    flags["solve.thorough"] = thorough or None
     done = pipeline.reconstruct(
         video,
         _settings(library, flags | {"solve.space": space if space in ("appearance", "clip") else None}),
@@ -113,6 +128,7 @@ def solve(
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
     space: Annotated[str | None, typer.Option(help="The space to solve in: appearance or clip.")] = None,
+    thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -121,7 +137,8 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, {"solve.space": space, "solve.time_limit": time_limit})
+    flags = {"solve.space": space, "solve.thorough": thorough or None, "solve.time_limit": time_limit}
+    settings = _settings(library, flags)
     found = pipeline.solve(video, settings, _progress(quiet), plan_file=plan, evidence=evidence)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
 

@@ -291,9 +291,11 @@ def _write(plan: "Plan", file: Path) -> None:
 
 
 def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
+    from .index.motion import MotionFile
     from .index.neighbours import nearest
     from .ingest.proxy import ProxySize, luma, read_proxies
     from .solve.arrange import Film
+    from .solve.flow import MEASURED
 
     rows = library.rows(video, settings.solve.space)
     size = ProxySize(video.proxy_width, video.proxy_height)
@@ -304,7 +306,8 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
+    motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, motion)
 
 
 def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
@@ -327,6 +330,7 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
             seconds=round(found.ordered.seconds, 3),
             price=found.ordered.price,
             band=found.ordered.band,
+            thorough=settings.solve.thorough,
         ),
         settings=used,
     )

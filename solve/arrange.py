@@ -1,7 +1,7 @@
 """From stored rows to an arrangement: who plays, in which order, and how sure each step is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..settings import Settings
 from .collapse import Groups, collapse
 from .confidence import join_confidence
+from .motion import Forgetful, MotionMemory
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
 from .plan import Dropped, Neighbour, Shot
@@ -30,6 +31,7 @@ class Film:
     nearest: Callable[[Floats, int], NeighbourGraph]
     space: str
     kind: Literal["video", "pictures"]
+    motion: MotionMemory = field(default_factory=Forgetful)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,12 @@ def arrange(film: Film, settings: Settings, progress: Progress) -> Arrangement:
     kept = np.flatnonzero(~verdict.dropped)
     rows = leaders[kept]
     looks = Rows(
-        film.rows.vectors[rows], film.luma[rows], film.rows.indices[rows], _joins(graph, kept), film.kind == "video"
+        film.rows.vectors[rows],
+        film.luma[rows],
+        film.rows.indices[rows],
+        _joins(graph, kept),
+        film.kind == "video",
+        film.motion,
     )
     ordered = order_rows(looks, film.space, settings.solve, progress)
     played = [members[int(rows[row])] for row in ordered.path.order]

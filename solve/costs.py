@@ -165,7 +165,7 @@ def _scale(distances: npt.NDArray[Any], count: int) -> float:
     return float(min(1000.0 / some.min(), _TOP / (some.max() * max(count, 1))))
 
 
-def patch_distance(left: Floats, right: Floats) -> float:
+def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
     """The Huber price of two pictures alone."""
     difference = _patches(left) - _patches(right)
     return float(np.sqrt(difference * difference + 1.0).mean()) - 1.0

@@ -1,24 +1,23 @@
 """The price of a join by motion: what is left of the difference once one frame is bent onto the other."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..frames import Floats, Ints
+from ..frames import Floats, Ints, Measures
 from ..progress import Progress
 from .costs import patch_distance
 
 SMALLEST_SIDE = 32
 """Pictures smaller than this hold no motion that could be measured."""
 
+MEASURED = "dis-medium/1"
+"""The way of measuring; measures of another way do not stand for this one's."""
+
 SOFT = 1.5
 """Pictures blurred by this many pixels keep their motion and lose most of the encoder's noise."""
-
-Measures: TypeAlias = tuple[float, float, float, float]
-"""What is left once one frame is bent onto the other, how rough the bending is, and what is left of the
-difference seen from afar and, brought to equal contrast, in patches."""
 
 _OUTLIER = 40.0
 _SEEN = 0.2
@@ -117,7 +116,7 @@ class _Bend:
             clipped[seen].mean() if seen.mean() > _SEEN else _OUTLIER,
             np.abs(np.diff(motion, axis=0)).mean() + np.abs(np.diff(motion, axis=1)).mean(),
             np.minimum(afar, _OUTLIER).mean(),
-            patch_distance(left.astype(np.float32), bent),
+            patch_distance(left, bent),
         )
         residual, roughness, coarse, unlike = (float(np.float32(value)) for value in found)
         return residual, roughness, coarse, unlike

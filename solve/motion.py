@@ -2,29 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..frames import Floats, Ints
+from ..frames import Floats, Ints, Motion
 from ..progress import Progress
 from ..settings import Solve as SolveSettings
 from .costs import JoinCosts, Price, dense_costs, sparse_costs
 from .echo import EchoFree
 from .fit import Trial, trial
-from .flow import SOFT, FlowPrice, Measures, in_units
+from .flow import SOFT, FlowPrice, in_units
 from .greedy import greedy_path
 from .learn import learned_prices
 from .local import improve
 
 _ROUNDS = 3
-_NEAR, _NEAR_THOROUGH = 3, 8
+_NEAR, _NEAR_WIDE = 3, 8
 _WIDER = 3
-
-Motion: TypeAlias = dict[str, dict[tuple[int, int], Measures]]
-"""The measures of pairs of frames by their places in the file, the smaller first, for sharp and for soft pictures."""
+_NOISY = 0.25
 
 
 class MotionMemory(Protocol):
@@ -57,24 +54,24 @@ class Scenes:
 def motion_trials(
     scenes: Scenes, price: Price, first: Trial, settings: SolveSettings, progress: Progress
 ) -> list[Trial]:
-    """A path by motion, and one by weights learned on whichever path so far fits its prices best.
+    """A path by motion, unless noise is what moves, and one by weights learned on the path that fits best so far.
 
     A first round measures the joins that look likely; what is near on the paths found by it may have
     looked unlikely, and is measured as they are found.
     """
     motion = scenes.memory.recall()
     evidence = _Evidence(scenes, price, first.costs, motion, settings, progress)
-    evidence.measure(chain(_likely(first.costs, settings), evidence.near(first.path)))
+    evidence.measure(evidence.likely() + evidence.near(first.path))
     evidence.measure(evidence.near(_quick_path(evidence.costs(evidence.by_motion()))))
-    flow = trial("flow", evidence.costs(evidence.by_motion()), settings)
-    path = min(first, flow, key=lambda one: one.fit).path
+    found = [] if _noisy(price) else [trial("flow", evidence.costs(evidence.by_motion()), settings)]
+    path = min([first, *found], key=lambda one: one.fit).path
     for _ in range(_ROUNDS - 1):
         evidence.measure(evidence.near(path))
         path = _quick_path(evidence.costs(evidence.learned(path)))
     evidence.measure(evidence.near(path))
     learned = trial("learned", evidence.costs(evidence.learned(path)), settings)
     scenes.memory.keep(motion)
-    return [flow, learned]
+    return [*found, learned]
 
 
 class _Evidence:
@@ -91,22 +88,27 @@ class _Evidence:
     ) -> None:
         views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
         self._flows = [
-            FlowPrice(
-                scenes.luma, progress, files=scenes.files, known=motion.setdefault(view, {}), blur=blur
-            )
+            FlowPrice(scenes.luma, progress, files=scenes.files, known=motion.setdefault(view, {}), blur=blur)
             for view, blur in views.items()
         ]
         self._looks, self._settings = looks, settings
+        self._wide = settings.thorough and not _noisy(price)
         self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoFree) else _none
 
-    def measure(self, joins: "chain[tuple[int, int]] | list[tuple[int, int]]") -> None:
-        pairs = list(joins)
+    def measure(self, joins: list[tuple[int, int]]) -> None:
         for flow in self._flows:
-            flow.measure(pairs)
+            flow.measure(joins)
+
+    def likely(self) -> list[tuple[int, int]]:
+        """The joins that the search tries; in a wide look also those three times as far down each frame's list."""
+        near: list[list[int]] = self._looks.neighbours
+        if self._wide and self._looks.matrix is not None:
+            near = dense_costs(self._looks.matrix.astype(np.float64), _WIDER * self._settings.candidates).neighbours
+        return [(a, b) for a, others in enumerate(near) for b in others]
 
     def near(self, path: list[int]) -> list[tuple[int, int]]:
         """Pairs that lie near each other on a path."""
-        reach = _NEAR_THOROUGH if self._settings.thorough else _NEAR
+        reach = _NEAR_WIDE if self._wide else _NEAR
         return [(a, b) for step in range(1, reach + 1) for a, b in zip(path, path[step:], strict=False)]
 
     def by_motion(self) -> Floats:
@@ -139,17 +141,14 @@ class _Evidence:
         return self._echo(joins[:, 0], joins[:, 1])
 
 
-def _likely(costs: JoinCosts, settings: SolveSettings) -> list[tuple[int, int]]:
-    """The joins that look likely: of a thorough look, three times as many as the search tries."""
-    near: list[list[int]] = costs.neighbours
-    if settings.thorough and costs.matrix is not None:
-        near = dense_costs(costs.matrix.astype(np.float64), _WIDER * settings.candidates).neighbours
-    return [(a, b) for a, others in enumerate(near) for b in others]
-
-
 def _quick_path(costs: JoinCosts) -> list[int]:
     """A path to measure or to learn on, good enough without being shaken."""
     return improve(greedy_path(costs), costs, kicks=0, seed=0)
+
+
+def _noisy(price: Price) -> bool:
+    """Whether so much of a best join is the encoder's echo that bending would fit noise rather than motion."""
+    return isinstance(price, EchoFree) and float(price.share[1]) > _NOISY
 
 
 def _none(left: Ints, right: Ints) -> Floats:
