@@ -30,6 +30,7 @@ from .options import (
     Size,
     SpaceName,
     Split,
+    Thorough,
     TimeLimit,
     frame_rate,
     ingest_flags,
@@ -81,6 +82,7 @@ def reconstruct(
     size: Size = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,
+    thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -89,7 +91,7 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
-    flags = ingest_flags(space, None, size) | method_flags(outliers, price, time_limit)
+    flags = ingest_flags(space, None, size) | method_flags(outliers, price, thorough, time_limit)
     flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
@@ -151,6 +153,7 @@ def solve(
     price: JoinPrice = None,
     split: Split = False,
     films: Films = None,
+    thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -159,7 +162,7 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, method_flags(outliers, price, time_limit) | {"solve.space": space})
+    settings = _settings(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
     if split or films:
         plans = pipeline.solve_split(
             video, settings, _progress(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence

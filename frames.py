@@ -13,6 +13,13 @@ Picture: TypeAlias = npt.NDArray[np.uint8]
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+Measures: TypeAlias = tuple[float, float, float, float]
+"""What motion between two frames was measured to be: what is left once one is bent onto the other, how rough
+the bending is, and what is left seen from afar and in patches brought to equal contrast."""
+
+Motion: TypeAlias = dict[str, dict[tuple[int, int], Measures]]
+"""For each way of looking, the measures of pairs of frames by their indices, the smaller first."""
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -20,6 +20,7 @@ Size = Annotated[int | None, typer.Option("--size", help="Short side of the embe
 TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
 JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow, sift or match.")]
 OutlierRule = Annotated[str | None, typer.Option("--outliers", help="density, dbscan or hdbscan.")]
+Thorough = Annotated[bool, typer.Option("--thorough", help="Look longer at films that leave doubt.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
@@ -77,5 +78,10 @@ def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[s
     return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
 
 
-def method_flags(outliers: str | None, price: str | None, time_limit: float | None) -> dict[str, Any]:
-    return {"outliers.rule": outliers, "solve.price": price, "solve.time_limit": time_limit}
+def method_flags(outliers: str | None, price: str | None, thorough: bool, time_limit: float | None) -> dict[str, Any]:
+    return {
+        "outliers.rule": outliers,
+        "solve.price": price,
+        "solve.thorough": thorough or None,
+        "solve.time_limit": time_limit,
+    }

@@ -357,14 +357,17 @@ def _film(
     library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None" = None
 ) -> "Film":
     from .index.fused import rows_of
+    from .index.motion import MotionFile
     from .index.neighbours import nearest
     from .ingest.proxy import chroma, luma
     from .solve.arrange import Film
+    from .solve.flow import MEASURED
 
     rows = rows_of(library, video, settings.solve.model_dump())
     proxies = _proxies(library, video)[: len(rows)]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher)
+    motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
+    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher, motion)
 
 
 def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":
@@ -412,6 +415,7 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str
             seconds=round(found.ordered.seconds, 3),
             price=found.ordered.price,
             band=found.ordered.band,
+            thorough=bool(used["solve"]["thorough"]),
         ),
         direction=Direction(confidence=float(found.direction_known)),
         settings=used,

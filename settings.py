@@ -103,6 +103,7 @@ class Solve(_Section):
     match_model: Annotated[str, Field(min_length=1)]
     doubt: Positive
     flow_limit: Whole
+    thorough: bool
     candidates: Count
     time_limit: Size
     ortools_limit: Whole

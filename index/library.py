@@ -1,4 +1,4 @@
-"""One folder with everything Reelweave remembers: catalog, vectors, proxies."""
+"""One folder with everything Reelweave remembers: catalog, vectors, proxies, motion."""
 
 import contextlib
 import errno
@@ -59,6 +59,9 @@ class Library:
 
     def proxies_file(self, video: str) -> Path:
         return self.folder / "proxies" / f"{video}.i420"
+
+    def motion_file(self, video: str) -> Path:
+        return self.folder / "cache" / f"{video}.motion"
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Every stored frame of a video in a space."""
@@ -123,6 +126,7 @@ class Library:
     def remove(self, video: VideoRecord) -> None:
         """Proxies first, since a full disk needs their room; the catalog last, so that it can be done again."""
         self.proxies_file(video.id).unlink(missing_ok=True)
+        self.motion_file(video.id).unlink(missing_ok=True)
         for space in self.catalog.spaces(video.id):
             self.store.remove(video.id, space)
         self.catalog.remove(video.id)
@@ -131,6 +135,7 @@ class Library:
         """Clear away what was begun for a video that the catalog does not know."""
         if self.catalog.get(video) is None:
             self.proxies_file(video).unlink(missing_ok=True)
+            self.motion_file(video).unlink(missing_ok=True)
 
 
 @contextmanager

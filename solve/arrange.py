@@ -1,7 +1,7 @@
 """From stored rows to an arrangement: who plays, in which order, and how sure each step is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -15,6 +15,7 @@ from .collapse import Groups, apart, collapse
 from .confidence import join_confidence
 from .constrain import constrain
 from .measured import Matcher
+from .motion import Forgetful, MotionMemory
 from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numbered_as
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
@@ -40,6 +41,7 @@ class Film:
     """The two planes of colour of every frame, half its luma's sides; wanted for the price `histogram`."""
     matcher: Matcher | None = None
     """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
+    motion: MotionMemory = field(default_factory=Forgetful)
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: 
         film.kind == "video",
         None if film.chroma is None else film.chroma[rows],
         film.matcher,
+        film.motion,
     )
     return _Solved(rows, order_rows(seen, film.space, settings.solve, progress))
 

@@ -165,7 +165,13 @@ def _scale(distances: npt.NDArray[Any], count: int) -> float:
     return float(min(1000.0 / some.min(), _TOP / (some.max() * max(count, 1))))
 
 
-def _patches(plane: npt.NDArray[np.uint8]) -> Floats:
+def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
+    """The Huber price of two pictures alone."""
+    difference = _patches(left) - _patches(right)
+    return float(np.sqrt(difference * difference + 1.0).mean()) - 1.0
+
+
+def _patches(plane: npt.NDArray[Any]) -> Floats:
     import cv2
 
     small = cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -27,12 +27,18 @@ class EchoFree:
 
     price: HuberPrice
     files: Ints
-    taken_off: Floats
+    share: Floats
+    """By gap in the file, the part of a best join that the echo takes off."""
+    level: float
+    """What a best join costs."""
     name: str = "huber"
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
+        return np.asarray(self.price.pairs(left, right) + self.level * self.taken_off(left, right), np.float32)
+
+    def taken_off(self, left: Ints, right: Ints) -> Floats:
         gap = np.minimum(np.abs(self.files[left] - self.files[right]), _REACH + 1)
-        return np.asarray(self.price.pairs(left, right) + self.taken_off[gap], np.float32)
+        return np.asarray(self.share[gap], np.float32)
 
 
 def without_echo(price: HuberPrice, files: Ints, joins: Ints) -> HuberPrice | EchoFree:
@@ -55,7 +61,7 @@ def without_echo(price: HuberPrice, files: Ints, joins: Ints) -> HuberPrice | Ec
     share, floor = _echo(price, files, price.by_patch(left, right))
     level = _level(price, files, joins)
     weight = min(1.0, floor / level) if level > 0 else 0.0
-    return EchoFree(price, files, np.asarray(share * weight * level, np.float32))
+    return EchoFree(price, files, np.asarray(share * weight, np.float32), level)
 
 
 def _echo(price: HuberPrice, files: Ints, far: Floats) -> tuple[Floats, float]:

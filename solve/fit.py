@@ -2,13 +2,38 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
+from ..settings import Solve as SolveSettings
 from .costs import JoinCosts
+from .path import Sketch, sketch_path
 
 _NEAREST = 4
 _SAMPLES = 1001
 _BREAK = 0.5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A price, what it makes of every join, and the path found by it."""
+
+    name: str
+    costs: JoinCosts
+    sketch: Sketch
+
+    @property
+    def path(self) -> list[int]:
+        return self.sketch.path
+
+    @cached_property
+    def fit(self) -> float:
+        return band(self.path, self.costs)
+
+
+def trial(name: str, costs: JoinCosts, settings: SolveSettings) -> Trial:
+    return Trial(name, costs, sketch_path(costs, settings))
 
 
 def band(path: Sequence[int], costs: JoinCosts) -> float:

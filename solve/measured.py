@@ -8,6 +8,11 @@ import numpy.typing as npt
 
 from ..frames import Floats, Ints
 from ..progress import Progress
+from ..settings import Solve as SolveSettings
+from .costs import JoinCosts, dense_costs, sparse_costs
+from .path import sketch_path
+
+_REACH = 3
 
 Matcher: TypeAlias = Callable[[npt.NDArray[np.uint8], Ints], Iterator[float]]
 """Pictures and pairs of them to the share, 0 to 1, of what is seen in both of a pair."""
@@ -27,6 +32,37 @@ class MeasuredPrice(Protocol):
     def prices(self) -> Floats:
         """The price of each pair of `joins`."""
         ...
+
+
+def by_measuring(price: MeasuredPrice, looks: JoinCosts, path: list[int], settings: SolveSettings) -> JoinCosts:
+    """Costs by a measured price alone; by looks where it knows of no join.
+
+    A first round measures the joins that look likely; what is near on the path found by it may have
+    looked unlikely, and is measured in a second.
+    """
+    price.measure([(a, b) for a, near in enumerate(looks.neighbours) for b in near] + near_on(path, _REACH))
+    if not len(price.joins()):
+        return looks
+    made = with_rest(price.joins(), price.prices(), looks, settings.candidates)
+    price.measure(near_on(sketch_path(made, settings).path, _REACH))
+    return with_rest(price.joins(), price.prices(), looks, settings.candidates)
+
+
+def near_on(path: list[int], reach: int) -> list[tuple[int, int]]:
+    """Pairs that lie near each other on a path."""
+    return [(a, b) for step in range(1, reach + 1) for a, b in zip(path, path[step:], strict=False)]
+
+
+def with_rest(joins: Ints, values: Floats, looks: JoinCosts, candidates: int) -> JoinCosts:
+    """The given prices, and behind the dearest of them every other pair by its looks."""
+    if looks.matrix is None:
+        return sparse_costs(len(looks), joins, values, candidates)
+    distances = looks.matrix / looks.scale
+    best = np.where(np.eye(len(looks), dtype=bool), np.inf, distances).min(axis=1)
+    distances = float(values.max()) + distances / max(float(np.median(best)), 1e-9)
+    distances[joins[:, 0], joins[:, 1]] = distances[joins[:, 1], joins[:, 0]] = values
+    np.fill_diagonal(distances, 0.0)
+    return dense_costs(distances, candidates)
 
 
 class SharedPrice:

@@ -1,7 +1,6 @@
 """Rows into an order: by one price and, where its path does not fit it, by the price whose path fits best."""
 
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 from time import process_time
 
 import numpy as np
@@ -11,16 +10,16 @@ from ..errors import UsageError
 from ..frames import Floats, Ints
 from ..progress import Progress
 from ..settings import Solve as SolveSettings
-from .costs import CosinePrice, HuberPrice, JoinCosts, Price, dense_costs, join_costs, sparse_costs
+from .costs import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
 from .echo import without_echo
-from .fit import band, file_order_stands
-from .flow import SMALLEST_SIDE, FlowPrice, in_units
+from .fit import band, file_order_stands, trial
+from .flow import SMALLEST_SIDE, FlowPrice
 from .histogram import HistogramPrice
-from .measured import Matcher, MeasuredPrice, SharedPrice
-from .path import Path, find_path, path_as_filed, sketch_path
+from .measured import Matcher, MeasuredPrice, SharedPrice, by_measuring
+from .motion import Forgetful, MotionMemory, Scenes, motion_trials
+from .path import Path, find_path, path_as_filed
 from .sift import sift_matches
 
-_STEPS_LOOKED_AT = (1, 2, 3)
 _SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
 """How much dearer than the path found the file's own order may be and still stand: measured on clips in order."""
 
@@ -37,6 +36,7 @@ class Rows:
     """Whether neighbours in the file share coding errors."""
     chroma: npt.NDArray[np.uint8] | None = None
     matcher: Matcher | None = None
+    motion: MotionMemory = field(default_factory=Forgetful)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -61,28 +61,24 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
         costs = join_costs(
             price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit
         )
-        sketches, names, prices = [sketch_path(costs, settings)], [price.name], [costs]
+        trials = [trial(price.name, costs, settings)]
         stage.advance()
     if measured := _measured_price(rows, settings, progress):
-        costs = _by_measuring(measured, costs, sketches[0].path, settings)
-        sketches, names, prices = [sketch_path(costs, settings)], [settings.price], [costs]
-    fits = [band(sketches[0].path, costs)]
-    if _doubtful(fits[0], rows, price, settings):
-        for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress).items():
-            names.append(name)
-            prices.append(other)
-            sketches.append(sketch_path(other, settings))
-            fits.append(band(sketches[-1].path, other))
-    best = fits.index(min(fits))
+        costs = by_measuring(measured, costs, trials[0].path, settings)
+        trials = [trial(settings.price, costs, settings)]
+    if _doubtful(trials[0].fit, rows, price, settings):
+        scenes = Scenes(rows.luma, rows.files, rows.motion)
+        trials += motion_trials(scenes, price, trials[0], settings, progress)
+    best = min(trials, key=lambda one: one.fit)
     with progress.stage("prove") as stage:
-        slack = _SLACK_IN_DOUBT if len(prices) > 1 else _SLACK
-        if any(file_order_stands(sketch.path, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
-            path = path_as_filed(prices[best])
+        slack = _SLACK_IN_DOUBT if len(trials) > 1 else _SLACK
+        if any(file_order_stands(one.path, one.costs, slack) for one in trials):
+            path = path_as_filed(best.costs)
         else:
-            path = find_path(prices[best], settings, sketches[best])
+            path = find_path(best.costs, settings, best.sketch)
         stage.advance()
-    fit = round(band(path.order, prices[best]), 3)
-    return Ordered(path, prices[best], names[best], fit, process_time() - started)
+    fit = round(band(path.order, best.costs), 3)
+    return Ordered(path, best.costs, best.name, fit, process_time() - started)
 
 
 def _first_price(rows: Rows, space: str, settings: SolveSettings) -> Price:
@@ -112,54 +108,3 @@ def _measured_price(rows: Rows, settings: SolveSettings, progress: Progress) -> 
         assert rows.matcher is not None
         return SharedPrice(rows.luma, rows.matcher, progress)
     return None
-
-
-def _by_measuring(price: MeasuredPrice, costs: JoinCosts, sketch: list[int], settings: SolveSettings) -> JoinCosts:
-    """Costs by a measured price alone, in the two rounds of `_by_motion`; by looks where it knows of no join."""
-    price.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)))
-    if not len(price.joins()):
-        return costs
-    made = _with_rest(price.joins(), price.prices(), costs, settings.candidates)
-    price.measure(_near_on(sketch_path(made, settings).path))
-    return _with_rest(price.joins(), price.prices(), costs, settings.candidates)
-
-
-def _by_motion(
-    rows: Rows, costs: JoinCosts, sketch: list[int], settings: SolveSettings, progress: Progress
-) -> dict[str, JoinCosts]:
-    """Costs by motion, and by motion and looks together.
-
-    A first round measures the joins that look likely; what is near on the paths found by it may have
-    looked unlikely, and is measured in a second.
-    """
-    flow = FlowPrice(rows.luma, progress)
-    flow.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)))
-    for made in _flow_costs(flow, costs, settings).values():
-        flow.measure(_near_on(sketch_path(made, settings).path))
-    return _flow_costs(flow, costs, settings)
-
-
-def _near_on(path: list[int]) -> list[tuple[int, int]]:
-    return [(a, b) for step in _STEPS_LOOKED_AT for a, b in zip(path, path[step:], strict=False)]
-
-
-def _flow_costs(flow: FlowPrice, costs: JoinCosts, settings: SolveSettings) -> dict[str, JoinCosts]:
-    joins, motion = flow.joins(), flow.prices()
-    looks = np.array([costs.rows[a][b] for a, b in joins.tolist()], np.float64) / costs.scale
-    together = motion + in_units(looks, joins, len(costs))
-    return {
-        "flow": _with_rest(joins, motion, costs, settings.candidates),
-        "huber + flow": _with_rest(joins, together, costs, settings.candidates),
-    }
-
-
-def _with_rest(joins: Ints, values: Floats, costs: JoinCosts, candidates: int) -> JoinCosts:
-    """The given prices, and behind the dearest of them every other pair by its looks."""
-    if costs.matrix is None:
-        return sparse_costs(len(costs), joins, values, candidates)
-    looks = costs.matrix / costs.scale
-    best = np.where(np.eye(len(costs), dtype=bool), np.inf, looks).min(axis=1)
-    distances = float(values.max()) + looks / max(float(np.median(best)), 1e-9)
-    distances[joins[:, 0], joins[:, 1]] = distances[joins[:, 1], joins[:, 0]] = values
-    np.fill_diagonal(distances, 0.0)
-    return dense_costs(distances, candidates)

@@ -100,6 +100,8 @@ class PathReport(_Part):
     solver: str
     seconds: float
     price: str = ""
+    thorough: bool = False
+    """Whether motion, where it was looked at, was looked at more widely."""
     band: float | None = None
     """How far along the path a frame's four nearest lie on average: 1.5 is perfect, above 2.2 is doubtful."""
 
