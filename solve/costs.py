@@ -97,6 +97,17 @@ class JoinCosts:
     def of(self, path: Sequence[int]) -> int:
         return sum(self.rows[a][b] for a, b in pairwise(path))
 
+    def priced(self) -> tuple[Ints, Ints]:
+        """In a large film the joins that have a price of their own, the smaller row first, and those prices."""
+        known = [row for row in self.rows[:-1] if isinstance(row, dict)]
+        ends = [(a, b) for a, row in enumerate(known) for b in row if a < b < len(self)]
+        prices = [known[a][b] for a, b in ends]
+        return np.array(ends, np.int64).reshape(-1, 2), np.array(prices, np.int64)
+
+    def radius(self) -> Ints:
+        """In a large film what any other join costs at least, as a share of each of its ends."""
+        return np.array([row.radius if isinstance(row, _Row) else 0 for row in self.rows[:-1]], np.int64)
+
 
 def join_costs(price: Price, count: int, joins: Ints, *, candidates: int, dense_limit: int) -> JoinCosts:
     """Price every pair of up to `dense_limit` rows; beyond that only `joins`, pairs of rows that may be neighbours."""
@@ -153,6 +164,10 @@ class _Row(dict[int, int]):
         super().__init__()
         self._own, self._radius = own, radius
 
+    @property
+    def radius(self) -> int:
+        return self._radius[self._own]
+
     def __missing__(self, other: int) -> int:
         return int(_FAR * max(self._radius[self._own], self._radius[other]))
 
@@ -162,7 +177,7 @@ def _scale(distances: npt.NDArray[Any], count: int) -> float:
     some = distances[distances > 0]
     if not len(some):
         return 1.0
-    return float(min(1000.0 / some.min(), _TOP / (some.max() * max(count, 1))))
+    return float(min(1000.0 / some.min(), _TOP / (np.abs(distances).max() * max(count, 1))))
 
 
 def _patches(plane: npt.NDArray[np.uint8]) -> Floats:
