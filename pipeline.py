@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -304,7 +305,8 @@ def _film(library: "Library", video: VideoRecord, settings: Settings) -> "Film":
             f"The proxies of {video.name} are missing or cut short.",
             f"`reelweave videos remove {video.id}`, then ingest it again.",
         ) from lost
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind)
+    near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
+    return Film(rows, luma(proxies), near, settings.solve.space, video.kind)
 
 
 def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Settings) -> "Plan":
@@ -325,6 +327,7 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", settings: Sett
             gap=path.gap,
             solver=path.solver,
             seconds=round(found.ordered.seconds, 3),
+            interrupted=path.interrupted,
             price=found.ordered.price,
             band=found.ordered.band,
         ),

@@ -13,6 +13,7 @@ from ..progress import Progress
 from ..settings import Settings
 from .collapse import Groups, collapse
 from .confidence import join_confidence
+from .costs import looks
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
 from .plan import Dropped, Neighbour, Shot
@@ -68,10 +69,10 @@ def arrange(film: Film, settings: Settings, progress: Progress) -> Arrangement:
         stage.advance()
     kept = np.flatnonzero(~verdict.dropped)
     rows = leaders[kept]
-    looks = Rows(
-        film.rows.vectors[rows], film.luma[rows], film.rows.indices[rows], _joins(graph, kept), film.kind == "video"
-    )
-    ordered = order_rows(looks, film.space, settings.solve, progress)
+    pictures = film.luma[rows] if len(rows) <= settings.solve.flow_limit else looks(film.luma, rows)
+    vectors = film.rows.vectors if len(rows) == len(film.rows) else film.rows.vectors[rows]
+    seen = Rows(vectors, pictures, film.rows.indices[rows], _joins(graph, kept), film.kind == "video")
+    ordered = order_rows(seen, film.space, settings.solve, progress)
     played = [members[int(rows[row])] for row in ordered.path.order]
     frames = film.rows.indices
     return Arrangement(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..frames import Floats, Ints
 from ..progress import Progress
+from .costs import usual_best
 
 if TYPE_CHECKING:
     import cv2
@@ -36,6 +37,8 @@ class FlowPrice:
         import cv2
 
         fresh = sorted({(min(a, b), max(a, b)) for a, b in joins} - self._known.keys())
+        if not fresh:
+            return
         flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         grid = np.indices(self._luma.shape[1:], np.float32)[::-1]
         with self._progress.stage("motion", len(fresh)) as stage:
@@ -56,11 +59,7 @@ class FlowPrice:
 
 def in_units(values: npt.NDArray[np.float64], joins: Ints, count: int) -> Floats:
     """Values of joins over the median of every row's smallest."""
-    best = np.full(count, np.inf)
-    for side in (0, 1):
-        np.minimum.at(best, joins[:, side], values)
-    unit = float(np.median(best[np.isfinite(best)])) if len(joins) else 1.0
-    return np.asarray(values / max(unit, 1e-9), np.float32)
+    return np.asarray(values / max(usual_best(values, joins, count), 1e-9), np.float32)
 
 
 def _compare(

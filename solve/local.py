@@ -1,11 +1,11 @@
 """Local search on candidate joins: exchanges of two and three joins, shaken by small double bridges."""
 
+import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
-from itertools import pairwise
 
 from .costs import JoinCosts
 from .watch import Watch
@@ -49,7 +49,7 @@ def improve(
     chance = random.Random(seed)
     for kick in range(kicks):
         if kick % _CHECK_EVERY == 0:
-            watch.tell(tour.cost)
+            watch.report(tour.cost)
             if watch.over():
                 break
         if tour.cost <= target:
@@ -91,7 +91,9 @@ class _Tour:
         """Improve around the given rows until nothing near them can be."""
         waiting = deque(rows)
         queued = set(waiting)
-        while waiting and not (watch and len(waiting) % _CHECK_EVERY == 0 and watch.over()):
+        for turn in itertools.count():
+            if not waiting or (watch and turn % _CHECK_EVERY == 0 and watch.over()):
+                break
             row = waiting.popleft()
             queued.discard(row)
             while touched := self._improve(row):
@@ -102,7 +104,7 @@ class _Tour:
     def bridge(self, neighbours: list[list[int]]) -> list[int]:
         """Let the ends of joins that no candidate list foresaw, as between shots, be candidates of each other."""
         path = self.path()
-        leaps = [(a, b) for a, b in pairwise(path) if b not in neighbours[a] and a not in neighbours[b]]
+        leaps = [(a, b) for a, b in itertools.pairwise(path) if b not in neighbours[a] and a not in neighbours[b]]
         ends = sorted({path[0], path[-1], *(row for leap in leaps for row in leap)})
         if len(ends) > _BRIDGED_AT_MOST:
             return []
@@ -188,7 +190,7 @@ class _Tour:
     def _rotate(self, nowhere: int) -> tuple[int, ...]:
         """Join the ends of the path and open it at its dearest join instead."""
         first, last = self._next(nowhere), self._before(nowhere)
-        a, b = max(pairwise(self.path()), key=lambda join: self._rows[join[0]][join[1]])
+        a, b = max(itertools.pairwise(self.path()), key=lambda join: self._rows[join[0]][join[1]])
         gain = self._gap(a, b) - self._gap(first, last)
         if gain <= 0:
             return ()

@@ -1,6 +1,7 @@
 """Rows into an order: by one price and, where its path does not fit it, by the price whose path fits best."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import chain
 from time import process_time
 
@@ -8,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..frames import Floats, Ints
-from ..progress import Progress
+from ..progress import Progress, Stage
 from ..settings import Solve as SolveSettings
 from .costs import CosinePrice, HuberPrice, JoinCosts, Price, dense_costs, join_costs, sparse_costs
 from .echo import without_echo
 from .fit import band, file_order_stands
 from .flow import SMALLEST_SIDE, FlowPrice, in_units
 from .path import Path, find_path, path_as_filed, sketch_path
+from .watch import Watch
 
 _STEPS_LOOKED_AT = (1, 2, 3)
 _SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
@@ -44,21 +46,35 @@ class Ordered:
     costs: JoinCosts
     price: str
     band: float
-    seconds: float
+    seconds: float = 0.0
 
 
 def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progress) -> Ordered:
     """Solve by the quick price; look at motion only where the path does not fit its own prices."""
     started = process_time()
     price = _first_price(rows, space, settings)
+    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
+    with progress.stoppable() as stopped:
+        ordered = _search(rows, price, costs, settings, progress, stopped)
+    if ordered.path.interrupted:
+        progress.note("Stopped early: kept the best order so far; Ctrl-C again to abort.")
+    return replace(ordered, seconds=process_time() - started)
+
+
+def _search(
+    rows: Rows,
+    price: Price,
+    costs: JoinCosts,
+    settings: SolveSettings,
+    progress: Progress,
+    stopped: Callable[[], bool],
+) -> Ordered:
     with progress.stage("order") as stage:
-        costs = join_costs(
-            price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit
-        )
-        sketches, names, prices = [sketch_path(costs, settings)], [price.name], [costs]
+        watch = _watched(stage, costs, stopped)
+        sketches, names, prices = [sketch_path(costs, settings, watch)], [price.name], [costs]
         stage.advance()
     fits = [band(sketches[0].path, costs)]
-    if _doubtful(fits[0], rows, price, settings):
+    if _doubtful(fits[0], rows, price, settings) and not stopped():
         for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress).items():
             names.append(name)
             prices.append(other)
@@ -70,10 +86,20 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
         if any(file_order_stands(sketch.path, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
             path = path_as_filed(prices[best])
         else:
-            path = find_path(prices[best], settings, sketches[best])
+            path = find_path(prices[best], settings, sketches[best], _watched(stage, prices[best], stopped))
         stage.advance()
     fit = round(band(path.order, prices[best]), 3)
-    return Ordered(path, prices[best], names[best], fit, process_time() - started)
+    return Ordered(path, prices[best], names[best], fit)
+
+
+def _watched(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> Watch:
+    """The user sees the cost fall, in units of the price, and may end it."""
+
+    def tell(cost: int, bound: float | None) -> None:
+        above = f", {cost / bound - 1:.1%} above the bound" if bound and 0 < bound <= cost else ""
+        stage.tell(f"cost {cost / costs.scale:.4g}{above}")
+
+    return Watch(stopped=stopped, tell=tell)
 
 
 def _first_price(rows: Rows, space: str, settings: SolveSettings) -> Price:

@@ -53,7 +53,7 @@ def sketch_path(costs: JoinCosts, settings: SolveSettings, watch: Watch = Watch(
     path = improve(greedy_path(costs), costs, kicks=0, seed=settings.seed, watch=watch)
     bound = lower_bound(costs, costs.of(path), watch)
     kicks = min(max(_KICKS_PER_ROW * len(costs), _FEWEST_KICKS), _MOST_KICKS)
-    path = improve(path, costs, kicks=kicks, seed=settings.seed, target=_enough(bound), watch=watch)
+    path = improve(path, costs, kicks=kicks, seed=settings.seed, target=_enough(bound), watch=watch.knowing(bound))
     return Sketch(path, bound)
 
 
@@ -74,6 +74,7 @@ def find_path(
         better = route(path, costs, target=_enough(bound), watch=watch)
         used.append("OR-Tools" if better is not path else "OR-Tools (nothing better)")
         path = better
+    watch.knowing(bound).report(costs.of(path))
     return Path(
         order=forwards(path),
         cost=costs.of(path) / costs.scale,

@@ -59,6 +59,8 @@ class PathReport(_Part):
     gap: float | None
     solver: str
     seconds: float
+    interrupted: bool = False
+    """Whether the user ended the search before it was done."""
     price: str = ""
     band: float | None = None
     """How far along the path a frame's four nearest lie on average: 1.5 is perfect, above 2.2 is doubtful."""

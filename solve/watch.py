@@ -1,7 +1,7 @@
 """What a search answers to while it runs: the clock, the user's wish to stop, and who is told how it goes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Self
 
@@ -10,7 +10,7 @@ def _never() -> bool:
     return False
 
 
-def _nobody(cost: int) -> None:
+def _nobody(cost: int, bound: float | None) -> None:
     pass
 
 
@@ -20,10 +20,18 @@ class Watch:
 
     deadline: float = float("inf")
     stopped: Callable[[], bool] = _never
-    tell: Callable[[int], None] = _nobody
+    tell: Callable[[int, float | None], None] = _nobody
+    bound: float | None = None
+    """What any path costs at least, where that is known."""
 
     def over(self) -> bool:
         return self.stopped() or monotonic() > self.deadline
 
+    def report(self, cost: int) -> None:
+        self.tell(cost, self.bound)
+
     def for_seconds(self, seconds: float) -> Self:
-        return type(self)(monotonic() + seconds, self.stopped, self.tell)
+        return replace(self, deadline=monotonic() + seconds)
+
+    def knowing(self, bound: float) -> Self:
+        return replace(self, bound=bound)
