@@ -42,9 +42,7 @@ def _in_cells(vectors: Floats) -> Any:
     import faiss
 
     cells = int(_CELLS * len(vectors) ** 0.5)
-    index = faiss.IndexIVFFlat(
-        faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT
-    )
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
     index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ROUNDS, _TAUGHT_BY, _SEED
     index.train(vectors)
     index.add(vectors)

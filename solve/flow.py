@@ -1,6 +1,6 @@
 """The price of a join by motion: what is left of the difference once one frame is bent onto the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +32,8 @@ class FlowPrice:
         self._luma, self._progress = luma, progress
         self._known: dict[tuple[int, int], tuple[float, float]] = {}
 
-    def measure(self, joins: Iterable[Sequence[int]]) -> None:
-        """Look at pairs of rows, each only once however often it is asked for."""
+    def measure(self, joins: Iterable[Sequence[int]], stopped: Callable[[], bool] = lambda: False) -> None:
+        """Look at pairs of rows, each only once however often it is asked for, until stopped."""
         import cv2
 
         fresh = sorted({(min(a, b), max(a, b)) for a, b in joins} - self._known.keys())
@@ -43,6 +43,8 @@ class FlowPrice:
         grid = np.indices(self._luma.shape[1:], np.float32)[::-1]
         with self._progress.stage("motion", len(fresh)) as stage:
             for a, b in fresh:
+                if stopped():
+                    break
                 self._known[a, b] = _compare(self._luma[a], self._luma[b], flow, grid)
                 stage.advance()
 

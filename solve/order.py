@@ -75,18 +75,19 @@ def _search(
         stage.advance()
     fits = [band(sketches[0].path, costs)]
     if _doubtful(fits[0], rows, price, settings) and not stopped():
-        for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress).items():
+        for name, other in _by_motion(rows, costs, sketches[0].path, settings, progress, stopped).items():
             names.append(name)
             prices.append(other)
-            sketches.append(sketch_path(other, settings))
+            sketches.append(sketch_path(other, settings, Watch(stopped=stopped)))
             fits.append(band(sketches[-1].path, other))
     best = fits.index(min(fits))
     with progress.stage("prove") as stage:
+        watch = _watched(stage, prices[best], stopped)
         slack = _SLACK_IN_DOUBT if len(prices) > 1 else _SLACK
         if any(file_order_stands(sketch.path, costs, slack) for sketch, costs in zip(sketches, prices, strict=True)):
-            path = path_as_filed(prices[best])
+            path = path_as_filed(prices[best], watch)
         else:
-            path = find_path(prices[best], settings, sketches[best], _watched(stage, prices[best], stopped))
+            path = find_path(prices[best], settings, sketches[best], watch)
         stage.advance()
     fit = round(band(path.order, prices[best]), 3)
     return Ordered(path, prices[best], names[best], fit)
@@ -115,18 +116,26 @@ def _doubtful(fit: float, rows: Rows, price: Price, settings: SolveSettings) -> 
 
 
 def _by_motion(
-    rows: Rows, costs: JoinCosts, sketch: list[int], settings: SolveSettings, progress: Progress
+    rows: Rows,
+    costs: JoinCosts,
+    sketch: list[int],
+    settings: SolveSettings,
+    progress: Progress,
+    stopped: Callable[[], bool],
 ) -> dict[str, JoinCosts]:
     """Costs by motion, and by motion and looks together.
 
     A first round measures the joins that look likely; what is near on the paths found by it may have
-    looked unlikely, and is measured in a second.
+    looked unlikely, and is measured in a second. Where the user ends it there are none, since what is half
+    measured fits no path.
     """
     flow = FlowPrice(rows.luma, progress)
-    flow.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)))
+    flow.measure(chain(((a, b) for a, near in enumerate(costs.neighbours) for b in near), _near_on(sketch)), stopped)
+    if stopped():
+        return {}
     for made in _flow_costs(flow, costs, settings).values():
-        flow.measure(_near_on(sketch_path(made, settings).path))
-    return _flow_costs(flow, costs, settings)
+        flow.measure(_near_on(sketch_path(made, settings, Watch(stopped=stopped)).path), stopped)
+    return {} if stopped() else _flow_costs(flow, costs, settings)
 
 
 def _near_on(path: list[int]) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """The open-path TSP: the order in which the joins between kept frames cost least."""
 
 from dataclasses import dataclass
+
 from ..settings import Solve as SolveSettings
 from .bound import lower_bound
 from .costs import JoinCosts
@@ -74,25 +75,28 @@ def find_path(
         better = route(path, costs, target=_enough(bound), watch=watch)
         used.append("OR-Tools" if better is not path else "OR-Tools (nothing better)")
         path = better
-    watch.knowing(bound).report(costs.of(path))
-    return Path(
-        order=forwards(path),
-        cost=costs.of(path) / costs.scale,
-        lower_bound=min(bound, costs.of(path)) / costs.scale,
-        solver=" + ".join(used) + (" (stopped early)" if watch.stopped() else ""),
-        interrupted=watch.stopped(),
-    )
+    return _path(forwards(path), bound, " + ".join(used), costs, watch)
 
 
 def _enough(bound: float) -> float:
     return bound + _PROVED * abs(bound)
 
 
-def path_as_filed(costs: JoinCosts) -> Path:
+def path_as_filed(costs: JoinCosts, watch: Watch = Watch()) -> Path:  # noqa: B008 - it is frozen
     """The rows in the order in which they came, with what is proved about it."""
     path = list(range(len(costs)))
-    bound = lower_bound(costs, costs.of(path)) / costs.scale
-    return Path(order=path, cost=costs.of(path) / costs.scale, lower_bound=bound, solver="file order")
+    return _path(path, lower_bound(costs, costs.of(path), watch), "file order", costs, watch)
+
+
+def _path(order: list[int], bound: float, solver: str, costs: JoinCosts, watch: Watch) -> Path:
+    watch.knowing(bound).report(costs.of(order))
+    return Path(
+        order=order,
+        cost=costs.of(order) / costs.scale,
+        lower_bound=min(bound, costs.of(order)) / costs.scale,
+        solver=solver + (" (stopped early)" if watch.stopped() else ""),
+        interrupted=watch.stopped(),
+    )
 
 
 def forwards(path: list[int]) -> list[int]:
