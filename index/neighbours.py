@@ -9,7 +9,8 @@ from ..frames import Floats, Ints, NeighbourGraph
 _CHUNK = 1024
 _CELLS = 4.0
 _CELLS_SEARCHED = 8
-_ROUNDS, _TAUGHT_BY = 6, 64
+_ROUNDS, _FEWEST, _MOST = 6, 39, 64
+"""Rounds that place the centres, and how many vectors each of them is placed by."""
 _SEED = 1
 
 
@@ -41,9 +42,9 @@ def _in_cells(vectors: Floats) -> Any:
     """Vectors sorted into cells around centres, of which each search looks into the nearest few."""
     import faiss
 
-    cells = int(_CELLS * len(vectors) ** 0.5)
+    cells = max(1, min(int(_CELLS * len(vectors) ** 0.5), len(vectors) // _FEWEST))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ROUNDS, _TAUGHT_BY, _SEED
+    index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ROUNDS, _MOST, _SEED
     index.train(vectors)
     index.add(vectors)
     index.nprobe = _CELLS_SEARCHED

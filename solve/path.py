@@ -72,6 +72,8 @@ def find_path(
     path, bound, used = sketch.path, sketch.bound, ["greedy", "local search"]
     watch = watch.for_seconds(settings.time_limit)
     if costs.matrix is not None and len(path) <= settings.ortools_limit and costs.of(path) > _enough(bound):
+        # Steps towards the better path prove a little more.
+        bound = max(bound, lower_bound(costs, costs.of(path), watch))
         better = route(path, costs, target=_enough(bound), watch=watch)
         used.append("OR-Tools" if better is not path else "OR-Tools (nothing better)")
         path = better

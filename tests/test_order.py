@@ -1,5 +1,6 @@
 """Which price orders a film, when motion is looked at, and when a file is left as it is."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -78,9 +79,9 @@ def test_motion_is_looked_at_only_in_doubt_and_in_reach(
     calls = []
     measure = FlowPrice.measure
 
-    def watched(self: FlowPrice, joins: object) -> None:
+    def watched(self: FlowPrice, joins: object, *rest: Callable[[], bool]) -> None:
         calls.append(1)
-        measure(self, joins)  # type: ignore[arg-type]
+        measure(self, joins, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FlowPrice, "measure", watched)
     ordered(panned(40, 2.0)[shuffled(40)], **changes)
