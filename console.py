@@ -1,9 +1,12 @@
 """Progress on a terminal: bars where somebody watches, one line a stage where not; always on stderr."""
 
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from .progress import Progress, Stage
@@ -30,6 +33,26 @@ class NotesOnly:
     def note(self, text: str) -> None:
         print(f"note: {text}", file=sys.stderr, flush=True)
 
+    @contextmanager
+    def stoppable(self) -> Iterator[Callable[[], bool]]:
+        """The first Ctrl-C only asks; the work looks at it when nothing is half done. The next one ends all."""
+        wanted = threading.Event()
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(before):
+            # Only the main thread hears signals, and where Ctrl-C is ignored it shall stay so.
+            yield wanted.is_set
+            return
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, before)
+            wanted.set()
+
+        signal.signal(signal.SIGINT, ask)
+        try:
+            yield wanted.is_set
+        finally:
+            signal.signal(signal.SIGINT, before)
+
 
 class Lines(NotesOnly):
     """A line when a stage ends, for logs."""
@@ -39,7 +62,8 @@ class Lines(NotesOnly):
         counter, started = _Counter(), perf_counter()
         yield counter
         count = f"{counter.done} in " if counter.done > 1 else ""
-        print(f"{name}: {count}{perf_counter() - started:.1f} s", file=sys.stderr, flush=True)
+        told = f", {counter.told}" if counter.told else ""
+        print(f"{name}: {count}{perf_counter() - started:.1f} s{told}", file=sys.stderr, flush=True)
 
 
 class Bars(NotesOnly):
@@ -51,7 +75,7 @@ class Bars(NotesOnly):
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         with self._display() as rich:
-            task = rich.add_task(name, total=total)
+            task = rich.add_task(name, total=total, told="")
             yield _Bar(rich, task)
             finished = next(t for t in rich.tasks if t.id == task)
             rich.update(task, total=finished.completed, completed=finished.completed)
@@ -77,6 +101,7 @@ class Bars(NotesOnly):
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[told]}"),
         )
         with Rich(*columns, console=Console(stderr=True)) as self._rich:
             try:
@@ -92,10 +117,16 @@ class _Bar:
     def advance(self, steps: int = 1) -> None:
         self._rich.advance(self._task, steps)
 
+    def tell(self, text: str) -> None:
+        self._rich.update(self._task, told=text)
+
 
 class _Counter:
     def __init__(self) -> None:
-        self.done = 0
+        self.done, self.told = 0, ""
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
+
+    def tell(self, text: str) -> None:
+        self.told = text

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -367,7 +368,8 @@ def _film(
     proxies = _proxies(library, video)[: len(rows)]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
-    return Film(rows, luma(proxies), nearest, settings.solve.space, video.kind, colours, matcher, motion)
+    near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
+    return Film(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion)
 
 
 def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":
@@ -413,6 +415,7 @@ def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str
             gap=path.gap,
             solver=path.solver,
             seconds=round(found.ordered.seconds, 3),
+            interrupted=path.interrupted,
             price=found.ordered.price,
             band=found.ordered.band,
             thorough=bool(used["solve"]["thorough"]),

@@ -1,12 +1,16 @@
 """How long work reports itself: the command line draws it, a page may stream it, tests ignore it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
 class Stage(Protocol):
     def advance(self, steps: int = 1) -> None: ...
+
+    def tell(self, text: str) -> None:
+        """Say how the stage goes, in place of what was last told of it."""
+        ...
 
 
 class Progress(Protocol):
@@ -16,6 +20,10 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Say one line that the user should see but need not act on."""
+        ...
+
+    def stoppable(self) -> AbstractContextManager[Callable[[], bool]]:
+        """A span of work that can end early with what it has; the callable says whether the user wants that."""
         ...
 
 
@@ -29,5 +37,12 @@ class Silent:
     def advance(self, steps: int = 1) -> None:
         pass
 
+    def tell(self, text: str) -> None:
+        pass
+
     def note(self, text: str) -> None:
         pass
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Callable[[], bool]]:
+        yield lambda: False

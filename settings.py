@@ -78,6 +78,7 @@ class Clip(_Section):
 class Neighbours(_Section):
     # The outlier rule asks for the second-nearest frame.
     k: Annotated[int, Field(ge=2)]
+    exact_limit: Whole
 
 
 class Outliers(_Section):

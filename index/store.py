@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import LibraryError, SpaceError
-from ..frames import FrameRows, Space
+from ..frames import Floats, FrameRows, Space
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -71,10 +71,15 @@ class ChromaStore:
 
     def read(self, video: str, space: Space) -> FrameRows:
         collection = self._collection(video, space)
-        pages: list[Any] = []
-        for offset in range(0, collection.count(), PAGE):
-            pages.append(collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"]))
-        return _rows(pages, space.dimension)
+        count = collection.count()
+        facts: list[Any] = []
+        vectors = np.zeros((count, space.dimension), np.float32)
+        for offset in range(0, count, PAGE):
+            page = collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"])
+            found = page["metadatas"] or []
+            vectors[len(facts) : len(facts) + len(found)] = page["embeddings"]
+            facts += found
+        return _rows(facts, vectors[: len(facts)])
 
     def count(self, video: str, space: Space) -> int:
         return self._collection(video, space).count()
@@ -160,10 +165,9 @@ def _metadata(rows: FrameRows, part: slice) -> list[Any]:
     return [dict(zip(keys, row, strict=True)) for row in values]
 
 
-def _rows(pages: list[Any], dimension: int) -> FrameRows:
-    facts = [row for page in pages for row in page["metadatas"]]
-    vectors = [np.asarray(page["embeddings"], np.float32) for page in pages]
+def _rows(facts: list[Any], vectors: Floats) -> FrameRows:
     order = np.argsort(np.array([row["frame"] for row in facts], np.int64), kind="stable")
+    sorted_already = bool((np.diff(order) == 1).all())
 
     def column(key: str, kind: Any) -> Any:
         return np.array([row[key] for row in facts], kind)[order]
@@ -174,5 +178,5 @@ def _rows(pages: list[Any], dimension: int) -> FrameRows:
         sharpness=column("sharpness", np.float32),
         luma=column("luma", np.float32),
         duplicate_of=column("duplicate_of", np.int64),
-        vectors=np.concatenate(vectors)[order] if vectors else np.zeros((0, dimension), np.float32),
+        vectors=vectors if sorted_already else vectors[order],
     )

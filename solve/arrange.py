@@ -14,6 +14,7 @@ from ..settings import Settings
 from .collapse import Groups, apart, collapse
 from .confidence import join_confidence
 from .constrain import constrain
+from .costs import looks as small_pictures
 from .measured import Matcher
 from .motion import Forgetful, MotionMemory
 from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numbered_as
@@ -148,8 +149,8 @@ def _kept(looks: _Looks, wanted: Wishes, film: Film) -> Ints:
 def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
     rows = looks.leaders[kept]
     seen = Rows(
-        film.rows.vectors[rows],
-        film.luma[rows],
+        film.rows.vectors if len(rows) == len(film.rows) else film.rows.vectors[rows],
+        film.luma[rows] if _wants_pictures(len(rows), settings) else small_pictures(film.luma, rows),
         film.rows.indices[rows],
         _joins(looks.graph, kept),
         film.kind == "video",
@@ -158,6 +159,11 @@ def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: 
         film.motion,
     )
     return _Solved(rows, order_rows(seen, film.space, settings.solve, progress))
+
+
+def _wants_pictures(count: int, settings: Settings) -> bool:
+    """Whether whole pictures are looked at, and not just the small ones that the usual price compares."""
+    return count <= settings.solve.flow_limit or settings.solve.price not in ("auto", "huber", "cosine")
 
 
 def _wished(

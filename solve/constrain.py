@@ -1,13 +1,13 @@
 """A path as the user wants it: the cheapest found in which all that was said holds."""
 
 from collections.abc import Iterator, Sequence
-from time import monotonic
 
 from ..settings import Solve as SolveSettings
 from .costs import JoinCosts
 from .local import improve
 from .precedence import put_before
 from .tied import Ties, part_of, tied_costs, tied_rows
+from .watch import Watch
 from .wishes import Pair, chains
 
 _KICKS_PER_ROW = 5
@@ -40,16 +40,16 @@ def holds(path: Sequence[int], ties: Ties) -> bool:
 
 def _solved(path: list[int], costs: JoinCosts, ties: Ties, settings: SolveSettings) -> list[int]:
     tied = tied_costs(costs, ties)
-    deadline = monotonic() + settings.time_limit
+    watch = Watch().for_seconds(settings.time_limit)
     kicks = min(_KICKS_PER_ROW * len(tied), _MOST_KICKS)
     start = _stitched(path, len(costs), ties)
-    start = improve(start, tied, kicks=kicks, seed=settings.seed, target=float("-inf"), deadline=deadline)
+    start = improve(start, tied, kicks=kicks, seed=settings.seed, watch=watch)
     ways = [way for way in (start, start[::-1]) if _ends_fit(way, len(costs), ties)]
     for way in ways:
         if holds([row for row in way if row < len(costs)], Ties(before=ties.before)):
             return [row for row in way if row < len(costs)]
     pairs = [*ties.before, *_guarded(len(costs), ties)]
-    solved = [put_before(way, tied, pairs, deadline) for way in ways]
+    solved = [put_before(way, tied, pairs, watch) for way in ways]
     return [row for row in min(solved, key=tied.of) if row < len(costs)]
 
 

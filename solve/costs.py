@@ -16,6 +16,8 @@ Rows: TypeAlias = list[list[int]] | list[dict[int, int]]
 _PATCH = 4
 _WIDTH, _HEIGHT = 64, 36
 _FLAT = 4.0
+_STEPS = 8192
+"""Of a patch's contrast, to be held in 16 bits: no pixel of 16 lies further than 3.9 contrasts from their mean."""
 _FAR = 2.0
 _TOP = 1 << 40
 
@@ -39,7 +41,9 @@ class HuberPrice:
     name = "huber"
 
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
-        self._features = np.stack([_patches(plane) for plane in luma]) if len(luma) else np.zeros((0, 1), np.float32)
+        self._features = np.zeros((len(luma), _WIDTH * _HEIGHT), np.int16)
+        for row, plane in enumerate(luma):
+            self._features[row] = np.rint(_patches(plane) * _STEPS)
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
         result = np.empty(len(left), np.float32)
@@ -54,8 +58,8 @@ class HuberPrice:
         return np.asarray(np.maximum(roots.mean(axis=2) - 1.0, 0.0), np.float32)
 
     def _roots(self, left: Ints, right: Ints) -> Floats:
-        difference = self._features[left]
-        difference -= self._features[right]
+        difference = np.subtract(self._features[left], self._features[right], dtype=np.float32)
+        difference /= _STEPS
         np.square(difference, out=difference)
         difference += 1.0
         return np.asarray(np.sqrt(difference, out=difference), np.float32)
@@ -97,6 +101,17 @@ class JoinCosts:
     def of(self, path: Sequence[int]) -> int:
         return sum(self.rows[a][b] for a, b in pairwise(path))
 
+    def priced(self) -> tuple[Ints, Ints]:
+        """In a large film the joins that have a price of their own, the smaller row first, and those prices."""
+        known = [row for row in self.rows[:-1] if isinstance(row, dict)]
+        ends = [(a, b) for a, row in enumerate(known) for b in row if a < b < len(self)]
+        prices = [known[a][b] for a, b in ends]
+        return np.array(ends, np.int64).reshape(-1, 2), np.array(prices, np.int64)
+
+    def radius(self) -> Ints:
+        """In a large film what any other join costs at least, as a share of each of its ends."""
+        return np.array([row.radius if isinstance(row, _Row) else 0 for row in self.rows[:-1]], np.int64)
+
 
 def join_costs(price: Price, count: int, joins: Ints, *, candidates: int, dense_limit: int) -> JoinCosts:
     """Price every pair of up to `dense_limit` rows; beyond that only `joins`, pairs of rows that may be neighbours."""
@@ -133,12 +148,28 @@ def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> 
     return JoinCosts([*rows, defaultdict(int)], nearest, scale, None)
 
 
+def looks(luma: npt.NDArray[np.uint8], rows: Ints) -> npt.NDArray[np.uint8]:
+    """All that the price sees of some pictures, in a sixth of the room."""
+    small = np.empty((len(rows), _HEIGHT, _WIDTH), np.uint8)
+    for place, row in enumerate(rows):
+        small[place] = _shrunk(luma[row])
+    return small
+
+
 def all_pairs(price: Price, rows: Ints) -> npt.NDArray[np.float64]:
     """The prices of all pairs of some rows."""
     upper = np.triu_indices(len(rows), 1)
     matrix = np.zeros((len(rows), len(rows)))
     matrix[upper] = price.pairs(rows[upper[0]], rows[upper[1]])
     return matrix + matrix.T
+
+
+def usual_best(values: npt.NDArray[Any], joins: Ints, count: int) -> float:
+    """The median of every row's smallest value among its joins; 0 without joins."""
+    best = np.full(count, np.inf)
+    for side in (0, 1):
+        np.minimum.at(best, joins[:, side], values)
+    return float(np.median(best[np.isfinite(best)])) if len(joins) else 0.0
 
 
 def distinct_joins(joins: Ints) -> Ints:
@@ -153,6 +184,10 @@ class _Row(dict[int, int]):
         super().__init__()
         self._own, self._radius = own, radius
 
+    @property
+    def radius(self) -> int:
+        return self._radius[self._own]
+
     def __missing__(self, other: int) -> int:
         return int(_FAR * max(self._radius[self._own], self._radius[other]))
 
@@ -162,7 +197,13 @@ def _scale(distances: npt.NDArray[Any], count: int) -> float:
     some = distances[distances > 0]
     if not len(some):
         return 1.0
-    return float(min(1000.0 / some.min(), _TOP / (some.max() * max(count, 1))))
+    return float(min(1000.0 / some.min(), _TOP / (np.abs(distances).max() * max(count, 1))))
+
+
+def _shrunk(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
@@ -172,9 +213,7 @@ def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
 
 
 def _patches(plane: npt.NDArray[Any]) -> Floats:
-    import cv2
-
-    small = cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = _shrunk(plane).astype(np.float32)
     tiles = small.reshape(_HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH).swapaxes(1, 2)
     mean = tiles.mean(axis=(2, 3), keepdims=True)
     return np.asarray(((tiles - mean) / (tiles.std(axis=(2, 3), keepdims=True) + _FLAT)).ravel(), np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..frames import Floats, Ints
-from .costs import HuberPrice
+from .costs import HuberPrice, usual_best
 
 _REACH = 8
 _FAR = 20
@@ -86,8 +86,4 @@ def _echo(price: HuberPrice, files: Ints, far: Floats) -> tuple[Floats, float]:
 def _level(price: HuberPrice, files: Ints, joins: Ints) -> float:
     """The median price of a row's best join to one that does not lie near it in the file."""
     apart = joins[np.abs(files[joins[:, 0]] - files[joins[:, 1]]) > _REACH]
-    if not len(apart):
-        return 0.0
-    best = np.full(len(files), np.inf)
-    np.minimum.at(best, apart[:, 0], price.pairs(apart[:, 0], apart[:, 1]))
-    return float(np.median(best[np.isfinite(best)]))
+    return usual_best(price.pairs(apart[:, 0], apart[:, 1]), apart, len(files))

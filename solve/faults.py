@@ -2,17 +2,19 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from pydantic import BaseModel
-from pydantic_core import ErrorDetails
 
 from .places import Fault, Places
 
 if TYPE_CHECKING:
     from .plan import PlanFields
+
+Problem: TypeAlias = Mapping[str, Any]
+"""One of pydantic's errors."""
 
 _NAMED = 3
 _WANTED = {
@@ -26,7 +28,7 @@ _WANTED = {
 }
 
 
-def shape_faults(problems: Sequence[ErrorDetails], model: type[BaseModel], places: Places) -> list[Fault]:
+def shape_faults(problems: Sequence[Problem], model: type[BaseModel], places: Places) -> list[Fault]:
     """Values of the wrong kind, keys that are missing, and keys that a plan does not have."""
     faults, mistyped = [], set()
     for problem in problems:
@@ -67,7 +69,7 @@ def settled(plan: "PlanFields", places: Places) -> tuple[dict[str, Any], str]:
     return void | {"weak": weak}, note if void else ""
 
 
-def _told(problem: ErrorDetails) -> str:
+def _told(problem: Problem) -> str:
     kind, given = problem["type"], json.dumps(problem["input"], default=str)
     name = ".".join(part for part in problem["loc"] if isinstance(part, str)) or "a plan"
     short = given if len(given) <= 40 else f"{given[:37]}..."

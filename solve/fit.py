@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..settings import Solve as SolveSettings
 from .costs import JoinCosts
 from .path import Sketch, sketch_path
+from .watch import Watch
 
 _NEAREST = 4
 _SAMPLES = 1001
@@ -32,8 +33,8 @@ class Trial:
         return band(self.path, self.costs)
 
 
-def trial(name: str, costs: JoinCosts, settings: SolveSettings) -> Trial:
-    return Trial(name, costs, sketch_path(costs, settings))
+def trial(name: str, costs: JoinCosts, settings: SolveSettings, watch: Watch) -> Trial:
+    return Trial(name, costs, sketch_path(costs, settings, watch))
 
 
 def band(path: Sequence[int], costs: JoinCosts) -> float:

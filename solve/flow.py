@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from ..frames import Floats, Ints, Measures
 from ..progress import Progress
-from .costs import patch_distance
+from .costs import patch_distance, usual_best
+from .watch import Stopped, never
 
 SMALLEST_SIDE = 32
 """Pictures smaller than this hold no motion that could be measured."""
@@ -49,8 +50,8 @@ class FlowPrice:
         self._known = {} if known is None else known
         self._asked: set[tuple[int, int]] = set()
 
-    def measure(self, joins: Iterable[Sequence[int]]) -> None:
-        """Look at pairs of rows, each only once however often it is asked for."""
+    def measure(self, joins: Iterable[Sequence[int]], stopped: Stopped = never) -> None:
+        """Look at pairs of rows, each only once however often it is asked for, until stopped."""
         self._asked |= {(min(a, b), max(a, b)) for a, b in joins}
         fresh = sorted(join for join in self._asked if self._frames(join) not in self._known)
         if not fresh:
@@ -58,6 +59,9 @@ class FlowPrice:
         bend = _Bend(self._luma, self._blur)
         with self._progress.stage("motion", len(fresh)) as stage:
             for a, b in fresh:
+                if stopped():
+                    self._asked = {join for join in self._asked if self._frames(join) in self._known}
+                    break
                 self._known[self._frames((a, b))] = bend.compare(a, b)
                 stage.advance()
 
@@ -83,11 +87,7 @@ class FlowPrice:
 
 def in_units(values: npt.NDArray[Any], joins: Ints, count: int) -> Floats:
     """Values of joins over the median of every row's smallest."""
-    best = np.full(count, np.inf)
-    for side in (0, 1):
-        np.minimum.at(best, joins[:, side], values)
-    unit = float(np.median(best[np.isfinite(best)])) if len(joins) else 1.0
-    return np.asarray(values / max(unit, 1e-9), np.float32)
+    return np.asarray(values / max(usual_best(values, joins, count), 1e-9), np.float32)
 
 
 class _Bend:

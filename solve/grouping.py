@@ -77,9 +77,13 @@ def by_hdbscan(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: f
     part = _linked(graph, graph.distances < unrelated)
     rows = np.flatnonzero(np.bincount(part)[part] >= least)
     group = _linked(graph, graph.distances < cut)
-    # Each cluster takes along all that single linkage joins to it.
+    size = np.bincount(group, weights)
+    # What single linkage makes a shot of stays one; what it makes too little of goes with its cluster.
     for number, cluster in enumerate(_hdbscan(_connected(graph, rows, part, cut, unrelated), least)):
-        group[np.isin(group, group[rows[cluster]])] = len(graph) + number
+        linked = np.unique(group[rows[cluster]])
+        large = linked[size[linked] >= least]
+        home = large[size[large].argmax()] if len(large) else len(graph) + number
+        group[np.isin(group, linked[size[linked] < least])] = home
     return Groups(np.unique(group, return_inverse=True)[1].astype(np.int64), np.ones(len(graph), bool))
 
 

@@ -11,6 +11,7 @@ from ..progress import Progress
 from ..settings import Solve as SolveSettings
 from .costs import JoinCosts, dense_costs, sparse_costs
 from .path import sketch_path
+from .watch import Stopped, Watch, never
 
 _REACH = 3
 
@@ -21,8 +22,8 @@ Matcher: TypeAlias = Callable[[npt.NDArray[np.uint8], Ints], Iterator[float]]
 class MeasuredPrice(Protocol):
     """The price of those joins that were measured."""
 
-    def measure(self, joins: Iterable[Sequence[int]]) -> None:
-        """Look at pairs of rows, each only once however often it is asked for."""
+    def measure(self, joins: Iterable[Sequence[int]], stopped: Stopped = ...) -> None:
+        """Look at pairs of rows, each only once however often it is asked for, until stopped."""
         ...
 
     def joins(self) -> Ints:
@@ -34,17 +35,20 @@ class MeasuredPrice(Protocol):
         ...
 
 
-def by_measuring(price: MeasuredPrice, looks: JoinCosts, path: list[int], settings: SolveSettings) -> JoinCosts:
-    """Costs by a measured price alone; by looks where it knows of no join.
+def by_measuring(
+    price: MeasuredPrice, looks: JoinCosts, path: list[int], settings: SolveSettings, watch: Watch
+) -> JoinCosts:
+    """Costs by a measured price alone; by looks where it knows of no join, or the user ends it.
 
     A first round measures the joins that look likely; what is near on the path found by it may have
     looked unlikely, and is measured in a second.
     """
-    price.measure([(a, b) for a, near in enumerate(looks.neighbours) for b in near] + near_on(path, _REACH))
-    if not len(price.joins()):
+    likely = [(a, b) for a, near in enumerate(looks.neighbours) for b in near]
+    price.measure(likely + near_on(path, _REACH), watch.stopped)
+    if watch.stopped() or not len(price.joins()):
         return looks
     made = with_rest(price.joins(), price.prices(), looks, settings.candidates)
-    price.measure(near_on(sketch_path(made, settings).path, _REACH))
+    price.measure(near_on(sketch_path(made, settings, watch).path, _REACH), watch.stopped)
     return with_rest(price.joins(), price.prices(), looks, settings.candidates)
 
 
@@ -75,12 +79,14 @@ class SharedPrice:
         self._luma, self._matcher, self._progress = luma, matcher, progress
         self._known: dict[tuple[int, int], float] = {}
 
-    def measure(self, joins: Iterable[Sequence[int]]) -> None:
+    def measure(self, joins: Iterable[Sequence[int]], stopped: Stopped = never) -> None:
         fresh = sorted({(min(a, b), max(a, b)) for a, b in joins} - self._known.keys())
         with self._progress.stage("match", len(fresh)) as stage:
             for pair, shared in zip(fresh, self._matcher(self._luma, np.array(fresh).reshape(-1, 2)), strict=True):
                 self._known[pair] = shared
                 stage.advance()
+                if stopped():
+                    break
 
     def joins(self) -> Ints:
         return np.array(sorted(pair for pair, shared in self._known.items() if shared), np.int64).reshape(-1, 2)

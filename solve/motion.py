@@ -18,6 +18,7 @@ from .greedy import greedy_path
 from .learn import learned_prices
 from .local import improve
 from .measured import near_on, with_rest
+from .watch import Watch
 
 _ROUNDS = 3
 _NEAR, _NEAR_WIDE = 3, 8
@@ -53,26 +54,39 @@ class Scenes:
 
 
 def motion_trials(
-    scenes: Scenes, price: Price, first: Trial, settings: SolveSettings, progress: Progress
+    scenes: Scenes, price: Price, first: Trial, settings: SolveSettings, progress: Progress, watch: Watch
 ) -> list[Trial]:
     """A path by motion, unless noise is what moves, and one by weights learned on the path that fits best so far.
 
-    A first round measures the joins that look likely; what is near on the paths found by it may have
-    looked unlikely, and is measured as they are found.
+    Where the user ends it there are none, since what is half measured fits no path.
     """
     motion = scenes.memory.recall()
-    evidence = _Evidence(scenes, price, first.costs, motion, settings, progress)
+    evidence = _Evidence(scenes, price, first.costs, motion, settings, progress, watch)
+    try:
+        return _trials(evidence, _noisy(price), first, settings, watch)
+    except _EndedError:
+        return []
+    finally:
+        scenes.memory.keep(motion)
+
+
+def _trials(evidence: "_Evidence", noisy: bool, first: Trial, settings: SolveSettings, watch: Watch) -> list[Trial]:
+    """A first round measures the joins that look likely; what is near on the paths found by it may have
+    looked unlikely, and is measured as they are found.
+    """
     evidence.measure(evidence.likely() + evidence.near(first.path))
     evidence.measure(evidence.near(_quick_path(evidence.costs(evidence.by_motion()))))
-    found = [] if _noisy(price) else [trial("flow", evidence.costs(evidence.by_motion()), settings)]
+    found = [] if noisy else [trial("flow", evidence.costs(evidence.by_motion()), settings, watch)]
     path = min([first, *found], key=lambda one: one.fit).path
     for _ in range(_ROUNDS - 1):
         evidence.measure(evidence.near(path))
         path = _quick_path(evidence.costs(evidence.learned(path)))
     evidence.measure(evidence.near(path))
-    learned = trial("learned", evidence.costs(evidence.learned(path)), settings)
-    scenes.memory.keep(motion)
-    return [*found, learned]
+    return [*found, trial("learned", evidence.costs(evidence.learned(path)), settings, watch)]
+
+
+class _EndedError(Exception):
+    """The user wants no more of it."""
 
 
 class _Evidence:
@@ -86,19 +100,22 @@ class _Evidence:
         motion: Motion,
         settings: SolveSettings,
         progress: Progress,
+        watch: Watch,
     ) -> None:
         views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
         self._flows = [
             FlowPrice(scenes.luma, progress, files=scenes.files, known=motion.setdefault(view, {}), blur=blur)
             for view, blur in views.items()
         ]
-        self._looks, self._settings = looks, settings
+        self._looks, self._settings, self._stopped = looks, settings, watch.stopped
         self._wide = settings.thorough and not _noisy(price)
         self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoFree) else _none
 
     def measure(self, joins: list[tuple[int, int]]) -> None:
         for flow in self._flows:
-            flow.measure(joins)
+            flow.measure(joins, self._stopped)
+        if self._stopped():
+            raise _EndedError
 
     def likely(self) -> list[tuple[int, int]]:
         """The joins that the search tries; in a wide look also those three times as far down each frame's list."""

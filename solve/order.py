@@ -1,6 +1,7 @@
 """Rows into an order: by one price and, where its path does not fit it, by the price whose path fits best."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from time import process_time
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..frames import Floats, Ints
-from ..progress import Progress
+from ..progress import Progress, Stage
 from ..settings import Solve as SolveSettings
 from .costs import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
 from .echo import without_echo
@@ -19,6 +20,7 @@ from .measured import Matcher, MeasuredPrice, SharedPrice, by_measuring
 from .motion import Forgetful, MotionMemory, Scenes, motion_trials
 from .path import Path, find_path, path_as_filed
 from .sift import sift_matches
+from .watch import Watch
 
 _SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
 """How much dearer than the path found the file's own order may be and still stand: measured on clips in order."""
@@ -50,35 +52,60 @@ class Ordered:
     costs: JoinCosts
     price: str
     band: float
-    seconds: float
+    seconds: float = 0.0
 
 
 def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progress) -> Ordered:
     """Solve by the quick price; look at motion only where the path does not fit its own prices."""
     started = process_time()
     price = _first_price(rows, space, settings)
+    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
+    with progress.stoppable() as stopped:
+        ordered = _search(rows, price, costs, settings, progress, stopped)
+    if ordered.path.interrupted:
+        progress.note("Stopped early: kept the best order so far; Ctrl-C again to abort.")
+    return replace(ordered, seconds=process_time() - started)
+
+
+def _search(
+    rows: Rows,
+    price: Price,
+    costs: JoinCosts,
+    settings: SolveSettings,
+    progress: Progress,
+    stopped: Callable[[], bool],
+) -> Ordered:
+    quiet = Watch(stopped=stopped)
     with progress.stage("order") as stage:
-        costs = join_costs(
-            price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit
-        )
-        trials = [trial(price.name, costs, settings)]
+        trials = [trial(price.name, costs, settings, _watched(stage, costs, stopped))]
         stage.advance()
     if measured := _measured_price(rows, settings, progress):
-        costs = by_measuring(measured, costs, trials[0].path, settings)
-        trials = [trial(settings.price, costs, settings)]
-    if _doubtful(trials[0].fit, rows, price, settings):
+        costs = by_measuring(measured, costs, trials[0].path, settings, quiet)
+        trials = [trial(settings.price, costs, settings, quiet)]
+    if _doubtful(trials[0].fit, rows, price, settings) and not stopped():
         scenes = Scenes(rows.luma, rows.files, rows.motion)
-        trials += motion_trials(scenes, price, trials[0], settings, progress)
+        trials += motion_trials(scenes, price, trials[0], settings, progress, quiet)
     best = min(trials, key=lambda one: one.fit)
     with progress.stage("prove") as stage:
+        watch = _watched(stage, best.costs, stopped)
         slack = _SLACK_IN_DOUBT if len(trials) > 1 else _SLACK
         if any(file_order_stands(one.path, one.costs, slack) for one in trials):
-            path = path_as_filed(best.costs)
+            path = path_as_filed(best.costs, watch)
         else:
-            path = find_path(best.costs, settings, best.sketch)
+            path = find_path(best.costs, settings, best.sketch, watch)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    return Ordered(path, best.costs, best.name, fit, process_time() - started)
+    return Ordered(path, best.costs, best.name, fit)
+
+
+def _watched(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> Watch:
+    """The user sees the cost fall, in units of the price, and may end it."""
+
+    def tell(cost: int, bound: float | None) -> None:
+        above = f", {cost / bound - 1:.1%} above the bound" if bound and 0 < bound <= cost else ""
+        stage.tell(f"cost {cost / costs.scale:.4g}{above}")
+
+    return Watch(stopped=stopped, tell=tell)
 
 
 def _first_price(rows: Rows, space: str, settings: SolveSettings) -> Price:

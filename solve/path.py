@@ -1,7 +1,6 @@
 """The open-path TSP: the order in which the joins between kept frames cost least."""
 
 from dataclasses import dataclass, replace
-from time import monotonic
 
 from ..settings import Solve as SolveSettings
 from .bound import lower_bound
@@ -9,8 +8,10 @@ from .costs import JoinCosts
 from .greedy import greedy_path
 from .local import improve
 from .routing import route
+from .watch import Watch
 
-_KICKS_PER_ROW = 10
+_KICKS_PER_ROW = 4
+_FEWEST_KICKS = 2000
 _MOST_KICKS = 40_000
 _PROVED = 5e-4
 """A path this near to its lower bound is not worth another second."""
@@ -24,13 +25,15 @@ class Path:
     cost: float
     lower_bound: float | None
     solver: str
+    interrupted: bool = False
+    """Whether the user ended the search before it was done."""
 
     @property
     def gap(self) -> float | None:
         """How much dearer than the cheapest possible it can be at most, as a share; None where unproved."""
-        if self.lower_bound is None:
-            return None
-        return self.cost / self.lower_bound - 1 if self.lower_bound > 0 else 0.0
+        if self.lower_bound is None or self.cost <= self.lower_bound:
+            return None if self.lower_bound is None else 0.0
+        return self.cost / self.lower_bound - 1 if self.lower_bound > 0 else None
 
     def taking(self, order: list[int], costs: JoinCosts) -> "Path":
         """Another order of the same rows, as the user wants it; what was proved of every order holds for it too."""
@@ -41,56 +44,67 @@ class Path:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A path, and the bound where it was computed for a path of just this cost."""
+    """A path, and what is proved of its costs."""
 
     path: list[int]
-    bound: float | None
+    bound: float
 
 
-def sketch_path(costs: JoinCosts, settings: SolveSettings) -> Sketch:
+def sketch_path(costs: JoinCosts, settings: SolveSettings, watch: Watch = Watch()) -> Sketch:  # noqa: B008 - frozen
     """Greedy joins, then local search, shaken only where the bound does not prove it done.
 
     Of 20 real clips of up to 300 frames 14 were proved best as they settled; in the others nothing got better
     after the fifth kick a row, nor by OR-Tools afterwards.
     """
-    deadline = monotonic() + settings.time_limit
-    path = improve(greedy_path(costs), costs, kicks=0, seed=settings.seed)
-    settled = costs.of(path)
-    bound = None if costs.matrix is None else lower_bound(costs.matrix, settled)
-    kicks = min(_KICKS_PER_ROW * len(costs), _MOST_KICKS)
-    target = (bound or 0.0) * (1 + _PROVED)
-    path = improve(path, costs, kicks=kicks, seed=settings.seed, target=target, deadline=deadline)
-    return Sketch(path, bound if costs.of(path) == settled else None)
+    watch = watch.for_seconds(settings.time_limit)
+    path = improve(greedy_path(costs), costs, kicks=0, seed=settings.seed, watch=watch)
+    bound = lower_bound(costs, costs.of(path), watch)
+    kicks = min(max(_KICKS_PER_ROW * len(costs), _FEWEST_KICKS), _MOST_KICKS)
+    path = improve(path, costs, kicks=kicks, seed=settings.seed, target=_enough(bound), watch=watch.knowing(bound))
+    return Sketch(path, bound)
 
 
-def find_path(costs: JoinCosts, settings: SolveSettings, sketch: Sketch | None = None) -> Path:
-    """The sketch and, in a film small enough for all pairs, the bound and OR-Tools.
+def find_path(
+    costs: JoinCosts,
+    settings: SolveSettings,
+    sketch: Sketch | None = None,
+    watch: Watch = Watch(),  # noqa: B008 - it is frozen
+) -> Path:
+    """The sketch and its bound, and OR-Tools in a film small enough for all pairs.
 
     A path that the bound proves already is left as it is.
     """
-    sketch = sketch or sketch_path(costs, settings)
-    path, bound = sketch.path, sketch.bound
-    used = ["greedy", "local search"]
-    if bound is None and costs.matrix is not None:
-        bound = lower_bound(costs.matrix, costs.of(path))
-    if bound is not None and len(path) <= settings.ortools_limit and costs.of(path) > bound * (1 + _PROVED):
-        deadline = monotonic() + settings.time_limit
-        better = route(path, costs, target=bound * (1 + _PROVED), deadline=deadline)
+    sketch = sketch or sketch_path(costs, settings, watch)
+    path, bound, used = sketch.path, sketch.bound, ["greedy", "local search"]
+    watch = watch.for_seconds(settings.time_limit)
+    if costs.matrix is not None and len(path) <= settings.ortools_limit and costs.of(path) > _enough(bound):
+        # Steps towards the better path prove a little more.
+        bound = max(bound, lower_bound(costs, costs.of(path), watch))
+        better = route(path, costs, target=_enough(bound), watch=watch)
         used.append("OR-Tools" if better is not path else "OR-Tools (nothing better)")
         path = better
-    return Path(
-        order=forwards(path),
-        cost=costs.of(path) / costs.scale,
-        lower_bound=None if bound is None else min(bound, costs.of(path)) / costs.scale,
-        solver=" + ".join(used),
-    )
+    return _path(forwards(path), bound, " + ".join(used), costs, watch)
 
 
-def path_as_filed(costs: JoinCosts) -> Path:
+def _enough(bound: float) -> float:
+    return bound + _PROVED * abs(bound)
+
+
+def path_as_filed(costs: JoinCosts, watch: Watch = Watch()) -> Path:  # noqa: B008 - it is frozen
     """The rows in the order in which they came, with what is proved about it."""
     path = list(range(len(costs)))
-    bound = lower_bound(costs.matrix, costs.of(path)) / costs.scale if costs.matrix is not None else None
-    return Path(order=path, cost=costs.of(path) / costs.scale, lower_bound=bound, solver="file order")
+    return _path(path, lower_bound(costs, costs.of(path), watch), "file order", costs, watch)
+
+
+def _path(order: list[int], bound: float, solver: str, costs: JoinCosts, watch: Watch) -> Path:
+    watch.knowing(bound).report(costs.of(order))
+    return Path(
+        order=order,
+        cost=costs.of(order) / costs.scale,
+        lower_bound=min(bound, costs.of(order)) / costs.scale,
+        solver=solver + (" (stopped early)" if watch.stopped() else ""),
+        interrupted=watch.stopped(),
+    )
 
 
 def forwards(path: list[int]) -> list[int]:

@@ -99,6 +99,8 @@ class PathReport(_Part):
     gap: float | None
     solver: str
     seconds: float
+    interrupted: bool = False
+    """Whether the user ended the search before it was done."""
     price: str = ""
     thorough: bool = False
     """Whether motion, where it was looked at, was looked at more widely."""

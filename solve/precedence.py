@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise
-from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frames import Ints
 from .costs import JoinCosts
+from .watch import Watch
 from .wishes import Pair
 
 _GRAINS = (12, 60)
@@ -24,14 +24,14 @@ _Move = tuple[int, list[int]]
 """What it changes in the cost, and the path after it."""
 
 
-def put_before(path: Sequence[int], costs: JoinCosts, before: Sequence[Pair], deadline: float) -> list[int]:
+def put_before(path: Sequence[int], costs: JoinCosts, before: Sequence[Pair], watch: Watch) -> list[int]:
     """The cheapest path found on which the first of each pair comes before the second.
 
     It starts from the given path, cut at its dearest joins and its pieces moved as little as the pairs
     ask for: in few pieces, in more, and in single rows, which always works.
     """
     starts = [moved for grain in (*_GRAINS, len(path)) if (moved := _in_pieces(path, costs, before, grain))]
-    return min((_settled(start, costs, before, deadline) for start in starts), key=costs.of)
+    return min((_settled(start, costs, before, watch) for start in starts), key=costs.of)
 
 
 def _in_pieces(path: Sequence[int], costs: JoinCosts, before: Sequence[Pair], grain: int) -> list[int] | None:
@@ -73,10 +73,10 @@ def _least_moved(count: int, before: Sequence[Pair]) -> list[int] | None:
     return order
 
 
-def _settled(path: list[int], costs: JoinCosts, before: Sequence[Pair], deadline: float) -> list[int]:
+def _settled(path: list[int], costs: JoinCosts, before: Sequence[Pair], watch: Watch) -> list[int]:
     """No reversal, no carrying of a few rows and no exchange of two stretches would make it cheaper."""
     matrix = _matrix(costs) if len(path) <= _MATRIX_LIMIT else None
-    while monotonic() < deadline:
+    while not watch.over():
         better = None
         if matrix is not None:
             better = _turned(path, matrix, before) or _carried(path, matrix, before)

@@ -4,28 +4,33 @@ from time import monotonic
 from typing import Any
 
 from .costs import JoinCosts
+from .watch import Watch
 
 _PATIENCE = 8
+_LONGEST = 1e6
 _LARGEST_SUM = 1 << 46
 
 
-def route(path: list[int], costs: JoinCosts, *, target: float, deadline: float) -> list[int]:
+def route(path: list[int], costs: JoinCosts, *, target: float, watch: Watch) -> list[int]:
     """Guided local search from the given path; never returns a dearer one.
 
     It would burn any time limit even at a proven optimum, so it is stopped at `target`, or after a fixed
     number of its solutions brought nothing: a count, not the clock, so that the same film gives the same path.
     """
-    left = deadline - monotonic()
-    if len(path) < 4 or costs.matrix is None or left < 0.05 or costs.of(path) <= target:
+    left = min(watch.deadline - monotonic(), _LONGEST)
+    if len(path) < 4 or costs.matrix is None or left < 0.05 or costs.of(path) <= target or watch.stopped():
         return path
     from ortools.constraint_solver import pywrapcp
 
     manager = pywrapcp.RoutingIndexManager(len(path) + 1, 1, len(path))
     model = pywrapcp.RoutingModel(manager)
-    shrink = 1 + int(costs.matrix.max()) * (len(path) + 1) // _LARGEST_SUM
-    rows = [[price // shrink for price in row] for row in costs.rows]
+    # Every path has as many joins, so that taking the same off each price changes no order: prices may be negative.
+    least = min(0, int(costs.matrix.min()))
+    shrink = 1 + (int(costs.matrix.max()) - least) * (len(path) + 1) // _LARGEST_SUM
+    rows = [[(price - least) // shrink for price in row] for row in costs.rows]
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(rows))
-    model.AddAtSolutionCallback(_Stop(model, target / shrink))
+    model.AddAtSolutionCallback(_Stop(model, (target - least * (len(path) + 1)) / shrink))
+    model.AddSearchMonitor(model.solver().CustomLimit(watch.stopped))
     parameters = _parameters(left)
     model.CloseModelWithParameters(parameters)
     start = model.ReadAssignmentFromRoutes([path], True)

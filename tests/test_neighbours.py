@@ -87,6 +87,32 @@ def test_batches_meet_without_a_seam(make: Callable[[int], Floats], monkeypatch:
     assert np.allclose(whole.distances, parts.distances, atol=1e-6)
 
 
+def walk(count: int) -> Floats:
+    steps = np.cumsum(np.random.default_rng(0).normal(size=(count, 6)), axis=0)
+    looks = np.sin(0.3 * steps) @ np.random.default_rng(1).normal(size=(6, 48))
+    return np.asarray(looks / np.linalg.norm(looks, axis=1, keepdims=True), np.float32)
+
+
+def test_beyond_the_limit_nearly_all_neighbours_are_found_and_the_same_each_time() -> None:
+    vectors = walk(4000)
+    exact, found, again = nearest(vectors, 12), nearest(vectors, 12, 100), nearest(vectors, 12, 100)
+    shared = [len(set(a) & set(b)) for a, b in zip(exact.indices.tolist(), found.indices.tolist(), strict=True)]
+    assert np.mean(shared) / 12 > 0.97
+    assert any(number < 12 for number in shared), "the index was used"
+    assert np.array_equal(found.indices, again.indices)
+    assert np.array_equal(found.distances, again.distances)
+    assert all(row not in near for row, near in enumerate(found.indices.tolist()))
+
+
+@each_film
+@pytest.mark.parametrize("count", [2, 40, 300, 2500])
+def test_beyond_the_limit_every_list_is_full(make: Callable[[int], Floats], count: int) -> None:
+    graph = nearest(make(count), 24, 1)
+    assert graph.indices.shape == (count, min(24, count - 1))
+    assert all(row not in near and len(set(near)) == len(near) for row, near in enumerate(graph.indices.tolist()))
+    assert (np.diff(graph.distances, axis=1) >= 0).all()
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_film_without_two_frames_has_an_empty_graph(count: int) -> None:
     graph = nearest(unit(count), 24)
