@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
@@ -67,11 +66,10 @@ def _count(motion: Motion) -> int:
 def _replace(path: Path, data: bytes) -> None:
     """Whoever reads meanwhile finds the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
+        fresh.write_bytes(data)
+        fresh.replace(path)
     except OSError:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise

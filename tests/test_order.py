@@ -188,3 +188,5 @@ def test_confidence_is_a_chance_and_low_where_joins_were_a_toss() -> None:
     assert all(0 <= chance <= 1 for chance in sure)
     scenes = shuffled(60)[found.path.order] < 30
     assert scenes[sure.index(min(sure))] != scenes[sure.index(min(sure)) + 1], "the cut is the least sure"
+    doubt = sorted(1 - chance for chance in sure)
+    assert doubt[-1] > 10 * doubt[-2], "one join, the cut, is a toss; the others are not"
