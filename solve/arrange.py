@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import UsageError
 from ..frames import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
@@ -112,6 +113,8 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
         wanted = in_frames(wishes, shots)
         found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
         kept = _kept(found, wanted, film)
+        if not len(kept):
+            raise UsageError("No frame would be left to play.", "Drop fewer.")
         if not np.array_equal(found.leaders[kept], solved.rows):
             solved = _order(film, found, kept, settings, progress)
         looks, solved = found, _wished(solved, film, found, wanted, shots, settings)

@@ -255,6 +255,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
         {"first": 1, "last": 3, "adjacent": ((1, 2), (2, 3))},
         ["--first 1", "--last 3"],
     ),
+    "nothing left": ({"drop_shot": (1, 2)}, ["No frame"]),
     "a shot that is not there": ({"flip_shot": (9,)}, ["--flip-shot 9", "1 to 3"]),
     "a shot kept and dropped": ({"keep_shot": (3,), "drop_shot": (3,)}, ["--keep-shot 3", "--drop-shot 3"]),
     "a dropped shot turned": ({"drop_shot": (1,), "flip_shot": (1,)}, ["--flip-shot 1", "--drop-shot 1"]),
