@@ -360,6 +360,7 @@ def _film(
     from .index.fused import rows_of
     from .index.motion import MotionFile
     from .index.neighbours import nearest
+    from .index.shelf import ShelfFolder
     from .ingest.proxy import chroma, luma
     from .solve.arrange import Film
     from .solve.flow import MEASURED
@@ -369,7 +370,8 @@ def _film(
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
-    return Film(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion)
+    shelf = ShelfFolder(library.orders_folder(video.id))
+    return Film(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, shelf)
 
 
 def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":

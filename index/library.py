@@ -63,6 +63,9 @@ class Library:
     def motion_file(self, video: str) -> Path:
         return self.folder / "cache" / f"{video}.motion"
 
+    def orders_folder(self, video: str) -> Path:
+        return self.folder / "cache" / f"{video}.orders"
+
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Every stored frame of a video in a space."""
         state = self.catalog.spaces(video.id).get(space)
@@ -126,7 +129,7 @@ class Library:
     def remove(self, video: VideoRecord) -> None:
         """Proxies first, since a full disk needs their room; the catalog last, so that it can be done again."""
         self.proxies_file(video.id).unlink(missing_ok=True)
-        self.motion_file(video.id).unlink(missing_ok=True)
+        self._forget(video.id)
         for space in self.catalog.spaces(video.id):
             self.store.remove(video.id, space)
         self.catalog.remove(video.id)
@@ -135,7 +138,12 @@ class Library:
         """Clear away what was begun for a video that the catalog does not know."""
         if self.catalog.get(video) is None:
             self.proxies_file(video).unlink(missing_ok=True)
-            self.motion_file(video).unlink(missing_ok=True)
+            self._forget(video)
+
+    def _forget(self, video: str) -> None:
+        """What was only kept to save time."""
+        self.motion_file(video).unlink(missing_ok=True)
+        shutil.rmtree(self.orders_folder(video), ignore_errors=True)
 
 
 @contextmanager

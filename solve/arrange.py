@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -22,6 +23,7 @@ from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numb
 from .order import Ordered, Rows, order_rows
 from .outliers import Verdict, find_outliers
 from .plan import Dropped, Neighbour, Reason, Shot
+from .shelf import NoShelf, Shelf, shelved
 from .shots import find_shots
 from .tied import tied_rows
 from .weak import Weighed, weigh_joins
@@ -44,6 +46,8 @@ class Film:
     matcher: Matcher | None = None
     """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
     motion: MotionMemory = field(default_factory=Forgetful)
+    shelf: Shelf = field(default_factory=NoShelf)
+    """Where orders that were found are kept."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,8 @@ def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: 
         film.matcher,
         film.motion,
     )
-    return _Solved(rows, order_rows(seen, film.space, settings.solve, progress))
+    find = partial(order_rows, seen, film.space, settings.solve, progress)
+    return _Solved(rows, shelved(film.shelf, seen, film.space, settings.solve, find))
 
 
 def _wants_pictures(count: int, settings: Settings) -> bool:

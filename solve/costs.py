@@ -129,8 +129,13 @@ def dense_costs(distances: npt.NDArray[np.float64], candidates: int) -> JoinCost
     blind = matrix.copy()
     np.fill_diagonal(blind, np.iinfo(np.int64).max)
     nearest = np.argsort(blind, axis=1, kind="stable")[:, : min(candidates, max(count - 1, 0))]
-    rows = [[*row, 0] for row in matrix.tolist()] + [[0] * (count + 1)]
+    rows = dense_rows(matrix)
     return JoinCosts(rows, nearest.tolist(), scale, matrix)
+
+
+def dense_rows(matrix: npt.NDArray[np.int64]) -> list[list[int]]:
+    """The prices of all pairs, with nowhere behind them."""
+    return [[*row, 0] for row in matrix.tolist()] + [[0] * (len(matrix) + 1)]
 
 
 def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> JoinCosts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .costs import JoinCosts
+from .costs import JoinCosts, dense_rows
 from .wishes import Pair, Wishes
 
 _FAR = 1 << 45
@@ -99,4 +99,4 @@ def part_of(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
     if costs.matrix is None:
         return JoinCosts([*(_PartRow(costs.rows[row], rows) for row in rows), _Nowhere()], near, costs.scale, None)
     matrix = costs.matrix[np.ix_(rows, rows)]
-    return JoinCosts([*([*row, 0] for row in matrix.tolist()), [0] * (len(rows) + 1)], near, costs.scale, matrix)
+    return JoinCosts(dense_rows(matrix), near, costs.scale, matrix)
