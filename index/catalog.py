@@ -1,5 +1,6 @@
 """What is in the library, without opening a single vector: videos, spaces, their states, plans."""
 
+import contextlib
 import difflib
 import json
 import sqlite3
@@ -11,7 +12,6 @@ from typing import Any
 from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
 
-SCHEMA = 1
 _NAMED = 5
 
 _TABLES = """
@@ -24,33 +24,55 @@ CREATE TABLE IF NOT EXISTS plans (
     video TEXT PRIMARY KEY REFERENCES videos (id) ON DELETE CASCADE, plan TEXT NOT NULL);
 """
 
+_REVISIONS = """
+ALTER TABLE spaces ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE revision (latest INTEGER NOT NULL);
+INSERT INTO revision VALUES (0);
+"""
+
+_STEPS = (_TABLES, _REVISIONS)
+"""What each version of the catalog added to the one before it."""
+
+SCHEMA = len(_STEPS)
+
 
 class Catalog:
     """The library's table of contents. Many may read; writers hold the library's lock.
 
-    Reading makes no file. The journal is the classic one, since the write-ahead log cannot be read on a
-    read-only disk.
+    Reading makes no file, and reads a catalog of an earlier version by way of a copy in memory. The journal is the
+    classic one, since the write-ahead log cannot be read on a read-only disk.
     """
 
     def __init__(self, path: Path, create: bool = False) -> None:
         found = create or path.exists()
         self._db = sqlite3.connect(path if found else ":memory:", timeout=10, isolation_level=None)
         try:
-            self._prepare(path)
+            self._prepare(path, create)
         except BaseException:
             self._db.close()
             raise
 
-    def _prepare(self, path: Path) -> None:
+    def _prepare(self, path: Path, create: bool) -> None:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA:
             raise LibraryError(
                 f"The library {path.parent} was written by a newer Reelweave ({version}; this one knows {SCHEMA}).",
                 "Upgrade Reelweave, or use another folder with --library.",
             )
-        if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+        if version < SCHEMA:
+            if not create:
+                self._copy()
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {' '.join(_STEPS[version:])} PRAGMA user_version={SCHEMA}; COMMIT;"
+            )
         self._db.execute("PRAGMA foreign_keys=ON")
+
+    def _copy(self) -> None:
+        """Go on with a copy in memory: who only reads must not change what an older version may be using."""
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        with contextlib.closing(self._db) as original:
+            original.backup(copy)
+        self._db = copy
 
     def close(self) -> None:
         self._db.close()
@@ -89,6 +111,11 @@ class Catalog:
         rows = self._db.execute("SELECT name, state FROM spaces WHERE video = ? ORDER BY name", (video,)).fetchall()
         return {name: _state(text) for name, text in rows}
 
+    def revisions(self) -> dict[tuple[str, str], int]:
+        """For each video and space a number that changes whenever its vectors may have, and is never used again."""
+        rows = self._db.execute("SELECT video, name, revision FROM spaces").fetchall()
+        return {(video, name): revision for video, name, revision in rows}
+
     def save(self, video: VideoRecord, spaces: Iterable[SpaceState] = ()) -> None:
         """Write one step of ingest: all of it or, after a crash, none."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
@@ -99,7 +126,12 @@ class Catalog:
                 " SET source = excluded.source, record = excluded.record",
                 values,
             )
-            self._db.executemany("INSERT OR REPLACE INTO spaces VALUES (?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO spaces VALUES (?, ?, ?, 0)", rows)
+            for row in rows:
+                self._db.execute("UPDATE revision SET latest = latest + 1")
+                self._db.execute(
+                    "UPDATE spaces SET revision = (SELECT latest FROM revision) WHERE video = ? AND name = ?", row[:2]
+                )
 
     def found_at(self, video: VideoRecord) -> None:
         """Remember where known content was found now; it becomes the latest of that path."""

@@ -1,13 +1,14 @@
 """The library: what it finds, what it refuses, what it leaves, and how it fails."""
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,64 @@ def test_what_is_removed_takes_its_spaces_and_plan_along(catalog: Catalog) -> No
     catalog.save_plan(video.id, "{}")
     catalog.remove(video.id)
     assert (catalog.get(video.id), catalog.spaces(video.id), catalog.plan(video.id)) == (None, {}, None)
+
+
+def test_a_revision_changes_with_every_change_of_the_vectors_and_never_comes_back(catalog: Catalog) -> None:
+    video, other, seen = catalog.find("harbour.mkv"), catalog.find("harbour.mp4"), []
+    catalog.save(other, [SpaceState(SPACE, 3)])
+    still = catalog.revisions()[other.id, "appearance"]
+    for vectors in (1, 2, 2, 0):
+        catalog.save(video, [SpaceState(SPACE, vectors)])
+        seen.append(catalog.revisions()[video.id, "appearance"])
+        catalog.found_at(video)
+        catalog.save_plan(video.id, "{}")
+        assert catalog.revisions()[video.id, "appearance"] == seen[-1]
+    catalog.remove(video.id)
+    assert (video.id, "appearance") not in catalog.revisions()
+    catalog.save(video, [SpaceState(SPACE, 2)])
+    seen.append(catalog.revisions()[video.id, "appearance"])
+    assert len(set(seen)) == len(seen)
+    assert catalog.revisions()[other.id, "appearance"] == still
+
+
+FIRST_VERSION = """
+CREATE TABLE videos (id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE spaces (video TEXT NOT NULL REFERENCES videos (id) ON DELETE CASCADE, name TEXT NOT NULL,
+    state TEXT NOT NULL, PRIMARY KEY (video, name));
+CREATE TABLE plans (video TEXT PRIMARY KEY REFERENCES videos (id) ON DELETE CASCADE, plan TEXT NOT NULL);
+PRAGMA user_version=1;
+"""
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """A catalog as the first version left it, with one video of seven frames."""
+    db = sqlite3.connect(tmp_path / "old.db")
+    db.executescript(FIRST_VERSION)
+    video = record("old.mp4", 7)
+    db.execute("INSERT INTO videos VALUES (?, ?, ?, ?)", (video.id, video.sha256, video.source, as_json(video)))
+    db.execute("INSERT INTO spaces VALUES (?, ?, ?)", (video.id, "appearance", as_json(SpaceState(SPACE, 7))))
+    db.commit()
+    db.close()
+    return tmp_path / "old.db"
+
+
+def as_json(value: VideoRecord | SpaceState) -> str:
+    return json.dumps(asdict(value))
+
+
+@pytest.mark.parametrize("create", [False, True], ids=["reading", "writing"])
+def test_an_older_catalog_is_understood_and_changed_by_writers_only(first_version: Path, create: bool) -> None:
+    before = first_version.read_bytes()
+    catalog = Catalog(first_version, create=create)
+    video = catalog.find("old.mp4")
+    assert catalog.spaces(video.id) == {"appearance": SpaceState(SPACE, 7)}
+    assert (video.id, "appearance") in catalog.revisions()
+    catalog.close()
+    assert (first_version.read_bytes() == before) == (not create)
+    again = Catalog(first_version)
+    assert again.find("old.mp4") == video
+    again.close()
 
 
 def test_a_newer_library_is_left_alone(tmp_path: Path, run: Run, clip: Path) -> None:
