@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
     from .films import FilmMade, Reconstruction
+    from .intake import Taken
     from .solve.plan import Plan
 
 _GROUPS_TOLD, _FRAMES_TOLD = 10, 6
@@ -36,6 +37,19 @@ def _columns(rows: list[tuple[Any, ...]]) -> list[str]:
 
 def plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def taken_data(taken: "Taken") -> dict[str, Any]:
+    """What `ingest` says of a source: its video, where there is one, or why there is none."""
+    facts = asdict(taken.video) if taken.video else {}
+    error = {"error": taken.error.cause, "remedy": taken.error.remedy} if taken.error else {}
+    return facts | {"path": taken.path, "state": taken.state} | error
+
+
+def taken_told(taken: "Taken", dry_run: bool) -> str:
+    if dry_run or not taken.video:
+        return f"{taken.state:9}  {taken.path}"
+    return f"{taken.video.id}  {taken.video.frames} frames  {taken.video.seconds:.1f} s  {taken.state}"
 
 
 def reconstruction_told(done: "Reconstruction") -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .answers import answer, plan_told, reconstruction_told, scores_told, split_told
-from .errors import ReelweaveError, SourceError, UsageError
+from .answers import answer, plan_told, reconstruction_told, scores_told, split_told, taken_data, taken_told
+from .errors import ReelweaveError, UsageError
 from .films import numbered
 from .options import (
     Audio,
@@ -112,10 +112,11 @@ def reconstruct(
 
 @app.command()
 def ingest(
-    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs, folders of pictures or folders of videos.")],
+    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs, folders, or patterns in quotes.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -123,17 +124,21 @@ def ingest(
     """Embed every frame into the library; nothing is done twice."""
     from . import pipeline
 
-    settings, failures = _settings(library, ingest_flags(space, fps, size)), 0
-    for one in pipeline.sources(path):
-        try:
-            video = pipeline.ingest(one, settings, _progress(quiet))
-        except SourceError as unreadable:
-            # One bad file among many keeps no other out.
-            _complain(unreadable)
-            failures += 1
-        else:
-            answer(asdict(video), as_json, f"{video.id}  {video.frames} frames  {video.seconds:.1f} s")
-    if failures:
+    settings, total, failed = _settings(library, ingest_flags(space, fps, size)), 0, []
+    try:
+        for taken in pipeline.ingest_all(path, settings, _progress(quiet), dry_run=dry_run):
+            total += 1
+            if taken.error:
+                failed.append(taken.error)
+            if as_json or not taken.error:
+                answer(taken_data(taken), as_json, taken_told(taken, dry_run))
+    finally:
+        # Those that failed before an interruption are told of, too.
+        for error in failed:
+            _complain(error)
+    if failed:
+        if total > 1:
+            print(f"{len(failed)} of {total} sources failed", file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Rich
     from rich.progress import TaskID
 
+_PAUSE = 30.0
+"""Seconds between two lines of one stage."""
+
 
 def terminal_progress(quiet: bool = False) -> Progress:
     """The progress that fits where stderr goes."""
@@ -55,11 +58,11 @@ class NotesOnly:
 
 
 class Lines(NotesOnly):
-    """A line when a stage ends, for logs."""
+    """A line when a stage ends and, while a long one lasts, one with the time left, for logs."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
-        counter, started = _Counter(), perf_counter()
+        counter, started = _Reporter(name, total), perf_counter()
         yield counter
         count = f"{counter.done} in " if counter.done > 1 else ""
         told = f", {counter.told}" if counter.told else ""
@@ -103,7 +106,9 @@ class Bars(NotesOnly):
             TimeRemainingColumn(),
             TextColumn("{task.fields[told]}"),
         )
-        with Rich(*columns, console=Console(stderr=True)) as self._rich:
+        # Data that is printed meanwhile goes above the bars only where it is shown on the same terminal.
+        rich = Rich(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
+        with rich as self._rich:
             try:
                 yield self._rich
             finally:
@@ -130,3 +135,21 @@ class _Counter:
 
     def tell(self, text: str) -> None:
         self.told = text
+
+class _Reporter(_Counter):
+    """Says now and then how far a stage is, and how long it will take at this pace."""
+
+    def __init__(self, name: str, total: int | None) -> None:
+        super().__init__()
+        self._name, self._total = name, total
+        self._started = self._said = perf_counter()
+
+    def advance(self, steps: int = 1) -> None:
+        super().advance(steps)
+        now = perf_counter()
+        if not self._total or not 0 < self.done < self._total or now - self._said < _PAUSE:
+            return
+        self._said = now
+        left = (now - self._started) * (self._total - self.done) / self.done
+        time = f"{left / 60:.0f} min" if left >= 60 else f"{left:.0f} s"
+        print(f"{self._name}: {self.done} of {self._total}, {time} left", file=sys.stderr, flush=True)

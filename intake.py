@@ -1,10 +1,12 @@
-"""How a source gets into the library: recognised where it is there already, gone on with where a run stopped."""
+"""How sources get into the library: recognised where they are there already, gone on with where a run stopped."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from .errors import SpaceError
+from .errors import ReelweaveError, SourceError, SpaceError
 from .frames import VideoRecord
 from .index.library import Library
 from .ingest.embedder import Embedder
@@ -12,134 +14,206 @@ from .ingest.source import open_source
 from .progress import Progress
 from .settings import Settings
 
+State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "failed"]
 
-def take_in(library: Library, path: Path, settings: Settings, progress: Progress) -> VideoRecord:
-    """The record of a source with every space that is wanted; whatever is there already is not made again."""
-    # What is called "." or ".." has a name of its own.
-    path = path if path.name.strip(".") else path.resolve()
-    open_source(path)
-    known = _known(library, path)
-    if known and _has_all(library, known, _wanted_spaces(settings, False, progress), settings):
-        return known
-    with library.writing(f"ingest {path.name}"):
-        video = _recognised(library, path, settings)
-        spaces = _wanted_spaces(settings, not video.complete, progress)
-        if _has_all(library, video, spaces, settings):
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a source or, in a dry run, what would."""
+
+    path: str
+    state: State
+    video: VideoRecord | None = None
+    error: ReelweaveError | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a source stands to what the library holds: the video of the same content, where there is one."""
+
+    state: State
+    stamp: str
+    sha256: str
+    video: VideoRecord | None
+
+
+class Intake:
+    """Takes sources into one library, one after another; models and what the hub said are kept between them."""
+
+    def __init__(self, library: Library, settings: Settings, progress: Progress) -> None:
+        self.library = library
+        self.settings = settings
+        self.progress = progress
+        self._embedders: dict[str, Embedder | None] = {}
+
+    def unchanged(self, path: Path) -> VideoRecord | None:
+        """The record of this very path, where neither its stamp nor what is wanted differs; nothing is read for it."""
+        from .ingest.identity import stamp
+
+        place = self.library.catalog.at_source(str(path.resolve()))
+        if not place or not self._has_all(place.video, self._spaces(False)):
+            return None
+        at_home = place.video.source == str(path.resolve()) or self._still_there(place.video)
+        return place.video if at_home and place.stamp == stamp(path) else None
+
+    def take(self, path: Path) -> Taken:
+        """The record of a source with every space that is wanted; whatever is there already is not made again."""
+        # What is called "." or ".." has a name of its own.
+        path = path if path.name.strip(".") else path.resolve()
+        open_source(path)
+        if known := self.unchanged(path):
+            return Taken(str(path), "unchanged", known)
+        with self.library.writing(f"ingest {path.name}"):
+            found = self.standing(path)
+            video = self._placed(path, found)
+            spaces = self._spaces(not video.complete)
+            if not self._has_all(video, spaces):
+                video = self._ingest(video, spaces)
+        return Taken(str(path), found.state, video)
+
+    def standing(self, path: Path) -> Standing:
+        """Recognise a source by its content; it is read only where its stamp is not that of its last visit."""
+        from .ingest.identity import content_hash, stamp
+
+        place, now = self.library.catalog.at_source(str(path.resolve())), stamp(path)
+        sha256 = place.video.sha256 if place and place.stamp == now else content_hash(path)
+        video = self.library.catalog.with_content(sha256)
+        if video is None:
+            return Standing("changed" if place else "new", now, sha256, None)
+        known_here = place is not None and place.video.id == video.id
+        return Standing(self._state(video, str(path.resolve()), known_here), now, sha256, video)
+
+    def _state(self, video: VideoRecord, source: str, known_here: bool) -> State:
+        if not self._covers(video):
+            return "anew"
+        if not self._has_all(video, self._spaces(False)):
+            return "resume"
+        if known_here and (video.source == source or self._still_there(video)):
+            return "unchanged"
+        return "copy" if self._still_there(video) else "renamed"
+
+    def _still_there(self, video: VideoRecord) -> bool:
+        """Whether a video's source lies, unchanged, where it was found."""
+        from .ingest.identity import stamp
+
+        place = self.library.catalog.at_source(video.source)
+        try:
+            return bool(place and place.video.id == video.id and place.stamp == stamp(Path(video.source)))
+        except SourceError:
+            return False
+
+    def _placed(self, path: Path, found: Standing) -> VideoRecord:
+        """The record to go on with: a renamed video goes by its new name, a copied one stays where it was."""
+        from .ingest.run import describe
+
+        video, source = found.video, str(path.resolve())
+        if video is None or not self._covers(video):
+            return describe(path, found.sha256, self.settings.ingest)
+        if video.source != source and self._still_there(video):
+            self.library.catalog.copied_to(source, video.id, found.stamp)
             return video
-        return _ingest(library, video, spaces, settings, progress)
+        video = replace(video, name=path.name, source=source, stamp=found.stamp)
+        self.library.catalog.found_at(video)
+        return video
 
+    def _has_all(self, video: VideoRecord, spaces: Sequence[str]) -> bool:
+        """Whether a run would find nothing to do: found out without loading a model or opening the vectors."""
+        states = self.library.catalog.spaces(video.id)
+        complete = all(name in states and states[name].complete for name in spaces)
+        model = self.settings.clip.model
+        same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == model
+        return video.complete and complete and same_model and self._covers(video) and self.library.has_proxies(video)
 
-def _known(library: Library, path: Path) -> VideoRecord | None:
-    """The record of this very path, as long as neither its size nor its time of change differ."""
-    from .ingest.identity import stamp
+    def _covers(self, video: VideoRecord) -> bool:
+        """Whether the stored frames serve this request: all of them serve any rate."""
+        wanted = self.settings.ingest
+        return video.short_side == wanted.size and video.sampled_fps in (0, wanted.fps)
 
-    record = library.catalog.at_source(str(path.resolve()))
-    return record if record and record.stamp == stamp(path) else None
+    def _spaces(self, may_fetch: bool) -> list[str]:
+        space = self.settings.ingest.space
+        if space != "auto":
+            several = {"all": ["appearance", "clip"], "fused": ["appearance", self.settings.solve.fused_with]}
+            return several.get(space, [space])
+        return ["appearance", "clip"] if self._clip_here or (may_fetch and self._clip_fetchable) else ["appearance"]
 
+    @cached_property
+    def _clip_here(self) -> bool:
+        from .ingest.families import CLIP
+        from .ingest.weights import weights_here
 
-def _has_all(library: Library, video: VideoRecord, spaces: Sequence[str], settings: Settings) -> bool:
-    """Whether a run would find nothing to do: found out without loading a model or opening the vectors."""
-    states = library.catalog.spaces(video.id)
-    complete = all(name in states and states[name].complete for name in spaces)
-    same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == settings.clip.model
-    return video.complete and complete and same_model and _covers(video, settings) and library.has_proxies(video)
+        return weights_here(self.settings.clip.model, CLIP)
 
+    @cached_property
+    def _clip_fetchable(self) -> bool:
+        from .ingest.families import CLIP
+        from .ingest.weights import weights_fetchable
 
-def _covers(video: VideoRecord, settings: Settings) -> bool:
-    """Whether the stored frames serve this request: all of them serve any rate."""
-    return video.short_side == settings.ingest.size and video.sampled_fps in (0, settings.ingest.fps)
-
-
-def _wanted_spaces(settings: Settings, may_fetch: bool, progress: Progress) -> list[str]:
-    from .ingest.families import CLIP
-    from .ingest.weights import weights_fetchable, weights_here
-
-    space, model = settings.ingest.space, settings.clip.model
-    if space != "auto":
-        several = {"all": ["appearance", "clip"], "fused": ["appearance", settings.solve.fused_with]}
-        return several.get(space, [space])
-    if weights_here(model, CLIP) or (may_fetch and weights_fetchable(model, CLIP)):
-        return ["appearance", "clip"]
-    if may_fetch:
-        progress.note(
+        model = self.settings.clip.model
+        if weights_fetchable(model, CLIP):
+            return True
+        self.progress.note(
             f"No CLIP weights here ({model}): the clip space is left out. "
             "Go online once, or set clip.model to a local-dir: that holds them."
         )
-    return ["appearance"]
+        return False
 
+    def _ingest(self, video: VideoRecord, spaces: Sequence[str]) -> VideoRecord:
+        from .ingest.run import ingest_video
 
-def _recognised(library: Library, path: Path, settings: Settings) -> VideoRecord:
-    """The record of a source: the library's own where it holds this content, whatever it was called then."""
-    from .ingest.identity import content_hash, stamp
-    from .ingest.run import describe
+        library, embedders = self.library, self._opened(spaces)
+        self._clear_other_sampling(video)
+        video = self._to_go_on_from(video, embedders)
+        try:
+            done = ingest_video(
+                video, library.catalog.spaces(video.id), embedders, library, self.settings.ingest, self.progress
+            )
+        finally:
+            library.abandon(video.id)
+        if done.problems:
+            more = f" and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
+            told = f"{done.frames} frames came out of it ({done.problems[0]}{more})."
+            self.progress.note(f"{done.name} is damaged; {told}")
+        library.check_written(done, [e.space.name for e in embedders])
+        return done
 
-    sha256 = content_hash(path)
-    stored = library.catalog.with_content(sha256)
-    if stored and _covers(stored, settings):
-        stored = replace(stored, name=path.name, source=str(path.resolve()), stamp=stamp(path))
-        library.catalog.found_at(stored)
-        return stored
-    return describe(path, sha256, settings.ingest)
+    def _clear_other_sampling(self, video: VideoRecord) -> None:
+        """Frames taken at another rate or size give way, once it is certain that new ones can be made."""
+        stored = self.library.catalog.with_content(video.sha256)
+        if stored and not self._covers(stored):
+            self.progress.note(f"{video.name} is in the library with other --fps or --size: it is ingested anew.")
+            self.library.remove(stored)
 
+    def _to_go_on_from(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
+        """What an earlier run stored, where the models are the same and all of it is there; else a fresh start."""
+        from .index.store import mismatch
 
-def _ingest(
-    library: Library, video: VideoRecord, spaces: Sequence[str], settings: Settings, progress: Progress
-) -> VideoRecord:
-    from .ingest.run import ingest_video
+        states = self.library.catalog.spaces(video.id)
+        for embedder in embedders:
+            state = states.get(embedder.space.name)
+            if state and state.space != embedder.space:
+                raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
+        if self.library.has_proxies(video) and self.library.has_vectors(video):
+            return video
+        self.progress.note(f"What the library had of {video.name} is damaged: it is ingested anew.")
+        self.library.remove(video)
+        return replace(video, frames=0, seconds=0.0, complete=False, problems=())
 
-    embedders = _embedders(spaces, settings, progress)
-    _clear_other_sampling(library, video, settings, progress)
-    video = _to_go_on_from(library, video, embedders, progress)
-    try:
-        done = ingest_video(video, library.catalog.spaces(video.id), embedders, library, settings.ingest, progress)
-    finally:
-        library.abandon(video.id)
-    if done.problems:
-        more = f" and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
-        progress.note(f"{done.name} is damaged; {done.frames} frames came out of it ({done.problems[0]}{more}).")
-    library.check_written(done, [e.space.name for e in embedders])
-    return done
+    def _opened(self, spaces: Sequence[str]) -> list[Embedder]:
+        for name in spaces:
+            if name not in self._embedders:
+                self._embedders[name] = self._open(name)
+        return [embedder for name in spaces if (embedder := self._embedders[name])]
 
+    def _open(self, name: str) -> Embedder | None:
+        """The embedder of a space; under `auto` a CLIP that does not load is done without, and said so."""
+        from .ingest.embedder import open_embedder
 
-def _clear_other_sampling(library: Library, video: VideoRecord, settings: Settings, progress: Progress) -> None:
-    """Frames taken at another rate or size give way, once it is certain that new ones can be made."""
-    stored = library.catalog.with_content(video.sha256)
-    if stored and not _covers(stored, settings):
-        progress.note(f"{video.name} is in the library with other --fps or --size: it is ingested anew.")
-        library.remove(stored)
-
-
-def _to_go_on_from(
-    library: Library, video: VideoRecord, embedders: Sequence[Embedder], progress: Progress
-) -> VideoRecord:
-    """What an earlier run stored, where the models are still the same and all of it is there; else a fresh start."""
-    from .index.store import mismatch
-
-    states = library.catalog.spaces(video.id)
-    for embedder in embedders:
-        state = states.get(embedder.space.name)
-        if state and state.space != embedder.space:
-            raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
-    if library.has_proxies(video) and library.has_vectors(video):
-        return video
-    progress.note(f"What the library had of {video.name} is damaged: it is ingested anew.")
-    library.remove(video)
-    return replace(video, frames=0, seconds=0.0, complete=False, problems=())
-
-
-def _embedders(spaces: Sequence[str], settings: Settings, progress: Progress) -> list[Embedder]:
-    """An embedder a space; under `auto` a CLIP that does not load is done without, and said so."""
-    from .ingest.embedder import open_embedder
-
-    embedders = []
-    for name in spaces:
-        embedder = open_embedder(name, settings.clip)
+        embedder = open_embedder(name, self.settings.clip)
         try:
             _ = embedder.space
         except SpaceError as failed:
-            if settings.ingest.space != "auto":
+            if self.settings.ingest.space != "auto":
                 raise
-            progress.note(f"{failed.cause} The clip space is left out.")
-            continue
-        embedders.append(embedder)
-    return embedders
+            self.progress.note(f"{failed.cause} The clip space is left out.")
+            return None
+        return embedder

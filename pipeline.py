@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .evaluate.truth import Truth
     from .index.library import Library
     from .ingest.matcher import KeypointMatcher
+    from .intake import Taken
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -39,18 +40,30 @@ _SILENT = Silent()
 def ingest(path: Path, settings: Settings, progress: Progress = _SILENT) -> VideoRecord:
     """Every frame of a source into the library; what is there already is not decoded again."""
     from .index.library import open_library
-    from .intake import take_in
+    from .intake import Intake
 
     with open_library(library_folder(settings)) as library:
-        return take_in(library, path, settings, progress)
+        taken = Intake(library, settings, progress).take(path)
+        assert taken.video
+        return taken.video
 
 
-def sources(paths: Iterable[Path]) -> Iterator[Path]:
-    """What `ingest` is to take in: a folder without pictures stands for the videos in it."""
-    from .ingest.source import videos_in
+def ingest_all(
+    paths: Iterable[Path], settings: Settings, progress: Progress = _SILENT, *, dry_run: bool = False
+) -> "Iterator[Taken]":
+    """What became of each source that files, folders and patterns stand for; or what would, in a dry run.
 
-    for path in paths:
-        yield from (path.is_dir() and videos_in(path)) or [path]
+    A source that cannot be taken in is told with its error, and keeps no other out.
+    """
+    from .harvest import harvest, rehearse
+    from .index.library import open_library
+    from .ingest.gather import gather
+
+    gathered = gather(paths)
+    for note in gathered.notes:
+        progress.note(note)
+    with open_library(library_folder(settings)) as library:
+        yield from (rehearse if dry_run else harvest)(library, gathered, settings, progress)
 
 
 def solve(

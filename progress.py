@@ -46,3 +46,18 @@ class Silent:
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
         yield lambda: False
+
+class Titled:
+    """Another progress, whose stages say what they belong to."""
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress, self._title = progress, title
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Stage]:
+        return self._progress.stage(f"{self._title}: {name}", total)
+
+    def note(self, text: str) -> None:
+        self._progress.note(text)
+
+    def stoppable(self) -> AbstractContextManager[Callable[[], bool]]:
+        return self._progress.stoppable()

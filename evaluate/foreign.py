@@ -10,14 +10,11 @@ import numpy as np
 from .. import ffmpeg
 from ..errors import SourceError, UsageError
 from ..frames import Picture
-from ..ingest.source import PICTURE_SUFFIXES, natural_key, open_source, picture_files, read_picture
+from ..ingest.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files, read_picture
 from ..render.layout import Layout
 from .film import draw_foreign
 
 Foreign: TypeAlias = Path | Sequence[Path] | int
-VIDEO_SUFFIXES = frozenset(
-    {".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv"}
-)
 _VARIANT_CROP = 0.92
 
 

@@ -5,7 +5,7 @@ import difflib
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,24 @@ CREATE TABLE revision (latest INTEGER NOT NULL);
 INSERT INTO revision VALUES (0);
 """
 
-_STEPS = (_TABLES, _REVISIONS)
+_PLACES = """
+CREATE TABLE places (
+    path TEXT PRIMARY KEY, video TEXT NOT NULL REFERENCES videos (id) ON DELETE CASCADE, stamp TEXT NOT NULL);
+INSERT OR REPLACE INTO places SELECT source, id, json_extract(record, '$.stamp') FROM videos ORDER BY rowid;
+"""
+
+_STEPS = (_TABLES, _REVISIONS, _PLACES)
 """What each version of the catalog added to the one before it."""
 
 SCHEMA = len(_STEPS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A video that was found somewhere, and the stamp that its file had there."""
+
+    video: VideoRecord
+    stamp: str
 
 
 class Catalog:
@@ -87,7 +101,7 @@ class Catalog:
         path = str(Path(wanted).resolve())
         found = (
             [v for v in videos if v.id == wanted]
-            or [v for v in videos if v.source == path][-1:]
+            or [place.video for place in [self.at_source(path)] if place]
             or [v for v in videos if v.name == wanted]
             or [v for v in videos if wanted and v.id.startswith(wanted)]
         )
@@ -100,9 +114,16 @@ class Catalog:
     def get(self, video: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE id = ?", video)
 
-    def at_source(self, source: str) -> VideoRecord | None:
-        """What was last found at that path."""
-        return self._one("SELECT record FROM videos WHERE source = ? ORDER BY rowid DESC", source)
+    def at_source(self, source: str) -> Place | None:
+        """What was last found at that path, be it a video's source or a copy of it."""
+        row = self._db.execute(
+            "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?", (source,)
+        ).fetchone()
+        return Place(_record(row[0]), row[1]) if row else None
+
+    def stamps(self) -> list[str]:
+        """The stamp of every place that is known."""
+        return [stamp for (stamp,) in self._db.execute("SELECT stamp FROM places")]
 
     def with_content(self, sha256: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)
@@ -121,11 +142,14 @@ class Catalog:
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
         values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
         with _Transaction(self._db):
+            known = self._db.execute("SELECT 1 FROM videos WHERE id = ?", (video.id,)).fetchone()
             self._db.execute(
                 "INSERT INTO videos VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
                 " SET source = excluded.source, record = excluded.record",
                 values,
             )
+            if video.source and not known:
+                self._place(video.source, video.id, video.stamp)
             self._db.executemany("INSERT OR REPLACE INTO spaces VALUES (?, ?, ?, 0)", rows)
             for row in rows:
                 self._db.execute("UPDATE revision SET latest = latest + 1")
@@ -134,12 +158,24 @@ class Catalog:
                 )
 
     def found_at(self, video: VideoRecord) -> None:
-        """Remember where known content was found now; it becomes the latest of that path."""
+        """Remember where the source of a known video lies now; its former place is forgotten."""
         with _Transaction(self._db):
             self._db.execute(
-                "UPDATE videos SET rowid = (SELECT max(rowid) + 1 FROM videos), source = ?, record = ? WHERE id = ?",
+                "DELETE FROM places WHERE video = ? AND path = (SELECT source FROM videos WHERE id = ?)",
+                (video.id, video.id),
+            )
+            self._db.execute(
+                "UPDATE videos SET source = ?, record = ? WHERE id = ?",
                 (video.source, json.dumps(asdict(video)), video.id),
             )
+            self._place(video.source, video.id, video.stamp)
+
+    def copied_to(self, path: str, video: str, stamp: str) -> None:
+        """Remember that another file has the same content, so that it need not be read again."""
+        self._place(path, video, stamp)
+
+    def _place(self, path: str, video: str, stamp: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", (path, video, stamp))
 
     def save_plan(self, video: str, plan: str) -> None:
         self._db.execute("INSERT OR REPLACE INTO plans VALUES (?, ?)", (video, plan))

@@ -54,6 +54,10 @@ class Library:
 
     def close(self) -> None:
         self.catalog.close()
+        self.rest()
+
+    def rest(self) -> None:
+        """Let go of the store's files until it is wanted again."""
         if "store" in self.__dict__:
             self.store.close()
 

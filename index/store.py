@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import LibraryError, SpaceError
+from ..errors import LibraryError, SpaceMismatch
 from ..frames import Floats, FrameRows, Space
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class FrameStore(Protocol):
     def write(self, video: str, space: Space, rows: FrameRows) -> None: ...
 
     def read(self, video: str, space: Space) -> FrameRows:
-        """All rows, sorted by frame index; SpaceError when they were made by another model."""
+        """All rows, sorted by frame index; SpaceMismatch when they were made by another model."""
         ...
 
     def count(self, video: str, space: Space) -> int: ...
@@ -149,10 +149,10 @@ def collection_name(video: str, space: str) -> str:
     return f"{video}.{plain}"
 
 
-def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceError:
+def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
-    return SpaceError(
+    return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
         "To rebuild them, `reelweave videos remove` the video and ingest it again; to keep them, restore the setting.",
     )

@@ -19,8 +19,10 @@ from ..frames import Frame, Picture, SourceInfo
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 VIDEO_SUFFIXES = frozenset(
-    {".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ts", ".webm", ".wmv"}
+    {".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
+    | {".ogv", ".ts", ".webm", ".wmv"}
 )
+"""What is taken for a video where a folder is searched; a file that is named may be called anything."""
 
 _STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
 # Each line is said at once: showinfo puts its own together bit by bit, and an error of another thread that
@@ -145,7 +147,7 @@ class PictureFolder:
 
 def picture_files(folder: Path) -> list[Path]:
     """The folder's pictures, sorted as people number them (2 before 10)."""
-    files = _files(folder, PICTURE_SUFFIXES)
+    files = _pictures(folder)
     if not files:
         raise SourceError(
             f"There are no pictures in {folder}.",
@@ -154,14 +156,10 @@ def picture_files(folder: Path) -> list[Path]:
     return files
 
 
-def videos_in(folder: Path) -> list[Path]:
-    """The videos of a folder that holds no pictures."""
-    return [] if _files(folder, PICTURE_SUFFIXES) else _files(folder, VIDEO_SUFFIXES)
-
-
-def _files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+def _pictures(folder: Path) -> list[Path]:
     try:
-        found = [f for f in folder.iterdir() if f.suffix.lower() in suffixes and f.name[0] != "." and f.is_file()]
+        named = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and f.name[0] != "."]
+        found = [file for file in named if file.is_file()]
     except OSError as failed:
         raise SourceError(f"{folder} cannot be read: {failed.strerror}.") from failed
     return sorted(found, key=lambda file: natural_key(file.name))

@@ -148,7 +148,10 @@ def test_one_bad_file_among_many_keeps_no_other_out(tmp_path: Path, full: Path, 
     answer = run("ingest", text(tmp_path), good, "--json")
     assert answer.code == 1
     assert answer.err.count("error:") == 1
-    assert [row["name"] for row in answer.rows] == ["good.mp4"]
+    bad, taken = answer.rows
+    assert (bad["state"], bad["path"]) == ("failed", str(tmp_path / Path(bad["path"]).name))
+    assert bad["error"] in answer.err
+    assert (taken["name"], taken["state"]) == ("good.mp4", "new")
 
 
 # Sources that are odd, and yet must work

@@ -7,7 +7,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from helpers import (
@@ -25,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelweave.errors import SourceError
-from reelweave.ingest.source import PictureFolder, natural_key, open_source, videos_in
+from reelweave.ingest.source import PictureFolder, natural_key, open_source
 
 FILM = pictures(24)
 
@@ -202,14 +201,6 @@ def test_a_folder_of_unreadable_pictures_is_refused(tmp_path: Path) -> None:
         file.write_bytes(b"")
     with pytest.raises(SourceError, match="None of the 2 pictures"):
         open_source(folder).info()
-
-
-def test_a_folder_of_videos_stands_for_its_videos(tmp_path: Path) -> None:
-    for name in ("b10.mp4", "b2.MKV", "notes.txt", ".hidden.mp4"):
-        (tmp_path / name).write_bytes(b"")
-    assert [file.name for file in videos_in(tmp_path)] == ["b2.MKV", "b10.mp4"]
-    cv2.imwrite(str(tmp_path / "a.png"), FILM[0])
-    assert videos_in(tmp_path) == []
 
 
 def test_a_source_may_be_read_again_and_left_early(tmp_path: Path) -> None:
