@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LibraryError, ReelweaveError
+from ..errors import LibraryError, ReelweaveError, VectorsLost
 from ..frames import FrameRows, SpaceState, VideoRecord
 from .catalog import Catalog
 from .lock import writer_lock
@@ -38,9 +38,15 @@ class Library:
         return ChromaStore(self.folder / "chroma")
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
-        """Store one batch: its vectors first, then the catalog's word that they are there."""
+        """Store one batch: its vectors first, then the catalog's word that they are there.
+
+        What lies where a first batch goes is left over from a run that never came to its word.
+        """
+        known = self.catalog.spaces(video.id)
         for state in states:
             if state.space.name in rows:
+                if state.space.name not in known or not known[state.space.name].vectors:
+                    self.store.remove(video.id, state.space.name)
                 self.store.write(video.id, state.space, rows[state.space.name])
         self.catalog.save(video, states)
 
@@ -92,20 +98,35 @@ class Library:
             self.catalog.save_plan(video.id, plan)
 
     def check_written(self, video: VideoRecord, spaces: Sequence[str]) -> None:
-        """Read back what ingest says it wrote: Chroma can lose vectors without a word."""
+        """Read back what ingest says it wrote: Chroma can lose vectors without a word, and count right all the same.
+
+        A space that fails is taken back, so that the next run makes it anew.
+        """
         for name, state in self.catalog.spaces(video.id).items():
-            if name in spaces and self.store.count(video.id, state.space) != state.vectors:
-                raise LibraryError(
-                    f"Not all vectors of {video.name} ({name}) can be read back.",
-                    f"`reelweave videos remove {video.id}`, then ingest it again.",
+            if name in spaces and (wrong := self._amiss(video, state)):
+                self.catalog.save(video, [SpaceState(state.space)])
+                raise VectorsLost(
+                    f"Not all vectors of {video.name} ({name}) can be read back: {wrong}.",
+                    "`reelweave ingest` it again: they are made anew. If that does not help, try another disk.",
                 )
 
+    def _amiss(self, video: VideoRecord, state: SpaceState) -> str:
+        """What is wrong with the vectors that the catalog vouches for, in words."""
+        count = self.store.count(video.id, state.space)
+        if count != state.vectors:
+            return f"{count} of {state.vectors} are stored"
+        lost = self.store.lost(video.id, state.space)
+        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost else ""
+
     def verify(self, video: VideoRecord, space: str) -> list[str]:
-        """Read back the count, the first and last vectors and the proxies; what is wrong, in words."""
+        """Read back all vectors, search for some, and look for the proxies; what is wrong, in words."""
         try:
+            if lost := self.store.lost(video.id, self.catalog.spaces(video.id)[space].space):
+                remedy = f"`reelweave videos remove {video.id}`, then ingest it again"
+                return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space; {remedy}"]
             rows = self.rows(video, space)
-        except ReelweaveError as wrong:
-            return [wrong.cause]
+        except ReelweaveError as failed:
+            return [failed.cause]
         problems = []
         probes = rows.vectors[np.linspace(0, len(rows) - 1, _PROBES, dtype=int)]
         if not np.allclose(np.linalg.norm(probes, axis=1), 1, atol=1e-3):
@@ -120,7 +141,8 @@ class Library:
     def has_vectors(self, video: VideoRecord) -> bool:
         """Whether there are the vectors that the catalog vouches for, so that a run can go on behind them."""
         try:
-            return all(self.store.count(video.id, s.space) >= s.vectors for s in self.catalog.spaces(video.id).values())
+            states = [state for state in self.catalog.spaces(video.id).values() if state.vectors]
+            return all(self.store.count(video.id, state.space) >= state.vectors for state in states)
         except ReelweaveError:
             return False
 

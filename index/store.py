@@ -23,6 +23,11 @@ PAGE = 2000
 """Rows a read: Chroma fails above 32,766."""
 
 _LONGEST_SPACE = 60
+_PROBES = 64
+"""Enough that one vector in twenty being lost is noticed 24 times out of 25."""
+_NEAREST = 10
+_SAME = 1e-6
+"""The cosine distance under which two vectors are the same but for rounding."""
 
 
 class FrameStore(Protocol):
@@ -35,6 +40,10 @@ class FrameStore(Protocol):
         ...
 
     def count(self, video: str, space: Space) -> int: ...
+
+    def lost(self, video: str, space: Space) -> float:
+        """The share of some vectors, spread over the video, that a search for themselves does not find."""
+        ...
 
     def remove(self, video: str, space: str) -> None: ...
 
@@ -75,7 +84,7 @@ class ChromaStore:
         facts: list[Any] = []
         vectors = np.zeros((count, space.dimension), np.float32)
         for offset in range(0, count, PAGE):
-            page = collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"])
+            page = _page(collection, offset)
             found = page["metadatas"] or []
             vectors[len(facts) : len(facts) + len(found)] = page["embeddings"]
             facts += found
@@ -83,6 +92,14 @@ class ChromaStore:
 
     def count(self, video: str, space: Space) -> int:
         return self._collection(video, space).count()
+
+    def lost(self, video: str, space: Space) -> float:
+        collection = self._collection(video, space)
+        count = collection.count()
+        places = sorted({place * (count - 1) // (_PROBES - 1) for place in range(_PROBES)}) if count else []
+        probes = [probe for place in places if (probe := _probe(collection, place))]
+        found = _found(collection, probes) if probes else 0
+        return 1 - found / len(places) if places else 0.0
 
     def remove(self, video: str, space: str) -> None:
         from chromadb.errors import NotFoundError
@@ -139,6 +156,42 @@ class ChromaStore:
         for folder in self._folder.iterdir():
             if folder.is_dir() and len(folder.name) == 36 and folder.name not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _page(collection: "Collection", offset: int) -> Any:
+    from chromadb.errors import ChromaError
+
+    try:
+        return collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"])
+    except ChromaError as failed:
+        if "finding id" not in str(failed):
+            raise
+        raise LibraryError(
+            f"Vectors of {collection.name} are counted, but lost.",
+            f"`reelweave videos remove {collection.name.rpartition('.')[0]}`, then ingest it again.",
+        ) from failed
+
+
+def _probe(collection: "Collection", place: int) -> tuple[str, Any] | None:
+    """One row's id and vector; Chroma may know of a row and yet have lost its vector."""
+    from chromadb.errors import ChromaError
+
+    try:
+        row: Any = collection.get(limit=1, offset=place, include=["embeddings"])
+    except ChromaError:
+        return None
+    return (row["ids"][0], row["embeddings"][0]) if row["ids"] else None
+
+
+def _found(collection: "Collection", probes: list[tuple[str, Any]]) -> int:
+    """How many rows are among the nearest to their own vectors, or crowded out of them by their equals."""
+    vectors = np.asarray([vector for _, vector in probes], np.float32)
+    nearest = min(_NEAREST, collection.count())
+    answer: Any = collection.query(query_embeddings=vectors, n_results=nearest, include=["distances"])
+    return sum(
+        own in ids or (len(distances) == nearest and distances[-1] < _SAME)
+        for (own, _), ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
+    )
 
 
 def collection_name(video: str, space: str) -> str:

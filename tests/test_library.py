@@ -18,7 +18,7 @@ from helpers import pictures, write_clip
 from runs import Run, contents, files, in_a_process, in_process, opened, settings
 
 from reelweave import pipeline, upkeep
-from reelweave.errors import LibraryError, LibraryLocked, ReelweaveError, SpaceError, UsageError
+from reelweave.errors import LibraryError, LibraryLocked, SpaceError, UsageError, VectorsLost
 from reelweave.frames import Floats, FrameRows, Space, SpaceState, VideoRecord
 from reelweave.index.catalog import SCHEMA, Catalog
 from reelweave.index.library import explain
@@ -663,7 +663,74 @@ def test_a_file_in_the_librarys_place_is_named(tmp_path: Path, run: Run, clip: P
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_vectors_that_chroma_lost_without_a_word_are_noticed(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ChromaStore, "count", lambda *_: 11)
-    with pytest.raises(ReelweaveError, match="read back"):
-        pipeline.ingest(clip, settings())
+def _lose_the_index(library: Path) -> None:
+    """Chroma goes on to count rows whose vectors are in no index any more."""
+    for folder in (library / "chroma").iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+            folder.mkdir()
+
+
+@pytest.mark.parametrize("repeated", [1, 40], ids=["all different", "stills of 40 frames"])
+def test_a_search_for_its_own_vector_finds_every_frame(store: ChromaStore, repeated: int) -> None:
+    different = rows(range(3000 // repeated))
+    vectors = np.repeat(different.vectors, repeated, axis=0)
+    store.write("video", SPACE, replace(rows(range(len(vectors))), vectors=vectors))
+    assert store.lost("video", SPACE) == 0
+
+
+def test_an_empty_collection_has_lost_nothing(store: ChromaStore) -> None:
+    store.write("video", SPACE, rows(range(1)))
+    assert store.lost("video", SPACE) == 0
+
+
+def test_vectors_that_are_counted_but_not_found_are_noticed_and_taken_back(library: Path) -> None:
+    video, written = replace(record("long.mp4", 1), frames=2500, complete=True), rows(range(2500))
+    with opened(library) as shelf, shelf.writing("test"):
+        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        shelf.check_written(video, ["appearance"])
+        before = shelf.catalog.revisions()
+    _lose_the_index(library)
+    with opened(library) as shelf, shelf.writing("test"):
+        assert shelf.store.count(video.id, SPACE) == 2500
+        assert any("videos remove" in problem for problem in shelf.verify(video, "appearance"))
+        with pytest.raises(LibraryError, match="lost"):
+            shelf.rows(video, "appearance")
+        with pytest.raises(VectorsLost, match="read back") as lost:
+            shelf.check_written(video, ["appearance"])
+        assert "ingest" in lost.value.remedy
+        assert shelf.catalog.spaces(video.id) == {"appearance": SpaceState(SPACE)}
+        assert shelf.catalog.revisions() != before
+        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        shelf.check_written(video, ["appearance"])
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"), [("count", 11), ("lost", 0.25)], ids=["too few are counted", "some are not found"]
+)
+def test_vectors_that_chroma_lost_without_a_word_are_made_anew(
+    clip: Path, library: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, what: str, answer: object
+) -> None:
+    other = write_clip(tmp_path / "other.mp4", pictures(3))
+    ingest = ("ingest", clip, other, "--space", "appearance", "--json")
+    with monkeypatch.context() as losing:
+        honest = getattr(ChromaStore, what)
+        losing.setattr(
+            ChromaStore, what, lambda store, video, space: answer if "clip" in video else honest(store, video, space)
+        )
+        failed, taken = run(*ingest).rows
+    assert (failed["state"], taken["state"]) == ("failed", "new")
+    assert "read back" in failed["error"]
+    assert [row["state"] for row in run("videos", "list", "--json").rows] == ["partial", "complete"]
+    assert run("videos", "check").code == 1
+    assert [row["state"] for row in run(*ingest).rows] == ["resume", "unchanged"]
+    assert run("videos", "check").code == 0
+
+
+def test_what_a_killed_run_of_another_model_left_is_in_nobodys_way(library: Path) -> None:
+    video = record("film.mp4", 1)
+    with opened(library) as shelf, shelf.writing("test"):
+        shelf.store.write(video.id, replace(SPACE, model="another"), rows(range(9)))
+    with opened(library) as shelf, shelf.writing("test"):
+        shelf.write(video, [SpaceState(SPACE, 5)], {"appearance": rows(range(5))})
+        assert shelf.store.count(video.id, SPACE) == 5
