@@ -40,6 +40,9 @@ Preset = Literal[
 TIMM_SPACE = "timm:"
 """What the name of a space begins with whose model is one of timm's."""
 
+OWN_SPACE = "own:"
+"""What the name of a space begins with whose vectors were made by nothing that Reelweave knows."""
+
 
 def _is_space(name: str, *others: str) -> str:
     if name in ("appearance", "clip", "fused", *others) or (name.startswith(TIMM_SPACE) and name != TIMM_SPACE):
@@ -47,7 +50,11 @@ def _is_space(name: str, *others: str) -> str:
     raise ValueError(f"should be {', '.join(['appearance', 'clip', 'fused', *others])} or {TIMM_SPACE}MODEL")
 
 
-SpaceName = Annotated[str, AfterValidator(_is_space)]
+def _is_stored_space(name: str) -> str:
+    return name if name.startswith(OWN_SPACE) and name != OWN_SPACE else _is_space(name)
+
+
+SpaceName = Annotated[str, AfterValidator(_is_stored_space)]
 SpacesName = Annotated[str, AfterValidator(lambda name: _is_space(name, "all", "auto"))]
 NetworkName = Annotated[str, Field(pattern=r"^(clip|timm:.+)$")]
 

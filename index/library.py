@@ -20,6 +20,8 @@ from .store import ChromaStore, FrameStore
 
 _CATALOG = "catalog.db"
 _PROBES = 3
+_LOST = 0.02
+"""Of vectors that lie close, Chroma's graph of neighbours does not reach a few in a thousand; more is a fault."""
 _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Permission denied", "unable to open database")
 
@@ -116,12 +118,13 @@ class Library:
         if count != state.vectors:
             return f"{count} of {state.vectors} are stored"
         lost = self.store.lost(video.id, state.space)
-        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost else ""
+        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > _LOST else ""
 
     def verify(self, video: VideoRecord, space: str) -> list[str]:
         """Read back all vectors, search for some, and look for the proxies; what is wrong, in words."""
         try:
-            if lost := self.store.lost(video.id, self.catalog.spaces(video.id)[space].space):
+            lost = self.store.lost(video.id, self.catalog.spaces(video.id)[space].space)
+            if lost > _LOST:
                 remedy = f"`reelweave videos remove {video.id}`, then ingest it again"
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space; {remedy}"]
             rows = self.rows(video, space)

@@ -23,9 +23,10 @@ PAGE = 2000
 """Rows a read: Chroma fails above 32,766."""
 
 _LONGEST_SPACE = 60
-_PROBES = 64
-"""Enough that one vector in twenty being lost is noticed 24 times out of 25."""
-_NEAREST = 10
+_PROBES, _PROBES_TOGETHER = 64, 4
+"""Places that are looked at, and rows at each."""
+_NEAREST, _NEAREST_AT_MOST = 10, 1000
+"""A search is approximate: what a narrow one misses among near-equals a wide one finds, if it is there at all."""
 _SAME = 1e-6
 """The cosine distance under which two vectors are the same but for rounding."""
 
@@ -42,7 +43,7 @@ class FrameStore(Protocol):
     def count(self, video: str, space: Space) -> int: ...
 
     def lost(self, video: str, space: Space) -> float:
-        """The share of some vectors, spread over the video, that a search for themselves does not find."""
+        """The share of at most 256 vectors, spread over the video, that a search for themselves does not find."""
         ...
 
     def remove(self, video: str, space: str) -> None: ...
@@ -95,11 +96,17 @@ class ChromaStore:
 
     def lost(self, video: str, space: Space) -> float:
         collection = self._collection(video, space)
-        count = collection.count()
-        places = sorted({place * (count - 1) // (_PROBES - 1) for place in range(_PROBES)}) if count else []
-        probes = [probe for place in places if (probe := _probe(collection, place))]
-        found = _found(collection, probes) if probes else 0
-        return 1 - found / len(places) if places else 0.0
+        last = collection.count() - 1
+        rows = {
+            min(place * last // (_PROBES - 1) + row, last)
+            for place in range(_PROBES)
+            for row in range(_PROBES_TOGETHER)
+        }
+        if last < 0:
+            return 0.0
+        probes = _probes(collection, sorted(rows))
+        found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
+        return 1 - found / len(rows)
 
     def remove(self, video: str, space: str) -> None:
         from chromadb.errors import NotFoundError
@@ -172,26 +179,32 @@ def _page(collection: "Collection", offset: int) -> Any:
         ) from failed
 
 
-def _probe(collection: "Collection", place: int) -> tuple[str, Any] | None:
-    """One row's id and vector; Chroma may know of a row and yet have lost its vector."""
+def _probes(collection: "Collection", rows: list[int]) -> list[tuple[str, Any]]:
+    """Ids and vectors of rows; Chroma may know of a row and yet have lost its vector."""
     from chromadb.errors import ChromaError
 
-    try:
-        row: Any = collection.get(limit=1, offset=place, include=["embeddings"])
-    except ChromaError:
-        return None
-    return (row["ids"][0], row["embeddings"][0]) if row["ids"] else None
+    found: list[tuple[str, Any]] = []
+    for run in np.split(np.array(rows), np.flatnonzero(np.diff(rows) > 1) + 1):
+        try:
+            page: Any = collection.get(limit=len(run), offset=int(run[0]), include=["embeddings"])
+        except ChromaError:
+            continue
+        found += zip(page["ids"], page["embeddings"], strict=True)
+    return found
 
 
-def _found(collection: "Collection", probes: list[tuple[str, Any]]) -> int:
-    """How many rows are among the nearest to their own vectors, or crowded out of them by their equals."""
+def _missed(collection: "Collection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
+    """The rows that are neither among the nearest to their own vectors nor crowded out of them by their equals."""
+    if not probes:
+        return []
     vectors = np.asarray([vector for _, vector in probes], np.float32)
-    nearest = min(_NEAREST, collection.count())
+    nearest = min(nearest, collection.count())
     answer: Any = collection.query(query_embeddings=vectors, n_results=nearest, include=["distances"])
-    return sum(
-        own in ids or (len(distances) == nearest and distances[-1] < _SAME)
-        for (own, _), ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
-    )
+    return [
+        probe
+        for probe, ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
+        if probe[0] not in ids and not (len(distances) == nearest and distances[-1] < _SAME)
+    ]
 
 
 def collection_name(video: str, space: str) -> str:
