@@ -152,7 +152,7 @@ def solve(
     ] = None,
     wishes: "Wishes | None" = None,
     space: Annotated[
-        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL or fused.")
+        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
     ] = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,

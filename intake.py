@@ -192,11 +192,19 @@ class Intake:
             state = states.get(embedder.space.name)
             if state and state.space != embedder.space:
                 raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
+        if not video.proxy_width:
+            # It was imported without small pictures, and its source has turned up.
+            return self._described_anew(video)
         if self.library.has_proxies(video) and self.library.has_vectors(video):
             return video
         self.progress.note(f"What the library had of {video.name} is damaged: it is ingested anew.")
         self.library.remove(video)
         return replace(video, frames=0, seconds=0.0, complete=False, problems=())
+
+    def _described_anew(self, video: VideoRecord) -> VideoRecord:
+        from .ingest.run import describe
+
+        return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
 
     def _opened(self, spaces: Sequence[str]) -> list[Embedder]:
         for name in spaces:

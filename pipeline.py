@@ -391,6 +391,11 @@ def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":
     from .ingest.proxy import ProxySize, read_proxies
 
     size = ProxySize(video.proxy_width, video.proxy_height)
+    if not video.proxy_width:
+        raise LibraryError(
+            f"{video.name} was imported without the small pictures that solving needs.",
+            "`reelweave ingest` its source, or remove it and import it with proxies.npy.",
+        )
     try:
         return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
@@ -451,6 +456,11 @@ def _unchanged_source(plan: "Plan") -> Path:
     from .ingest.identity import content_hash
 
     source = Path(plan.video.source)
+    if not plan.video.source:
+        raise SourceError(
+            f"{plan.video.name} was imported without its source, which rendering needs.",
+            "`reelweave ingest` the source and solve again, or name it in the plan (video.source).",
+        )
     if not source.exists():
         raise SourceError(
             f"The source of the plan, {source}, is not there.", "Put it back, or correct video.source in the plan."

@@ -10,7 +10,7 @@ import typer
 
 from .answers import answer, lines, plain, table
 from .errors import UsageError
-from .options import Json, LibraryFolder
+from .options import Json, LibraryFolder, Quiet
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -61,6 +61,37 @@ def videos_remove(
         if not yes and not _confirmed(f"Forget {name}?"):
             continue
         print(f"removed {upkeep.remove_video(name, settings).id}", file=sys.stderr)
+
+
+@videos_app.command("export")
+def videos_export(
+    video: str,
+    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
+    space: Annotated[str | None, typer.Option(help="Which vectors, where there are several.")] = None,
+    library: LibraryFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a video's vectors and what is known of its frames as files."""
+    from . import upkeep
+
+    done = upkeep.export_video(video, folder, space, _settings(library))
+    answer(asdict(done), as_json, f"{done.folder}: {done.frames} frames of {done.id} in {done.space}")
+
+
+@videos_app.command("import")
+def videos_import(
+    folder: Annotated[Path, typer.Argument(help="A folder as export writes it.")],
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Take vectors that were made elsewhere into the library: all of them, or none."""
+    from . import upkeep
+    from .console import terminal_progress
+
+    done = upkeep.import_video(folder, _settings(library), terminal_progress(quiet))
+    told = [f"{done.id}  {done.frames} frames  {done.space}  {done.state}"]
+    answer(asdict(done), as_json, "\n".join(told + [f"cannot {reason}" for reason in done.cannot]))
 
 
 @videos_app.command("check")

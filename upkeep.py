@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .frames import VideoRecord
+from .progress import Progress, Silent
 from .settings import TIMM_SPACE, Settings, library_folder
 
 if TYPE_CHECKING:
+    from .carrying import Exported, Imported
     from .index.library import Library
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
@@ -36,7 +38,7 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
             "kind": video.kind,
             "sampled_fps": video.sampled_fps,
             "problems": list(video.problems),
-            "source_present": Path(video.source).exists(),
+            "source_present": video.source != "" and Path(video.source).exists(),
             "bytes": library.size_of(video),
             "solved": library.catalog.plan(video.id) is not None,
         }
@@ -51,6 +53,24 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
         with library.writing(f"videos remove {video.id}"):
             library.remove(video)
         return video
+
+
+def export_video(wanted: str, folder: Path, space: str | None, settings: Settings) -> "Exported":
+    """A video's vectors in one space as files: see `index.portable`."""
+    from .carrying import export_vectors
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        return export_vectors(library, wanted, folder, space)
+
+
+def import_video(folder: Path, settings: Settings, progress: Progress | None = None) -> "Imported":
+    """Vectors from files such as `export_video` writes, into the library under their own identity."""
+    from .carrying import import_vectors
+    from .index.library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        return import_vectors(library, folder, settings, progress or Silent())
 
 
 def check_videos(settings: Settings) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ import errno
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LibraryError, ReelweaveError, VectorsLost
-from ..frames import FrameRows, SpaceState, VideoRecord
+from ..frames import FrameRows, Space, SpaceState, VideoRecord
+from ..settings import OWN_SPACE
 from .catalog import Catalog
 from .lock import writer_lock
 from .store import ChromaStore, FrameStore
@@ -82,9 +83,10 @@ class Library:
         """Every stored frame of a video in a space."""
         state = self.catalog.spaces(video.id).get(space)
         if state is None or not state.complete:
+            by_ingest = video.source and not space.startswith(OWN_SPACE)
+            command = f"ingest {shlex.quote(video.source)} --space {space}" if by_ingest else "videos import DIR"
             raise LibraryError(
-                f"{video.name} has no complete vectors in the {space} space.",
-                f"`reelweave ingest {shlex.quote(video.source)} --space {space}` makes them.",
+                f"{video.name} has no complete vectors in the {space} space.", f"`reelweave {command}` makes them."
             )
         rows = self.store.read(video.id, state.space)
         if len(rows) != state.vectors:
@@ -93,6 +95,33 @@ class Library:
                 f"`reelweave videos remove {video.id}`, then ingest it again.",
             )
         return rows
+
+    def adopt(self, video: VideoRecord, space: Space, count: int, parts: Iterable[FrameRows]) -> None:
+        """Store vectors that were made elsewhere; the catalog hears of them once all of them can be read back.
+
+        Until then nobody sees them, and what a killed run leaves is cleared away by the next.
+        """
+        if space.name in self.catalog.spaces(video.id):
+            self.catalog.save(video, [SpaceState(space)])
+        self.store.remove(video.id, space.name)
+        last = -1
+        for part in parts:
+            self.store.write(video.id, space, part)
+            last = int(part.indices[-1])
+        state = SpaceState(space, count, complete=True, last_frame=last)
+        if wrong := self._amiss(video, state):
+            self.store.remove(video.id, space.name)
+            raise VectorsLost(f"The store did not take all vectors of {video.name}: {wrong}.", "Import them again.")
+        self.catalog.save(video, [state])
+
+    def clear_leftovers(self) -> None:
+        """Remove vectors and proxies that no record speaks of: what a killed run began."""
+        known = {(video.id, space) for video in self.catalog.videos() for space in self.catalog.spaces(video.id)}
+        self.store.keep_only(known)
+        videos = {self.proxies_file(video.id) for video in self.catalog.videos()}
+        for file in (self.folder / "proxies").glob("*"):
+            if file not in videos:
+                file.unlink(missing_ok=True)
 
     def keep_plan(self, video: VideoRecord, plan: str) -> None:
         """Remember the latest plan; a library that cannot be written now can still be solved from."""

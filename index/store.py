@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sqlite3
+from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..frames import Floats, FrameRows, Space
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
-    from chromadb.api.models.Collection import Collection
+    from chromadb.api.models.Collection import Collection as ChromaCollection
 
 PAGE = 2000
 """Rows a read: Chroma fails above 32,766."""
@@ -48,6 +49,10 @@ class FrameStore(Protocol):
 
     def remove(self, video: str, space: str) -> None: ...
 
+    def keep_only(self, known: Collection[tuple[str, str]]) -> None:
+        """Remove the rows of every other video and space."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -56,7 +61,7 @@ class ChromaStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, Collection] = {}
+        self._open: dict[str, ChromaCollection] = {}
 
     @cached_property
     def _client(self) -> "Client":
@@ -119,6 +124,15 @@ class ChromaStore:
             return
         self._sweep()
 
+    def keep_only(self, known: Collection[tuple[str, str]]) -> None:
+        names = {collection_name(video, space) for video, space in known}
+        others = [found.name for found in self._client.list_collections() if found.name not in names]
+        for name in others:
+            self._open.pop(name, None)
+            self._client.delete_collection(name)
+        if others:
+            self._sweep()
+
     def close(self) -> None:
         """Let go of Chroma's files, of which a process that opens many libraries would run out."""
         if "_client" in self.__dict__:
@@ -126,13 +140,13 @@ class ChromaStore:
             self._client.close()
             del self._client
 
-    def _collection(self, video: str, space: Space, create: bool = False) -> "Collection":
+    def _collection(self, video: str, space: Space, create: bool = False) -> "ChromaCollection":
         name = collection_name(video, space.name)
         if name not in self._open:
             self._open[name] = self._get(name, space, create)
         return self._open[name]
 
-    def _get(self, name: str, space: Space, create: bool) -> "Collection":
+    def _get(self, name: str, space: Space, create: bool) -> "ChromaCollection":
         from chromadb.errors import NotFoundError
 
         identity = json.dumps(asdict(space), sort_keys=True)
@@ -165,7 +179,7 @@ class ChromaStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _page(collection: "Collection", offset: int) -> Any:
+def _page(collection: "ChromaCollection", offset: int) -> Any:
     from chromadb.errors import ChromaError
 
     try:
@@ -179,7 +193,7 @@ def _page(collection: "Collection", offset: int) -> Any:
         ) from failed
 
 
-def _probes(collection: "Collection", rows: list[int]) -> list[tuple[str, Any]]:
+def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, Any]]:
     """Ids and vectors of rows; Chroma may know of a row and yet have lost its vector."""
     from chromadb.errors import ChromaError
 
@@ -193,7 +207,7 @@ def _probes(collection: "Collection", rows: list[int]) -> list[tuple[str, Any]]:
     return found
 
 
-def _missed(collection: "Collection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
+def _missed(collection: "ChromaCollection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
     """The rows that are neither among the nearest to their own vectors nor crowded out of them by their equals."""
     if not probes:
         return []
