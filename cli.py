@@ -130,7 +130,7 @@ def ingest(
             total += 1
             if taken.error:
                 failed.append(taken.error)
-            if as_json or not taken.error:
+            if as_json or dry_run or not taken.error:
                 answer(taken_data(taken), as_json, taken_told(taken, dry_run))
     finally:
         # Those that failed before an interruption are told of, too.

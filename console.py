@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Rich
     from rich.progress import TaskID
 
+_SHOWN = 8
+"""Bars of stages that have ended; a terminal has no room for those of a thousand films."""
+
 _PAUSE = 30.0
 """Seconds between two lines of one stage."""
 
@@ -82,6 +85,8 @@ class Bars(NotesOnly):
             yield _Bar(rich, task)
             finished = next(t for t in rich.tasks if t.id == task)
             rich.update(task, total=finished.completed, completed=finished.completed)
+            for old in [t for t in rich.tasks if t.finished][:-_SHOWN]:
+                rich.remove_task(old.id)
 
     def note(self, text: str) -> None:
         if self._rich is None:

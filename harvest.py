@@ -52,7 +52,7 @@ def rehearse(library: Library, gathered: Gathered, settings: Settings, progress:
 
 def _unreachable(gathered: Gathered) -> Iterator[Taken]:
     for path, error in gathered.failures:
-        yield Taken(str(path), "failed", error=error)
+        yield Taken(str(path), "unreadable", error=error)
 
 
 def _unchanged(intake: Intake, sources: list[Path]) -> dict[Path, Taken]:
@@ -79,7 +79,7 @@ def _tried(library: Library, path: Path, take: Callable[[Path], Taken]) -> Taken
         if told := explain(library.folder, failed):
             raise told from failed
         failure = SourceError(f"{path} cannot be read: {failed.strerror or failed}.")
-    return Taken(str(path), "failed", error=failure)
+    return Taken(str(path), "unreadable" if isinstance(failure, SourceError) else "failed", error=failure)
 
 
 def _megabytes(path: Path) -> int:

@@ -14,7 +14,7 @@ from .ingest.source import open_source
 from .progress import Progress
 from .settings import Settings
 
-State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "failed"]
+State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "unreadable", "failed"]
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def test_one_bad_file_among_many_keeps_no_other_out(tmp_path: Path, full: Path, 
     assert answer.code == 1
     assert answer.err.count("error:") == 1
     bad, taken = answer.rows
-    assert (bad["state"], bad["path"]) == ("failed", str(tmp_path / Path(bad["path"]).name))
+    assert (bad["state"], bad["path"]) == ("unreadable", str(tmp_path / Path(bad["path"]).name))
     assert bad["error"] in answer.err
     assert (taken["name"], taken["state"]) == ("good.mp4", "new")
 

@@ -1,10 +1,13 @@
 """Many sources in one run: what becomes of each, what is not done twice, and what an interruption costs."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from helpers import pictures, write_clip, write_pictures
 from runs import Run, contents, files, opened, settings, started, wait_until
 
 from reelweave import console, ffmpeg, pipeline
-from reelweave.console import Lines
+from reelweave.console import Bars, Lines
 from reelweave.ingest import identity
 from reelweave.intake import Taken
 
@@ -93,7 +96,7 @@ CHANGES = {
     ),
     "broken": (
         lambda films, library: (films / "a.mp4").write_bytes(b"no film"),
-        {"a.mp4": "failed", "b.mp4": "unchanged"},
+        {"a.mp4": "unreadable", "b.mp4": "unchanged"},
     ),
 }
 
@@ -108,7 +111,7 @@ def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
     assert states(films, dry_run=True) == expected
     assert {path: path.stat().st_mtime_ns for path in library.rglob("*")} == before
     assert states(films) == expected
-    after = {name: "failed" if state == "failed" else "unchanged" for name, state in expected.items()}
+    after = {name: "unreadable" if state == "unreadable" else "unchanged" for name, state in expected.items()}
     assert states(films) == after
 
 
@@ -172,7 +175,7 @@ def test_what_fails_is_told_at_the_end_and_in_the_data(run: Run, films: Path) ->
     answer = run("ingest", films, films / "none.mp4", films / "*.xyz", "--json")
     assert answer.code == 1
     rows = {Path(row["path"]).name: row for row in answer.rows}
-    failed = {name for name, row in rows.items() if row["state"] == "failed"}
+    failed = {name for name, row in rows.items() if row["state"] == "unreadable"}
     assert failed == {"broken.mp4", "empty.mp4", "none.mp4", "*.xyz"}
     assert {name for name, row in rows.items() if row["state"] == "new"} == {"a.mp4", "b.mp4"}
     tail = answer.err[answer.err.index("error:") :]
@@ -191,7 +194,7 @@ def test_a_file_that_no_one_may_read_keeps_no_other_out(films: Path, monkeypatch
         return honest(path, *rest)
 
     monkeypatch.setattr(ingesting, "open_source", refusing)
-    assert states(films) == {"a.mp4": "failed", "b.mp4": "new"}
+    assert states(films) == {"a.mp4": "unreadable", "b.mp4": "new"}
 
 
 def test_what_is_no_fault_of_the_source_ends_the_run(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +249,38 @@ def _stored(library: Path) -> int:
         return 0
     finally:
         db.close()
+
+
+def test_a_thousand_films_leave_a_handful_of_bars() -> None:
+    bars = Bars()
+    with bars.stage("all", 1000) as outer:
+        for number in range(1000):
+            with bars.stage(f"film {number}", 1) as stage:
+                stage.advance()
+            outer.advance()
+        assert bars._rich
+        assert {task.description for task in bars._rich.tasks} >= {"all", "film 999"}
+        assert len(bars._rich.tasks) < 20
+
+
+def test_data_goes_to_stdout_while_bars_are_on_the_terminal(films: Path) -> None:
+    primary, secondary = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "reelweave", "ingest", str(films), "--space", "appearance", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=secondary,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+    ) as process:
+        os.close(secondary)
+        said = b""
+        with contextlib.suppress(OSError):
+            while block := os.read(primary, 4096):
+                said += block
+        assert process.stdout
+        rows = [json.loads(line) for line in process.stdout.read().splitlines()]
+    os.close(primary)
+    assert [row["name"] for row in rows] == ["a.mp4", "b.mp4"]
+    assert b"2 sources" in said
 
 
 def test_a_log_says_how_long_a_long_stage_will_take(
