@@ -65,6 +65,7 @@ def write_portable(
     """The files of a space; they appear all at once, and only where nothing lies."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Give the name of a new one.")
+    folder = folder.resolve()
     staged = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)

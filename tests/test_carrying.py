@@ -384,6 +384,16 @@ def test_an_export_overwrites_nothing(full: Path, tmp_path: Path, run: Run, ther
     assert files(tmp_path) == before
 
 
+def test_an_export_goes_into_the_folder_where_one_is(
+    full: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("videos", "export", "clip", ".").code == 0
+    assert len(files(tmp_path / "here")) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 class Killed(BaseException):
     """An end that no code on the way can catch by mistake."""
 

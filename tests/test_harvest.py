@@ -197,6 +197,19 @@ def test_a_file_that_no_one_may_read_keeps_no_other_out(films: Path, monkeypatch
     assert states(films) == {"a.mp4": "unreadable", "b.mp4": "new"}
 
 
+def test_vectors_of_another_model_keep_no_other_video_out(films: Path, library: Path) -> None:
+    taken_in(films / "a.mp4")
+    with opened(library) as shelf:
+        (video,) = shelf.catalog.videos()
+        (state,) = shelf.catalog.spaces(video.id).values()
+        other = replace(state, complete=False, space=replace(state.space, preprocessing="area/0"))
+        shelf.catalog.save(video, [other])
+    failed, taken = taken_in(films)
+    assert (failed.state, taken.state) == ("failed", "new")
+    assert failed.error
+    assert "another model" in failed.error.cause
+
+
 def test_what_is_no_fault_of_the_source_ends_the_run(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.errors import LibraryError
     from reelweave.index.store import ChromaStore
