@@ -141,6 +141,7 @@ class _Counter:
     def tell(self, text: str) -> None:
         self.told = text
 
+
 class _Reporter(_Counter):
     """Says now and then how far a stage is, and how long it will take at this pace."""
 

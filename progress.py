@@ -47,6 +47,7 @@ class Silent:
     def stoppable(self) -> Iterator[Callable[[], bool]]:
         yield lambda: False
 
+
 class Titled:
     """Another progress, whose stages say what they belong to."""
 
