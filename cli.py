@@ -14,6 +14,7 @@ from . import __version__
 from .answers import answer, plan_told, reconstruction_told, scores_told, split_told, taken_data, taken_told
 from .errors import ReelweaveError, UsageError
 from .films import numbered
+from .finding import search, similar
 from .options import (
     Audio,
     Both,
@@ -291,6 +292,8 @@ def demo(
     answer(asdict(done), as_json, "\n".join(told))
 
 
+app.command()(search)
+app.command()(similar)
 app.command()(doctor)
 
 

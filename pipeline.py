@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from .asking import Question
     from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
     from .evaluate.scramble import ScrambleOptions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .index.library import Library
     from .ingest.matcher import KeypointMatcher
     from .intake import Taken
+    from .searching import Found
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -271,6 +273,37 @@ def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":
     from .evaluate.grouping import score_split
 
     return score_split(plans, truth)
+
+
+def search(question: "Question", settings: Settings, progress: Progress = _SILENT) -> "Found":
+    """The frames of the library that answer a question; for many questions keep a `searching.open_finder` open."""
+    from .searching import open_finder
+
+    with open_finder(settings, progress) as finder:
+        return finder.ask(question)
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """How alike two pictures are, as `similar --json` prints it."""
+
+    score: float
+    space: str
+
+
+def similar(
+    left: Path, right: Path, settings: Settings, progress: Progress = _SILENT, *, space: str | None = None
+) -> Similarity:
+    """The cosine of two pictures; without a space in CLIP's, or where its weights are not here by their looks."""
+    from .asking import similarity
+    from .ingest.embedder import network_here, open_embedder
+
+    if space is None:
+        space = "clip" if network_here("clip", settings.clip) else "appearance"
+        if space == "appearance":
+            progress.note("The pictures are compared by their looks: the weights of CLIP are not here.")
+    score = similarity(left, right, open_embedder(space, settings.clip), settings.ingest.size)
+    return Similarity(round(score, 6), space)
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,14 @@ class Render(_Section):
     scratch_gb: Positive
 
 
+class Search(_Section):
+    k: Count
+    most: Count
+    auto: Share
+    same: Share
+    gap: Size
+
+
 class Report(_Section):
     sheet_frames: Count
     weak_joins: Whole
@@ -154,6 +162,7 @@ class Settings(BaseSettings):
     split: Split
     shots: Shots
     render: Render
+    search: Search
     report: Report
 
     @classmethod

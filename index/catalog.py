@@ -137,6 +137,10 @@ class Catalog:
         rows = self._db.execute("SELECT video, name, revision FROM spaces").fetchall()
         return {(video, name): revision for video, name, revision in rows}
 
+    def version(self) -> int:
+        """Another number once another process has changed anything."""
+        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def save(self, video: VideoRecord, spaces: Iterable[SpaceState] = ()) -> None:
         """Write one step of ingest: all of it or, after a crash, none."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]

@@ -74,10 +74,15 @@ class Library:
         return self.folder / "proxies" / f"{video}.i420"
 
     def motion_file(self, video: str) -> Path:
-        return self.folder / "cache" / f"{video}.motion"
+        return self.cache / f"{video}.motion"
 
     def orders_folder(self, video: str) -> Path:
-        return self.folder / "cache" / f"{video}.orders"
+        return self.cache / f"{video}.orders"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again from the rest, and may be deleted at any time."""
+        return self.folder / "cache"
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Every stored frame of a video in a space."""
@@ -200,8 +205,8 @@ class Library:
 
     def _forget(self, video: str) -> None:
         """What was only kept to save time."""
-        self.motion_file(video).unlink(missing_ok=True)
-        shutil.rmtree(self.orders_folder(video), ignore_errors=True)
+        for left in self.cache.glob(f"{video}.*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 """CLIP through open_clip, loaded so that anything but the asked-for model is an error."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..errors import SpaceError
+from ..frames import Floats
 from ..settings import Clip as ClipSettings
 from .families import CLIP
-from .network import Loaded, Network
+from .network import Loaded, Network, silence
+from .weights import FOLDER, located, one_line
 
 
 class Clip(Network):
-    """The image tower of a CLIP model as an Embedder."""
+    """The two towers of a CLIP model: an Embedder, and a TextEmbedder into the same space."""
 
     family = CLIP
     mend = "Correct it, set clip.model to another, or give --space appearance to do without."
@@ -27,6 +30,29 @@ class Clip(Network):
 
     def _encode(self, model: Any, batch: Any) -> Any:
         return model.encode_image(batch, normalize=True)
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        tokens = self._tokenizer(list(texts))
+        size = self._settings.batch
+        parts = (tokens[at : at + size] for at in range(0, len(texts), size))
+        return self._vectors(parts, lambda model, batch: model.encode_text(batch, normalize=True))
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        """The tokenizer that the model names; most have one of their own within open_clip, and fetch nothing."""
+        import open_clip
+
+        _ = self._loaded
+        place = located(self._model, CLIP)
+        name = f"{FOLDER}{place}" if place and place.is_dir() else self._model.partition("/")[0]
+        try:
+            with silence():
+                return open_clip.get_tokenizer(name)
+        except Exception as failed:  # a tokenizer from elsewhere fails in as many ways as a model
+            raise SpaceError(
+                f"The words of {self._model} cannot be read: {one_line(failed)}.",
+                "Where its tokenizer has to be fetched, go online once; or set clip.model to another.",
+            ) from failed
 
 
 def _created(name: str, place: Path, device: str) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """What every embedding space can do, and which of them this machine has."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..errors import UsageError
 from ..frames import Floats, Picture, Space
@@ -18,6 +18,18 @@ class Embedder(Protocol):
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
         """One unit vector a picture."""
+        ...
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """Turns words into vectors of a space of pictures: what they say lies near the pictures that show it."""
+
+    @property
+    def space(self) -> Space: ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """One unit vector a text."""
         ...
 
 

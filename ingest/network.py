@@ -5,7 +5,7 @@ import json
 import logging
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -67,19 +67,27 @@ class Network(ABC):
         import torch
         from PIL import Image
 
-        loaded = self._loaded
-        batch = torch.stack([loaded.preprocess(Image.fromarray(np.ascontiguousarray(p[..., ::-1]))) for p in pictures])
+        preprocess = self._loaded.preprocess
+        batch = torch.stack([preprocess(Image.fromarray(np.ascontiguousarray(p[..., ::-1]))) for p in pictures])
+        return self._vectors([batch], self._encode)
+
+    def _vectors(self, batches: Iterable[Any], encode: Callable[[Any, Any], Any]) -> Floats:
+        """One unit vector for each row of the batches."""
+        import torch
+
+        model = self._loaded.model
         try:
             with torch.no_grad():
-                vectors = self._encode(loaded.model, batch.to(self._device)).float().cpu().numpy()
+                parts = [encode(model, batch.to(self._device)).float().cpu().numpy() for batch in batches]
         except RuntimeError as failed:
             raise SpaceError(
                 f"{self._model} failed on {self._device}: {one_line(failed)}.",
                 "Where memory ran out, lower clip.batch; or set clip.device to cpu.",
             ) from failed
+        vectors = np.asarray(np.concatenate(parts), np.float32)
         if not np.isfinite(vectors).all():
             raise SpaceError(f"{self._model} makes vectors that are no numbers.", self.mend)
-        return _units(np.asarray(vectors, np.float32))
+        return _units(vectors)
 
     @cached_property
     def _device(self) -> str:

@@ -1,0 +1,193 @@
+"""What is asked: words, pictures or a ready vector become unit vectors of the space that can answer."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .errors import SpaceError, UsageError
+from .frames import Floats, Picture, Space, SpaceState, VideoRecord
+from .index.query import Term, combined, parse
+from .ingest.embedder import Embedder, TextEmbedder, network_here
+from .ingest.source import fitted, read_picture, shrunk
+from .settings import Settings
+
+APPEARANCE, CLIP = "appearance", "clip"
+
+States = Mapping[str, Mapping[str, SpaceState]]
+"""For each video, what it has in which space."""
+
+_MOST_SHAPES = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """One search: exactly one of text, image and vector says what for, the rest where and how much."""
+
+    text: str = ""
+    image: Path | None = None
+    vector: Path | None = None
+    space: str | None = None
+    videos: tuple[str, ...] = ()
+    after: float | None = None
+    before: float | None = None
+    count: int | None = None
+    threshold: float | Literal["auto", "calibrated"] | None = None
+    moments: bool = False
+    repeats: bool = False
+    """Frames that look the same come each for itself."""
+
+    @property
+    def terms(self) -> list[Term]:
+        """What is to be embedded; nothing where the vector is ready."""
+        if sum([bool(self.text.strip()), self.image is not None, self.vector is not None]) != 1:
+            raise UsageError(
+                "A search is for one thing: a text, --image or --vector.",
+                "A text may hold pictures as well: reelweave search 'beach + @door.jpg'.",
+            )
+        if self.image:
+            return [Term(1.0, picture=self.image)]
+        return parse(self.text) if self.text else []
+
+    @property
+    def only_pictures(self) -> bool:
+        return self.vector is None and not any(term.text for term in self.terms)
+
+
+def has(states: States, video: VideoRecord, space: str) -> bool:
+    return space in states[video.id] and states[video.id][space].complete
+
+
+def choose_space(
+    question: Question, videos: Sequence[VideoRecord], states: States, settings: Settings
+) -> tuple[str, str]:
+    """The space to search in, and what the user should know of the choice; that is nothing where it was his own."""
+    if question.space:
+        return question.space, ""
+    if question.vector:
+        return _of_dimension(len(read_vector(question.vector)), videos, states), ""
+    if not question.only_pictures:
+        return CLIP, ""
+    with_clip = sum(has(states, video, CLIP) for video in videos)
+    if with_clip == len(videos) and network_here(CLIP, settings.clip):
+        return CLIP, ""
+    why = "the weights of CLIP are not here" if with_clip == len(videos) else "not every video has CLIP's vectors"
+    return APPEARANCE, f"Pictures are compared by their looks, in the appearance space: {why}."
+
+
+def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States) -> str:
+    stored = {name: state.space.dimension for video in videos for name, state in states[video.id].items()}
+    fitting = sorted(name for name, size in stored.items() if size == dimension)
+    if len(fitting) == 1:
+        return fitting[0]
+    there = ", ".join(f"{name} has {size}" for name, size in sorted(stored.items()))
+    raise UsageError(
+        f"A vector of {dimension} numbers fits {'several spaces' if fitting else 'no space'} here ({there}).",
+        "Name the space with --space." if fitting else "Make it with the model of one of these spaces.",
+    )
+
+
+def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: Space | None) -> list[VideoRecord]:
+    """The videos whose vectors are by that model; without one, by the model that made most of them."""
+    having = [video for video in videos if has(states, video, space)]
+    if not having:
+        raise SpaceError(
+            f"None of the videos has vectors in the {space} space.",
+            f"`reelweave ingest PATH --space {space}` makes them.",
+        )
+    identities = Counter(states[video.id][space].space for video in having)
+    wanted = made_by or identities.most_common(1)[0][0]
+    if wanted not in identities:
+        other = next(iter(identities))
+        raise SpaceError(
+            f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
+            f"not {wanted.model} ({wanted.weights}).",
+            "Restore the setting, or `reelweave videos remove` the videos and ingest them again.",
+        )
+    return [video for video in having if states[video.id][space].space == wanted]
+
+
+def vectors_of(
+    question: Question, embedder: Embedder | None, videos: Sequence[VideoRecord], settings: Settings
+) -> Floats:
+    """The question as unit vectors, which are variants of one another: a row for each shape a picture may have."""
+    if question.vector:
+        return read_vector(question.vector)[None]
+    assert embedder is not None
+    terms = question.terms
+    texts = _of_texts([term.text for term in terms if term.text], embedder)
+    pictures = {term.picture: read_picture(term.picture) for term in terms if term.picture}
+    rows = []
+    for shape in _shapes(videos, settings) if pictures else [None]:
+        seen = iter(embedder.embed([_as_ingested(picture, shape) for picture in pictures.values()]) if shape else ())
+        at = dict(zip(pictures, seen, strict=True))
+        words = iter(texts)
+        rows.append(
+            combined([t.weight for t in terms], np.stack([at[t.picture] if t.picture else next(words) for t in terms]))
+        )
+    return np.unique(np.stack(rows), axis=0)
+
+
+def _of_texts(texts: Sequence[str], embedder: Embedder) -> Floats:
+    if not texts:
+        return np.zeros((0, embedder.space.dimension), np.float32)
+    if not isinstance(embedder, TextEmbedder):
+        raise UsageError(
+            f"The {embedder.space.name} space knows no words.", "Ask with a picture (--image), or with --space clip."
+        )
+    return embedder.embed_texts(texts)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How frames were brought to size: their short side, and for pictures the canvas of their folder."""
+
+    short_side: int
+    canvas: tuple[int, int] | None
+
+
+def _shapes(videos: Sequence[VideoRecord], settings: Settings) -> list[_Shape]:
+    """The shapes of most videos: a frame's own vector is met again only by a picture that was shrunk as it was.
+
+    A folder of pictures gives all of them the size of its first, so that one that is shaped otherwise has bars.
+    """
+    found = Counter(
+        _Shape(video.short_side, (video.width, video.height) if video.kind == "pictures" else None) for video in videos
+    )
+    return [shape for shape, _ in found.most_common(_MOST_SHAPES)] or [_Shape(settings.ingest.size, None)]
+
+
+def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
+    import cv2
+
+    across, down = shape.canvas or (picture.shape[1], picture.shape[0])
+    width, height = shrunk(across, down, shape.short_side)
+    if shape.canvas:
+        return fitted(picture, width, height)
+    if (width, height) == (picture.shape[1], picture.shape[0]):
+        return picture
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def read_vector(path: Path) -> Floats:
+    """A unit vector out of a file that numpy wrote."""
+    try:
+        vector = np.atleast_1d(np.squeeze(np.load(path, allow_pickle=False))).astype(np.float32)
+    except OSError as failed:
+        raise UsageError(f"{path} cannot be read: {failed.strerror or failed}.") from failed
+    except (ValueError, TypeError, AttributeError, EOFError) as wrong:
+        raise UsageError(f"{path} holds no vector.", "Write one with numpy.save.") from wrong
+    length = float(np.linalg.norm(vector))
+    if vector.ndim != 1 or not np.isfinite(length) or not length:
+        raise UsageError(f"{path} holds no single vector of numbers that are not all 0.", "Write it with numpy.save.")
+    return np.asarray(vector / length, np.float32)
+
+
+def similarity(left: Path, right: Path, embedder: Embedder, short_side: int) -> float:
+    """The cosine of two pictures, each shrunk as a frame is."""
+    shape = _Shape(short_side, None)
+    one, other = embedder.embed([_as_ingested(read_picture(path), shape) for path in (left, right)])
+    return float(one @ other)

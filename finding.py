@@ -1,0 +1,137 @@
+"""Commands that look for frames: `search` over the library, `similar` for two pictures."""
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .answers import answer, lines, table
+from .errors import UsageError
+from .options import Json, LibraryFolder, Quiet
+
+if TYPE_CHECKING:
+    from .index.search import Hit, Moment
+    from .progress import Progress
+    from .searching import Found
+    from .settings import Settings
+
+_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
+
+_Space = Annotated[str | None, typer.Option("--space", help="The space to compare in: appearance, clip or timm:MODEL.")]
+
+
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for: beach, or 'beach - people + 0.5*@sea.jpg'.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
+    vector: Annotated[Path | None, typer.Option(help="A vector to look for, as numpy saves one.")] = None,
+    video: Annotated[list[str] | None, typer.Option(help="Search this video only; repeatable.")] = None,
+    after: Annotated[str | None, typer.Option(help="Frames from this time on: seconds or mm:ss.")] = None,
+    before: Annotated[str | None, typer.Option(help="Frames up to this time.")] = None,
+    count: Annotated[int | None, typer.Option("-k", min=1, help="How many answers.")] = None,
+    threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number or auto.")] = None,
+    moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
+    repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
+    space: _Space = None,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find frames by what they show or by how they look."""
+    from . import pipeline
+    from .asking import Question
+
+    question = Question(
+        text=text,
+        image=image,
+        vector=vector,
+        space=space,
+        videos=tuple(video or ()),
+        after=_seconds(after),
+        before=_seconds(before),
+        count=count,
+        threshold=_threshold(threshold),
+        moments=moments,
+        repeats=repeats,
+    )
+    found = pipeline.search(question, _settings(library), _progress(quiet))
+    if as_json:
+        lines(asdict(row) for row in found.moments or found.hits)
+    else:
+        table(_told(found))
+
+
+def similar(
+    a: Annotated[Path, typer.Argument(help="A picture.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    space: _Space = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """How alike two pictures are: the cosine of their vectors, 1 for the same."""
+    from . import pipeline
+
+    found = pipeline.similar(a, b, _settings(None), _progress(quiet), space=space)
+    answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
+
+
+def _seconds(time: str | None) -> float | None:
+    """Seconds out of 75, 1:15, 1:15.5 or 1:02:03."""
+    if time is None:
+        return None
+    if not (found := _TIME.fullmatch(time.strip())):
+        raise UsageError(f"{time!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 1:02:03.")
+    return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
+
+
+def _threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None:
+    if said is None:
+        return None
+    if said == "auto":
+        return "auto"
+    try:
+        cut = float(said)
+    except ValueError:
+        cut = float("nan")
+    if not -1 <= cut <= 1:
+        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, or auto.")
+    return cut
+
+
+def _told(found: "Found") -> list[tuple[str, ...]]:
+    if found.moments:
+        return [("video", "from", "to", "peak", "score"), *map(_moment_told, found.moments)]
+    return [("video", "time", "frame", "score"), *map(_hit_told, found.hits)] if found.hits else []
+
+
+def _hit_told(hit: "Hit") -> tuple[str, ...]:
+    return _clean(hit.name), _clock(hit.time), str(hit.frame), f"{hit.score:.3f}"
+
+
+def _moment_told(moment: "Moment") -> tuple[str, ...]:
+    span = _clock(moment.start), _clock(moment.end)
+    return _clean(moment.name), *span, str(moment.peak_frame), f"{moment.score:.3f}"
+
+
+def _clean(name: str) -> str:
+    """A file may be called anything; a table has one line a row."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
+
+
+def _settings(library: Path | None) -> "Settings":
+    from .settings import load
+
+    return load({"library": str(library) if library else None})
+
+
+def _progress(quiet: bool) -> "Progress":
+    from .console import terminal_progress
+
+    return terminal_progress(quiet)

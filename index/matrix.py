@@ -1,0 +1,191 @@
+"""The vectors of a space over all videos, read from a copy on disk: opening a hundred collections takes a minute.
+
+Each video has a file of its own in the library's cache, so that adding and removing one touches no other. Chroma
+stays the source of truth: a file whose key is not what the catalog says now, or whose bytes have changed, is made
+again from there.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import FrameRows, Ints, Space, SpaceState, VideoRecord
+from ..progress import Progress
+from .library import Library
+from .store import collection_name
+
+_MAGIC = b"reelweave rows 1\n"
+_COLUMNS = {
+    "indices": np.int64,
+    "times": np.float64,
+    "duplicate_of": np.int64,
+    "sharpness": np.float32,
+    "luma": np.float32,
+    "vectors": np.float32,
+}
+_ALIGNED = 64
+_CHECKED_AT_ONCE = 1 << 24
+
+SUFFIX = ".rows"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The frames of one video; the arrays of `rows` lie on disk until they are touched."""
+
+    video: VideoRecord
+    rows: FrameRows
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All frames of some videos in one space, numbered through from the first video's first."""
+
+    space: Space
+    segments: Sequence[Segment]
+    key: str
+    """Changes with any of the vectors."""
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @cached_property
+    def starts(self) -> Ints:
+        """The number of each segment's first row, and behind the last one that of all rows."""
+        return np.cumsum([0, *(len(segment.rows) for segment in self.segments)], dtype=np.int64)
+
+    @cached_property
+    def times(self) -> npt.NDArray[np.float64]:
+        return np.concatenate([np.zeros(0), *(segment.rows.times for segment in self.segments)])
+
+    @property
+    def bytes(self) -> int:
+        return len(self) * self.space.dimension * 4
+
+    def vectors(self, rows: Ints) -> npt.NDArray[np.float32]:
+        """The vectors of some rows; read in the order in which they lie on disk."""
+        found = np.empty((len(rows), self.space.dimension), np.float32)
+        owners = self.owners(rows)
+        for owner in np.unique(owners):
+            own = owners == owner
+            found[own] = self.segments[owner].rows.vectors[rows[own] - self.starts[owner]]
+        return found
+
+    def owners(self, rows: Ints) -> Ints:
+        """The segment of each row."""
+        return np.asarray(np.searchsorted(self.starts, rows, side="right") - 1, np.int64)
+
+
+def open_matrix(
+    library: Library, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
+) -> Matrix:
+    """The matrix of those videos, all of which have complete vectors of that very space.
+
+    With `check` every byte is compared with its checksum, which reads it all once; without, only the frames' facts.
+    """
+    states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
+    keys = {video.id: _key(video, states[video.id]) for video in videos}
+    found = {video.id: _read(_file(library, video.id, space.name), keys[video.id], check) for video in videos}
+    lacking = [video for video in videos if found[video.id] is None]
+    if lacking:
+        with progress.stage("read vectors", len(lacking)) as stage:
+            for video in lacking:
+                found[video.id] = _made(library, video, space.name, keys[video.id])
+                stage.advance()
+    segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
+    return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
+
+
+def _made(library: Library, video: VideoRecord, space: str, key: str) -> FrameRows:
+    """The rows out of Chroma; where they cannot be kept beside it, they serve this once."""
+    rows, file = library.rows(video, space), _file(library, video.id, space)
+    with contextlib.suppress(OSError):
+        _write(file, key, rows)
+        return _read(file, key, False) or rows
+    return rows
+
+
+def _file(library: Library, video: str, space: str) -> Path:
+    return library.cache / f"{collection_name(video, space)}{SUFFIX}"
+
+
+def _key(video: VideoRecord, state: SpaceState) -> str:
+    """Whatever can change a row changes the key."""
+    looked_at = (video.sha256, video.kind, video.fps, video.seconds, video.sampled_fps, video.short_side)
+    return _digest([looked_at, asdict(state)])
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _write(file: Path, key: str, rows: FrameRows) -> None:
+    """The whole file or none: a reader sees the old one until the new one is complete."""
+    columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
+    sums = {name: _sum(column) for name, column in columns.items()}
+    head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
+    begin = _padded(_MAGIC + json.dumps(head).encode() + b"\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{secrets.token_hex(6)}.part")
+    try:
+        with part.open("wb") as out:
+            out.write(begin)
+            for column in columns.values():
+                out.write(_padded(column.tobytes()))
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + b" " * (-len(data) % _ALIGNED)
+
+
+def _read(file: Path, key: str, check: bool) -> FrameRows | None:
+    """The rows of a file that is what it should be, else nothing."""
+    try:
+        with file.open("rb") as opened:
+            if opened.read(len(_MAGIC)) != _MAGIC:
+                return None
+            line = opened.readline(1 << 16)
+        head = json.loads(line)
+        if head["key"] != key:
+            return None
+        columns = _columns(file, len(_MAGIC) + len(line), head["rows"], head["dimension"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if any(_sum(column) != head["sums"][name] for name, column in columns.items() if check or name != "vectors"):
+        return None
+    return FrameRows(**columns)
+
+
+def _columns(file: Path, head: int, rows: int, dimension: int) -> dict[str, Any]:
+    """Views of a mapped file, whose size must be exactly what its head asks for."""
+    mapped, at = np.memmap(file, np.uint8, "r"), head + -head % _ALIGNED
+    columns: dict[str, Any] = {}
+    for name, kind in _COLUMNS.items():
+        shape = (rows, dimension) if name == "vectors" else (rows,)
+        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        columns[name] = np.asarray(mapped[at : at + size]).view(kind).reshape(shape)
+        at += size + -size % _ALIGNED
+    if at != len(mapped):
+        raise ValueError(f"{file} is of another size than its head says")
+    return columns
+
+
+def _sum(column: npt.NDArray[Any]) -> int:
+    total, data = 0, np.ascontiguousarray(column).reshape(-1).view(np.uint8)
+    for start in range(0, len(data), _CHECKED_AT_ONCE):
+        total = zlib.crc32(data[start : start + _CHECKED_AT_ONCE].data, total)
+    return total
