@@ -33,6 +33,10 @@ def search(
     threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number or auto.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
     repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
+    export: Annotated[Path | None, typer.Option(help="A folder for the frames at full size.")] = None,
+    clip: Annotated[Path | None, typer.Option(help="A film of the hits or moments.")] = None,
+    by: Annotated[str, typer.Option(help="The order in the film: time or score.")] = "time",
+    sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the hits or moments.")] = None,
     space: _Space = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -41,7 +45,10 @@ def search(
     """Find frames by what they show or by how they look."""
     from . import pipeline
     from .asking import Question
+    from .showing import Wanted
 
+    if by not in ("time", "score"):
+        raise UsageError(f"{by!r} is no order for a film.", "Give --by time or --by score.")
     question = Question(
         text=text,
         image=image,
@@ -55,7 +62,8 @@ def search(
         moments=moments,
         repeats=repeats,
     )
-    found = pipeline.search(question, _settings(library), _progress(quiet))
+    wanted = Wanted(export, clip, sheet, "score" if by == "score" else "time")
+    found = pipeline.search(question, _settings(library), _progress(quiet), wanted=wanted)
     if as_json:
         lines(asdict(row) for row in found.moments or found.hits)
     else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .ingest.matcher import KeypointMatcher
     from .intake import Taken
     from .searching import Found
+    from .showing import Wanted
     from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -275,12 +276,23 @@ def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":
     return score_split(plans, truth)
 
 
-def search(question: "Question", settings: Settings, progress: Progress = _SILENT) -> "Found":
-    """The frames of the library that answer a question; for many questions keep a `searching.open_finder` open."""
-    from .searching import open_finder
+def search(
+    question: "Question", settings: Settings, progress: Progress = _SILENT, *, wanted: "Wanted | None" = None
+) -> "Found":
+    """The frames of the library that answer a question, made visible as is wanted.
 
+    For many questions keep a `searching.open_finder` open.
+    """
+    from .searching import open_finder
+    from .showing import show
+
+    if wanted:
+        wanted.check()
     with open_finder(settings, progress) as finder:
-        return finder.ask(question)
+        found = finder.ask(question)
+        if wanted:
+            show(found, wanted, finder.library, settings, progress)
+        return found
 
 
 @dataclass(frozen=True)

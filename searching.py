@@ -30,6 +30,8 @@ class Found:
     hits: list[Hit]
     moments: list[Moment]
     top: list[Hit]
+    matrix: Matrix = field(repr=False, compare=False)
+    """What was searched."""
 
 
 @dataclass
@@ -65,13 +67,13 @@ class Finder:
         cut = self._cut(question, float(top.scores[0]) if len(top) else 0.0)
         space, best = matrix.space.name, hits(matrix, top)
         if cut is None:
-            return Found(space, None, best, [], best)
+            return Found(space, None, best, [], best, matrix)
         over = scores >= cut
         if question.moments:
             spans = moments(matrix, Ranked(rows[over], scores[over]), chosen.gap)
-            return Found(space, cut, [], spans[:count], best)
+            return Found(space, cut, [], spans[:count], best, matrix)
         found = self._first(question, matrix, scores[over], rows[over], question.count or chosen.most)
-        return Found(space, cut, hits(matrix, found), [], best)
+        return Found(space, cut, hits(matrix, found), [], best, matrix)
 
     def _cut(self, question: Question, best: float) -> float | None:
         """Moments need an end, so that they get one where none was asked for."""

@@ -141,6 +141,8 @@ class Search(_Section):
     auto: Share
     same: Share
     gap: Size
+    still: Positive
+    margin: Size
 
 
 class Report(_Section):

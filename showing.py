@@ -1,0 +1,143 @@
+"""What a search found, made visible: pictures of full size, a film, a contact sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .errors import UsageError
+from .frames import Picture, VideoRecord
+from .index.library import Library
+from .index.matrix import Segment
+from .index.search import Hit, Moment
+from .ingest.proxy import ProxySize, proxy_picture, read_proxies
+from .progress import Progress
+from .render.encode import Encoding, check_output
+from .render.export import check_folder, export
+from .render.gather import Place, usable
+from .render.reel import Held, rate_of, render_reel
+from .render.sheet import contact_sheet, save_picture
+from .searching import Found
+from .settings import Settings
+
+_TOP, _OVER = "top", "above_threshold"
+_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
+_EARLIEST = 1e-6
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be made of an answer, and where."""
+
+    export: Path | None = None
+    clip: Path | None = None
+    sheet: Path | None = None
+    by: Literal["time", "score"] = "time"
+
+    def check(self) -> None:
+        """Refuse, before anything is searched, places that cannot take what is to be made."""
+        if self.export:
+            check_folder(self.export, (_TOP, _OVER))
+        if self.clip:
+            check_output(self.clip)
+        if self.sheet and (self.sheet.suffix.lower() not in _SHEETS or not self.sheet.parent.is_dir()):
+            raise UsageError(
+                f"{self.sheet} cannot be a contact sheet.",
+                f"Name a file in a folder that is there, ending in {', '.join(_SHEETS)}.",
+            )
+
+
+def show(found: Found, wanted: Wanted, library: Library, settings: Settings, progress: Progress) -> list[Path]:
+    """Make what is wanted; the files that were written."""
+    made = _export(found, wanted.export, progress) if wanted.export else []
+    if not (found.hits or found.moments):
+        if wanted.clip or wanted.sheet:
+            progress.note("Nothing was found, so there is nothing to show.")
+        return made
+    if wanted.clip:
+        made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
+    if wanted.sheet:
+        made.append(_sheet(found, wanted.sheet, library, progress))
+    return made
+
+
+def _export(found: Found, folder: Path, progress: Progress) -> list[Path]:
+    """The best whatever the threshold, and what reached it; of moments their best frames."""
+    parts = {_TOP: [Place(hit.video, hit.frame) for hit in found.top]}
+    if found.threshold is not None:
+        parts[_OVER] = [_place(one) for one in found.moments or found.hits]
+    named = {place.video for places in parts.values() for place in places}
+    return export(folder, parts, usable(_videos(found, named), progress), progress)
+
+
+def _clip(found: Found, output: Path, by: str, settings: Settings, progress: Progress) -> Path:
+    """Moments play, single hits stand for a while."""
+    answers = _in_order(found, by)
+    videos = usable(_videos(found, {one.video for one in answers}), progress)
+    if any(output.exists() and output.samefile(video.source) for video in videos.values()):
+        raise UsageError(f"{output} is the source of a video that was found.", "Write the film under another name.")
+    rate = rate_of(list(videos.values())) if videos else Fraction(25)
+    segments = {segment.video.id: segment for segment in found.matrix.segments}
+    shown = [held for one in answers if one.video in videos for held in _held(one, segments[one.video], rate, settings)]
+    encoding = Encoding(settings.render.crf, settings.render.preset)
+    return render_reel(shown, videos, output, encoding, rate, int(settings.render.scratch_gb * 1e9), progress)
+
+
+def _in_order(found: Found, by: str) -> Sequence[Hit | Moment]:
+    """By score as they are ranked, by time video after video, the one with the best answer first."""
+    answers: Sequence[Hit | Moment] = found.moments or found.hits
+    if by == "score":
+        return answers
+    number = {video: place for place, video in enumerate(dict.fromkeys(one.video for one in answers))}
+    return sorted(answers, key=lambda one: (number[one.video], one.start if isinstance(one, Moment) else one.time))
+
+
+def _held(answer: Hit | Moment, segment: Segment, rate: Fraction, settings: Settings) -> list[Held]:
+    if isinstance(answer, Hit):
+        return [Held(Place(answer.video, answer.frame), max(1, round(settings.search.still * rate)))]
+    margin, times = settings.search.margin, segment.rows.times
+    begin = max(float(times[0]), answer.start - margin)
+    count = max(1, ceil((answer.end + margin - begin) * rate))
+    ticks = begin + np.arange(count) / float(rate)
+    # What is shown at a time is the last frame that began before it.
+    rows = np.searchsorted(times, ticks[ticks <= times[-1] + float(1 / rate)] + _EARLIEST, side="right") - 1
+    unique, shown = np.unique(np.maximum(rows, 0), return_counts=True)
+    frames = segment.rows.indices[unique].tolist()
+    return [Held(Place(answer.video, frame), ticks) for frame, ticks in zip(frames, shown.tolist(), strict=True)]
+
+
+def _sheet(found: Found, output: Path, library: Library, progress: Progress) -> Path:
+    """From the small pictures of the library, so that no source is needed."""
+    answers: Sequence[Hit | Moment] = found.moments or found.hits
+    segments = {segment.video.id: segment for segment in found.matrix.segments}
+    with progress.stage("contact sheet", len(answers)) as stage:
+        pictures = []
+        for one in answers:
+            pictures.append(_thumbnail(_place(one), segments[one.video], library))
+            stage.advance()
+    captions = [f"{one.rank}   {one.score:.3f}\n{_caption(one)}" for one in answers]
+    return save_picture(contact_sheet(pictures, captions), output)
+
+
+def _caption(answer: Hit | Moment) -> str:
+    time = answer.peak_time if isinstance(answer, Moment) else answer.time
+    return f"{int(time // 60)}:{time % 60:05.2f} {answer.name}"
+
+
+def _thumbnail(place: Place, segment: Segment, library: Library) -> Picture:
+    video = segment.video
+    size = ProxySize(video.proxy_width, video.proxy_height)
+    proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
+    return proxy_picture(proxies[np.searchsorted(segment.rows.indices, place.frame)])
+
+
+def _place(answer: Hit | Moment) -> Place:
+    return Place(answer.video, answer.peak_frame if isinstance(answer, Moment) else answer.frame)
+
+
+def _videos(found: Found, named: set[str]) -> list[VideoRecord]:
+    return [segment.video for segment in found.matrix.segments if segment.video.id in named]
