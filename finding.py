@@ -30,7 +30,7 @@ def search(
     after: Annotated[str | None, typer.Option(help="Frames from this time on: seconds or mm:ss.")] = None,
     before: Annotated[str | None, typer.Option(help="Frames up to this time.")] = None,
     count: Annotated[int | None, typer.Option("-k", min=1, help="How many answers.")] = None,
-    threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number or auto.")] = None,
+    threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number, auto or calibrated.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
     repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
     export: Annotated[Path | None, typer.Option(help="A folder for the frames at full size.")] = None,
@@ -96,14 +96,14 @@ def _seconds(time: str | None) -> float | None:
 def _threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None:
     if said is None:
         return None
-    if said == "auto":
-        return "auto"
+    if said == "auto" or said == "calibrated":
+        return "auto" if said == "auto" else "calibrated"
     try:
         cut = float(said)
     except ValueError:
         cut = float("nan")
     if not -1 <= cut <= 1:
-        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, or auto.")
+        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
     return cut
 
 

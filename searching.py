@@ -11,13 +11,12 @@ from .errors import UsageError
 from .frames import Floats, Ints, VideoRecord
 from .index.library import Library, open_library
 from .index.matrix import Matrix, open_matrix
-from .index.search import Hit, Moment, Ranked, distinct, every_score, hits, moments, ranked
-from .index.threshold import auto_cut
+from .index.search import Hit, Moment, Ranked, every_score, first, hits, moments, ranked
+from .index.threshold import FEW, auto_cut, calibrated_cut
 from .ingest.embedder import Embedder, open_embedder
 from .progress import Progress
 from .settings import Settings, library_folder
 
-_SHORT_LIST = 2048
 _SAME_TIME = 1e-6
 
 
@@ -56,15 +55,20 @@ class Finder:
         if len(searched) < len(videos):
             left_out = len(videos) - len(searched)
             self.progress.note(f"{left_out} of {len(videos)} videos have no such vectors ({space}) and are left out.")
+        named = [video.id for video in searched]
+        if question.threshold == "calibrated":
+            # What chance does is told by the whole library, whatever part of it is searched.
+            searched = agreed(list(self._scope(())[0]), states, space, states[searched[0].id][space].space)
         matrix = self._matrix(searched, space, states)
-        return self._answer(question, matrix, self._queries(question, matrix, embedder))
+        return self._answer(question, matrix, self._queries(question, matrix, embedder), named)
 
-    def _answer(self, question: Question, matrix: Matrix, queries: Floats) -> Found:
-        chosen, rows = self.settings.search, _within(matrix, question)
-        scores = every_score(matrix, queries)[rows]
+    def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> Found:
+        chosen, rows = self.settings.search, _within(matrix, question, named)
+        everywhere = every_score(matrix, queries)
+        scores = everywhere[rows]
         count = question.count or chosen.k
         top = self._first(question, matrix, scores, rows, count)
-        cut = self._cut(question, float(top.scores[0]) if len(top) else 0.0)
+        cut = self._cut(question, matrix, everywhere, float(top.scores[0]) if len(top) else 0.0)
         space, best = matrix.space.name, hits(matrix, top)
         if cut is None:
             return Found(space, None, best, [], best, matrix)
@@ -75,23 +79,25 @@ class Finder:
         found = self._first(question, matrix, scores[over], rows[over], question.count or chosen.most)
         return Found(space, cut, hits(matrix, found), [], best, matrix)
 
-    def _cut(self, question: Question, best: float) -> float | None:
+    def _cut(self, question: Question, matrix: Matrix, scores: Floats, best: float) -> float | None:
         """Moments need an end, so that they get one where none was asked for."""
         threshold = question.threshold
         if threshold is None and not question.moments:
             return None
         if isinstance(threshold, float):
             return threshold
+        if threshold == "calibrated":
+            if len(matrix) < FEW:
+                self.progress.note(
+                    f"{len(matrix)} frames are few to tell a hit from chance by: under {FEW} it is a guess."
+                )
+            return calibrated_cut(matrix, scores, self.settings.search.stand_out, self.settings.search.same)
         return auto_cut(best, self.settings.search.auto)
 
     def _first(self, question: Question, matrix: Matrix, scores: Floats, rows: Ints, count: int) -> Ranked:
         if question.repeats:
             return ranked(scores, rows, count)
-        short = ranked(scores, rows, max(_SHORT_LIST, count))
-        found = distinct(matrix, short, count, self.settings.search.same)
-        if len(found) == count or len(short) == len(scores):
-            return found
-        return distinct(matrix, ranked(scores, rows), count, self.settings.search.same)
+        return first(matrix, scores, count, self.settings.search.same, rows)
 
     def _scope(self, wanted: Sequence[str]) -> tuple[list[VideoRecord], States]:
         version, catalog = self.library.catalog.version(), self.library.catalog
@@ -134,8 +140,13 @@ def open_finder(settings: Settings, progress: Progress) -> Iterator[Finder]:
         yield Finder(library, settings, progress)
 
 
-def _within(matrix: Matrix, question: Question) -> Ints:
-    """The rows whose own time lies between the two that were asked for, ends included."""
+def _within(matrix: Matrix, question: Question, named: Sequence[str]) -> Ints:
+    """The rows of those videos whose own time lies between the two that were asked for, ends included."""
+    wanted = set(named)
     after = -np.inf if question.after is None else question.after - _SAME_TIME
     before = np.inf if question.before is None else question.before + _SAME_TIME
-    return np.flatnonzero((matrix.times >= after) & (matrix.times <= before))
+    within = (matrix.times >= after) & (matrix.times <= before)
+    for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
+        if segment.video.id not in wanted:
+            within[start : start + len(segment.rows)] = False
+    return np.flatnonzero(within)

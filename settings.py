@@ -139,6 +139,7 @@ class Search(_Section):
     k: Count
     most: Count
     auto: Share
+    stand_out: Positive
     same: Share
     gap: Size
     still: Positive

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..frames import Floats, Ints, VideoRecord
 from .matrix import Matrix
 
+_SHORT_LIST = 2048
 _FIRST_LOOK = 512
 _LOOK_FURTHER = 4
 _FRAMES_APART = 1.5
@@ -82,6 +83,15 @@ def ranked(scores: Floats, rows: Ints | None = None, count: int | None = None) -
         rows, scores = rows[within], scores[within]
     order = np.lexsort((rows, -scores))[:count]
     return Ranked(rows[order], scores[order])
+
+
+def first(matrix: Matrix, scores: Floats, count: int, same: float, rows: Ints | None = None) -> Ranked:
+    """The best `count` that differ, without sorting more rows than that takes."""
+    short = ranked(scores, rows, max(_SHORT_LIST, count))
+    found = distinct(matrix, short, count, same)
+    if len(found) == count or len(short) == len(scores):
+        return found
+    return distinct(matrix, ranked(scores, rows), count, same)
 
 
 def distinct(matrix: Matrix, found: Ranked, count: int, same: float) -> Ranked:

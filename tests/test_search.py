@@ -20,6 +20,7 @@ from reelweave.index.library import open_library
 from reelweave.index.matrix import Matrix, Segment
 from reelweave.index.query import Term, combined, parse
 from reelweave.index.search import Ranked, distinct, every_score, moments, ranked
+from reelweave.index.threshold import auto_cut, calibrated_cut
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def segment(name: str, vectors: npt.ArrayLike, times: list[float] | None = None,
 
 
 def matrix(*segments: Segment) -> Matrix:
-    return Matrix(SPACE, segments, "")
+    return Matrix(replace(SPACE, dimension=segments[0].rows.vectors.shape[1]), segments, "")
 
 
 def test_scores_are_cosines_with_the_nearest_variant_of_the_question() -> None:
@@ -259,6 +260,62 @@ def test_a_threshold_ends_the_hits(there: Path, run: "Run", threshold: str) -> N
     rows = run("search", "--image", picture, "--threshold", threshold, "--all", "--json").rows
     assert [row["score"] for row in rows] == [row["score"] for row in everything if row["score"] >= cut]
     assert 0 < len(rows) < len(everything)
+
+
+def crowd(count: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """Unit vectors without any order, as frames that have nothing to do with a query."""
+    found = np.random.default_rng(seed).standard_normal((count, 256))
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("count", [50, 400, 3000])
+@pytest.mark.parametrize("shared", [0.0, 2.0], ids=["cosines around 0", "cosines around .8"])
+def test_the_calibrated_cut_parts_what_stands_out_from_chance(count: int, shared: float) -> None:
+    """Whatever the size of the library, and wherever a model's cosines lie."""
+    common = shared * crowd(1, seed=9)
+    frames, query = crowd(count), crowd(1, seed=1)
+    unit = np.asarray((query + common) / np.linalg.norm(query + common), np.float32)
+    absent = matrix(segment("a", frames + common))
+    scores = every_score(absent, unit)
+    assert not (scores >= calibrated_cut(absent, scores, 2.2, 0.98)).any()
+    shown = matrix(segment("a", np.concatenate([frames, query + 0.5 * crowd(3, seed=2)]) + common))
+    scores = every_score(shown, unit)
+    assert np.flatnonzero(scores >= calibrated_cut(shown, scores, 2.2, 0.98)).tolist() == [count, count + 1, count + 2]
+
+
+def test_one_odd_picture_shown_for_long_does_not_shift_the_calibrated_cut() -> None:
+    frames, query = crowd(200), crowd(1, seed=1).astype(np.float32)
+    odd = np.repeat(-query, 50, axis=0)
+    made = matrix(segment("a", np.concatenate([frames, odd])))
+    alone = matrix(segment("a", np.concatenate([frames, odd[:1]])))
+    cuts = [calibrated_cut(one, every_score(one, query), 2.2, 0.98) for one in (made, alone)]
+    assert cuts[0] == pytest.approx(cuts[1], abs=0.15)
+
+
+@pytest.mark.parametrize(("best", "cut"), [(0.3, 0.27), (-0.2, -0.22), (0.0, 0.0)])
+def test_auto_is_a_share_of_the_best_and_never_above_it(best: float, cut: float) -> None:
+    assert auto_cut(best, 0.9) == pytest.approx(cut)
+
+
+def test_a_picture_of_something_else_is_calibrated_away_and_a_frame_is_not(
+    there: Path, run: "Run", tmp_path: Path
+) -> None:
+    own = saved(decoded(there / "film.mp4")[3], tmp_path / "own.png")
+    noise = np.random.default_rng(5).integers(0, 255, (9, 16, 3), dtype=np.uint8)
+    strange = saved(np.asarray(cv2.resize(noise, (160, 90)), np.uint8), tmp_path / "strange.png")
+    found = run("search", "--image", own, "--threshold", "calibrated", "--json").rows
+    assert found[0]["frame"] == 3
+    nothing = run("search", "--image", strange, "--threshold", "calibrated", "--json")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert run("search", "--image", strange, "--threshold", "auto", "--json").rows
+
+
+def test_a_part_of_the_library_is_calibrated_by_all_of_it(there: Path, run: "Run", tmp_path: Path) -> None:
+    own = saved(decoded(there / "film.mp4")[3], tmp_path / "own.png")
+    options = ["--threshold", "calibrated", "--json"]
+    everywhere = run("search", "--image", own, *options).rows
+    part = run("search", "--image", own, "--video", "film.mp4", *options).rows
+    assert part == [row for row in everywhere if row["name"] == "film.mp4"] != []
 
 
 @pytest.fixture
