@@ -9,15 +9,18 @@ import numpy as np
 from .asking import Question, States, agreed, choose_space, vectors_of
 from .errors import UsageError
 from .frames import Floats, Ints, VideoRecord
+from .index.coarse import Coarse, clustered
 from .index.library import Library, open_library
 from .index.matrix import Matrix, open_matrix
-from .index.search import Hit, Moment, Ranked, every_score, first, hits, moments, ranked
+from .index.search import Hit, Moment, Ranked, every_score, first, hits, moments, ranked, scores_of
 from .index.threshold import FEW, auto_cut, calibrated_cut
 from .ingest.embedder import Embedder, open_embedder
 from .progress import Progress
 from .settings import Settings, library_folder
 
 _SAME_TIME = 1e-6
+_QUICK_ENOUGH = 20_000
+_CANDIDATES, _CANDIDATES_EACH, _MORE = 512, 16, 4
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,18 @@ class Found:
 
 @dataclass
 class Finder:
-    """Answers one question after another; vectors and models that are loaded stay for the next."""
+    """Answers one question after another; vectors and models that are loaded stay for the next.
+
+    A finder that is `lasting` makes itself quicker by an index, which is worth its while for many questions.
+    """
 
     library: Library
     settings: Settings
     progress: Progress
+    lasting: bool = False
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _matrices: dict[tuple[str, ...], Matrix] = field(default_factory=dict)
+    _indexes: dict[str, Coarse] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
 
     def ask(self, question: Question) -> Found:
@@ -63,6 +71,10 @@ class Finder:
         return self._answer(question, matrix, self._queries(question, matrix, embedder), named)
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> Found:
+        plain = question.threshold is None and not question.moments and question.after is question.before is None
+        if plain and (index := self._index(matrix)):
+            best = hits(matrix, self._quickly(question, matrix, queries, index))
+            return Found(matrix.space.name, None, best, [], best, matrix)
         chosen, rows = self.settings.search, _within(matrix, question, named)
         everywhere = every_score(matrix, queries)
         scores = everywhere[rows]
@@ -99,6 +111,27 @@ class Finder:
             return ranked(scores, rows, count)
         return first(matrix, scores, count, self.settings.search.same, rows)
 
+    def _quickly(self, question: Question, matrix: Matrix, queries: Floats, index: Coarse) -> Ranked:
+        """The best among candidates, of which more are asked for until enough of them differ."""
+        count = question.count or self.settings.search.k
+        looked = max(_CANDIDATES, _CANDIDATES_EACH * count)
+        while True:
+            rows = index.candidates(queries, min(looked, len(matrix)))
+            found = self._first(question, matrix, scores_of(matrix, queries, rows), rows, count)
+            if len(found) == count or looked >= len(matrix):
+                return found
+            looked *= _MORE
+
+    def _index(self, matrix: Matrix) -> Coarse | None:
+        """Past what fits in memory an index, and for a lasting finder where to compare every frame takes long."""
+        large = matrix.bytes > self.settings.search.memory_gb * 1e9
+        if not large and not (self.lasting and len(matrix) > _QUICK_ENOUGH):
+            return None
+        if matrix.key not in self._indexes:
+            with self.progress.stage("index"):
+                self._indexes = {matrix.key: clustered(matrix, self.library.cache, self.settings.search.probe)}
+        return self._indexes[matrix.key]
+
     def _scope(self, wanted: Sequence[str]) -> tuple[list[VideoRecord], States]:
         version, catalog = self.library.catalog.version(), self.library.catalog
         if self._known is None or self._known[0] != version:
@@ -130,14 +163,18 @@ class Finder:
         key = (space, *(f"{video.id} {states[video.id][space]}" for video in videos))
         if key not in self._matrices:
             self._matrices = {known: matrix for known, matrix in self._matrices.items() if known[0] != space}
-            self._matrices[key] = open_matrix(self.library, videos, states[videos[0].id][space].space, self.progress)
+            identity = states[videos[0].id][space].space
+            size = sum(states[video.id][space].vectors for video in videos) * identity.dimension * 4
+            # To check every byte is to read it, which a library that does not fit in memory must not ask for.
+            check = size <= self.settings.search.memory_gb * 1e9
+            self._matrices[key] = open_matrix(self.library, videos, identity, self.progress, check)
         return self._matrices[key]
 
 
 @contextmanager
-def open_finder(settings: Settings, progress: Progress) -> Iterator[Finder]:
+def open_finder(settings: Settings, progress: Progress, lasting: bool = False) -> Iterator[Finder]:
     with open_library(library_folder(settings)) as library:
-        yield Finder(library, settings, progress)
+        yield Finder(library, settings, progress, lasting)
 
 
 def _within(matrix: Matrix, question: Question, named: Sequence[str]) -> Ints:

@@ -142,6 +142,8 @@ class Search(_Section):
     stand_out: Positive
     same: Share
     gap: Size
+    memory_gb: Positive
+    probe: Annotated[float, Field(gt=0, le=1)]
     still: Positive
     margin: Size
 

@@ -5,7 +5,6 @@ stays the source of truth: a file whose key is not what the catalog says now, or
 again from there.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -101,19 +100,25 @@ def open_matrix(
     if lacking:
         with progress.stage("read vectors", len(lacking)) as stage:
             for video in lacking:
-                found[video.id] = _made(library, video, space.name, keys[video.id])
+                found[video.id] = _made(library, video, states[video.id])
                 stage.advance()
     segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
     return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
 
 
-def _made(library: Library, video: VideoRecord, space: str, key: str) -> FrameRows:
+def keep(library: Library, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
+    """Put a copy of a video's rows where `open_matrix` looks for it."""
+    _write(_file(library, video.id, state.space.name), _key(video, state), rows)
+
+
+def _made(library: Library, video: VideoRecord, state: SpaceState) -> FrameRows:
     """The rows out of Chroma; where they cannot be kept beside it, they serve this once."""
-    rows, file = library.rows(video, space), _file(library, video.id, space)
-    with contextlib.suppress(OSError):
-        _write(file, key, rows)
-        return _read(file, key, False) or rows
-    return rows
+    rows = library.rows(video, state.space.name)
+    try:
+        keep(library, video, state, rows)
+    except OSError:
+        return rows
+    return _read(_file(library, video.id, state.space.name), _key(video, state), False) or rows
 
 
 def _file(library: Library, video: str, space: str) -> Path:

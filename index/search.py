@@ -73,6 +73,11 @@ def every_score(matrix: Matrix, queries: Floats) -> Floats:
     return scores
 
 
+def scores_of(matrix: Matrix, queries: Floats, rows: Ints) -> Floats:
+    """The same for some rows."""
+    return np.asarray((matrix.vectors(rows) @ queries.T).max(axis=1), np.float32)
+
+
 def ranked(scores: Floats, rows: Ints | None = None, count: int | None = None) -> Ranked:
     """The best `count`, or all; among equals the earlier row comes first."""
     rows = np.arange(len(scores)) if rows is None else rows

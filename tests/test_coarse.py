@@ -1,0 +1,156 @@
+"""Where not every frame is compared, the best are found all the same, with their exact scores."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from helpers import pictures, write_clip
+from runs import settings
+
+from reelweave import pipeline, upkeep
+from reelweave.asking import Question
+from reelweave.frames import Floats, FrameRows, Space, VideoRecord
+from reelweave.index import coarse
+from reelweave.index.coarse import clustered
+from reelweave.index.matrix import Matrix, Segment
+from reelweave.index.search import every_score, ranked, scores_of
+from reelweave.progress import Silent
+from reelweave.searching import open_finder
+
+if TYPE_CHECKING:
+    from reelweave.searching import Found
+
+WIDTH = 64
+
+
+def shots(count: int, each: int, seed: int = 0) -> Floats:
+    """Groups of like vectors."""
+    rng = np.random.default_rng(seed)
+    made = rng.standard_normal((count, WIDTH)).repeat(each, axis=0) + 0.3 * rng.standard_normal((count * each, WIDTH))
+    return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
+
+
+def matrix(vectors: Floats, key: str = "0" * 64) -> Matrix:
+    count, zeros = len(vectors), np.zeros(len(vectors), np.float32)
+    video = VideoRecord("a", "a", "a", "a", "", "video", 25.0, 8, 8, 0.0, 0, 8, 8)
+    rows = FrameRows(np.arange(count), np.arange(count) / 25, zeros, zeros, np.full(count, -1, np.int64), vectors)
+    return Matrix(Space("s", "", "", "", vectors.shape[1]), [Segment(video, rows)], key)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Matrix:
+    return matrix(shots(60, 100))
+
+
+def recall(made: Matrix, folder: Path, share: float) -> float:
+    index, queries = clustered(made, folder, share), shots(20, 1, seed=1)
+    found = []
+    for query in queries:
+        rows = index.candidates(query[None], 300)
+        named = ranked(scores_of(made, query[None], rows), rows, 10)
+        best = ranked(every_score(made, query[None]), None, 10)
+        assert np.allclose(named.scores, every_score(made, query[None])[named.rows], atol=1e-5)
+        found.append(np.isin(best.rows, named.rows).mean())
+    return float(np.mean(found))
+
+
+def test_all_lists_name_the_ten_best(drawn: Matrix, tmp_path: Path) -> None:
+    assert recall(drawn, tmp_path, 1.0) == 1.0
+
+
+def test_fewer_lists_find_less(drawn: Matrix, tmp_path: Path) -> None:
+    assert 0.2 < recall(drawn, tmp_path, 0.1) < recall(drawn, tmp_path, 1.0)
+
+
+@pytest.fixture
+def filled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows went into each index that was made."""
+    made: list[int] = []
+    fill = coarse._filled
+
+    def noted(what: Matrix) -> Any:
+        made.append(len(what))
+        return fill(what)
+
+    monkeypatch.setattr(coarse, "_filled", noted)
+    return made
+
+
+def test_an_index_is_made_once_and_anew_for_other_vectors(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
+    for key in ("1" * 64, "1" * 64, "2" * 64):
+        clustered(matrix(drawn.segments[0].rows.vectors, key), tmp_path, 0.5)
+    assert len(filled) == 2
+    assert len(list(tmp_path.iterdir())) == 1, "the index of an earlier state is not kept"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="cut short"),
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda _: b"no index" * 100, id="no index"),
+    ],
+)
+def test_an_index_that_is_damaged_is_made_again(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any) -> None:
+    clustered(drawn, tmp_path, 0.5)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(spoilt(file.read_bytes()))
+    assert recall(drawn, tmp_path, 1.0) == 1.0
+    assert len(filled) == 2
+
+
+def test_where_an_index_cannot_be_kept_it_serves_all_the_same(drawn: Matrix, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
+    assert recall(drawn, tmp_path / "cache", 1.0) == 1.0
+
+
+def test_a_lasting_finder_answers_as_another_does(
+    stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, filled: list[int]
+) -> None:
+    monkeypatch.setattr("reelweave.searching._QUICK_ENOUGH", 5)
+    with open_finder(settings(library=str(stock / "library"), search__probe=1), Silent(), lasting=True) as finder:
+        answers = [finder.ask(question).hits for _ in range(3)]
+        cut = finder.ask(replace(question, threshold=-1.0, count=4)).hits
+    assert answers == [asked(stock, question).hits] * 3 == [cut] * 3
+    assert len(filled) <= 1
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stock")
+    for seed in range(3):
+        film = write_clip(folder / f"film{seed}.mp4", pictures(8, (96, 54), seed=seed))
+        pipeline.ingest(film, settings(library=str(folder / "library")))
+    return folder
+
+
+@pytest.fixture
+def question(stock: Path, tmp_path: Path) -> Question:
+    with open_finder(settings(library=str(stock / "library")), Silent()) as finder:
+        videos = finder.library.catalog.videos()
+        np.save(tmp_path / "query.npy", finder.library.rows(videos[1], "appearance").vectors[5])
+    return Question(vector=tmp_path / "query.npy", count=4)
+
+
+def asked(stock: Path, question: Question, **flags: object) -> "Found":
+    return pipeline.search(question, settings(library=str(stock / "library"), **flags))
+
+
+def test_a_library_past_its_memory_answers_as_one_within(stock: Path, question: Question) -> None:
+    within = asked(stock, question)
+    past = asked(stock, question, search__memory_gb=1e-9, search__probe=1)
+    assert past.hits == within.hits
+    assert within.hits[0].score == pytest.approx(1, abs=1e-5)
+    assert list((stock / "library" / "cache").glob("*.faiss"))
+
+
+def test_an_index_never_outlives_a_video(stock: Path, question: Question, library: Path) -> None:
+    import shutil
+
+    shutil.copytree(stock / "library", library, dirs_exist_ok=True)
+    using = settings(search__memory_gb=1e-9, search__probe=1)
+    best = pipeline.search(question, using).hits[0]
+    upkeep.remove_video(best.video, using)
+    assert best.video not in {hit.video for hit in pipeline.search(question, using).hits}
