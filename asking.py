@@ -11,8 +11,9 @@ import numpy as np
 from .errors import SpaceError, UsageError
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
-from .ingest.embedder import Embedder, TextEmbedder, network_here
+from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
 from .ingest.source import fitted, read_picture, shrunk
+from .progress import Progress
 from .settings import Settings
 
 APPEARANCE, CLIP = "appearance", "clip"
@@ -186,8 +187,21 @@ def read_vector(path: Path) -> Floats:
     return np.asarray(vector / length, np.float32)
 
 
-def similarity(left: Path, right: Path, embedder: Embedder, short_side: int) -> float:
-    """The cosine of two pictures, each shrunk as a frame is."""
-    shape = _Shape(short_side, None)
-    one, other = embedder.embed([_as_ingested(read_picture(path), shape) for path in (left, right)])
-    return float(one @ other)
+@dataclass(frozen=True)
+class Similarity:
+    """How alike two pictures are, as `similar --json` prints it."""
+
+    score: float
+    space: str
+
+
+def similarity(left: Path, right: Path, settings: Settings, progress: Progress, space: str | None) -> Similarity:
+    """The cosine of two pictures; without a space in CLIP's, or where its weights are not here by their looks."""
+    if space is None:
+        space = CLIP if network_here(CLIP, settings.clip) else APPEARANCE
+        if space == APPEARANCE:
+            progress.note("The pictures are compared by their looks: the weights of CLIP are not here.")
+    shape = _Shape(settings.ingest.size, None)
+    pictures = [_as_ingested(read_picture(path), shape) for path in (left, right)]
+    one, other = open_embedder(space, settings.clip).embed(pictures)
+    return Similarity(round(float(one @ other), 6), space)

@@ -1,6 +1,8 @@
 """Commands that look for frames: `search` over the library, `similar` for two pictures."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -64,6 +66,8 @@ def search(
     )
     wanted = Wanted(export, clip, sheet, "score" if by == "score" else "time")
     found = pipeline.search(question, _settings(library), _progress(quiet), wanted=wanted)
+    if not (found.moments or found.hits):
+        _progress(quiet).note(_why_nothing(found))
     if as_json:
         lines(asdict(row) for row in found.moments or found.hits)
     else:
@@ -107,19 +111,30 @@ def _threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None
     return cut
 
 
+def _why_nothing(found: "Found") -> str:
+    if found.threshold is None or not found.top:
+        return "There are no frames in what was searched."
+    return f"Nothing reaches {found.threshold:.3f}; the best score is {found.top[0].score:.3f}."
+
+
 def _told(found: "Found") -> list[tuple[str, ...]]:
+    names = _names(found.moments or found.hits)
     if found.moments:
-        return [("video", "from", "to", "peak", "score"), *map(_moment_told, found.moments)]
-    return [("video", "time", "frame", "score"), *map(_hit_told, found.hits)] if found.hits else []
+        moments = [(names[m.video], *_span(m), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments]
+        return [("video", "from", "to", "peak", "score"), *moments]
+    hits = [(names[h.video], _clock(h.time), str(h.frame), f"{h.score:.3f}") for h in found.hits]
+    return [("video", "time", "frame", "score"), *hits] if hits else []
 
 
-def _hit_told(hit: "Hit") -> tuple[str, ...]:
-    return _clean(hit.name), _clock(hit.time), str(hit.frame), f"{hit.score:.3f}"
+def _span(moment: "Moment") -> tuple[str, str]:
+    return _clock(moment.start), _clock(moment.end)
 
 
-def _moment_told(moment: "Moment") -> tuple[str, ...]:
-    span = _clock(moment.start), _clock(moment.end)
-    return _clean(moment.name), *span, str(moment.peak_frame), f"{moment.score:.3f}"
+def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
+    """What each video is called in a table: its file's name, or where two have the same its id."""
+    found = {answer.video: answer.name for answer in answers}
+    shared = {name for name, times in Counter(found.values()).items() if times > 1}
+    return {video: video if name in shared else _clean(name) for video, name in found.items()}
 
 
 def _clean(name: str) -> str:

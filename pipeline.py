@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from .asking import Question
+    from .asking import Question, Similarity
     from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
     from .evaluate.scramble import ScrambleOptions
@@ -295,27 +295,13 @@ def search(
         return found
 
 
-@dataclass(frozen=True)
-class Similarity:
-    """How alike two pictures are, as `similar --json` prints it."""
-
-    score: float
-    space: str
-
-
 def similar(
     left: Path, right: Path, settings: Settings, progress: Progress = _SILENT, *, space: str | None = None
-) -> Similarity:
-    """The cosine of two pictures; without a space in CLIP's, or where its weights are not here by their looks."""
+) -> "Similarity":
+    """How alike two pictures are."""
     from .asking import similarity
-    from .ingest.embedder import network_here, open_embedder
 
-    if space is None:
-        space = "clip" if network_here("clip", settings.clip) else "appearance"
-        if space == "appearance":
-            progress.note("The pictures are compared by their looks: the weights of CLIP are not here.")
-    score = similarity(left, right, open_embedder(space, settings.clip), settings.ingest.size)
-    return Similarity(round(score, 6), space)
+    return similarity(left, right, settings, progress, space)
 
 
 @dataclass(frozen=True)

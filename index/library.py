@@ -205,8 +205,10 @@ class Library:
 
     def _forget(self, video: str) -> None:
         """What was only kept to save time."""
-        for left in self.cache.glob(f"{video}.*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        # An index of all vectors holds something of every video, and what a killed process left behind may as well.
+        for pattern in (f"{video}.*", "*.faiss", ".*.part"):
+            for left in self.cache.glob(pattern):
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -26,6 +26,8 @@ COMMANDS = [
     "scramble",
     "evaluate",
     "demo",
+    "search",
+    "similar",
     "doctor",
     "videos list",
     "videos show",

@@ -154,10 +154,10 @@ def test_every_key_of_a_plan_and_a_truth_is_explained() -> None:
 def test_every_field_of_an_answer_is_named() -> None:
     from dataclasses import fields
 
+    from reelweave.asking import Similarity
     from reelweave.evaluate.grouping import FilmScores, SplitScores
     from reelweave.films import FilmMade, Reconstruction
     from reelweave.index.search import Hit, Moment
-    from reelweave.pipeline import Similarity
 
     kinds = (Reconstruction, FilmMade, SplitScores, FilmScores, Hit, Moment, Similarity)
     text = section("Files")

@@ -230,6 +230,20 @@ def test_people_get_a_table(there: Path, run: "Run") -> None:
     assert len(lines) == 3
 
 
+def test_videos_of_one_name_are_told_apart_by_their_ids(run: "Run", tmp_path: Path) -> None:
+    films = [write_clip(folder / "film.mp4", pictures(3, seed=seed)) for seed, folder in enumerate(folders(tmp_path))]
+    for film in films:
+        assert run("ingest", film).code == 0
+    answer = run("search", "--image", saved(pictures(1)[0], tmp_path / "a.png"), "-k", 6)
+    assert len({line.split()[0] for line in answer.out.splitlines()[1:]}) == 2
+
+
+def folders(above: Path) -> list[Path]:
+    for name in "ab":
+        (above / name).mkdir()
+    return [above / "a", above / "b"]
+
+
 @pytest.mark.parametrize(
     ("options", "frames"),
     [
@@ -307,6 +321,7 @@ def test_a_picture_of_something_else_is_calibrated_away_and_a_frame_is_not(
     assert found[0]["frame"] == 3
     nothing = run("search", "--image", strange, "--threshold", "calibrated", "--json")
     assert (nothing.code, nothing.out) == (0, "")
+    assert "best score" in nothing.err
     assert run("search", "--image", strange, "--threshold", "auto", "--json").rows
 
 
