@@ -6,34 +6,27 @@ Every verb of the command line that works on films is one function here, and can
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .errors import LibraryError, PlanError, SourceError, UsageError
+from .errors import PlanError, SourceError, UsageError
 from .films import Reconstruction, film_made, numbered, places_of, together
 from .frames import VideoRecord
 from .progress import Progress, Silent
 from .settings import Settings, library_folder
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from .asking import Question, Similarity
     from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
-    from .index.library import Library
-    from .ingest.matcher import KeypointMatcher
     from .intake import Taken
     from .searching import Found
     from .showing import Wanted
-    from .solve.arrange import Arrangement, Film
     from .solve.plan import Plan
     from .solve.wishes import Wishes
 
@@ -80,6 +73,7 @@ def solve(
 ) -> "Plan":
     """The plan for a video of the library, from its stored vectors and proxies alone."""
     from .index.library import open_library
+    from .planning import film_of, matcher_for, plan_of, solved_with
     from .reporting import write_evidence
     from .solve.arrange import arrange
     from .solve.wishes import NO_WISHES
@@ -89,10 +83,10 @@ def solve(
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             _check_place(file, Path(record.source))
-        matcher = _matcher(settings)
-        film = _film(library, record, settings, matcher)
+        matcher = matcher_for(settings)
+        film = film_of(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress, wishes)
-        plan = _plan(record, film, arrangement, _used(library, record, settings, matcher), wishes)
+        plan = plan_of(record, film, arrangement, solved_with(library, record, settings, matcher), wishes)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -114,6 +108,7 @@ def solve_split(
     """A plan for each film that was mixed into a video, the largest first; `films` is how many, where that is known."""
     from .index.library import open_library
     from .ingest.proxy import proxy_yuv
+    from .planning import film_of, matcher_for, of_split, plan_of, proxies_of, solved_with
     from .reporting import write_evidence
     from .solve.split import arrange_films
     from .solve.wishes import NO_WISHES
@@ -127,12 +122,12 @@ def solve_split(
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             _check_place(file, Path(record.source))
-        matcher = _matcher(settings)
-        film, proxies = _film(library, record, settings, matcher), _proxies(library, record)
+        matcher = matcher_for(settings)
+        film, proxies = film_of(library, record, settings, matcher), proxies_of(library, record)
         found = arrange_films(film, lambda row: proxy_yuv(proxies[row]), settings, progress, films)
-        used = _used(library, record, settings, matcher)
-        plans = [_plan(record, film, one, used, NO_WISHES) for one in found]
-        plans = [_of_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
+        used = solved_with(library, record, settings, matcher)
+        plans = [plan_of(record, film, one, used, NO_WISHES) for one in found]
+        plans = [of_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
         library.keep_plan(record, plans[0].model_dump_json())
     for number, (one, plan) in enumerate(zip(found, plans, strict=True), 1):
         if evidence:
@@ -388,98 +383,6 @@ def _write(plan: "Plan", file: Path) -> None:
         write_plan(plan, file)
     except OSError as failed:
         raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
-
-
-def _matcher(settings: Settings) -> "KeypointMatcher | None":
-    from .ingest.matcher import KeypointMatcher
-
-    return (
-        KeypointMatcher(settings.solve.match_model, settings.clip.device) if settings.solve.price == "match" else None
-    )
-
-
-def _film(
-    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None" = None
-) -> "Film":
-    from .index.fused import rows_of
-    from .index.motion import MotionFile
-    from .index.neighbours import nearest
-    from .index.shelf import ShelfFolder
-    from .ingest.proxy import chroma, luma
-    from .solve.arrange import Film
-    from .solve.flow import MEASURED
-
-    rows = rows_of(library, video, settings.solve.model_dump())
-    proxies = _proxies(library, video)[: len(rows)]
-    colours = chroma(proxies) if settings.solve.price == "histogram" else None
-    motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
-    near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
-    shelf = ShelfFolder(library.orders_folder(video.id))
-    return Film(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, shelf)
-
-
-def _proxies(library: "Library", video: VideoRecord) -> "npt.NDArray[np.uint8]":
-    from .ingest.proxy import ProxySize, read_proxies
-
-    size = ProxySize(video.proxy_width, video.proxy_height)
-    if not video.proxy_width:
-        raise LibraryError(
-            f"{video.name} was imported without the small pictures that solving needs.",
-            "`reelweave ingest` its source, or remove it and import it with proxies.npy.",
-        )
-    try:
-        return read_proxies(library.proxies_file(video.id), size, video.frames)
-    except (OSError, ValueError) as lost:
-        raise LibraryError(
-            f"The proxies of {video.name} are missing or cut short.",
-            f"`reelweave videos remove {video.id}`, then ingest it again.",
-        ) from lost
-
-
-def _used(
-    library: "Library", video: VideoRecord, settings: Settings, matcher: "KeypointMatcher | None"
-) -> dict[str, Any]:
-    """What the plan says it was solved with, the identity of the models included."""
-    from .index.fused import identity_of
-
-    sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
-    models: dict[str, Any] = {"space": asdict(identity_of(library, video, sections["solve"]))}
-    return sections | {"models": models | ({"matcher": matcher.identity} if matcher else {})}
-
-
-def _plan(video: VideoRecord, film: "Film", found: "Arrangement", used: dict[str, Any], wishes: "Wishes") -> "Plan":
-    from .solve.plan import Direction, PathReport, Plan, PlanVideo
-
-    facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
-    path = found.ordered.path
-    return Plan(
-        video=PlanVideo(**facts, frames=len(film.rows), gaps=film.rows.gaps),
-        order=found.order,
-        dropped=found.dropped,
-        shots=found.shots,
-        confidence=found.confidence,
-        prices=found.weighed.prices,
-        weak=found.weighed.weak,
-        path=PathReport(
-            cost=path.cost,
-            lower_bound=path.lower_bound,
-            gap=path.gap,
-            solver=path.solver,
-            seconds=round(found.ordered.seconds, 3),
-            interrupted=path.interrupted,
-            price=found.ordered.price,
-            band=found.ordered.band,
-            thorough=bool(used["solve"]["thorough"]),
-        ),
-        direction=Direction(confidence=float(found.direction_known)),
-        settings=used,
-        wishes=wishes.given(),
-    )
-
-
-def _of_split(plan: "Plan", number: int, films: int, settings: Settings) -> "Plan":
-    facts = {"film": number, "of": films} | settings.split.model_dump()
-    return plan.model_copy(update={"settings": plan.settings | {"split": facts}})
 
 
 def _unchanged_source(plan: "Plan") -> Path:
