@@ -129,6 +129,15 @@ def in_common(results: Sequence[Result]) -> list[Result]:
     return [result for result in results if done.get(result.case) == names]
 
 
+def of_every_clip(results: Sequence[Result], everything: Sequence[Result]) -> list[Result]:
+    """Without the runs of a quality, seed and kind that were not begun on every clip, which compare with nothing."""
+    clips = {run.clip for run in everything}
+    seen: dict[object, set[str]] = {}
+    for run in results:
+        seen.setdefault((run.crf, run.seed, run.kind), set()).add(run.clip)
+    return [run for run in results if seen[run.crf, run.seed, run.kind] == clips]
+
+
 def by_clip(results: Sequence[Result], method: str) -> str:
     """A row for each clip of one method, and their mean."""
     mine = [result for result in results if result.method == method]
@@ -196,7 +205,7 @@ def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[st
     """All tables, in Markdown."""
     parts = [_heading(told)]
     for asked in sizes:
-        results = of_size(told.results, asked)
+        results = of_every_clip(of_size(told.results, asked), told.results)
         parts += [f"#### {f'{asked} frames' if asked else 'Whole clips'}", by_method(results)] if results else []
         shared = in_common(results)
         if 0 < len(shared) < len(results):
