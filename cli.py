@@ -36,13 +36,13 @@ from .options import (
     frame_rate,
     ingest_flags,
     method_flags,
+    progress_for,
+    settings_of,
     takes_wishes,
 )
 from .tending import doctor, models_app, settings_app, videos_app
 
 if TYPE_CHECKING:
-    from .progress import Progress
-    from .settings import Settings
     from .solve.wishes import Wishes
 
 app = typer.Typer(
@@ -96,8 +96,8 @@ def reconstruct(
     flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
-        _settings(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
-        _progress(quiet),
+        settings_of(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
+        progress_for(quiet),
         wishes=wishes,
         output=output,
         plan_file=plan,
@@ -125,9 +125,9 @@ def ingest(
     """Embed every frame into the library; nothing is done twice."""
     from . import pipeline
 
-    settings, total, failed = _settings(library, ingest_flags(space, fps, size)), 0, []
+    settings, total, failed = settings_of(library, ingest_flags(space, fps, size)), 0, []
     try:
-        for taken in pipeline.ingest_all(path, settings, _progress(quiet), dry_run=dry_run):
+        for taken in pipeline.ingest_all(path, settings, progress_for(quiet), dry_run=dry_run):
             total += 1
             if taken.error:
                 failed.append(taken.error)
@@ -168,16 +168,16 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded."""
     from . import pipeline
 
-    settings = _settings(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
+    settings = settings_of(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
     if split or films:
         plans = pipeline.solve_split(
-            video, settings, _progress(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
+            video, settings, progress_for(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
         )
         for number, found in enumerate(plans, 1):
             file = plan and numbered(plan, number)
             answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, file))
         return
-    found = pipeline.solve(video, settings, _progress(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
+    found = pipeline.solve(video, settings, progress_for(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
@@ -200,13 +200,13 @@ def render(
     from . import pipeline
     from .solve.plan import read_plan
 
-    wanted = read_plan(plan, _progress(quiet).note)
+    wanted = read_plan(plan, progress_for(quiet).note)
     target = output or pipeline.output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
-        _settings(None, {"render.crf": crf, "render.audio": audio}),
-        _progress(quiet),
+        settings_of(None, {"render.crf": crf, "render.audio": audio}),
+        progress_for(quiet),
         both=both,
         lossless=lossless,
         fps=frame_rate(fps),
@@ -248,7 +248,7 @@ def scramble(
         crf=crf,
         mix=mix or (),
     )
-    made = pipeline.scramble(video, output, truth, options, _progress(quiet))
+    made = pipeline.scramble(video, output, truth, options, progress_for(quiet))
     told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign; the truth is in {truth}"
     answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
 
@@ -273,7 +273,7 @@ def evaluate(
         split = pipeline.evaluate_split(plans, known)
         answer(asdict(split), as_json, split_told(split))
         return
-    scores = pipeline.evaluate(plans[0], known, _progress(quiet), rendered)
+    scores = pipeline.evaluate(plans[0], known, progress_for(quiet), rendered)
     answer(asdict(scores), as_json, scores_told(scores))
 
 
@@ -286,7 +286,7 @@ def demo(
     """Draw a film, scramble it, reconstruct it, and say how well that went."""
     from . import pipeline
 
-    done = pipeline.demo(folder, _settings(None, {"ingest.space": "appearance"}), _progress(quiet))
+    done = pipeline.demo(folder, settings_of(None, {"ingest.space": "appearance"}), progress_for(quiet))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
     told += [reconstruction_told(done.reconstruction), scores_told(done.scores)]
     answer(asdict(done), as_json, "\n".join(told))
@@ -341,15 +341,3 @@ def _complain(failed: Exception) -> None:
         raise failed
     told = f"{failed.filename}: {failed.strerror}" if isinstance(failed, OSError) and failed.filename else failed
     print(f"error: {told}", file=sys.stderr)
-
-
-def _settings(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
-    from .settings import load
-
-    return load({"library": str(library) if library else None, **(flags or {})})
-
-
-def _progress(quiet: bool) -> "Progress":
-    from .console import terminal_progress
-
-    return terminal_progress(quiet)

@@ -11,13 +11,17 @@ import typer
 
 from .answers import answer, lines, table
 from .errors import UsageError
-from .options import Json, LibraryFolder, Quiet
+from .options import (
+    Json,
+    LibraryFolder,
+    Quiet,
+    progress_for,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from .index.search import Hit, Moment
-    from .progress import Progress
     from .searching import Found
-    from .settings import Settings
 
 _TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
 
@@ -65,9 +69,9 @@ def search(
         repeats=repeats,
     )
     wanted = Wanted(export, clip, sheet, "score" if by == "score" else "time")
-    found = pipeline.search(question, _settings(library), _progress(quiet), wanted=wanted)
+    found = pipeline.search(question, settings_of(library), progress_for(quiet), wanted=wanted)
     if not (found.moments or found.hits):
-        _progress(quiet).note(_why_nothing(found))
+        progress_for(quiet).note(_why_nothing(found))
     if as_json:
         lines(asdict(row) for row in found.moments or found.hits)
     else:
@@ -84,7 +88,7 @@ def similar(
     """How alike two pictures are: the cosine of their vectors, 1 for the same."""
     from . import pipeline
 
-    found = pipeline.similar(a, b, _settings(None), _progress(quiet), space=space)
+    found = pipeline.similar(a, b, settings_of(None), progress_for(quiet), space=space)
     answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
 
 
@@ -146,15 +150,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
-
-
-def _settings(library: Path | None) -> "Settings":
-    from .settings import load
-
-    return load({"library": str(library) if library else None})
-
-
-def _progress(quiet: bool) -> "Progress":
-    from .console import terminal_progress
-
-    return terminal_progress(quiet)

@@ -5,11 +5,15 @@ from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import UsageError
+
+if TYPE_CHECKING:
+    from .progress import Progress
+    from .settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -63,6 +67,18 @@ _WISHES = {
     "flip_shot": _several("S", "A shot that plays backwards"),
     "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="The shots play in this order.")],
 }
+
+
+def settings_of(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
+    from .settings import load
+
+    return load({"library": str(library) if library else None, **(flags or {})})
+
+
+def progress_for(quiet: bool) -> "Progress":
+    from .console import terminal_progress
+
+    return terminal_progress(quiet)
 
 
 def frame_rate(fps: str | None) -> Fraction | None:

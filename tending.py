@@ -10,10 +10,15 @@ import typer
 
 from .answers import answer, lines, plain, table
 from .errors import UsageError
-from .options import Json, LibraryFolder, Quiet
+from .options import (
+    Json,
+    LibraryFolder,
+    Quiet,
+    settings_of,
+)
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    pass
 
 videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
 models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here.")
@@ -25,7 +30,7 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
     """Every video of the library."""
     from . import upkeep
 
-    rows = upkeep.list_videos(_settings(library))
+    rows = upkeep.list_videos(settings_of(library))
     if as_json:
         lines(rows)
         return
@@ -42,7 +47,7 @@ def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False
     """All that is known of a video."""
     from . import upkeep
 
-    facts = upkeep.show_video(video, _settings(library))
+    facts = upkeep.show_video(video, settings_of(library))
     answer(facts, as_json, "\n".join(f"{key:15} {plain(value)}" for key, value in facts.items()))
 
 
@@ -55,7 +60,7 @@ def videos_remove(
     """Forget videos; their sources are not touched."""
     from . import upkeep
 
-    settings = _settings(library)
+    settings = settings_of(library)
     for one in video:
         name = upkeep.show_video(one, settings)["id"]
         if not yes and not _confirmed(f"Forget {name}?"):
@@ -74,7 +79,7 @@ def videos_export(
     """Write a video's vectors and what is known of its frames as files."""
     from . import upkeep
 
-    done = upkeep.export_video(video, folder, space, _settings(library))
+    done = upkeep.export_video(video, folder, space, settings_of(library))
     answer(asdict(done), as_json, f"{done.folder}: {done.frames} frames of {done.id} in {done.space}")
 
 
@@ -89,7 +94,7 @@ def videos_import(
     from . import upkeep
     from .console import terminal_progress
 
-    done = upkeep.import_video(folder, _settings(library), terminal_progress(quiet))
+    done = upkeep.import_video(folder, settings_of(library), terminal_progress(quiet))
     told = [f"{done.id}  {done.frames} frames  {done.space}  {done.state}"]
     answer(asdict(done), as_json, "\n".join(told + [f"cannot {reason}" for reason in done.cannot]))
 
@@ -99,7 +104,7 @@ def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
     """Whether everything that the catalog promises is there; exit 1 when not."""
     from . import upkeep
 
-    found = upkeep.check_videos(_settings(library))
+    found = upkeep.check_videos(settings_of(library))
     if as_json:
         lines({"id": video, "problems": problems} for video, problems in found.items())
     else:
@@ -113,7 +118,7 @@ def models_list(as_json: Json = False) -> None:
     """The embedding spaces and whether this machine has their models."""
     from . import upkeep
 
-    rows = upkeep.list_models(_settings(None))
+    rows = upkeep.list_models(settings_of(None))
     if as_json:
         lines(rows)
     else:
@@ -136,19 +141,13 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
     """Try everything that Reelweave needs; exit 1 when something is missing."""
     from . import upkeep
 
-    checks = upkeep.doctor(_settings(library))
+    checks = upkeep.doctor(settings_of(library))
     if as_json:
         lines(asdict(check) for check in checks)
     else:
         table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
-
-
-def _settings(library: Path | None) -> "Settings":
-    from .settings import load
-
-    return load({"library": str(library) if library else None})
 
 
 def _confirmed(question: str) -> bool:

@@ -5,8 +5,6 @@ many more are named than asked for, and each is compared again with its own vect
 """
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 
 from ..frames import Floats, Ints
 from .matrix import Matrix
+from .whole import whole
 
 SUFFIX = ".faiss"
 
@@ -106,14 +105,9 @@ def _write(index: Any, file: Path) -> None:
     """Keep it, where there is room, in place of those of earlier states of the library."""
     import faiss
 
-    part = file.with_name(f".{secrets.token_hex(6)}.part")
     with contextlib.suppress(RuntimeError, OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with whole(file) as part:
             faiss.write_index(index, str(part))
-            os.replace(part, file)
-        finally:
-            part.unlink(missing_ok=True)
         for old in file.parent.glob(f"*{SUFFIX}"):
             if old != file:
                 old.unlink(missing_ok=True)

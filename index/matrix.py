@@ -7,10 +7,8 @@ again from there.
 
 import hashlib
 import json
-import os
-import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +21,7 @@ from ..frames import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..progress import Progress
 from .library import Library
 from .store import collection_name
+from .whole import whole
 
 _MAGIC = b"reelweave rows 1\n"
 _COLUMNS = {
@@ -94,7 +93,8 @@ def open_matrix(
     With `check` every byte is compared with its checksum, which reads it all once; without, only the frames' facts.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
-    keys = {video.id: _key(video, states[video.id]) for video in videos}
+    revisions = library.catalog.revisions()
+    keys = {video.id: _key(video, states[video.id], revisions) for video in videos}
     found = {video.id: _read(_file(library, video.id, space.name), keys[video.id], check) for video in videos}
     lacking = [video for video in videos if found[video.id] is None]
     if lacking:
@@ -108,7 +108,7 @@ def open_matrix(
 
 def keep(library: Library, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
     """Put a copy of a video's rows where `open_matrix` looks for it."""
-    _write(_file(library, video.id, state.space.name), _key(video, state), rows)
+    _write(_file(library, video.id, state.space.name), _key(video, state, library.catalog.revisions()), rows)
 
 
 def _made(library: Library, video: VideoRecord, state: SpaceState) -> FrameRows:
@@ -118,17 +118,18 @@ def _made(library: Library, video: VideoRecord, state: SpaceState) -> FrameRows:
         keep(library, video, state, rows)
     except OSError:
         return rows
-    return _read(_file(library, video.id, state.space.name), _key(video, state), False) or rows
+    key = _key(video, state, library.catalog.revisions())
+    return _read(_file(library, video.id, state.space.name), key, False) or rows
 
 
 def _file(library: Library, video: str, space: str) -> Path:
     return library.cache / f"{collection_name(video, space)}{SUFFIX}"
 
 
-def _key(video: VideoRecord, state: SpaceState) -> str:
+def _key(video: VideoRecord, state: SpaceState, revisions: Mapping[tuple[str, str], int]) -> str:
     """Whatever can change a row changes the key."""
     looked_at = (video.sha256, video.kind, video.fps, video.seconds, video.sampled_fps, video.short_side)
-    return _digest([looked_at, asdict(state)])
+    return _digest([looked_at, asdict(state), revisions.get((video.id, state.space.name))])
 
 
 def _digest(facts: Any) -> str:
@@ -136,21 +137,14 @@ def _digest(facts: Any) -> str:
 
 
 def _write(file: Path, key: str, rows: FrameRows) -> None:
-    """The whole file or none: a reader sees the old one until the new one is complete."""
     columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
     sums = {name: _sum(column) for name, column in columns.items()}
     head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
     begin = _padded(_MAGIC + json.dumps(head).encode() + b"\n")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{secrets.token_hex(6)}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(begin)
-            for column in columns.values():
-                out.write(_padded(column.tobytes()))
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(file) as part, part.open("wb") as out:
+        out.write(begin)
+        for column in columns.values():
+            out.write(_padded(column.tobytes()))
 
 
 def _padded(data: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """The motion measured between a video's frames, kept so that solving it again need not look again."""
 
 import contextlib
-import os
 from hashlib import blake2b
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..frames import Motion
+from .whole import whole
 
 _ROW = np.dtype([("view", "S8"), ("first", "<i4"), ("second", "<i4"), ("measures", "<f4", (4,))])
 _DIGEST = 32
@@ -40,8 +40,8 @@ class MotionFile:
             return
         rows = [(view, a, b, found) for view, pairs in motion.items() for (a, b), found in sorted(pairs.items())]
         body = np.array(rows, _ROW).tobytes()
-        with contextlib.suppress(OSError):
-            _replace(self._path, self._digest(body) + body)
+        with contextlib.suppress(OSError), whole(self._path) as part:
+            part.write_bytes(self._digest(body) + body)
 
     def _read(self) -> bytes:
         try:
@@ -61,15 +61,3 @@ class MotionFile:
 
 def _count(motion: Motion) -> int:
     return sum(len(pairs) for pairs in motion.values())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Whoever reads meanwhile finds the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(data)
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise

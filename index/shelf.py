@@ -1,13 +1,14 @@
 """Arrays under a key, the latest few of a video: what is lost or damaged here is only made again."""
 
 import contextlib
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .whole import whole
 
 _MOST = 3
 
@@ -30,15 +31,9 @@ class ShelfFolder:
         return found
 
     def put(self, key: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        fresh = self._folder / f"{key}.{os.getpid()}"
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with fresh.open("wb") as file:
-                    np.savez(file, **arrays)  # type: ignore[arg-type]
-                fresh.replace(self._folder / f"{key}.npz")
-            finally:
-                fresh.unlink(missing_ok=True)
+            with whole(self._folder / f"{key}.npz") as part, part.open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:

@@ -1,7 +1,9 @@
 """Costs under which the cheapest path has the user's frames side by side and at its ends."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,7 +47,7 @@ def tied_costs(costs: JoinCosts, ties: Ties) -> JoinCosts:
     count = len(costs)
     guards = list(enumerate(ties.ends, count))
     size = count + len(guards)
-    rows: list[dict[int, int]] = [_TiedRow(row, costs, size) for row in range(count)]
+    rows: list[dict[int, int]] = [_LazyRow(size, costs.rows[row].__getitem__) for row in range(count)]
     near = [list(neighbours) for neighbours in costs.neighbours]
     for a, b in ties.adjacent:
         rows[a][b] = rows[b][a] = -_FAR
@@ -60,36 +62,7 @@ def tied_costs(costs: JoinCosts, ties: Ties) -> JoinCosts:
         near[row].append(guard)
     for row, known in enumerate(rows):
         near[row] = [other for _, other in sorted((known[other], other) for other in set(near[row]))]
-    return JoinCosts([*rows, _Nowhere()], near, costs.scale, None)
-
-
-class _TiedRow(dict[int, int]):
-    """A row's costs as they were, but for those set."""
-
-    def __init__(self, row: int, costs: JoinCosts, nowhere: int) -> None:
-        super().__init__({nowhere: 0})
-        self._known = costs.rows[row]
-
-    def __missing__(self, other: int) -> int:
-        value = self[other] = self._known[other]
-        return value
-
-
-class _PartRow(dict[int, int]):
-    """A row's costs under new numbers."""
-
-    def __init__(self, known: Sequence[int] | dict[int, int], rows: Sequence[int]) -> None:
-        super().__init__({len(rows): 0})
-        self._known, self._rows = known, rows
-
-    def __missing__(self, other: int) -> int:
-        value = self[other] = self._known[self._rows[other]]
-        return value
-
-
-class _Nowhere(dict[int, int]):
-    def __missing__(self, other: int) -> int:
-        return 0
+    return JoinCosts([*rows, defaultdict(int)], near, costs.scale, None)
 
 
 def part_of(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
@@ -97,6 +70,23 @@ def part_of(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
     new = {row: number for number, row in enumerate(rows)}
     near = [[new[b] for b in costs.neighbours[row] if b in new] for row in rows]
     if costs.matrix is None:
-        return JoinCosts([*(_PartRow(costs.rows[row], rows) for row in rows), _Nowhere()], near, costs.scale, None)
+        lazy = [_LazyRow(len(rows), partial(_renumbered, costs.rows[row], rows)) for row in rows]
+        return JoinCosts([*lazy, defaultdict(int)], near, costs.scale, None)
     matrix = costs.matrix[np.ix_(rows, rows)]
     return JoinCosts(dense_rows(matrix), near, costs.scale, matrix)
+
+
+class _LazyRow(dict[int, int]):
+    """A row's costs, looked up as they are asked for, but for those set; nowhere is free."""
+
+    def __init__(self, nowhere: int, price: Callable[[int], int]) -> None:
+        super().__init__({nowhere: 0})
+        self._price = price
+
+    def __missing__(self, other: int) -> int:
+        value = self[other] = self._price(other)
+        return value
+
+
+def _renumbered(known: Sequence[int] | dict[int, int], rows: Sequence[int], other: int) -> int:
+    return known[rows[other]]

@@ -15,6 +15,7 @@ from reelweave.evaluate.film import encode_pictures, film_frames
 from reelweave.evaluate.truth import Truth
 from reelweave.frames import Picture
 from reelweave.ingest.source import open_source
+from reelweave.solve.plan import PathReport, Plan, PlanVideo
 
 
 class Scrambled(NamedTuple):
@@ -81,6 +82,20 @@ def raw_frames(path: Path, pixel_format: str = "yuv420p") -> list[bytes]:
         *("-i", str(path), "-map", "0:V:0", "-fps_mode", "passthrough", "-pix_fmt", pixel_format, "-f", "rawvideo", "-")
     )
     return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def drawn_plan(order: Sequence[int], fps: float = 25.0, *, frames: int) -> Plan:
+    """A plan of a drawn film, of which nothing counts but the order."""
+    return Plan(
+        video=PlanVideo(
+            id="drawn", name="drawn", source="drawn", sha256="", fps=fps, width=96, height=64, frames=frames
+        ),
+        order=list(order),
+        dropped=[],
+        shots=[],
+        confidence=[1.0] * max(0, len(order) - 1),
+        path=PathReport(cost=0.0, lower_bound=None, gap=None, solver="none", seconds=0.0),
+    )
 
 
 def nearest(picture: npt.NDArray[np.uint8], among: Sequence[Picture]) -> int:

@@ -6,12 +6,14 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from helpers import drawn_plan
 
 from reelweave import ffmpeg
 from reelweave.errors import RenderError, SourceError, UsageError
@@ -20,28 +22,16 @@ from reelweave.progress import Silent, Stage
 from reelweave.render import scratch
 from reelweave.render.encode import SUFFIXES, Encoding
 from reelweave.render.video import render
-from reelweave.solve.plan import PathReport, Plan, PlanVideo
+from reelweave.solve.plan import Plan
 
 Bytes = npt.NDArray[np.uint8]
 
 FRAMES = 40
+plan_of = partial(drawn_plan, frames=FRAMES)
 SHUFFLED = random.Random(3).sample(range(FRAMES), FRAMES)
 QUICK = Encoding(preset="ultrafast")
 LOSSLESS = Encoding(preset="ultrafast", lossless=True)
 BITS = 8
-
-
-def plan_of(order: Sequence[int], fps: float = 25.0, frames: int = FRAMES) -> Plan:
-    return Plan(
-        video=PlanVideo(
-            id="drawn", name="drawn", source="drawn", sha256="", fps=fps, width=96, height=64, frames=frames
-        ),
-        order=list(order),
-        dropped=[],
-        shots=[],
-        confidence=[1.0] * max(0, len(order) - 1),
-        path=PathReport(cost=0.0, lower_bound=None, gap=None, solver="none", seconds=0.0),
-    )
 
 
 def coded(number: int, width: int = 96, height: int = 64) -> Bytes:

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pytest
-from helpers import ffmpeg_ok, pictures, write_clip, write_gif, write_pictures, write_vfr
+from helpers import drawn_plan, ffmpeg_ok, pictures, write_clip, write_gif, write_pictures, write_vfr
 from runs import Run
 
 from reelweave import ffmpeg
@@ -26,11 +27,12 @@ from reelweave.render import scratch, slices, sound, track
 from reelweave.render.encode import SUFFIXES, Encoding
 from reelweave.render.sound import Audio
 from reelweave.render.video import render
-from reelweave.solve.plan import PathReport, Plan, PlanVideo, read_plan
+from reelweave.solve.plan import read_plan
 
 Samples = npt.NDArray[Any]
 
 FRAMES = 24
+plan_of = partial(drawn_plan, frames=FRAMES)
 SHUFFLED = random.Random(5).sample(range(FRAMES), FRAMES)
 QUICK = Encoding(preset="ultrafast")
 LOSSLESS = Encoding(preset="ultrafast", lossless=True)
@@ -43,19 +45,6 @@ class Notes(Silent):
 
     def note(self, text: str) -> None:
         self.notes.append(text)
-
-
-def plan_of(order: Sequence[int], fps: float = 25.0, frames: int = FRAMES) -> Plan:
-    return Plan(
-        video=PlanVideo(
-            id="drawn", name="drawn", source="drawn", sha256="", fps=fps, width=96, height=64, frames=frames
-        ),
-        order=list(order),
-        dropped=[],
-        shots=[],
-        confidence=[1.0] * max(0, len(order) - 1),
-        path=PathReport(cost=0.0, lower_bound=None, gap=None, solver="none", seconds=0.0),
-    )
 
 
 def sweep(seconds: float, rate: int, channels: int = 1, fps: float = 25.0) -> Samples:
@@ -237,7 +226,7 @@ def test_in_a_variable_rate_every_slice_is_as_long_as_its_frame_was_shown(
     samples = np.repeat(np.arange(1, 9) * 1000, [*np.diff(starts), 48000]).astype("<i2")[:, None]
     source = add_sound(silent, left_behind / "source.mkv", samples)
     watcher = Notes()
-    plan = plan_of(order, 8 / sum(LASTING), 8)
+    plan = plan_of(order, 8 / sum(LASTING), frames=8)
     made = render(plan, source, left_behind / "film.mkv", LOSSLESS, audio="reslice", progress=watcher)
     levels, lengths = np.unique(np.round(heard(made)[:, 0] / 1000), return_counts=True)
     assert levels[levels > 0].tolist() == list(range(1, 9))
