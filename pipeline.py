@@ -113,11 +113,7 @@ def solve_split(
     from .solve.split import arrange_films
     from .solve.wishes import NO_WISHES
 
-    if wishes:
-        raise UsageError(
-            "What you know of the order cannot be said together with --split.",
-            "Without it, --drop-shot leaves out the shots of the other films.",
-        )
+    _refuse_with_split(wishes)
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
@@ -197,6 +193,9 @@ def reconstruct(
     from .ingest.source import open_source
     from .render.encode import check_output
 
+    apart = split or films is not None
+    if apart:
+        _refuse_with_split(wishes)
     open_source(path)
     output = output or default_output(path)
     check_output(output, path)
@@ -207,7 +206,6 @@ def reconstruct(
     clock = _Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
-    apart = split or films is not None
     plans = (
         solve_split(video.id, settings, progress, films=films, wishes=wishes)
         if apart
@@ -374,6 +372,14 @@ def _check_place(file: Path | None, *taken: Path) -> None:
         raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
     if not os.access(file.parent, os.W_OK):
         raise PlanError(f"{file} cannot be written: the folder is read-only.", "Write it elsewhere.")
+
+
+def _refuse_with_split(wishes: "Wishes | None") -> None:
+    if wishes:
+        raise UsageError(
+            "What you know of the order cannot be said together with --split.",
+            "Without it, --drop-shot leaves out the shots of the other films.",
+        )
 
 
 def _write(plan: "Plan", file: Path) -> None:

@@ -307,3 +307,13 @@ def test_wishes_that_cannot_hold_together_are_wrong_usage(full: Path, run: Run) 
     assert refused.code == 2
     assert "--before 1:2" in refused.err
     assert "--before 2:1" in refused.err
+
+
+@pytest.mark.parametrize("command", ["solve", "reconstruct"])
+def test_wishes_for_films_that_are_split_are_refused_before_any_work(
+    command: str, library: Path, scrambled: Scrambled, run: Run
+) -> None:
+    refused = run(command, scrambled.video, "--split", "--before", "1:2", "-q")
+    assert refused.code == 2
+    assert "--split" in refused.err
+    assert not library.exists() or not list(library.iterdir())
