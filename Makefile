@@ -10,15 +10,19 @@ INSTALL := $(RUN) -m pip install --disable-pip-version-check -c constraints.txt
 # The stamps stand for a finished install, so that a second run goes straight to work.
 USER := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+PAGE := $(VENV)/.installed-ui
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers wheel clean
+.PHONY: help demo ui test lint types layers wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(USER) ## make a film, scramble it, reconstruct it, say how well
 	$(VENV)/bin/reelweave demo $(ARGS)
+
+ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes options on
+	$(VENV)/bin/reelweave ui $(ARGS)
 
 # A file's tests stay on one worker: the clips they draw are made once a file.
 test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
@@ -48,7 +52,11 @@ $(USER): pyproject.toml constraints.txt | $(RUN)
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(RUN)
-	$(INSTALL) -e '.[dev,match]'
+	$(INSTALL) -e '.[dev,match,ui]'
+	@touch $@ $(USER) $(PAGE)
+
+$(PAGE): pyproject.toml constraints.txt | $(RUN)
+	$(INSTALL) -e '.[ui]'
 	@touch $@ $(USER)
 
 $(RUN):

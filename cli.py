@@ -40,7 +40,7 @@ from .options import (
     settings_of,
     takes_wishes,
 )
-from .tending import doctor, models_app, settings_app, videos_app
+from .tending import doctor, models_app, settings_app, ui, videos_app
 
 if TYPE_CHECKING:
     from .solve.wishes import Wishes
@@ -295,6 +295,7 @@ def demo(
 app.command()(search)
 app.command()(similar)
 app.command()(doctor)
+app.command()(ui)
 
 
 _Refusal: Any = typer.BadParameter.__mro__[2]

@@ -22,7 +22,7 @@ LOCAL = "reelweave.toml"
 PREFIX = "REELWEAVE_"
 
 _NESTED = "__"
-_RESERVED = frozenset({"REELWEAVE_DEBUG"})
+_RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_UI_PASSWORD"})
 """Variables that are read before any setting is, and therefore are none."""
 
 Whole = Annotated[int, Field(ge=0)]

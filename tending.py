@@ -150,6 +150,23 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def ui(
+    port: Annotated[int, typer.Option(help="The port of the page.", min=1, max=65535)] = 7860,
+    host: Annotated[str, typer.Option(help="Where others may reach it; wants a user and a password.")] = "127.0.0.1",
+    user: Annotated[str | None, typer.Option(help="Who may enter; the password is asked for.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="A file whose first line is the password.")] = None,
+    library: LibraryFolder = None,
+) -> None:
+    """Open the page in this machine's browser, until Ctrl-C."""
+    from .ui.serve import password_for, serve
+
+    def opened(address: str) -> None:
+        print(f"the page is at {address} until Ctrl-C", file=sys.stderr, flush=True)
+
+    entry = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
+    serve(settings_of(library), host, port, entry, opened)
+
+
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")

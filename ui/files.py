@@ -1,0 +1,52 @@
+"""Which files the page touches: those that its user gave, and those that it made."""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from ..errors import SourceError
+from ..ingest.identity import content_hash
+from .house import House
+
+_ROUTE = "/gradio_api/file="
+
+
+def address(file: Path) -> str:
+    """Where a browser finds a file that the page made; a new content is a new address."""
+    return f"{_ROUTE}{quote(str(file.resolve()))}?{file.stat().st_mtime_ns}"
+
+
+def keep(house: House, upload: str) -> Path:
+    """A place of its own for an uploaded file, by its content, that outlives the page: rendering needs it later."""
+    given = Path(upload).resolve()
+    if not given.is_relative_to(house.uploads.resolve()) or not given.is_file():
+        raise SourceError("That file was not given to this page, or is gone.", "Drop it again.")
+    target = house.given / content_hash(given)[:16] / given.name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _linked(given, target)
+    return target
+
+
+def forget(house: House, kept: Path) -> None:
+    """Remove a kept upload that nothing needs, such as one that is no video."""
+    if kept.resolve().is_relative_to(house.given.resolve()):
+        shutil.rmtree(kept.parent, ignore_errors=True)
+
+
+def shown(house: House, file: Path, folder: Path) -> Path:
+    """A file under a folder that the page may show, without a second copy where the disk can do so."""
+    target = folder / f"{len(list(folder.iterdir()))}{file.suffix.lower()}"
+    _linked(file, target)
+    return target
+
+
+def _linked(file: Path, target: Path) -> None:
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.link(file, part)
+    except OSError:
+        shutil.copyfile(file, part)
+    part.replace(target)

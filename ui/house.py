@@ -1,0 +1,62 @@
+"""What every tab of the page shares: the settings, the folders and the jobs."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..settings import Settings, library_folder
+from .jobs import Jobs
+
+_RUN = "run-"
+
+
+@dataclass(frozen=True)
+class House:
+    """`given` outlives the page, since films are rendered from what lies in it; `made` and `uploads` do not."""
+
+    settings: Settings
+    given: Path
+    """Videos that were given to the page."""
+    made: Path
+    """Films, previews, plans and pictures that the page made: all that it shows from the disk lies here."""
+    uploads: Path
+    """Where the server puts what is being uploaded."""
+    jobs: Jobs = field(default_factory=Jobs)
+
+    def new_folder(self, prefix: str) -> Path:
+        """An empty folder that the page may show files from."""
+        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.made))
+
+
+def page_folder(settings: Settings) -> Path:
+    """Beside the library: in it lie no sources, so that it can be deleted and made again."""
+    library = library_folder(settings).resolve()
+    return library.with_name(f"{library.name}.page")
+
+
+@contextmanager
+def open_house(settings: Settings) -> Iterator[House]:
+    """The folders of one run of the page; those of runs that were killed are cleared away."""
+    from filelock import FileLock, Timeout
+
+    folder = page_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{_RUN}*"):
+        try:
+            with FileLock(old / "lock", timeout=0):
+                shutil.rmtree(old, ignore_errors=True)
+        except (Timeout, OSError):
+            continue
+    run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
+    house = House(settings, folder / "given", run / "made", run / "uploads")
+    with FileLock(run / "lock"):
+        for part in (house.given, house.made, house.uploads):
+            part.mkdir(exist_ok=True)
+        try:
+            yield house
+        finally:
+            house.jobs.close()
+    shutil.rmtree(run, ignore_errors=True)

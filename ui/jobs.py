@@ -1,0 +1,182 @@
+"""Long work beside the page's event loop: one job for each open page, watched while it runs, ended when asked."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from ..errors import UsageError
+from ..progress import Progress
+
+Work = Callable[[Progress], Any]
+
+
+class Cancelled(KeyboardInterrupt):
+    """Raised in the work itself, which then clears up as after Ctrl-C: what was stored is kept."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far a job is: its innermost stage, and the notes so far."""
+
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    told: str = ""
+    seconds_left: float | None = None
+    notes: tuple[str, ...] = ()
+    may_stop: bool = False
+    """Whether it can end early with what it has."""
+
+    @property
+    def share(self) -> float | None:
+        return min(1.0, self.done / self.total) if self.total else None
+
+
+@dataclass
+class _Stage:
+    job: "Job"
+    name: str
+    total: int | None
+    started: float = field(default_factory=monotonic)
+    done: int = 0
+    told: str = ""
+
+    def advance(self, steps: int = 1) -> None:
+        self.done += steps
+        self.job.changed()
+
+    def tell(self, text: str) -> None:
+        self.told = text
+        self.job.changed()
+
+    def seconds_left(self) -> float | None:
+        if not self.total or not 0 < self.done < self.total:
+            return None
+        return (monotonic() - self.started) * (self.total - self.done) / self.done
+
+
+class Job:
+    """Work in a thread of its own, which is also the progress that the work reports to."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._stages: list[_Stage] = []
+        self._notes: list[str] = []
+        self._news = threading.Event()
+        self._cancelled, self._enough, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._stoppable = 0
+        self._result: Any = None
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="reelweave job")
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End the work at its next step; nothing that was stored is lost."""
+        self._cancelled.set()
+
+    def enough(self) -> None:
+        """End a search early with the best it has found."""
+        self._enough.set()
+
+    @property
+    def running(self) -> bool:
+        return not self._ended.is_set()
+
+    def watch(self, pause: float = 0.2) -> Iterator[Seen]:
+        """How far it is, now and whenever there is news, until it has ended."""
+        yield self.seen()
+        while not self._ended.wait(pause):
+            if self._news.is_set():
+                self._news.clear()
+                yield self.seen()
+
+    def result(self) -> Any:
+        """What the work returned, once it has ended; what it raised is raised here."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._result
+
+    def seen(self) -> Seen:
+        stages, notes = list(self._stages), tuple(self._notes)
+        if not stages:
+            return Seen(notes=notes)
+        now = stages[-1]
+        may_stop = self._stoppable > 0 and not self._enough.is_set()
+        return Seen(now.name, now.done, now.total, now.told, now.seconds_left(), notes, may_stop)
+
+    def changed(self) -> None:
+        self._news.set()
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[_Stage]:
+        stage = _Stage(self, name, total)
+        self._stages.append(stage)
+        try:
+            self.changed()
+            yield stage
+        finally:
+            self._stages.remove(stage)
+            self._news.set()
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+        self._news.set()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Callable[[], bool]]:
+        self._stoppable += 1
+        try:
+            yield lambda: self._enough.is_set() or self._cancelled.is_set()
+        finally:
+            self._stoppable -= 1
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work(self)
+        except BaseException as failed:  # the page that watches tells it
+            self._failure = failed
+        finally:
+            self._ended.set()
+
+
+class Jobs:
+    """The jobs of all open pages, by session."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def start(self, session: str | None, work: Work) -> Job:
+        """Begin work for a page that has none under way."""
+        key = session or ""
+        with self._lock:
+            if self._closed:
+                raise UsageError("The page is being closed.", "Start `reelweave ui` again.")
+            if key in self._jobs and self._jobs[key].running:
+                raise UsageError("Something is still running on this page.", "Wait for it to end, or cancel it.")
+            self._jobs[key] = Job(work)
+            return self._jobs[key]
+
+    def of(self, session: str | None) -> Job | None:
+        return self._jobs.get(session or "")
+
+    def cancel(self, session: str | None) -> None:
+        if job := self.of(session):
+            job.cancel()
+
+    def close(self) -> None:
+        """Cancel every job, and wait until each has left its work in order."""
+        with self._lock:
+            self._closed = True
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            job._thread.join()

@@ -1,0 +1,44 @@
+"""What the page says, as HTML in which every word from outside is escaped."""
+
+from html import escape
+
+from ..errors import ReelweaveError
+from .jobs import Cancelled, Seen
+
+
+def trouble(failed: BaseException) -> str:
+    """A failure with its next step, where a screen reader announces it."""
+    if isinstance(failed, Cancelled):
+        return note("Cancelled. What was stored is kept, and the same goes on from there.")
+    if isinstance(failed, ReelweaveError):
+        cause, remedy = failed.cause, failed.remedy
+    else:
+        cause, remedy = f"{type(failed).__name__}: {failed}", "The terminal that runs the page says more."
+    next_step = f"<p>{escape(remedy)}</p>" if remedy else ""
+    return f'<div class="rw-trouble" role="alert"><p><b>{escape(cause)}</b></p>{next_step}</div>'
+
+
+def note(text: str) -> str:
+    return f'<div class="rw-note" role="status">{escape(text)}</div>'
+
+
+def progress(now: Seen) -> str:
+    """The stage, its count, the time left, and the notes so far."""
+    count = f"{now.done} of {now.total}" if now.total else (str(now.done) if now.done > 1 else "")
+    told = ", ".join(filter(None, [count, left(now.seconds_left), now.told]))
+    bar = f'<progress value="{now.share:.4f}" max="1"></progress>' if now.share is not None else "<progress></progress>"
+    notes = "".join(f"<li>{escape(text)}</li>" for text in now.notes)
+    return (
+        f'<div class="rw-progress" role="status"><div><b>{escape(now.stage or "starting")}</b> '
+        f"<span>{escape(told)}</span></div>{bar}{f'<ul>{notes}</ul>' if notes else ''}</div>"
+    )
+
+
+def left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds / 60:.0f} min left" if seconds >= 60 else f"{seconds:.0f} s left"
+
+
+def notes(texts: tuple[str, ...]) -> str:
+    return "".join(note(text) for text in texts)
