@@ -41,10 +41,14 @@ def input_argument(path: Path) -> str:
     return f"file:{path.resolve()}"
 
 
-def decode_arguments(path: Path) -> list[str]:
-    """Decode a file's frames as they lie in it, none repeated or left out; every room that counts frames uses these."""
+def decode_arguments(path: Path, steady: bool = False) -> list[str]:
+    """Decode a file's frames as they lie in it, none repeated or left out; every room that counts frames uses these.
+
+    What a decoder makes up where a stream is damaged differs from run to run with its threads, and is always the
+    same with `steady`, which has one.
+    """
     # 0:V:0 is the first real video stream: cover art of a sound file is none.
-    return ["-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
+    return [*["-threads", "1"] * steady, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
 
 
 def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:

@@ -1,14 +1,11 @@
-"""What was found of one frame."""
+"""What is said of one frame by whoever judges it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A frame by its index in decode order, and how sure it is (0 to 1) that it is what `kind` says.
-
-    `kind` is "clean" or what is wrong; `evidence` names, in words, what speaks for it.
-    """
+    """`kind` is "clean", or what is wrong; `evidence` names what tells so, and `score` how sure it is (0 to 1)."""
 
     frame: int
     kind: str

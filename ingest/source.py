@@ -5,6 +5,7 @@ import queue
 import re
 import subprocess
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -29,7 +30,32 @@ _STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
 # falls between them loses the mark that makes it one.
 _SHOW = ("metadata=mode=add:key=shown:value=1", "metadata=mode=print:key=shown")
 _SHOWN = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
+# With -debug_ts the decoder says of each frame, in the order in which they leave it, whether it is a key frame and
+# of which kind; and just before, whether it had to guess at it.
+_TOLD = re.compile(rf"{_SHOWN.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
+_WHOLE, _BOTH_WAYS = "1", "3"
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
+
+
+@dataclass
+class Guesses:
+    """What a decoder says of its frames by their indices: it guessed at parts, leans on no other, on both sides."""
+
+    guessed: set[int] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+    both_ways: set[int] = field(default_factory=set)
+    seen: int = 0
+
+    def hear(self, told: re.Match[str]) -> None:
+        """Take in a line of the decoder, which calls a frame corrupt just before it counts it."""
+        if told[2]:
+            self.guessed.add(self.seen)
+            return
+        if told[3] == _WHOLE:
+            self.whole.add(self.seen)
+        if told[4] == _BOTH_WAYS:
+            self.both_ways.add(self.seen)
+        self.seen += 1
 
 
 class FrameSource(Protocol):
@@ -40,6 +66,11 @@ class FrameSource(Protocol):
         """What the decoder complained of during the last pass."""
         ...
 
+    @property
+    def guesses(self) -> Guesses:
+        """What the decoder said of the frames of the last pass, as far as it has come; nothing unless steady."""
+        ...
+
     def info(self) -> SourceInfo: ...
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
@@ -47,8 +78,11 @@ class FrameSource(Protocol):
         ...
 
 
-def open_source(path: Path, pictures_fps: float = 25.0) -> FrameSource:
-    """The source for a path, or a SourceError that says why it cannot be one."""
+def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> FrameSource:
+    """The source for a path, or a SourceError that says why it cannot be one.
+
+    `steady` decodes a damaged video to the same pictures each time, and tells which of them are guesses.
+    """
     checked_name(path)
     if path.is_dir():
         return PictureFolder(path, pictures_fps)
@@ -58,7 +92,7 @@ def open_source(path: Path, pictures_fps: float = 25.0) -> FrameSource:
         raise SourceError(f"{path} is neither a file nor a folder.", "Save the stream to a file first.")
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise SourceError(f"{path} is a single picture.", f"Give the folder it lies in: {path.parent}.")
-    return VideoFile(path)
+    return VideoFile(path, steady)
 
 
 def checked_name(path: Path) -> Path:
@@ -73,9 +107,11 @@ def checked_name(path: Path) -> Path:
 class VideoFile:
     """One ffmpeg process decodes, turns and shrinks; timestamps are read from its log."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, steady: bool = False) -> None:
         self.path = path
         self.problems: list[str] = []
+        self.guesses = Guesses()
+        self._steady = steady
         self._info: SourceInfo | None = None
         self._mend: list[str] = []
 
@@ -97,11 +133,13 @@ class VideoFile:
         filters = ",".join([*_SHOW, *self._mend, f"scale={width}:{height}:flags=area"])
         output = ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
         size = width * height * 3
-        with ffmpeg.Reader([*ffmpeg.decode_arguments(self.path), *output], _SHOWN) as reader:
+        self.guesses = Guesses()
+        decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
+        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else _SHOWN) as reader:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
-                time = _next_time(reader)
+                time = _next_time(reader, self.guesses)
                 if index >= start:
                     yield Frame(index, time, np.frombuffer(raw, np.uint8).reshape(height, width, 3))
             code = reader.finish()
@@ -118,6 +156,7 @@ class PictureFolder:
     def __init__(self, path: Path, fps: float) -> None:
         self.path = path
         self.problems: list[str] = []
+        self.guesses = Guesses()
         self.files = picture_files(path)
         self._fps = Fraction(fps).limit_denominator(1001)
 
@@ -208,12 +247,12 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     return canvas
 
 
-def _next_time(reader: ffmpeg.Reader) -> float:
+def _next_time(reader: ffmpeg.Reader, guesses: Guesses) -> float:
     try:
-        match = reader.matches.get(timeout=30)
+        while (time := (match := reader.matches.get(timeout=30))[1]) is None:
+            guesses.hear(match)
     except queue.Empty as lost:
         raise SourceError("ffmpeg gave a frame without its timestamp.") from lost
-    time = match.group(1)
     return 0.0 if time == "NOPTS" else float(time)
 
 

@@ -1,0 +1,125 @@
+"""What tells a broken frame from a whole one: numbers measured on each frame and against its neighbours."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SourceError
+from ..frames import Floats, Ints
+from ..ingest.source import FrameSource, Guesses
+from ..progress import Progress, Silent
+from .measures import Look, change, grainier, halvings, look, misfit, torn
+
+LAGS = (1, 2, 4, 8, 16)
+"""How far away the neighbours are, in frames: a run of broken frames fits none that is near."""
+
+EVIDENCE: tuple[str, ...] = (
+    *(f"misfit_{lag}" for lag in LAGS),
+    *(f"misfit_all_{lag}" for lag in LAGS),
+    "change",
+    "change_all",
+    "torn",
+    "grain",
+    "stripes",
+    "smears",
+    "blocks",
+    "level",
+    "contrast",
+    "guessed",
+)
+"""The columns of `Evidence.values`."""
+
+_SILENT = Silent()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Row r of every array is one frame, in decode order; the columns of `values` are those of EVIDENCE."""
+
+    frames: Ints
+    times: npt.NDArray[np.float64]
+    values: Floats
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def of(self, name: str) -> Floats:
+        """One of the numbers, of every frame."""
+        return self.values[:, EVIDENCE.index(name)]
+
+
+def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence:
+    """Measure every frame in one pass; give a source that is steady, since only that tells where it guesses."""
+    looks: deque[Look] = deque(maxlen=2 * LAGS[-1] + 1)
+    frames: list[int] = []
+    times: list[float] = []
+    rows: list[list[float]] = []
+    with progress.stage("look for broken frames", source.info().frames_hint) as stage:
+        for one in _looks(source):
+            looks.append(one)
+            frames.append(one.index)
+            times.append(one.time)
+            if len(looks) > LAGS[-1]:
+                rows.append(_measured(looks, len(looks) - 1 - LAGS[-1]))
+            stage.advance()
+    if not frames:
+        raise SourceError("No frame could be decoded.")
+    last = len(rows)
+    rows += [_measured(looks, len(looks) - len(frames) + place) for place in range(last, len(frames))]
+    values = np.asarray(rows, np.float32)
+    values[:, EVIDENCE.index("guessed")] = spread(source.guesses, frames)
+    return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
+
+
+def spread(guesses: Guesses, frames: list[int]) -> list[float]:
+    """1 for frames the decoder guessed at, .5 for those that lean on one: all up to the next that leans on none."""
+    found: list[float] = []
+    leaning = False
+    for frame in frames:
+        leaning = leaning and frame not in guesses.whole
+        found.append(1.0 if frame in guesses.guessed else 0.5 if leaning else 0.0)
+        # A frame between two others is seldom leant on.
+        leaning = leaning or (frame in guesses.guessed and frame not in guesses.both_ways)
+    return found
+
+
+def _looks(source: FrameSource) -> Iterator[Look]:
+    import cv2
+
+    info = source.info()
+    factor = halvings(info.width, info.height)
+    short = -(-min(info.width, info.height) // factor) if factor > 1 else 0
+    with closing(source.frames(short_side=short)) as frames:
+        for frame in frames:
+            grey = np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY), np.uint8)
+            yield look(frame.index, frame.time, grey, factor)
+
+
+def _measured(looks: deque[Look], place: int) -> list[float]:
+    """The numbers of one frame among those around it; where the film ends there is nothing it could not fit."""
+    one = looks[place]
+    fits = [_fit(looks, place, lag) for lag in LAGS]
+    before, after = looks[max(0, place - 1)], looks[min(len(looks) - 1, place + 1)]
+    return [
+        *(part for part, _ in fits),
+        *(whole for _, whole in fits),
+        *change(one, before),
+        torn(one, before, after),
+        grainier(one, before, after),
+        one.stripes,
+        one.smears,
+        one.blocks,
+        one.level,
+        one.contrast,
+        0.0,
+    ]
+
+
+def _fit(looks: deque[Look], place: int, lag: int) -> tuple[float, float]:
+    if place < lag or place + lag >= len(looks):
+        return 0.0, 0.0
+    return misfit(looks[place], looks[place - lag], looks[place + lag])

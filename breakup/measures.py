@@ -1,0 +1,156 @@
+"""What a frame shows by itself, and how well it fits another: small pictures, cheap sums."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Floats
+
+Grey: TypeAlias = npt.NDArray[np.uint8]
+
+_SEEN_AS = 64
+"""Pixels on the short side of the picture that is compared with others."""
+_TILE = 8
+"""Pixels of that picture on a side of the squares whose fit is told one by one."""
+_WORST = 0.05
+"""The share of tiles that speaks for a frame: damage is often a part of the picture only."""
+_MACROBLOCK = 16
+_WIDEST = 288
+_CONTRAST, _MOST_GAIN = 48.0, 3.0
+_BANDS = 12
+_STRIPED = 0.12
+_TEXTURE = 4.0
+
+
+def halvings(width: int, height: int) -> int:
+    """By how much a picture is shrunk for measuring: a power of two, so that macroblocks keep whole pixels."""
+    factor = 1
+    while min(width, height) / factor > _WIDEST and factor < _MACROBLOCK // 2:
+        factor *= 2
+    return factor
+
+
+@dataclass(frozen=True)
+class Look:
+    """One frame, measured by itself and kept small for as long as neighbours are compared with it."""
+
+    index: int
+    time: float
+    plain: Grey
+    level: float
+    contrast: float
+    stripes: float
+    smears: float
+    blocks: float
+    grain: Floats
+    rows: Floats
+
+    @cached_property
+    def even(self) -> Grey:
+        """The picture at equal brightness and contrast, so that a flash or a fade is none of its features."""
+        gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
+        return _grey(np.clip((self.plain - np.float32(self.level)) * np.float32(gain) + 128, 0, 255))
+
+    @cached_property
+    def reach(self) -> tuple[Grey, Grey]:
+        """The darkest and the brightest near each pixel: what may appear there after a small movement."""
+        import cv2
+
+        near = np.ones((5, 5), np.uint8)
+        return _grey(cv2.erode(self.even, near)), _grey(cv2.dilate(self.even, near))
+
+
+def look(index: int, time: float, grey: Grey, factor: int) -> Look:
+    """Measure a frame by itself; `factor` says how much it was shrunk before."""
+    import cv2
+
+    across, down = _grey(cv2.absdiff(grey[:, 1:], grey[:, :-1])), _grey(cv2.absdiff(grey[1:], grey[:-1]))
+    scale = min(1.0, _SEEN_AS / min(grey.shape))
+    size = max(_TILE, round(grey.shape[1] * scale)), max(_TILE, round(grey.shape[0] * scale))
+    plain = _grey(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))
+    stripes, smears = _striped(across, down)
+    rows = _along(down, 1)
+    blocks = max(_on_grid(steps, _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
+    grain = np.array([band.mean() for band in np.array_split(_along(across, 1), _BANDS)], np.float32)
+    return Look(index, time, plain, level, contrast, stripes, smears, blocks, grain, rows)
+
+
+def _grey(plane: Any) -> Grey:
+    """What OpenCV returns, whose stubs know less than we do."""
+    return np.asarray(plane, np.uint8)
+
+
+def _along(plane: Grey, axis: int) -> Floats:
+    """The mean of each column (0) or row (1)."""
+    import cv2
+
+    return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
+
+
+def misfit(one: Look, before: Look, after: Look) -> tuple[float, float]:
+    """How much of a frame neither neighbour explains although they explain each other: the worst part, and in all."""
+    own = np.minimum(_unexplained(one, before), _unexplained(one, after))
+    excess = np.maximum(0, own - np.maximum(_unexplained(after, before), _unexplained(before, after)))
+    return worst(excess), float(excess.mean())
+
+
+def change(one: Look, before: Look) -> tuple[float, float]:
+    """The difference in grey levels of two frames: in the worst part, and in all."""
+    import cv2
+
+    tiles = _tiles(_grey(cv2.absdiff(one.plain, before.plain)))
+    return worst(tiles), float(tiles.mean())
+
+
+def worst(tiles: Floats) -> float:
+    count = max(1, round(tiles.size * _WORST))
+    return float(np.partition(tiles.ravel(), -count)[-count:].mean())
+
+
+def torn(one: Look, before: Look, after: Look) -> float:
+    """The sharpest border between two rows, across the whole picture, that neither neighbour has nearby."""
+    near = [np.maximum.reduce([np.roll(other.rows, step) for step in (-2, -1, 0, 1, 2)]) for other in (before, after)]
+    return float(np.max(one.rows - np.maximum(*near), initial=0))
+
+
+def grainier(one: Look, before: Look, after: Look) -> float:
+    """By how much a band of rows is busier, or emptier, than in both neighbours, in doublings."""
+    own, around = np.log2(one.grain + 1), [np.log2(other.grain + 1) for other in (before, after)]
+    return float(np.max(np.maximum(own - np.maximum(*around), np.minimum(*around) - own), initial=0))
+
+
+def _unexplained(one: Look, by: Look) -> Floats:
+    """Grey levels of each tile that lie outside what the other frame has near there."""
+    import cv2
+
+    low, high = by.reach
+    return _tiles(_grey(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even))))
+
+
+def _tiles(plane: Grey) -> Floats:
+    import cv2
+
+    size = max(1, plane.shape[1] // _TILE), max(1, plane.shape[0] // _TILE)
+    return np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _striped(across: Grey, down: Grey) -> tuple[float, float]:
+    """The shares of the picture in which rows, or columns, repeat although there is something to see."""
+    import cv2
+
+    size = max(1, across.shape[1] // _MACROBLOCK), max(1, down.shape[0] // _MACROBLOCK)
+    x, y = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (across, down))
+    return float(np.mean((x > _TEXTURE) & (y < _STRIPED * x))), float(np.mean((y > _TEXTURE) & (x < _STRIPED * y)))
+
+
+def _on_grid(steps: Floats, pitch: int) -> float:
+    """How much sharper borders are on the macroblock grid than off it, in doublings."""
+    if pitch < 2 or steps.size < 2 * pitch:
+        return 0.0
+    on = np.zeros(steps.size, bool)
+    on[pitch - 1 :: pitch] = True
+    return float(np.log2((steps[on].mean() + 1) / (steps[~on].mean() + 1)))
