@@ -226,6 +226,7 @@ def scramble(
     bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
     gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
+    damage: Annotated[str, typer.Option(help="Broken frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
     audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
     mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
@@ -234,6 +235,7 @@ def scramble(
 ) -> None:
     """Make a test case from a clean video, with the truth about it."""
     from . import pipeline
+    from .evaluate.damage import Damage
     from .evaluate.scramble import ScrambleOptions
 
     options = ScrambleOptions(
@@ -247,9 +249,11 @@ def scramble(
         audio=audio,
         crf=crf,
         mix=mix or (),
+        damage=Damage.asked(damage) if damage else Damage(),
     )
     made = pipeline.scramble(video, output, truth, options, progress_for(quiet))
-    told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign; the truth is in {truth}"
+    told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
+    told += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
     answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
 
 

@@ -51,9 +51,9 @@ def decode_arguments(path: Path, steady: bool = False) -> list[str]:
     return [*["-threads", "1"] * steady, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
 
 
-def run(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg to its end; the caller judges the exit code."""
-    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False, **_APART)
+def run(arguments: Sequence[str], fed: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg to its end, with `fed` as its standard input; the caller judges the exit code."""
+    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False, input=fed, **_APART)
 
 
 def was_stopped(code: int) -> bool:

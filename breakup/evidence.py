@@ -12,14 +12,15 @@ from ..errors import SourceError
 from ..frames import Floats, Ints
 from ..ingest.source import FrameSource, Guesses
 from ..progress import Progress, Silent
-from .measures import Look, change, grainier, halvings, look, misfit, torn
-
-LAGS = (1, 2, 4, 8, 16)
-"""How far away the neighbours are, in frames: a run of broken frames fits none that is near."""
+from .between import LAGS, Between
+from .measures import Look, change, grainier, halvings, look, torn
 
 EVIDENCE: tuple[str, ...] = (
     *(f"misfit_{lag}" for lag in LAGS),
-    *(f"misfit_all_{lag}" for lag in LAGS),
+    "misfit_all",
+    "run",
+    "run_length",
+    "jump",
     "change",
     "change_all",
     "torn",
@@ -54,24 +55,20 @@ class Evidence:
 
 def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence:
     """Measure every frame in one pass; give a source that is steady, since only that tells where it guesses."""
-    looks: deque[Look] = deque(maxlen=2 * LAGS[-1] + 1)
+    between, beside = Between(), Beside()
     frames: list[int] = []
     times: list[float] = []
-    rows: list[list[float]] = []
     with progress.stage("look for broken frames", source.info().frames_hint) as stage:
         for one in _looks(source):
-            looks.append(one)
+            between.see(one)
+            beside.see(one)
             frames.append(one.index)
             times.append(one.time)
-            if len(looks) > LAGS[-1]:
-                rows.append(_measured(looks, len(looks) - 1 - LAGS[-1]))
             stage.advance()
     if not frames:
         raise SourceError("No frame could be decoded.")
-    last = len(rows)
-    rows += [_measured(looks, len(looks) - len(frames) + place) for place in range(last, len(frames))]
-    values = np.asarray(rows, np.float32)
-    values[:, EVIDENCE.index("guessed")] = spread(source.guesses, frames)
+    columns = [between.single, between.run, between.length, between.jump, beside.rows()]
+    values = np.column_stack([np.asarray(column, np.float32) for column in (*columns, spread(source.guesses, frames))])
     return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
 
 
@@ -99,27 +96,29 @@ def _looks(source: FrameSource) -> Iterator[Look]:
             yield look(frame.index, frame.time, grey, factor)
 
 
-def _measured(looks: deque[Look], place: int) -> list[float]:
-    """The numbers of one frame among those around it; where the film ends there is nothing it could not fit."""
-    one = looks[place]
-    fits = [_fit(looks, place, lag) for lag in LAGS]
-    before, after = looks[max(0, place - 1)], looks[min(len(looks) - 1, place + 1)]
-    return [
-        *(part for part, _ in fits),
-        *(whole for _, whole in fits),
-        *change(one, before),
-        torn(one, before, after),
-        grainier(one, before, after),
-        one.stripes,
-        one.smears,
-        one.blocks,
-        one.level,
-        one.contrast,
-        0.0,
-    ]
+class Beside:
+    """Fed with one look after the other, it compares each with the one before and the one after."""
 
+    def __init__(self) -> None:
+        self._looks: deque[Look] = deque(maxlen=3)
+        self._rows: list[list[float]] = []
 
-def _fit(looks: deque[Look], place: int, lag: int) -> tuple[float, float]:
-    if place < lag or place + lag >= len(looks):
-        return 0.0, 0.0
-    return misfit(looks[place], looks[place - lag], looks[place + lag])
+    def see(self, one: Look) -> None:
+        self._looks.append(one)
+        if len(self._looks) > 1:
+            self._rows.append(self._measured(len(self._looks) - 2))
+
+    def rows(self) -> list[list[float]]:
+        """Of every frame seen, once there will be no more."""
+        return [*self._rows, self._measured(len(self._looks) - 1)]
+
+    def _measured(self, place: int) -> list[float]:
+        looks = self._looks
+        one, before, after = looks[place], looks[max(0, place - 1)], looks[min(len(looks) - 1, place + 1)]
+        return [
+            *change(one, before),
+            torn(one, before, after),
+            grainier(one, before, after),
+            *(one.stripes, one.smears, one.blocks),
+            *(one.level, one.contrast),
+        ]

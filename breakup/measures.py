@@ -21,8 +21,8 @@ _MACROBLOCK = 16
 _WIDEST = 288
 _CONTRAST, _MOST_GAIN = 48.0, 3.0
 _BANDS = 12
-_STRIPED = 0.12
-_TEXTURE = 4.0
+_STRIPED = 0.15
+_TEXTURE = 2.0
 
 
 def halvings(width: int, height: int) -> int:
@@ -91,11 +91,15 @@ def _along(plane: Grey, axis: int) -> Floats:
     return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
 
 
-def misfit(one: Look, before: Look, after: Look) -> tuple[float, float]:
-    """How much of a frame neither neighbour explains although they explain each other: the worst part, and in all."""
-    own = np.minimum(_unexplained(one, before), _unexplained(one, after))
-    excess = np.maximum(0, own - np.maximum(_unexplained(after, before), _unexplained(before, after)))
-    return worst(excess), float(excess.mean())
+def apart(one: Look, other: Look) -> Floats:
+    """For each tile, by how many grey levels the two frames do not explain each other, movement allowed for."""
+    return np.maximum(_unexplained(one, other), _unexplained(other, one))
+
+
+def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
+    """How much frames differ from those on both sides where these do not differ from each other: worst part, in all."""
+    beyond = np.maximum(0, np.minimum(into, out_of) - across)
+    return worst(beyond), float(beyond.mean())
 
 
 def change(one: Look, before: Look) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
 from ..render.sound import has_sound, resliced
 from .cuts import Cuts
+from .damage import NONE, Damage, damaged, plan_runs
 from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
 from .ties import Ties, small_luma
 from .truth import FOREIGN, Mixed, Noise, Truth
@@ -38,6 +39,7 @@ class ScrambleOptions:
     `foreign` is a folder or files of pictures and videos to borrow from, or a number of pictures to draw;
     of borrowed frames there are `foreign_share` for each true one, or that many if it is 1 or more.
     `mix` names further clips whose frames go into the same file, filling the picture of the first.
+    `damage` falls on the clips in their own order, as on a recording, before their frames are shuffled.
     """
 
     frames: int | None = None
@@ -52,6 +54,7 @@ class ScrambleOptions:
     shuffle: bool = True
     audio: str = "drop"
     mix: Sequence[Path] = ()
+    damage: Damage = NONE
     scratch_bytes: int = field(default=8 << 30, repr=False)
 
 
@@ -66,6 +69,8 @@ class _Clip:
     length: int
     ties: Ties = field(default_factory=Ties)
     cuts: Cuts = field(default_factory=Cuts)
+    hit: dict[str, set[int]] = field(default_factory=dict)
+    """For each kind of damage the slots that show it."""
 
     def facts(self) -> dict[str, Any]:
         """What the truth says of it."""
@@ -107,6 +112,7 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
         fps=float(clip.rate),
         frames=[frame for _, frame in shown],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
+        damage=_suffered(clips, shown),
         crf=options.crf,
         mixed=[Mixed(**other.facts()) for other in clips[1:]],
         films=[film for film, _ in shown] if options.mix else [],
@@ -192,11 +198,9 @@ def _arriving(
     """The clips' frames, then the foreign ones, up to slot `last`; ties and cuts are noted on the way."""
     layout = clips[0].layout
     for number, clip in enumerate(clips):
-        with closing(_fitted(clip, layout) if number else _decoded(clip)) as frames:
-            for slot, raw in enumerate(frames):
-                small = small_luma(raw, layout)
-                clip.ties.see(slot, raw, small)
-                clip.cuts.see(slot, small)
+        runs = plan_runs(clip.length, options.damage, options.seed + number)
+        with closing(_noted(clip, _fitted(clip, layout) if number else _decoded(clip), layout)) as frames:
+            for raw in damaged(frames, runs, layout, options.seed + number, clip.hit):
                 yield raw
                 if last == 0:
                     return
@@ -204,6 +208,26 @@ def _arriving(
     sources = [clip.path for clip in clips]
     for picture in foreign_pictures(options.foreign, groups, layout.size, options.seed, sources):
         yield raw_picture(picture, layout)
+
+
+def _noted(clip: _Clip, frames: Generator[bytes, None, None], layout: Layout) -> Generator[bytes, None, None]:
+    """The frames as they are, seen by whoever tells which look the same and where the shots begin."""
+    with closing(frames):
+        for slot, raw in enumerate(frames):
+            small = small_luma(raw, layout)
+            clip.ties.see(slot, raw, small)
+            clip.cuts.see(slot, small)
+            yield raw
+
+
+def _suffered(clips: Sequence[_Clip], shown: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+    """For each kind of damage the places of the scrambled video that suffered it."""
+    place_of = {owner: place for place, owner in enumerate(shown)}
+    found: dict[str, list[int]] = {}
+    for film, clip in enumerate(clips):
+        for kind, slots in clip.hit.items():
+            found.setdefault(kind, []).extend(place_of[film, clip.first + slot] for slot in slots)
+    return {kind: sorted(found[kind]) for kind in sorted(found)}
 
 
 def _fitted(clip: _Clip, layout: Layout) -> Generator[bytes, None, None]:

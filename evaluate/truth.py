@@ -103,6 +103,11 @@ class Truth(BaseModel):
         """The places that hold foreign frames."""
         return [place for place, frame in enumerate(self.frames) if frame == FOREIGN]
 
+    @property
+    def broken(self) -> list[int]:
+        """The places that suffered damage of any kind."""
+        return sorted({place for places in self.damage.values() for place in places})
+
 
 def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
     if len(set(shown)) < len(shown):
