@@ -128,7 +128,7 @@ def _shots_told(count: int) -> str:
 
 
 def scores_told(scores: "Scores") -> str:
-    return "\n".join(f"{key:11} {_score(value)}" for key, value in asdict(scores).items() if value is not None)
+    return "\n".join(f"{key:16} {_score(value)}" for key, value in asdict(scores).items() if value is not None)
 
 
 def split_told(scores: "SplitScores") -> str:

@@ -253,9 +253,9 @@ def scramble(
 
 def evaluate(plan: "Plan", truth: "Truth", progress: Progress = _SILENT, rendered: Path | None = None) -> "Scores":
     """How well a plan agrees with the truth and, given the film made from it, its pictures with the source's."""
-    from .evaluate.metrics import score_order, score_pictures
+    from .evaluate.metrics import score_pictures, score_plan
 
-    scores = score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth)
+    scores = score_plan(plan, truth)
     if rendered is None:
         return scores
     psnr, ssim = score_pictures(plan, truth, rendered, Path(truth.source), progress)

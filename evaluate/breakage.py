@@ -133,7 +133,7 @@ def _average(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.rando
     for y in range(rows.start, min(rows.stop, plane.shape[0]), unit):
         for x in range(columns.start, plane.shape[1], unit):
             block = plane[y : y + unit, x : x + unit]
-            block[:] = np.clip(block.mean((0, 1)) + rng.normal(0, 20), 0, 255)
+            block[:] = np.clip(block.mean((0, 1)) + rng.normal(0, 1.5 * unit), 0, 255)
 
 
 def _part(top: float, end: float, rows: int) -> range:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import PlanError
 from ..frames import Ints
 from ..solve.plan import Plan
-from .metrics import Scores, check_places, score_order
+from .metrics import Scores, check_places, score_plan
 from .truth import FOREIGN, Truth
 
 
@@ -79,7 +79,7 @@ def _by_itself(plan: Plan, truth: Truth) -> FilmScores:
     shown = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
     film = shown.most_common(1)[0][0] if shown else 0
     own = truth.of_film(film)
-    return FilmScores(film, own.source, len(plan.order), score_order(plan.order, [d.frame for d in plan.dropped], own))
+    return FilmScores(film, own.source, len(plan.order), score_plan(plan, own))
 
 
 def _table(films: Sequence[int], groups: Sequence[int]) -> Ints:

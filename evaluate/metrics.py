@@ -38,6 +38,8 @@ class Scores:
     frames that differ (-1 is the film backwards), `shot_tau` its absolute value inside the true shots, since
     nothing tells the order of shots, `jumps` the joins of the order that are not right.
     `precision` and `recall` are of the dropped frames as foreign ones: 1 where there was nothing to judge.
+    `broken_precision` and `broken_recall` are of those dropped as broken, where any was damaged or so dropped;
+    a damaged frame that is dropped counts neither as lost nor as taken for a foreign one.
     """
 
     adjacency: float
@@ -52,18 +54,32 @@ class Scores:
     recall: float
     psnr: float | None = None
     ssim: float | None = None
+    broken_precision: float | None = None
+    broken_recall: float | None = None
 
 
-def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth) -> Scores:
-    """Score an order of places in the scrambled video; the film backwards is as good as forwards."""
-    check_places([*order, *dropped], len(truth.frames))
+def score_plan(plan: Plan, truth: Truth) -> Scores:
+    """Score a plan's order and what it dropped, for each reason."""
+    broken = [dropped.frame for dropped in plan.dropped if dropped.reason == "broken"]
+    return score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth, broken)
+
+
+def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, broken: Sequence[int] = ()) -> Scores:
+    """Score an order of places in the scrambled video; the film backwards is as good as forwards.
+
+    `broken` are those of the dropped frames that were dropped for damage.
+    """
+    check_places([*order, *dropped, *broken], len(truth.frames))
+    damaged = set(truth.broken)
+    foreign = set(truth.foreign) - damaged
+    told_foreign = set(dropped) - damaged - (set(broken) - foreign)
+    truth = truth.without(damaged & set(dropped))
     shown = [truth.frames[place] for place in order]
     true = sorted(frame for frame in truth.frames if frame != FOREIGN)
     kept = [frame for frame in shown if frame != FOREIGN]
     right = right_joins(order, truth)
     tau = _tau(kept, true, truth)
-    foreign = set(truth.foreign)
-    caught = len(foreign & set(dropped))
+    caught = len(foreign & told_foreign)
     film = [truth.picture_of(frame) for frame in true]
     played = [truth.picture_of(frame) for frame in shown if frame != FOREIGN]
     lost = len(true) - len(set(kept))
@@ -76,9 +92,20 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth) -> S
         exact=not lost and len(kept) == len(shown) and played in (film, film[::-1]),
         lost=lost,
         lost_share=lost / len(true) if true else 0.0,
-        precision=caught / len(dropped) if dropped else 1.0,
+        precision=caught / len(told_foreign) if told_foreign else 1.0,
         recall=caught / len(foreign) if foreign else 1.0,
+        **_of_broken(set(broken), damaged),
     )
+
+
+def _of_broken(told: set[int], damaged: set[int]) -> dict[str, float]:
+    if not told and not damaged:
+        return {}
+    right = len(told & damaged)
+    return {
+        "broken_precision": right / len(told) if told else 1.0,
+        "broken_recall": right / len(damaged) if damaged else 1.0,
+    }
 
 
 def score_pictures(

@@ -1,7 +1,7 @@
 """The truth about a scrambled video: where each of its frames came from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -107,6 +107,14 @@ class Truth(BaseModel):
     def broken(self) -> list[int]:
         """The places that suffered damage of any kind."""
         return sorted({place for places in self.damage.values() for place in places})
+
+    def without(self, places: Collection[int]) -> "Truth":
+        """The truth about a film that these frames are no part of."""
+        if not places:
+            return self
+        frames = [FOREIGN if place in places else frame for place, frame in enumerate(self.frames)]
+        films = [FOREIGN if place in places else film for place, film in enumerate(self.films)]
+        return self.model_copy(update={"frames": frames, "films": films})
 
 
 def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
