@@ -10,7 +10,7 @@ from ..errors import ReelweaveError, UsageError
 from . import words
 from .files import forget, keep
 from .house import House
-from .jobs import Cancelled
+from .running import follow, panel
 
 
 def tab(house: House) -> None:
@@ -18,25 +18,15 @@ def tab(house: House) -> None:
         upload = gr.File(label="Drop a video here", elem_id="rc-upload")
         with gr.Column():
             picked = gr.Dropdown(_videos(house), label="or take one of the library", value=None, elem_id="rc-picked")
-            with gr.Row():
-                go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
-                stop = gr.Button("Cancel", visible=False, elem_id="rc-cancel")
-    told = gr.HTML(elem_id="rc-told")
+            go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
+    running = panel(house, "rc")
+    told = gr.HTML()
 
     def run(upload: str | None, picked: str | None, request: gr.Request) -> Iterator[Any]:
-        try:
-            job = house.jobs.start(request.session_hash, lambda progress: _reconstruct(house, upload, picked, progress))
-            for now in job.watch():
-                yield words.progress(now), gr.update(visible=True)
-            yield words.note(f"{len(job.result().order)} frames"), gr.update(visible=False)
-        except (ReelweaveError, Cancelled, OSError) as failed:
-            yield words.trouble(failed), gr.update(visible=False)
+        for step in follow(house, request, lambda progress: _reconstruct(house, upload, picked, progress)):
+            yield *step.shown, words.note(f"{len(step.done.order)} frames") if step.done else gr.skip()
 
-    def cancel(request: gr.Request) -> None:
-        house.jobs.cancel(request.session_hash)
-
-    go.click(run, [upload, picked], [told, stop], show_progress="hidden", api_visibility="private")
-    stop.click(cancel, None, None, queue=False, api_visibility="private")
+    go.click(run, [upload, picked], [*running.outputs, told], show_progress="hidden", api_visibility="private")
     picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, api_visibility="private")
 
 

@@ -1,0 +1,60 @@
+"""A line of progress with a button that cancels: every tab that works for long shows one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ..errors import ReelweaveError
+from . import words
+from .house import House
+from .jobs import Cancelled, Work
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a job is shown in: both are outputs of the event that runs it."""
+
+    told: Any
+    stop: Any
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.told, self.stop]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to show of a job now, for the outputs of its panel; `done` is what the work returned, once it has."""
+
+    told: str
+    running: bool
+    done: Any = None
+
+    @property
+    def shown(self) -> tuple[Any, Any]:
+        return self.told, gr.update(visible=self.running)
+
+
+def panel(house: House, name: str) -> Panel:
+    told = gr.HTML(elem_id=f"{name}-told")
+    stop = gr.Button("Cancel", visible=False, elem_id=f"{name}-cancel", variant="stop", size="sm")
+
+    def cancel(request: gr.Request) -> None:
+        house.jobs.cancel(request.session_hash)
+
+    stop.click(cancel, None, None, queue=False, api_visibility="private")
+    return Panel(told, stop)
+
+
+def follow(house: House, request: gr.Request, work: Work) -> Iterator[Step]:
+    """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none."""
+    try:
+        job = house.jobs.start(request.session_hash, work)
+        for now in job.watch():
+            yield Step(words.progress(now), True)
+        done = job.result()
+        yield Step(words.notes(job.seen().notes), False, done)
+    except (ReelweaveError, Cancelled, OSError) as failed:
+        yield Step(words.trouble(failed), False)
