@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .intake import Taken
+    from .reporting import Look
     from .searching import Found
     from .showing import Wanted
     from .solve.plan import Plan
@@ -202,7 +203,7 @@ def reconstruct(
     _check_place(plan_file or output.with_suffix(".plan.json"), path, output)
     if report and report.exists() and not report.is_dir():
         raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
-    settings = _every_frame(settings)
+    settings = every_frame(settings)
     clock = _Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
@@ -236,6 +237,31 @@ def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
 
     with open_library(library_folder(settings)) as library:
         return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings.report.sheet_frames)
+
+
+def look(plan: "Plan", settings: Settings) -> "Look":
+    """What a report shows of a plan, for who shows it himself."""
+    from .index.library import open_library
+    from .reporting import look_at
+
+    with open_library(library_folder(settings)) as library:
+        return look_at(library, library.catalog.find(plan.video.id), plan, settings.report.sheet_frames)
+
+
+def viewable(plan: "Plan", output: Path, progress: Progress = _SILENT) -> Path:
+    """The plan's source as every browser plays it: itself where it is such a film, else a smaller copy."""
+    from .render.preview import browsers_play, preview
+
+    source = _unchanged_source(plan)
+    return source if browsers_play(source) else preview(source, plan.video.frames, output, progress)
+
+
+def glimpse(plan: "Plan", look: "Look", output: Path, progress: Progress = _SILENT) -> Path:
+    """The plan's film at once, from the small pictures of the library."""
+    from .render.preview import film_of_pictures
+    from .render.sound import own_rate
+
+    return film_of_pictures(map(look.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
 
 
 def scramble(
@@ -355,7 +381,7 @@ class _Clock:
         self.laps[name], self._last = round(now - self._last, 3), now
 
 
-def _every_frame(settings: Settings) -> Settings:
+def every_frame(settings: Settings) -> Settings:
     """A film is made of all its frames, at whatever rate others are searched."""
     return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
 

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,35 +22,48 @@ _MOST_COMPARED = 400
 _MOST_SHOTS = 60
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a report shows of a plan, for who shows it himself, and the small picture of any of the video's frames."""
+
+    report: Report
+    picture: Callable[[int], Picture]
+
+
 def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
     """What the film was and is, its shots, its weak joins with their alternatives, and what was dropped and why."""
+    return write_report(folder, look_at(library, video, plan, sheet_frames).report)
+
+
+def look_at(library: Library, video: VideoRecord, plan: Plan, sheet_frames: int) -> Look:
     rows = rows_of(library, video, plan.settings["solve"])
     picture = _thumbnails(library, video, rows)
+    return Look(_report(rows, video, plan, sheet_frames, picture), picture)
+
+
+def _report(
+    rows: FrameRows, video: VideoRecord, plan: Plan, sheet_frames: int, picture: Callable[[int], Picture]
+) -> Report:
     shown = _shown(rows, picture)
     as_filed, in_order = rows.indices.tolist(), plan.order
     before, after = _spread(as_filed, sheet_frames), _spread(in_order, sheet_frames)
-    return write_report(
-        folder,
-        Report(
-            video=video.name,
-            summary=summary(plan),
-            before=[picture(frame) for frame in before],
-            before_captions=[str(frame) for frame in before],
-            after=[picture(frame) for frame in after],
-            after_captions=[str(frame) for frame in after],
-            distances_before=_distances(rows, _spread(as_filed, _MOST_COMPARED)),
-            distances_after=_distances(rows, _spread(in_order, _MOST_COMPARED)),
-            dropped=[
-                DroppedFrame(
-                    picture(d.frame), d.frame, d.reason, d.score, [(n.frame, n.distance) for n in d.neighbours]
-                )
-                for d in plan.dropped
-                if d.reason != "elsewhere"
-            ],
-            joins=_joins(plan, shown),
-            shots=[_strip(plan, number, shot, shown) for number, shot in enumerate(plan.shots[:_MOST_SHOTS], 1)],
-            shots_in_all=len(plan.shots),
-        ),
+    return Report(
+        video=video.name,
+        summary=summary(plan),
+        before=[picture(frame) for frame in before],
+        before_captions=[str(frame) for frame in before],
+        after=[picture(frame) for frame in after],
+        after_captions=[str(frame) for frame in after],
+        distances_before=_distances(rows, _spread(as_filed, _MOST_COMPARED)),
+        distances_after=_distances(rows, _spread(in_order, _MOST_COMPARED)),
+        dropped=[
+            DroppedFrame(picture(d.frame), d.frame, d.reason, d.score, [(n.frame, n.distance) for n in d.neighbours])
+            for d in plan.dropped
+            if d.reason != "elsewhere"
+        ],
+        joins=_joins(plan, shown),
+        shots=[_strip(plan, number, shot, shown) for number, shot in enumerate(plan.shots[:_MOST_SHOTS], 1)],
+        shots_in_all=len(plan.shots),
     )
 
 

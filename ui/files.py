@@ -35,9 +35,8 @@ def forget(house: House, kept: Path) -> None:
         shutil.rmtree(kept.parent, ignore_errors=True)
 
 
-def shown(house: House, file: Path, folder: Path) -> Path:
-    """A file under a folder that the page may show, without a second copy where the disk can do so."""
-    target = folder / f"{len(list(folder.iterdir()))}{file.suffix.lower()}"
+def shown(file: Path, target: Path) -> Path:
+    """A file under a name that the page may show, without a second copy where the disk can do so."""
     _linked(file, target)
     return target
 

@@ -5,45 +5,141 @@ from typing import Any
 
 import gradio as gr
 
-from .. import pipeline, upkeep
-from ..errors import ReelweaveError, UsageError
-from . import words
-from .files import forget, keep
+from .. import upkeep
+from . import reworking, strips
+from .clicks import clicked
+from .desk import Desk
 from .house import House
 from .running import follow, panel
+
+_CLICKS = """
+element.addEventListener('click', event => {
+  const pressed = event.target.closest('[data-act]');
+  if (pressed && element.contains(pressed)) {
+    element.pressed = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
+    trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
+  }
+});
+watch('value', () => {
+  const again = element.pressed && element.querySelector(element.pressed);
+  element.pressed = null;
+  if (again) again.focus({preventScroll: true});
+});
+"""
+"""A click goes to the server with what it was on, and the keyboard stays where it was when the answer comes."""
+
+
+class _Desk:
+    """The parts of the page that show a desk, and what each of them shows of it."""
+
+    def __init__(self) -> None:
+        self.state = gr.State(None, delete_callback=reworking.put_away)
+        with gr.Column(visible=False, elem_classes="rw-desk") as self.all:
+            self.films = gr.HTML(elem_id="rc-films")
+            with gr.Row():
+                self.render = gr.Button("Render the film", elem_id="rc-render")
+                self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse")
+            self.summary = gr.HTML(elem_id="rc-summary")
+            gr.Markdown("### What you know of it")
+            with gr.Row():
+                self.solve = gr.Button("Solve again", variant="primary", elem_id="rc-solve")
+                self.at_once = gr.Checkbox(True, label="after every click", elem_id="rc-at-once", container=False)
+            self.said = self._surface("rc-said")
+            self.hand = self._surface("rc-hand")
+            gr.Markdown("### Shots")
+            self.shots = self._surface("rc-shots")
+            gr.Markdown("### Dropped frames\nA click puts one back.")
+            self.dropped = self._surface("rc-dropped")
+            gr.Markdown("### Why this order")
+            self.pictures = self._surface("rc-pictures")
+
+    @staticmethod
+    def _surface(name: str) -> Any:
+        return gr.HTML(elem_id=name, js_on_load=_CLICKS)
+
+    @property
+    def surfaces(self) -> list[Any]:
+        return [self.said, self.hand, self.shots, self.dropped, self.pictures]
+
+    def all_of(self, desk: Desk) -> dict[Any, Any]:
+        plan = {self.shots: strips.shots(desk), self.dropped: strips.dropped(desk)}
+        rest = {
+            self.summary: strips.summary(desk),
+            self.pictures: strips.pictures(desk),
+            self.all: gr.update(visible=True),
+        }
+        return self.films_of(desk) | self.clicks_of(desk) | plan | rest
+
+    def films_of(self, desk: Desk) -> dict[Any, Any]:
+        return {self.state: desk, self.films: strips.films(desk)}
+
+    def clicks_of(self, desk: Desk) -> dict[Any, Any]:
+        return {self.state: desk, self.said: strips.said(desk), self.hand: strips.in_hand(desk)}
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.state, self.all, self.films, self.summary, *self.surfaces]
 
 
 def tab(house: House) -> None:
     with gr.Row():
-        upload = gr.File(label="Drop a video here", elem_id="rc-upload")
+        upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
-            picked = gr.Dropdown(_videos(house), label="or take one of the library", value=None, elem_id="rc-picked")
+            picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rc-picked")
             go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
     running = panel(house, "rc")
-    told = gr.HTML()
+    shown = _Desk()
 
-    def run(upload: str | None, picked: str | None, request: gr.Request) -> Iterator[Any]:
-        for step in follow(house, request, lambda progress: _reconstruct(house, upload, picked, progress)):
-            yield *step.shown, words.note(f"{len(step.done.order)} frames") if step.done else gr.skip()
+    def told(step: Any) -> dict[Any, Any]:
+        return dict(zip(running.outputs, step.shown, strict=True))
 
-    go.click(run, [upload, picked], [*running.outputs, told], show_progress="hidden", api_visibility="private")
-    picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, api_visibility="private")
+    def start(upload: str | None, picked: str | None, old: Desk | None, request: gr.Request) -> Iterator[Any]:
+        desk = None
+        for step in follow(house, request, lambda progress: reworking.begin(house, upload, picked, progress)):
+            desk = step.done
+            yield told(step) | (shown.all_of(desk) if desk else {})
+        if desk:
+            reworking.put_away(old)
+            yield from rendered(desk, False, request)
+
+    def rendered(desk: Desk, backwards: bool, request: gr.Request) -> Iterator[Any]:
+        for step in follow(house, request, lambda progress: reworking.render(house, desk, backwards, progress)):
+            yield told(step) | (shown.films_of(step.done) if step.done else {})
+
+    def render(desk: Desk, request: gr.Request) -> Iterator[Any]:
+        yield from rendered(desk, False, request)
+
+    def reverse(desk: Desk, request: gr.Request) -> Iterator[Any]:
+        yield from rendered(desk, True, request)
+
+    def solve(desk: Desk, request: gr.Request) -> Iterator[Any]:
+        solved = None
+        for step in follow(house, request, lambda progress: reworking.solve_again(house, desk, progress)):
+            solved = step.done
+            yield told(step) | (shown.all_of(solved) if solved else {})
+        if solved:
+            found = solved
+            for step in follow(house, request, lambda progress: reworking.glimpse(found, progress)):
+                yield told(step) | (shown.films_of(step.done) if step.done else {})
+
+    def click(desk: Desk, at_once: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        changed = clicked(desk, str(event.act), str(event.on))
+        yield shown.clicks_of(changed)
+        if at_once and changed.said != desk.said:
+            yield from solve(changed, request)
+
+    outputs = [*running.outputs, *shown.outputs]
+    quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
+    go.click(start, [upload, picked, shown.state], outputs, **quiet)
+    shown.render.click(render, shown.state, outputs, **quiet)
+    shown.reverse.click(reverse, shown.state, outputs, **quiet)
+    shown.solve.click(solve, shown.state, outputs, **quiet)
+    for surface in shown.surfaces:
+        surface.click(click, [shown.state, shown.at_once], outputs, **quiet)
+    upload.upload(lambda: None, None, picked, **quiet)
+    picked.input(lambda: None, None, upload, **quiet)
+    picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, **quiet)
 
 
 def _videos(house: House) -> list[tuple[str, str]]:
     return [(row["name"], row["id"]) for row in upkeep.list_videos(house.settings)]
-
-
-def _reconstruct(house: House, upload: str | None, picked: str | None, progress: Any) -> Any:
-    if upload:
-        path = keep(house, upload)
-        try:
-            video = pipeline.ingest(path, house.settings, progress).id
-        except ReelweaveError:
-            forget(house, path)
-            raise
-    elif picked:
-        video = picked
-    else:
-        raise UsageError("No video was given.", "Drop one, or take one of the library.")
-    return pipeline.solve(video, house.settings, progress)
