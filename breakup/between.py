@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from ..frames import Floats
-from .measures import Look, apart, excess, worst
+from .measures import FLAT, Look, apart, excess, worst
 
 LAGS = (1, 2, 4)
 """How far away the neighbours of a single comparison are, in frames."""
@@ -24,6 +24,7 @@ class Between:
         """For each frame and lag the misfit in the worst part, and for the nearest lag in all."""
         self.run: list[float] = []
         """The misfit of the run that the frame lies in, 0 where there is none."""
+        self.start: list[int] = []
         self.length: list[int] = []
         self.jump: list[float] = []
         self._looks: deque[Look] = deque(maxlen=2 * LAGS[-1] + 1)
@@ -37,6 +38,7 @@ class Between:
         looks.append(one)
         self.single.append([0.0] * (len(LAGS) + 1))
         self.run.append(0.0)
+        self.start.append(0)
         self.length.append(0)
         self.jump.append(worst(steps[-1][1]) if place else 0.0)
         for number, lag in enumerate(LAGS):
@@ -58,9 +60,14 @@ class Between:
         out_of = self._steps[-1][1]
         for start, into, before in self._jumps:
             length = end - start
-            if length > LONGEST:
+            if length > LONGEST or min(before.contrast, one.contrast) < FLAT:
                 continue
             part, _ = excess(into, out_of, apart(one, before))
             for place in range(start, end):
-                if part > self.run[place]:
-                    self.run[place], self.length[place] = part, length
+                if _weight(part, length) > _weight(self.run[place], self.length[place]):
+                    self.run[place], self.start[place], self.length[place] = part, start, length
+
+
+def _weight(part: float, length: int) -> float:
+    """Of two runs that a frame may lie in the short one is the likelier."""
+    return part / (1 + length / 20)

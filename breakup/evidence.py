@@ -19,6 +19,7 @@ EVIDENCE: tuple[str, ...] = (
     *(f"misfit_{lag}" for lag in LAGS),
     "misfit_all",
     "run",
+    "run_start",
     "run_length",
     "jump",
     "change",
@@ -27,6 +28,7 @@ EVIDENCE: tuple[str, ...] = (
     "grain",
     "stripes",
     "smears",
+    "blank",
     "blocks",
     "level",
     "contrast",
@@ -67,7 +69,7 @@ def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence
             stage.advance()
     if not frames:
         raise SourceError("No frame could be decoded.")
-    columns = [between.single, between.run, between.length, between.jump, beside.rows()]
+    columns = [between.single, between.run, between.start, between.length, between.jump, beside.rows()]
     values = np.column_stack([np.asarray(column, np.float32) for column in (*columns, spread(source.guesses, frames))])
     return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
 
@@ -119,6 +121,6 @@ class Beside:
             *change(one, before),
             torn(one, before, after),
             grainier(one, before, after),
-            *(one.stripes, one.smears, one.blocks),
+            *(one.stripes, one.smears, one.blank, one.blocks),
             *(one.level, one.contrast),
         ]

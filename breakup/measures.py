@@ -20,6 +20,9 @@ _WORST = 0.05
 _MACROBLOCK = 16
 _WIDEST = 288
 _CONTRAST, _MOST_GAIN = 48.0, 3.0
+FLAT = 3.0
+"""Contrast in grey levels under which a picture shows nothing."""
+_BLANK = 0.6
 _BANDS = 12
 _STRIPED = 0.15
 _TEXTURE = 2.0
@@ -44,6 +47,7 @@ class Look:
     contrast: float
     stripes: float
     smears: float
+    blank: float
     blocks: float
     grain: Floats
     rows: Floats
@@ -72,11 +76,11 @@ def look(index: int, time: float, grey: Grey, factor: int) -> Look:
     size = max(_TILE, round(grey.shape[1] * scale)), max(_TILE, round(grey.shape[0] * scale))
     plain = _grey(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
     level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))
-    stripes, smears = _striped(across, down)
+    stripes, smears, blank = _textured(across, down)
     rows = _along(down, 1)
     blocks = max(_on_grid(steps, _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
     grain = np.array([band.mean() for band in np.array_split(_along(across, 1), _BANDS)], np.float32)
-    return Look(index, time, plain, level, contrast, stripes, smears, blocks, grain, rows)
+    return Look(index, time, plain, level, contrast, stripes, smears, blank, blocks, grain, rows)
 
 
 def _grey(plane: Any) -> Grey:
@@ -142,13 +146,14 @@ def _tiles(plane: Grey) -> Floats:
     return np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _striped(across: Grey, down: Grey) -> tuple[float, float]:
-    """The shares of the picture in which rows, or columns, repeat although there is something to see."""
+def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
+    """The shares of the picture in which rows repeat, columns repeat, although there is something to see; or is not."""
     import cv2
 
     size = max(1, across.shape[1] // _MACROBLOCK), max(1, down.shape[0] // _MACROBLOCK)
-    x, y = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (across, down))
-    return float(np.mean((x > _TEXTURE) & (y < _STRIPED * x))), float(np.mean((y > _TEXTURE) & (x < _STRIPED * y)))
+    x, y = (np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.float32) for p in (across, down))
+    rows, columns = (x > _TEXTURE) & (y < _STRIPED * x), (y > _TEXTURE) & (x < _STRIPED * y)
+    return float(rows.mean()), float(columns.mean()), float(np.mean((x < _BLANK) & (y < _BLANK)))
 
 
 def _on_grid(steps: Floats, pitch: int) -> float:

@@ -73,7 +73,7 @@ def test_runs_of_damage_leave_whole_frames_between_and_around_them() -> None:
 @pytest.mark.parametrize("frames", [0, 1, 12, 14])
 def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
     runs = plan_runs(frames, Damage(KINDS, 0.5), seed=0)
-    assert all(6 <= run.start and run.start + run.length <= frames - 6 for run in runs)
+    assert all(run.start >= 6 and run.start + run.length <= frames - 6 for run in runs)
 
 
 @pytest.mark.parametrize(
