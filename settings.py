@@ -148,6 +148,18 @@ class Search(_Section):
     margin: Size
 
 
+class Breakup(_Section):
+    misfit: Positive
+    run_frames: Count
+    torn: Positive
+    grain: Positive
+    stripes: Positive
+    blocks: Positive
+    blank: Positive
+    freeze_frames: Count
+    guessed: Size
+
+
 class Report(_Section):
     sheet_frames: Count
     weak_joins: Whole
@@ -168,6 +180,7 @@ class Settings(BaseSettings):
     shots: Shots
     render: Render
     search: Search
+    breakup: Breakup
     report: Report
 
     @classmethod

@@ -1,0 +1,133 @@
+"""How strongly each evidence speaks against each frame: 1 and more convicts.
+
+Every sign is held against what is usual around the frame, so that neither fast films nor grainy ones are damage.
+"""
+
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..frames import Floats, Ints
+from ..settings import Breakup
+from .evidence import Evidence
+
+Signs: TypeAlias = dict[str, Floats]
+Marks: TypeAlias = npt.NDArray[np.bool_]
+
+# Frames on either side that tell what is usual: two seconds for the picture's own look, one for movement.
+_LOOK, _MOTION, _HASTE = 60, 30, 6
+# A sign that stays with a damaged picture holds from where it convicts to where it falls under half of that.
+_HOLDS = 0.5
+_LONGEST_PART = 40
+
+
+def signs(evidence: Evidence, settings: Breakup) -> Signs:
+    """The signs by name, without those that need to know which frames are already convicted."""
+    jump = evidence.of("jump").copy()
+    jump[:1] = jump[1:2]
+    usual = np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
+    torn = evidence.of("torn")
+    found = {
+        "guessed": evidence.of("guessed") * np.float32(settings.guessed),
+        "misfit": evidence.of("misfit_1") / (2.5 + 0.6 * usual) / settings.misfit,
+        "torn": torn / (1.5 + _median(torn, _HASTE * 2)) / settings.torn,
+        "grain": evidence.of("grain") / settings.grain,
+    }
+    for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
+        values = evidence.of(name)
+        found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
+    leaps = np.flatnonzero(jump > np.maximum(4, 1.7 * usual))
+    found["blank"] = _between(found["blank"], leaps)
+    for name in ("stripes", "blocks", "blank"):
+        found[name] = _held(found[name])
+    broken = np.max([*found.values()], axis=0) >= 1
+    found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
+    return {name: np.asarray(values, np.float32) for name, values in found.items()}
+
+
+def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
+    """Runs that fit neither what is before nor what is after, the shortest first.
+
+    A convicted frame is no witness against others, and a run around a convicted one is more than the damage.
+    A long run may be a caption or a shot: it needs another sign that half convicts it.
+    """
+    places = np.arange(len(evidence))
+    starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
+    jump = evidence.of("jump")
+    strength = evidence.of("run") / (9 + 1.4 * _percentile(jump, 80, _MOTION)) / settings.misfit
+    convicted = np.max([*others.values()], axis=0) >= 1
+    support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
+    found = np.zeros(len(places), np.float32)
+    closed = np.zeros(len(places), bool)
+    for length, start in sorted({(int(n), int(s)) for n, s in zip(lengths, starts, strict=True) if n}):
+        end = start + length
+        if convicted[start - 1] or convicted[min(end, len(places) - 1)] or closed[start:end].any():
+            continue
+        if length > settings.run_frames and np.median(support[start:end]) < _HOLDS:
+            continue
+        value = strength[(starts == start) & (lengths == length)].max()
+        if value >= 1:
+            found[start:end], convicted[start:end], closed[start:end] = value, True, True
+    return found
+
+
+def frozen(change: Floats, broken: Marks, least: int) -> Floats:
+    """Stretches in which nothing moves at all, though it does before and after, and that end in a leap.
+
+    A still film has no movement around it, a repeat of telecine is short, and a scene that comes to rest and stirs
+    again begins slowly. What frames that are broken otherwise seem to move by is no movement.
+    """
+    leaps, change = change, _without(change, broken)
+    found = np.zeros(len(change), np.float32)
+    still = change < np.maximum(0.6, 0.12 * _percentile(change, 70, 20))
+    still[:1] = False
+    for start, end in _runs(still):
+        before, after = change[max(0, start - 8) : start], change[end + 1 : end + 9]
+        if end - start < least or len(before) < 4 or len(after) < 3:
+            continue
+        moves = float(min(before.mean(), after.mean()))
+        leap = float(leaps[end]) / max(0.1, float(np.median([*before, *after])))
+        found[start:end] = min(moves / (3 * (float(change[start:end].max()) + 0.3)), leap / 1.25)
+    return found
+
+
+def _without(change: Floats, broken: Marks) -> Floats:
+    """The changes, those into and out of broken frames replaced by what is usual in the film."""
+    into = broken | np.concatenate([[False], broken[:-1]])
+    return np.where(into & (change > 1), np.median(change[~into]) if not into.all() else 0, change).astype(np.float32)
+
+
+def _between(values: Floats, leaps: Ints) -> Floats:
+    """The values of stretches that begin and end at once: a fade is none, nor is the black a film begins with."""
+    kept = np.zeros_like(values)
+    for start, end in pairwise(leaps):
+        if end - start <= _LONGEST_PART:
+            kept[start:end] = values[start:end]
+    return kept
+
+
+def _held(values: Floats) -> Floats:
+    """Stretches over half of what convicts, raised to a conviction where one of their frames is convicted."""
+    held = values.copy()
+    for start, end in _runs(values >= _HOLDS):
+        if values[start:end].max() >= 1:
+            held[start:end] = np.maximum(1, values[start:end])
+    return held
+
+
+def _runs(marks: Marks) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marks.astype(np.int8), [0]])))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def _median(values: Floats, around: int) -> Floats:
+    return _percentile(values, 50, around)
+
+
+def _percentile(values: Floats, percent: int, around: int) -> Floats:
+    """The percentile of the frames around each frame, `around` of them on either side."""
+    from scipy.ndimage import percentile_filter
+
+    return np.asarray(percentile_filter(values, percent, size=2 * around + 1, mode="nearest"), np.float32)
