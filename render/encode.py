@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from ..errors import RenderError, SourceError, UsageError
 from ..progress import Progress
 from .layout import Layout
 from .scratch import no_space
+from .timed import TIMED_INPUT, TIMED_OUTPUT, timed
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 
@@ -63,13 +64,19 @@ def encode(
     progress: Progress,
     stage_name: str = "render",
     sound: Soundtrack | None = None,
+    times: Sequence[float] | None = None,
 ) -> None:
-    """Write `count` frames that lie as `layout` says, at a constant rate, and the sound if there is any."""
+    """Write `count` frames that lie as `layout` says, and the sound if there is any.
+
+    They are shown at a constant rate unless `times` says, in rising order, when each of them is.
+    """
     part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
-    arguments = [*_input(layout, rate), *_heard(sound), *_output(layout, encoding, part)]
+    given = _input(layout, rate) if times is None else TIMED_INPUT
+    arguments = [*given, *_heard(sound), *_output(layout, encoding, part), *TIMED_OUTPUT * (times is not None)]
+    arguments += ["-y", ffmpeg.input_argument(part)]
     try:
         with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
-            for frame in frames:
+            for frame in frames if times is None else timed(frames, times, layout):
                 if not writer.write(frame):
                     break
                 stage.advance()
@@ -103,7 +110,7 @@ def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:
     # AVI has no place for the timestamps that B-frames need.
     arguments += ["-bf", "0"] if part.suffix.lower() == ".avi" else []
     arguments += ["-movflags", "+faststart"] if part.suffix.lower() in (".mp4", ".mov", ".m4v") else []
-    return [*arguments, "-fps_mode", "passthrough", "-y", ffmpeg.input_argument(part)]
+    return [*arguments, "-fps_mode", "passthrough"]
 
 
 def _refused(problems: list[str], target: Path, needed: int, sound: Soundtrack | None) -> RenderError:

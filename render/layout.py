@@ -41,6 +41,11 @@ class Layout:
         return self.width + (self.width % 2 if across else 0), self.height + (self.height % 2 if down else 0)
 
     @property
+    def chroma_size(self) -> tuple[int, int]:
+        """Width and height of the two chroma planes of a frame in the film."""
+        return self._chroma(*self.size)
+
+    @property
     def decoded_bytes(self) -> int:
         return self._bytes(self.width, self.height)
 
@@ -67,9 +72,12 @@ class Layout:
     def _bytes(self, width: int, height: int) -> int:
         if self.piped == "bgr24":
             return width * height * 3
-        across = width if "444" in self.piped else (width + 1) // 2
-        down = (height + 1) // 2 if "420" in self.piped else height
+        across, down = self._chroma(width, height)
         return (width * height + 2 * across * down) * (2 if self.piped.endswith("10le") else 1)
+
+    def _chroma(self, width: int, height: int) -> tuple[int, int]:
+        across = width if "444" in self.piped else (width + 1) // 2
+        return across, (height + 1) // 2 if "420" in self.piped else height
 
 
 def video_layout(source: Path, lossless: bool) -> Layout:

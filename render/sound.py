@@ -48,7 +48,7 @@ def soundtrack(
         if abs(changed) > 1 / rate:
             than = "longer" if changed > 0 else "shorter"
             progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound is kept whole.")
-        return nullcontext(_kept(source, target, encoding, progress))
+        return nullcontext(kept(source, target, encoding, progress))
     if audio == "reslice":
         return resliced(source, plan.order, target, encoding, (own_rate(plan), rate), progress)
     return nullcontext(None)
@@ -85,7 +85,7 @@ def resliced(
         scratch.unlink(missing_ok=True)
 
 
-def _kept(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack:
+def kept(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack:
     """The track as it lies in the source, in step with the first picture; encoded anew only for a container's sake."""
     track, first_picture = ask(source)
     given = ["-copyts", "-itsoffset", f"{-first_picture:.6f}", "-i", ffmpeg.input_argument(source)]

@@ -1,0 +1,62 @@
+"""Frames that are to be replaced, as gaps between clean ones, and what becomes of each gap."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ..errors import UsageError
+
+Long: TypeAlias = Literal["leave", "hold"]
+Why: TypeAlias = Literal["", "start", "end", "cut", "long"]
+"""Why a gap is not filled from both its sides: it has only one, the film cuts in it, or it is too long."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Frames `first` to `last`, both of them broken, and whether the film has clean ones on either side."""
+
+    first: int
+    last: int
+    why: Why = ""
+
+    @property
+    def frames(self) -> range:
+        return range(self.first, self.last + 1)
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+def gaps_of(broken: Collection[int], frames: int, longest: int) -> list[Gap]:
+    """The gaps of a film of so many frames; those of more than `longest` frames are marked as long."""
+    runs: list[list[int]] = []
+    for frame in sorted(set(broken)):
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    if runs == [[0, frames - 1]]:
+        raise UsageError(f"All {frames} frames are to be replaced.", "Nothing clean is left to make others from.")
+    return [Gap(first, last, _why(first, last, frames, longest)) for first, last in runs]
+
+
+def _why(first: int, last: int, frames: int, longest: int) -> Why:
+    if last - first + 1 > longest:
+        return "long"
+    return "start" if first == 0 else "end" if last == frames - 1 else ""
+
+
+def read_ranges(text: str, frames: int) -> list[int]:
+    """The frames that a list such as 3,7-9 names, of a film that has so many."""
+    found: set[int] = set()
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not (low.strip().isdecimal() and (high.strip().isdecimal() or not dash)):
+            raise UsageError(f"{part.strip()!r} names no frames.", "Give numbers and ranges: 3,7-9.")
+        first, last = int(low), int(high) if dash else int(low)
+        if first > last:
+            raise UsageError(f"{part.strip()} runs backwards.", f"Did you mean {last}-{first}?")
+        if last >= frames:
+            raise UsageError(f"There is no frame {last}: the video has {frames}.", "They are counted from 0.")
+        found.update(range(first, last + 1))
+    return sorted(found)
