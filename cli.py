@@ -15,6 +15,7 @@ from .answers import answer, plan_told, reconstruction_told, scores_told, split_
 from .errors import ReelweaveError, UsageError
 from .films import numbered
 from .finding import search, similar
+from .mending import repair
 from .options import (
     Audio,
     Both,
@@ -298,6 +299,7 @@ def demo(
 
 app.command()(search)
 app.command()(similar)
+app.command()(repair)
 app.command()(doctor)
 app.command()(ui)
 

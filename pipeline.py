@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .intake import Taken
+    from .repairing import Repair
     from .reporting import Look
     from .searching import Found
     from .showing import Wanted
@@ -201,8 +202,7 @@ def reconstruct(
     output = output or default_output(path)
     check_output(output, path)
     _check_place(plan_file or output.with_suffix(".plan.json"), path, output)
-    if report and report.exists() and not report.is_dir():
-        raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
+    _check_folder(report)
     settings = every_frame(settings)
     clock = _Clock()
     video = ingest(path, settings, progress)
@@ -228,6 +228,39 @@ def reconstruct(
         clock.lap("report")
     made = [film_made(plan, place, done) for plan, place, done in zip(plans, places, outputs, strict=True)]
     return together(video, plans, made, settings.solve.space, clock.laps)
+
+
+def repair(
+    path: Path,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    output: Path | None = None,
+    frames: str | None = None,
+    detect_only: bool = False,
+    report: Path | None = None,
+    lossless: bool = False,
+) -> "Repair":
+    """A video with broken frames in; the same video with others in their place out, and what was done to each.
+
+    `frames`, as in "3,7-9", are replaced instead of those that are found to be broken.
+    """
+    from .render.encode import Encoding, check_output
+    from .repairing import fill, gaps_in, open_video, show, survey, told_of, unfilled
+
+    open_video(path)
+    output = output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
+    if not detect_only:
+        check_output(output, path)
+    _check_folder(report)
+    seen = survey(path, frames, settings, progress)
+    gaps = gaps_in(seen, settings)
+    encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
+    done = unfilled(gaps) if detect_only else fill(path, output, seen, gaps, encoding, settings, progress)
+    made = None if detect_only else output
+    if report:
+        show(path, made, seen, gaps, done, report, progress)
+    return told_of(path, made, report, seen, done)
 
 
 def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
@@ -398,6 +431,11 @@ def _check_place(file: Path | None, *taken: Path) -> None:
         raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
     if not os.access(file.parent, os.W_OK):
         raise PlanError(f"{file} cannot be written: the folder is read-only.", "Write it elsewhere.")
+
+
+def _check_folder(report: Path | None) -> None:
+    if report and report.exists() and not report.is_dir():
+        raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
 
 
 def _refuse_with_split(wishes: "Wishes | None") -> None:

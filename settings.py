@@ -160,6 +160,12 @@ class Breakup(_Section):
     guessed: Size
 
 
+class Repair(_Section):
+    method: Literal["auto", "motion", "blend", "hold"]
+    longest: Count
+    long: Literal["leave", "hold"]
+
+
 class Report(_Section):
     sheet_frames: Count
     weak_joins: Whole
@@ -181,6 +187,7 @@ class Settings(BaseSettings):
     render: Render
     search: Search
     breakup: Breakup
+    repair: Repair
     report: Report
 
     @classmethod

@@ -66,8 +66,13 @@ def page_of(report: Report, pictures: Mapping[str, Picture]) -> str:
         "<h2>Dropped frames</h2>",
         _dropped_part(report.dropped, pictures),
     ]
+    return document(name, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A whole page of parts of HTML; the title is HTML, too."""
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style>\n</head>\n'
         f"<body>\n{chr(10).join(parts)}\n</body>\n</html>\n"
     )
@@ -80,7 +85,7 @@ def dropped_title(dropped: Sequence[DroppedFrame]) -> str:
 
 
 def _pair(pictures: Mapping[str, Picture], before: str, after: str) -> str:
-    shown = _figure("Before", before, pictures[before]) + "\n" + _figure("After", after, pictures[after])
+    shown = figure("Before", before, pictures[before]) + "\n" + figure("After", after, pictures[after])
     return f'<div class="pair">\n{shown}\n</div>'
 
 
@@ -107,7 +112,7 @@ def _joins_part(joins: Joins, pictures: Mapping[str, Picture]) -> list[str]:
     """Nothing where nothing is known of them."""
     if not joins.prices:
         return []
-    curve = _figure("Price of every join along the film", "joins.png", pictures["joins.png"])
+    curve = figure("Price of every join along the film", "joins.png", pictures["joins.png"])
     return ["<h2>Joins</h2>", f'<div class="wide">\n{curve}\n</div>', "<h2>Weak joins</h2>", *_weak_part(joins)]
 
 
@@ -152,10 +157,10 @@ def _dropped_part(dropped: Sequence[DroppedFrame], pictures: Mapping[str, Pictur
     if not dropped:
         return "<p>None: every frame is in the film.</p>"
     note = '<p>With the reason and the score of each; <a href="dropped.csv">dropped.csv</a> has their neighbours.</p>'
-    return f"{note}\n{_figure(dropped_title(dropped), 'dropped.png', pictures['dropped.png'])}"
+    return f"{note}\n{figure(dropped_title(dropped), 'dropped.png', pictures['dropped.png'])}"
 
 
-def _figure(caption: str, name: str, picture: Picture) -> str:
+def figure(caption: str, name: str, picture: Picture) -> str:
     """The picture itself lies in the page, so that the page can be sent alone; a click opens the sharper file."""
     return f'<figure><figcaption>{caption}</figcaption><a href="{name}">{_image(picture, caption)}</a></figure>'
 

@@ -1,0 +1,248 @@
+"""What repairing a file needs beside the film itself: which frames are broken, and when each is shown."""
+
+from collections import Counter
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .breakup.verdict import Verdict
+from .errors import SourceError
+from .frames import Frame, Picture, SourceInfo
+from .ingest.source import FrameSource, Guesses, VideoFile, open_source
+from .progress import Progress
+from .render.encode import Encoding
+from .render.gaps import Gap, gaps_of, read_ranges
+from .render.repair import Filling, Replaced, Timing, repair
+from .render.strips import Strip, Strips, write_strips
+from .render.timed import ticks_of
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+CLEAN = "clean"
+
+_MOST_STRIPS, _MOST_COLUMNS, _THUMBNAIL = 40, 8, 180
+
+_STEADY = 0.3
+"""Frames that a time may be off a constant rate: containers round, to a millisecond and worse."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A verdict on each frame, and when each is shown."""
+
+    info: SourceInfo
+    verdicts: list[Verdict]
+    times: list[float]
+
+    @property
+    def broken(self) -> list[int]:
+        return [verdict.frame for verdict in self.verdicts if verdict.kind != CLEAN]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What came of `repair`: each broken frame with what was found and how it was replaced, and all scores."""
+
+    video: str
+    output: str | None
+    report: str | None
+    found: list[tuple[Verdict, Replaced]]
+    scores: list[float]
+
+    def data(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return {
+            "video": self.video,
+            "output": self.output,
+            "report": self.report,
+            "total": len(self.scores),
+            "frames": [_row(verdict, replaced) for verdict, replaced in self.found],
+            "scores": [round(score, 4) for score in self.scores],
+        }
+
+
+def _row(verdict: Verdict, replaced: Replaced) -> dict[str, Any]:
+    return {
+        "frame": verdict.frame,
+        "class": verdict.kind,
+        "score": round(verdict.score, 4),
+        "evidence": verdict.evidence,
+        "method": replaced.method,
+        "sources": list(replaced.sources),
+        "moved": replaced.moved,
+        "why": replaced.why,
+    }
+
+
+def open_video(path: Path) -> FrameSource:
+    """A video that shows the same pictures at every pass, however damaged it is."""
+    source = open_source(path, steady=True)
+    if not isinstance(source, VideoFile):
+        raise SourceError(
+            f"{path} is a folder; a video file is repaired.", "`reelweave reconstruct` takes folders of pictures."
+        )
+    return source
+
+
+def survey(path: Path, named: str | None, settings: "Settings", progress: Progress) -> Survey:
+    """Look at every frame once, for the frames that the user names or for those that are found to be broken."""
+    from .breakup.detect import detect
+
+    source = _Timed(open_video(path))
+    info = source.info()
+    if named is None:
+        verdicts = detect(source, settings.breakup, progress)
+    else:
+        with progress.stage("count frames", info.frames_hint) as stage:
+            for _ in source.frames(short_side=16):
+                stage.advance()
+        chosen = set(read_ranges(named, len(source.times)))
+        verdicts = [_said(frame, frame in chosen) for frame in range(len(source.times))]
+    if not verdicts:
+        raise SourceError(f"No frame could be decoded from {path}.")
+    return Survey(info, verdicts, source.times)
+
+
+def _said(frame: int, broken: bool) -> Verdict:
+    return Verdict(frame, "user" if broken else CLEAN, float(broken), "--frames" if broken else "")
+
+
+def gaps_in(seen: Survey, settings: "Settings") -> list[Gap]:
+    return gaps_of(seen.broken, len(seen.verdicts), settings.repair.longest)
+
+
+def timing_of(seen: Survey, output: Path, progress: Progress) -> Timing:
+    """Frames keep their own times, where those are not the ticks of a constant rate and the container can say them."""
+    rate = seen.info.fps
+    off = max(abs(time - seen.times[0] - frame / rate) for frame, time in enumerate(seen.times))
+    if off * rate < _STEADY:
+        return Timing(rate)
+    if output.suffix.lower() == ".avi" or ticks_of(seen.times) is None:
+        progress.note(f"The rate of the video varies; {output.name} plays at {float(rate):.5g} frames a second.")
+        return Timing(rate)
+    return Timing(rate, seen.times)
+
+
+def fill(
+    path: Path,
+    output: Path,
+    seen: Survey,
+    gaps: Sequence[Gap],
+    encoding: Encoding,
+    settings: "Settings",
+    progress: Progress,
+) -> list[Replaced]:
+    """Write the film with its gaps filled, at its own times and with its own sound."""
+    return repair(
+        path,
+        output,
+        gaps,
+        len(seen.verdicts),
+        timing_of(seen, output, progress),
+        encoding,
+        Filling(settings.repair.method, settings.repair.long),
+        progress,
+        audio=seen.info.has_audio,
+    )
+
+
+def told_of(path: Path, output: Path | None, report: Path | None, seen: Survey, done: Sequence[Replaced]) -> Repair:
+    broken = [verdict for verdict in seen.verdicts if verdict.kind != CLEAN]
+    return Repair(
+        video=str(path),
+        output=str(output) if output else None,
+        report=str(report) if report else None,
+        found=list(zip(broken, done, strict=True)),
+        scores=[verdict.score for verdict in seen.verdicts],
+    )
+
+
+def unfilled(gaps: Sequence[Gap]) -> list[Replaced]:
+    """What is said of frames that were only looked for."""
+    return [Replaced(frame, "left", why=gap.why) for gap in gaps for frame in gap.frames]
+
+
+def show(
+    path: Path,
+    made: Path | None,
+    seen: Survey,
+    gaps: Sequence[Gap],
+    done: Sequence[Replaced],
+    folder: Path,
+    progress: Progress,
+) -> list[Path]:
+    """The report's folder, its pictures fetched from the video and from the film that was made of it."""
+    shown = [_columns(gap, len(seen.verdicts)) for gap in gaps[:_MOST_STRIPS]]
+    wanted = {frame for frames in shown for frame in frames}
+    before = _thumbnails(open_video(path), wanted, progress)
+    after = _thumbnails(open_video(made), wanted, progress) if made else {}
+    kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
+    ways = {one.frame: one.method + (f" ({one.why})" if one.why else "") for one in done}
+    strips = [
+        Strip(
+            title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
+            told=", ".join(dict.fromkeys(f"{kinds[frame]}, {ways[frame]}" for frame in gap.frames)),
+            frames=frames,
+            before=[before[frame] for frame in frames],
+            after=[after[frame] for frame in frames if frame in after],
+        )
+        for gap, frames in zip(gaps, shown, strict=False)
+    ]
+    scores = [verdict.score for verdict in seen.verdicts]
+    facts = _summary(seen, gaps, done)
+    return write_strips(folder, Strips(path.name, facts, scores, set(seen.broken), strips, len(gaps)))
+
+
+def _columns(gap: Gap, frames: int) -> list[int]:
+    """The clean frames next to a gap and, of a long one, some of its own evenly."""
+    inner = np.linspace(gap.first, gap.last, min(len(gap), _MOST_COLUMNS)).round().astype(int).tolist()
+    return [frame for frame in (gap.first - 1, *inner, gap.last + 1) if 0 <= frame < frames]
+
+
+def _thumbnails(source: FrameSource, wanted: Collection[int], progress: Progress) -> dict[int, Picture]:
+    with progress.stage("fetch pictures", source.info().frames_hint) as stage:
+        found = {}
+        for frame in source.frames(short_side=_THUMBNAIL):
+            stage.advance()
+            if frame.index in wanted:
+                found[frame.index] = frame.picture
+    return found
+
+
+def _summary(seen: Survey, gaps: Sequence[Gap], done: Sequence[Replaced]) -> list[tuple[str, str]]:
+    kinds = Counter(verdict.kind for verdict in seen.verdicts if verdict.kind != CLEAN)
+    ways = Counter(replaced.method + (f" ({replaced.why})" if replaced.why else "") for replaced in done)
+    return [
+        ("Frames", f"{len(seen.verdicts)}: {len(done)} broken, in {len(gaps)} gaps"),
+        ("Found", ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "nothing"),
+        ("Replaced by", ", ".join(f"{way} {count}" for way, count in ways.most_common()) or "nothing"),
+    ]
+
+
+class _Timed:
+    """A source that remembers the times of the frames that were taken from it."""
+
+    def __init__(self, source: FrameSource) -> None:
+        self._source = source
+        self.times: list[float] = []
+
+    @property
+    def problems(self) -> list[str]:
+        return self._source.problems
+
+    @property
+    def guesses(self) -> Guesses:
+        return self._source.guesses
+
+    def info(self) -> SourceInfo:
+        return self._source.info()
+
+    def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
+        for frame in self._source.frames(start, short_side):
+            if frame.index == len(self.times):
+                self.times.append(frame.time)
+            yield frame
