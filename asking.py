@@ -26,7 +26,7 @@ _MOST_SHAPES = 8
 
 @dataclass(frozen=True)
 class Question:
-    """One search: exactly one of text, image and vector says what for, the rest where and how much."""
+    """One search: a text, an image, both together or a vector says what for, the rest where and how much."""
 
     text: str = ""
     image: Path | None = None
@@ -44,18 +44,33 @@ class Question:
     @property
     def terms(self) -> list[Term]:
         """What is to be embedded; nothing where the vector is ready."""
-        if sum([bool(self.text.strip()), self.image is not None, self.vector is not None]) != 1:
+        seen = bool(self.text.strip()) or self.image is not None
+        if seen == (self.vector is not None):
             raise UsageError(
-                "A search is for one thing: a text, --image or --vector.",
-                "A text may hold pictures as well: reelweave search 'beach + @door.jpg'.",
+                "A search is for a text, a picture (--image), both together, or a vector (--vector).",
+                "A text may hold pictures as well: reelweave search 'beach - @door.jpg'.",
             )
-        if self.image:
-            return [Term(1.0, picture=self.image)]
-        return parse(self.text) if self.text else []
+        said = parse(self.text) if self.text.strip() else []
+        return [*said, Term(1.0, picture=self.image)] if self.image else said
 
     @property
     def only_pictures(self) -> bool:
         return self.vector is None and not any(term.text for term in self.terms)
+
+
+def read_threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None:
+    """The threshold that a user writes: a cosine, or the name of a way to find one."""
+    if said is None:
+        return None
+    if said == "auto" or said == "calibrated":
+        return "auto" if said == "auto" else "calibrated"
+    try:
+        cut = float(said)
+    except ValueError:
+        cut = float("nan")
+    if not -1 <= cut <= 1:
+        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
+    return cut
 
 
 def has(states: States, video: VideoRecord, space: str) -> bool:

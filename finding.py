@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .answers import answer, lines, table
+from .answers import answer, clock, lines, table
 from .errors import UsageError
 from .options import (
     Json,
@@ -50,7 +50,7 @@ def search(
 ) -> None:
     """Find frames by what they show or by how they look."""
     from . import pipeline
-    from .asking import Question
+    from .asking import Question, read_threshold
     from .showing import Wanted
 
     if by not in ("time", "score"):
@@ -64,14 +64,14 @@ def search(
         after=_seconds(after),
         before=_seconds(before),
         count=count,
-        threshold=_threshold(threshold),
+        threshold=read_threshold(threshold),
         moments=moments,
         repeats=repeats,
     )
     wanted = Wanted(export, clip, sheet, "score" if by == "score" else "time")
     found = pipeline.search(question, settings_of(library), progress_for(quiet), wanted=wanted)
     if not (found.moments or found.hits):
-        progress_for(quiet).note(_why_nothing(found))
+        progress_for(quiet).note(found.why_nothing)
     if as_json:
         lines(asdict(row) for row in found.moments or found.hits)
     else:
@@ -101,37 +101,17 @@ def _seconds(time: str | None) -> float | None:
     return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
 
 
-def _threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None:
-    if said is None:
-        return None
-    if said == "auto" or said == "calibrated":
-        return "auto" if said == "auto" else "calibrated"
-    try:
-        cut = float(said)
-    except ValueError:
-        cut = float("nan")
-    if not -1 <= cut <= 1:
-        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
-    return cut
-
-
-def _why_nothing(found: "Found") -> str:
-    if found.threshold is None or not found.top:
-        return "There are no frames in what was searched."
-    return f"Nothing reaches {found.threshold:.3f}; the best score is {found.top[0].score:.3f}."
-
-
 def _told(found: "Found") -> list[tuple[str, ...]]:
     names = _names(found.moments or found.hits)
     if found.moments:
         moments = [(names[m.video], *_span(m), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments]
         return [("video", "from", "to", "peak", "score"), *moments]
-    hits = [(names[h.video], _clock(h.time), str(h.frame), f"{h.score:.3f}") for h in found.hits]
+    hits = [(names[h.video], clock(h.time), str(h.frame), f"{h.score:.3f}") for h in found.hits]
     return [("video", "time", "frame", "score"), *hits] if hits else []
 
 
 def _span(moment: "Moment") -> tuple[str, str]:
-    return _clock(moment.start), _clock(moment.end)
+    return clock(moment.start), clock(moment.end)
 
 
 def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
@@ -144,9 +124,3 @@ def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
 def _clean(name: str) -> str:
     """A file may be called anything; a table has one line a row."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"

@@ -35,6 +35,13 @@ class Found:
     matrix: Matrix = field(repr=False, compare=False)
     """What was searched."""
 
+    @property
+    def why_nothing(self) -> str:
+        """What to say where there are neither hits nor moments."""
+        if self.threshold is None or not self.top:
+            return "There are no frames in what was searched."
+        return f"Nothing reaches {self.threshold:.3f}; the best score is {self.top[0].score:.3f}."
+
 
 @dataclass
 class Finder:

@@ -1,7 +1,7 @@
 """What a search found, made visible: pictures of full size, a film, a contact sheet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -11,22 +11,25 @@ import numpy as np
 
 from .errors import UsageError
 from .frames import Picture, VideoRecord
-from .index.library import Library
+from .index.library import Library, open_library
 from .index.matrix import Segment
 from .index.search import Hit, Moment
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
 from .progress import Progress
 from .render.encode import Encoding, check_output
+from .render.excerpt import excerpt
 from .render.export import check_folder, export
 from .render.gather import Place, usable
 from .render.reel import Held, rate_of, render_reel
 from .render.sheet import contact_sheet, save_picture
 from .searching import Found
-from .settings import Settings
+from .settings import Settings, library_folder
 
 _TOP, _OVER = "top", "above_threshold"
 _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 _EARLIEST = 1e-6
+_AROUND, _LONGEST = 2.0, 60.0
+"""Seconds that are played around an answer, and of one."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,31 @@ def show(found: Found, wanted: Wanted, library: Library, settings: Settings, pro
     if wanted.sheet:
         made.append(_sheet(found, wanted.sheet, library, progress))
     return made
+
+
+def show_found(found: Found, wanted: Wanted, settings: Settings, progress: Progress) -> list[Path]:
+    """The same for an answer that was given before."""
+    wanted.check()
+    with open_library(library_folder(settings)) as library:
+        return show(found, wanted, library, settings, progress)
+
+
+def play(found: Found, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
+    """An answer with what comes before and after it, quickly, as any browser plays it; of a long moment its start."""
+    begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
+    begin, end = max(0.0, begin - _AROUND), min(end, begin + _LONGEST) + _AROUND
+    video = next(iter(usable(_videos(found, {answer.video}), progress).values()))
+    if video.kind == "video":
+        return excerpt(Path(video.source), begin, end - begin, output, progress)
+    place, score = _place(answer).frame, answer.score
+    span = Moment(1, video.id, video.name, begin, end, place, begin, 1, score, found.space)
+    return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
+
+
+def small_pictures(found: Found, library: Library) -> list[Picture]:
+    """The small picture of each hit or moment."""
+    segments = {segment.video.id: segment for segment in found.matrix.segments}
+    return [_thumbnail(_place(one), segments[one.video], library) for one in found.moments or found.hits]
 
 
 def _export(found: Found, folder: Path, progress: Progress) -> list[Path]:
@@ -113,12 +141,9 @@ def _held(answer: Hit | Moment, segment: Segment, rate: Fraction, settings: Sett
 def _sheet(found: Found, output: Path, library: Library, progress: Progress) -> Path:
     """From the small pictures of the library, so that no source is needed."""
     answers: Sequence[Hit | Moment] = found.moments or found.hits
-    segments = {segment.video.id: segment for segment in found.matrix.segments}
-    with progress.stage("contact sheet", len(answers)) as stage:
-        pictures = []
-        for one in answers:
-            pictures.append(_thumbnail(_place(one), segments[one.video], library))
-            stage.advance()
+    with progress.stage("contact sheet") as stage:
+        pictures = small_pictures(found, library)
+        stage.advance()
     captions = [f"{one.rank}   {one.score:.3f}\n{_caption(one)}" for one in answers]
     return save_picture(contact_sheet(pictures, captions), output)
 

@@ -36,7 +36,14 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
         return
     table(
         [
-            (r["id"], r["frames"], f"{r['fps']:.2f} fps", ", ".join(s["name"] for s in r["spaces"]), r["state"])
+            (
+                r["id"],
+                r["frames"],
+                f"{r['fps']:.2f} fps",
+                ", ".join(s["name"] for s in r["spaces"]),
+                f"{r['bytes'] / 1e6:.1f} MB",
+                r["state"],
+            )
             for r in rows
         ]
     )

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from .settings import TIMM_SPACE, Settings, library_folder
 
 if TYPE_CHECKING:
     from .carrying import Exported, Imported
+    from .frames import Picture
     from .index.library import Library
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
@@ -39,9 +40,42 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
             "sampled_fps": video.sampled_fps,
             "problems": list(video.problems),
             "source_present": video.source != "" and Path(video.source).exists(),
-            "bytes": library.size_of(video),
             "solved": library.catalog.plan(video.id) is not None,
         }
+
+
+def strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> "dict[str, Picture]":
+    """Small pictures from all over each video, side by side; nothing for one that has none."""
+    import numpy as np
+
+    from .index.library import open_library
+    from .ingest.proxy import ProxySize, proxy_picture, read_proxies
+
+    found = {}
+    with open_library(library_folder(settings)) as library:
+        for video in filter(None, map(library.catalog.get, videos)):
+            if video.frames and video.proxy_width and library.has_proxies(video):
+                size = ProxySize(video.proxy_width, video.proxy_height)
+                proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
+                rows = np.linspace(0, video.frames - 1, pictures).round().astype(int).tolist()
+                found[video.id] = np.hstack([proxy_picture(proxies[row]) for row in rows])
+    return found
+
+
+def add_space(wanted: str, space: str, settings: Settings, progress: Progress | None = None) -> VideoRecord:
+    """Vectors in a further space for a video of the library, of the same frames at the same size as its others."""
+    from .index.library import open_library
+    from .intake import Intake
+    from .render.gather import usable
+
+    progress = progress or Silent()
+    with open_library(library_folder(settings)) as library:
+        video = library.catalog.find(wanted)
+        usable([video], progress)
+        as_taken = {"space": space, "fps": video.sampled_fps, "size": video.short_side}
+        ingest = settings.ingest.model_copy(update=as_taken)
+        Intake(library, settings.model_copy(update={"ingest": ingest}), progress).take(Path(video.source))
+        return library.catalog.find(video.id)
 
 
 def remove_video(wanted: str, settings: Settings) -> VideoRecord:
@@ -209,6 +243,7 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
             {"name": name, "model": state.space.model, "vectors": state.vectors} for name, state in states.items()
         ],
         "state": "complete" if complete else "partial",
+        "bytes": library.size_of(video),
     }
 
 

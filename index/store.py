@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sqlite3
+import threading
 from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
@@ -28,6 +29,8 @@ _PROBES, _PROBES_TOGETHER = 64, 4
 """Places that are looked at, and rows at each."""
 _NEAREST, _NEAREST_AT_MOST = 10, 1000
 """A search is approximate: what a narrow one misses among near-equals a wide one finds, if it is there at all."""
+_CLIENTS = threading.Lock()
+"""Chroma opens a folder once for all threads of a process, and does not guard that itself."""
 _SAME = 1e-6
 """The cosine distance under which two vectors are the same but for rounding."""
 
@@ -69,7 +72,8 @@ class ChromaStore:
         from chromadb.api.client import Client
         from chromadb.config import Settings
 
-        client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+        with _CLIENTS:
+            client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
         assert isinstance(client, Client)
         return client
 
@@ -137,7 +141,8 @@ class ChromaStore:
         """Let go of Chroma's files, of which a process that opens many libraries would run out."""
         if "_client" in self.__dict__:
             self._open.clear()
-            self._client.close()
+            with _CLIENTS:
+                self._client.close()
             del self._client
 
     def _collection(self, video: str, space: Space, create: bool = False) -> "ChromaCollection":

@@ -370,7 +370,7 @@ def test_a_vector_that_is_none_is_refused(there: Path, tmp_path: Path, run: "Run
     ("options", "code"),
     [
         pytest.param([], 2, id="nothing asked"),
-        pytest.param(["sea", "--image", "a.png"], 2, id="two things asked"),
+        pytest.param(["sea", "--vector", "a.npy"], 2, id="two things asked"),
         pytest.param(["--image", "missing.png"], 1, id="no such picture"),
         pytest.param(["sea"], 1, id="text without clip"),
         pytest.param(["sea", "--space", "appearance"], 2, id="text by looks"),

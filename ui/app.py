@@ -42,4 +42,5 @@ def looks() -> dict[str, Any]:
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     )
-    return {"theme": theme, "css": (files(__package__) / "page.css").read_text(encoding="utf-8"), "footer_links": []}
+    css = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in ("page.css", "tabs.css"))
+    return {"theme": theme, "css": css, "footer_links": []}

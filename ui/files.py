@@ -17,11 +17,17 @@ def address(file: Path) -> str:
     return f"{_ROUTE}{quote(str(file.resolve()))}?{file.stat().st_mtime_ns}"
 
 
-def keep(house: House, upload: str) -> Path:
-    """A place of its own for an uploaded file, by its content, that outlives the page: rendering needs it later."""
+def uploaded(house: House, upload: str) -> Path:
+    """A file that was dropped on the page, where it lies while the page runs."""
     given = Path(upload).resolve()
     if not given.is_relative_to(house.uploads.resolve()) or not given.is_file():
         raise SourceError("That file was not given to this page, or is gone.", "Drop it again.")
+    return given
+
+
+def keep(house: House, upload: str) -> Path:
+    """A place of its own for an uploaded file, by its content, that outlives the page: rendering needs it later."""
+    given = uploaded(house, upload)
     target = house.given / content_hash(given)[:16] / given.name
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
