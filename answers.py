@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .films import FilmMade, Reconstruction
     from .intake import Taken
     from .solve.plan import Plan
+    from .trial import Examined
 
 _GROUPS_TOLD, _FRAMES_TOLD = 10, 6
 
@@ -28,6 +29,19 @@ def lines(rows: Iterable[dict[str, Any]]) -> None:
 def table(rows: list[tuple[Any, ...]]) -> None:
     for line in _columns(rows):
         print(line)
+
+
+def examined_told(done: "Examined") -> list[str]:
+    facts = [("space", done.space), ("model", done.model), ("weights", done.weights or "none")]
+    if done.weights:
+        facts += [
+            ("preprocessing", str(done.preprocessing)),
+            ("dimension", str(done.dimension)),
+            ("speed", f"{done.milliseconds:.1f} ms a picture"),
+        ]
+    return _columns(
+        [("", *fact) for fact in facts] + [("ok" if t.ok else "FAILED", t.name, t.detail) for t in done.trials]
+    )
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> list[str]:

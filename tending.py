@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .answers import answer, lines, plain, table
+from .answers import answer, examined_told, lines, plain, table
 from .errors import UsageError
 from .options import (
     Json,
     LibraryFolder,
     Quiet,
+    progress_for,
     settings_of,
 )
 
 if TYPE_CHECKING:
     pass
 
+_Model = Annotated[
+    str | None, typer.Argument(help="As clip.model names one, or timm:MODEL; else the one that clip.model names.")
+]
+
 videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
-models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here.")
+models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here, and whether it works.")
 settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
 
 
@@ -130,6 +135,28 @@ def models_list(as_json: Json = False) -> None:
         lines(rows)
     else:
         table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
+
+
+@models_app.command("fetch")
+def models_fetch(model: _Model = None, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Bring a model's weights to this machine; from then on it works offline."""
+    from . import upkeep
+
+    done = upkeep.fetch_model(model, settings_of(None), quiet=quiet)
+    answer(asdict(done), as_json, f"{done.model}  {done.state}  {done.bytes / 1e6:.1f} MB  {done.place}")
+
+
+@models_app.command("check")
+def models_check(
+    model: _Model = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Try a model on drawn pictures and against the library; exit 1 when something is wrong."""
+    from . import upkeep
+
+    done = upkeep.check_model(model, settings_of(library), progress_for(quiet))
+    answer(asdict(done), as_json, "\n".join(examined_told(done)))
+    if not done.ok:
+        raise typer.Exit(1)
 
 
 @settings_app.command("show")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .carrying import Exported, Imported
     from .frames import Picture
     from .index.library import Library
+    from .trial import Examined, Fetched
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
 _LITTLE_SPACE = 1 << 30
@@ -133,6 +134,28 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
             for name, model in _networks(settings).items()
         ),
     ]
+
+
+def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) -> "Fetched":
+    """A model's weights, brought here if they are not; the hub's own client shows how far it is."""
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    from .trial import fetch_model
+
+    if not quiet:
+        return fetch_model(wanted, settings)
+    disable_progress_bars()
+    try:
+        return fetch_model(wanted, settings)
+    finally:
+        enable_progress_bars()
+
+
+def check_model(wanted: str | None, settings: Settings, progress: Progress | None = None) -> "Examined":
+    """A model tried on drawn pictures, and compared with the one that made the library's vectors."""
+    from .trial import check_model
+
+    return check_model(wanted, settings, progress or Silent())
 
 
 def _networks(settings: Settings) -> dict[str, str]:

@@ -21,6 +21,16 @@ Size: TypeAlias = tuple[int, int]
 RED, BLUE, YELLOW = (48, 44, 214), (196, 98, 38), (60, 204, 246)
 GREEN, WHITE, VIOLET, ORANGE = (92, 158, 52), (240, 240, 240), (160, 62, 128), (36, 128, 242)
 
+_NAMES = {
+    RED: "red",
+    BLUE: "blue",
+    YELLOW: "yellow",
+    GREEN: "green",
+    WHITE: "white",
+    VIOLET: "violet",
+    ORANGE: "orange",
+}
+_CORNERS = {"circle": 48, "square": 4, "triangle": 3}
 _SUBPIXEL = 4
 _FAR_PACE, _NEAR_PACE = 0.006, 0.0095
 
@@ -37,6 +47,10 @@ class Actor:
     path: tuple[tuple[float, float], ...]
     spin: float
     behind_hill: bool
+
+    @property
+    def name(self) -> str:
+        return f"{_NAMES[self.colour]} {self.shape}"
 
 
 _CAST = (
@@ -69,22 +83,63 @@ def encode_pictures(
     return path
 
 
+@dataclass(frozen=True)
+class Land:
+    """A piece of the film's country without its actors: the far, the hill before it, and where the hill covers."""
+
+    far: Picture
+    near: Picture
+    cover: Picture
+
+
+def draw_land(size: Size, seed: int) -> Land:
+    """A landscape in the film's style."""
+    rng = np.random.default_rng([seed, 2])
+    far = _far_land(rng, size, 0.0)
+    near, cover = _near_hill(rng, size, 0.0)
+    t = float(rng.random())
+    return Land(*(_seen(part, size, t) for part in (far, near, cover)))
+
+
 def film_frames(frames: int, size: Size, seed: int = 0) -> Iterator[Picture]:
     """The demo film's pictures, one at a time."""
-    rng = np.random.default_rng(seed)
-    # A long film pans further, so that neighbours stay apart, but no further than textures are cheap to draw.
-    span = min(max(frames, 30), 600)
-    far = _far_land(rng, size, _FAR_PACE * span)
-    near, cover = _near_hill(rng, size, _NEAR_PACE * span)
-    cast = [_varied(actor, rng) for actor in _CAST]
-    for number in range(frames):
-        t = number / max(1, frames - 1)
+    far, near, cover, cast = _country(frames, size, seed)
+    for t in _times(frames):
         picture = _seen(far, size, t)
         _draw_all(picture, [a for a in cast if a.behind_hill], t)
         alpha = _seen(cover, size, t)[:, :, None].astype(np.uint16)
         picture[:] = (picture * (255 - alpha) + _seen(near, size, t) * alpha + 127) // 255
         _draw_all(picture, [a for a in cast if not a.behind_hill], t)
         yield picture
+
+
+def film_shown(frames: int, size: Size, seed: int = 0) -> list[dict[str, float]]:
+    """The truth about the film: for each frame, how much of each actor (`red circle`) is seen, 0 to 1."""
+    _, _, cover, cast = _country(frames, size, seed)
+    shown = []
+    for t in _times(frames):
+        marked = np.zeros((size[1], size[0]), np.uint8)
+        marks = {actor.name: number for number, actor in enumerate(cast, 1)}
+        _mark_all(marked, [a for a in cast if a.behind_hill], marks, t)
+        marked[_seen(cover, size, t) > 127] = 0
+        _mark_all(marked, [a for a in cast if not a.behind_hill], marks, t)
+        seen = np.bincount(marked.ravel(), minlength=len(cast) + 1)
+        shown.append({a.name: min(1.0, float(seen[marks[a.name]] / _pixels(a, size))) for a in cast})
+    return shown
+
+
+def _times(frames: int) -> Iterator[float]:
+    return (number / max(1, frames - 1) for number in range(frames))
+
+
+def _country(frames: int, size: Size, seed: int) -> tuple[Picture, Picture, Picture, list[Actor]]:
+    """What a film is made of: the far land, the hill before it and its cover, the actors."""
+    rng = np.random.default_rng(seed)
+    # A long film pans further, so that neighbours stay apart, but no further than textures are cheap to draw.
+    span = min(max(frames, 30), 600)
+    far = _far_land(rng, size, _FAR_PACE * span)
+    near, cover = _near_hill(rng, size, _NEAR_PACE * span)
+    return far, near, cover, [_varied(actor, rng) for actor in _CAST]
 
 
 def draw_foreign(count: int, size: Size, seed: int = 0) -> Iterator[Picture]:
@@ -204,21 +259,44 @@ def _seen(world: Picture, size: Size, t: float) -> Picture:
     return np.asarray(cv2.warpAffine(world, move, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _draw_all(picture: Picture, cast: list[Actor], t: float) -> None:
-    height, width = picture.shape[:2]
+def _placed(cast: list[Actor], size: Size, t: float) -> Iterator[tuple[Actor, Floats, float, float]]:
+    """Those that are there at `t`: each with its centre and radius in pixels, and its angle."""
     for actor in cast:
         life = (t - actor.start) / (actor.end - actor.start)
         if 0 <= life <= 1:
             weights = np.asarray([(1 - life) ** 3, 3 * life * (1 - life) ** 2, 3 * life**2 * (1 - life), life**3])
-            centre = weights @ np.asarray(actor.path) * (width, height)
-            _draw(picture, actor, centre, actor.radius * height, actor.spin * life)
+            yield actor, weights @ np.asarray(actor.path) * size, actor.radius * size[1], actor.spin * life
+
+
+def _draw_all(picture: Picture, cast: list[Actor], t: float) -> None:
+    for actor, centre, radius, angle in _placed(cast, (picture.shape[1], picture.shape[0]), t):
+        _draw(picture, actor, centre, radius, angle)
+
+
+def _mark_all(marked: Picture, cast: list[Actor], marks: dict[str, int], t: float) -> None:
+    """Where actors are, by number; the edges are hard, since half a number is another actor's."""
+    import cv2
+
+    for actor, centre, radius, angle in _placed(cast, (marked.shape[1], marked.shape[0]), t):
+        points = np.round(centre + _outline(actor, angle) * radius).astype(np.int32)
+        cv2.fillConvexPoly(marked, points, marks[actor.name], cv2.LINE_8)
+
+
+def _outline(actor: Actor, angle: float) -> Floats:
+    corners = _CORNERS[actor.shape]
+    turns = angle + 2 * np.pi * np.arange(corners) / corners
+    return np.stack([np.cos(turns), np.sin(turns)], 1)
+
+
+def _pixels(actor: Actor, size: Size) -> float:
+    """How many an actor covers that is wholly seen."""
+    corners = _CORNERS[actor.shape]
+    return float(corners / 2 * np.sin(2 * np.pi / corners) * (actor.radius * size[1]) ** 2)
 
 
 def _draw(picture: Picture, actor: Actor, centre: np.ndarray, radius: float, angle: float) -> None:
     """The shape in its colour, with a darker rim and a lighter heart that follow it."""
-    corners = {"circle": 48, "square": 4, "triangle": 3}[actor.shape]
-    turns = angle + 2 * np.pi * np.arange(corners) / corners
-    outline = np.stack([np.cos(turns), np.sin(turns)], 1)
+    outline = _outline(actor, angle)
     light = np.asarray((-0.18, -0.2)) * radius
     for scale, shade, shift in ((1.0, 0.72, 0.0), (0.91, 1.0, 0.0), (0.42, 1.18, 1.0)):
         colour = tuple(float(min(255, part * shade + (shade > 1) * 14)) for part in actor.colour)

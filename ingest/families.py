@@ -6,6 +6,8 @@ from pathlib import Path
 from ..errors import SpaceError
 from .weights import Family, Remote
 
+TOY = "toy"
+
 
 def _clip_listed(model: str) -> Remote | None:
     """open_clip's own table knows MODEL/PRETRAINED."""
@@ -39,6 +41,8 @@ CLIP = Family(
     remedy="Give --space appearance to do without it, set clip.model to a local-dir: with weights, or go online once.",
     listed=_clip_listed,
     unlisted=_clip_unlisted,
+    # Trained on drawn shapes by bench/toy_train.py: for the demo and the tests, and never taken unless it is named.
+    own={TOY: Path(__file__).with_name(TOY)},
 )
 
 

@@ -1,8 +1,8 @@
 """Where a model's weights are, or how they can be had, found out without loading torch."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import SpaceError
@@ -35,12 +35,13 @@ class Family:
     """Where a name lies that is neither a folder nor a repository."""
     unlisted: Callable[[str], SpaceError]
     """Why such a name is no model."""
+    own: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of models that come with the program, by name."""
 
 
 def located(model: str, family: Family) -> Path | None:
     """What to load without the network: a folder with config and weights, or the weights file of a listed model."""
-    if model.startswith(FOLDER):
-        folder = _folder(model)
+    if folder := _folder(model, family):
         return None if _lacking(folder, family) else folder
     if not (remote := _remote(model, family)):
         return None
@@ -73,8 +74,8 @@ def fetched(model: str, family: Family) -> Path:
     """Download what `located` did not find, and locate it; a SpaceError says why that cannot be."""
     remote = _remote(model, family)
     named = f"{family.noun} {model}"
-    if model.startswith(FOLDER):
-        raise SpaceError(f"The {named} cannot be loaded: {_lacking(_folder(model), family)}.", family.remedy)
+    if folder := _folder(model, family):
+        raise SpaceError(f"The {named} cannot be loaded: {_lacking(folder, family)}.", family.remedy)
     if remote is None:
         raise family.unlisted(model)
     if _offline():
@@ -88,8 +89,11 @@ def fetched(model: str, family: Family) -> Path:
     raise SpaceError(f"The {named} was fetched, but is not in the hub's cache.", "Look at HF_HOME.")
 
 
-def _folder(model: str) -> Path:
-    return Path(model.removeprefix(FOLDER)).expanduser()
+def _folder(model: str, family: Family) -> Path | None:
+    """The folder that a name means, whether or not it is there."""
+    if model.startswith(FOLDER):
+        return Path(model.removeprefix(FOLDER)).expanduser()
+    return family.own.get(model)
 
 
 def _lacking(folder: Path, family: Family) -> str:
@@ -105,7 +109,7 @@ def _lacking(folder: Path, family: Family) -> str:
 
 def _remote(model: str, family: Family) -> Remote | None:
     """Where on the hub a model lies."""
-    if model.startswith(FOLDER):
+    if _folder(model, family):
         return None
     if model.startswith(HUB):
         return Remote(model.removeprefix(HUB), ((family.config,), family.weights))

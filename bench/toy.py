@@ -1,0 +1,93 @@
+"""How well words find drawn pictures and frames with a model: recall@1 among 50 captions, and on the demo's film.
+
+python bench/toy.py [--model toy] [--sets 10] [--json FILE]
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from reelweave.evaluate.film import draw_film, draw_land, film_shown
+from reelweave.evaluate.recall import Asked, cards, mixed_set, plain_set, recall
+from reelweave.evaluate.scenes import Style
+from reelweave.ingest.clip import Clip
+from reelweave.ingest.source import open_source
+from reelweave.settings import load
+
+COUNT, SEEN, ABSENT = 50, 0.5, 0.08
+# Training draws with seeds under 10,000.
+FIRST_SEED = 10_000
+
+
+def sets(kind: str, count: int) -> list[Asked]:
+    style = Style(lands=[draw_land((320, 180), FIRST_SEED + number) for number in range(20)])
+    make = plain_set if kind == "plain" else mixed_set
+    return [make(COUNT, FIRST_SEED + number, style) for number in range(count)]
+
+
+def share(clip: Clip, asked: Asked) -> float:
+    return recall(clip.embed_texts(asked.texts), clip.embed(asked.pictures))
+
+
+def film(clip: Clip, seed: int, folder: Path) -> dict[str, dict[str, float]]:
+    """For each actor of a compressed film: average precision, that of chance, and how often seen beats not seen."""
+    size, frames = (640, 360), 120
+    path = draw_film(folder / f"{seed}.mp4", frames, size, seed=seed)
+    vectors = clip.embed([frame.picture for frame in open_source(path).frames()])
+    shown = film_shown(frames, size, seed)
+    names = list(shown[0])
+    scores = clip.embed_texts([f"a {name}" for name in names]) @ vectors.T
+    return {name: judged(scores[row], np.asarray([frame[name] for frame in shown])) for row, name in enumerate(names)}
+
+
+def judged(scores: np.ndarray, seen: np.ndarray) -> dict[str, float]:
+    """Frames that show less than half of a thing and more than a glimpse count neither way."""
+    there, gone = scores[seen >= SEEN], scores[seen < ABSENT]
+    order = np.argsort(-np.concatenate([there, gone]), kind="stable")
+    right = order < len(there)
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    return {
+        "ap": float(precision[right].mean()),
+        "chance": len(there) / len(right),
+        "above": float((there[:, None] > gone[None]).mean()),
+        "top10": float(right[:10].mean()),
+    }
+
+
+def measured(model: str, count: int) -> dict[str, object]:
+    settings = load({"clip.model": model})
+    clip = Clip(settings.clip)
+    result: dict[str, object] = {"model": model, "weights": clip.space.weights, "cards": share(clip, cards())}
+    for kind in ("plain", "mixed"):
+        result[kind] = [round(share(clip, asked), 3) for asked in sets(kind, count)]
+    with tempfile.TemporaryDirectory() as folder:
+        result["films"] = [film(clip, seed, Path(folder)) for seed in range(3)]
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="toy")
+    parser.add_argument("--sets", type=int, default=10)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    result = measured(given.model, given.sets)
+    print(f"{result['model']} ({result['weights']})\ncards  recall@1 {result['cards']:.2f} among 24 (chance .04)")
+    for kind in ("plain", "mixed"):
+        values = np.asarray(result[kind])
+        print(
+            f"{kind}  recall@1 {values.mean():.3f} mean, {values.min():.2f} least, {given.sets} sets of 50 (chance .02)"
+        )
+    for seed, actors in enumerate(result["films"]):  # type: ignore[arg-type,var-annotated]
+        for name, facts in actors.items():
+            told = f"ap {facts['ap']:.3f} (chance {facts['chance']:.2f})  above {facts['above']:.3f} (chance .5)"
+            print(f"film {seed}  {name:16} {told}  top 10 {facts['top10']:.1f}")
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
