@@ -150,7 +150,7 @@ class Search(_Section):
 
 class Breakup(_Section):
     misfit: Positive
-    run_frames: Count
+    run_seconds: Size
     torn: Positive
     grain: Positive
     stripes: Positive

@@ -7,7 +7,7 @@ import numpy as np
 from ..frames import Floats
 from .measures import FLAT, Look, apart, excess, worst
 
-LAGS = (1, 2, 4)
+LAGS = (1, 2)
 """How far away the neighbours of a single comparison are, in frames."""
 LONGEST = 60
 """Frames of a run at most, between the jump into it and the jump out of it."""

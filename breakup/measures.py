@@ -50,13 +50,22 @@ class Look:
     blank: float
     blocks: float
     grain: Floats
+    """How busy each band of rows is, in doublings."""
     rows: Floats
+    """How sharp the border under each row is."""
 
     @cached_property
     def even(self) -> Grey:
         """The picture at equal brightness and contrast, so that a flash or a fade is none of its features."""
         gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
         return _grey(np.clip((self.plain - np.float32(self.level)) * np.float32(gain) + 128, 0, 255))
+
+    @cached_property
+    def borders(self) -> Floats:
+        """The sharpest border between rows near each row: what movement may carry there."""
+        import cv2
+
+        return np.asarray(cv2.dilate(self.rows, np.ones((5, 1), np.uint8)), np.float32)
 
     @cached_property
     def reach(self) -> tuple[Grey, Grey]:
@@ -78,9 +87,9 @@ def look(index: int, time: float, grey: Grey, factor: int) -> Look:
     level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))
     stripes, smears, blank = _textured(across, down)
     rows = _along(down, 1)
-    blocks = max(_on_grid(steps, _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
-    grain = np.array([band.mean() for band in np.array_split(_along(across, 1), _BANDS)], np.float32)
-    return Look(index, time, plain, level, contrast, stripes, smears, blank, blocks, grain, rows)
+    blocks = max(_on_grid(steps.ravel(), _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
+    grain = np.asarray(cv2.resize(_along(across, 1), (1, _BANDS), interpolation=cv2.INTER_AREA), np.float32)
+    return Look(index, time, plain, level, contrast, stripes, smears, blank, blocks, np.log2(grain + 1), rows)
 
 
 def _grey(plane: Any) -> Grey:
@@ -89,10 +98,10 @@ def _grey(plane: Any) -> Grey:
 
 
 def _along(plane: Grey, axis: int) -> Floats:
-    """The mean of each column (0) or row (1)."""
+    """The mean of each column (0) or row (1), as a row or a column."""
     import cv2
 
-    return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel()
+    return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32)
 
 
 def apart(one: Look, other: Look) -> Floats:
@@ -110,7 +119,7 @@ def change(one: Look, before: Look) -> tuple[float, float]:
     """The difference in grey levels of two frames: in the worst part, and in all."""
     import cv2
 
-    tiles = _tiles(_grey(cv2.absdiff(one.plain, before.plain)))
+    tiles = _tiles(np.asarray(cv2.absdiff(one.plain, before.plain), np.float32))
     return worst(tiles), float(tiles.mean())
 
 
@@ -121,14 +130,13 @@ def worst(tiles: Floats) -> float:
 
 def torn(one: Look, before: Look, after: Look) -> float:
     """The sharpest border between two rows, across the whole picture, that neither neighbour has nearby."""
-    near = [np.maximum.reduce([np.roll(other.rows, step) for step in (-2, -1, 0, 1, 2)]) for other in (before, after)]
-    return float(np.max(one.rows - np.maximum(*near), initial=0))
+    return float(np.max(one.rows - np.maximum(before.borders, after.borders), initial=0))
 
 
 def grainier(one: Look, before: Look, after: Look) -> float:
     """By how much a band of rows is busier, or emptier, than in both neighbours, in doublings."""
-    own, around = np.log2(one.grain + 1), [np.log2(other.grain + 1) for other in (before, after)]
-    return float(np.max(np.maximum(own - np.maximum(*around), np.minimum(*around) - own), initial=0))
+    most, least = np.maximum(before.grain, after.grain), np.minimum(before.grain, after.grain)
+    return float(np.max(np.maximum(one.grain - most, least - one.grain), initial=0))
 
 
 def _unexplained(one: Look, by: Look) -> Floats:
@@ -136,14 +144,14 @@ def _unexplained(one: Look, by: Look) -> Floats:
     import cv2
 
     low, high = by.reach
-    return _tiles(_grey(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even))))
+    return _tiles(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even), dtype=cv2.CV_32F))
 
 
-def _tiles(plane: Grey) -> Floats:
+def _tiles(plane: Any) -> Floats:
     import cv2
 
     size = max(1, plane.shape[1] // _TILE), max(1, plane.shape[0] // _TILE)
-    return np.asarray(cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:

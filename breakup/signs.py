@@ -39,9 +39,10 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
         values = evidence.of(name)
         found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
     leaps = np.flatnonzero(jump > np.maximum(4, 1.7 * usual))
-    found["blank"] = _between(found["blank"], leaps)
-    for name in ("stripes", "blocks", "blank"):
+    for name in ("stripes", "blocks"):
         found[name] = _held(found[name])
+    others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
+    found["blank"] = _held(_between(found["blank"], leaps, others))
     broken = np.max([*found.values()], axis=0) >= 1
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
     return {name: np.asarray(values, np.float32) for name, values in found.items()}
@@ -65,7 +66,8 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
         end = start + length
         if convicted[start - 1] or convicted[min(end, len(places) - 1)] or closed[start:end].any():
             continue
-        if length > settings.run_frames and np.median(support[start:end]) < _HOLDS:
+        lasts = evidence.times[min(end, len(places) - 1)] - evidence.times[start]
+        if lasts > settings.run_seconds and np.median(support[start:end]) < _HOLDS:
             continue
         value = strength[(starts == start) & (lengths == length)].max()
         if value >= 1:
@@ -99,11 +101,14 @@ def _without(change: Floats, broken: Marks) -> Floats:
     return np.where(into & (change > 1), np.median(change[~into]) if not into.all() else 0, change).astype(np.float32)
 
 
-def _between(values: Floats, leaps: Ints) -> Floats:
-    """The values of stretches that begin and end at once: a fade is none, nor is the black a film begins with."""
+def _between(values: Floats, leaps: Ints, broken: Marks) -> Floats:
+    """The values of stretches that begin and end at once: a fade is none, nor is the black a film begins with.
+
+    Nor is a whole stretch between two broken ones, which are no measure of what it should show.
+    """
     kept = np.zeros_like(values)
     for start, end in pairwise(leaps):
-        if end - start <= _LONGEST_PART:
+        if end - start <= _LONGEST_PART and not broken[start - 1] and not broken[end]:
             kept[start:end] = values[start:end]
     return kept
 
