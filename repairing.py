@@ -163,7 +163,7 @@ def told_of(path: Path, output: Path | None, report: Path | None, seen: Survey, 
 
 def unfilled(gaps: Sequence[Gap]) -> list[Replaced]:
     """What is said of frames that were only looked for."""
-    return [Replaced(frame, "left", why=gap.why) for gap in gaps for frame in gap.frames]
+    return [Replaced(frame, "none") for gap in gaps for frame in gap.frames]
 
 
 def show(
@@ -217,7 +217,7 @@ def _summary(seen: Survey, gaps: Sequence[Gap], done: Sequence[Replaced]) -> lis
     kinds = Counter(verdict.kind for verdict in seen.verdicts if verdict.kind != CLEAN)
     ways = Counter(replaced.method + (f" ({replaced.why})" if replaced.why else "") for replaced in done)
     return [
-        ("Frames", f"{len(seen.verdicts)}: {len(done)} broken, in {len(gaps)} gaps"),
+        ("Frames", f"{len(seen.verdicts)}: {len(done)} broken, in {len(gaps)} gap{'s' * (len(gaps) != 1)}"),
         ("Found", ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "nothing"),
         ("Replaced by", ", ".join(f"{way} {count}" for way, count in ways.most_common()) or "nothing"),
     ]

@@ -244,13 +244,13 @@ def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
-def put_between_marks(text: str, block: str) -> str:
+def put_between_marks(text: str, block: str, first: str = BEGIN, last: str = END) -> str:
     """The text with the block between its marks, whatever was there before."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        sys.exit(f"There is no {BEGIN} before a {END}.")
-    return f"{before}{BEGIN}\n\n{block}\n\n{END}{after}"
+        sys.exit(f"There is no {first} before a {last}.")
+    return f"{before}{first}\n\n{block}\n\n{last}{after}"
 
 
 def main() -> None:

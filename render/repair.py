@@ -21,7 +21,8 @@ from .sound import kept
 
 _SILENT = Silent()
 
-Done: TypeAlias = Literal["auto", "motion", "blend", "hold", "left"]
+Done: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
+"""How a frame was made; left as it was because its gap is too long, or none because it was only looked for."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,179 @@
+"""Frames left out on purpose and made again: python bench/repair.py CLIPS
+
+Of every clip, gaps of each length are cut out at places drawn by seed, none of them across a cut, and filled by every
+method; what was there is the truth. Pictures wider than --width are shrunk to it first, and luma is compared. Each
+gap and method is a line of the JSON file; a bench that was stopped goes on where it was. ffmpeg's minterpolate gets
+the frames on both sides of the gap at their true times, with the settings that search best and no guess at cuts.
+"""
+
+import argparse
+import json
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from betweens import Line, lines_in, report
+from cases import read_split
+
+from reelweave import ffmpeg
+from reelweave.errors import ReelweaveError
+from reelweave.evaluate.cuts import Cuts
+from reelweave.evaluate.metrics import psnr_of, ssim_of
+from reelweave.evaluate.ties import small_luma
+from reelweave.ingest.source import open_source
+from reelweave.render.between import MethodName, Sides, interpolator
+from reelweave.render.flow import motion
+from reelweave.render.layout import Layout
+from reelweave.render.planes import planes_of, raw_of
+from reelweave.render.timed import TIMED_INPUT, timed
+
+OURS: tuple[MethodName, ...] = ("hold", "blend", "motion", "auto")
+METHODS = (*OURS, "minterpolate")
+_AROUND = 4
+_RATE = 25
+_MCI = f"minterpolate=fps={_RATE}:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:me=epzs:vsbmc=1:scd=none"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Frames `first` and on, as many as `gap`, are left out."""
+
+    gap: int
+    first: int
+
+    @property
+    def needed(self) -> range:
+        return range(self.first - _AROUND, self.first + self.gap + _AROUND)
+
+
+def small_layout(clip: Path, width: int) -> Layout:
+    info = open_source(clip).info()
+    factor = min(1.0, width / info.width)
+    size = (max(2, round(side * factor / 2) * 2) for side in (info.width, info.height))
+    across, down = size
+    return Layout("yuv420p", "yuv420p", across, down, f"scale={across}:{down}:flags=area,format=yuv420p", "")
+
+
+def decoded(clip: Path, layout: Layout) -> Iterator[bytes]:
+    output = ["-vf", layout.conversion, "-f", "rawvideo", "-"]
+    with ffmpeg.Reader([*ffmpeg.decode_arguments(clip), *output]) as reader:
+        while len(raw := reader.read(layout.decoded_bytes)) == layout.decoded_bytes:
+            yield raw
+
+
+def places_of(clip: Path, layout: Layout, gaps: Sequence[int], each: int, seed: int) -> list[Place]:
+    """As many places for each gap as the clip has room for, whose surroundings hold no cut."""
+    cuts, frames = Cuts(), 0
+    for raw in decoded(clip, layout):
+        cuts.see(frames, small_luma(raw, layout))
+        frames += 1
+    starts = cuts.shots()[1:]
+    rng = np.random.default_rng([seed, zlib.crc32(clip.name.encode())])
+    found = []
+    for gap in gaps:
+        room = [Place(gap, first) for first in range(_AROUND, frames - gap - _AROUND + 1)]
+        room = [place for place in room if not set(place.needed[1:]) & set(starts)]
+        chosen = rng.choice(len(room), min(each, len(room)), replace=False) if room else []
+        found += [room[int(number)] for number in chosen]
+    return found
+
+
+def fetched(clip: Path, layout: Layout, places: Sequence[Place]) -> dict[int, bytes]:
+    wanted = {frame for place in places for frame in place.needed}
+    return {frame: raw for frame, raw in enumerate(decoded(clip, layout)) if frame in wanted}
+
+
+def ours(raws: dict[int, bytes], place: Place, layout: Layout, method: MethodName) -> list[bytes]:
+    ends = place.first - 1, place.first + place.gap
+    make = interpolator(method).across(Sides(*(planes_of(raws[end], layout) for end in ends)))
+    return [raw_of(make((step + 1) / (place.gap + 1)).planes, layout) for step in range(place.gap)]
+
+
+def minterpolated(raws: dict[int, bytes], place: Place, layout: Layout) -> list[bytes]:
+    given = [frame for frame in place.needed if not place.first <= frame < place.first + place.gap]
+    times = [(frame - given[0]) / _RATE for frame in given]
+    film = b"".join(timed((raws[frame] for frame in given), times, layout))
+    output = ["-vf", f"{_MCI},showinfo=checksum=0", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    done = ffmpeg.run([*TIMED_INPUT, *output], film)
+    shown = [line.split("pts_time:")[1].split()[0] for line in done.stderr.decode().splitlines() if "pts_time:" in line]
+    at = {round(float(Fraction(time)) * _RATE) + given[0]: number for number, time in enumerate(shown)}
+    size = layout.frame_bytes
+    places = [at[frame] for frame in range(place.first, place.first + place.gap)]
+    return [done.stdout[number * size : (number + 1) * size] for number in places]
+
+
+def scored(raws: dict[int, bytes], place: Place, layout: Layout, method: str) -> tuple[float, float, float]:
+    """Mean PSNR and SSIM of the pictures made, and the seconds that each took."""
+    began = perf_counter()
+    made = (
+        minterpolated(raws, place, layout)
+        if method == "minterpolate"
+        else ours(raws, place, layout, next(name for name in OURS if name == method))
+    )
+    seconds = (perf_counter() - began) / place.gap
+    pairs = [(_luma(raw, layout), _luma(raws[place.first + step], layout)) for step, raw in enumerate(made)]
+    psnr, ssim = np.mean([(psnr_of(one, true), ssim_of(one, true)) for one, true in pairs], axis=0)
+    return float(psnr), float(ssim), seconds
+
+
+def moved(raws: dict[int, bytes], place: Place, layout: Layout) -> float:
+    """Pixels that the picture moves from frame to frame, on average, told from the frames that were there."""
+    lumas = [_luma(raws[frame], layout).astype(np.float32) for frame in (place.first - 1, place.first)]
+    return float(np.linalg.norm(motion(*lumas).forth, axis=2).mean())
+
+
+def _luma(raw: bytes, layout: Layout) -> "np.typing.NDArray[np.uint8]":
+    width, height = layout.size
+    return np.frombuffer(raw, np.uint8)[: width * height].reshape(height, width)
+
+
+def bench(clip: Path, chosen: argparse.Namespace, done: set[tuple[object, ...]]) -> Iterator[Line]:
+    """The lines that the file does not hold yet."""
+    layout = small_layout(clip, chosen.width)
+    places = places_of(clip, layout, chosen.gaps, chosen.places, chosen.seed)
+    key = clip.name, chosen.width, chosen.seed
+    left = [(place, [m for m in chosen.methods if (*key, place.gap, place.first, m) not in done]) for place in places]
+    raws = fetched(clip, layout, [place for place, methods in left if methods])
+    for place, methods in left:
+        speed = moved(raws, place, layout) if methods else 0.0
+        for method in methods:
+            psnr, ssim, seconds = scored(raws, place, layout, method)
+            yield Line(*key, place.gap, place.first, method, round(speed, 3), psnr, ssim, round(seconds, 4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("folder", type=Path, metavar="CLIPS")
+    add("--gaps", type=int, nargs="+", default=[1, 2, 3, 5, 10])
+    add("--places", type=int, default=3, help="of each gap in each clip")
+    add("--seed", type=int, default=0)
+    add("--width", type=int, default=640)
+    add("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    add("--half", choices=("tuning", "check"), help="only this half of the clips (bench/clips.toml)")
+    add("--leave-out", nargs="+", default=[], metavar="NAME", help="clips that are damaged themselves")
+    add("--json", type=Path, default=Path(".bench/repair.jsonl"))
+    chosen = parser.parse_args()
+    split = read_split()
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    done = {line.key for line in lines_in(chosen.json)}
+    for clip in sorted(path for path in chosen.folder.iterdir() if path.is_file()):
+        if clip.stem in chosen.leave_out or chosen.half not in (None, split.half(clip.name)):
+            continue
+        try:
+            for line in bench(clip, chosen, done):
+                with chosen.json.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(line)) + "\n")
+        except ReelweaveError as failed:
+            print(failed, file=sys.stderr)
+        print(clip.name, file=sys.stderr, flush=True)
+    print(report(lines_in(chosen.json), split))
+
+
+if __name__ == "__main__":
+    main()
