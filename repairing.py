@@ -13,6 +13,7 @@ from .errors import SourceError
 from .frames import Frame, Picture, SourceInfo
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
 from .progress import Progress
+from .render.cadence import Watch
 from .render.encode import Encoding
 from .render.gaps import Gap, gaps_of, read_ranges
 from .render.repair import Filling, Replaced, Timing, repair
@@ -37,6 +38,7 @@ class Survey:
     info: SourceInfo
     verdicts: list[Verdict]
     times: list[float]
+    repeats: list[bool | None]
 
     @property
     def broken(self) -> list[int]:
@@ -98,13 +100,19 @@ def survey(path: Path, named: str | None, settings: "Settings", progress: Progre
         verdicts = detect(source, settings.breakup, progress)
     else:
         with progress.stage("count frames", info.frames_hint) as stage:
-            for _ in source.frames(short_side=16):
+            for _ in source.frames(short_side=90):
                 stage.advance()
         chosen = set(read_ranges(named, len(source.times)))
         verdicts = [_said(frame, frame in chosen) for frame in range(len(source.times))]
     if not verdicts:
         raise SourceError(f"No frame could be decoded from {path}.")
-    return Survey(info, verdicts, source.times)
+    return Survey(info, verdicts, source.times, _known(source.watch.repeats, verdicts))
+
+
+def _known(repeats: Sequence[bool | None], verdicts: Sequence[Verdict]) -> list[bool | None]:
+    """What is known of repeats among clean frames."""
+    clean = [verdict.kind == CLEAN for verdict in verdicts]
+    return [repeats[frame] if clean[frame] and clean[max(0, frame - 1)] else None for frame in range(len(clean))]
 
 
 def _said(frame: int, broken: bool) -> Verdict:
@@ -120,10 +128,10 @@ def timing_of(seen: Survey, output: Path, progress: Progress) -> Timing:
     rate = seen.info.fps
     off = max(abs(time - seen.times[0] - frame / rate) for frame, time in enumerate(seen.times))
     if off * rate < _STEADY:
-        return Timing(rate)
+        return Timing(rate, repeats=seen.repeats)
     if output.suffix.lower() == ".avi" or ticks_of(seen.times) is None:
         progress.note(f"The rate of the video varies; {output.name} plays at {float(rate):.5g} frames a second.")
-        return Timing(rate)
+        return Timing(rate, repeats=seen.repeats)
     return Timing(rate, seen.times)
 
 
@@ -224,11 +232,12 @@ def _summary(seen: Survey, gaps: Sequence[Gap], done: Sequence[Replaced]) -> lis
 
 
 class _Timed:
-    """A source that remembers the times of the frames that were taken from it."""
+    """A source that remembers the times of the frames taken from it, and which of them repeat."""
 
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self.times: list[float] = []
+        self.watch = Watch()
 
     @property
     def problems(self) -> list[str]:
@@ -245,4 +254,5 @@ class _Timed:
         for frame in self._source.frames(start, short_side):
             if frame.index == len(self.times):
                 self.times.append(frame.time)
+                self.watch.see(frame.picture)
             yield frame

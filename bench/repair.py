@@ -27,9 +27,12 @@ from reelweave.evaluate.metrics import psnr_of, ssim_of
 from reelweave.evaluate.ties import small_luma
 from reelweave.ingest.source import open_source
 from reelweave.render.between import MethodName, Sides, interpolator
+from reelweave.render.cadence import Repeats, Watch
 from reelweave.render.flow import motion
+from reelweave.render.gaps import Gap
 from reelweave.render.layout import Layout
 from reelweave.render.planes import planes_of, raw_of
+from reelweave.render.repair import Timing
 from reelweave.render.timed import TIMED_INPUT, timed
 
 OURS: tuple[MethodName, ...] = ("hold", "blend", "motion", "auto")
@@ -66,13 +69,17 @@ def decoded(clip: Path, layout: Layout) -> Iterator[bytes]:
             yield raw
 
 
-def places_of(clip: Path, layout: Layout, gaps: Sequence[int], each: int, seed: int) -> list[Place]:
+def looked_at(clip: Path, layout: Layout) -> tuple[list[int], Repeats]:
+    """Where the clip cuts, and which of its frames repeat the one before."""
+    cuts, watch = Cuts(), Watch()
+    for frame, raw in enumerate(decoded(clip, layout)):
+        cuts.see(frame, small_luma(raw, layout))
+        watch.see(_luma(raw, layout))
+    return cuts.shots()[1:], watch.repeats
+
+
+def places_of(clip: Path, starts: Sequence[int], frames: int, gaps: Sequence[int], each: int, seed: int) -> list[Place]:
     """As many places for each gap as the clip has room for, whose surroundings hold no cut."""
-    cuts, frames = Cuts(), 0
-    for raw in decoded(clip, layout):
-        cuts.see(frames, small_luma(raw, layout))
-        frames += 1
-    starts = cuts.shots()[1:]
     rng = np.random.default_rng([seed, zlib.crc32(clip.name.encode())])
     found = []
     for gap in gaps:
@@ -88,10 +95,13 @@ def fetched(clip: Path, layout: Layout, places: Sequence[Place]) -> dict[int, by
     return {frame: raw for frame, raw in enumerate(decoded(clip, layout)) if frame in wanted}
 
 
-def ours(raws: dict[int, bytes], place: Place, layout: Layout, method: MethodName) -> list[bytes]:
+def ours(raws: dict[int, bytes], place: Place, layout: Layout, method: MethodName, timing: Timing) -> list[bytes]:
+    """Only `auto` is what the product does: the others are told nothing of repeats."""
     ends = place.first - 1, place.first + place.gap
     make = interpolator(method).across(Sides(*(planes_of(raws[end], layout) for end in ends)))
-    return [raw_of(make((step + 1) / (place.gap + 1)).planes, layout) for step in range(place.gap)]
+    gap = Gap(place.first, place.first + place.gap - 1)
+    known = timing if method == "auto" else Timing(timing.rate)
+    return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 
 
 def minterpolated(raws: dict[int, bytes], place: Place, layout: Layout) -> list[bytes]:
@@ -107,13 +117,15 @@ def minterpolated(raws: dict[int, bytes], place: Place, layout: Layout) -> list[
     return [done.stdout[number * size : (number + 1) * size] for number in places]
 
 
-def scored(raws: dict[int, bytes], place: Place, layout: Layout, method: str) -> tuple[float, float, float]:
+def scored(
+    raws: dict[int, bytes], place: Place, layout: Layout, method: str, timing: Timing
+) -> tuple[float, float, float]:
     """Mean PSNR and SSIM of the pictures made, and the seconds that each took."""
     began = perf_counter()
     made = (
         minterpolated(raws, place, layout)
         if method == "minterpolate"
-        else ours(raws, place, layout, next(name for name in OURS if name == method))
+        else ours(raws, place, layout, next(name for name in OURS if name == method), timing)
     )
     seconds = (perf_counter() - began) / place.gap
     pairs = [(_luma(raw, layout), _luma(raws[place.first + step], layout)) for step, raw in enumerate(made)]
@@ -135,14 +147,16 @@ def _luma(raw: bytes, layout: Layout) -> "np.typing.NDArray[np.uint8]":
 def bench(clip: Path, chosen: argparse.Namespace, done: set[tuple[object, ...]]) -> Iterator[Line]:
     """The lines that the file does not hold yet."""
     layout = small_layout(clip, chosen.width)
-    places = places_of(clip, layout, chosen.gaps, chosen.places, chosen.seed)
+    starts, repeats = looked_at(clip, layout)
+    places = places_of(clip, starts, len(repeats), chosen.gaps, chosen.places, chosen.seed)
+    timing = Timing(Fraction(_RATE), repeats=repeats)
     key = clip.name, chosen.width, chosen.seed
     left = [(place, [m for m in chosen.methods if (*key, place.gap, place.first, m) not in done]) for place in places]
     raws = fetched(clip, layout, [place for place, methods in left if methods])
     for place, methods in left:
         speed = moved(raws, place, layout) if methods else 0.0
         for method in methods:
-            psnr, ssim, seconds = scored(raws, place, layout, method)
+            psnr, ssim, seconds = scored(raws, place, layout, method, timing)
             yield Line(*key, place.gap, place.first, method, round(speed, 3), psnr, ssim, round(seconds, 4))
 
 

@@ -12,6 +12,7 @@ from .. import ffmpeg
 from ..errors import SourceError
 from ..progress import Progress, Silent
 from .between import MethodName, Sides, interpolator
+from .cadence import Repeats, steps
 from .encode import Encoding, check_output, encode
 from .flow import belong_together
 from .gaps import Gap, Long
@@ -29,7 +30,8 @@ Done: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
 class Replaced:
     """How one broken frame was replaced, from which clean ones, and the share of it that follows motion.
 
-    `why` says why another way was gone than was asked for: start, end, cut or long.
+    `why` says why another way was gone than was asked for: start, end, cut or long; or repeat, where the
+    film shows that frame twice by its cadence.
     """
 
     frame: int
@@ -53,12 +55,14 @@ class Timing:
 
     rate: Fraction
     times: Sequence[float] | None = None
+    repeats: Repeats = ()
 
     def moment(self, gap: Gap, frame: int) -> float:
         """Where a frame of a gap lies on the way from the clean one before it (0) to the one after it (1)."""
         first, last = gap.first - 1, gap.last + 1
         if self.times is None or first < 0 or last >= len(self.times):
-            return (frame - first) / (last - first)
+            done = steps(self.repeats, gap.first, gap.last)
+            return sum(done[: frame - first]) / max(1, sum(done))
         return (self.times[frame] - self.times[first]) / (self.times[last] - self.times[first])
 
 
@@ -121,10 +125,13 @@ class _Mender:
         if why or self.filling.method == "hold":
             yield from self._held(gap, before, after, why)
             return
-        make = interpolator(self.filling.method).across(sides)
+        make, ends = interpolator(self.filling.method).across(sides), (gap.first - 1, gap.last + 1)
         for frame in gap.frames:
-            made = make(self.timing.moment(gap, frame))
-            ends = gap.first - 1, gap.last + 1
+            if (at := self.timing.moment(gap, frame)) in (0, 1):
+                self.replaced.append(Replaced(frame, "hold", (ends[round(at)],), why="repeat"))
+                yield after if at else before
+                continue
+            made = make(at)
             self.replaced.append(Replaced(frame, self.filling.method, ends, round(made.moved, 3)))
             yield raw_of(made.planes, self.layout)
 

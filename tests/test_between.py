@@ -9,6 +9,7 @@ import pytest
 from reelweave.errors import UsageError
 from reelweave.frames import Floats
 from reelweave.render.between import Best, Blend, Follow, Hold, Interpolator, Sides
+from reelweave.render.cadence import steps
 from reelweave.render.flow import at_moment, belong_together, motion
 from reelweave.render.gaps import Gap, gaps_of, read_ranges
 
@@ -144,3 +145,35 @@ def test_frames_are_named_by_numbers_and_ranges(text: str, frames: list[int]) ->
 def test_frames_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         read_ranges(text, 10)
+
+
+@pytest.mark.parametrize(
+    ("period", "place", "unknown", "gap", "moves"),
+    [
+        pytest.param(5, 0, [], (21, 22), [1, 1, 1], id="no repeat within"),
+        pytest.param(5, 0, [], (20, 20), [0, 1], id="a repeat"),
+        pytest.param(5, 0, [], (19, 19), [1, 0], id="a repeat comes after"),
+        pytest.param(5, 3, [], (16, 24), [1, 1, 0, 1, 1, 1, 1, 0, 1, 1], id="several"),
+        pytest.param(2, 1, [], (20, 22), [1, 0, 1, 0], id="every other"),
+        pytest.param(5, 0, [10, 11, 30], (20, 20), [0, 1], id="some are broken"),
+        pytest.param(5, 0, range(40), (20, 20), [1, 1], id="nothing is known"),
+    ],
+)
+def test_repeats_in_step_are_foreseen(
+    period: int, place: int, unknown: Sequence[int], gap: tuple[int, int], moves: list[int]
+) -> None:
+    repeats = [None if frame in unknown else frame % period == place for frame in range(40)]
+    assert steps(repeats, *gap) == moves
+
+
+@pytest.mark.parametrize(
+    "repeats",
+    [
+        pytest.param([False] * 40, id="none repeats"),
+        pytest.param([True] * 40, id="all stand still"),
+        pytest.param([frame in (7, 18, 31) for frame in range(40)], id="now and then"),
+        pytest.param([frame < 20 for frame in range(40)], id="still, then moving"),
+    ],
+)
+def test_repeats_out_of_step_are_nothing_to_go_by(repeats: list[bool]) -> None:
+    assert steps(repeats, 20, 21) == [1, 1, 1]

@@ -122,6 +122,15 @@ def test_frames_keep_their_own_times_and_in_betweens_are_made_for_theirs(run: Ru
     assert after == pytest.approx(np.array(before) - before[0], abs=0.001)
 
 
+def test_a_frame_that_the_film_shows_twice_is_shown_twice(run: Run, tmp_path: Path) -> None:
+    twice = [frame for number, frame in enumerate(drawn(24)) for frame in [frame] * (1 + (number % 4 == 3))]
+    video, output = write_clip(tmp_path / "video.mp4", twice), tmp_path / "out.mp4"
+    rows = run("repair", video, "-o", output, "--frames", "14", "--lossless", "--json").data["frames"]
+    raws = raw_frames(output)
+    assert [(row["method"], row["why"], row["sources"]) for row in rows] == [("hold", "repeat", [13])]
+    assert raws[14] == raws[13]
+
+
 @pytest.mark.parametrize("method", ["auto", "motion", "blend"])
 def test_nothing_is_blended_across_a_cut(run: Run, tmp_path: Path, method: str) -> None:
     other = [255 - picture for picture in pictures(12, SIZE, seed=11)]
