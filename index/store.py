@@ -29,10 +29,11 @@ _PROBES, _PROBES_TOGETHER = 64, 4
 """Places that are looked at, and rows at each."""
 _NEAREST, _NEAREST_AT_MOST = 10, 1000
 """A search is approximate: what a narrow one misses among near-equals a wide one finds, if it is there at all."""
-_CLIENTS = threading.Lock()
-"""Chroma opens a folder once for all threads of a process, and does not guard that itself."""
 _SAME = 1e-6
 """The cosine distance under which two vectors are the same but for rounding."""
+
+_OPENING = threading.Lock()
+"""Chroma counts who has a folder open, but not safely where one thread opens it as another lets it go."""
 
 
 class FrameStore(Protocol):
@@ -72,7 +73,7 @@ class ChromaStore:
         from chromadb.api.client import Client
         from chromadb.config import Settings
 
-        with _CLIENTS:
+        with _OPENING:
             client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
         assert isinstance(client, Client)
         return client
@@ -141,7 +142,7 @@ class ChromaStore:
         """Let go of Chroma's files, of which a process that opens many libraries would run out."""
         if "_client" in self.__dict__:
             self._open.clear()
-            with _CLIENTS:
+            with _OPENING:
                 self._client.close()
             del self._client
 

@@ -1,5 +1,6 @@
 """The page: its tabs, each a module of its own, and its looks, which need nothing from outside."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -8,7 +9,10 @@ import gradio as gr
 from . import library, measure, reconstruct, repair, search
 from .house import House
 
-_TABS = {
+Refreshed = tuple[Callable[..., Any], list[Any] | None, list[Any]]
+"""What a tab does whenever it is opened: a function, its inputs and its outputs."""
+
+_TABS: dict[str, Callable[[House], Refreshed | None]] = {
     "Reconstruct": reconstruct.tab,
     "Search": search.tab,
     "Library": library.tab,
@@ -22,8 +26,9 @@ def build(house: House) -> gr.Blocks:
         gr.HTML('<header class="rw-head"><h1>Reelweave</h1><p>Puts videos back in order.</p></header>')
         with gr.Tabs():
             for name, build_tab in _TABS.items():
-                with gr.Tab(name, id=name.lower()):
-                    build_tab(house)
+                with gr.Tab(name, id=name.lower()) as opened:
+                    if refreshed := build_tab(house):
+                        opened.select(*refreshed, show_progress="hidden", api_visibility="private")
 
         def leave(request: gr.Request) -> None:
             house.jobs.cancel(request.session_hash)
@@ -36,11 +41,8 @@ def build(house: House) -> gr.Blocks:
 
 def looks() -> dict[str, Any]:
     """What `launch` takes of theme and style: the system's own fonts, and no link to elsewhere."""
-    theme = gr.themes.Default(
-        primary_hue="teal",
-        neutral_hue="slate",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    )
-    css = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in ("page.css", "tabs.css"))
-    return {"theme": theme, "css": css, "footer_links": []}
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts)
+    # Given as a style sheet of Gradio's, its rules for narrow screens would be rewritten, and lost.
+    style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in ("page.css", "tabs.css"))
+    return {"theme": theme, "head": f"<style>{style}</style>", "footer_links": []}

@@ -15,18 +15,29 @@ from .running import follow, panel
 _CLICKS = """
 element.addEventListener('click', event => {
   const pressed = event.target.closest('[data-act]');
-  if (pressed && element.contains(pressed)) {
-    element.pressed = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
-    trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
-  }
+  if (!pressed || !element.contains(pressed)) return;
+  const again = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
+  window.reelweavePressed = {element, again};
+  trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
 });
 watch('value', () => {
-  const again = element.pressed && element.querySelector(element.pressed);
-  element.pressed = null;
-  if (again) again.focus({preventScroll: true});
+  const last = window.reelweavePressed;
+  if (last && last.element === element && document.activeElement === document.body) {
+    const pressed = element.querySelector(last.again);
+    if (pressed) pressed.focus({preventScroll: true});
+  }
 });
 """
 """A click goes to the server with what it was on, and the keyboard stays where it was when the answer comes."""
+
+_BOTH = """
+element.addEventListener('click', event => {
+  if (!event.target.closest('[data-play]')) return;
+  const films = [...element.querySelectorAll('video')];
+  const play = films.some(film => film.paused);
+  films.forEach(film => { if (play) { film.currentTime = 0; film.play(); } else { film.pause(); } });
+});
+"""
 
 
 class _Desk:
@@ -35,15 +46,22 @@ class _Desk:
     def __init__(self) -> None:
         self.state = gr.State(None, delete_callback=reworking.put_away)
         with gr.Column(visible=False, elem_classes="rw-desk") as self.all:
-            self.films = gr.HTML(elem_id="rc-films")
-            with gr.Row():
-                self.render = gr.Button("Render the film", elem_id="rc-render")
-                self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse")
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=_BOTH)
+            with gr.Row(elem_classes="rw-row"):
+                self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
+                self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
             self.summary = gr.HTML(elem_id="rc-summary")
             gr.Markdown("### What you know of it")
-            with gr.Row():
-                self.solve = gr.Button("Solve again", variant="primary", elem_id="rc-solve")
-                self.at_once = gr.Checkbox(True, label="after every click", elem_id="rc-at-once", container=False)
+            with gr.Row(elem_classes="rw-row"):
+                self.solve = gr.Button("Solve again", variant="primary", elem_id="rc-solve", size="md", scale=0)
+                self.at_once = gr.Checkbox(
+                    True,
+                    label="at once, after every click",
+                    elem_id="rc-at-once",
+                    container=False,
+                    scale=0,
+                    min_width=260,
+                )
             self.said = self._surface("rc-said")
             self.hand = self._surface("rc-hand")
             gr.Markdown("### Shots")

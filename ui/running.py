@@ -38,8 +38,9 @@ class Step:
 
 
 def panel(house: House, name: str) -> Panel:
-    told = gr.HTML(elem_id=f"{name}-told")
-    stop = gr.Button("Cancel", visible=False, elem_id=f"{name}-cancel", variant="stop", size="sm")
+    with gr.Row(elem_classes="rw-running"):
+        told = gr.HTML(elem_id=f"{name}-told", scale=4)
+        stop = gr.Button("Cancel", visible=False, elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
 
     def cancel(request: gr.Request) -> None:
         house.jobs.cancel(request.session_hash)

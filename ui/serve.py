@@ -51,12 +51,22 @@ def serve(
         page = _launched(house, host, port, entry)
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")
+            _warm()
             threading.Event().wait()
         except KeyboardInterrupt:
             pass
         finally:
             house.jobs.close()
             page.close(verbose=False)
+
+
+def _warm() -> None:
+    """Load what the first answer would otherwise wait for."""
+    import chromadb  # noqa: F401  # only so that it is there
+    import cv2  # noqa: F401
+    import scipy.sparse.csgraph  # noqa: F401
+
+    from ..solve import arrange  # noqa: F401
 
 
 def check_port(host: str, port: int) -> None:

@@ -58,7 +58,8 @@ def films(desk: Desk) -> str:
     shown = film or small
     told = "In order" if film else "In order, as small pictures: render it for the film itself"
     after = f"<figcaption>{told}</figcaption>" + (_video(address(shown)) if shown else "")
-    links = [_link(desk, "film", "Film"), _link(desk, "reversed", "Reversed film"), _link(desk, "plan", "Plan")]
+    both = '<button type="button" class="rw-button" data-play>Play both</button>'
+    links = [both, _link(desk, "film", "Film"), _link(desk, "reversed", "Reversed film"), _link(desk, "plan", "Plan")]
     return (
         f'<div class="rw-films"><figure><figcaption>As it was given: {escape(desk.plan.video.name)}</figcaption>'
         f"{_video(address(desk.shuffled))}</figure><figure>{after}</figure></div>"
@@ -67,7 +68,8 @@ def films(desk: Desk) -> str:
 
 
 def _video(source: str) -> str:
-    return f'<video controls loop muted playsinline preload="metadata" src="{escape(source)}"></video>'
+    # Without a time some browsers show black until it plays.
+    return f'<video controls loop muted playsinline preload="auto" src="{escape(source)}#t=0.001"></video>'
 
 
 def _link(desk: Desk, key: str, words: str) -> str:
@@ -91,7 +93,7 @@ def said(desk: Desk) -> str:
     undo = button("undo", "", "Undo", "", "rw-small") if desk.earlier else ""
     open_ = "" if desk.said == desk.solved else '<b class="rw-open">not solved yet</b>'
     told = chips or '<span class="rw-dim">Nothing yet. Click a frame, or a button of a shot.</span>'
-    return f'<div class="rw-said"><b>What you know:</b> {told} {undo} {open_}</div>'
+    return f'<div class="rw-said">{told} {undo} {open_}</div>'
 
 
 def shots(desk: Desk) -> str:
@@ -114,8 +116,8 @@ def _strip(desk: Desk, run: Run, each: int, shots_playing: int) -> str:
         button("drop-shot", run.shot, "Drop", f"drop {name}", "rw-small") if several else "",
     ]
     seconds = len(run.frames) / desk.plan.video.fps
-    part = ", a part of it" if run.part else ""
-    head = f"<b>Shot {run.shot}</b>{part} <span class='rw-dim'>{len(run.frames)} frames, {seconds:.1f} s</span>"
+    part = " (part)" if run.part else ""
+    head = f"<b>Shot {run.shot}{part}</b> <span class='rw-dim'>{len(run.frames)} frames, {seconds:.1f} s</span>"
     frames = "".join(_frame(desk, frame, _SMALL) for frame in spread(run.frames, each))
     return (
         f'<section class="rw-shot" aria-label="{name}"><div class="rw-shot-head">{head}'
