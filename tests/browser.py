@@ -3,16 +3,33 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+PATIENCE = 180_000
+"""Milliseconds after which what does not come is taken for missing; on a busy machine things take long."""
+
 _OPENED = re.compile(r"the page is at (http://\S+/)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+_SLOW = """
+import sys, time
+from reelweave.index.library import Library
+write = Library.write
+Library.write = lambda *arguments: (write(*arguments), time.sleep(1))
+from reelweave.cli import main
+main()
+"""
 
 
 def chromium() -> str:
@@ -21,34 +38,124 @@ def chromium() -> str:
     return named or next((found for name in _NAMES if (found := shutil.which(name))), "")
 
 
-needs_browser = pytest.mark.skipif(not chromium(), reason="no Chromium is here: .ci/chromium installs one")
+def _missing() -> str:
+    """Why the page cannot be looked at here; nothing where it can."""
+    from importlib.util import find_spec
+
+    lost = [name for name in ("gradio", "playwright") if find_spec(name) is None]
+    if lost:
+        return f"{' and '.join(lost)} not installed: pip install '.[dev,ui]'"
+    return "" if chromium() else "no Chromium is here: .ci/chromium installs one"
+
+
+needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
+
+
+def page_command(library: Path, *options: str, slow: bool = False) -> list[str]:
+    """A slow page rests after each batch that is ingested, so that it can be caught at it."""
+    program = ["-c", _SLOW] if slow else ["-m", "reelweave"]
+    return [sys.executable, *program, "ui", "--library", str(library), *options]
 
 
 @contextmanager
-def page_of(library: Path, *options: str, **variables: str) -> Iterator[str]:
+def page_of(library: Path, *options: str, slow: bool = False, **variables: str) -> Iterator[str]:
     """The address of the page of a library; the page ends with the block, as by Ctrl-C."""
-    command = [sys.executable, "-m", "reelweave", "ui", "--port", str(free_port()), "--library", str(library), *options]
-    environment = os.environ | {"REELWEAVE_INGEST__SPACE": "appearance", "HF_HUB_OFFLINE": "1"} | variables
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr
-        told = ""
-        for line in server.stderr:
-            told += line
-            if opened := _OPENED.search(line):
-                break
-        else:
-            pytest.fail(f"the page did not open: {told}")
+    ours = {"REELWEAVE_INGEST__SPACE": "appearance", "REELWEAVE_INGEST__BATCH": "8", "HF_HUB_OFFLINE": "1"}
+    with subprocess.Popen(
+        page_command(library, "--port", str(free_port()), *options, slow=slow),
+        env=os.environ | ours | variables,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
         try:
-            yield opened[1]
+            yield _opened(server)
         finally:
             server.terminate()
-            left = server.communicate(timeout=60)[1]
-            assert "Traceback" not in left, left
+            left = server.communicate(timeout=PATIENCE / 1000)[1]
+        assert (server.returncode, left) == (0, "")
+
+
+def _opened(server: "subprocess.Popen[str]") -> str:
+    told = ""
+    for line in server.stderr or ():
+        told += line
+        if found := _OPENED.search(line):
+            return found[1]
+    pytest.fail(f"the page did not open: {told}")
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         return int(trial.getsockname()[1])
+
+
+@contextmanager
+def browsing() -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@contextmanager
+def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "light") -> "Iterator[Page]":
+    """A window on the page; what it asks of another machine, or stumbles over, fails the test."""
+    options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    context = browser.new_context(**options)
+    strangers: list[str] = []
+    troubles: list[str] = []
+
+    def watch(route: Any) -> None:
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            strangers.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", watch)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
+    page.goto(address)
+    try:
+        yield page
+    finally:
+        page.close()
+        context.close()
+    assert (strangers, troubles) == ([], [])
+
+
+def overflow(page: "Page") -> int:
+    """How far the page reaches beyond the window, which nobody likes to scroll sideways for."""
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def plays(video: "Locator") -> bool:
+    """Whether the browser can show a film: it has read some of it and knows how long it is."""
+    return bool(
+        video.evaluate(
+            """video => new Promise(done => {
+                const ready = () => video.readyState >= 2 && video.duration > 0 && video.videoWidth > 0;
+                if (ready()) return done(true);
+                video.addEventListener('loadeddata', () => done(ready()));
+                video.addEventListener('error', () => done(false));
+                video.load();
+            })"""
+        )
+    )
+
+
+def screenshot(page: "Page", name: str, height: int = 1400) -> None:
+    """A picture of the page for the README, where the variable SCREENSHOTS names a folder for it."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        size = page.viewport_size or {"width": 1280, "height": 900}
+        page.set_viewport_size({"width": size["width"], "height": height})
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=str(Path(folder) / f"{name}.jpg"), type="jpeg", quality=70)
+        page.set_viewport_size(size)

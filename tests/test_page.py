@@ -1,65 +1,341 @@
 """The page as its user meets it: the real server, and a real browser."""
 
+import re
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import chromium, needs_browser, page_of
+from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
 from runs import settings
 
-from reelweave import pipeline
-
-pytest.importorskip("gradio")
-pytest.importorskip("playwright")
+from reelweave import pipeline, upkeep
+from reelweave.evaluate.film import draw_film
+from reelweave.evaluate.scramble import ScrambleOptions, scramble
+from reelweave.solve.plan import read_plan
 
 if TYPE_CHECKING:
-    from helpers import Scrambled
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = needs_browser
 
+TABS = ["Reconstruct", "Search", "Library", "Repair", "Measure"]
+FOREIGN = 4
+
 
 @pytest.fixture(scope="module")
-def stocked_page(scrambled: "Scrambled", tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of a library with one small scrambled film."""
+def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 frames out of order and four of something else."""
+    folder = tmp_path_factory.mktemp("shuffled")
+    draw_film(folder / "film.mp4", frames=48, size=(320, 180))
+    scramble(folder / "film.mp4", folder / "shuffled.mp4", ScrambleOptions(seed=1, foreign=FOREIGN))
+    return folder / "shuffled.mp4"
+
+
+@pytest.fixture(scope="module")
+def stock(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's library, with the shuffled film in it."""
     library = tmp_path_factory.mktemp("page") / "library"
-    pipeline.ingest(scrambled.video, settings(library=str(library)))
-    with page_of(library) as address:
-        yield address
+    pipeline.ingest(shuffled, settings(library=str(library)))
+    return library
+
+
+@pytest.fixture(scope="module")
+def address(stock: Path) -> Iterator[str]:
+    with page_of(stock) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with browsing() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
-def page(stocked_page: str, browser: "Browser") -> "Iterator[Page]":
-    """A window on the page; whatever it asks of another machine, or complains of, fails the test."""
-    window = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    strangers, complaints = [], []
-
-    def watched(route, request) -> None:  # type: ignore[no-untyped-def]
-        if request.url.startswith((stocked_page, "data:", "blob:")):
-            route.continue_()
-        else:
-            strangers.append(request.url)
-            route.abort()
-
-    window.route("**/*", watched)
-    window.on("pageerror", lambda error: complaints.append(str(error)))
-    window.goto(stocked_page)
-    yield window
-    window.context.close()
-    assert (strangers, complaints) == ([], [])
+def page(address: str, browser: "Browser") -> "Iterator[Page]":
+    with window(browser, address) as found:
+        yield found
 
 
-@pytest.mark.parametrize("name", ["Reconstruct", "Search", "Library", "Repair", "Measure"])
+def give(page: "Page", video: Path) -> None:
+    page.locator("#rc-upload input[type=file]").set_input_files(str(video))
+    page.locator("#rc-upload").get_by_text(video.stem[:8]).first.wait_for()
+
+
+def pick(page: "Page", name: str) -> None:
+    page.get_by_label("or pick one of the library").click()
+    page.get_by_role("option", name=name).click()
+
+
+def put_in_order(page: "Page", then: str = "#rc-films a:has-text('Film')") -> None:
+    page.get_by_role("button", name="Put in order").click()
+    page.locator(then).first.wait_for()
+
+
+def solved(page: "Page") -> None:
+    """Until the plan holds to what was said."""
+    page.locator("#rc-said:not(:has(.rw-open))").wait_for()
+    page.locator("#rc-cancel").wait_for(state="hidden")
+
+
+def downloaded(page: "Page", words: str, folder: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=f"Download: {words}", exact=True).click()
+    target = folder / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+def frames_of(strip: "Locator") -> list[int]:
+    return [int(text) for text in strip.locator(".rw-number").all_inner_texts()]
+
+
+@pytest.mark.parametrize("name", TABS)
 def test_every_tab_opens(page: "Page", name: str) -> None:
     page.get_by_role("tab", name=name).click()
-    assert page.get_by_role("tabpanel", name=name).is_visible() or page.get_by_role("tab", name=name).is_visible()
+    assert page.get_by_role("tab", name=name).get_attribute("aria-selected") == "true"
+
+
+def test_a_video_that_is_dropped_comes_out_in_order(page: "Page", shuffled: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "räksmörgås & <b>film.mp4"
+    copy.write_bytes(shuffled.read_bytes())
+    give(page, copy)
+    put_in_order(page, "#rc-progress, .rw-progress")
+    page.locator("#rc-films a:has-text('Film')").wait_for()
+    films = page.locator("#rc-films video")
+    assert films.count() == 2
+    assert all(plays(films.nth(place)) for place in range(2))
+    maps = page.locator("#rc-pictures .rw-maps img")
+    assert maps.count() == 2
+    assert maps.nth(0).get_attribute("src") != maps.nth(1).get_attribute("src")
+    assert page.locator("#rc-pictures figcaption", has_text="weak joins").is_visible()
+    plan = read_plan(downloaded(page, "Plan", tmp_path))
+    assert len(plan.order) == 48
+    assert downloaded(page, "Film", tmp_path).stat().st_size > 10_000
+
+
+def test_a_dropped_frame_says_why_and_comes_back_by_a_click(page: "Page", stock: Path, tmp_path: Path) -> None:
+    pick(page, "shuffled.mp4")
+    put_in_order(page)
+    gone = page.locator("#rc-dropped .rw-gone")
+    assert gone.count() == FOREIGN
+    assert re.search(r"score \d\.\d\d", gone.first.inner_text())
+    frame = frames_of(page.locator("#rc-dropped"))[0]
+    gone.first.click()
+    page.locator("#rc-said .rw-chip", has_text=f"frame {frame} plays").wait_for()
+    solved(page)
+    assert gone.count() == FOREIGN - 1
+    assert frame in read_plan(downloaded(page, "Plan", tmp_path)).order
+
+
+def test_what_is_said_by_clicks_holds_in_the_plan(page: "Page", tmp_path: Path) -> None:
+    pick(page, "shuffled.mp4")
+    put_in_order(page)
+    hand, shots = page.locator("#rc-hand"), page.locator("#rc-shots")
+    end, later, early, gone = (frames_of(shots)[place] for place in (-1, 2, 8, 5))
+    choose(page, end)
+    hand.get_by_role("button", name="Begins the film").click()
+    solved(page)
+    choose(page, early)
+    hand.get_by_role("button", name="plays before another frame").click()
+    page.get_by_text("Now click the frame that plays later.").wait_for()
+    shots.get_by_role("button", name=f"frame {later}", exact=True).click()
+    solved(page)
+    choose(page, gone)
+    hand.get_by_role("button", name="Drop it").click()
+    solved(page)
+    plan = read_plan(downloaded(page, "Plan", tmp_path))
+    assert plan.order[0] == end
+    assert plan.order.index(early) < plan.order.index(later)
+    assert gone not in plan.order
+    assert plan.wishes == {"first": end, "before": [[early, later]], "drop": [gone]}
+    page.get_by_role("button", name="Undo").click()
+    solved(page)
+    assert gone in read_plan(downloaded(page, "Plan", tmp_path)).order
+
+
+def choose(page: "Page", frame: int) -> None:
+    page.locator("#rc-shots").get_by_role("button", name=f"frame {frame}", exact=True).click()
+    page.locator("#rc-hand", has_text=f"frame {frame}, number").wait_for()
+
+
+def test_wishes_that_cannot_hold_are_refused_by_name_and_can_be_taken_back(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    put_in_order(page)
+    a, b = frames_of(page.locator("#rc-shots"))[:2]
+    for frame, name in ((a, "Begins the film"), (b, "plays before another frame")):
+        choose(page, frame)
+        page.locator("#rc-hand").get_by_role("button", name=name).click()
+        page.locator("#rc-cancel").wait_for(state="hidden")
+    page.get_by_text("Now click the frame that plays later.").wait_for()
+    page.locator("#rc-shots").get_by_role("button", name=f"frame {a}", exact=True).click()
+    page.get_by_role("alert").get_by_text("cannot all hold").wait_for()
+    page.get_by_role("button", name=f"take back: frame {b} before frame {a}").click()
+    solved(page)
+
+
+def test_a_new_order_is_rendered_when_asked_for(page: "Page", tmp_path: Path) -> None:
+    pick(page, "shuffled.mp4")
+    put_in_order(page)
+    page.locator("#rc-shots").get_by_role("button", name="play shot 1 backwards").click()
+    solved(page)
+    page.get_by_text("as small pictures").wait_for()
+    assert plays(page.locator("#rc-films video").nth(1))
+    page.get_by_role("button", name="Render the film").click()
+    page.locator("#rc-films a", has_text="Film").wait_for()
+    page.get_by_role("button", name="Render it reversed").click()
+    page.locator("#rc-films a", has_text="Reversed").wait_for()
+    names = {downloaded(page, words, tmp_path).name for words in ("Film", "Reversed film")}
+    assert names == {"shuffled.reordered.mp4", "shuffled.reordered.reversed.mp4"}
+
+
+def test_the_keyboard_reaches_everything_and_stays_where_it_was(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    put_in_order(page)
+    page.locator("#rc-shots .rw-frame").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.locator("#rc-hand .rw-hand").wait_for()
+    page.get_by_role("button", name="Ends the film").focus()
+    page.keyboard.press("Space")
+    page.locator("#rc-said .rw-chip", has_text="ends with").wait_for()
+    solved(page)
+    page.wait_for_function("document.activeElement.innerText == 'Ends the film'")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", width: int, scheme: str) -> None:
+    with window(browser, address, width, scheme) as page:
+        assert ("dark" in (page.locator("body").get_attribute("class") or "")) == (scheme == "dark")
+        pick(page, "shuffled.mp4")
+        put_in_order(page)
+        page.locator("#rc-shots .rw-frame").nth(4).click()
+        page.locator("#rc-hand .rw-hand").wait_for()
+        assert plays(page.locator("#rc-films video").first)
+        assert overflow(page) == 0
+        if (width, scheme) in ((1280, "light"), (390, "dark")):
+            screenshot(page, f"page-reconstruct-{width}")
+        for name in TABS[1:]:
+            page.get_by_role("tab", name=name).click()
+            assert overflow(page) == 0, name
+
+
+@pytest.mark.parametrize("name", ["no film.mp4", "<img src=x onerror=alert(1)>.mp4", "picture.png"])
+def test_an_upload_that_is_no_video_is_told_and_forgotten(page: "Page", stock: Path, tmp_path: Path, name: str) -> None:
+    before = kept(stock)
+    (tmp_path / name).write_bytes(b"this is no video\n" * 100)
+    page.locator("#rc-upload input[type=file]").set_input_files(str(tmp_path / name))
+    page.locator("#rc-upload").get_by_text("KB").first.wait_for()
+    page.get_by_role("button", name="Put in order").click()
+    told = page.get_by_role("alert")
+    told.wait_for()
+    assert page.locator("#rc-told img").count() == 0
+    assert not page.locator("#rc-films").is_visible()
+    assert kept(stock) == before
+
+
+def kept(stock: Path) -> set[Path]:
+    return set((stock.parent / "library.page" / "given").rglob("*"))
+
+
+def test_nothing_given_is_asked_for(page: "Page") -> None:
+    page.get_by_role("button", name="Put in order").click()
+    page.get_by_role("alert").get_by_text("No video was given").wait_for()
+
+
+def test_work_can_be_cancelled_and_gone_on_with(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
+    with page_of(tmp_path / "library", slow=True) as address, window(browser, address) as page:
+        give(page, shuffled)
+        put_in_order(page, ".rw-progress :text('of 52')")
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_text("Cancelled.").wait_for()
+        assert upkeep.list_videos(settings(library=str(tmp_path / "library")))[0]["state"] != "complete"
+        put_in_order(page)
+        assert upkeep.list_videos(settings(library=str(tmp_path / "library")))[0]["state"] == "complete"
+
+
+def test_two_windows_at_once_spoil_nothing(browser: "Browser", shuffled: Path, clip: Path, tmp_path: Path) -> None:
+    """While one writes, another that would write too is told so; both end well."""
+    library = tmp_path / "library"
+    with page_of(library, slow=True) as address, window(browser, address) as one, window(browser, address) as two:
+        give(one, shuffled)
+        put_in_order(one, ".rw-progress :text('of 52')")
+        give(two, clip)
+        put_in_order(two, "[role=alert]")
+        assert "is being written by" in two.get_by_role("alert").inner_text()
+        one.locator("#rc-films a:has-text('Film')").wait_for()
+        put_in_order(two)
+        assert one.locator("#rc-dropped .rw-gone").count() == FOREIGN
+    assert set(upkeep.check_videos(settings(library=str(library))).values()) == {()} or all(
+        not wrong for wrong in upkeep.check_videos(settings(library=str(library))).values()
+    )
+
+
+def asked(address: str, path: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address + path, headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return int(refused.code)
+
+
+def test_no_other_file_can_be_read_through_the_page(address: str, stock: Path, shuffled: Path) -> None:
+    given = stock.parent / "library.page"
+    for file in ("/etc/passwd", stock / "catalog.db", shuffled, Path(pipeline.__file__), next(given.rglob("lock"))):
+        assert asked(address, f"gradio_api/file={file}") == 403
+    assert asked(address, "gradio_api/file=http://127.0.0.1/") == 403
+    assert asked(address, "gradio_api/proxy=http://127.0.0.1/") == 403
+
+
+def test_a_file_that_was_not_uploaded_is_not_taken(address: str, page: "Page", shuffled: Path) -> None:
+    """A page that names a path of this machine in place of an upload gets nothing."""
+    found: list[Any] = []
+    page.on("request", lambda request: found.append(request) if "queue/join" in request.url else None)
+    page.get_by_role("button", name="Put in order").click()
+    page.get_by_role("alert").wait_for()
+    said = found[-1].post_data_json
+    said["data"][0] = {"path": str(shuffled), "meta": {"_type": "gradio.FileData"}, "orig_name": "x.mp4"}
+    page.evaluate(
+        "said => fetch('gradio_api/queue/join', {method: 'POST', body: JSON.stringify(said), "
+        "headers: {'content-type': 'application/json'}})",
+        said,
+    )
+    answer = page.evaluate(
+        """async session => {
+            const answer = await fetch(`gradio_api/queue/data?session_hash=${session}`);
+            const reader = answer.body.getReader(), decoder = new TextDecoder();
+            let text = '';
+            while (!text.includes('process_completed')) {
+                const {value, done} = await reader.read();
+                if (done) break;
+                text += decoder.decode(value);
+            }
+            return text;
+        }""",
+        said["session_hash"],
+    )
+    assert '"success":false' in answer
+    assert "was not uploaded" in answer
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example"])
+def test_another_sites_name_does_not_lead_to_the_page(address: str, host: str) -> None:
+    assert asked(address, "", Host=host) == 403
+
+
+def test_others_may_enter_only_with_the_password(browser: "Browser", tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("open sesame\n")
+    options = ("--host", "0.0.0.0", "--user", "ada", "--password-file", str(tmp_path / "password"))
+    with page_of(tmp_path / "library", *options) as address:
+        address = address.replace("0.0.0.0", "127.0.0.1")
+        assert asked(address, "config") == 401
+        with window(browser, address) as page:
+            page.get_by_label("username").fill("ada")
+            page.get_by_label("password").fill("open sesame")
+            page.get_by_role("button", name="Login").click()
+            page.get_by_role("button", name="Put in order").wait_for()
