@@ -53,15 +53,16 @@ def file_order_stands(path: Sequence[int], costs: JoinCosts, slack: float) -> bo
     """Whether the frames were in order as they came: no more breaks than on the path found, and hardly dearer.
 
     Where a film leaves doubt the best path is cheaper than the true one by chance; a film that was in
-    order must not pay for that. Breaks are joins as dear as those of unrelated frames: the cuts between
-    shots, which a path may place as it likes.
+    order must not pay for that. Breaks are joins nearer in price to those of unrelated frames than to a usual
+    one of the path: the cuts between shots, which a path may place as it likes. (Noise makes every join dear.)
     """
     if len(path) < 3:
         return True
     chance = random.Random(0)
     count = len(path)
     unrelated = sorted(costs.rows[a][b] for a, b in (chance.sample(range(count), 2) for _ in range(_SAMPLES)))
-    far = unrelated[_SAMPLES // 2] * _BREAK
+    usual = sorted(costs.rows[a][b] for a, b in pairwise(path))[(count - 1) // 2]
+    far = usual + (unrelated[_SAMPLES // 2] - usual) * _BREAK
     filed, found = (_breaks_and_rest(order, costs, far) for order in (range(count), path))
     return filed[0] <= found[0] and filed[1] <= found[1] * (1 + slack)
 

@@ -149,6 +149,12 @@ def test_the_file_order_stands_only_where_nothing_is_out_of_place(order: list[in
     assert file_order_stands(np.argsort(order).tolist(), filed, slack=5e-4) is stands
 
 
+@pytest.mark.parametrize(("order", "stands"), [(list(range(40)), True), (shuffled(40).tolist(), False)])
+def test_noise_that_makes_every_join_dear_leaves_no_shuffled_file_as_it_is(order: list[int], stands: bool) -> None:
+    filed = dense_costs((100 + line_costs(40))[np.ix_(order, order)], 10)
+    assert file_order_stands(np.argsort(order).tolist(), filed, slack=5e-4) is stands
+
+
 def test_the_band_is_narrow_on_the_right_path_and_wide_on_a_wrong_one() -> None:
     costs = dense_costs(line_costs(50, noise=0.1), 10)
     assert band(list(range(50)), costs) < 1.75 < band(shuffled(50).tolist(), costs)
