@@ -12,6 +12,7 @@ from .frames import Floats, Ints, VideoRecord
 from .index.coarse import Coarse, clustered
 from .index.library import Library, open_library
 from .index.matrix import Matrix, open_matrix
+from .index.rounded import Rounded
 from .index.search import Hit, Moment, Ranked, every_score, first, hits, moments, ranked, scores_of
 from .index.threshold import FEW, auto_cut, calibrated_cut
 from .ingest.embedder import Embedder, open_embedder
@@ -21,6 +22,8 @@ from .settings import Settings, library_folder
 _SAME_TIME = 1e-6
 _QUICK_ENOUGH = 20_000
 _CANDIDATES, _CANDIDATES_EACH, _MORE = 512, 16, 4
+_WORTH = 8
+"""To compare an eighth of all frames, picked one by one, takes as long as to compare all of them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Found:
 class Finder:
     """Answers one question after another; vectors and models that are loaded stay for the next.
 
-    A finder that is `lasting` makes itself quicker by an index, which is worth its while for many questions.
+    From the second question about the same frames on, and from the first where it is `lasting`, a finder goes by a
+    rounded copy of their vectors, which takes about a second to make and answers the same in a fraction of the time.
     """
 
     library: Library
@@ -57,7 +61,10 @@ class Finder:
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _matrices: dict[tuple[str, ...], Matrix] = field(default_factory=dict)
     _indexes: dict[str, Coarse] = field(default_factory=dict)
+    _copies: dict[str, Rounded | None] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
+    _marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What the catalog says of a video in a space, as text."""
 
     def ask(self, question: Question) -> Found:
         _ = question.terms
@@ -79,8 +86,8 @@ class Finder:
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> Found:
         plain = question.threshold is None and not question.moments and question.after is question.before is None
-        if plain and (index := self._index(matrix)):
-            best = hits(matrix, self._quickly(question, matrix, queries, index))
+        if plain and (quick := self._quickly(question, matrix, queries)):
+            best = hits(matrix, quick)
             return Found(matrix.space.name, None, best, [], best, matrix)
         chosen, rows = self.settings.search, _within(matrix, question, named)
         everywhere = every_score(matrix, queries)
@@ -118,7 +125,14 @@ class Finder:
             return ranked(scores, rows, count)
         return first(matrix, scores, count, self.settings.search.same, rows)
 
-    def _quickly(self, question: Question, matrix: Matrix, queries: Floats, index: Coarse) -> Ranked:
+    def _quickly(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
+        """The best without comparing every frame, where that can be told soon."""
+        if matrix.bytes > self.settings.search.memory_gb * 1e9:
+            return self._likely(question, matrix, queries, self._index(matrix))
+        copy = self._copy(matrix)
+        return self._surely(question, matrix, queries, copy) if copy else None
+
+    def _likely(self, question: Question, matrix: Matrix, queries: Floats, index: Coarse) -> Ranked:
         """The best among candidates, of which more are asked for until enough of them differ."""
         count = question.count or self.settings.search.k
         looked = max(_CANDIDATES, _CANDIDATES_EACH * count)
@@ -129,21 +143,43 @@ class Finder:
                 return found
             looked *= _MORE
 
-    def _index(self, matrix: Matrix) -> Coarse | None:
-        """Past what fits in memory an index, and for a lasting finder where to compare every frame takes long."""
-        large = matrix.bytes > self.settings.search.memory_gb * 1e9
-        if not large and not (self.lasting and len(matrix) > _QUICK_ENOUGH):
-            return None
+    def _surely(self, question: Question, matrix: Matrix, queries: Floats, copy: Rounded) -> Ranked | None:
+        """The best of all; nothing where so many come close that it is quicker to compare every frame."""
+        count = question.count or self.settings.search.k
+        looked = max(_CANDIDATES, _CANDIDATES_EACH * count)
+        while looked * _WORTH <= len(matrix):
+            named = copy.candidates(queries, looked)
+            found = self._first(question, matrix, scores_of(matrix, queries, named.rows), named.rows, count)
+            if len(found) == count and found.scores[-1] >= named.floor:
+                return found
+            looked *= _MORE
+        return None
+
+    def _index(self, matrix: Matrix) -> Coarse:
+        """For what does not fit in memory."""
         if matrix.key not in self._indexes:
             with self.progress.stage("index"):
                 self._indexes = {matrix.key: clustered(matrix, self.library.cache, self.settings.search.probe)}
         return self._indexes[matrix.key]
+
+    def _copy(self, matrix: Matrix) -> Rounded | None:
+        """Where to compare every frame takes long, and was done before."""
+        if len(matrix) <= _QUICK_ENOUGH:
+            return None
+        seen = self.lasting or matrix.key in self._copies
+        copy = self._copies.get(matrix.key)
+        if seen and copy is None:
+            copy = Rounded(matrix)
+        # Another library's frames, or another state of them, are seldom asked again.
+        self._copies = {matrix.key: copy}
+        return copy
 
     def _scope(self, wanted: Sequence[str]) -> tuple[list[VideoRecord], States]:
         version, catalog = self.library.catalog.version(), self.library.catalog
         if self._known is None or self._known[0] != version:
             videos = catalog.videos()
             self._known = version, videos, {video.id: catalog.spaces(video.id) for video in videos}
+            self._marks = {}
         _, videos, states = self._known
         if not videos:
             raise UsageError("The library is empty.", "`reelweave ingest PATH` fills it.")
@@ -167,7 +203,7 @@ class Finder:
 
     def _matrix(self, videos: Sequence[VideoRecord], space: str, states: States) -> Matrix:
         """Kept while neither the videos nor what the catalog says of them has changed."""
-        key = (space, *(f"{video.id} {states[video.id][space]}" for video in videos))
+        key = (space, *(self._mark(video.id, space, states) for video in videos))
         if key not in self._matrices:
             self._matrices = {known: matrix for known, matrix in self._matrices.items() if known[0] != space}
             identity = states[videos[0].id][space].space
@@ -176,6 +212,11 @@ class Finder:
             check = size <= self.settings.search.memory_gb * 1e9
             self._matrices[key] = open_matrix(self.library, videos, identity, self.progress, check)
         return self._matrices[key]
+
+    def _mark(self, video: str, space: str, states: States) -> str:
+        if (video, space) not in self._marks:
+            self._marks[video, space] = f"{video} {states[video][space]}"
+        return self._marks[video, space]
 
 
 @contextmanager

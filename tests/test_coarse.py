@@ -106,15 +106,17 @@ def test_where_an_index_cannot_be_kept_it_serves_all_the_same(drawn: Matrix, tmp
     assert recall(drawn, tmp_path / "cache", 1.0) == 1.0
 
 
-def test_a_lasting_finder_answers_as_another_does(
-    stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, filled: list[int]
+@pytest.mark.parametrize("lasting", [True, False], ids=["lasting", "asked again"])
+@pytest.mark.parametrize("worth", [1, 100], ids=["by the copy", "by every frame"])
+def test_a_finder_that_is_asked_again_answers_as_another_does(
+    stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, lasting: bool, worth: int
 ) -> None:
-    monkeypatch.setattr("reelweave.searching._QUICK_ENOUGH", 5)
-    with open_finder(settings(library=str(stock / "library"), search__probe=1), Silent(), lasting=True) as finder:
+    for name, value in (("_QUICK_ENOUGH", 5), ("_CANDIDATES", 3), ("_CANDIDATES_EACH", 1), ("_WORTH", worth)):
+        monkeypatch.setattr(f"reelweave.searching.{name}", value)
+    with open_finder(settings(library=str(stock / "library")), Silent(), lasting=lasting) as finder:
         answers = [finder.ask(question).hits for _ in range(3)]
         cut = finder.ask(replace(question, threshold=-1.0, count=4)).hits
     assert answers == [asked(stock, question).hits] * 3 == [cut] * 3
-    assert len(filled) <= 1
 
 
 @pytest.fixture(scope="module")
