@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .answers import answer, plan_told, reconstruction_told, scores_told, split_told, taken_data, taken_told
-from .errors import ReelweaveError, UsageError
+from .answers import answer, plan_told, reconstruction_told, scores_told, taken_data, taken_told
+from .errors import ReelweaveError
 from .films import numbered
 from .finding import search, similar
 from .mending import repair
@@ -41,6 +41,7 @@ from .options import (
     settings_of,
     takes_wishes,
 )
+from .scoring import Evaluate, evaluate
 from .tending import doctor, models_app, settings_app, ui, videos_app
 
 if TYPE_CHECKING:
@@ -259,30 +260,6 @@ def scramble(
 
 
 @app.command()
-def evaluate(
-    plan: Annotated[list[Path], typer.Argument(help="A plan for the scrambled video, or all plans of a split.")],
-    truth: Annotated[Path, typer.Option(help="The truth that scramble wrote.")],
-    rendered: Annotated[Path | None, typer.Option(help="The film made from the plan, to score its pictures.")] = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Score a plan against the truth, or the plans of films that were mixed."""
-    from . import pipeline
-    from .evaluate.truth import read_truth
-    from .solve.plan import read_plan
-
-    known, plans = read_truth(truth), [read_plan(one) for one in plan]
-    if known.mixed or len(plans) > 1:
-        if rendered:
-            raise UsageError("--rendered is for a single plan of a single clip.", "Leave it out for mixed films.")
-        split = pipeline.evaluate_split(plans, known)
-        answer(asdict(split), as_json, split_told(split))
-        return
-    scores = pipeline.evaluate(plans[0], known, progress_for(quiet), rendered)
-    answer(asdict(scores), as_json, scores_told(scores))
-
-
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
     quiet: Quiet = False,
@@ -297,6 +274,7 @@ def demo(
     answer(asdict(done), as_json, "\n".join(told))
 
 
+app.command(cls=Evaluate)(evaluate)
 app.command()(search)
 app.command()(similar)
 app.command()(repair)

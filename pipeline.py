@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .asking import Question, Similarity
     from .evaluate.grouping import SplitScores
     from .evaluate.metrics import Scores
+    from .evaluate.robustness import Robustness, RobustnessOptions
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .intake import Taken
@@ -326,6 +327,30 @@ def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":
     from .evaluate.grouping import score_split
 
     return score_split(plans, truth)
+
+
+def robustness(
+    path: Path,
+    options: "RobustnessOptions",
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    plot: Path | None = None,
+) -> "Robustness":
+    """How well frames are found and put in order once they are spoilt; `plot` is a picture of it."""
+    from .evaluate.robustness import robustness as measure
+    from .ingest.embedder import open_embedder
+    from .planning import matcher_for
+    from .render.sheet import check_picture
+    from .reporting import draw_robustness
+
+    if plot:
+        check_picture(plot, "a plot")
+    embedder = open_embedder(settings.solve.space, settings.clip)
+    done = measure(path, options, embedder, settings, progress, matcher_for(settings))
+    if plot:
+        draw_robustness(done, plot)
+    return done
 
 
 def search(

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from .evaluate.robustness import Robustness
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.fused import rows_of
 from .index.library import Library
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
+from .render.bars import bar_chart
 from .render.report import write_report
+from .render.sheet import save_picture
 from .render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 from .solve.arrange import Arrangement
 from .solve.plan import Plan, Shot, WeakJoin
@@ -106,6 +109,19 @@ def write_evidence(arrangement: Arrangement, path: Path) -> Path:
             }
             file.write(json.dumps(facts) + "\n")
     return path
+
+
+def draw_robustness(done: Robustness, path: Path) -> Path:
+    """How frames were found and put in order, clean and by every damage."""
+    rows = done.rows
+    series = {
+        "found": [row.retrieval.found for row in rows],
+        f"found within {done.within:g} s": [row.retrieval.near for row in rows],
+        "adjacency": [row.order.adjacency for row in rows],
+        "tau in shots": [row.order.shot_tau for row in rows],
+    }
+    title = f"{done.video}: {done.frames} frames in the {done.space} space"
+    return save_picture(bar_chart([str(row.spoiling or "none") for row in rows], series, title), path)
 
 
 def _thumbnails(library: Library, video: VideoRecord, rows: FrameRows) -> Callable[[int], Picture]:

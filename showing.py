@@ -21,12 +21,11 @@ from .render.excerpt import excerpt
 from .render.export import check_folder, export
 from .render.gather import Place, usable
 from .render.reel import Held, rate_of, render_reel
-from .render.sheet import contact_sheet, save_picture
+from .render.sheet import check_picture, contact_sheet, save_picture
 from .searching import Found
 from .settings import Settings, library_folder
 
 _TOP, _OVER = "top", "above_threshold"
-_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 _EARLIEST = 1e-6
 _AROUND, _LONGEST = 2.0, 60.0
 """Seconds that are played around an answer, and of one."""
@@ -47,11 +46,8 @@ class Wanted:
             check_folder(self.export, (_TOP, _OVER))
         if self.clip:
             check_output(self.clip)
-        if self.sheet and (self.sheet.suffix.lower() not in _SHEETS or not self.sheet.parent.is_dir()):
-            raise UsageError(
-                f"{self.sheet} cannot be a contact sheet.",
-                f"Name a file in a folder that is there, ending in {', '.join(_SHEETS)}.",
-            )
+        if self.sheet:
+            check_picture(self.sheet, "a contact sheet")
 
 
 def show(found: Found, wanted: Wanted, library: Library, settings: Settings, progress: Progress) -> list[Path]:

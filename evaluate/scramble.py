@@ -26,6 +26,7 @@ from ..render.sound import has_sound, resliced
 from .cuts import Cuts
 from .damage import NONE, Damage, damaged, plan_runs
 from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
+from .spoil import grain, salt_and_pepper
 from .ties import Ties, small_luma
 from .truth import FOREIGN, Mixed, Noise, Truth
 
@@ -148,15 +149,21 @@ def _check(options: ScrambleOptions) -> None:
 def _stretch(source: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
     info = open_source(source).info()
     layout = pictures_layout(info, lossless=False) if source.is_dir() else video_layout(source, lossless=False)
+    first, length = stretch(source, options.frames, options.seed, progress, number)
+    return _Clip(source, layout, info.fps, first, length)
+
+
+def stretch(source: Path, frames: int | None, seed: int, progress: Progress, number: int = 0) -> tuple[int, int]:
+    """Where a random stretch of that many frames begins, and how long it is; 0 or None is the whole clip."""
     total = count_frames(source)
     if not total:
         raise SourceError(f"No frame could be decoded from {source}.")
-    length = options.frames or total
+    length = frames or total
     if length > total:
         progress.note(f"{source.name} has {total} frames, not {length}: all of them are used.")
         length = total
-    first = int(np.random.default_rng([options.seed, 0, *[number] * (number > 0)]).integers(total - length + 1))
-    return _Clip(source, layout, info.fps, first, length)
+    first = int(np.random.default_rng([seed, 0, *[number] * (number > 0)]).integers(total - length + 1))
+    return first, length
 
 
 def _sound(
@@ -275,13 +282,9 @@ def _noisy(
         samples = np.frombuffer(raw, np.uint8).copy()
         luma = samples[: pixels * 3].reshape(-1, 3) if rgb else samples[:pixels].reshape(-1, 1)
         if options.gaussian:
-            sigma = options.gaussian * (high - low) / 255
-            grain = rng.standard_normal((pixels, 1), np.float32) * np.float32(sigma)
-            luma[:] = np.clip(np.rint(luma + grain), 0, 255)
+            grain(luma, options.gaussian * (high - low) / 255, rng)
         if options.salt_pepper:
-            dice = rng.random(pixels, np.float32)
-            luma[dice < options.salt_pepper / 2] = low
-            luma[dice >= 1 - options.salt_pepper / 2] = high
+            salt_and_pepper(luma, options.salt_pepper, rng, low, high)
         yield samples.tobytes()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 from ..frames import Floats
 from ..render.layout import Layout
@@ -62,4 +63,10 @@ def small_luma(raw: bytes, layout: Layout) -> Floats:
         luma = cv2.cvtColor(samples.reshape(height, width, 3), cv2.COLOR_BGR2GRAY)
     else:
         luma = samples[: width * height].reshape(height, width)
+    return shrunk_luma(np.asarray(luma, np.uint8))
+
+
+def shrunk_luma(luma: npt.NDArray[np.uint8]) -> Floats:
+    import cv2
+
     return np.asarray(cv2.resize(luma.astype(np.float32), _SMALL, interpolation=cv2.INTER_AREA), np.float32)

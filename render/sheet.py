@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import RenderError
+from ..errors import RenderError, UsageError
 from ..frames import Floats, Picture
 
 _GROUND = (28, 26, 24)
@@ -17,6 +17,7 @@ CAPTION = 18
 TITLE = 34
 SMALL = 0.4
 LARGE = 0.55
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 _CLIP = (1.0, 99.0)
 """Percentiles between which a distance map spends its colours: one stray frame must not darken all others."""
 
@@ -55,6 +56,14 @@ def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
     write_text(sheet, title, GAP, 23, LARGE, size)
     _legend(sheet, top + size + GAP, size, low, high)
     return sheet
+
+
+def check_picture(path: Path, what: str) -> None:
+    """Refuse, before any work is done, a place that cannot take a picture."""
+    if path.suffix.lower() not in _SUFFIXES or not path.parent.is_dir() or path.is_dir():
+        raise UsageError(
+            f"{path} cannot be {what}.", f"Name a file in a folder that is there, ending in {', '.join(_SUFFIXES)}."
+        )
 
 
 def save_picture(picture: Picture, path: Path) -> Path:
