@@ -63,8 +63,10 @@ def strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> "dic
     return found
 
 
-def add_space(wanted: str, space: str, settings: Settings, progress: Progress | None = None) -> VideoRecord:
-    """Vectors in a further space for a video of the library, of the same frames at the same size as its others."""
+def ingest_again(
+    wanted: str, settings: Settings, progress: Progress | None = None, space: str | None = None
+) -> VideoRecord:
+    """What a video of the library still lacks, or lacks in a further space, of the same frames at the same size."""
     from .index.library import open_library
     from .intake import Intake
     from .render.gather import usable
@@ -73,7 +75,7 @@ def add_space(wanted: str, space: str, settings: Settings, progress: Progress | 
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         usable([video], progress)
-        as_taken = {"space": space, "fps": video.sampled_fps, "size": video.short_side}
+        as_taken = {"space": space or settings.ingest.space, "fps": video.sampled_fps, "size": video.short_side}
         ingest = settings.ingest.model_copy(update=as_taken)
         Intake(library, settings.model_copy(update={"ingest": ingest}), progress).take(Path(video.source))
         return library.catalog.find(video.id)

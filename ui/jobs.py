@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -29,6 +29,8 @@ class Seen:
     notes: tuple[str, ...] = ()
     may_stop: bool = False
     """Whether it can end early with what it has."""
+    outer: "Seen | None" = None
+    """The whole that the stage is a part of, where its length is known."""
 
     @property
     def share(self) -> float | None:
@@ -41,21 +43,28 @@ class _Stage:
     name: str
     total: int | None
     started: float = field(default_factory=monotonic)
+    moved: float = field(default_factory=monotonic)
     done: int = 0
     told: str = ""
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
+        self.moved = monotonic()
         self.job.changed()
 
     def tell(self, text: str) -> None:
         self.told = text
         self.job.changed()
 
-    def seconds_left(self) -> float | None:
+    def seen(self) -> Seen:
+        return Seen(self.name, self.done, self.total, self.told, self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
         if not self.total or not 0 < self.done < self.total:
             return None
-        return (monotonic() - self.started) * (self.total - self.done) / self.done
+        # Long steps, such as whole files, are counted down while nothing is heard of them.
+        expected = (self.moved - self.started) * (self.total - self.done) / self.done
+        return max(0.0, expected - (monotonic() - self.moved))
 
 
 class Job:
@@ -104,9 +113,9 @@ class Job:
         stages, notes = list(self._stages), tuple(self._notes)
         if not stages:
             return Seen(notes=notes)
-        now = stages[-1]
         may_stop = self._stoppable > 0 and not self._enough.is_set()
-        return Seen(now.name, now.done, now.total, now.told, now.seconds_left(), notes, may_stop)
+        outer = stages[0].seen() if len(stages) > 1 and stages[0].total else None
+        return replace(stages[-1].seen(), notes=notes, may_stop=may_stop, outer=outer)
 
     def changed(self) -> None:
         self._news.set()

@@ -23,15 +23,17 @@ def note(text: str) -> str:
 
 
 def progress(now: Seen) -> str:
-    """The stage, its count, the time left, and the notes so far."""
+    """The stage, its count, the time left, what it is a part of, and the notes so far."""
+    stages = (_stage(now.outer) if now.outer else "") + _stage(now)
+    notes = "".join(f"<li>{escape(text)}</li>" for text in now.notes)
+    return f'<div class="rw-progress" role="status">{stages}{f"<ul>{notes}</ul>" if notes else ""}</div>'
+
+
+def _stage(now: Seen) -> str:
     count = f"{now.done} of {now.total}" if now.total else (str(now.done) if now.done > 1 else "")
     told = ", ".join(filter(None, [count, left(now.seconds_left), now.told]))
     bar = f'<progress value="{now.share:.4f}" max="1"></progress>' if now.share is not None else "<progress></progress>"
-    notes = "".join(f"<li>{escape(text)}</li>" for text in now.notes)
-    return (
-        f'<div class="rw-progress" role="status"><div><b>{escape(now.stage or "starting")}</b> '
-        f"<span>{escape(told)}</span></div>{bar}{f'<ul>{notes}</ul>' if notes else ''}</div>"
-    )
+    return f"<div><b>{escape(now.stage or 'starting')}</b> <span>{escape(told)}</span></div>{bar}"
 
 
 def left(seconds: float | None) -> str:
