@@ -15,6 +15,7 @@ from .answers import answer, plan_told, reconstruction_told, scores_told, taken_
 from .errors import ReelweaveError
 from .films import numbered
 from .finding import search, similar
+from .labelling import breakup_app
 from .mending import repair
 from .options import (
     Audio,
@@ -57,6 +58,7 @@ app = typer.Typer(
 app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
 app.add_typer(settings_app, name="settings")
+app.add_typer(breakup_app, name="breakup")
 
 
 @app.callback(invoke_without_command=True)

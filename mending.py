@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .answers import answer
-from .options import Crf, Json, Lossless, Quiet, progress_for, settings_of
+from .options import Crf, DetectorFile, Json, Lossless, Quiet, progress_for, settings_of
 
 if TYPE_CHECKING:
     from .breakup.verdict import Verdict
@@ -23,6 +23,7 @@ def repair(
     frames: Annotated[
         str | None, typer.Option(metavar="F,F-F", help="Replace these instead of looking for broken ones: 3,229-267.")
     ] = None,
+    detector: DetectorFile = None,
     detect_only: Annotated[bool, typer.Option("--detect-only", help="Say what is broken; write no film.")] = False,
     report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
     method: Annotated[str | None, typer.Option(help="auto, motion, blend or hold.")] = None,
@@ -43,6 +44,7 @@ def repair(
         progress_for(quiet),
         output=output,
         frames=frames,
+        detector=detector,
         detect_only=detect_only,
         report=report,
         lossless=lossless,

@@ -238,23 +238,29 @@ def repair(
     *,
     output: Path | None = None,
     frames: str | None = None,
+    detector: Path | None = None,
     detect_only: bool = False,
     report: Path | None = None,
     lossless: bool = False,
 ) -> "Repair":
     """A video with broken frames in; the same video with others in their place out, and what was done to each.
 
-    `frames`, as in "3,7-9", are replaced instead of those that are found to be broken.
+    `frames`, as in "3,7-9", are replaced instead of those that are found to be broken; `detector` is the file of
+    a trained one that finds them.
     """
+    from .breakup.detector import detector_of
     from .render.encode import Encoding, check_output
     from .repairing import fill, gaps_in, open_video, show, survey, told_of, unfilled
 
     open_video(path)
+    if frames is not None and detector:
+        raise UsageError("--frames and --detector both say which frames are broken.", "Give one of them.")
+    judge = detector_of(detector, settings.breakup)
     output = output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     if not detect_only:
         check_output(output, path)
     _check_folder(report)
-    seen = survey(path, frames, settings, progress)
+    seen = survey(path, frames, judge, progress)
     gaps = gaps_in(seen, settings)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     done = unfilled(gaps) if detect_only else fill(path, output, seen, gaps, encoding, settings, progress)

@@ -21,6 +21,7 @@ from .render.strips import Strip, Strips, write_strips
 from .render.timed import ticks_of
 
 if TYPE_CHECKING:
+    from .breakup.detector import Detector
     from .settings import Settings
 
 CLEAN = "clean"
@@ -90,14 +91,14 @@ def open_video(path: Path) -> FrameSource:
     return source
 
 
-def survey(path: Path, named: str | None, settings: "Settings", progress: Progress) -> Survey:
-    """Look at every frame once, for the frames that the user names or for those that are found to be broken."""
-    from .breakup.detect import detect
+def survey(path: Path, named: str | None, judge: "Detector", progress: Progress) -> Survey:
+    """Look at every frame once, for the frames that the user names or for those that are judged to be broken."""
+    from .breakup.evidence import read_evidence
 
     source = _Timed(open_video(path))
     info = source.info()
     if named is None:
-        verdicts = detect(source, settings.breakup, progress)
+        verdicts = judge.judge(read_evidence(source, progress))
     else:
         with progress.stage("count frames", info.frames_hint) as stage:
             for _ in source.frames(short_side=90):
