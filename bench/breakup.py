@@ -149,7 +149,8 @@ def tables(results: Sequence[Result]) -> str:
         recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
         rows.append(
             f"{half} half: mean recall {np.mean(recalls or [0]):.3f}; {len(own)} clean clips, "
-            f"{sum(r.frames for r in own)} frames, {minutes:.1f} minutes: {false} false alarms, {false / max(minutes, 1e-9):.2f} a minute"
+            f"{sum(r.frames for r in own)} frames, {minutes:.1f} minutes: {false} false alarms, "
+            f"{false / max(minutes, 1e-9):.2f} a minute"
         )
     for r in results:
         if r.case == REAL:

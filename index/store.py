@@ -36,6 +36,11 @@ _OPENING = threading.Lock()
 """Chroma counts who has a folder open, but not safely where one thread opens it as another lets it go."""
 
 
+def load_chroma() -> None:
+    """Load what the first look into a store would otherwise wait for."""
+    import chromadb  # noqa: F401
+
+
 class FrameStore(Protocol):
     """Keeps the rows of a video in a space; writing a frame again replaces it."""
 

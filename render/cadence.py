@@ -35,7 +35,7 @@ class Watch:
 
 
 def steps(repeats: Repeats, first: int, last: int) -> list[int]:
-    """By how much the film moves on into each of frames `first` to `last` + 1: one frame's worth, or none by cadence."""
+    """How far the film moves on into each of frames `first` to `last` + 1: one frame's worth, or none by cadence."""
     for period in _PERIODS:
         near = range(max(0, first - _ROUNDS * period), min(len(repeats), last + 2 + _ROUNDS * period))
         known = [frame for frame in near if repeats[frame] is not None and not first <= frame <= last + 1]

@@ -62,11 +62,13 @@ def serve(
 
 def _warm() -> None:
     """Load what the first answer would otherwise wait for."""
-    import chromadb  # noqa: F401  # only so that it is there
     import cv2  # noqa: F401
     import scipy.sparse.csgraph  # noqa: F401
 
+    from ..index.store import load_chroma
     from ..solve import arrange  # noqa: F401
+
+    load_chroma()
 
 
 def check_port(host: str, port: int) -> None:
