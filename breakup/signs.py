@@ -26,12 +26,12 @@ _LONGEST_PART = 40
 def signs(evidence: Evidence, settings: Breakup) -> Signs:
     """The signs by name, without those that need to know which frames are already convicted."""
     jump = evidence.of("jump").copy()
-    jump[:1] = jump[1:2]
+    jump[:1] = jump[1:2] if len(jump) > 1 else 0
     usual = np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
     torn = evidence.of("torn")
     found = {
         "guessed": evidence.of("guessed") * np.float32(settings.guessed),
-        "misfit": evidence.of("misfit_1") / (2.5 + 0.6 * usual) / settings.misfit,
+        "misfit": evidence.of("misfit_1") / (2.5 + 0.6 * usual) / _flash(evidence.of("level"), 1) / settings.misfit,
         "torn": torn / (1.5 + _median(torn, _HASTE * 2)) / settings.torn,
         "grain": evidence.of("grain") / settings.grain,
     }
@@ -70,6 +70,7 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
         if lasts > settings.run_seconds and np.median(support[start:end]) < _HOLDS:
             continue
         value = strength[(starts == start) & (lengths == length)].max()
+        value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
         if value >= 1:
             found[start:end], convicted[start:end], closed[start:end] = value, True, True
     return found
@@ -90,15 +91,22 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
         if end - start < least or len(before) < 4 or len(after) < 3:
             continue
         moves = float(min(before.mean(), after.mean()))
-        leap = float(leaps[end]) / max(0.1, float(np.median([*before, *after])))
+        leap = float(leaps[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
         found[start:end] = min(moves / (3 * (float(change[start:end].max()) + 0.3)), leap / 1.25)
     return found
+
+
+def _flash(level: Floats, length: int) -> Floats:
+    """How much less a misfit says where the picture is brighter than on both sides, as in the light of a flash."""
+    padded = np.pad(level, length, mode="edge")
+    brighter = level - np.maximum(padded[: len(level)], padded[2 * length :])
+    return np.asarray(1 + np.maximum(0, brighter) / 20, np.float32)
 
 
 def _without(change: Floats, broken: Marks) -> Floats:
     """The changes, those into and out of broken frames replaced by what is usual in the film."""
     into = broken | np.concatenate([[False], broken[:-1]])
-    return np.where(into & (change > 1), np.median(change[~into]) if not into.all() else 0, change).astype(np.float32)
+    return np.where(into & (change > 1), change[~into].mean() if not into.all() else 0, change).astype(np.float32)
 
 
 def _between(values: Floats, leaps: Ints, broken: Marks) -> Floats:

@@ -1,0 +1,186 @@
+"""Broken frames are found in drawn films, and nothing that a whole film does is taken for damage."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import pictures, write_clip, write_pictures
+
+from reelweave import ffmpeg
+from reelweave.breakup.detect import CLEAN, detect, judge
+from reelweave.breakup.evidence import EVIDENCE, read_evidence, spread
+from reelweave.breakup.verdict import Verdict
+from reelweave.errors import SourceError
+from reelweave.evaluate.damage import KINDS, Damage
+from reelweave.evaluate.scramble import ScrambleOptions, scramble
+from reelweave.frames import Picture
+from reelweave.ingest.source import Guesses, open_source
+from reelweave.settings import load
+
+SIZE = (192, 108)
+FRAMES = 90
+Film = list[Picture]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Film:
+    return pictures(FRAMES, SIZE)
+
+
+@pytest.fixture(scope="module")
+def clip(drawn: Film, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", drawn)
+
+
+def verdicts(video: Path) -> list[Verdict]:
+    return detect(open_source(video, steady=True), load().breakup)
+
+
+def broken(video: Path) -> set[int]:
+    return {verdict.frame for verdict in verdicts(video) if verdict.kind != CLEAN}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flips"])
+def test_damage_of_each_kind_is_found(clip: Path, tmp_path: Path, kind: str) -> None:
+    video = tmp_path / "broken.mp4"
+    options = ScrambleOptions(seed=4, shuffle=False, damage=Damage((kind,), 0.15))
+    truth = set(scramble(clip, video, options).broken)
+    told = broken(video)
+    assert len(truth) >= 5
+    assert len(truth & told) >= 0.8 * len(truth)
+    assert len(told - truth) <= 2
+
+
+def still(film: Film) -> Film:
+    return [film[0]] * len(film)
+
+
+def telecine(film: Film) -> Film:
+    return [film[place * 2 // 5] for place in range(len(film))]
+
+
+def cut(film: Film) -> Film:
+    return film[:45] + [np.asarray(255 - picture[:, ::-1]) for picture in film[45:]]
+
+
+def flash(film: Film) -> Film:
+    return [
+        np.minimum(picture * 1.3 + 40, 255).astype(np.uint8) if at in (40, 41) else picture
+        for at, picture in enumerate(film)
+    ]
+
+
+def fade(film: Film) -> Film:
+    return [(picture * min(1, abs(at - 45) / 15)).astype(np.uint8) for at, picture in enumerate(film)]
+
+
+def black_at_both_ends(film: Film) -> Film:
+    return [np.zeros_like(film[0])] * 10 + film[10:80] + [np.zeros_like(film[0])] * 10
+
+
+def rest(film: Film) -> Film:
+    """What moves slows down, stands for a second and starts again slowly."""
+    speed = np.interp(np.arange(len(film)), [0, 20, 30, 55, 65, 90], [1, 1, 0, 0, 1, 1])
+    return [film[int(at)] for at in np.cumsum(speed)]
+
+
+def caption(film: Film) -> Film:
+    shown = [picture.copy() for picture in film]
+    for picture in shown[20:70]:
+        picture[80:100, 40:150] = 240
+    return shown
+
+
+@pytest.mark.parametrize(
+    "made", [list, still, telecine, cut, flash, fade, black_at_both_ends, rest, caption], ids=lambda made: made.__name__
+)
+def test_a_whole_film_has_no_broken_frames(drawn: Film, tmp_path: Path, made: Callable[[Film], Film]) -> None:
+    assert broken(write_clip(tmp_path / "whole.mp4", made(drawn))) == set()
+
+
+@pytest.fixture(scope="module")
+def flipped(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of H.264 in the middle of which a few bytes are wrong."""
+    folder = tmp_path_factory.mktemp("flipped")
+    coding = ["-c:v", "libx264", "-crf", "20", "-g", "30", "-pix_fmt", "yuv420p"]
+    ffmpeg.run([*ffmpeg.decode_arguments(clip), *coding, str(folder / "clean.mp4")])
+    data = bytearray((folder / "clean.mp4").read_bytes())
+    for place in range(len(data) // 5, len(data) * 4 // 5, len(data) // 12):
+        data[place : place + 8] = bytes(255 - byte for byte in data[place : place + 8])
+    (folder / "broken.mp4").write_bytes(data)
+    return folder / "broken.mp4"
+
+
+def test_a_steady_source_shows_the_same_pictures_each_time_and_tells_its_guesses(flipped: Path) -> None:
+    source = open_source(flipped, steady=True)
+    passes = []
+    for _ in range(2):
+        shown = [frame.picture for frame in source.frames()]
+        passes.append((shown, source.guesses))
+    assert all(np.array_equal(one, other) for one, other in zip(passes[0][0], passes[1][0], strict=True))
+    assert passes[0][1] == passes[1][1]
+    assert passes[0][1].guessed
+    assert passes[0][1].seen == len(passes[0][0])
+
+
+def test_frames_that_the_decoder_guessed_at_are_broken(flipped: Path) -> None:
+    source = open_source(flipped, steady=True)
+    told = detect(source, load().breakup)
+    assert source.guesses.guessed <= {verdict.frame for verdict in told if verdict.kind != CLEAN}
+
+
+def test_frames_that_lean_on_a_guess_are_doubted_up_to_the_next_whole_one() -> None:
+    guesses = Guesses(guessed={2, 8}, whole={0, 5}, both_ways={8}, seen=10)
+    assert spread(guesses, list(range(10))) == [0, 0, 1, 0.5, 0.5, 0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_a_film_of_few_frames_is_judged(drawn: Film, tmp_path: Path, count: int) -> None:
+    found = verdicts(write_clip(tmp_path / "short.mp4", drawn[:count]))
+    assert [verdict.frame for verdict in found] == list(range(count))
+    assert {verdict.kind for verdict in found} == {CLEAN}
+
+
+def test_a_folder_of_pictures_is_judged_by_its_own_numbers(drawn: Film, tmp_path: Path) -> None:
+    film = list(drawn[:30])
+    film[12] = np.full_like(film[12], 128)
+    files = write_pictures(tmp_path / "pictures", film)
+    assert files
+    told = detect(open_source(tmp_path / "pictures"), load().breakup)
+    assert [verdict.frame for verdict in told if verdict.kind != CLEAN] == [12]
+
+
+def test_evidence_has_a_row_for_each_frame_and_a_name_for_each_column(clip: Path) -> None:
+    evidence = read_evidence(open_source(clip, steady=True))
+    assert evidence.values.shape == (FRAMES, len(EVIDENCE)) == (len(evidence), len(set(EVIDENCE)))
+    assert np.isfinite(evidence.values).all()
+    assert list(evidence.frames) == list(range(FRAMES))
+    assert evidence.times[-1] == pytest.approx((FRAMES - 1) / 25, abs=0.01)
+
+
+def test_a_larger_setting_convicts_fewer_frames(clip: Path, tmp_path: Path) -> None:
+    video = tmp_path / "broken.mp4"
+    scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(("tears",), 0.15)))
+    evidence = read_evidence(open_source(video, steady=True))
+    counts = []
+    for factor in (0.5, 1, 4, 1000):
+        names = ("misfit", "torn", "grain", "stripes", "blocks")
+        changed = {f"breakup.{name}": getattr(load().breakup, name) * factor for name in names}
+        counts.append(sum(verdict.kind != CLEAN for verdict in judge(evidence, load(changed).breakup)))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[-1]
+
+
+def test_scores_are_over_one_half_where_a_frame_is_broken_and_nowhere_else(clip: Path, tmp_path: Path) -> None:
+    video = tmp_path / "broken.mp4"
+    scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(KINDS, 0.3)))
+    for verdict in verdicts(video):
+        assert 0 <= verdict.score <= 1
+        assert (verdict.score >= 0.5) == (verdict.kind != CLEAN)
+
+
+def test_a_source_without_frames_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "none.mp4").write_bytes(b"nothing")
+    with pytest.raises(SourceError):
+        read_evidence(open_source(tmp_path / "none.mp4"))
