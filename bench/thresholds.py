@@ -26,6 +26,7 @@ from reelweave.index.library import open_library
 from reelweave.index.matrix import Matrix, Segment, open_matrix
 from reelweave.index.search import every_score
 from reelweave.index.threshold import auto_cut, calibrated_cut
+from reelweave.ingest.gather import gather
 from reelweave.progress import Silent
 from reelweave.settings import load
 
@@ -103,7 +104,7 @@ def clips(folder: Path, fps: float, each: int, left_out: Sequence[str]) -> Itera
     """For each video some of its frames as queries, each in a library without that very frame."""
     with tempfile.TemporaryDirectory() as name:
         settings = load({"library": name, "ingest.space": "appearance", "ingest.fps": fps})
-        for file in pipeline.sources([folder]):
+        for file in gather([folder]).sources:
             if file.name in left_out:
                 continue
             try:
