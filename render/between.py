@@ -17,7 +17,8 @@ _MOST_LOOKED_AT = 960
 _HIDDEN = 0.2
 _AROUND = 4.0
 _NOISE = 4.0
-_SURE = 2.0
+_LOST = 0.2
+"""How quickly a place is left to fading with each pixel by which both ways miss each other."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Best:
 
         def make(at: float) -> Made:
             moved = moving.at(at)
-            odds = _SURE * np.log((apart + _NOISE) / (_apart(moved.before, moved.after) + _NOISE))
+            odds = np.log((apart + _NOISE) / (_apart(moved.before, moved.after) + _NOISE)) - _LOST * moved.lost
             share = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
             faded = _mixed(sides.before, sides.after, at)
             planes = tuple(
@@ -99,11 +100,12 @@ def interpolator(method: MethodName) -> Interpolator:
 
 @dataclass(frozen=True)
 class _Moved:
-    """The picture at a moment, and the luma of each side bent to that moment."""
+    """The picture at a moment, the luma of each side bent to that moment, and by how much both ways miss there."""
 
     planes: Planes
     before: Floats
     after: Floats
+    lost: Floats
 
 
 @dataclass
@@ -127,7 +129,10 @@ class _Moving:
             a, b = bent(before, scaled(to_before, size)), bent(after, scaled(to_after, size))
             lumas.append((a, b))
             planes.append(a + resized(share, size) * (b - a))
-        return _Moved(tuple(planes), *lumas[0])
+        misses = (self.motion.forth_miss, to_before), (self.motion.back_miss, to_after)
+        # Where one side hides what the other shows, only one of the two misses.
+        lost = np.minimum(*(bent(miss, flow, smooth=False) for miss, flow in misses))
+        return _Moved(tuple(planes), *lumas[0], resized(softened(lost, _AROUND), _size(lumas[0][0])))
 
 
 def _seen(own: Floats, there: Floats, flow: Floats) -> Floats:
