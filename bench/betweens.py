@@ -63,7 +63,7 @@ def report(lines: Sequence[Line], split: Split) -> str:
             _by(lines, {name: _moves(*ends) for name, ends in SPEEDS.items()}),
             "Gaps of 1 to 5, by half of the clips; seconds are for a picture:",
             _by(lines, {half: _in_half(split, half) for half in ("tuning", "check")}, seconds=True),
-            "`auto` over the blend at gaps of 1 to 5, dB, the worst clips: " + _worst(lines),
+            "`auto` over the blend at gaps of 1 to 5, dB, the worst clips:\n" + _worst(lines),
         ]
     )
 
