@@ -121,6 +121,7 @@ def ingest(
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
+    no_share: Annotated[bool, typer.Option("--no-share", help="Frames that look the same share no vector.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     library: LibraryFolder = None,
     quiet: Quiet = False,
@@ -129,7 +130,8 @@ def ingest(
     """Embed every frame into the library; nothing is done twice."""
     from . import pipeline
 
-    settings, total, failed = settings_of(library, ingest_flags(space, fps, size)), 0, []
+    flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
+    settings, total, failed = settings_of(library, flags), 0, []
     try:
         for taken in pipeline.ingest_all(path, settings, progress_for(quiet), dry_run=dry_run):
             total += 1

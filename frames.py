@@ -65,6 +65,10 @@ class SpaceState:
     distinct_row: int = -1
     distinct_frame: int = -1
     """The last frame that repeats none before it."""
+    way: str = "exact"
+    """How vectors were made, where not all of them exactly."""
+    cosine: float = 1.0
+    """The lowest cosine to an exact vector, of those that were looked at."""
 
 
 @dataclass(frozen=True)

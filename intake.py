@@ -8,7 +8,7 @@ from typing import Literal
 
 from .errors import ReelweaveError, SourceError, SpaceError
 from .frames import VideoRecord
-from .index.library import Library
+from .index.library import Library, models_folder
 from .ingest.embedder import Embedder
 from .ingest.source import open_source
 from .progress import Progress
@@ -215,6 +215,7 @@ class Intake:
     def _open(self, name: str) -> Embedder | None:
         """The embedder of a space; under `auto` a CLIP that does not load is done without, and said so."""
         from .ingest.embedder import open_embedder
+        from .ingest.quick import quickened
 
         embedder = open_embedder(name, self.settings.clip)
         try:
@@ -224,4 +225,6 @@ class Intake:
                 raise
             self.progress.note(f"{failed.cause} The clip space is left out.")
             return None
-        return embedder
+        return quickened(
+            embedder, self.settings.clip, models_folder(self.library.folder), lambda text: self.progress.note(text)
+        )

@@ -73,12 +73,14 @@ class Ingest(_Section):
     batch: Count
     proxy_pixels: Annotated[int, Field(ge=256)]
     duplicate_level: Annotated[float, Field(ge=0, le=255)]
+    share_level: Annotated[float, Field(ge=0, le=255)]
     pictures_fps: Positive
 
 
 class Clip(_Section):
     model: Annotated[str, Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]
+    speed: Literal["auto", "exact", "half", "int8"]
     batch: Count
 
 

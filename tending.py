@@ -134,7 +134,12 @@ def models_list(as_json: Json = False) -> None:
     if as_json:
         lines(rows)
     else:
-        table([(r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}") for r in rows])
+        table(
+            [
+                (r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}", r.get("runs", ""))
+                for r in rows
+            ]
+        )
 
 
 @models_app.command("fetch")

@@ -132,6 +132,7 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
                 "ready": network_here(name, settings.clip),
                 "dimension": None,
                 "needs": "weights on this machine, or the network once",
+                "runs": _runs(model, settings),
             }
             for name, model in _networks(settings).items()
         ),
@@ -158,6 +159,14 @@ def check_model(wanted: str | None, settings: Settings, progress: Progress | Non
     from .trial import check_model
 
     return check_model(wanted, settings, progress or Silent())
+
+
+def _runs(model: str, settings: Settings) -> str:
+    """What a trial found to be the quickest way that is close enough; empty before the first ingest."""
+    from .index.library import models_folder
+    from .ingest.verdict import remembered
+
+    return remembered(models_folder(library_folder(settings)), model, settings.clip.speed)
 
 
 def _networks(settings: Settings) -> dict[str, str]:
@@ -248,8 +257,9 @@ def _store(settings: Settings) -> str:
 def _weights(space: str, model: str, settings: Settings) -> str:
     from .ingest.embedder import network_here
 
-    here = network_here(space, settings.clip)
-    return f"{model}: " + ("on this machine" if here else f"not on this machine; needed for the {space} space only")
+    here, runs = network_here(space, settings.clip), _runs(model, settings)
+    ready = f"on this machine; it runs as {runs}" if runs else "on this machine"
+    return f"{model}: " + (ready if here else f"not on this machine; needed for the {space} space only")
 
 
 def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
@@ -265,7 +275,14 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
         "height": video.height,
         "seconds": round(video.seconds, 3),
         "spaces": [
-            {"name": name, "model": state.space.model, "vectors": state.vectors} for name, state in states.items()
+            {
+                "name": name,
+                "model": state.space.model,
+                "vectors": state.vectors,
+                "way": state.way,
+                "cosine": state.cosine,
+            }
+            for name, state in states.items()
         ],
         "state": "complete" if complete else "partial",
         "bytes": library.size_of(video),

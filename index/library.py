@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LibraryError, ReelweaveError, VectorsLost
-from ..frames import FrameRows, Space, SpaceState, VideoRecord
+from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord
 from ..settings import OWN_SPACE
 from .catalog import Catalog
 from .lock import writer_lock
@@ -73,6 +73,9 @@ class Library:
     def proxies_file(self, video: str) -> Path:
         return self.folder / "proxies" / f"{video}.i420"
 
+    def vector(self, video: str, space: Space, frame: int) -> Floats:
+        return self.store.vector(video, space, frame)
+
     def motion_file(self, video: str) -> Path:
         return self.cache / f"{video}.motion"
 
@@ -82,7 +85,7 @@ class Library:
     @property
     def cache(self) -> Path:
         """What can be made again from the rest, and may be deleted at any time."""
-        return self.folder / "cache"
+        return _cache(self.folder)
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Every stored frame of a video in a space."""
@@ -209,6 +212,15 @@ class Library:
         for pattern in (f"{video}.*", "*.faiss", ".*.part"):
             for left in self.cache.glob(pattern):
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _cache(folder: Path) -> Path:
+    return folder / "cache"
+
+
+def models_folder(library: Path) -> Path:
+    """Where what was made of networks to run them quicker is kept."""
+    return _cache(library) / "models"
 
 
 @contextmanager

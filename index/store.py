@@ -50,6 +50,10 @@ class FrameStore(Protocol):
         """All rows, sorted by frame index; SpaceMismatch when they were made by another model."""
         ...
 
+    def vector(self, video: str, space: Space, frame: int) -> Floats:
+        """Of one frame."""
+        ...
+
     def count(self, video: str, space: Space) -> int: ...
 
     def lost(self, video: str, space: Space) -> float:
@@ -105,6 +109,13 @@ class ChromaStore:
             vectors[len(facts) : len(facts) + len(found)] = page["embeddings"]
             facts += found
         return _rows(facts, vectors[: len(facts)])
+
+    def vector(self, video: str, space: Space, frame: int) -> Floats:
+        collection = self._collection(video, space)
+        found: Any = collection.get(ids=[f"{frame:08d}"], include=["embeddings"])["embeddings"]
+        if found is None or not len(found):
+            raise _lost(collection.name)
+        return np.asarray(found[0], np.float32)
 
     def count(self, video: str, space: Space) -> int:
         return self._collection(video, space).count()
@@ -198,10 +209,14 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
     except ChromaError as failed:
         if "finding id" not in str(failed):
             raise
-        raise LibraryError(
-            f"Vectors of {collection.name} are counted, but lost.",
-            f"`reelweave videos remove {collection.name.rpartition('.')[0]}`, then ingest it again.",
-        ) from failed
+        raise _lost(collection.name) from failed
+
+
+def _lost(name: str) -> LibraryError:
+    return LibraryError(
+        f"Vectors of {name} are counted, but lost.",
+        f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
+    )
 
 
 def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, Any]]:

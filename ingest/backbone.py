@@ -45,7 +45,7 @@ class Backbone(Network):
         architecture = {"architecture": model.pretrained_cfg["architecture"], "arguments": arguments}
         return Loaded(model.to(device), create_transform(**preprocessing), architecture, preprocessing)
 
-    def _encode(self, model: Any, batch: Any) -> Any:
+    def encode(self, model: Any, batch: Any) -> Any:
         return model.forward_head(model.forward_features(batch), pre_logits=True).flatten(1)
 
 

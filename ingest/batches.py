@@ -1,35 +1,51 @@
 """Frames into batches of vectors, proxies and facts, from where an earlier run stopped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from math import floor
+from typing import Any
 
 import numpy as np
 
-from ..frames import Frame, FrameRows, Picture
-from .embedder import Embedder
-from .proxy import Proxy, ProxySize, luma, make_proxy
+from ..frames import Floats, Frame, FrameRows, Picture
+from .ahead import ahead
+from .embedder import EXACT, Embedder, Made, Staged
+from .proxy import Proxy, ProxySize, make_proxy
+from .sharing import Distinct, Repeats, embed_shared, find_repeats
+
+
+@dataclass(frozen=True)
+class Part:
+    """A batch in one space; `offset` is where in it the last distinct frame lies, negative when in an earlier one."""
+
+    rows: FrameRows
+    distinct: int
+    offset: int
+    way: str = EXACT
+    cosine: float = 1.0
+    """The lowest to the exact vector, of those that were looked at."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive frames, ready to be stored; `rows` has one entry for each embedding space."""
+    """Consecutive frames, ready to be stored, in each embedding space."""
 
-    rows: dict[str, FrameRows]
+    parts: dict[str, Part]
     proxies: list[Proxy]
-    distinct_frame: int
-    distinct_offset: int
-    """Where in this batch the last frame lies that repeats none before it; negative when in an earlier one."""
     last_frame: int
     last_time: float
+    problems: tuple[str, ...]
+    """What the decoder had complained of when the batch was full."""
 
 
 @dataclass(frozen=True)
-class Distinct:
-    """The last frame that repeated none before it."""
+class Levels:
+    """Mean grey-level differences of proxies under which a frame repeats another, and shares its vector."""
 
-    frame: int
-    proxy: Proxy
+    repeats: float
+    shares: float
+    """0: every frame has a vector of its own."""
 
 
 def sampled(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
@@ -43,57 +59,124 @@ def sampled(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
 
 
 def embedded(
-    frames: Iterable[Frame],
+    frames: Generator[Frame, None, None],
     embedders: Sequence[Embedder],
     size: ProxySize,
     *,
     batch: int,
-    duplicate_level: float,
-    distinct: Distinct | None = None,
-) -> Iterator[Batch]:
-    """Batches of at most `batch` frames; only one is ever held."""
-    chosen: list[Frame] = []
-    for frame in frames:
-        chosen.append(frame)
-        if len(chosen) == batch:
-            made, distinct = _make(chosen, embedders, size, duplicate_level, distinct)
-            yield made
-            chosen = []
-    if chosen:
-        yield _make(chosen, embedders, size, duplicate_level, distinct)[0]
+    levels: Levels,
+    distinct: Mapping[str, Distinct],
+    problems: Callable[[], Iterable[str]] = tuple,
+) -> Generator[Batch, None, None]:
+    """Batches of at most `batch` frames; while networks run on one, the next is decoded and looked at.
+
+    Pictures are let go of at once, and no more than three batches are ever held.
+    """
+    vectors = {name: known.vector for name, known in distinct.items()}
+    with closing(ahead(_looked_at(frames, embedders, size, batch, levels, distinct, problems))) as looks:
+        for look in looks:
+            yield _embedded(look, embedders, levels.shares > 0, vectors)
 
 
-def _make(
-    frames: list[Frame], embedders: Sequence[Embedder], size: ProxySize, level: float, distinct: Distinct | None
-) -> tuple[Batch, Distinct]:
-    proxies = [make_proxy(frame.picture, size) for frame in frames]
-    repeats, offset = [], -1
-    for place, (frame, proxy) in enumerate(zip(frames, proxies, strict=True)):
-        repeated = distinct is not None and difference(proxy, distinct.proxy) < level
-        repeats.append(distinct.frame if repeated and distinct else -1)
-        if not repeated:
-            distinct, offset = Distinct(frame.index, proxy), place
-    assert distinct is not None
-    pictures = [frame.picture for frame in frames]
-    facts = _facts(frames, repeats)
-    rows = {e.space.name: replace(facts, vectors=e.embed(pictures)) for e in embedders}
-    return Batch(rows, proxies, distinct.frame, offset, frames[-1].index, frames[-1].time), distinct
+@dataclass(frozen=True)
+class _Look:
+    """A batch before any network has seen it: `inputs` are vectors or, of spaces in two stages, what is to be."""
+
+    facts: FrameRows
+    proxies: list[Proxy]
+    inputs: dict[str, list[Any]]
+    repeats: dict[str, Repeats]
+    problems: tuple[str, ...]
 
 
-def _facts(frames: list[Frame], repeats: list[int]) -> FrameRows:
+def _looked_at(
+    frames: Generator[Frame, None, None],
+    embedders: Sequence[Embedder],
+    size: ProxySize,
+    batch: int,
+    levels: Levels,
+    distinct: Mapping[str, Distinct],
+    problems: Callable[[], Iterable[str]],
+) -> Generator[_Look, None, None]:
+    last = dict(distinct)
+    with closing(frames):
+        seen: list[_Seen] = []
+        for frame in frames:
+            seen.append(_seen(frame, embedders, size))
+            if len(seen) == batch:
+                yield _look(seen, embedders, levels, last, tuple(problems()))
+                seen = []
+    if seen:
+        yield _look(seen, embedders, levels, last, tuple(problems()))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a frame when its picture is let go of."""
+
+    index: int
+    time: float
+    sharpness: float
+    luma: float
+    proxy: Proxy
+    inputs: dict[str, Any]
+
+
+def _seen(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _Seen:
+    picture = frame.picture
+    inputs = {e.space.name: e.prepare(picture) if isinstance(e, Staged) else e.embed([picture])[0] for e in embedders}
+    return _Seen(frame.index, frame.time, sharpness(picture), mean_luma(picture), make_proxy(picture, size), inputs)
+
+
+def _look(
+    seen: Sequence[_Seen],
+    embedders: Sequence[Embedder],
+    levels: Levels,
+    last: dict[str, Distinct],
+    problems: tuple[str, ...],
+) -> _Look:
+    """`last` goes on to the batch's own last distinct frames."""
+    repeats, proxies = {}, [one.proxy for one in seen]
+    for e in embedders:
+        name, level = e.space.name, levels.shares if levels.shares and isinstance(e, Staged) else levels.repeats
+        repeats[name] = find_repeats([one.index for one in seen], proxies, level, last.get(name))
+        last[name] = repeats[name].last
+    inputs = {e.space.name: [one.inputs[e.space.name] for one in seen] for e in embedders}
+    return _Look(_facts(seen), proxies, inputs, repeats, problems)
+
+
+def _facts(seen: Sequence[_Seen]) -> FrameRows:
     return FrameRows(
-        indices=np.array([frame.index for frame in frames], np.int64),
-        times=np.array([frame.time for frame in frames], np.float64),
-        sharpness=np.array([sharpness(frame.picture) for frame in frames], np.float32),
-        luma=np.array([mean_luma(frame.picture) for frame in frames], np.float32),
-        duplicate_of=np.array(repeats, np.int64),
-        vectors=np.zeros((len(frames), 0), np.float32),
+        indices=np.array([one.index for one in seen], np.int64),
+        times=np.array([one.time for one in seen], np.float64),
+        sharpness=np.array([one.sharpness for one in seen], np.float32),
+        luma=np.array([one.luma for one in seen], np.float32),
+        duplicate_of=np.full(len(seen), -1, np.int64),
+        vectors=np.zeros((len(seen), 0), np.float32),
     )
 
 
-def difference(left: Proxy, right: Proxy) -> float:
-    """Mean grey levels between two proxies."""
-    return float(np.abs(luma(left).astype(np.int16) - luma(right)).mean())
+def _embedded(look: _Look, embedders: Sequence[Embedder], share: bool, vectors: dict[str, Floats | None]) -> Batch:
+    parts = {e.space.name: _part(look, e, share, vectors) for e in embedders}
+    return Batch(parts, look.proxies, int(look.facts.indices[-1]), float(look.facts.times[-1]), look.problems)
+
+
+def _part(look: _Look, embedder: Embedder, share: bool, vectors: dict[str, Floats | None]) -> Part:
+    """`vectors` goes on to that of the last distinct frame."""
+    name = embedder.space.name
+    inputs, repeats = look.inputs[name], look.repeats[name]
+    frames = repeats.frames
+    if not isinstance(embedder, Staged):
+        made = Made(np.stack(inputs))
+    elif share and (shared := embed_shared(inputs, repeats, embedder, vectors.get(name))):
+        made = shared
+    else:
+        made = embedder.finish(inputs)
+        frames = (-1,) * len(frames) if share else frames
+    if repeats.offset >= 0:
+        vectors[name] = made.vectors[repeats.offset]
+    rows = replace(look.facts, duplicate_of=np.array(frames, np.int64), vectors=made.vectors)
+    return Part(rows, repeats.last.frame, repeats.offset, made.way, made.cosine)
 
 
 def mean_luma(picture: Picture) -> float:

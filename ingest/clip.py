@@ -28,7 +28,7 @@ class Clip(Network):
         model, preprocess, architecture = _created(self._model, place, device)
         return Loaded(model, preprocess, architecture, model.visual.preprocess_cfg)
 
-    def _encode(self, model: Any, batch: Any) -> Any:
+    def encode(self, model: Any, batch: Any) -> Any:
         return model.encode_image(batch, normalize=True)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:

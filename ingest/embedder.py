@@ -1,7 +1,7 @@
 """What every embedding space can do, and which of them this machine has."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ..errors import UsageError
 from ..frames import Floats, Picture, Space
@@ -19,6 +19,41 @@ class Embedder(Protocol):
     def embed(self, pictures: Sequence[Picture]) -> Floats:
         """One unit vector a picture."""
         ...
+
+
+EXACT = "exact"
+"""How vectors are made where nothing is given up for speed."""
+
+CLOSE = 0.999
+"""The cosine to its exact vector that a vector made or shared to save time has at least."""
+
+
+class Made(NamedTuple):
+    """Vectors, how they were made, and the lowest cosine to exact ones of those that were looked at."""
+
+    vectors: Floats
+    way: str = EXACT
+    cosine: float = 1.0
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """An Embedder whose work comes in two parts, so that one thread can do the first while another does the second."""
+
+    @property
+    def space(self) -> Space: ...
+
+    def embed(self, pictures: Sequence[Picture]) -> Floats: ...
+
+    def prepare(self, picture: Picture) -> Any:
+        """All that needs the picture."""
+        ...
+
+    def finish(self, prepared: Sequence[Any]) -> Made:
+        """The vectors, made in the quickest way that is close enough."""
+        ...
+
+    def exact(self, prepared: Sequence[Any]) -> Floats: ...
 
 
 @runtime_checkable

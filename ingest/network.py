@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import SpaceError
 from ..frames import Floats, Picture, Space
 from ..settings import Clip as NetworkSettings
+from .embedder import Made
 from .weights import Family, fetched, located, one_line
 
 _NO_LENGTH = 1e-6
@@ -43,8 +44,12 @@ class Network(ABC):
         """Load the model from the disk, strictly."""
 
     @abstractmethod
-    def _encode(self, model: Any, batch: Any) -> Any:
-        """One vector a picture."""
+    def encode(self, model: Any, batch: Any) -> Any:
+        """One vector a picture, by the model or a copy of it."""
+
+    @property
+    def model(self) -> Any:
+        return self._loaded.model
 
     @cached_property
     def space(self) -> Space:
@@ -61,15 +66,28 @@ class Network(ABC):
         if not pictures:
             return np.zeros((0, self.space.dimension), np.float32)
         size = self._settings.batch
-        return np.concatenate([self._forward(pictures[at : at + size]) for at in range(0, len(pictures), size)])
+        parts = (pictures[at : at + size] for at in range(0, len(pictures), size))
+        return np.concatenate([self.exact([self.prepare(picture) for picture in part]) for part in parts])
 
-    def _forward(self, pictures: Sequence[Picture]) -> Floats:
-        import torch
+    def prepare(self, picture: Picture) -> Any:
+        import cv2
         from PIL import Image
 
-        preprocess = self._loaded.preprocess
-        batch = torch.stack([preprocess(Image.fromarray(np.ascontiguousarray(p[..., ::-1]))) for p in pictures])
-        return self._vectors([batch], self._encode)
+        return self._loaded.preprocess(Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)))
+
+    def exact(self, prepared: Sequence[Any]) -> Floats:
+        if not prepared:
+            return np.zeros((0, self.space.dimension), np.float32)
+        return self._vectors(self.batches(prepared), self.encode)
+
+    def finish(self, prepared: Sequence[Any]) -> Made:
+        return Made(self.exact(prepared))
+
+    def batches(self, prepared: Sequence[Any]) -> Iterator[Any]:
+        import torch
+
+        size = self._settings.batch
+        return (torch.stack(list(prepared[at : at + size])) for at in range(0, len(prepared), size))
 
     def _vectors(self, batches: Iterable[Any], encode: Callable[[Any, Any], Any]) -> Floats:
         """One unit vector for each row of the batches."""
@@ -78,19 +96,19 @@ class Network(ABC):
         model = self._loaded.model
         try:
             with torch.no_grad():
-                parts = [encode(model, batch.to(self._device)).float().cpu().numpy() for batch in batches]
+                parts = [encode(model, batch.to(self.device)).float().cpu().numpy() for batch in batches]
         except RuntimeError as failed:
             raise SpaceError(
-                f"{self._model} failed on {self._device}: {one_line(failed)}.",
+                f"{self._model} failed on {self.device}: {one_line(failed)}.",
                 "Where memory ran out, lower clip.batch; or set clip.device to cpu.",
             ) from failed
         vectors = np.asarray(np.concatenate(parts), np.float32)
         if not np.isfinite(vectors).all():
             raise SpaceError(f"{self._model} makes vectors that are no numbers.", self.mend)
-        return _units(vectors)
+        return units(vectors)
 
     @cached_property
-    def _device(self) -> str:
+    def device(self) -> str:
         return usable_device(self._settings.device)
 
     @cached_property
@@ -98,7 +116,7 @@ class Network(ABC):
         place = located(self._model, self.family) or fetched(self._model, self.family)
         try:
             with silence():
-                loaded = self._open(place, self._device)
+                loaded = self._open(place, self.device)
         except SpaceError:
             raise
         except Exception as failed:  # model libraries raise many classes for the same few causes
@@ -154,7 +172,7 @@ def stated(preprocessing: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={preprocessing[key]}" for key in sorted(preprocessing))
 
 
-def _units(vectors: Floats) -> Floats:
+def units(vectors: Floats) -> Floats:
     """Length one; a picture in which a network sees nothing gets a fixed direction."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     blank = np.full_like(vectors, vectors.shape[1] ** -0.5)

@@ -1,19 +1,20 @@
 """Ingest: a source into the library, from where an earlier run stopped, or not at all when nothing changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from ..errors import SourceError
-from ..frames import Frame, FrameRows, SourceInfo, SpaceState, VideoRecord
+from ..frames import Floats, Frame, FrameRows, SourceInfo, Space, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import Ingest as IngestSettings
-from .batches import Batch, Distinct, embedded, sampled
-from .embedder import Embedder
+from .batches import Batch, Levels, embedded, sampled
+from .embedder import EXACT, Embedder, Staged
 from .identity import stamp, video_id
 from .proxy import ProxySize, ProxyWriter, read_proxies
+from .sharing import Distinct
 from .source import FrameSource, open_source
 
 
@@ -23,6 +24,10 @@ class Shelf(Protocol):
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None: ...
 
     def proxies_file(self, video: str) -> Path: ...
+
+    def vector(self, video: str, space: Space, frame: int) -> Floats:
+        """A stored one."""
+        ...
 
 
 def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
@@ -79,62 +84,74 @@ def _pass(
     proxies = ProxyWriter(shelf.proxies_file(video.id), size, video.frames)
     names = " and ".join(e.space.name for e in embedders)
     start = max(0, states[0].last_frame)
+    batches = embedded(
+        _to_come(source.frames(start, video.short_side), video, states[0]),
+        embedders,
+        size,
+        batch=settings.batch,
+        levels=Levels(settings.duplicate_level, settings.share_level),
+        distinct=_distinct(shelf, video, size, embedders, states),
+        problems=lambda: source.problems,
+    )
     with (
         closing(proxies),
-        closing(source.frames(start, video.short_side)) as frames,
+        closing(batches),
         progress.stage(f"ingest ({names})", _expected(info, video)) as stage,
     ):
         stage.advance(states[0].vectors)
-        batches = embedded(
-            _to_come(frames, video, states[0]),
-            embedders,
-            size,
-            batch=settings.batch,
-            duplicate_level=settings.duplicate_level,
-            distinct=_distinct(shelf, video, size, states[0]),
-        )
         for batch in batches:
             proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
             states = [_advanced(state, batch) for state in states]
-            video = _grown(video, states[0], batch, source.problems)
-            shelf.write(video, states, batch.rows)
+            video = _grown(video, states[0], batch)
+            shelf.write(video, states, {name: part.rows for name, part in batch.parts.items()})
             stage.advance(len(batch.proxies))
     return _finished(video, info, source, states, shelf)
 
 
-def _to_come(frames: Iterator[Frame], video: VideoRecord, state: SpaceState) -> Iterator[Frame]:
+def _to_come(
+    frames: Generator[Frame, None, None], video: VideoRecord, state: SpaceState
+) -> Generator[Frame, None, None]:
     """The frames not stored yet; decoding began with the last stored one, since sampling goes on from its time."""
-    wanted = sampled(frames, video.sampled_fps)
-    if state.vectors:
-        next(wanted, None)
-    return wanted
+    with closing(frames):
+        wanted = sampled(frames, video.sampled_fps)
+        if state.vectors:
+            next(wanted, None)
+        yield from wanted
 
 
-def _distinct(shelf: Shelf, video: VideoRecord, size: ProxySize, state: SpaceState) -> Distinct | None:
-    if state.distinct_row < 0:
-        return None
-    return Distinct(
-        state.distinct_frame, read_proxies(shelf.proxies_file(video.id), size, video.frames)[state.distinct_row]
-    )
+def _distinct(
+    shelf: Shelf, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
+) -> dict[str, Distinct]:
+    """The last distinct frame of an earlier run, in each space; where it may be shared, with its vector."""
+    known = {}
+    for embedder, state in zip(embedders, states, strict=True):
+        if state.distinct_row >= 0:
+            proxy = read_proxies(shelf.proxies_file(video.id), size, video.frames)[state.distinct_row]
+            stored = isinstance(embedder, Staged)
+            vector = shelf.vector(video.id, state.space, state.distinct_frame) if stored else None
+            known[state.space.name] = Distinct(state.distinct_frame, proxy, vector)
+    return known
 
 
 def _advanced(state: SpaceState, batch: Batch) -> SpaceState:
-    repeats_only = batch.distinct_offset < 0
+    part = batch.parts[state.space.name]
     return replace(
         state,
         vectors=state.vectors + len(batch.proxies),
         last_frame=batch.last_frame,
-        distinct_row=state.distinct_row if repeats_only else state.vectors + batch.distinct_offset,
-        distinct_frame=batch.distinct_frame,
+        distinct_row=state.distinct_row if part.offset < 0 else state.vectors + part.offset,
+        distinct_frame=part.distinct,
+        way=state.way if part.way == EXACT else part.way,
+        cosine=min(state.cosine, round(part.cosine, 6)),
     )
 
 
-def _grown(video: VideoRecord, state: SpaceState, batch: Batch, problems: Sequence[str]) -> VideoRecord:
+def _grown(video: VideoRecord, state: SpaceState, batch: Batch) -> VideoRecord:
     return replace(
         video,
         frames=max(video.frames, state.vectors),
         seconds=max(video.seconds, batch.last_time),
-        problems=_together(video.problems, problems),
+        problems=_together(video.problems, batch.problems),
     )
 
 

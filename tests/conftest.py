@@ -27,6 +27,8 @@ def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     folder = tmp_path_factory.mktemp("library")
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # What is quickest is the machine's affair; tests/test_quick.py has the ways that are not exact.
+    monkeypatch.setenv("REELWEAVE_CLIP__SPEED", "exact")
     return folder
 
 

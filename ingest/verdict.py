@@ -1,0 +1,52 @@
+"""What came of trying a network's ways, as it is kept and told."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from .embedder import EXACT
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One way on trial; `refused` says why it is not taken, and is empty where it may be."""
+
+    way: str
+    pictures_a_second: float = 0.0
+    cosine: float = 0.0
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial, as it is kept."""
+
+    model: str
+    device: str
+    speed: str
+    chosen: str
+    tried: tuple[Tried, ...]
+
+    def __str__(self) -> str:
+        by_name = {tried.way: tried for tried in self.tried}
+        exact, best = by_name[EXACT].pictures_a_second, by_name[self.chosen]
+        refused = "".join(f"; {tried.way}: {tried.refused}" for tried in self.tried if tried.refused)
+        if self.chosen == EXACT:
+            return f"exact, {exact:.3g} pictures a second{refused}"
+        told = f"{best.pictures_a_second:.3g} pictures a second (exact: {exact:.3g})"
+        return f"{self.chosen}, {told}, cosine to exact at least {best.cosine:.4f}{refused}"
+
+
+def remembered(folder: Path, model: str, speed: str) -> str:
+    """How a model runs here, in words; empty where no trial has been held."""
+    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    verdicts = (verdict for file in files if (verdict := read_verdict(file)))
+    return next((str(verdict) for verdict in verdicts if (verdict.model, verdict.speed) == (model, speed)), "")
+
+
+def read_verdict(file: Path) -> Verdict | None:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        return Verdict(**data | {"tried": tuple(Tried(**one) for one in data["tried"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
