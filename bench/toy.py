@@ -6,18 +6,19 @@ python bench/toy.py [--model toy] [--sets 10] [--json FILE]
 import argparse
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from reelweave.evaluate.film import draw_film, draw_land, film_shown
-from reelweave.evaluate.recall import Asked, cards, mixed_set, plain_set, recall
+from reelweave.evaluate.recall import Asked, Ranking, cards, judged, mixed_set, plain_set, recall
 from reelweave.evaluate.scenes import Style
 from reelweave.ingest.clip import Clip
 from reelweave.ingest.source import open_source
 from reelweave.settings import load
 
-COUNT, SEEN, ABSENT = 50, 0.5, 0.08
+COUNT = 50
 # Training draws with seeds under 10,000.
 FIRST_SEED = 10_000
 
@@ -32,29 +33,15 @@ def share(clip: Clip, asked: Asked) -> float:
     return recall(clip.embed_texts(asked.texts), clip.embed(asked.pictures))
 
 
-def film(clip: Clip, seed: int, folder: Path) -> dict[str, dict[str, float]]:
-    """For each actor of a compressed film: average precision, that of chance, and how often seen beats not seen."""
+def film(clip: Clip, seed: int, folder: Path) -> dict[str, Ranking]:
+    """How well each actor of a compressed film is found among its frames."""
     size, frames = (640, 360), 120
     path = draw_film(folder / f"{seed}.mp4", frames, size, seed=seed)
     vectors = clip.embed([frame.picture for frame in open_source(path).frames()])
     shown = film_shown(frames, size, seed)
     names = list(shown[0])
     scores = clip.embed_texts([f"a {name}" for name in names]) @ vectors.T
-    return {name: judged(scores[row], np.asarray([frame[name] for frame in shown])) for row, name in enumerate(names)}
-
-
-def judged(scores: np.ndarray, seen: np.ndarray) -> dict[str, float]:
-    """Frames that show less than half of a thing and more than a glimpse count neither way."""
-    there, gone = scores[seen >= SEEN], scores[seen < ABSENT]
-    order = np.argsort(-np.concatenate([there, gone]), kind="stable")
-    right = order < len(there)
-    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
-    return {
-        "ap": float(precision[right].mean()),
-        "chance": len(there) / len(right),
-        "above": float((there[:, None] > gone[None]).mean()),
-        "top10": float(right[:10].mean()),
-    }
+    return {name: judged(scores[row].tolist(), [frame[name] for frame in shown]) for row, name in enumerate(names)}
 
 
 def measured(model: str, count: int) -> dict[str, object]:
@@ -82,11 +69,11 @@ def main() -> None:
             f"{kind}  recall@1 {values.mean():.3f} mean, {values.min():.2f} least, {given.sets} sets of 50 (chance .02)"
         )
     for seed, actors in enumerate(result["films"]):  # type: ignore[arg-type,var-annotated]
-        for name, facts in actors.items():
-            told = f"ap {facts['ap']:.3f} (chance {facts['chance']:.2f})  above {facts['above']:.3f} (chance .5)"
-            print(f"film {seed}  {name:16} {told}  top 10 {facts['top10']:.1f}")
+        for name, found in actors.items():
+            told = f"precision {found.precision:.3f} (chance {found.chance:.2f})  above {found.above:.3f} (chance .5)"
+            print(f"film {seed}  {name:16} {told}  {found.right} of the best {found.best}")
     if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        given.json.write_text(json.dumps(result, indent=1, default=asdict) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

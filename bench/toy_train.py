@@ -1,6 +1,6 @@
 """Train the small CLIP model that the demo and the tests use, on pictures and captions that a program draws.
 
-python bench/toy_train.py FOLDER [--steps 1500] [--seed 0]
+python bench/toy_train.py FOLDER [--steps 3000] [--seed 0]
 
 Stopped, the same command goes on from FOLDER/training.pt, which is no part of the model.
 """
@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from reelweave.evaluate.captions import Caption, every_word, random_caption
+from reelweave.evaluate.captions import SHAPE, Caption, every_word, random_caption
 from reelweave.evaluate.film import draw_land
 from reelweave.evaluate.painting import COLOURS
 from reelweave.evaluate.scenes import ATTRIBUTES, SHAPES, UNSAID, Style, holds, random_scene
@@ -34,8 +34,8 @@ MODEL: dict[str, Any] = {
 # Squashed, not cropped: the sides of a film's frame are part of what it shows.
 PREPROCESSING = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
 
-STEPS, SIMPLE, RATE, MEMORY, STATE = 1500, 0.12, 2e-3, 0.985, "training.pt"
-POOL, BATCH, RENEWED = 8_000, 192, 12
+STEPS, SIMPLE, RATE, MEMORY, STATE = 3000, 0.4, 1.6e-3, 0.99, "training.pt"
+POOL, BATCH, RENEWED = 5_000, 96, 6
 _COUNTS = {"colour": len(COLOURS), "shape": len(SHAPES), "texture": 4, "size": 2, "across": 3, "down": 3, "heading": 4}
 _PAIRS = (("colour", "shape"), ("colour", "across"), ("colour", "down"), ("shape", "across"), ("shape", "down"))
 _MORE_PAIRS = (
@@ -148,7 +148,7 @@ class Training:
         self.model = new_model(len(self.known))
         # What is kept is the mean of the latest steps, which is better than any one of them.
         self.mean = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(MEMORY), use_buffers=True)
-        self.head = torch.nn.Linear(MODEL["embed_dim"], len(self.asked))
+        self.head = torch.nn.Linear(MODEL["embed_dim"], len(self.asked) + len(SHAPES))
         groups = [*self.model.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), weight_decay=0.02)
 
@@ -180,7 +180,7 @@ def train(run: Training, steps: int) -> None:
     started = saved = perf_counter()
     used = process_time() - run.cpu
     lands = [draw_land((160, 90), 1000 + number) for number in range(150)]
-    pool, contrasted, answered = None, 0.0, 0.0
+    pool, means = None, [0.0] * 3
     while run.step < steps:
         simple = run.step < SIMPLE * steps
         if pool is None or pool.style.simple != simple:
@@ -190,13 +190,11 @@ def train(run: Training, steps: int) -> None:
             group["lr"] = rate_at(run.step, steps)
         pool.renew(pool.rng.choice(len(pool.scenes), RENEWED, replace=False))
         losses = _step(run, pool.batch(simple))
-        contrasted, answered = (
-            0.95 * old + 0.05 * new for old, new in zip((contrasted, answered), losses, strict=True)
-        )
+        means = [0.95 * mean + 0.05 * loss for mean, loss in zip(means, losses, strict=True)]
         run.step += 1
         run.cpu = process_time() - used
         if run.step % 50 == 0:
-            told = f"contrast {contrasted:.3f}  helper {answered:.4f}"
+            told = "contrast {:.3f}  helper {:.4f}  shape {:.3f}".format(*means)
             print(f"{run.step}  {perf_counter() - started:.0f} s, {run.cpu:.0f} s CPU  {told}", flush=True)
         if perf_counter() - saved > 60:
             run.save()
@@ -216,15 +214,20 @@ def _step(run: Training, batch: Any) -> list[float]:
     main = contrast(functional.normalize(seen, dim=-1), words, model.logit_scale.exp(), also)
     yes = torch.from_numpy(holds(asked, codes, sure)).T.float()
     clear = 1 - (torch.from_numpy(holds(asked, codes, sure, lenient=True)).T.float() - yes)
-    answers = functional.binary_cross_entropy_with_logits(run.head(seen), yes, weight=clear)
+    said_of = run.head(seen)
+    answers = functional.binary_cross_entropy_with_logits(said_of[:, : len(asked)], yes, weight=clear)
+    # Colours come by themselves; shapes are what takes long.
+    alone = torch.from_numpy((codes[:, 0, SHAPE] >= 0) & (codes[:, 1, SHAPE] < 0))
+    shapes = torch.from_numpy(codes[:, 0, SHAPE].astype(np.int64))[alone]
+    shaped = functional.cross_entropy(said_of[alone, len(asked) :], shapes)
     run.optimizer.zero_grad(set_to_none=True)
-    (main + 20 * answers).backward()
+    (main + 20 * answers + 2 * shaped).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     run.optimizer.step()
     run.mean.update_parameters(model)
     with torch.no_grad():
         model.logit_scale.clamp_(0, math.log(50))
-    return [main.item(), answers.item()]
+    return [main.item(), answers.item(), shaped.item()]
 
 
 def save(model: Any, known: torch.Tensor, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Sets of drawn pictures and captions, each caption true of one picture alone, and how often words find theirs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from .captions import Caption, plain_caption, random_caption
 from .painting import COLOURS, Thing
 from .scenes import SHAPES, Scene, Style, draw_scene, holds, random_scene
 
+_BEST, _SEEN, _GLIMPSED = 10, 0.5, 0.08
 _SIZES = ((256, 256), (320, 180), (320, 240))
 _CARDS = ("red", "green", "blue", "yellow", "orange", "violet", "white", "black"), ("circle", "square", "triangle")
 
@@ -62,6 +64,43 @@ def mixed_set(count: int, seed: int, style: Style) -> Asked:
 def recall(texts: Floats, pictures: Floats) -> float:
     """The share of texts whose nearest picture is their own."""
     return float(((texts @ pictures.T).argmax(1) == np.arange(len(texts))).mean())
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How scores rank frames that show a thing before frames that do not."""
+
+    best: int
+    right: int
+    """Of the `best` first, how many show it."""
+    showing: int
+    precision: float
+    """Average precision; by chance it is `chance`."""
+    chance: float
+    above: float
+    """How often a frame that shows the thing scores over one that does not; .5 is chance."""
+
+
+def judged(scores: Sequence[float], seen: Sequence[float]) -> Ranking:
+    """`seen` is the share of the thing that a frame shows; frames that show some of it but not half count neither way.
+
+    Of those, none is among the best either: what cannot be judged is passed over.
+    """
+    scored, share = np.asarray(scores), np.asarray(seen)
+    there, gone = scored[share >= _SEEN], scored[share < _GLIMPSED]
+    # A stable sort that puts the others first: of equal scores, the wrong one counts.
+    order = np.argsort(-np.concatenate([gone, there]), kind="stable")
+    right = order >= len(gone)
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    best = min(_BEST, len(right))
+    return Ranking(
+        best=best,
+        right=int(right[:best].sum()),
+        showing=len(there),
+        precision=float(precision[right].mean()) if len(there) else 0.0,
+        chance=len(there) / len(right) if len(right) else 0.0,
+        above=float((there[:, None] > gone[None]).mean()) if len(there) and len(gone) else 0.5,
+    )
 
 
 def _shows(caption: Caption, rng: np.random.Generator, style: Style) -> Scene:

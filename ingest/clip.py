@@ -11,6 +11,7 @@ from ..frames import Floats
 from ..settings import Clip as ClipSettings
 from .families import CLIP
 from .network import Loaded, Network, silence
+from .strict import check_sizes, check_stated
 from .weights import FOLDER, located, one_line
 
 
@@ -61,7 +62,9 @@ def _created(name: str, place: Path, device: str) -> tuple[Any, Any, Mapping[str
     if place.is_dir():
         _check_preprocessing(place)
         folder = f"local-dir:{place}"
-        return *open_clip.create_model_from_pretrained(folder, device=device), open_clip.get_model_config(folder)
+        model, preprocess = open_clip.create_model_from_pretrained(folder, device=device)
+        check_sizes(place, model)
+        return model, preprocess, open_clip.get_model_config(folder)
     family, _, tag = name.partition("/")
     trained, architecture = open_clip.get_pretrained_cfg(family, tag), open_clip.get_model_config(family)
     _check_activation(family, tag, bool(trained.get("quick_gelu")), bool(architecture.get("quick_gelu")))
@@ -80,6 +83,7 @@ def _check_preprocessing(folder: Path) -> None:
             f"{folder / CLIP.config} asks for preprocessing that open_clip does not know: {', '.join(unknown)}.",
             "Correct preprocess_cfg there, or upgrade open_clip_torch.",
         )
+    check_stated(folder / CLIP.config, stated)
 
 
 def _check_activation(family: str, tag: str, trained: bool, runs: bool) -> None:

@@ -140,6 +140,26 @@ def test_preprocessing_that_open_clip_would_pass_over_is_refused(own: Path) -> N
     assert "interpolaton" in refusal(own).cause
 
 
+@pytest.mark.parametrize(
+    ("part", "changes", "named"),
+    [
+        pytest.param("preprocess_cfg", {"mean": None}, "mean", id="preprocessing without mean"),
+        pytest.param("preprocess_cfg", {"std": None}, "std", id="preprocessing without std"),
+        pytest.param("preprocess_cfg", None, "mean and std", id="no preprocessing"),
+        pytest.param("model_cfg", {"text_cfg": {"context_length": 24}}, "positional_embedding", id="other texts"),
+        pytest.param("model_cfg", {"vision_cfg": {"image_size": 64}}, "positional_embedding", id="other pictures"),
+    ],
+)
+def test_what_open_clip_would_make_up_or_stretch_is_refused(own: Path, part: str, changes: Any, named: str) -> None:
+    config = json.loads((own / CONFIG).read_text(encoding="utf-8"))
+    for key, change in (changes or {}).items():
+        config[part][key] = config[part][key] | change if isinstance(change, dict) else change
+    if changes is None:
+        del config[part]
+    (own / CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    assert named in refusal(own).cause
+
+
 # What a name must say
 
 
