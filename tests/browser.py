@@ -26,7 +26,7 @@ _SLOW = """
 import sys, time
 from reelweave.index.library import Library
 write = Library.write
-Library.write = lambda *arguments: (write(*arguments), time.sleep(1))
+Library.write = lambda *arguments: (write(*arguments), time.sleep(0.5))
 from reelweave.cli import main
 main()
 """
@@ -58,8 +58,11 @@ def page_command(library: Path, *options: str, slow: bool = False) -> list[str]:
 
 
 @contextmanager
-def page_of(library: Path, *options: str, slow: bool = False, **variables: str) -> Iterator[str]:
-    """The address of the page of a library; the page ends with the block, as by Ctrl-C."""
+def page_of(library: Path, *options: str, slow: bool = False, grumbles: str = "", **variables: str) -> Iterator[str]:
+    """The address of the page of a library; the page ends with the block, as by Ctrl-C.
+
+    It ends well, and what it says in its terminal besides its address is nothing, or what it is to grumble about.
+    """
     ours = {"REELWEAVE_INGEST__SPACE": "appearance", "REELWEAVE_INGEST__BATCH": "8", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
         page_command(library, "--port", str(free_port()), *options, slow=slow),
@@ -72,7 +75,8 @@ def page_of(library: Path, *options: str, slow: bool = False, **variables: str) 
         finally:
             server.terminate()
             left = server.communicate(timeout=PATIENCE / 1000)[1]
-        assert (server.returncode, left) == (0, "")
+        assert server.returncode == 0
+        assert grumbles in left if grumbles else left == ""
 
 
 def _opened(server: "subprocess.Popen[str]") -> str:

@@ -32,6 +32,8 @@ def build(house: House) -> gr.Blocks:
 
         def leave(request: gr.Request) -> None:
             house.jobs.cancel(request.session_hash)
+            for left in house.leaving:
+                left(request.session_hash or "")
 
         page.unload(leave)
     # Work is bounded by the machine, not by how many pages wait for one another.

@@ -1,9 +1,11 @@
 """What one window has on its desk: a video, its plan, what was said of it, and the films made of it."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Self
 
 from ..reporting import Look
@@ -57,6 +59,16 @@ class Desk:
             return self
         return replace(self, said=self.earlier[-1], earlier=self.earlier[:-1], asking="")
 
+    def taking(self, other: Self) -> Self:
+        """The plan and the films of another state of this desk; what was said and chosen meanwhile stays."""
+        if other.folder != self.folder:
+            return self
+        return replace(self, plan=other.plan, look=other.look, solved=other.solved, films=other.films)
+
+    def with_film(self, key: str, film: Path, plan: Plan) -> Self:
+        """A film that was made of a plan, where that is still the plan."""
+        return replace(self, films={**self.films, key: film}) if plan is self.plan else self
+
     def runs(self) -> list[Run]:
         """The film as it plays, cut where one shot ends and another begins; a frame of none goes with those before."""
         home = _homes(self.base)
@@ -81,3 +93,38 @@ def _homes(base: Plan) -> dict[int, int]:
         for frame in base.order[shot.start : shot.start + shot.length]
     }
     return homes | {dropped.frame: dropped.shot for dropped in base.dropped if dropped.shot is not None}
+
+
+class Desks:
+    """The desks of all windows, by session: events of one window may overlap, so that each change is made whole."""
+
+    def __init__(self) -> None:
+        self._desks: dict[str, Desk] = {}
+        self._lock = Lock()
+
+    def of(self, session: str | None) -> Desk | None:
+        return self._desks.get(session or "")
+
+    def put(self, session: str | None, desk: Desk) -> None:
+        with self._lock:
+            old = self._desks.get(session or "")
+            self._desks[session or ""] = desk
+        _put_away(old)
+
+    def change(self, session: str | None, how: Callable[[Desk], Desk]) -> Desk | None:
+        """The window's desk as it is after a change; None where it has none."""
+        with self._lock:
+            if desk := self.of(session):
+                self._desks[session or ""] = how(desk)
+            return self.of(session)
+
+    def clear(self, session: str | None) -> None:
+        with self._lock:
+            old = self._desks.pop(session or "", None)
+        _put_away(old)
+
+
+def _put_away(desk: Desk | None) -> None:
+    """What was made for a desk goes with it."""
+    if desk:
+        shutil.rmtree(desk.folder, ignore_errors=True)

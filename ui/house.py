@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ class House:
     uploads: Path
     """Where the server puts what is being uploaded."""
     jobs: Jobs = field(default_factory=Jobs)
+    leaving: list[Callable[[str], None]] = field(default_factory=list)
+    """What a tab does when the window of a session is closed."""
 
     def new_folder(self, prefix: str) -> Path:
         """An empty folder that the page may show files from."""

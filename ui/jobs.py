@@ -76,6 +76,8 @@ class Job:
         self._notes: list[str] = []
         self._news = threading.Event()
         self._cancelled, self._enough, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self.superseded = False
+        """Whether newer work took its place, so that nobody wants to hear how it ended."""
         self._stoppable = 0
         self._result: Any = None
         self._failure: BaseException | None = None
@@ -102,9 +104,12 @@ class Job:
                 self._news.clear()
                 yield self.seen()
 
+    def wait(self) -> None:
+        self._thread.join()
+
     def result(self) -> Any:
         """What the work returned, once it has ended; what it raised is raised here."""
-        self._thread.join()
+        self.wait()
         if self._failure is not None:
             raise self._failure
         return self._result
@@ -162,13 +167,18 @@ class Jobs:
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, session: str | None, work: Work) -> Job:
-        """Begin work for a page that has none under way."""
+    def start(self, session: str | None, work: Work, *, instead: bool = False) -> Job:
+        """Begin work for a page that has none under way, or `instead` of what it has."""
         key = session or ""
         with self._lock:
+            now = self._jobs.get(key)
+            if now and now.running and instead:
+                now.superseded = True
+                now.cancel()
+                now.wait()
             if self._closed:
                 raise UsageError("The page is being closed.", "Start `reelweave ui` again.")
-            if key in self._jobs and self._jobs[key].running:
+            if now and now.running:
                 raise UsageError("Something is still running on this page.", "Wait for it to end, or cancel it.")
             self._jobs[key] = Job(work)
             return self._jobs[key]
@@ -188,4 +198,4 @@ class Jobs:
         for job in jobs:
             job.cancel()
         for job in jobs:
-            job._thread.join()
+            job.wait()

@@ -1,6 +1,6 @@
 """The tab Reconstruct: a shuffled video in, the film in order out, with all that can be corrected."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -8,9 +8,10 @@ import gradio as gr
 from .. import upkeep
 from . import reworking, strips
 from .clicks import clicked
-from .desk import Desk
+from .desk import Desk, Desks
 from .house import House
-from .running import follow, panel
+from .jobs import Work
+from .running import Step, follow, panel
 
 _CLICKS = """
 element.addEventListener('click', event => {
@@ -44,7 +45,6 @@ class _Desk:
     """The parts of the page that show a desk, and what each of them shows of it."""
 
     def __init__(self) -> None:
-        self.state = gr.State(None, delete_callback=reworking.put_away)
         with gr.Column(visible=False, elem_classes="rw-desk") as self.all:
             self.films = gr.HTML(elem_id="rc-films", js_on_load=_BOTH)
             with gr.Row(elem_classes="rw-row"):
@@ -81,22 +81,18 @@ class _Desk:
 
     def all_of(self, desk: Desk) -> dict[Any, Any]:
         plan = {self.shots: strips.shots(desk), self.dropped: strips.dropped(desk)}
-        rest = {
-            self.summary: strips.summary(desk),
-            self.pictures: strips.pictures(desk),
-            self.all: gr.update(visible=True),
-        }
-        return self.films_of(desk) | self.clicks_of(desk) | plan | rest
+        facts = {self.summary: strips.summary(desk), self.pictures: strips.pictures(desk)}
+        return self.films_of(desk) | self.said_of(desk) | plan | facts | {self.all: gr.update(visible=True)}
 
     def films_of(self, desk: Desk) -> dict[Any, Any]:
-        return {self.state: desk, self.films: strips.films(desk)}
+        return {self.films: strips.films(desk)}
 
-    def clicks_of(self, desk: Desk) -> dict[Any, Any]:
-        return {self.state: desk, self.said: strips.said(desk), self.hand: strips.in_hand(desk)}
+    def said_of(self, desk: Desk) -> dict[Any, Any]:
+        return {self.said: strips.said(desk), self.hand: strips.in_hand(desk)}
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.state, self.all, self.films, self.summary, *self.surfaces]
+        return [self.all, self.films, self.summary, *self.surfaces]
 
 
 def tab(house: House) -> None:
@@ -106,54 +102,70 @@ def tab(house: House) -> None:
             picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rc-picked")
             go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
     running = panel(house, "rc")
-    shown = _Desk()
+    shown, desks = _Desk(), Desks()
+    house.leaving.append(desks.clear)
 
-    def told(step: Any) -> dict[Any, Any]:
-        return dict(zip(running.outputs, step.shown, strict=True))
+    def told(step: Step, show: Callable[[Desk], dict[Any, Any]], desk: Desk | None) -> dict[Any, Any]:
+        return dict(zip(running.outputs, step.shown, strict=True)) | (show(desk) if desk else {})
 
-    def start(upload: str | None, picked: str | None, old: Desk | None, request: gr.Request) -> Iterator[Any]:
+    def start(upload: str | None, picked: str | None, request: gr.Request) -> Iterator[Any]:
         desk = None
         for step in follow(house, request, lambda progress: reworking.begin(house, upload, picked, progress)):
-            desk = step.done
-            yield told(step) | (shown.all_of(desk) if desk else {})
+            if desk := step.done:
+                desks.put(request.session_hash, desk)
+            yield told(step, shown.all_of, desk)
         if desk:
-            reworking.put_away(old)
-            yield from rendered(desk, False, request)
+            yield from filmed("film", desk, request)
 
-    def rendered(desk: Desk, backwards: bool, request: gr.Request) -> Iterator[Any]:
-        for step in follow(house, request, lambda progress: reworking.render(house, desk, backwards, progress)):
-            yield told(step) | (shown.films_of(step.done) if step.done else {})
+    def filmed(key: str, desk: Desk, request: gr.Request) -> Iterator[Any]:
+        work: dict[str, Work] = {
+            "film": lambda progress: reworking.render(house, desk, False, progress),
+            "reversed": lambda progress: reworking.render(house, desk, True, progress),
+            "glimpse": lambda progress: reworking.glimpse(desk, progress),
+        }
+        for step in follow(house, request, work[key]):
+            now = None
+            if film := step.done:
+                now = desks.change(request.session_hash, lambda now: now.with_film(key, film, desk.plan))
+            yield told(step, shown.films_of, now)
 
-    def render(desk: Desk, request: gr.Request) -> Iterator[Any]:
-        yield from rendered(desk, False, request)
+    def render(request: gr.Request) -> Iterator[Any]:
+        if desk := desks.of(request.session_hash):
+            yield from filmed("film", desk, request)
 
-    def reverse(desk: Desk, request: gr.Request) -> Iterator[Any]:
-        yield from rendered(desk, True, request)
+    def reverse(request: gr.Request) -> Iterator[Any]:
+        if desk := desks.of(request.session_hash):
+            yield from filmed("reversed", desk, request)
 
-    def solve(desk: Desk, request: gr.Request) -> Iterator[Any]:
-        solved = None
-        for step in follow(house, request, lambda progress: reworking.solve_again(house, desk, progress)):
-            solved = step.done
-            yield told(step) | (shown.all_of(solved) if solved else {})
-        if solved:
-            found = solved
-            for step in follow(house, request, lambda progress: reworking.glimpse(found, progress)):
-                yield told(step) | (shown.films_of(step.done) if step.done else {})
+    def solve(request: gr.Request) -> Iterator[Any]:
+        """A film of the old order that is being rendered is not waited for."""
+        if not (desk := desks.of(request.session_hash)):
+            return
+        now = None
+        for step in follow(house, request, lambda progress: reworking.solve_again(house, desk, progress), instead=True):
+            if found := step.done:
+                now = desks.change(request.session_hash, lambda now: now.taking(found))
+            yield told(step, shown.all_of, now)
+        if now:
+            yield from filmed("glimpse", now, request)
 
-    def click(desk: Desk, at_once: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        changed = clicked(desk, str(event.act), str(event.on))
-        yield shown.clicks_of(changed)
-        if at_once and changed.said != desk.said:
-            yield from solve(changed, request)
+    def click(at_once: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        before = desks.of(request.session_hash)
+        now = desks.change(request.session_hash, lambda desk: clicked(desk, str(event.act), str(event.on)))
+        if now and before:
+            yield shown.said_of(now)
+            if at_once and now.said != before.said:
+                yield from solve(request)
 
     outputs = [*running.outputs, *shown.outputs]
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
-    go.click(start, [upload, picked, shown.state], outputs, **quiet)
-    shown.render.click(render, shown.state, outputs, **quiet)
-    shown.reverse.click(reverse, shown.state, outputs, **quiet)
-    shown.solve.click(solve, shown.state, outputs, **quiet)
+    go.click(start, [upload, picked], outputs, **quiet)
+    shown.render.click(render, None, outputs, **quiet)
+    shown.reverse.click(reverse, None, outputs, **quiet)
+    shown.solve.click(solve, None, outputs, trigger_mode="multiple", **quiet)
     for surface in shown.surfaces:
-        surface.click(click, [shown.state, shown.at_once], outputs, **quiet)
+        # While one click is answered the next is taken already.
+        surface.click(click, shown.at_once, outputs, trigger_mode="multiple", **quiet)
     upload.upload(lambda: None, None, picked, **quiet)
     picked.input(lambda: None, None, upload, **quiet)
     picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, **quiet)

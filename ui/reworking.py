@@ -22,8 +22,8 @@ def begin(house: House, upload: str | None, picked: str | None, progress: Progre
     try:
         source = pipeline.viewable(plan, folder / "given.mp4", progress)
         shuffled = source if source.parent == folder else shown(source, folder / "given.mp4")
-        desk = Desk(folder, plan, plan, pipeline.look(plan, house.settings), shuffled)
-        return _glimpsed(_written(desk), progress)
+        desk = _written(Desk(folder, plan, plan, pipeline.look(plan, house.settings), shuffled))
+        return desk.with_film("glimpse", glimpse(desk, progress), plan)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -36,21 +36,15 @@ def solve_again(house: House, desk: Desk, progress: Progress) -> Desk:
     return _written(replace(desk, plan=plan, look=look, solved=desk.said, films={}))
 
 
-def glimpse(desk: Desk, progress: Progress) -> Desk:
-    return _glimpsed(desk, progress)
+def glimpse(desk: Desk, progress: Progress) -> Path:
+    """The film of the plan at once, from the library's small pictures."""
+    return pipeline.glimpse(desk.plan, desk.look, desk.folder / "glimpse.mp4", progress)
 
 
-def render(house: House, desk: Desk, backwards: bool, progress: Progress) -> Desk:
-    """The desk with the film of its plan, or the same backwards."""
-    plan, key = (desk.plan.reversed(), "reversed") if backwards else (desk.plan, "film")
-    made = pipeline.render(plan, _named(desk, f".{key}.mp4" if backwards else ".mp4"), house.settings, progress)
-    return replace(desk, films={**desk.films, key: made[0]})
-
-
-def put_away(desk: Desk | None) -> None:
-    """What was made for a desk goes with it."""
-    if desk is not None:
-        shutil.rmtree(desk.folder, ignore_errors=True)
+def render(house: House, desk: Desk, backwards: bool, progress: Progress) -> Path:
+    """The film of the desk's plan, or the same backwards."""
+    plan, end = (desk.plan.reversed(), ".reversed.mp4") if backwards else (desk.plan, ".mp4")
+    return pipeline.render(plan, _named(desk, end), house.settings, progress)[0]
 
 
 def _taken(house: House, upload: str, progress: Progress) -> str:
@@ -63,11 +57,6 @@ def _taken(house: House, upload: str, progress: Progress) -> str:
     if Path(video.source) != kept:
         forget(house, kept)
     return video.id
-
-
-def _glimpsed(desk: Desk, progress: Progress) -> Desk:
-    made = pipeline.glimpse(desk.plan, desk.look, desk.folder / "glimpse.mp4", progress)
-    return replace(desk, films={**desk.films, "glimpse": made})
 
 
 def _written(desk: Desk) -> Desk:

@@ -49,13 +49,18 @@ def panel(house: House, name: str) -> Panel:
     return Panel(told, stop)
 
 
-def follow(house: House, request: gr.Request, work: Work) -> Iterator[Step]:
-    """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none."""
+def follow(house: House, request: gr.Request, work: Work, *, instead: bool = False) -> Iterator[Step]:
+    """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none.
+
+    Work that newer work took the place of (`instead`) ends without a word.
+    """
+    job = None
     try:
-        job = house.jobs.start(request.session_hash, work)
+        job = house.jobs.start(request.session_hash, work, instead=instead)
         for now in job.watch():
             yield Step(words.progress(now), True)
         done = job.result()
         yield Step(words.notes(job.seen().notes), False, done)
     except (ReelweaveError, Cancelled, OSError) as failed:
-        yield Step(words.trouble(failed), False)
+        if not (job and job.superseded):
+            yield Step(words.trouble(failed), False)
