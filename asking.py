@@ -1,5 +1,6 @@
 """What is asked: words, pictures or a ready vector become unit vectors of the space that can answer."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import SpaceError, UsageError
+from .errors import SourceError, SpaceError, UsageError
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
 from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
 from .ingest.source import fitted, read_picture, shrunk
 from .progress import Progress
+from .settings import Ingest as IngestSettings
 from .settings import Settings
 
 APPEARANCE, CLIP = "appearance", "clip"
@@ -22,6 +24,8 @@ States = Mapping[str, Mapping[str, SpaceState]]
 """For each video, what it has in which space."""
 
 _MOST_SHAPES = 8
+_MOST_NAMED = 4
+_PICTURES = "a .jpg, .png or .webp"
 
 
 @dataclass(frozen=True)
@@ -106,14 +110,47 @@ def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States)
     )
 
 
+def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, usual: IngestSettings) -> str:
+    """What the user should know of videos without such vectors, which are nothing to search where all lack them."""
+    lacking = [video for video in videos if not has(states, video, space)]
+    if not lacking:
+        return ""
+    remedy = f"{_making(lacking, space, usual)} makes them."
+    if len(lacking) == len(videos):
+        raise SpaceError(
+            f"No video that would be searched has vectors in the {space} space: {_named(lacking)}.", remedy
+        )
+    told = f"{len(lacking)} of {len(videos)} videos have no vectors in the {space} space and are left out"
+    return f"{told}: {_named(lacking)}. {remedy}"
+
+
+def _named(videos: Sequence[VideoRecord]) -> str:
+    more = len(videos) - _MOST_NAMED
+    return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _making(videos: Sequence[VideoRecord], space: str, usual: IngestSettings) -> str:
+    """The command that adds vectors to what is stored; other rates and sizes would have it made anew."""
+    sources = [video for video in videos if video.source]
+    alike = [v for v in sources if (v.sampled_fps, v.short_side) == (sources[0].sampled_fps, sources[0].short_side)]
+    paths = " ".join(shlex.quote(_as_argument(video.source)) for video in alike[:_MOST_NAMED]) or "PATH"
+    dots = " ..." * (len(videos) > min(len(alike), _MOST_NAMED))
+    first = sources[0] if sources else videos[0]
+    fps = f" --fps {first.sampled_fps:g}" * (first.sampled_fps != usual.fps)
+    size = f" --size {first.short_side}" * (first.short_side != usual.size)
+    return f"`reelweave ingest {paths}{dots}{fps}{size} --space {space}`"
+
+
+def _as_argument(source: str) -> str:
+    """As one would type it from where one stands."""
+    path = Path(source)
+    here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"./{here}" if str(here).startswith("-") else str(here)
+
+
 def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: Space | None) -> list[VideoRecord]:
     """The videos whose vectors are by that model; without one, by the model that made most of them."""
     having = [video for video in videos if has(states, video, space)]
-    if not having:
-        raise SpaceError(
-            f"None of the videos has vectors in the {space} space.",
-            f"`reelweave ingest PATH --space {space}` makes them.",
-        )
     identities = Counter(states[video.id][space].space for video in having)
     wanted = made_by or identities.most_common(1)[0][0]
     if wanted not in identities:
@@ -135,7 +172,7 @@ def vectors_of(
     assert embedder is not None
     terms = question.terms
     texts = _of_texts([term.text for term in terms if term.text], embedder)
-    pictures = {term.picture: read_picture(term.picture) for term in terms if term.picture}
+    pictures = {term.picture: query_picture(term.picture) for term in terms if term.picture}
     rows = []
     for shape in _shapes(videos, settings) if pictures else [None]:
         seen = iter(embedder.embed([_as_ingested(picture, shape) for picture in pictures.values()]) if shape else ())
@@ -145,6 +182,13 @@ def vectors_of(
             combined([t.weight for t in terms], np.stack([at[t.picture] if t.picture else next(words) for t in terms]))
         )
     return np.unique(np.stack(rows), axis=0)
+
+
+def query_picture(path: Path) -> Picture:
+    try:
+        return read_picture(path)
+    except SourceError as wrong:
+        raise SourceError(wrong.cause, f"Ask with a file that holds one picture, such as {_PICTURES}.") from wrong
 
 
 def _of_texts(texts: Sequence[str], embedder: Embedder) -> Floats:
@@ -217,6 +261,6 @@ def similarity(left: Path, right: Path, settings: Settings, progress: Progress, 
         if space == APPEARANCE:
             progress.note("The pictures are compared by their looks: the weights of CLIP are not here.")
     shape = _Shape(settings.ingest.size, None)
-    pictures = [_as_ingested(read_picture(path), shape) for path in (left, right)]
+    pictures = [_as_ingested(query_picture(path), shape) for path in (left, right)]
     one, other = open_embedder(space, settings.clip).embed(pictures)
     return Similarity(round(float(one @ other), 6), space)

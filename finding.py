@@ -1,6 +1,7 @@
 """Commands that look for frames: `search` over the library, `similar` for two pictures."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -69,13 +70,19 @@ def search(
         repeats=repeats,
     )
     wanted = Wanted(export, clip, sheet, "score" if by == "score" else "time")
-    found = pipeline.search(question, settings_of(library), progress_for(quiet), wanted=wanted)
-    if not (found.moments or found.hits):
-        progress_for(quiet).note(found.why_nothing)
-    if as_json:
-        lines(asdict(row) for row in found.moments or found.hits)
-    else:
-        table(_told(found))
+    progress = progress_for(quiet)
+
+    def tell(found: "Found") -> None:
+        if not (found.moments or found.hits):
+            progress.note(found.why_nothing)
+        if as_json:
+            lines(asdict(row) for row in found.moments or found.hits)
+        else:
+            table(_told(found))
+        # What is made of the answer may take long.
+        sys.stdout.flush()
+
+    pipeline.search(question, settings_of(library), progress, wanted=wanted, tell=tell)
 
 
 def similar(

@@ -5,7 +5,7 @@ Every verb of the command line that works on films is one function here, and can
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -360,10 +360,16 @@ def robustness(
 
 
 def search(
-    question: "Question", settings: Settings, progress: Progress = _SILENT, *, wanted: "Wanted | None" = None
+    question: "Question",
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    wanted: "Wanted | None" = None,
+    tell: "Callable[[Found], None] | None" = None,
 ) -> "Found":
     """The frames of the library that answer a question, made visible as is wanted.
 
+    `tell` has the answer before that, which may take long, or fail where a source is gone.
     For many questions keep a `searching.open_finder` open.
     """
     from .searching import open_finder
@@ -373,6 +379,8 @@ def search(
         wanted.check()
     with open_finder(settings, progress) as finder:
         found = finder.ask(question)
+        if tell:
+            tell(found)
         if wanted:
             show(found, wanted, finder.library, settings, progress)
         return found

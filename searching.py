@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .asking import Question, States, agreed, choose_space, vectors_of
+from .asking import Question, States, agreed, check_vectors, choose_space, has, query_picture, vectors_of
 from .errors import UsageError
 from .frames import Floats, Ints, VideoRecord
 from .index.coarse import Coarse, clustered
@@ -67,16 +67,18 @@ class Finder:
     """What the catalog says of a video in a space, as text."""
 
     def ask(self, question: Question) -> Found:
-        _ = question.terms
+        # What cannot be asked is told before anything takes long.
+        for picture in {term.picture for term in question.terms if term.picture}:
+            query_picture(picture)
         videos, states = self._scope(question.videos)
         space, note = choose_space(question, videos, states, self.settings)
-        if note:
-            self.progress.note(note)
+        for told in (note, check_vectors(videos, states, space, self.settings.ingest)):
+            if told:
+                self.progress.note(told)
         embedder = None if question.vector else self._embedder(space)
         searched = agreed(videos, states, space, embedder.space if embedder else None)
-        if len(searched) < len(videos):
-            left_out = len(videos) - len(searched)
-            self.progress.note(f"{left_out} of {len(videos)} videos have no such vectors ({space}) and are left out.")
+        if other := sum(has(states, video, space) for video in videos) - len(searched):
+            self.progress.note(f"The {space} vectors of {other} videos are by another model: these are left out.")
         named = [video.id for video in searched]
         if question.threshold == "calibrated":
             # What chance does is told by the whole library, whatever part of it is searched.
