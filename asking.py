@@ -15,8 +15,8 @@ from .index.query import Term, combined, parse
 from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
 from .ingest.source import fitted, read_picture, shrunk
 from .progress import Progress
+from .settings import OWN_SPACE, TIMM_SPACE, Settings
 from .settings import Ingest as IngestSettings
-from .settings import Settings
 
 APPEARANCE, CLIP = "appearance", "clip"
 
@@ -113,7 +113,8 @@ def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States)
 def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, usual: IngestSettings) -> str:
     """What the user should know of videos without such vectors, which are nothing to search where all lack them."""
     lacking = [video for video in videos if not has(states, video, space)]
-    if not lacking:
+    if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
+        # What is no space at all, opening it tells.
         return ""
     remedy = f"{_making(lacking, space, usual)} makes them."
     if len(lacking) == len(videos):

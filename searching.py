@@ -67,15 +67,16 @@ class Finder:
     """What the catalog says of a video in a space, as text."""
 
     def ask(self, question: Question) -> Found:
-        # What cannot be asked is told before anything takes long.
-        for picture in {term.picture for term in question.terms if term.picture}:
-            query_picture(picture)
+        terms = question.terms
         videos, states = self._scope(question.videos)
         space, note = choose_space(question, videos, states, self.settings)
         for told in (note, check_vectors(videos, states, space, self.settings.ingest)):
             if told:
                 self.progress.note(told)
         embedder = None if question.vector else self._embedder(space)
+        # What cannot be asked is told before a model is loaded.
+        for picture in {term.picture for term in terms if term.picture}:
+            query_picture(picture)
         searched = agreed(videos, states, space, embedder.space if embedder else None)
         if other := sum(has(states, video, space) for video in videos) - len(searched):
             self.progress.note(f"The {space} vectors of {other} videos are by another model: these are left out.")
