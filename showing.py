@@ -74,13 +74,19 @@ def show_found(found: Found, wanted: Wanted, settings: Settings, progress: Progr
 def play(found: Found, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
     """An answer with what comes before and after it, quickly, as any browser plays it; of a long moment its start."""
     begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
-    begin, end = max(0.0, begin - _AROUND), min(end, begin + _LONGEST) + _AROUND
     video = next(iter(usable(_videos(found, {answer.video}), progress).values()))
+    begin, end = _shown_at(found, answer.video, begin - _AROUND), min(end, begin + _LONGEST) + _AROUND
     if video.kind == "video":
         return excerpt(Path(video.source), begin, end - begin, output, progress)
     place, score = _place(answer).frame, answer.score
     span = Moment(1, video.id, video.name, begin, end, place, begin, 1, score, found.space)
     return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
+
+
+def _shown_at(found: Found, video: str, time: float) -> float:
+    """When the frame that is shown at that time began."""
+    times = next(segment.rows.times for segment in found.matrix.segments if segment.video.id == video)
+    return float(times[max(0, np.searchsorted(times, time + _EARLIEST, side="right") - 1)])
 
 
 def small_pictures(found: Found, library: Library) -> list[Picture]:

@@ -10,6 +10,8 @@ from ..progress import Progress
 from .encode import check_output
 
 _HEIGHT = 540
+_SOONER = 0.001
+"""Seconds by which a seek goes earlier, since times are rounded in it and in files."""
 _EMPTY = re.compile(rb"video:0[kK]i?B")
 _SIZE = f"scale=-2:'min({_HEIGHT},ceil(ih/2)*2)'"
 
@@ -20,7 +22,7 @@ def excerpt(source: Path, start: float, seconds: float, output: Path, progress: 
     part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
     with progress.stage("cut out") as stage:
         try:
-            for arguments in _ways(source, max(0.0, start), seconds):
+            for arguments in _ways(source, start, seconds):
                 done = ffmpeg.run([*arguments, *_OUTPUT, ffmpeg.input_argument(part)])
                 stage.advance()
                 # Where there is nothing at that place, ffmpeg writes a film without frames and is content.
@@ -34,7 +36,7 @@ def excerpt(source: Path, start: float, seconds: float, output: Path, progress: 
 
 def _ways(source: Path, start: float, seconds: float) -> list[list[str]]:
     """By the file's own index and, where that leads nowhere, from the beginning."""
-    begin, decode = ["-ss", f"{start:.3f}"], ffmpeg.decode_arguments(source)
+    begin, decode = ["-ss", f"{max(0.0, start - _SOONER):.3f}"], ffmpeg.decode_arguments(source)
     sound = ["-map", "0:a:0?", "-t", f"{seconds:.3f}"]
     return [[*begin, *decode, *sound], [*decode, *sound, *begin]]
 

@@ -11,7 +11,12 @@ from helpers import decoded, nearest, pictures, write_clip, write_pictures, writ
 from runs import settings
 
 from reelweave import pipeline
+from reelweave.asking import Question
+from reelweave.errors import RenderError
 from reelweave.ingest.source import VideoFile, open_source, read_picture
+from reelweave.progress import Silent
+from reelweave.render.excerpt import excerpt
+from reelweave.showing import play
 
 if TYPE_CHECKING:
     from runs import Run
@@ -190,3 +195,39 @@ def test_a_place_that_cannot_be_is_refused_before_anything_is_searched(
 ) -> None:
     answer = run("search", "--image", there / "query.png", *options)
     assert (answer.code, answer.out) == (2, "")
+
+
+def played(there: Path, video: str, frame: int, output: Path, moment: bool = False) -> Path:
+    """What is played of the place that is found for a frame of a video."""
+    picture = (
+        read_picture(there / video / f"frame {frame + 1}.png") if video == "pictures" else decoded(there / video)[frame]
+    )
+    query = output.with_suffix(".png")
+    query.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    told = settings(library=str(there / "library"))
+    found = pipeline.search(Question(image=query, videos=(video,), count=1, moments=moment), told)
+    return play(found, (found.moments or found.hits)[0], output, told, Silent())
+
+
+@pytest.mark.parametrize(
+    ("video", "frame", "expected"),
+    [
+        pytest.param("small.mp4", 5, [0, 9], id="a short film is played whole"),
+        pytest.param("slow.mkv", 3, [2, 3], id="from two seconds before"),
+        pytest.param("pictures", 2, [0, 3], id="a folder of pictures"),
+    ],
+)
+def test_a_place_is_played_with_what_lies_around_it(
+    there: Path, tmp_path: Path, video: str, frame: int, expected: list[int]
+) -> None:
+    frames = decoded(played(there, video, frame, tmp_path / "shown.mp4"))
+    source = there / video
+    originals = [p.picture for p in open_source(source).frames()]
+    shown = [cv2.resize(f, originals[0].shape[1::-1]) for f in (frames[0], frames[-1])]
+    assert [nearest(np.asarray(picture, np.uint8), originals) for picture in shown] == expected
+
+
+def test_a_place_beyond_the_film_is_told(there: Path, tmp_path: Path) -> None:
+    with pytest.raises(RenderError):
+        excerpt(there / "small.mp4", 500.0, 2.0, tmp_path / "shown.mp4", Silent())
+    assert list(tmp_path.iterdir()) == []

@@ -34,13 +34,14 @@ class Step:
 
     @property
     def shown(self) -> tuple[Any, Any]:
-        return self.told, gr.update(visible=self.running)
+        return self.told, gr.skip()
 
 
 def panel(house: House, name: str) -> Panel:
+    """The style sheet shows the button beside progress: what a job that ends at once would switch gets lost."""
     with gr.Row(elem_classes="rw-running"):
         told = gr.HTML(elem_id=f"{name}-told", scale=4)
-        stop = gr.Button("Cancel", visible=False, elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
+        stop = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
 
     def cancel(request: gr.Request) -> None:
         house.jobs.cancel(request.session_hash)

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import gradio as gr
 import numpy as np
 
-from .. import upkeep
 from ..asking import Question, read_threshold
 from ..errors import ReelweaveError, SpaceError, UsageError
 from ..frames import Picture
@@ -21,6 +20,7 @@ from .files import uploaded
 from .hits import Answers
 from .house import House
 from .running import follow, panel
+from .shelf import choices
 
 Kind = Literal["frames", "film", "sheet"]
 
@@ -109,11 +109,7 @@ def tab(house: House) -> None:
         pressed.click(maker(kind), [answers, made], [*running.outputs, made], **quiet)
     picture.change(lambda given: _preview(house, given), picture, preview, **quiet)
     cut.change(lambda chosen: gr.update(visible=chosen == "score"), cut, least, **quiet)
-    videos.focus(lambda: gr.update(choices=_videos(house)), None, videos, **quiet)
-
-
-def _videos(house: House) -> list[tuple[str, str]]:
-    return [(row["name"], row["id"]) for row in upkeep.list_videos(house.settings)]
+    videos.focus(lambda: gr.update(choices=choices(house.settings)), None, videos, **quiet)
 
 
 def _put_away(answers: Answers | None) -> None:

@@ -1,5 +1,6 @@
 """The videos of the library as the page lists them, some at a time."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -41,6 +42,13 @@ def shelf(settings: Settings, wanted: str, page: int) -> Shelf:
     rows = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     strips = upkeep.strips([row["id"] for row in rows], settings)
     return Shelf(rows, strips, page, pages, len(found), len(every), sum(row["bytes"] for row in every))
+
+
+def choices(settings: Settings) -> list[tuple[str, str]]:
+    """Every video by its name, and those that share one by their ids."""
+    rows = upkeep.list_videos(settings)
+    times = Counter(row["name"] for row in rows)
+    return [(row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows]
 
 
 def summary(shown: Shelf) -> str:
