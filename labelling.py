@@ -46,7 +46,7 @@ def breakup_train(
     from . import teaching
 
     file = output or teaching.default_detector(folder)
-    taught = teaching.train(folder, file, precision=precision)
+    taught = teaching.train(folder, settings_of(None), file, precision=precision)
     for note in taught.notes:
         progress_for(quiet).note(note)
     answer({"output": str(file), **_taught_data(taught)}, as_json, _taught_told(taught, file))

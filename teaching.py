@@ -75,12 +75,14 @@ def label(
     return Labelled(str(folder), len(chosen), {one.name: sum(s.video == one.video for s in chosen) for one in measured})
 
 
-def train(folder: Path, output: Path | None = None, *, precision: float | None = None) -> "Taught":
+def train(
+    folder: Path, settings: "Settings", output: Path | None = None, *, precision: float | None = None
+) -> "Taught":
     """A detector of what was sorted, written to `output` or into the folder."""
     from .breakup.train import train as learn
     from .breakup.trained import write_model
 
-    taught = learn(folder, precision)
+    taught = learn(folder, settings.breakup, precision)
     write_model(taught.model, output or default_detector(folder))
     return taught
 
@@ -96,7 +98,7 @@ def score(
         return _score_on_video(judge, target, truth, progress)
     if not target.is_dir():
         raise UsageError(f"What is broken in {target} is not known.", "Give --truth, or a folder of sorted pictures.")
-    return _score_on_sorted(judge, target)
+    return _score_on_sorted(judge, target, settings)
 
 
 def default_detector(folder: Path) -> Path:
@@ -130,7 +132,7 @@ def _write_pictures(samples: "Sequence[Sample]", measured: "Measured", folder: P
             stage.advance()
 
 
-def _score_on_sorted(judge: "Detector", folder: Path) -> Tested:
+def _score_on_sorted(judge: "Detector", folder: Path, settings: "Settings") -> Tested:
     from .breakup.scores import compared
     from .breakup.sorting import read_sorted
     from .breakup.train import joined
@@ -138,7 +140,7 @@ def _score_on_sorted(judge: "Detector", folder: Path) -> Tested:
     labels = read_sorted(folder)
     if not labels.broken:
         raise UsageError(f"Nothing in {folder} is sorted yet.", "Move pictures from unsorted/ to breakup/ and clean/.")
-    table = joined(labels, folder)
+    table = joined(labels, folder, settings.breakup)
     called = {video: dict(_called(judge, one.evidence)) for video, one in table.videos.items()}
     marks = [called[sample.video][sample.frame] for sample in table.samples]
     return _scores(compared(np.array(marks), table.broken))

@@ -33,13 +33,12 @@ class Pool:
     def __init__(self, measured: Measured, suspected: Shares, known: set[Sample], share: float) -> None:
         self._measured, self._suspected = measured, suspected
         count = len(suspected)
-        self._gap = int(np.clip(count / (2 * max(share, 1)), _NEAREST, _FARTHEST))
+        taken = [sample.frame for sample in known if sample.video == measured.video]
+        self._gap = int(np.clip(count / (2 * max(share + len(taken), 1)), _NEAREST, _FARTHEST))
         self._numbers = _levelled(measured.evidence.values)
         self._free = np.ones(count, bool)
         self._away = np.full(count, count)
-        rows = np.arange(count)
-        taken = [sample.frame for sample in known if sample.video == measured.video]
-        for row in rows[np.isin(measured.evidence.frames, taken)]:
+        for row in np.flatnonzero(np.isin(measured.evidence.frames, taken)):
             self._take(int(row))
 
     def next(self, turn: str) -> Sample | None:

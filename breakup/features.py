@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import SourceError
 from ..frames import Floats
 from ..index.whole import whole
+from ..settings import Breakup
 from .evidence import EVIDENCE, Evidence
+from .signs import run_sign, signs
 
 MEASURED_AS = 1
 """To be raised when a number of the same name comes to mean another, or is set against its film in another way."""
 
+SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "run")
+"""What the rules go by: each convicts at 1."""
+
 _AROUND = 12
 """Frames on either side whose median is what is usual there."""
 _MOST = 20.0
+
+Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,16 +76,17 @@ def read(file: Path) -> Measured:
 
 
 def names() -> tuple[str, ...]:
-    """The columns of `in_context`, each beginning with the evidence it comes from."""
-    return tuple(f"{name}{part}" for part in ("", "|film", "|spike") for name in EVIDENCE)
+    """The columns of `in_context`, each beginning with the evidence or the sign it comes from."""
+    plain = (f"{name}{part}" for part in ("", "|film", "|spike") for name in EVIDENCE)
+    return *plain, *(f"{name}|sign" for name in SIGNS)
 
 
 def evidence_of(feature: str) -> str:
     return feature.partition("|")[0]
 
 
-def in_context(evidence: Evidence) -> Floats:
-    """Each frame's numbers, also against what is usual in its film and nearby.
+def in_context(evidence: Evidence, rules: Breakup) -> Floats:
+    """Each frame's numbers, also against what is usual in its film and nearby, and what the rules make of them.
 
     Films differ in texture and motion more than broken frames do from whole ones.
     """
@@ -88,4 +97,16 @@ def in_context(evidence: Evidence) -> Floats:
     unit = high - low + 0.2 * np.abs(plain - usual).mean(0) + 0.02
     film = np.clip((plain - usual) / unit, -_MOST, _MOST)
     spike = film - median_filter(film, (2 * _AROUND + 1, 1), mode="nearest")
-    return np.hstack([plain, film, spike]).astype(np.float32)
+    return np.hstack([plain, film, spike, _signs(evidence, rules)]).astype(np.float32)
+
+
+def suspected_by_rules(values: Floats) -> Shares:
+    """The score that the rules give to rows of `in_context`."""
+    strongest = values[:, -len(SIGNS) :].max(1).astype(np.float64)
+    return np.asarray(strongest / (1 + strongest), np.float64)
+
+
+def _signs(evidence: Evidence, rules: Breakup) -> Floats:
+    found = signs(evidence, rules)
+    found["run"] = run_sign(evidence, found, rules)
+    return np.minimum(np.column_stack([found[name] for name in SIGNS]), _MOST)

@@ -27,7 +27,7 @@ class Forest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     roots: list[int]
-    feature: list[int]
+    feature: list[Annotated[int, Field(ge=_LEAF)]]
     threshold: list[Annotated[float, Field(allow_inf_nan=False)]]
     left: list[int]
     right: list[int]
@@ -54,16 +54,13 @@ class Forest(BaseModel):
             total += walk.shares[walk.leaves(values, root)]
         return total / len(self.roots)
 
-    def because(self, row: Floats) -> int:
-        """The feature that made most of the suspicion of one row."""
-        parts = np.zeros(max(self.feature) + 1)
+    def because(self, values: Floats) -> npt.NDArray[np.int64]:
+        """For each row the feature that made most of the suspicion."""
+        walk = _Walk(self)
+        parts = np.zeros(values.shape)
         for root in self.roots:
-            node = root
-            while (feature := self.feature[node]) != _LEAF:
-                child = self.left[node] if row[feature] <= self.threshold[node] else self.right[node]
-                parts[feature] += self.share[child] - self.share[node]
-                node = child
-        return int(parts.argmax())
+            walk.leaves(values, root, parts)
+        return np.asarray(parts.argmax(1), np.int64)
 
 
 class _Walk:
@@ -74,13 +71,16 @@ class _Walk:
         self._feature, self._threshold = np.array(forest.feature), np.array(forest.threshold)
         self._left, self._right = np.array(forest.left), np.array(forest.right)
 
-    def leaves(self, values: Floats, root: int) -> npt.NDArray[np.int64]:
+    def leaves(self, values: Floats, root: int, parts: Shares | None = None) -> npt.NDArray[np.int64]:
+        """Where each row ends; what each feature on the way made of the suspicion is added to `parts`."""
         nodes = np.full(len(values), root)
         rows = np.flatnonzero(self._feature[nodes] != _LEAF)
         while rows.size:
             at = nodes[rows]
-            low = values[rows, self._feature[at]] <= self._threshold[at]
-            nodes[rows] = np.where(low, self._left[at], self._right[at])
+            asked = self._feature[at]
+            nodes[rows] = np.where(values[rows, asked] <= self._threshold[at], self._left[at], self._right[at])
+            if parts is not None:
+                parts[rows, asked] += self.shares[nodes[rows]] - self.shares[at]
             rows = rows[self._feature[nodes[rows]] != _LEAF]
         return nodes
 

@@ -89,7 +89,7 @@ def shown(folder: Path) -> set[Sample]:
     remembered = folder / _SHOWN
     names = remembered.read_text(encoding="utf-8").splitlines() if remembered.exists() else []
     names += [file.name for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES]
-    return {sample for name in names if (sample := _sample(name))}
+    return {sample for name in names if (sample := read_name(name))}
 
 
 def remember(folder: Path, samples: Iterable[Sample]) -> None:
@@ -105,7 +105,7 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
-def _sample(name: str) -> Sample | None:
+def read_name(name: str) -> Sample | None:
     """What a file manager adds at the end of a name does no harm."""
     found = _NAME.match(name)
     return Sample(found["video"], int(found["frame"])) if found else None
@@ -115,7 +115,7 @@ def _checked(file: Path) -> Sample:
     """The frame that a picture stands for; one that cannot be opened was judged by nobody."""
     from PIL import Image
 
-    sample = _sample(file.name)
+    sample = read_name(file.name)
     if sample is None:
         raise SourceError(
             f"{file} is not called as `breakup label` calls its pictures, so nobody knows which frame it shows.",

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from .. import __version__
 from ..errors import SourceError, UsageError
 from ..frames import Floats, Ints
+from ..settings import Breakup
 from . import features
 from .evidence import EVIDENCE
 from .forest import grown
 from .scores import Found, compared, cut_for, found_at
 from .sorting import BROKEN, CLEAN, FEATURES, UNSORTED, Sample, Sorted, read_sorted
-from .trained import Checked, Learnt, Model
+from .trained import TRUST, Checked, Learnt, Model, suspected
 
 LEAST = 5
 """Pictures of each kind without which nothing can be learnt and checked."""
@@ -60,11 +61,11 @@ class Taught:
     notes: list[str]
 
 
-def train(folder: Path, precision: float | None = None) -> Taught:
+def train(folder: Path, rules: Breakup, precision: float | None = None) -> Taught:
     """Learn from what was sorted; with `precision`, the threshold keeps it and finds what it can."""
     labels = read_sorted(folder)
     _check_counts(labels)
-    table = joined(labels, folder)
+    table = joined(labels, folder, rules)
     groups, by = table.groups()
     sure = _unseen(table, groups)
     threshold = cut_for(sure, table.broken, precision)
@@ -79,27 +80,33 @@ def train(folder: Path, precision: float | None = None) -> Taught:
         chosen="best F1" if precision is None else f"precision of at least {precision:g}",
         threshold=threshold,
         features=list(features.names()),
+        rules=rules,
+        trust=TRUST,
         forest=grown(table.values, table.broken),
     )
     return Taught(model, scores, _by_video(table, sure >= threshold), _notes(table, by))
 
 
-def joined(labels: Sorted, folder: Path) -> Table:
+def joined(labels: Sorted, folder: Path, rules: Breakup) -> Table:
     """The numbers of every sorted frame, or which are missing and what measures them."""
-    samples = list(labels.broken)
-    videos = {video: _measured(video, folder) for video in sorted({sample.video for sample in samples})}
+    samples, videos = list(labels.broken), measured_of(labels, folder)
     rows = []
     for video, measured in videos.items():
-        values = features.in_context(measured.evidence)
+        values = features.in_context(measured.evidence, rules)
         rows += [values[_row(sample, measured)] for sample in samples if sample.video == video]
     return Table(samples, np.array(rows, np.float32), np.array(list(labels.broken.values())), videos)
+
+
+def measured_of(labels: Sorted, folder: Path) -> dict[str, features.Measured]:
+    """The evidence of the videos of which frames were sorted, by their ids."""
+    return {video: _measured(video, folder) for video in sorted({sample.video for sample in labels.broken})}
 
 
 def _unseen(table: Table, groups: Ints) -> Shares:
     """How sure a model that has not seen a row's group is of it."""
     sure = np.zeros(len(table.broken))
     for inside in _splits(groups):
-        sure[inside] = grown(table.values[~inside], table.broken[~inside]).judge(table.values[inside])
+        sure[inside] = suspected(grown(table.values[~inside], table.broken[~inside]), table.values[inside])
     return sure
 
 
