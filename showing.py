@@ -86,7 +86,7 @@ def play(found: Found, answer: Hit | Moment, output: Path, settings: Settings, p
 def _shown_at(found: Found, video: str, time: float) -> float:
     """When the frame that is shown at that time began."""
     times = next(segment.rows.times for segment in found.matrix.segments if segment.video.id == video)
-    return float(times[max(0, np.searchsorted(times, time + _EARLIEST, side="right") - 1)])
+    return float(times[max(0, int(np.searchsorted(times, time + _EARLIEST, side="right")) - 1)])
 
 
 def small_pictures(found: Found, library: Library) -> list[Picture]:

@@ -106,9 +106,11 @@ def test_every_third_party_import_is_declared() -> None:
 
 
 def test_every_declared_dependency_is_imported() -> None:
+    # torch.onnx.export imports these two, and torch does not ask for them.
+    by_others = {"onnx", "onnxscript"}
     known = packages_distributions()
     used = {normal(distribution) for name in imported() for distribution in known.get(name, [name])}
-    assert declared() - used == set()
+    assert declared() - used == by_others
 
 
 def test_constraints_pin_versions_and_nothing_else() -> None:
