@@ -24,7 +24,7 @@ _SILENT = Silent()
 
 @dataclass(frozen=True)
 class Labelled:
-    """What `breakup label` put into the folder: how many pictures of each video."""
+    """What `breakup label` put into the folder: how many pictures, and how many of each video by its id."""
 
     folder: str
     pictures: int
@@ -58,13 +58,12 @@ def label(
     """Pictures of up to `count` further frames to sort, those first that are in doubt."""
     from .breakup.choose import choose, suspicion
     from .breakup.detector import detector_of
-    from .breakup.label import measure
-    from .breakup.sorting import FEATURES, lay_out, remember, shown
+    from .breakup.sorting import lay_out, remember, shown
 
     judge = detector_of(detector, settings.breakup)
     videos = _sources(paths, progress)
     lay_out(folder)
-    measured = [measure(video, folder / FEATURES, Titled(progress, video.name)) for video in videos]
+    measured = _measured(videos, folder, progress)
     judged = [(one, suspicion(judge, one.evidence)) for one in measured]
     chosen = choose(judged, shown(folder), count)
     for one in measured:
@@ -72,7 +71,8 @@ def label(
     remember(folder, chosen)
     if len(chosen) < count:
         progress.note(f"{len(chosen)} of {count} pictures: what is left of these videos looks like those there are.")
-    return Labelled(str(folder), len(chosen), {one.name: sum(s.video == one.video for s in chosen) for one in measured})
+    of_each = {one.video: sum(sample.video == one.video for sample in chosen) for one in measured}
+    return Labelled(str(folder), len(chosen), of_each)
 
 
 def train(
@@ -98,7 +98,7 @@ def score(
         return _score_on_video(judge, target, truth, progress)
     if not target.is_dir():
         raise UsageError(f"What is broken in {target} is not known.", "Give --truth, or a folder of sorted pictures.")
-    return _score_on_sorted(judge, target, settings)
+    return _score_on_sorted(judge, target, settings, progress)
 
 
 def default_detector(folder: Path) -> Path:
@@ -114,6 +114,25 @@ def _sources(paths: Sequence[Path], progress: Progress) -> list[Path]:
     for _, error in gathered.failures:
         raise error
     return gathered.sources
+
+
+def _measured(videos: Sequence[Path], folder: Path, progress: Progress) -> "list[Measured]":
+    """The evidence of each video once; one that cannot be read keeps no other out."""
+    from .breakup.label import measure
+    from .breakup.sorting import FEATURES
+
+    found, failed = {}, []
+    for video in videos:
+        try:
+            one = measure(video, folder / FEATURES, Titled(progress, video.name))
+            found[one.video] = one
+        except SourceError as error:
+            failed.append(error)
+    if failed and not found:
+        raise failed[0]
+    for broken in failed:
+        progress.note(f"Left out: {broken.cause}")
+    return list(found.values())
 
 
 def _write_pictures(samples: "Sequence[Sample]", measured: "Measured", folder: Path, progress: Progress) -> None:
@@ -132,15 +151,20 @@ def _write_pictures(samples: "Sequence[Sample]", measured: "Measured", folder: P
             stage.advance()
 
 
-def _score_on_sorted(judge: "Detector", folder: Path, settings: "Settings") -> Tested:
+def _score_on_sorted(judge: "Detector", folder: Path, settings: "Settings", progress: Progress) -> Tested:
     from .breakup.scores import compared
     from .breakup.sorting import read_sorted
     from .breakup.train import joined
+    from .breakup.trained import Trained
 
     labels = read_sorted(folder)
     if not labels.broken:
         raise UsageError(f"Nothing in {folder} is sorted yet.", "Move pictures from unsorted/ to breakup/ and clean/.")
     table = joined(labels, folder, settings.breakup)
+    if isinstance(judge, Trained) and (same := judge.learnt_from & set(table.videos)):
+        progress.note(
+            f"The detector learnt from {len(same)} of these {len(table.videos)} videos: it knows them already."
+        )
     called = {video: dict(_called(judge, one.evidence)) for video, one in table.videos.items()}
     marks = [called[sample.video][sample.frame] for sample in table.samples]
     return _scores(compared(np.array(marks), table.broken))

@@ -73,6 +73,11 @@ class Trained:
     def __init__(self, model: Model) -> None:
         self.model = model
 
+    @property
+    def learnt_from(self) -> set[str]:
+        """The ids of videos whose frames it has seen."""
+        return {video.id for video in self.model.videos}
+
     def judge(self, evidence: Evidence) -> list[Verdict]:
         model = self.model
         values = in_context(evidence, model.rules)

@@ -140,7 +140,8 @@ def test_each_picture_shows_its_frame_above_those_around_it(frames: list[int], t
 def test_the_command_says_how_many_of_each(run: Run, films: Sequence[Path], tmp_path: Path) -> None:
     done = run("breakup", "label", films[0], "--out", tmp_path / "examples", "-n", 3, "--json")
     assert done.code == 0
-    assert done.data == {"folder": str(tmp_path / "examples"), "pictures": 3, "videos": {"tape 1.mp4": 3}}
+    videos = {sample.video: 3 for sample in samples(tmp_path / "examples")}
+    assert done.data == {"folder": str(tmp_path / "examples"), "pictures": 3, "videos": videos}
 
 
 def test_a_folder_of_tapes_can_be_named_and_too_few_pictures_are_told(
@@ -149,6 +150,20 @@ def test_a_folder_of_tapes_can_be_named_and_too_few_pictures_are_told(
     done = run("breakup", "label", films[0].parent, "--out", tmp_path / "examples", "-n", 5000)
     assert done.code == 0
     assert "of 5000 pictures" in done.err
+
+
+def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, films: Sequence[Path], tmp_path: Path) -> None:
+    tapes = tmp_path / "tapes"
+    tapes.mkdir()
+    for name in ("one.mp4", "sub/one.mp4"):
+        (tapes / name).parent.mkdir(exist_ok=True)
+        (tapes / name).write_bytes(films[0].read_bytes())
+    (tapes / "broken.mp4").write_text("no film", encoding="utf-8")
+    done = run("breakup", "label", tapes, "--out", tmp_path / "examples", "-n", 8, "--json")
+    assert done.code == 0
+    assert list(done.data["videos"].values()) == [8]
+    assert len(names(tmp_path / "examples" / "unsorted")) == 8
+    assert "broken.mp4" in done.err
 
 
 @pytest.mark.parametrize(

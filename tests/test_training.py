@@ -275,7 +275,9 @@ def test_train_and_test_by_command(run: Run, own: Path, unseen: Path) -> None:
     assert done.code == 0
     assert done.data["checked"]["precision"] >= 0.9
     assert set(done.data["by_video"]) == {video["id"] for video in done.data["videos"]}
-    known = run("breakup", "test", own, "--detector", own / "mine.json", "--json").data
+    tested = run("breakup", "test", own, "--detector", own / "mine.json", "--json")
+    assert "learnt from 2 of these 2 videos" in tested.err
+    known = tested.data
     assert known["found"] + known["missed"] == len(list((own / "breakup").iterdir()))
     truth = write_truth(truth_of(unseen), own / "truth.json")
     for detector in ([], ["--detector", own / "mine.json"]):
