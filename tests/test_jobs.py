@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from runs import wait_until
 
 from reelweave.errors import SourceError, UsageError
 from reelweave.progress import Progress
@@ -49,14 +50,14 @@ def test_time_left_is_told_once_something_is_done() -> None:
     gate = Gate()
     job = Job(gate)
     gate.steps.release(2)
-    for now in job.watch(pause=0.01):
-        if now.done == 2:
-            assert now.seconds_left is not None
-            assert now.seconds_left > 0
-            assert now.share == 0.5
-            break
+    wait_until(lambda: job.seen().done == 2)
+    half = job.seen()
+    assert half.seconds_left is not None
+    assert half.seconds_left > 0
+    assert half.share == 0.5
     gate.steps.release(2)
     assert job.result() == "counted"
+    assert job.seen().seconds_left is None
 
 
 def test_cancelled_work_ends_at_its_next_step_and_clears_up() -> None:
@@ -108,6 +109,26 @@ def test_a_window_has_one_job_and_windows_do_not_disturb_one_another() -> None:
     with pytest.raises(Cancelled):
         first.result()
     assert jobs.start("one", lambda progress: "again").result() == "again"
+
+
+def test_newer_work_takes_the_place_of_its_own_kind_alone() -> None:
+    jobs, gate = Jobs(), Gate()
+    old = jobs.start("one", gate, "desk")
+    found: list[str] = []
+    newer = threading.Thread(target=lambda: found.append(jobs.start("one", lambda progress: "new", "desk").result()))
+    newer.start()
+    wait_until(lambda: old.superseded)
+    assert jobs.start("two", lambda progress: "beside").result() == "beside"
+    wait_until(lambda: gate.steps.release() or not newer.is_alive())
+    assert found == ["new"]
+    assert gate.cleared
+    other = Gate()
+    still = jobs.start("one", other)
+    with pytest.raises(UsageError, match="still running"):
+        jobs.start("one", lambda progress: "new", "desk")
+    other.steps.release(4)
+    assert still.result() == "counted"
+    assert not still.superseded
 
 
 def test_closing_ends_every_job_and_takes_no_more() -> None:

@@ -70,8 +70,9 @@ class _Stage:
 class Job:
     """Work in a thread of its own, which is also the progress that the work reports to."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, kind: str = "") -> None:
         self._work = work
+        self.kind = kind
         self._stages: list[_Stage] = []
         self._notes: list[str] = []
         self._news = threading.Event()
@@ -167,21 +168,22 @@ class Jobs:
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, session: str | None, work: Work, *, instead: bool = False) -> Job:
-        """Begin work for a page that has none under way, or `instead` of what it has."""
+    def start(self, session: str | None, work: Work, kind: str = "") -> Job:
+        """Begin work for a page that has none under way, or only some of the same kind, whose place it takes."""
         key = session or ""
-        with self._lock:
-            now = self._jobs.get(key)
-            if now and now.running and instead:
-                now.superseded = True
-                now.cancel()
-                now.wait()
-            if self._closed:
-                raise UsageError("The page is being closed.", "Start `reelweave ui` again.")
-            if now and now.running:
-                raise UsageError("Something is still running on this page.", "Wait for it to end, or cancel it.")
-            self._jobs[key] = Job(work)
-            return self._jobs[key]
+        while True:
+            with self._lock:
+                old = self._jobs.get(key)
+                if self._closed:
+                    raise UsageError("The page is being closed.", "Start `reelweave ui` again.")
+                if old is None or not old.running:
+                    self._jobs[key] = Job(work, kind)
+                    return self._jobs[key]
+                if not kind or old.kind != kind:
+                    raise UsageError("Something is still running on this page.", "Wait for it to end, or cancel it.")
+            old.superseded = True
+            old.cancel()
+            old.wait()
 
     def of(self, session: str | None) -> Job | None:
         return self._jobs.get(session or "")

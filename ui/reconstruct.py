@@ -40,6 +40,9 @@ element.addEventListener('click', event => {
 });
 """
 
+_KIND = "desk"
+"""Work on a desk gives way to newer work on it, but nothing else does."""
+
 
 class _Desk:
     """The parts of the page that show a desk, and what each of them shows of it."""
@@ -123,7 +126,7 @@ def tab(house: House) -> None:
             "reversed": lambda progress: reworking.render(house, desk, True, progress),
             "glimpse": lambda progress: reworking.glimpse(desk, progress),
         }
-        for step in follow(house, request, work[key]):
+        for step in follow(house, request, work[key], _KIND):
             now = None
             if film := step.done:
                 now = desks.change(request.session_hash, lambda now: now.with_film(key, film, desk.plan))
@@ -142,7 +145,7 @@ def tab(house: House) -> None:
         if not (desk := desks.of(request.session_hash)):
             return
         now = None
-        for step in follow(house, request, lambda progress: reworking.solve_again(house, desk, progress), instead=True):
+        for step in follow(house, request, lambda progress: reworking.solve_again(house, desk, progress), _KIND):
             if found := step.done:
                 now = desks.change(request.session_hash, lambda now: now.taking(found))
             yield told(step, shown.all_of, now)

@@ -50,14 +50,14 @@ def panel(house: House, name: str) -> Panel:
     return Panel(told, stop)
 
 
-def follow(house: House, request: gr.Request, work: Work, *, instead: bool = False) -> Iterator[Step]:
+def follow(house: House, request: gr.Request, work: Work, kind: str = "") -> Iterator[Step]:
     """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none.
 
-    Work that newer work took the place of (`instead`) ends without a word.
+    Work ends without a word where newer work of its kind takes its place.
     """
     job = None
     try:
-        job = house.jobs.start(request.session_hash, work, instead=instead)
+        job = house.jobs.start(request.session_hash, work, kind)
         for now in job.watch():
             yield Step(words.progress(now), True)
         done = job.result()
