@@ -126,7 +126,7 @@ def test_a_folder_is_taken_by_its_name_and_names_are_shown_as_they_are(
     [
         pytest.param("", "No video was given", id="nothing given"),
         pytest.param("/nowhere/at all.mp4", "no file or folder", id="nothing there"),
-        pytest.param("/nowhere/*.mkv", "matches nothing", id="a pattern of nothing"),
+        pytest.param("/nowhere/*.mkv", "Nothing matches", id="a pattern of nothing"),
     ],
 )
 def test_what_is_not_there_is_told(empty: "Page", place: str, told: str) -> None:
