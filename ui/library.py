@@ -95,7 +95,9 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     at, listed = [wanted, page], [told, videos, page, turning]
     outputs = [*running.outputs, taken, *listed]
-    go.click(take, [uploads, place, space, fps, *at], outputs, **quiet).then(lambda: None, None, uploads, **quiet)
+    go.click(take, [uploads, place, space, fps, *at], outputs, **quiet).then(
+        lambda said: None if said else gr.skip(), taken, uploads, **quiet
+    )
     videos.click(pressed, at, [*outputs, sure, asked, chosen], **quiet)
     yes.click(remove, [chosen, *at], [*outputs, sure], **quiet)
     no.click(lambda: gr.update(visible=False), None, sure, **quiet)
