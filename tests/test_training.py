@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from broken import LENGTH, snowy_film, sort_pictures
+from broken import LENGTH, SNOWY, snowy_film, sort_pictures
 from runs import Run, settings
 
 from reelweave import teaching
@@ -334,3 +334,18 @@ def test_the_rules_score_is_that_of_their_verdicts(evidence: Evidence) -> None:
     scores = [verdict.score for verdict in detector_of(None, rules).judge(evidence)]
     ours = features.suspected_by_rules(features.in_context(evidence, rules))
     assert ours == pytest.approx(np.minimum(scores, ours.max()), abs=0.05)
+
+
+def test_the_bench_sorts_by_the_truth_and_asks_for_what_the_last_detector_doubts(
+    films: Sequence[Path], tmp_path: Path
+) -> None:
+    from train import Case, row, teach
+
+    known = [Case(film, SNOWY, "tuning") for film in films]
+    rounds = [teach(tmp_path / "examples", known, count) for count in (24, 36)]
+    assert [one.pictures for one in rounds] == [24, 36]
+    assert 0 < rounds[0].broken <= rounds[1].broken < 36
+    detector = detector_of(tmp_path / "examples" / "detector.json", load().breakup)
+    case = Case(films[0], SNOWY, "check")
+    told = row("some", detector, [(case, read_evidence(open_source(films[0], steady=True)))])
+    assert told.startswith("| some | 1.000 | 1.000 | 0 | - ")
