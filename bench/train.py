@@ -149,7 +149,7 @@ def compare(chosen: argparse.Namespace, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """Pictures sorted in all, how many of them broken, what the check by video said, and the seconds of training."""
+    """Pictures sorted in all, how many of them broken, what the check by video said, and the CPU seconds of training."""
 
     pictures: int
     broken: int
@@ -159,7 +159,7 @@ class Round:
 
     def __str__(self) -> str:
         checked = f"checked by video: precision {self.precision:.3f}, recall {self.recall:.3f}"
-        return f"{self.pictures} pictures, {self.broken} broken: {checked}; trained and checked in {self.seconds:.1f} s"
+        return f"{self.pictures} pictures, {self.broken} broken: {checked}; trained and checked in {self.seconds:.1f} CPU s"
 
 
 def teach(examples: Path, taught: Sequence[Case], count: int) -> Round:
@@ -170,9 +170,9 @@ def teach(examples: Path, taught: Sequence[Case], count: int) -> Round:
     settings, last = load(), detector if detector.exists() else None
     teaching.label(videos, examples, settings, count=count - before, detector=last)
     sort_as_known(examples, taught)
-    begun = time.perf_counter()
+    begun = time.process_time()
     model = teaching.train(examples, settings).model
-    took = time.perf_counter() - begun
+    took = time.process_time() - begun
     broken, clean = sum(video.broken for video in model.videos), sum(video.clean for video in model.videos)
     return Round(broken + clean, broken, model.checked.precision, model.checked.recall, took)
 

@@ -23,7 +23,7 @@ from .trained import TRUST, Checked, Learnt, Model, suspected
 LEAST = 5
 """Pictures of each kind without which nothing can be learnt and checked."""
 _MOST_GROUPS, _BLOCKS = 10, 5
-_FEW = 20
+_FEW = 40
 
 Marks = npt.NDArray[np.bool_]
 Shares = npt.NDArray[np.float64]
@@ -124,7 +124,9 @@ def _notes(table: Table, by: str) -> list[str]:
             "how well the detector does on another video is not known. Sort pictures of several."
         )
     if (fewest := int(min(table.broken.sum(), (~table.broken).sum()))) < _FEW:
-        notes.append(f"{fewest} pictures of one kind are few: the scores are rough. 50 of each do better.")
+        notes.append(
+            f"{fewest} pictures of one kind are few: such a detector may be worse than the rules, and the scores are rough. 50 of each do better."
+        )
     return notes
 
 
