@@ -149,7 +149,7 @@ def compare(chosen: argparse.Namespace, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """Pictures sorted in all, how many of them broken, what the check by video said, and the CPU seconds of training."""
+    """Pictures sorted in all, how many of them are broken, what the check by video said, and CPU seconds."""
 
     pictures: int
     broken: int
@@ -159,7 +159,7 @@ class Round:
 
     def __str__(self) -> str:
         checked = f"checked by video: precision {self.precision:.3f}, recall {self.recall:.3f}"
-        return f"{self.pictures} pictures, {self.broken} broken: {checked}; trained and checked in {self.seconds:.1f} CPU s"
+        return f"{self.pictures} pictures, {self.broken} broken: {checked}; {self.seconds:.1f} CPU s to train"
 
 
 def teach(examples: Path, taught: Sequence[Case], count: int) -> Round:

@@ -125,7 +125,8 @@ def _notes(table: Table, by: str) -> list[str]:
         )
     if (fewest := int(min(table.broken.sum(), (~table.broken).sum()))) < _FEW:
         notes.append(
-            f"{fewest} pictures of one kind are few: such a detector may be worse than the rules, and the scores are rough. 50 of each do better."
+            f"{fewest} pictures of one kind are few: the scores are rough, and the rules may do better. "
+            "Sort 50 of each."
         )
     return notes
 
