@@ -20,8 +20,7 @@ from .verdict import Verdict
 FORMAT: Literal["reelweave.detector/1"] = "reelweave.detector/1"
 BROKEN = "broken"
 TRUST = 0.4
-"""What the rules count for beside the forest: trained on 20 to 300 frames of half the clips of bench/breakup.py, and on
-all, the two together ranked the frames of the other half better than either alone, and best near this."""
+"""What the rules count for beside the forest, which knows little while few pictures are sorted."""
 
 Count = Annotated[int, Field(ge=0)]
 
