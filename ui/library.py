@@ -34,7 +34,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
                     max_lines=1,
                     elem_id="li-place",
                 )
-                with gr.Row():
+                with gr.Row(elem_classes="rw-row"):
                     space = gr.Dropdown(_SPACES, value="", label="Vectors", elem_id="li-space")
                     fps = gr.Number(
                         house.settings.ingest.fps, label="Frames a second (0: all)", minimum=0, elem_id="li-fps"

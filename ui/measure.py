@@ -20,7 +20,7 @@ def tab(house: House) -> None:
         upload = gr.File(label="Drop a clip whose frames are in order", height=150, elem_id="me-upload")
         with gr.Column():
             picked = gr.Dropdown(
-                choices(house.settings), label="or pick one of the library", value=None, elem_id="me-picked"
+                choices(house.settings), label="or a video of the library", value=None, elem_id="me-picked"
             )
             with gr.Row():
                 frames = gr.Number(100, label="Frames (0: all)", minimum=0, precision=0, elem_id="me-frames")
