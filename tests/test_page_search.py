@@ -233,8 +233,9 @@ def test_it_fits_a_phone_and_a_laptop(
     with window(browser, address, width, scheme) as page:
         opened(page)
         give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+        more(page)
+        pick(page, "#se-space", "looks")
         search(page)
         play(page, 1)
-        more(page)
         assert overflow(page) == 0
         screenshot(page, f"page-search-{width}-{scheme}")

@@ -73,7 +73,7 @@ def result(measured: Measured) -> str:
     links = "".join(parts.download(measured.folder / name, name, text) for name, text in _FILES.items())
     return (
         f"{_scores(measured)}<h3>Films</h3><div class='rw-films'>{films}</div>"
-        f"<p class='rw-links'>{links}</p><h3>Pictures</h3><div class='rw-maps'>{pictures}</div>"
+        f"<p class='rw-links'>{links}</p><h3>Pictures</h3><div class='rw-maps rw-pairs'>{pictures}</div>"
     )
 
 
