@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .evaluate.metrics import Scores
     from .films import FilmMade, Reconstruction
     from .intake import Taken
+    from .seeking import Sought
     from .solve.plan import Plan
     from .trial import Examined
 
@@ -29,6 +30,15 @@ def lines(rows: Iterable[dict[str, Any]]) -> None:
 def table(rows: list[tuple[Any, ...]]) -> None:
     for line in _columns(rows):
         print(line)
+
+
+def sought_told(found: "Sought") -> str:
+    """What chance would find stands beside what was found."""
+    return (
+        f"search     {found.text!r}, by the small model {found.model!r}: {found.right} of the {found.hits} best frames "
+        f"show it, as {found.showing} of all {found.frames} do; one that does is above one that does not in "
+        f"{100 * found.above:.1f} % (chance 50)"
+    )
 
 
 def examined_told(done: "Examined") -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .answers import answer, plan_told, reconstruction_told, scores_told, taken_data, taken_told
+from .answers import answer, plan_told, reconstruction_told, scores_told, sought_told, taken_data, taken_told
 from .errors import ReelweaveError
 from .films import numbered
 from .finding import search, similar
@@ -269,12 +269,12 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a film, scramble it, reconstruct it, and say how well that went."""
+    """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
     from . import pipeline
 
     done = pipeline.demo(folder, settings_of(None, {"ingest.space": "appearance"}), progress_for(quiet))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
-    told += [reconstruction_told(done.reconstruction), scores_told(done.scores)]
+    told += [reconstruction_told(done.reconstruction), scores_told(done.scores), sought_told(done.search)]
     answer(asdict(done), as_json, "\n".join(told))
 
 

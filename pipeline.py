@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .repairing import Repair
     from .reporting import Look
     from .searching import Found
+    from .seeking import Sought
     from .showing import Wanted
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -401,14 +402,16 @@ class Demonstration:
 
     scores: "Scores"
     reconstruction: Reconstruction
+    search: "Sought"
     scrambled: str
     original: str
 
 
 def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> Demonstration:
-    """Draw a film, scramble it with foreign pictures, reconstruct it, and say how well that went."""
+    """Draw a film, scramble it with foreign pictures, reconstruct it, search it, and say how well that went."""
     from .evaluate.film import draw_film
     from .evaluate.scramble import ScrambleOptions
+    from .seeking import seek, with_model
     from .solve.plan import read_plan
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -417,15 +420,18 @@ def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> Demo
         draw_film(original)
         stage.advance()
     truth = scramble(original, scrambled, folder / "truth.json", ScrambleOptions(foreign=8, seed=1), progress)
+    own = settings.model_copy(update={"library": str(folder / "library")})
     done = reconstruct(
         scrambled,
-        settings.model_copy(update={"library": str(folder / "library")}),
+        own,
         progress,
         output=folder / "reconstructed.mp4",
         report=folder / "report",
     )
     scores = evaluate(read_plan(Path(done.plan)), truth, progress, Path(done.output))
-    return Demonstration(scores, done, str(scrambled), str(original))
+    small = with_model(own, "toy")
+    found = seek("red circle", ingest(original, small, progress), small, progress)
+    return Demonstration(scores, done, found, str(scrambled), str(original))
 
 
 def default_output(path: Path) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import ReelweaveError, SpaceError, UsageError
 from .frames import Picture, Space
-from .ingest.embedder import Embedder, TextEmbedder, open_embedder
+from .ingest.embedder import CLOSE, Embedder, Staged, TextEmbedder, open_embedder
 from .ingest.weights import Family, fetched, located
 from .progress import Progress, Silent
 from .settings import TIMM_SPACE, Settings, library_folder
@@ -90,6 +90,7 @@ def check_model(wanted: str | None, settings: Settings, progress: Progress | Non
         ("batches", lambda: _batches(embedder, pictures)),
         ("copies", lambda: _copies(embedder, pictures)),
         *([("words", lambda: _words(embedder))] if isinstance(embedder, TextEmbedder) else []),
+        *([("quick", lambda: _quick(embedder, pictures))] if isinstance(embedder, Staged) else []),
         ("library", lambda: _library(identity, settings)),
     ]
     done = [Trial("loads", True, "every tensor that it needs, and no other"), *_tried(trials, progress)]
@@ -205,6 +206,19 @@ def _lucky(count: int) -> int:
     from scipy.stats import binom
 
     return int(binom.isf(_LUCK, count, 1 / count)) + 1
+
+
+def _quick(embedder: Embedder, pictures: Sequence[Picture]) -> str:
+    """As `ingest` makes vectors, which may be quicker than exact and must stay close."""
+    assert isinstance(embedder, Staged)
+    made = embedder.finish([embedder.prepare(picture) for picture in pictures])
+    least = float((made.vectors * embedder.embed(pictures)).sum(1).min())
+    if least < CLOSE:
+        raise SpaceError(
+            f"Vectors made the way {made.way!r} have a cosine of only {least:.5f} to exact ones.",
+            "Set clip.speed to exact.",
+        )
+    return f"ingest makes vectors the way {made.way!r}: cosine {least:.6f} or more to exact ones"
 
 
 def _library(identity: Space, settings: Settings) -> str:

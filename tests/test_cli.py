@@ -266,12 +266,18 @@ def test_demo_shows_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytes
     assert answer.code == 0, answer.err
     assert answer.data["scores"]["exact"]
     assert answer.data["reconstruction"]["dropped"] == 8
+    found = answer.data["search"]
+    assert (found["text"], found["model"], found["frames"]) == ("a red circle", "toy", 40)
+    assert 0 < found["showing"] < 40
+    assert found["right"] == found["hits"] == 10
+    assert found["above"] > 0.9
     made = {path.name for path in (tmp_path / "demo").iterdir()}
     assert made >= {"original.mp4", "scrambled.mp4", "truth.json", "reconstructed.mp4", "reconstructed.plan.json"}
     assert (tmp_path / "demo" / "report" / "index.html").exists()
     again = run("demo", "--folder", tmp_path / "demo", "-q")
     assert again.code == 0
-    assert "exact       True" in again.out
+    assert re.search("exact +True", again.out)
+    assert "'a red circle', by the small model 'toy': 10 of the 10 best frames show it" in again.out
 
 
 # The terminal

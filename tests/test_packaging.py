@@ -20,6 +20,7 @@ import reelweave
 ROOT = Path(reelweave.__file__).resolve().parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
+OWN_MODEL = ROOT / "ingest" / "toy"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
 BESIDES_CODE = {"settings.toml", "py.typed"}
 
@@ -27,7 +28,7 @@ BESIDES_CODE = {"settings.toml", "py.typed"}
 def shipped() -> Iterator[Path]:
     """The package's files in the checkout, which also holds tests, an environment and more."""
     yield from (file for file in ROOT.iterdir() if file.suffix == ".py" or file.name in BESIDES_CODE)
-    for room in ROOMS:
+    for room in [*ROOMS, OWN_MODEL]:
         yield from (file for file in room.iterdir() if file.is_file() and file.suffix != ".pyc")
 
 
@@ -78,6 +79,15 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert packed == {f"reelweave/{file.relative_to(ROOT).as_posix()}" for file in shipped()}
     assert {f"reelweave/{name}" for name in BESIDES_CODE} <= packed
+
+
+def test_the_wheel_holds_the_small_model(wheel: ZipFile) -> None:
+    for name in ("open_clip_config.json", "open_clip_model.safetensors", "README.md"):
+        assert wheel.read(f"reelweave/ingest/toy/{name}") == (OWN_MODEL / name).read_bytes()
+
+
+def test_the_small_model_is_small() -> None:
+    assert sum(file.stat().st_size for file in OWN_MODEL.iterdir()) <= 8_000_000
 
 
 def test_the_version_is_said_once(wheel: ZipFile) -> None:

@@ -39,7 +39,7 @@ def outcome(done: trial.Examined, name: str) -> trial.Trial:
 def test_a_model_of_random_numbers_makes_vectors_and_knows_no_words(own: Path) -> None:
     done = examined(f"local-dir:{own}")
     passed = {one.name for one in done.trials if one.ok}
-    assert passed >= {"loads", "vectors", "deterministic", "batches", "library"}
+    assert passed >= {"loads", "vectors", "deterministic", "batches", "quick", "library"}
     assert not outcome(done, "words").ok
     assert "chance 0.04" in outcome(done, "words").detail
     assert not done.ok
@@ -135,6 +135,19 @@ def test_each_fault_is_named_by_the_trial_that_finds_it(
     done = examined("appearance")
     assert not outcome(done, named).ok
     assert not done.ok
+
+
+def test_a_quick_way_that_strays_is_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reelweave.ingest.clip import Clip
+    from reelweave.ingest.embedder import Made
+
+    finish = Clip.finish
+    monkeypatch.setattr(
+        Clip, "finish", lambda self, prepared: Made(np.roll(finish(self, prepared).vectors, 1, 1), "half")
+    )
+    strayed = outcome(examined(f"local-dir:{own}"), "quick")
+    assert not strayed.ok
+    assert "clip.speed" in strayed.detail
 
 
 def test_changed_weights_are_named_with_the_video_and_the_remedy(own: Path, tmp_path: Path, library: Path) -> None:
