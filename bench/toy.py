@@ -72,6 +72,9 @@ def main() -> None:
         for name, found in actors.items():
             told = f"precision {found.precision:.3f} (chance {found.chance:.2f})  above {found.above:.3f} (chance .5)"
             print(f"film {seed}  {name:16} {told}  {found.right} of the best {found.best}")
+    every = [found for actors in result["films"] for found in actors.values()]  # type: ignore[attr-defined]
+    precision, chance = (np.mean([getattr(found, name) for found in every]) for name in ("precision", "chance"))
+    print(f"films  mean precision {precision:.3f} (chance {chance:.2f})")
     if given.json:
         given.json.write_text(json.dumps(result, indent=1, default=asdict) + "\n", encoding="utf-8")
 
