@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .evaluate.scramble import ScrambleOptions
     from .evaluate.truth import Truth
     from .intake import Taken
-    from .repairing import Repair
+    from .repairing import Repair, Survey
     from .reporting import Look
     from .searching import Found
     from .seeking import Sought
@@ -249,26 +249,55 @@ def repair(
     `frames`, as in "3,7-9", are replaced instead of those that are found to be broken; `detector` is the file of
     a trained one that finds them.
     """
-    from .breakup.detector import detector_of
-    from .render.encode import Encoding, check_output
-    from .repairing import fill, gaps_in, open_video, show, survey, told_of, unfilled
+    from .render.encode import check_output
 
-    open_video(path)
-    if frames is not None and detector:
-        raise UsageError("--frames and --detector both say which frames are broken.", "Give one of them.")
-    judge = detector_of(detector, settings.breakup)
     output = output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     if not detect_only:
         check_output(output, path)
     _check_folder(report)
-    seen = survey(path, frames, judge, progress)
+    seen = find_broken(path, settings, progress, frames=frames, detector=detector)
+    made = None if detect_only else output
+    return mend(path, seen, settings, progress, output=made, report=report, lossless=lossless)
+
+
+def find_broken(
+    path: Path,
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    frames: str | None = None,
+    detector: Path | None = None,
+) -> "Survey":
+    """A verdict on each frame of a video, as `mend` takes it."""
+    from .breakup.detector import detector_of
+    from .repairing import open_video, survey
+
+    open_video(path)
+    if frames is not None and detector:
+        raise UsageError("--frames and --detector both say which frames are broken.", "Give one of them.")
+    return survey(path, frames, detector_of(detector, settings.breakup), progress)
+
+
+def mend(
+    path: Path,
+    seen: "Survey",
+    settings: Settings,
+    progress: Progress = _SILENT,
+    *,
+    output: Path | None,
+    report: Path | None = None,
+    lossless: bool = False,
+) -> "Repair":
+    """The film with its broken frames replaced; without an output only what would be."""
+    from .render.encode import Encoding
+    from .repairing import fill, gaps_in, show, told_of, unfilled
+
     gaps = gaps_in(seen, settings)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
-    done = unfilled(gaps) if detect_only else fill(path, output, seen, gaps, encoding, settings, progress)
-    made = None if detect_only else output
+    done = fill(path, output, seen, gaps, encoding, settings, progress) if output else unfilled(gaps)
     if report:
-        show(path, made, seen, gaps, done, report, progress)
-    return told_of(path, made, report, seen, done)
+        show(path, output, seen, gaps, done, report, progress)
+    return told_of(path, output, report, seen, done)
 
 
 def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
@@ -291,10 +320,15 @@ def look(plan: "Plan", settings: Settings) -> "Look":
 
 def viewable(plan: "Plan", output: Path, progress: Progress = _SILENT) -> Path:
     """The plan's source as every browser plays it: itself where it is such a film, else a smaller copy."""
+    return playable(_unchanged_source(plan), plan.video.frames, output, progress)
+
+
+def playable(source: Path, frames: int, output: Path, progress: Progress = _SILENT, *, guessed: bool = False) -> Path:
+    """A video of so many frames as every browser plays it; one at whose frames a decoder `guessed` is copied."""
     from .render.preview import browsers_play, preview
 
-    source = _unchanged_source(plan)
-    return source if browsers_play(source) else preview(source, plan.video.frames, output, progress)
+    plays = not guessed and browsers_play(source)
+    return source if plays else preview(source, frames, output, progress, steady=guessed)
 
 
 def glimpse(plan: "Plan", look: "Look", output: Path, progress: Progress = _SILENT) -> Path:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -40,10 +40,19 @@ class Survey:
     verdicts: list[Verdict]
     times: list[float]
     repeats: list[bool | None]
+    guessed: bool = False
+    """Whether the decoder had to guess at frames."""
 
     @property
     def broken(self) -> list[int]:
         return [verdict.frame for verdict in self.verdicts if verdict.kind != CLEAN]
+
+    def corrected(self, clean: Collection[int], broken: Collection[int]) -> Self:
+        """The same where a user knows better of some frames."""
+        said = {frame: _said(frame, True) for frame in broken}
+        kept = {frame: replace(self.verdicts[frame], kind=CLEAN) for frame in clean}
+        verdicts = [(said | kept).get(verdict.frame, verdict) for verdict in self.verdicts]
+        return replace(self, verdicts=verdicts, repeats=_known(self.repeats, verdicts))
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,8 @@ def survey(path: Path, named: str | None, judge: "Detector", progress: Progress)
         verdicts = [_said(frame, frame in chosen) for frame in range(len(source.times))]
     if not verdicts:
         raise SourceError(f"No frame could be decoded from {path}.")
-    return Survey(info, verdicts, source.times, _known(source.watch.repeats, verdicts))
+    repeats = _known(source.watch.repeats, verdicts)
+    return Survey(info, verdicts, source.times, repeats, guessed=bool(source.guesses.guessed))
 
 
 def _known(repeats: Sequence[bool | None], verdicts: Sequence[Verdict]) -> list[bool | None]:
@@ -185,13 +195,23 @@ def show(
     progress: Progress,
 ) -> list[Path]:
     """The report's folder, its pictures fetched from the video and from the film that was made of it."""
+    scores = [verdict.score for verdict in seen.verdicts]
+    facts = _summary(seen, gaps, done)
+    strips = strips_of(path, made, seen, gaps, done, progress)
+    return write_strips(folder, Strips(path.name, facts, scores, set(seen.broken), strips, len(gaps)))
+
+
+def strips_of(
+    path: Path, made: Path | None, seen: Survey, gaps: Sequence[Gap], done: Sequence[Replaced], progress: Progress
+) -> list[Strip]:
+    """The first gaps as pictures, from the video and from the film that was made of it."""
     shown = [_columns(gap, len(seen.verdicts)) for gap in gaps[:_MOST_STRIPS]]
     wanted = {frame for frames in shown for frame in frames}
     before = _thumbnails(open_video(path), wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
     ways = {one.frame: one.method + (f" ({one.why})" if one.why else "") for one in done}
-    strips = [
+    return [
         Strip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
             told=", ".join(dict.fromkeys(f"{kinds[frame]}, {ways[frame]}" for frame in gap.frames)),
@@ -201,9 +221,6 @@ def show(
         )
         for gap, frames in zip(gaps, shown, strict=False)
     ]
-    scores = [verdict.score for verdict in seen.verdicts]
-    facts = _summary(seen, gaps, done)
-    return write_strips(folder, Strips(path.name, facts, scores, set(seen.broken), strips, len(gaps)))
 
 
 def _columns(gap: Gap, frames: int) -> list[int]:

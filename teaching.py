@@ -75,6 +75,26 @@ def label(
     return Labelled(str(folder), len(chosen), of_each)
 
 
+def waiting(folder: Path, settings: "Settings", detector: Path | None = None) -> list[Path]:
+    """The pictures that nobody has sorted, those first that are in doubt."""
+    from .breakup import features, sorting
+    from .breakup.choose import suspicion
+    from .breakup.detector import detector_of
+
+    judge = detector_of(detector, settings.breakup)
+    samples = {file: sample for file in sorting.waiting(folder) if (sample := sorting.read_name(file.name))}
+    doubt: dict[Sample, float] = {}
+    for video in sorted({sample.video for sample in samples.values()}):
+        kept = features.file_of(video, folder / sorting.FEATURES)
+        if kept.exists() and (measured := features.read(kept)).usable:
+            sure = suspicion(judge, measured.evidence)
+            frames = [int(frame) for frame in measured.evidence.frames]
+            doubt |= {
+                sorting.Sample(video, frame): 0.5 - abs(one - 0.5) for frame, one in zip(frames, sure, strict=True)
+            }
+    return sorted(samples, key=lambda file: -doubt.get(samples[file], -1.0))
+
+
 def train(
     folder: Path, settings: "Settings", output: Path | None = None, *, precision: float | None = None
 ) -> "Taught":

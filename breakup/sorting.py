@@ -84,6 +84,29 @@ def read_sorted(folder: Path) -> Sorted:
     return Sorted(found, len(_pictures(folder / UNSORTED)))
 
 
+def waiting(folder: Path) -> list[Path]:
+    """The pictures that nobody has sorted."""
+    return _pictures(folder / UNSORTED)
+
+
+def counts(folder: Path) -> tuple[int, int]:
+    """How many pictures lie there as broken, and how many as clean."""
+    return len(_pictures(folder / BROKEN)), len(_pictures(folder / CLEAN))
+
+
+def sort(folder: Path, picture: str, kind: str) -> bool:
+    """Move a picture into one of the folders, and whether it was there to be moved; its name is no path."""
+    places = [folder / name / picture for name in (UNSORTED, BROKEN, CLEAN)]
+    found = next((file for file in places if Path(picture).name == picture and file.is_file()), None)
+    if found is None or kind not in (UNSORTED, BROKEN, CLEAN) or not read_name(picture):
+        return False
+    try:
+        found.replace(folder / kind / picture)
+    except OSError as failed:
+        raise SourceError(f"{found} cannot be moved to {kind}/: {failed.strerror}.") from failed
+    return True
+
+
 def shown(folder: Path) -> set[Sample]:
     """All that were ever put before a person, also those that were deleted or lie in a folder of one's own."""
     remembered = folder / _SHOWN

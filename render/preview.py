@@ -25,9 +25,9 @@ def browsers_play(path: Path) -> bool:
     return bool(_PLAYED.search(ffmpeg.run(["-i", ffmpeg.input_argument(path)]).stderr))
 
 
-def preview(source: Path, frames: int, output: Path, progress: Progress) -> Path:
+def preview(source: Path, frames: int, output: Path, progress: Progress, *, steady: bool = False) -> Path:
     """All frames of a source, as many as it is known to have, in a smaller film."""
-    opened = open_source(source)
+    opened = open_source(source, steady=steady)
     with closing(opened.frames(short_side=_SHORT_SIDE)) as found:
         pictures = (frame.picture for frame in found)
         return film_of_pictures(pictures, frames, opened.info().fps, output, progress)

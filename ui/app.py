@@ -20,6 +20,8 @@ _TABS: dict[str, Callable[[House], Refreshed | None]] = {
     "Measure": measure.tab,
 }
 
+_STYLES = ("page.css", "tabs.css", "repair.css")
+
 
 def build(house: House) -> gr.Blocks:
     with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
@@ -46,5 +48,5 @@ def looks() -> dict[str, Any]:
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts)
     # Given as a style sheet of Gradio's, its rules for narrow screens would be rewritten, and lost.
-    style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in ("page.css", "tabs.css"))
+    style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in _STYLES)
     return {"theme": theme, "head": f"<style>{style}</style>", "footer_links": []}

@@ -28,6 +28,11 @@ class House:
     leaving: list[Callable[[str], None]] = field(default_factory=list)
     """What a tab does when the window of a session is closed."""
 
+    @property
+    def labels(self) -> Path:
+        """Pictures of frames to be sorted, and the detector that is trained on them; they outlive the page."""
+        return self.given.with_name("labels")
+
     def new_folder(self, prefix: str) -> Path:
         """An empty folder that the page may show files from."""
         return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.made))

@@ -17,6 +17,18 @@ element.addEventListener('click', event => {
 });
 """
 """Makes the `click` of an HTML component tell which of its buttons it was, by their `data-act` and `data-on`."""
+FOCUS = """
+let last = '';
+element.addEventListener('click', event => {
+    const chosen = event.target.closest('[data-act]');
+    if (chosen) last = `[data-act="${chosen.dataset.act}"][data-on="${chosen.dataset.on}"]`;
+});
+watch('value', () => {
+    const again = last && document.activeElement === document.body && element.querySelector(last);
+    if (again) again.focus({preventScroll: true});
+});
+"""
+"""Keeps the keyboard where it was when the answer to a click comes."""
 
 INTO_VIEW = "() => document.getElementById('%s').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 
