@@ -149,6 +149,7 @@ def render(
 ) -> list[Path]:
     """The plan's frames as a film; with `both`, also the film backwards beside it."""
     from .render.encode import Encoding
+    from .render.repair import Filling
     from .render.sound import has_sound
     from .render.video import render as write_film
 
@@ -168,6 +169,7 @@ def render(
             encoding,
             fps=fps,
             audio=audio,
+            filling=Filling(settings.repair.method, settings.repair.long, settings.repair.longest),
             scratch_bytes=int(settings.render.scratch_gb * 1e9),
             progress=progress,
         )
@@ -354,13 +356,15 @@ def scramble(
 
 def evaluate(plan: "Plan", truth: "Truth", progress: Progress = _SILENT, rendered: Path | None = None) -> "Scores":
     """How well a plan agrees with the truth and, given the film made from it, its pictures with the source's."""
-    from .evaluate.metrics import score_pictures, score_plan
+    from .evaluate.metrics import compare_pictures, mean_of, score_plan
 
     scores = score_plan(plan, truth)
     if rendered is None:
         return scores
-    psnr, ssim = score_pictures(plan, truth, rendered, Path(truth.source), progress)
-    return replace(scores, psnr=psnr, ssim=ssim)
+    found = compare_pictures(plan, truth, rendered, Path(truth.source), progress)
+    psnr, ssim = mean_of(list(found.values()))
+    made_psnr, made_ssim = mean_of([found[place] for place in plan.made if place in found])
+    return replace(scores, psnr=psnr, ssim=ssim, made_psnr=made_psnr, made_ssim=made_ssim)
 
 
 def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":

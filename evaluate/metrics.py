@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -40,6 +40,7 @@ class Scores:
     `precision` and `recall` are of the dropped frames as foreign ones: 1 where there was nothing to judge.
     `broken_precision` and `broken_recall` are of those dropped as broken, where any was damaged or so dropped;
     a damaged frame that is dropped counts neither as lost nor as taken for a foreign one.
+    `made` counts the frames that the film has in place of dropped ones; they are in `psnr` and `ssim` too.
     """
 
     adjacency: float
@@ -54,6 +55,9 @@ class Scores:
     recall: float
     psnr: float | None = None
     ssim: float | None = None
+    made: int = 0
+    made_psnr: float | None = None
+    made_ssim: float | None = None
     broken_precision: float | None = None
     broken_recall: float | None = None
 
@@ -61,7 +65,8 @@ class Scores:
 def score_plan(plan: Plan, truth: Truth) -> Scores:
     """Score a plan's order and what it dropped, for each reason."""
     broken = [dropped.frame for dropped in plan.dropped if dropped.reason == "broken"]
-    return score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth, broken)
+    scores = score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth, broken)
+    return replace(scores, made=len(plan.made))
 
 
 def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, broken: Sequence[int] = ()) -> Scores:
@@ -83,6 +88,7 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, brok
     film = [truth.picture_of(frame) for frame in true]
     played = [truth.picture_of(frame) for frame in shown if frame != FOREIGN]
     lost = len(true) - len(set(kept))
+    of_broken = _of_broken(set(broken), damaged)
     return Scores(
         adjacency=sum(right) / (len(true) - 1) if len(true) > 1 else 1.0,
         tau=tau,
@@ -94,40 +100,70 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, brok
         lost_share=lost / len(true) if true else 0.0,
         precision=caught / len(told_foreign) if told_foreign else 1.0,
         recall=caught / len(foreign) if foreign else 1.0,
-        **_of_broken(set(broken), damaged),
+        broken_precision=of_broken[0],
+        broken_recall=of_broken[1],
     )
 
 
-def _of_broken(told: set[int], damaged: set[int]) -> dict[str, float]:
+def _of_broken(told: set[int], damaged: set[int]) -> tuple[float | None, float | None]:
+    """Precision and recall, where there is anything to judge."""
     if not told and not damaged:
-        return {}
+        return None, None
     right = len(told & damaged)
-    return {
-        "broken_precision": right / len(told) if told else 1.0,
-        "broken_recall": right / len(damaged) if damaged else 1.0,
-    }
+    return right / len(told) if told else 1.0, right / len(damaged) if damaged else 1.0
 
 
 def score_pictures(
     plan: Plan, truth: Truth, rendered: Path, source: Path, progress: Progress = _SILENT
 ) -> tuple[float | None, float | None]:
-    """Mean PSNR and SSIM of the rendered luma, each picture against the source frame it is meant to show.
+    """Mean PSNR and SSIM of the rendered luma, each picture against the source frame it is meant to show."""
+    found = compare_pictures(plan, truth, rendered, source, progress)
+    return mean_of(list(found.values()))
+
+
+def mean_of(found: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    if not found:
+        return None, None
+    psnr, ssim = np.mean(found, axis=0)
+    return float(psnr), float(ssim)
+
+
+def compare_pictures(
+    plan: Plan, truth: Truth, rendered: Path, source: Path, progress: Progress = _SILENT
+) -> dict[int, tuple[float, float]]:
+    """PSNR and SSIM of each picture of the film, by its place in it, against the source frame it is meant to show.
 
     It measures the pictures' fidelity, not their order. Luma is taken over its full range of 0 to 255;
     foreign frames that the plan plays are left out; a picture without any error counts as 100 dB.
     """
-    check_places(plan.order, len(truth.frames))
-    wanted = [truth.frames[place] for place in plan.order]
+    check_places(plan.played, len(truth.frames))
+    wanted = wanted_frames(plan, truth)
     if all(frame == FOREIGN for frame in wanted):
-        return None, None
+        return {}
     info = open_source(source).info()
     size = info.width, info.height
     true = [frame for frame in wanted if frame != FOREIGN]
     decode = partial(_luma_until, source, size)
     originals = in_play_order(decode, true, size[0] * size[1], rendered.resolve().parent, _SCRATCH_BYTES, progress)
     with closing(originals), closing(_luma(rendered, size)) as shown:
-        psnr, ssim = np.mean(list(_compared(shown, wanted, originals, size, rendered, progress)), axis=0)
-    return float(psnr), float(ssim)
+        found = list(_compared(shown, wanted, originals, size, rendered, progress))
+    return dict(zip((place for place, frame in enumerate(wanted) if frame != FOREIGN), found, strict=True))
+
+
+def wanted_frames(plan: Plan, truth: Truth) -> list[int]:
+    """The source frame that each picture of the plan's film is meant to show, or FOREIGN.
+
+    Frames that were made in a hole show the way from one side to the other, in whatever order the broken ones lay.
+    """
+    played = plan.played
+    wanted = [truth.frames[place] for place in played]
+    made = set(plan.made)
+    for start in (place for place in made if place - 1 not in made):
+        end = next(place for place in range(start, len(played) + 1) if place not in made)
+        sides = wanted[max(0, start - 1)], wanted[min(end, len(played) - 1)]
+        if FOREIGN not in wanted[start:end]:
+            wanted[start:end] = sorted(wanted[start:end], reverse=sides[0] > sides[1])
+    return wanted
 
 
 def psnr_of(a: Luma, b: Luma) -> float:

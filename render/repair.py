@@ -47,6 +47,8 @@ class Filling:
 
     method: MethodName = "auto"
     long: Long = "leave"
+    longest: int = 50
+    """Frames of a gap up to which it is filled from both its sides."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def repair(
     """Write the film of so many frames with its gaps filled; `output` appears whole or stays as it was."""
     target = check_output(output, source)
     layout = video_layout(source, encoding.lossless)
-    mender = _Mender(layout, filling, timing)
+    mender = Mender(layout, filling, timing)
     sound = kept(source, target, encoding, progress) if audio else None
     with closing(_decoded(source, layout, frames)) as raws:
         film = mender.mended(raws, gaps)
@@ -90,7 +92,7 @@ def repair(
 
 
 @dataclass
-class _Mender:
+class Mender:
     """Frames flow through; of them only the two clean ones next to a gap are held."""
 
     layout: Layout

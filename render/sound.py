@@ -44,13 +44,13 @@ def soundtrack(
 ) -> AbstractContextManager[Soundtrack | None]:
     """What the encoder needs to give a film that plays at `rate` its sound."""
     if audio == "keep":
-        changed = float(len(plan.order) / rate - plan.video.frames / own_rate(plan))
+        changed = float(len(plan.played) / rate - plan.video.frames / own_rate(plan))
         if abs(changed) > 1 / rate:
             than = "longer" if changed > 0 else "shorter"
             progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound is kept whole.")
         return nullcontext(kept(source, target, encoding, progress))
     if audio == "reslice":
-        return resliced(source, plan.order, target, encoding, (own_rate(plan), rate), progress)
+        return resliced(source, plan.played, target, encoding, (own_rate(plan), rate), progress)
     return nullcontext(None)
 
 

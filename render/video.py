@@ -17,11 +17,14 @@ from ..ingest.source import PictureFolder, fitted, read_picture
 from ..progress import Progress, Silent
 from ..solve.plan import Plan
 from .encode import Encoding, check_output, encode
+from .gaps import gaps_of
 from .layout import Layout, pictures_layout, video_layout
+from .repair import Filling, Mender, Replaced, Timing
 from .scratch import in_play_order
 from .sound import Audio, own_rate, soundtrack
 
 _SILENT = Silent()
+_FILLING = Filling()
 
 
 def render(
@@ -32,10 +35,14 @@ def render(
     *,
     fps: Fraction | None = None,
     audio: Audio = "drop",
+    filling: Filling = _FILLING,
     scratch_bytes: int = 8 << 30,
     progress: Progress = _SILENT,
 ) -> Path:
-    """Write the frames of `plan.order` at a constant rate; `output` appears whole or stays as it was."""
+    """Write the frames that the plan plays at a constant rate, its holes filled from the frames around them.
+
+    `output` appears whole or stays as it was.
+    """
     target = check_output(output, source)
     rate = fps if fps is not None else own_rate(plan)
     if rate <= 0:
@@ -48,17 +55,32 @@ def render(
             frames, layout = _video(source, order, encoding.lossless, target.parent, scratch_bytes, progress)
     except OSError as failed:
         raise RenderError(f"{output} cannot be written: {failed.strerror or failed}.") from failed
+    mender = Mender(layout, filling, Timing(rate))
+    gaps = gaps_of(plan.made, len(order), filling.longest)
     with closing(frames), soundtrack(audio, plan, source, target, encoding, rate, progress) as sound:
-        encode(frames, len(order), layout, target, encoding, rate, progress, sound=sound)
+        film = mender.mended(frames, gaps)
+        encode(film, len(order), layout, target, encoding, rate, progress, sound=sound)
+    _tell(mender.replaced, filling.longest, progress)
     return output
 
 
+def _tell(replaced: Sequence[Replaced], longest: int, progress: Progress) -> None:
+    """What was not made from both sides of a gap, and why."""
+    long = sum(one.why == "long" for one in replaced)
+    if long:
+        kept = "stay as they were" if replaced and any(one.method == "left" for one in replaced) else "show the nearest"
+        progress.note(f"{long} broken frames lie in gaps of over {longest} (repair.longest) and {kept}.")
+    if held := sum(one.why in ("start", "end", "cut") for one in replaced):
+        progress.note(f"{held} broken frames at a cut or at an end of the film show the clean frame next to them.")
+
+
 def _checked_order(plan: Plan) -> list[int]:
+    order = plan.played
     if not plan.order:
         raise RenderError("The plan keeps no frame, so there is no film to write.", "Keep frames with --keep.")
-    if len(set(plan.order)) != len(plan.order) or min(plan.order) < 0:
+    if len(set(order)) != len(order) or min(order) < 0:
         raise RenderError("The plan's order names a frame twice or below 0.", "Correct `order` in the plan.")
-    return plan.order
+    return order
 
 
 def _video(

@@ -50,7 +50,27 @@ def shape_faults(problems: Sequence[Problem], model: type[BaseModel], places: Pl
 
 def content_faults(plan: "PlanFields", places: Places) -> list[Fault]:
     """Frames that are there twice or in no video, shots that leave gaps, and last, as it may follow, what is lost."""
-    return [*sorted([*_frame_faults(plan, places), *_shot_faults(plan, places)]), *_lost(plan, places)]
+    holes = (Fault(places.of("fill", number), told) for number, told in fill_faults(plan))
+    return [*sorted([*_frame_faults(plan, places), *_shot_faults(plan, places), *holes]), *_lost(plan, places)]
+
+
+def fill_faults(plan: "PlanFields") -> Iterator[tuple[int, str]]:
+    """What is wrong with the places that are to be filled, each with its number in `fill`."""
+    order, dropped = set(plan.order), {one.frame for one in plan.dropped}
+    places: set[int | None] = set()
+    filled: set[int] = set()
+    for number, hole in enumerate(plan.fill):
+        if hole.after is not None and hole.after not in order:
+            yield number, f"frame {hole.after}, after which frames are to be made, is not in order; name one that is"
+        if hole.after in places:
+            yield number, "two entries of fill are after the same frame; put their frames into one"
+        for frame in hole.frames:
+            if frame not in dropped:
+                yield number, f"frame {frame} is to be filled, but is not in dropped; take it out of fill"
+            elif frame in filled:
+                yield number, f"frame {frame} is to be filled twice; take one of the two out"
+            filled.add(frame)
+        places.add(hole.after)
 
 
 def settled(plan: "PlanFields", places: Places) -> tuple[dict[str, Any], str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import PlanError
-from .faults import content_faults, settled, shape_faults
+from .faults import content_faults, fill_faults, settled, shape_faults
 from .places import Fault, MisreadError, Places, read_json
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
@@ -64,6 +64,14 @@ class Shot(_Part):
     start: int
     length: int
     number: int | None = None
+
+
+class Hole(_Part):
+    """Dropped frames that belong after a frame of `order`, or before all of it where `after` is null; others are made
+    in their place."""
+
+    after: int | None
+    frames: list[int]
 
 
 class Alternative(_Part):
@@ -127,6 +135,8 @@ class PlanFields(_Part):
     """What each join costs, in multiples of the film's median join."""
     weak: list[WeakJoin] = []
     """The joins worth a look, the least sure first."""
+    fill: list[Hole] = []
+    """Where frames that were dropped as broken leave a place to be filled."""
     path: PathReport
     direction: Direction = Direction()
     settings: dict[str, Any] = {}
@@ -144,6 +154,8 @@ class Plan(PlanFields):
         for name in ("confidence", "prices"):
             if len(getattr(self, name)) not in (0, max(0, len(self.order) - 1)):
                 raise ValueError(f"{name} needs one value for each join, one fewer than frames in order")
+        if faults := list(fill_faults(self)):
+            raise ValueError(faults[0][1])
         return self
 
     def reversed(self) -> "Plan":
@@ -156,9 +168,28 @@ class Plan(PlanFields):
                 "shots": [s.model_copy(update={"start": n - s.start - s.length}) for s in reversed(self.shots)],
                 "prices": self.prices[::-1],
                 "weak": [join.reversed(n - 1) for join in self.weak],
+                "fill": [self._turned(hole) for hole in reversed(self.fill)],
                 "direction": self.direction.model_copy(update={"reversed": not self.direction.reversed}),
             }
         )
+
+    @property
+    def played(self) -> list[int]:
+        """The frames of `order`, and in their places those that others are made for."""
+        holes = {hole.after: hole.frames for hole in self.fill}
+        return [*holes.get(None, ()), *(one for frame in self.order for one in (frame, *holes.get(frame, ())))]
+
+    @property
+    def made(self) -> list[int]:
+        """The places in `played` for which frames are made."""
+        wanted = {frame for hole in self.fill for frame in hole.frames}
+        return [place for place, frame in enumerate(self.played) if frame in wanted]
+
+    def _turned(self, hole: Hole) -> Hole:
+        """The same hole, told by what came behind it."""
+        behind = 0 if hole.after is None else self.order.index(hole.after) + 1
+        after = self.order[behind] if behind < len(self.order) else None
+        return Hole(after=after, frames=hole.frames[::-1])
 
     @property
     def mean_confidence(self) -> float:
