@@ -77,10 +77,11 @@ class _Process:
         stdin: int | None = None,
         stdout: int,
         pattern: re.Pattern[str] | None = None,
+        hint: bytes = b"",
     ) -> None:
         self.problems: list[str] = []
         self.matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
-        self._pattern = pattern
+        self._pattern, self._hint = pattern, hint
         command = [executable(), *QUIET, *arguments]
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=1 << 20, **_APART
@@ -98,6 +99,8 @@ class _Process:
 
     def _read_log(self) -> None:
         for raw in self._log:
+            if self._hint not in raw and b"[info]" in raw:
+                continue
             line = raw.decode("utf-8", "replace").rstrip()
             if self._pattern and (match := self._pattern.search(line)):
                 self.matches.put(match)
@@ -117,10 +120,13 @@ class _Process:
 
 
 class Reader(_Process):
-    """A running ffmpeg that writes frames to its standard output; log lines that match `pattern` are queued."""
+    """A running ffmpeg that writes frames to its standard output; log lines that match `pattern` are queued.
 
-    def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None) -> None:
-        super().__init__(arguments, stdout=subprocess.PIPE, pattern=pattern)
+    `hint` is in each line that matches, so that a talkative log is not searched for the pattern line by line.
+    """
+
+    def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None, hint: bytes = b"") -> None:
+        super().__init__(arguments, stdout=subprocess.PIPE, pattern=pattern, hint=hint)
         assert self._process.stdout
         self._out: IO[bytes] = self._process.stdout
 

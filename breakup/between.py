@@ -1,8 +1,7 @@
 """Frames that do not fit between those around them, although these fit each other: single ones, and runs."""
 
 from collections import deque
-
-import numpy as np
+from statistics import median
 
 from ..frames import Floats
 from .measures import FLAT, Look, apart, excess, worst
@@ -52,7 +51,7 @@ class Between:
             self._jumps.append((place, steps[-1][1], looks[-2]))
 
     def _is_jump(self, place: int) -> bool:
-        usual = float(np.median(self.jump[max(1, place - 15) : place] or [0.0]))
+        usual = median(self.jump[max(1, place - 15) : place] or [0.0])
         return self.jump[place] > max(_LEAST, _RISE * usual)
 
     def _close_runs(self, end: int, one: Look) -> None:

@@ -15,7 +15,7 @@ from ..settings import Breakup
 from .evidence import EVIDENCE, Evidence
 from .signs import run_sign, signs
 
-MEASURED_AS = 1
+MEASURED_AS = 2
 """To be raised when a number of the same name comes to mean another, or is set against its film in another way."""
 
 SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "run")

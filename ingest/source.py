@@ -135,7 +135,7 @@ class VideoFile:
         size = width * height * 3
         self.guesses = Guesses()
         decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
-        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else _SHOWN) as reader:
+        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else _SHOWN, b"frame") as reader:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
