@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import decoded
-from runs import settings, wait_until
+from runs import settings
 
 from reelweave import pipeline
 from reelweave.evaluate.damage import Damage
@@ -120,9 +120,7 @@ def test_a_damaged_film_that_is_dropped_comes_out_repaired(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_a_phone_and_a_laptop(
-    address: str, browser: "Browser", tape: Path, width: int, scheme: str
-) -> None:
+def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Path, width: int, scheme: str) -> None:
     with window(browser, address, width, scheme) as page:
         show(page)
         give(page, tape)
