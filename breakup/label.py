@@ -1,5 +1,6 @@
 """Measuring videos so that frames of theirs can be sorted, and learnt from without decoding them again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..ingest.identity import content_hash, video_id
@@ -18,7 +19,8 @@ def measure(video: Path, folder: Path, progress: Progress = _SILENT) -> features
     name = video_id(video, digest)
     kept = features.file_of(name, folder)
     if kept.exists() and (found := features.read(kept)).usable and found.sha256 == digest:
-        return found
+        # It may lie elsewhere by now.
+        return replace(found, source=str(video.resolve()))
     evidence = read_evidence(source, progress)
     measured = features.Measured(name, video.name, str(video.resolve()), digest, evidence)
     features.keep(measured, folder)

@@ -27,6 +27,9 @@ import sys, time
 from reelweave.index.library import Library
 write = Library.write
 Library.write = lambda *arguments: (write(*arguments), time.sleep(0.5))
+from reelweave.breakup.between import Between
+see = Between.see
+Between.see = lambda *arguments: (see(*arguments), time.sleep(0.05))
 from reelweave.cli import main
 main()
 """
@@ -52,7 +55,7 @@ needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 
 def page_command(library: Path, *options: str, slow: bool = False) -> list[str]:
-    """A slow page rests after each batch that is ingested, so that it can be caught at it."""
+    """A slow page rests after each batch that is ingested and each frame that is judged, to be caught at it."""
     program = ["-c", _SLOW] if slow else ["-m", "reelweave"]
     return [sys.executable, *program, "ui", "--library", str(library), *options]
 
@@ -155,11 +158,12 @@ def plays(video: "Locator") -> bool:
     )
 
 
-def screenshot(page: "Page", name: str, height: int = 1400) -> None:
-    """A picture of the page for the README, where the variable SCREENSHOTS names a folder for it."""
+def screenshot(page: "Page", name: str, height: int = 1400, part: str = "") -> None:
+    """A picture of the page, or a part of it, for the README, where the variable SCREENSHOTS names a folder for it."""
     if folder := os.environ.get("SCREENSHOTS"):
         size = page.viewport_size or {"width": 1280, "height": 900}
         page.set_viewport_size({"width": size["width"], "height": height})
         page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=str(Path(folder) / f"{name}.jpg"), type="jpeg", quality=70)
+        seen = page.locator(part) if part else page
+        seen.screenshot(path=str(Path(folder) / f"{name}.jpg"), type="jpeg", quality=70)
         page.set_viewport_size(size)

@@ -1,5 +1,6 @@
 """Pictures that are put before a person: which ones, once each, and what they show."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from helpers import pictures, write_clip
 from runs import Run, settings
 
 from reelweave import teaching
+from reelweave.breakup import features
 from reelweave.breakup import label as labels
-from reelweave.breakup.choose import Shares, choose
+from reelweave.breakup.choose import Shares, choose, suspicion
+from reelweave.breakup.detector import Rules
 from reelweave.breakup.evidence import EVIDENCE, Evidence
 from reelweave.breakup.features import Measured
-from reelweave.breakup.sorting import Sample, read_name
+from reelweave.breakup.sorting import Sample, read_name, sort
 from reelweave.ingest.source import open_source
 from reelweave.render.compared import shown_frames
 
@@ -97,6 +100,39 @@ def test_what_was_measured_by_another_version_is_measured_again(films: Sequence[
     old = labels.measure(films[0], tmp_path)
     features.keep(Measured(old.video, old.name, old.source, old.sha256, old.evidence, measured_as=-1), tmp_path)
     assert labels.measure(films[0], tmp_path).usable
+
+
+def test_a_video_that_was_moved_gives_further_pictures(films: Sequence[Path], tmp_path: Path) -> None:
+    folder, video = tmp_path / "examples", tmp_path / films[0].name
+    shutil.copyfile(films[0], video)
+    teaching.label([video], folder, settings(), count=3)
+    (tmp_path / "elsewhere").mkdir()
+    teaching.label([video.rename(tmp_path / "elsewhere" / video.name)], folder, settings(), count=3)
+    assert len(names(folder / "unsorted")) == 6
+
+
+def test_of_pictures_that_wait_the_doubtful_come_first(labelled: Path) -> None:
+    rules = Rules(settings().breakup)
+    known = [features.read(file) for file in sorted((labelled / "features").iterdir())]
+    sure = {one.video: suspicion(rules, one.evidence) for one in known}
+    found = [read_name(file.name) for file in teaching.waiting(labelled, settings())]
+    apart = [abs(sure[sample.video][sample.frame] - 0.5) for sample in found if sample]
+    assert len(apart) == 24
+    assert apart == sorted(apart)
+
+
+def test_a_picture_is_moved_by_its_name_and_nothing_else_is(labelled: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "examples"
+    shutil.copytree(labelled, folder)
+    name = names(folder / "unsorted")[0]
+    assert sort(folder, name, "breakup")
+    assert names(folder / "breakup") == [name]
+    assert sort(folder, name, "unsorted")
+    (tmp_path / name).write_bytes(b"")
+    (folder / "unsorted" / "mine.jpg").write_bytes(b"")
+    for other, kind in ((f"../../{name}", "clean"), ("mine.jpg", "clean"), (name, ".."), (f"x{name}", "clean")):
+        assert not sort(folder, other, kind)
+    assert len(names(folder / "unsorted")) == 25
 
 
 def test_the_doubtful_come_first() -> None:

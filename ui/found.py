@@ -61,7 +61,8 @@ def summary(case: Case) -> str:
         "Looked": who,
     }
     rows = "".join(f"<div><dt>{name}</dt><dd>{escape(told)}</dd></div>" for name, told in facts.items())
-    return f'<dl class="rw-summary">{rows}</dl>'
+    stale = '<p class="rw-open" role="status">The list has changed since the film was made: repair again.</p>'
+    return f'<dl class="rw-summary">{rows}</dl>{stale if case.stale else ""}'
 
 
 def timeline(seen: Survey) -> str:
@@ -75,7 +76,8 @@ def timeline(seen: Survey) -> str:
         top = _HEIGHT * (1 - max(seen.verdicts[frame].score for frame in these))
         (bad if broken.intersection(these) else fine).append(f"M{column} {_HEIGHT}V{top:.1f}h1V{_HEIGHT}z")
     told = f"{len(broken)} of {frames} frames are taken for broken"
-    ends = "".join(f"<span>{round(share * (frames - 1))}</span>" for share in (0, 0.25, 0.5, 0.75, 1))
+    places = [round(share * (frames - 1)) for share in (0, 0.25, 0.5, 0.75, 1)]
+    ends = "".join(f"<span>{'' if place else 'frame '}{place}</span>" for place in places)
     return (
         '<figure class="rw-timeline"><figcaption><b>How sure each frame is to be broken</b> '
         '<span class="rw-key rw-key-bad">broken</span> <span class="rw-key rw-key-fine">clean</span> '
@@ -161,10 +163,9 @@ def films(case: Case) -> str:
 
 
 def _films(case: Case, made: Made) -> str:
-    stale = '<p class="rw-open" role="status">The list has changed since: repair again.</p>' if case.stale else ""
     ways = escape(_ways(made))
     return (
-        f'{stale}<div class="rw-films">{_film(made.before, f"Before: {case.source.name}")}'
+        f'<div class="rw-films">{_film(made.before, f"Before: {case.source.name}")}'
         f"{_film(made.film, 'After')}</div><p class='rw-links'>"
         '<button type="button" class="rw-button" data-play>Play both</button>'
         '<button type="button" class="rw-button" data-slow aria-pressed="false">Slowly</button>'

@@ -9,7 +9,9 @@ from typing import Self
 
 from .. import teaching
 from ..breakup.sorting import BROKEN, CLEAN, UNSORTED, counts, read_name, sort
+from ..breakup.sorting import waiting as unsorted
 from ..breakup.train import LEAST, Taught
+from ..errors import SourceError
 from ..settings import Settings
 
 _KINDS = {"broken": BROKEN, "clean": CLEAN}
@@ -56,8 +58,12 @@ class Sorting:
 
 
 def sorting(folder: Path, settings: Settings, done: tuple[str, ...] = ()) -> Sorting:
-    """All that waits in the folder; the detector that was trained there says what is in doubt."""
-    return Sorting(folder, tuple(file.name for file in teaching.waiting(folder, settings, detector(folder))), done)
+    """All that waits in the folder; the detector that was trained there says what is in doubt, where it still can."""
+    try:
+        waiting = teaching.waiting(folder, settings, detector(folder))
+    except SourceError:
+        waiting = unsorted(folder)
+    return Sorting(folder, tuple(file.name for file in waiting), done)
 
 
 def detector(folder: Path) -> Path | None:

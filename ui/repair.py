@@ -18,8 +18,8 @@ from .running import Step, follow, panel
 
 _RULES, _TRAINED = "rules, without training", "the detector trained here"
 _METHODS = [
-    ("auto: motion where it explains the two sides", "auto"),
-    ("motion: things are where they were on their way", "motion"),
+    ("auto: motion where it fits, else blend", "auto"),
+    ("motion: things go on their way", "motion"),
     ("blend: one side fades into the other", "blend"),
     ("hold: the nearer clean frame", "hold"),
 ]
@@ -145,17 +145,21 @@ class _Case:
             self.listing = gr.HTML(elem_id="rp-list", js_on_load=parts.CLICKS + parts.FOCUS)
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
-                    label="Frames that you know better", placeholder="3, 229-267", max_lines=1, elem_id="rp-frames"
+                    label="Frames that you know better",
+                    placeholder="3, 229-267",
+                    max_lines=1,
+                    min_width=320,
+                    elem_id="rp-frames",
                 )
                 self.mark = gr.Button("They are broken", elem_id="rp-mark", size="md", scale=0, min_width=160)
                 self.unmark = gr.Button("They are clean", elem_id="rp-unmark", size="md", scale=0, min_width=160)
             gr.Markdown("### Repair")
             with gr.Row(elem_classes="rw-row"):
                 method = gr.Dropdown(
-                    _METHODS, value=settings.repair.method, label="In their place", elem_id="rp-method"
+                    _METHODS, value=settings.repair.method, label="In their place", min_width=320, elem_id="rp-method"
                 )
                 longest = gr.Number(
-                    settings.repair.longest, label="Longest gap that is filled", minimum=1, precision=0, scale=0
+                    settings.repair.longest, label="Longest gap that is filled", minimum=1, precision=0, min_width=240
                 )
                 long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer ones", elem_id="rp-long")
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
@@ -167,11 +171,12 @@ class _Case:
         return [self.all, self.summary, self.timeline, self.listing, self.films]
 
     def all_of(self, now: Case) -> dict[Any, Any]:
-        return self.list_of(now) | {self.all: gr.update(visible=True)}
+        return self.list_of(now) | {self.films: found.films(now), self.all: gr.update(visible=True)}
 
     def list_of(self, now: Case) -> dict[Any, Any]:
+        """Without the films, which go on playing while the list is corrected."""
         seen = {self.summary: found.summary(now), self.timeline: found.timeline(now.seen)}
-        return seen | {self.listing: found.listing(now), self.films: found.films(now)}
+        return seen | {self.listing: found.listing(now)}
 
 
 def _settings(settings: Settings, method: str, longest: float | None, long: str) -> Settings:

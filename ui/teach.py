@@ -42,12 +42,14 @@ def panel_of(house: House, given: list[Any], running: Panel) -> Lesson:
     with gr.Accordion("Teach it your own recordings", open=False, elem_id="rp-teach"):
         gr.HTML(labels.folder_told(house.labels))
         with gr.Row(elem_classes="rw-row"):
-            count = gr.Number(_COUNT, label="Pictures of the video above", minimum=1, precision=0, scale=0)
+            count = gr.Number(
+                _COUNT, label="Pictures of the video above", minimum=1, precision=0, scale=0, min_width=240
+            )
             pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
         card = gr.HTML(elem_id="rp-card", js_on_load=parts.CLICKS + labels.KEYS)
         with gr.Row(elem_classes="rw-row"):
             precision = gr.Number(
-                None, label="Precision wanted (empty: best balance)", minimum=0, maximum=1, step=0.05, scale=0
+                0, label="Precision wanted (0: best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
             )
             train = gr.Button("Train", elem_id="rp-train", size="md", scale=0, min_width=120)
             use = gr.Button("Look with this detector", elem_id="rp-use", size="md", scale=0, visible=False)
@@ -61,9 +63,10 @@ def panel_of(house: House, given: list[Any], running: Panel) -> Lesson:
             return teaching.label([source], house.labels, house.settings, progress, count=wanted, detector=known)
 
         for step in follow(house, request, work):
-            if not step.done:
+            if step.running:
                 yield *step.shown, gr.skip(), gr.skip()
                 continue
+            # Also of work that was cancelled there may be pictures.
             now = labels.sorting(house.labels, house.settings, now.done)
             yield *step.shown, now, labels.card(now)
 
@@ -74,7 +77,7 @@ def panel_of(house: House, given: list[Any], running: Panel) -> Lesson:
     def trained(precision: float | None, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> Taught:
             with progress.stage("learn from what was sorted"):
-                return teaching.train(house.labels, house.settings, precision=precision)
+                return teaching.train(house.labels, house.settings, precision=precision or None)
 
         for step in follow(house, request, work):
             yield *step.shown, *((labels.result(step.done), gr.update(visible=True)) if step.done else [gr.skip()] * 2)
