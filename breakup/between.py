@@ -4,7 +4,7 @@ from collections import deque
 from statistics import median
 
 from ..frames import Floats
-from .measures import FLAT, Look, apart, excess, worst
+from .measures import FLAT, Look, apart, excess, spot, worst
 
 LAGS = (1, 2)
 """How far away the neighbours of a single comparison are, in frames."""
@@ -26,6 +26,8 @@ class Between:
         self.start: list[int] = []
         self.length: list[int] = []
         self.jump: list[float] = []
+        self.spot: list[float] = []
+        """How much changed from the frame before in the worst spot."""
         self._looks: deque[Look] = deque(maxlen=2 * LAGS[-1] + 1)
         self._steps: deque[dict[int, Floats]] = deque(maxlen=2 * LAGS[-1] + 1)
         self._jumps: deque[tuple[int, Floats, Look]] = deque(maxlen=_KEPT)
@@ -34,6 +36,7 @@ class Between:
         looks, steps, place = self._looks, self._steps, len(self.run)
         back = {lag: looks[-lag] for lag in (*LAGS, 2 * LAGS[-1]) if lag <= len(looks)}
         steps.append({lag: apart(one, other) for lag, other in back.items()})
+        self.spot.append(spot(one, looks[-1]) if place else 0.0)
         looks.append(one)
         self.single.append([0.0] * (len(LAGS) + 1))
         self.run.append(0.0)

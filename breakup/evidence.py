@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,8 @@ EVIDENCE: tuple[str, ...] = (
 )
 """The columns of `Evidence.values`."""
 
+_SEEN = 5.0
+"""Grey levels that the worst spot changes by at least where damage comes or goes that one could see."""
 _SILENT = Silent()
 
 
@@ -70,19 +73,43 @@ def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence
     if not frames:
         raise SourceError("No frame could be decoded.")
     columns = [between.single, between.run, between.start, between.length, between.jump, beside.rows()]
-    values = np.column_stack([np.asarray(column, np.float32) for column in (*columns, spread(source.guesses, frames))])
+    guessed = spread(source.guesses, frames, between.spot)
+    values = np.column_stack([np.asarray(column, np.float32) for column in (*columns, guessed)])
     return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
 
 
-def spread(guesses: Guesses, frames: list[int]) -> list[float]:
-    """1 for frames the decoder guessed at, .5 for those that lean on one: all up to the next that leans on none."""
+def spread(guesses: Guesses, frames: list[int], spots: list[float]) -> list[float]:
+    """1 for frames the decoder guessed at, .5 for those that lean on one, .25 where no damage is to be seen in these.
+
+    All lean on it up to the next that leans on none. Damage comes and goes in a leap, which only motion can hide: where
+    nothing stirs from the guess to that frame there is none.
+    """
+    found = _leaning(guesses, frames)
+    # One that leans on none but is guessed at, and brings nothing new, may show what was wrong before.
+    fresh = [
+        row for row, frame in enumerate(frames) if frame in guesses.whole and (not found[row] or spots[row] > _SEEN)
+    ]
+    for start, end in pairwise([0, *fresh, len(frames)]):
+        told = [row for row in range(start, end) if found[row]]
+        is_sound = end < len(frames) and not found[end]
+        if max(spots[told[0] : end + is_sound] if told else [], default=0) <= _SEEN:
+            found[start:end] = [min(value, 0.25) if value < 1 else 1 for value in found[start:end]]
+    return found
+
+
+def _leaning(guesses: Guesses, frames: list[int]) -> list[float]:
     found: list[float] = []
     leaning = False
     for frame in frames:
         leaning = leaning and frame not in guesses.whole
         found.append(1.0 if frame in guesses.guessed else 0.5 if leaning else 0.0)
-        # A frame between two others is seldom leant on.
-        leaning = leaning or (frame in guesses.guessed and frame not in guesses.both_ways)
+        # A frame between two others is seldom leant on, but leans on the one that comes after it too.
+        if frame in guesses.guessed and frame not in guesses.both_ways:
+            leaning = True
+            for row in range(len(found) - 2, -1, -1):
+                if frames[row] not in guesses.both_ways:
+                    break
+                found[row] = max(found[row], 0.5)
     return found
 
 

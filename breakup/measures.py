@@ -17,6 +17,7 @@ _TILE = 8
 """Pixels of that picture on a side of the squares whose fit is told one by one."""
 _WORST = 0.05
 """The share of tiles that speaks for a frame: damage is often a part of the picture only."""
+_SPOT = (3, 3)
 _MACROBLOCK = 16
 _WIDEST = 288
 _CONTRAST, _MOST_GAIN = 48.0, 3.0
@@ -126,6 +127,13 @@ def apart(one: Look, other: Look) -> Floats:
     return np.maximum(_unexplained(one, other), _unexplained(other, one))
 
 
+def spot(one: Look, other: Look) -> float:
+    """The same in the worst spot, which is as large as a few macroblocks."""
+    import cv2
+
+    return max(float(cv2.blur(_beyond(a, b), _SPOT).max()) for a, b in ((one, other), (other, one)))
+
+
 def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
     """How much frames differ from those on both sides where these do not differ from each other: worst part, in all."""
     beyond = np.maximum(0, np.minimum(into, out_of) - across)
@@ -158,10 +166,14 @@ def grainier(one: Look, before: Look, after: Look) -> float:
 
 def _unexplained(one: Look, by: Look) -> Floats:
     """Grey levels of each tile that lie outside what the other frame has near there."""
+    return _tiles(_beyond(one, by).astype(np.float32), _TILE)
+
+
+def _beyond(one: Look, by: Look) -> Grey:
     import cv2
 
     low, high = by.reach
-    return _tiles(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even), dtype=cv2.CV_32F), _TILE)
+    return _grey(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even)))
 
 
 def _tiles(plane: Any, side: int) -> Floats:

@@ -1,6 +1,6 @@
 """Broken frames are found in drawn films, and nothing that a whole film does is taken for damage."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -130,9 +130,30 @@ def test_frames_that_the_decoder_guessed_at_are_broken(flipped: Path) -> None:
     assert source.guesses.guessed <= {verdict.frame for verdict in told if verdict.kind != CLEAN}
 
 
-def test_frames_that_lean_on_a_guess_are_doubted_up_to_the_next_whole_one() -> None:
-    guesses = Guesses(guessed={2, 8}, whole={0, 5}, both_ways={8}, seen=10)
-    assert spread(guesses, list(range(10))) == [0, 0, 1, 0.5, 0.5, 0, 0, 0, 1, 0]
+STILL, STIRS = 1.0, 50.0
+
+
+@pytest.mark.parametrize(
+    ("guesses", "stirs_at", "doubted"),
+    [
+        pytest.param(
+            Guesses({2}, {0, 5}), range(10), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="up to the next whole one"
+        ),
+        pytest.param(Guesses({8}, {0}, {8}), range(10), [0, 0, 0, 0, 0, 0, 0, 0, 1, 0], id="none lean on one between"),
+        pytest.param(Guesses({4}, {0, 6}, {2, 3}), range(10), [0, 0, 0.5, 0.5, 1, 0.5, 0, 0, 0, 0], id="those between"),
+        pytest.param(Guesses({2}, {0, 5}), (), [0, 0, 1, 0.25, 0.25, 0, 0, 0, 0, 0], id="nothing stirs"),
+        pytest.param(Guesses({2}, {0, 5}), (5,), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="damage that goes"),
+        pytest.param(
+            Guesses({2, 5}, {0, 5}), (5,), [0, 0, 1, 0.25, 0.25, 1, 0.5, 0.5, 0.5, 0.5], id="damage that comes"
+        ),
+        pytest.param(Guesses({2, 5}, {0, 5, 8}), (8,), [0, 0, 1, 0.5, 0.5, 1, 0.5, 0.5, 0, 0], id="damage that stays"),
+    ],
+)
+def test_frames_that_lean_on_a_guess_are_doubted_where_damage_could_be_hidden(
+    guesses: Guesses, stirs_at: Sequence[int], doubted: list[float]
+) -> None:
+    spots = [STIRS if row in stirs_at else STILL for row in range(10)]
+    assert spread(guesses, list(range(10)), spots) == doubted
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
