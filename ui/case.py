@@ -110,7 +110,7 @@ def source_of(house: House, upload: str | None, picked: str | None, place: str) 
     if upload:
         return uploaded(house, upload)
     if place.strip():
-        return Path(place.strip()).expanduser()
+        return house.named(place.strip())
     if not picked:
         raise UsageError("No video was given.", "Drop one, name one of this machine, or pick one of the library.")
     facts = upkeep.show_video(picked, house.settings)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import UsageError
 from ..settings import Settings, library_folder
 from .jobs import Jobs
 
@@ -24,6 +25,8 @@ class House:
     """Films, previews, plans and pictures that the page made: all that it shows from the disk lies here."""
     uploads: Path
     """Where the server puts what is being uploaded."""
+    alone: bool = True
+    """Whether only this machine reaches the page; others may not name what lies on it."""
     jobs: Jobs = field(default_factory=Jobs)
     leaving: list[Callable[[str], None]] = field(default_factory=list)
     """What a tab does when the window of a session is closed."""
@@ -32,6 +35,12 @@ class House:
     def labels(self) -> Path:
         """Pictures of frames to be sorted, and the detector that is trained on them; they outlive the page."""
         return self.given.with_name("labels")
+
+    def named(self, place: str) -> Path:
+        """A file, folder or pattern of this machine that somebody at it named."""
+        if not self.alone:
+            raise UsageError("Others can reach this page, so it opens no files by name.", "Drop the file on the page.")
+        return Path(place).expanduser()
 
     def new_folder(self, prefix: str) -> Path:
         """An empty folder that the page may show files from."""
@@ -45,7 +54,7 @@ def page_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def open_house(settings: Settings) -> Iterator[House]:
+def open_house(settings: Settings, alone: bool = True) -> Iterator[House]:
     """The folders of one run of the page; those of runs that were killed are cleared away."""
     from filelock import FileLock, Timeout
 
@@ -58,7 +67,7 @@ def open_house(settings: Settings) -> Iterator[House]:
         except (Timeout, OSError):
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
-    house = House(settings, folder / "given", run / "made", run / "uploads")
+    house = House(settings, folder / "given", run / "made", run / "uploads", alone)
     with FileLock(run / "lock"):
         for part in (house.given, house.made, house.uploads):
             part.mkdir(exist_ok=True)

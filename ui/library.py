@@ -32,6 +32,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
                     label="or a folder, a file or a pattern of the machine that runs this page",
                     placeholder="~/Videos or tapes/**/*.mkv",
                     max_lines=1,
+                    visible=house.alone,
                     elem_id="li-place",
                 )
                 with gr.Row(elem_classes="rw-row"):

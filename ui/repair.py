@@ -59,7 +59,10 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
         with gr.Column():
             picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rp-picked")
             place = gr.Textbox(
-                label="or name a file of the machine that runs this page", max_lines=1, elem_id="rp-place"
+                label="or name a file of the machine that runs this page",
+                max_lines=1,
+                visible=house.alone,
+                elem_id="rp-place",
             )
             judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Look by", visible=False, elem_id="rp-judge")
             go = gr.Button("Look for broken frames", variant="primary", elem_id="rp-go")

@@ -47,7 +47,7 @@ def serve(
 ) -> None:
     """Show the page until Ctrl-C; `opened` hears its address."""
     check_port(host, port)
-    with open_house(settings) as house:
+    with open_house(settings, host in _LOOPBACK) as house:
         page = _launched(house, host, port, entry)
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")

@@ -27,7 +27,7 @@ def take(
     kept: list[Path] = []
     try:
         kept.extend(keep(house, upload) for upload in uploads)
-        sources = [*kept, *([Path(place).expanduser()] if place else [])]
+        sources = [*kept, *([house.named(place)] if place else [])]
         for taken in pipeline.ingest_all(sources, settings, progress):
             done.append(taken)
     finally:
