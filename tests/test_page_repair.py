@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import decoded
-from runs import settings
+from runs import settings, wait_until
 
 from reelweave import pipeline
 from reelweave.evaluate.damage import Damage
