@@ -93,7 +93,8 @@ def reconstruction_told(done: "Reconstruction") -> str:
 
 def _film_told(film: "FilmMade") -> str:
     gap = "unproved" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
-    return f"{_shots_told(film.shots)}; order {100 * film.mean_confidence:.0f} % sure, path {gap}"
+    broken = f"{film.broken} broken, {film.filled} made in their places; " if film.broken else ""
+    return f"{broken}{_shots_told(film.shots)}; order {100 * film.mean_confidence:.0f} % sure, path {gap}"
 
 
 def _files_told(film: "FilmMade") -> list[str]:

@@ -21,6 +21,7 @@ from .options import (
     Audio,
     Both,
     Crf,
+    DetectorFile,
     Films,
     JoinPrice,
     Json,
@@ -28,6 +29,7 @@ from .options import (
     Lossless,
     OutlierRule,
     Quiet,
+    Repair,
     Reverse,
     SampleRate,
     Size,
@@ -77,6 +79,8 @@ def reconstruct(
     report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
     split: Split = False,
     films: Films = None,
+    repair: Repair = False,
+    detector: DetectorFile = None,
     reverse: Reverse = False,
     both: Both = False,
     lossless: Lossless = False,
@@ -111,6 +115,8 @@ def reconstruct(
         lossless=lossless,
         split=split,
         films=films,
+        repair=repair,
+        detector=detector,
     )
     answer(asdict(done), as_json, reconstruction_told(done))
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FilmMade:
-    """One film, its plan and what is known of it."""
+    """One film, its plan and what is known of it: how many frames are broken, and in place of how many others play."""
 
     kept: int
     shots: int
@@ -22,6 +22,8 @@ class FilmMade:
     outputs: list[str]
     plan: str
     report: str | None
+    broken: int = 0
+    filled: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Reconstruction:
     space: str
     seconds: dict[str, float]
     films: list[FilmMade]
+    broken: int = 0
+    filled: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ def film_made(plan: "Plan", place: Places, outputs: Sequence[Path]) -> FilmMade:
         outputs=[str(film) for film in outputs],
         plan=str(place.plan),
         report=str(place.report) if place.report else None,
+        broken=sum(one.reason == "broken" for one in plan.dropped),
+        filled=len(plan.made),
     )
 
 
@@ -104,4 +110,6 @@ def together(
         space=space,
         seconds=seconds,
         films=made,
+        broken=sum(film.broken for film in made),
+        filled=sum(film.filled for film in made),
     )

@@ -31,6 +31,7 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
 Audio = Annotated[str | None, typer.Option("--audio", help="The source's sound: drop, keep or reslice.")]
 Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
 Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
 DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
 Films = Annotated[int | None, typer.Option("--films", min=1, help="How many films were mixed; implies --split.")]
 

@@ -74,15 +74,23 @@ def solve(
     wishes: "Wishes | None" = None,
     plan_file: Path | None = None,
     evidence: Path | None = None,
+    repair: bool = False,
+    detector: Path | None = None,
 ) -> "Plan":
-    """The plan for a video of the library, from its stored vectors and proxies alone."""
+    """The plan for a video of the library, from its stored vectors and proxies alone.
+
+    With `repair`, or a trained `detector`, its source is decoded to find broken frames, which leave holes.
+    """
+    from .breakup.detector import detector_of
     from .index.library import open_library
     from .planning import film_of, matcher_for, plan_of, solved_with
     from .reporting import write_evidence
     from .solve.arrange import arrange
     from .solve.wishes import NO_WISHES
+    from .weeding import weeded
 
     wishes = wishes or NO_WISHES
+    judge = detector_of(detector, settings.breakup) if repair or detector else None
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
@@ -90,7 +98,16 @@ def solve(
         matcher = matcher_for(settings)
         film = film_of(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress, wishes)
-        plan = plan_of(record, film, arrangement, solved_with(library, record, settings, matcher), wishes)
+        used = solved_with(library, record, settings, matcher)
+        plan = plan_of(record, film, arrangement, used, wishes)
+        if judge:
+
+            def without(frames: set[int]) -> "Plan":
+                asked = replace(wishes, drop=tuple({*wishes.drop, *frames}))
+                return plan_of(record, film, arrange(film, settings, progress, asked), used, wishes)
+
+            _unchanged_source(plan)
+            plan = weeded(plan, without, judge, settings.repair.longest, {*wishes.placed, *wishes.keep}, progress)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
@@ -191,10 +208,13 @@ def reconstruct(
     lossless: bool = False,
     split: bool = False,
     films: int | None = None,
+    repair: bool = False,
+    detector: Path | None = None,
 ) -> Reconstruction:
     """A shuffled, polluted video in; the film in order out, with its plan beside it.
 
     With `split`, or a number of `films`, each film that was mixed into the video by itself, under a number.
+    With `repair`, or a trained `detector`, broken frames go and others are made in their places.
     """
     from .ingest.source import open_source
     from .render.encode import check_output
@@ -202,6 +222,7 @@ def reconstruct(
     apart = split or films is not None
     if apart:
         _refuse_with_split(wishes)
+        _refuse_repair_of_split(repair or detector is not None)
     open_source(path)
     output = output or default_output(path)
     check_output(output, path)
@@ -214,7 +235,7 @@ def reconstruct(
     plans = (
         solve_split(video.id, settings, progress, films=films, wishes=wishes)
         if apart
-        else [solve(video.id, settings, progress, wishes=wishes)]
+        else [solve(video.id, settings, progress, wishes=wishes, repair=repair, detector=detector)]
     )
     plans = [plan.reversed() if reverse else plan for plan in plans]
     places = [places_of(output, plan_file, report, number if apart else None) for number in range(1, len(plans) + 1)]
@@ -526,6 +547,13 @@ def _refuse_with_split(wishes: "Wishes | None") -> None:
         raise UsageError(
             "What you know of the order cannot be said together with --split.",
             "Without it, --drop-shot leaves out the shots of the other films.",
+        )
+
+
+def _refuse_repair_of_split(wanted: bool) -> None:
+    if wanted:
+        raise UsageError(
+            "--repair cannot be said together with --split.", "Split first; then `reelweave repair` each of the films."
         )
 
 

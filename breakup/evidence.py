@@ -1,7 +1,7 @@
 """What tells a broken frame from a whole one: numbers measured on each frame and against its neighbours."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import SourceError
 from ..frames import Floats, Ints
 from ..ingest.source import FrameSource, Guesses
-from ..progress import Progress, Silent
+from ..progress import Progress, Silent, Stage
 from .between import LAGS, Between
 from .measures import Look, change, grainier, halvings, look, torn
 
@@ -60,22 +60,32 @@ class Evidence:
 
 def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence:
     """Measure every frame in one pass; give a source that is steady, since only that tells where it guesses."""
+    with progress.stage("look for broken frames", source.info().frames_hint) as stage:
+        return compared(_told(looks_of(source), stage), lambda *told: spread(source.guesses, *told))
+
+
+def compared(looks: Iterable[Look], guessed: Callable[[list[int], list[float]], list[float]]) -> Evidence:
+    """Compare each frame with those around it; what the decoder said is asked for once all of them were seen."""
     between, beside = Between(), Beside()
     frames: list[int] = []
     times: list[float] = []
-    with progress.stage("look for broken frames", source.info().frames_hint) as stage:
-        for one in _looks(source):
-            between.see(one)
-            beside.see(one)
-            frames.append(one.index)
-            times.append(one.time)
-            stage.advance()
+    for one in looks:
+        between.see(one)
+        beside.see(one)
+        frames.append(one.index)
+        times.append(one.time)
     if not frames:
         raise SourceError("No frame could be decoded.")
     columns = [between.single, between.run, between.start, between.length, between.jump, beside.rows()]
-    guessed = spread(source.guesses, frames, between.spot)
-    values = np.column_stack([np.asarray(column, np.float32) for column in (*columns, guessed)])
+    columns.append(guessed(frames, between.spot))
+    values = np.column_stack([np.asarray(column, np.float32) for column in columns])
     return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
+
+
+def _told(looks: Iterator[Look], stage: Stage) -> Iterator[Look]:
+    for one in looks:
+        yield one
+        stage.advance()
 
 
 def spread(guesses: Guesses, frames: list[int], spots: list[float]) -> list[float]:
@@ -113,7 +123,8 @@ def _leaning(guesses: Guesses, frames: list[int]) -> list[float]:
     return found
 
 
-def _looks(source: FrameSource) -> Iterator[Look]:
+def looks_of(source: FrameSource) -> Iterator[Look]:
+    """Every frame measured by itself, in decode order."""
     import cv2
 
     info = source.info()

@@ -1,0 +1,155 @@
+"""Broken frames of a film in order: which they are, what the order is without them, and where each belongs.
+
+In a shuffled file a frame's neighbours mean nothing, so frames are judged along the order that was found. Broken
+ones also spoil that order: where they end it, nothing lies on their other side. So whatever is loose is taken out,
+put where it fits into the order of the rest, and judged there.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from .breakup.detect import CLEAN
+from .breakup.detector import Detector
+from .breakup.evidence import Evidence
+from .breakup.looks import Looks, kept_looks
+from .breakup.verdict import Verdict
+from .errors import SourceError
+from .ingest.source import open_source
+from .progress import Progress
+from .solve.belong import Film, Stretch
+from .solve.plan import Hole, Plan
+
+Solve = Callable[[set[int]], Plan]
+"""The plan of the film without some of its frames."""
+
+_FROZEN = "frozen"
+_VAGUE = "misfit"
+_LEAP, _RISE, _AROUND = 4.0, 1.7, 15
+_MOST_LOOSE = 0.3
+"""The share of the frames that is taken out at most to be looked at again."""
+
+
+def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[int], progress: Progress) -> Plan:
+    """The plan without its broken frames, the holes they leave named; `spared` are frames that play in any case."""
+    source = open_source(Path(plan.video.source), steady=True)
+    with kept_looks(source, progress) as looks:
+        _check(plan, looks)
+        bed = _Bed(looks, judge, plan.video.fps, spared)
+        first = bed.verdicts(plan.order)
+        sure = {frame for frame in bed.broken(first) if first[frame].kind != _VAGUE}
+        out = bed.broken(first) | bed.loose(plan.order, longest)
+        odd = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
+        if not out | odd:
+            return plan
+        sown = bed.sown(solve(out) if out else plan, plan.order, out | odd)
+        second = bed.verdicts(sown.played)
+        found = bed.broken(second) & (out | odd)
+        broken = sure | {frame for frame in found if frame in out or second[frame].kind != _VAGUE}
+        if not broken:
+            return plan
+        if broken != out:
+            sown = bed.sown(solve(broken), plan.order, broken)
+        scores = {frame: max(way[frame].score for way in (first, second) if frame in way) for frame in broken}
+        return _told(sown, scores)
+
+
+def _check(plan: Plan, looks: Looks) -> None:
+    if max((*plan.order, *(one.frame for one in plan.dropped)), default=0) >= len(looks):
+        raise SourceError(
+            f"{plan.video.source} decodes to {len(looks)} frames now, and to more when it was taken in.",
+            "Reconstruct it without --repair, and `reelweave repair` the film.",
+        )
+
+
+@dataclass(frozen=True)
+class _Bed:
+    looks: Looks
+    judge: Detector
+    fps: float
+    spared: set[int]
+
+    def verdicts(self, order: Sequence[int]) -> dict[int, Verdict]:
+        """The graver verdict of both directions; a freeze begins unseen in one of them and ends so in the other."""
+        ways = [self.judge.judge(self.looks.along(way, self.fps)) for way in (order, order[::-1])]
+        stiff = [sum(one.score for one in way if one.kind == _FROZEN) for way in ways]
+        moved = [way if stiff[n] == max(stiff) else _thawed(way) for n, way in enumerate(ways)]
+        other = {one.frame: one for one in moved[1]}
+        if stiff[0] == stiff[1]:
+            other = {one.frame: one for one in _thawed(moved[1])}
+        return {one.frame: max(one, other[one.frame], key=lambda v: v.score) for one in moved[0]}
+
+    def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
+        return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
+
+    def loose(self, order: Sequence[int], longest: int) -> set[int]:
+        """Short stretches between two leaps, or between one and an end, the shortest first."""
+        evidence = self.looks.along(order, self.fps)
+        stretches = [frames for frames in _between_leaps(evidence) if len(frames) <= longest]
+        found: set[int] = set()
+        for frames in sorted(stretches, key=len):
+            if len(found) + len(frames) <= _MOST_LOOSE * len(order):
+                found.update(frames)
+        return found - self.spared
+
+    def sown(self, plan: Plan, lay: Sequence[int], out: set[int]) -> Plan:
+        """The plan with all that is out of it where it belongs, as far as that can be told.
+
+        Frames that did not even lie in the order may be foreign: they go only where one is lacking.
+        """
+        film = Film(plan.order, self.looks.picture)
+        holes: dict[int, list[Stretch]] = {}
+        stretches = [part for one in _stretches(lay, out) for part in self._coherent(one)]
+        strays = [Stretch([frame]) for frame in sorted(out - set(lay))]
+        for stretch in [*sorted(stretches, key=lambda one: -len(one.frames)), *strays]:
+            join = film.place(stretch, only_lacking=stretch in strays)
+            if join is not None:
+                holes.setdefault(join, []).append(stretch)
+        fill = [Hole(after=plan.order[k - 1] if k else None, frames=film.arranged(k, holes[k])) for k in sorted(holes)]
+        return plan.model_copy(update={"fill": fill})
+
+    def _coherent(self, stretch: Stretch) -> list[Stretch]:
+        """A stretch cut where it leaps: what lay side by side by chance belongs to different places."""
+        if len(stretch.frames) < 2:
+            return [stretch]
+        parts = list(_between_leaps(self.looks.along(stretch.frames, self.fps)))
+        return [Stretch(frames, stretch.beside) for frames in parts]
+
+
+def _thawed(way: Iterable[Verdict]) -> list[Verdict]:
+    return [Verdict(one.frame, CLEAN, 0.0, one.evidence) if one.kind == _FROZEN else one for one in way]
+
+
+def _between_leaps(evidence: Evidence) -> Iterable[list[int]]:
+    from scipy.ndimage import median_filter
+
+    jump = evidence.of("jump")
+    usual = np.asarray(median_filter(jump, size=2 * _AROUND + 1, mode="nearest"))
+    leaps = np.cumsum(jump > np.maximum(_LEAP, _RISE * usual))
+    pairs = zip(evidence.frames.tolist(), leaps.tolist(), strict=True)
+    return [[frame for frame, _ in part] for _, part in groupby(pairs, key=lambda pair: pair[1])]
+
+
+def _stretches(lay: Sequence[int], out: set[int]) -> Iterable[Stretch]:
+    """The frames that are out, as they lay side by side, with the frames that stay next to them."""
+    parts = [(key, list(part)) for key, part in groupby(lay, key=lambda frame: frame in out)]
+    for number, (is_out, frames) in enumerate(parts):
+        if is_out:
+            before = parts[number - 1][1][-1:] if number else []
+            after = parts[number + 1][1][:1] if number + 1 < len(parts) else []
+            yield Stretch(frames, (*before, *after))
+
+
+def _told(plan: Plan, broken: dict[int, float]) -> Plan:
+    """The plan with broken frames named as such and nothing else filled."""
+    fill = [Hole(after=hole.after, frames=[f for f in hole.frames if f in broken]) for hole in plan.fill]
+    dropped = [
+        one.model_copy(update={"reason": "broken", "score": round(broken[one.frame], 4)})
+        if one.frame in broken
+        else one
+        for one in plan.dropped
+    ]
+    return plan.model_copy(update={"fill": [hole for hole in fill if hole.frames], "dropped": dropped})
