@@ -76,8 +76,11 @@ def put_in_order(page: "Page", then: str = "#rc-films a:has-text('Film')") -> No
     page.locator(then).first.wait_for()
 
 
-def solved(page: "Page") -> None:
-    """Until the plan holds to what was said."""
+def solved(page: "Page", wishes: int = 1) -> None:
+    """Until so many wishes are said, and the plan holds to them."""
+    page.locator(f"#rc-said:has(.rw-said):not(:has(.rw-chip:nth-child({wishes + 1})))").wait_for()
+    if wishes:
+        page.locator("#rc-said .rw-chip").nth(wishes - 1).wait_for()
     page.locator("#rc-said:not(:has(.rw-open))").wait_for()
     page.locator("#rc-cancel").wait_for(state="hidden")
 
@@ -139,22 +142,22 @@ def test_what_is_said_by_clicks_holds_in_the_plan(page: "Page", tmp_path: Path) 
     end, later, early, gone = (frames_of(shots)[place] for place in (-1, 2, 8, 5))
     choose(page, end)
     hand.get_by_role("button", name="Begins the film").click()
-    solved(page)
+    solved(page, 1)
     choose(page, early)
     hand.get_by_role("button", name="plays before another frame").click()
     page.get_by_text("Now click the frame that plays later.").wait_for()
     shots.get_by_role("button", name=f"frame {later}", exact=True).click()
-    solved(page)
+    solved(page, 2)
     choose(page, gone)
     hand.get_by_role("button", name="Drop it").click()
-    solved(page)
+    solved(page, 3)
     plan = read_plan(downloaded(page, "Plan", tmp_path))
     assert plan.order[0] == end
     assert plan.order.index(early) < plan.order.index(later)
     assert gone not in plan.order
     assert plan.wishes == {"first": end, "before": [[early, later]], "drop": [gone]}
     page.get_by_role("button", name="Undo").click()
-    solved(page)
+    solved(page, 2)
     assert gone in read_plan(downloaded(page, "Plan", tmp_path)).order
 
 
@@ -175,7 +178,7 @@ def test_wishes_that_cannot_hold_are_refused_by_name_and_can_be_taken_back(page:
     page.locator("#rc-shots").get_by_role("button", name=f"frame {a}", exact=True).click()
     page.get_by_role("alert").get_by_text("cannot all hold").wait_for()
     page.get_by_role("button", name=f"take back: frame {b} before frame {a}").click()
-    solved(page)
+    solved(page, 1)
 
 
 def test_a_new_order_is_rendered_when_asked_for(page: "Page", tmp_path: Path) -> None:

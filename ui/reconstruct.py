@@ -130,7 +130,8 @@ def tab(house: House) -> None:
             now = None
             if film := step.done:
                 now = desks.change(request.session_hash, lambda now: now.with_film(key, film, desk.plan))
-            yield told(step, shown.films_of, now)
+            # A choice that was made while the answer before this one was under way is shown for certain.
+            yield told(step, lambda desk: shown.films_of(desk) | shown.said_of(desk), now)
 
     def render(request: gr.Request) -> Iterator[Any]:
         if desk := desks.of(request.session_hash):
