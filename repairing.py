@@ -51,7 +51,8 @@ class Survey:
         """The same where a user knows better of some frames."""
         said = {frame: _said(frame, True) for frame in broken}
         kept = {frame: replace(self.verdicts[frame], kind=CLEAN) for frame in clean}
-        verdicts = [(said | kept).get(verdict.frame, verdict) for verdict in self.verdicts]
+        better = said | kept
+        verdicts = [better.get(verdict.frame, verdict) for verdict in self.verdicts]
         return replace(self, verdicts=verdicts, repeats=_known(self.repeats, verdicts))
 
 

@@ -177,6 +177,7 @@ def test_a_file_at_which_a_decoder_guesses_plays_before_and_after(page: "Page", 
     for at in range(start + len(data) // 3, start + len(data) // 3 + 4000, 40):
         data[at] ^= 0x55
     flipped.write_bytes(data)
+    assert pipeline.find_broken(flipped, settings()).guessed
     give(page, flipped)
     look(page)
     repair(page)
@@ -283,6 +284,8 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Pa
         repair(page)
         assert plays(page.locator("#rp-films video").last)
         assert overflow(page) == 0
+        thumbnail = page.locator("#rp-films .rw-gap img").first
+        assert thumbnail.evaluate("image => image.clientWidth") >= 100
         name = {(1280, "light"): "page-repair"}.get((width, scheme), f"page-repair-{width}-{scheme}")
         screenshot(page, name, 2000)
         pictures_to_sort(page, 4)
