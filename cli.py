@@ -171,17 +171,20 @@ def solve(
     price: JoinPrice = None,
     split: Split = False,
     films: Films = None,
+    repair: Repair = False,
+    detector: DetectorFile = None,
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find the order again from what the library holds; nothing is decoded or embedded."""
+    """Find the order again from what the library holds; nothing is decoded or embedded, but for --repair."""
     from . import pipeline
 
     settings = settings_of(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
     if split or films:
+        pipeline.refuse_repair_of_split(repair or detector is not None)
         plans = pipeline.solve_split(
             video, settings, progress_for(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
         )
@@ -189,7 +192,16 @@ def solve(
             file = plan and numbered(plan, number)
             answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, file))
         return
-    found = pipeline.solve(video, settings, progress_for(quiet), wishes=wishes, plan_file=plan, evidence=evidence)
+    found = pipeline.solve(
+        video,
+        settings,
+        progress_for(quiet),
+        wishes=wishes,
+        plan_file=plan,
+        evidence=evidence,
+        repair=repair,
+        detector=detector,
+    )
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
     answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))

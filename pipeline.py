@@ -216,13 +216,16 @@ def reconstruct(
     With `split`, or a number of `films`, each film that was mixed into the video by itself, under a number.
     With `repair`, or a trained `detector`, broken frames go and others are made in their places.
     """
+    from .breakup.detector import detector_of
     from .ingest.source import open_source
     from .render.encode import check_output
 
     apart = split or films is not None
     if apart:
         _refuse_with_split(wishes)
-        _refuse_repair_of_split(repair or detector is not None)
+        refuse_repair_of_split(repair or detector is not None)
+    if detector:
+        detector_of(detector, settings.breakup)
     open_source(path)
     output = output or default_output(path)
     check_output(output, path)
@@ -550,7 +553,8 @@ def _refuse_with_split(wishes: "Wishes | None") -> None:
         )
 
 
-def _refuse_repair_of_split(wanted: bool) -> None:
+def refuse_repair_of_split(wanted: bool) -> None:
+    """Films that were mixed are repaired one by one, once they lie in order."""
     if wanted:
         raise UsageError(
             "--repair cannot be said together with --split.", "Split first; then `reelweave repair` each of the films."

@@ -32,6 +32,9 @@ _LEAP, _RISE, _AROUND = 4.0, 1.7, 15
 _MOST_LOOSE = 0.3
 """The share of the frames that is taken out at most to be looked at again."""
 
+_MOST_BROKEN = 0.5
+"""The same for broken ones too: where most are, nothing tells what a whole one looks like."""
+
 
 def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[int], progress: Progress) -> Plan:
     """The plan without its broken frames, the holes they leave named; `spared` are frames that play in any case."""
@@ -43,6 +46,9 @@ def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[
         sure = {frame for frame in bed.broken(first) if first[frame].kind != _VAGUE}
         out = bed.broken(first) | bed.loose(plan.order, longest)
         odd = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
+        if len(out) > _MOST_BROKEN * len(plan.order):
+            progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in: none is taken for broken.")
+            return plan
         if not out | odd:
             return plan
         sown = bed.sown(solve(out) if out else plan, plan.order, out | odd)
@@ -53,8 +59,10 @@ def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[
             return plan
         if broken != out:
             sown = bed.sown(solve(broken), plan.order, broken)
-        scores = {frame: max(way[frame].score for way in (first, second) if frame in way) for frame in broken}
-        return _told(sown, scores)
+        done = _told(sown, {frame: max(w[frame].score for w in (first, second) if frame in w) for frame in broken})
+    if lost := len(broken) - len(done.made):
+        progress.note(f"Where {lost} of {len(broken)} broken frames belong cannot be told; the film is without them.")
+    return done
 
 
 def _check(plan: Plan, looks: Looks) -> None:

@@ -102,6 +102,19 @@ def _plan(file: str) -> Plan:
     return read_plan(Path(file))
 
 
+def test_solve_names_the_holes_and_a_detector_that_is_none_is_refused_first(run: Run, tmp_path: Path) -> None:
+    video, truth, _ = shuffled(tmp_path, [12])
+    library = ["--library", tmp_path / "library"]
+    wrong = tmp_path / "detector.json"
+    wrong.write_text("{}", encoding="utf-8")
+    refused = run("reconstruct", video, "-o", tmp_path / "film.mkv", "--detector", wrong, *library)
+    assert (refused.code, "detector" in refused.err, (tmp_path / "library").exists()) == (1, True, False)
+    assert run("ingest", video, "--space", "appearance", *library).code == 0
+    done = run("solve", video, "--repair", "--plan", tmp_path / "plan.json", *library)
+    assert done.code == 0, done.err
+    assert [truth.frames[f] for hole in read_plan(tmp_path / "plan.json").fill for f in hole.frames] == [12]
+
+
 def test_films_that_are_told_apart_are_not_repaired(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="repair"):
         reconstruct(tmp_path / "video.mkv", load(), split=True, repair=True)
