@@ -94,14 +94,14 @@ class _Bed:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
 
     def loose(self, order: Sequence[int], longest: int) -> set[int]:
-        """Short stretches between two leaps, or between one and an end, the shortest first."""
-        evidence = self.looks.along(order, self.fps)
-        stretches = [frames for frames in _between_leaps(evidence) if len(frames) <= longest]
-        found: set[int] = set()
-        for frames in sorted(stretches, key=len):
-            if len(found) + len(frames) <= _MOST_LOOSE * len(order):
-                found.update(frames)
-        return found - self.spared
+        """The stretches at both ends up to the first leap, where they are short: nothing lies on their other side.
+
+        Those inside have had their verdict between both sides.
+        """
+        stretches = list(_between_leaps(self.looks.along(order, self.fps)))
+        ends = [frames for frames in (stretches[0], stretches[-1]) if len(frames) <= longest]
+        found = {frame for frames in ends for frame in frames}
+        return found - self.spared if len(found) <= _MOST_LOOSE * len(order) else set()
 
     def sown(self, plan: Plan, lay: Sequence[int], out: set[int]) -> Plan:
         """The plan with all that is out of it where it belongs, as far as that can be told.
