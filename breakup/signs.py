@@ -70,9 +70,11 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
         if lasts > settings.run_seconds and np.median(support[start:end]) < _HOLDS:
             continue
         value = strength[(starts == start) & (lengths == length)].max()
-        value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
-        # Where both of its ends are broken for certain, less need speak against what is between.
-        if value >= (_HOLDS if convicted[start] and convicted[end - 1] else 1):
+        # Where both of its ends are broken for certain, it is no flash, and less need speak against what is between.
+        bounded = convicted[start] and convicted[end - 1]
+        if not bounded:
+            value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
+        if value >= (_HOLDS if bounded else 1):
             found[start:end], convicted[start:end], closed[start:end] = max(1.0, value), True, True
     return found
 
