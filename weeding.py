@@ -81,14 +81,9 @@ class _Bed:
     spared: set[int]
 
     def verdicts(self, order: Sequence[int]) -> dict[int, Verdict]:
-        """The graver verdict of both directions; a freeze begins unseen in one of them and ends so in the other."""
-        ways = [self.judge.judge(self.looks.along(way, self.fps)) for way in (order, order[::-1])]
-        stiff = [sum(one.score for one in way if one.kind == _FROZEN) for way in ways]
-        moved = [way if stiff[n] == max(stiff) else _thawed(way) for n, way in enumerate(ways)]
-        other = {one.frame: one for one in moved[1]}
-        if stiff[0] == stiff[1]:
-            other = {one.frame: one for one in _thawed(moved[1])}
-        return {one.frame: max(one, other[one.frame], key=lambda v: v.score) for one in moved[0]}
+        """No freeze among them: an order by likeness lays still frames side by side, so that every rest looks frozen."""
+        judged = self.judge.judge(self.looks.along(order, self.fps))
+        return {one.frame: _thawed(one) for one in judged}
 
     def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
@@ -127,8 +122,8 @@ class _Bed:
         return [Stretch(frames, stretch.beside) for frames in parts]
 
 
-def _thawed(way: Iterable[Verdict]) -> list[Verdict]:
-    return [Verdict(one.frame, CLEAN, 0.0, one.evidence) if one.kind == _FROZEN else one for one in way]
+def _thawed(one: Verdict) -> Verdict:
+    return Verdict(one.frame, CLEAN, 0.0, one.evidence) if one.kind == _FROZEN else one
 
 
 def _between_leaps(evidence: Evidence) -> Iterable[list[int]]:
