@@ -1,6 +1,6 @@
 """Train the small CLIP model that the demo and the tests use, on pictures and captions that a program draws.
 
-python bench/toy_train.py FOLDER [--steps 5000] [--seed 0]
+python bench/toy_train.py FOLDER [--steps 12000] [--seed 0]
 
 Stopped, the same command goes on from FOLDER/training.pt, which is no part of the model.
 """
@@ -34,7 +34,7 @@ MODEL: dict[str, Any] = {
 # Squashed, not cropped: the sides of a film's frame are part of what it shows.
 PREPROCESSING = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
 
-STEPS, SIMPLE, RATE, MEMORY, STATE = 5000, 0.25, 2e-3, 0.99, "training.pt"
+STEPS, SIMPLE, RATE, MEMORY, STATE = 12000, 0.25, 2e-3, 0.99, "training.pt"
 POOL, BATCH, RENEWED = 8_000, 96, 8
 _COUNTS = {"colour": len(COLOURS), "shape": len(SHAPES), "texture": 4, "size": 2, "across": 3, "down": 3, "heading": 4}
 _PAIRS = (("colour", "shape"), ("colour", "across"), ("colour", "down"), ("shape", "across"), ("shape", "down"))
