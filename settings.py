@@ -159,6 +159,7 @@ class Breakup(_Section):
     blocks: Positive
     blank: Positive
     freeze_frames: Count
+    healed: Positive
     guessed: Size
 
 

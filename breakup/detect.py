@@ -19,12 +19,13 @@ _KINDS = {
     "grain": "noisy",
     "frozen": "frozen",
     "blank": "blank",
+    "healed": "misfit",
     "misfit": "misfit",
     "run": "misfit",
 }
-"""What each sign says is wrong; the last two only that something is."""
+"""What each sign says is wrong; the last three only that something is."""
 
-_VAGUE = ("misfit", "run")
+_VAGUE = ("healed", "misfit", "run")
 _BLACK = 40.0
 _SILENT = Silent()
 

@@ -14,6 +14,7 @@ from ..frames import Floats, Ints
 from ..ingest.source import FrameSource, Guesses
 from ..progress import Progress, Silent, Stage
 from .between import LAGS, Between
+from .healing import Healing
 from .measures import Look, change, grainier, halvings, look, torn
 
 EVIDENCE: tuple[str, ...] = (
@@ -33,6 +34,9 @@ EVIDENCE: tuple[str, ...] = (
     "blocks",
     "level",
     "contrast",
+    "healed",
+    "healed_start",
+    "healed_length",
     "guessed",
 )
 """The columns of `Evidence.values`."""
@@ -66,17 +70,19 @@ def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence
 
 def compared(looks: Iterable[Look], guessed: Callable[[list[int], list[float]], list[float]]) -> Evidence:
     """Compare each frame with those around it; what the decoder said is asked for once all of them were seen."""
-    between, beside = Between(), Beside()
+    between, beside, healing = Between(), Beside(), Healing()
     frames: list[int] = []
     times: list[float] = []
     for one in looks:
         between.see(one)
         beside.see(one)
+        healing.see(one)
         frames.append(one.index)
         times.append(one.time)
     if not frames:
         raise SourceError("No frame could be decoded.")
     columns = [between.single, between.run, between.start, between.length, between.jump, beside.rows()]
+    columns.append(healing.rows())
     columns.append(guessed(frames, between.spot))
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
     return Evidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)

@@ -15,10 +15,10 @@ from ..settings import Breakup
 from .evidence import EVIDENCE, Evidence
 from .signs import run_sign, signs
 
-MEASURED_AS = 2
+MEASURED_AS = 3
 """To be raised when a number of the same name comes to mean another, or is set against its film in another way."""
 
-SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "run")
+SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "healed", "run")
 """What the rules go by: each convicts at 1."""
 
 _AROUND = 12

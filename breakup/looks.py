@@ -18,7 +18,7 @@ from .measures import Grey, Look
 
 _SILENT = Silent()
 _NUMBERS = ("time", "level", "contrast", "stripes", "smears", "blank", "blocks")
-_ARRAYS = ("plain", "grain", "rows")
+_ARRAYS = ("plain", "fine", "grain", "rows")
 
 
 @dataclass(frozen=True)

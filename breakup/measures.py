@@ -45,6 +45,8 @@ class Look:
     index: int
     time: float
     plain: Grey
+    fine: Grey
+    """The same picture, twice as large."""
     level: float
     contrast: float
     stripes: float
@@ -58,11 +60,14 @@ class Look:
 
     @cached_property
     def even(self) -> Grey:
+        return self.evened(self.plain)
+
+    def evened(self, plain: Grey) -> Grey:
         """The picture at equal brightness and contrast, so that a flash or a fade is none of its features."""
         import cv2
 
         gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
-        return _grey(cv2.addWeighted(self.plain, gain, self.plain, 0, 128 - self.level * gain))
+        return _grey(cv2.addWeighted(plain, gain, plain, 0, 128 - self.level * gain))
 
     @cached_property
     def borders(self) -> Floats:
@@ -73,10 +78,7 @@ class Look:
 
     @cached_property
     def reach(self) -> tuple[Grey, Grey]:
-        """The darkest and the brightest near each pixel: what may appear there after a small movement."""
-        import cv2
-
-        return _grey(cv2.erode(self.even, _NEAR)), _grey(cv2.dilate(self.even, _NEAR))
+        return nearby(self.even)
 
 
 def look(index: int, time: float, grey: Grey, factor: int) -> Look:
@@ -84,25 +86,31 @@ def look(index: int, time: float, grey: Grey, factor: int) -> Look:
     import cv2
 
     across, down = _grey(cv2.absdiff(grey[:, 1:], grey[:, :-1])), _grey(cv2.absdiff(grey[1:], grey[:-1]))
-    plain = _small(grey)
+    plain, fine = _small(grey)
     level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))
     stripes, smears, blank = _textured(across, down)
     rows = _along(down, 1)
     blocks = max(_on_grid(steps.ravel(), _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
     grain = np.asarray(cv2.resize(_along(across, 1), (1, _BANDS), interpolation=cv2.INTER_AREA), np.float32)
-    return Look(index, time, plain, level, contrast, stripes, smears, blank, blocks, np.log2(grain + 1), rows)
+    return Look(index, time, plain, fine, level, contrast, stripes, smears, blank, blocks, np.log2(grain + 1), rows)
 
 
-def _small(grey: Grey) -> Grey:
-    """The picture that is compared with others, in whole tiles; halved first, which is much the quickest way to it."""
+def _small(grey: Grey) -> tuple[Grey, Grey]:
+    """The picture that is compared with others, in whole tiles, and one twice as large.
+
+    It is halved first, which is much the quickest way to it.
+    """
     import cv2
 
     scale = min(1.0, _SEEN_AS / min(grey.shape))
     width, height = (_TILE * max(1, round(side * scale / _TILE)) for side in grey.shape[::-1])
+    larger = grey
     while grey.shape[1] >= 2 * width and grey.shape[0] >= 2 * height:
+        larger = grey
         half = grey.shape[1] // 2, grey.shape[0] // 2
         grey = _grey(cv2.resize(grey[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
-    return _grey(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR))
+    fine = cv2.resize(larger, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+    return _grey(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)), _grey(fine)
 
 
 def _grey(plane: Any) -> Grey:
@@ -131,7 +139,7 @@ def spot(one: Look, other: Look) -> float:
     """The same in the worst spot, which is as large as a few macroblocks."""
     import cv2
 
-    return max(float(cv2.blur(_beyond(a, b), _SPOT).max()) for a, b in ((one, other), (other, one)))
+    return max(float(cv2.blur(beyond(a.even, b.reach), _SPOT).max()) for a, b in ((one, other), (other, one)))
 
 
 def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
@@ -166,14 +174,22 @@ def grainier(one: Look, before: Look, after: Look) -> float:
 
 def _unexplained(one: Look, by: Look) -> Floats:
     """Grey levels of each tile that lie outside what the other frame has near there."""
-    return _tiles(_beyond(one, by).astype(np.float32), _TILE)
+    return _tiles(beyond(one.even, by.reach).astype(np.float32), _TILE)
 
 
-def _beyond(one: Look, by: Look) -> Grey:
+def nearby(even: Grey) -> tuple[Grey, Grey]:
+    """The darkest and the brightest near each pixel: what may appear there after a small movement."""
     import cv2
 
-    low, high = by.reach
-    return _grey(cv2.add(cv2.subtract(one.even, high), cv2.subtract(low, one.even)))
+    return _grey(cv2.erode(even, _NEAR)), _grey(cv2.dilate(even, _NEAR))
+
+
+def beyond(even: Grey, reach: tuple[Grey, Grey]) -> Grey:
+    """By how much each pixel lies outside what another frame has near there."""
+    import cv2
+
+    low, high = reach
+    return _grey(cv2.add(cv2.subtract(even, high), cv2.subtract(low, even)))
 
 
 def _tiles(plane: Any, side: int) -> Floats:

@@ -45,6 +45,7 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     found["blank"] = _held(_between(found["blank"], leaps, others))
     broken = np.max([*found.values()], axis=0) >= 1
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
+    found["healed"] = _healed(evidence, np.max([*found.values()], axis=0) >= 1, settings)
     return {name: np.asarray(values, np.float32) for name, values in found.items()}
 
 
@@ -77,6 +78,15 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
         if value >= (_HOLDS if bounded else 1):
             found[start:end], convicted[start:end], closed[start:end] = max(1.0, value), True, True
     return found
+
+
+def _healed(evidence: Evidence, broken: Marks, settings: Breakup) -> Floats:
+    """How much heals after each frame: not what was so for long, as a caption is, nor what leads to a broken frame."""
+    starts, lengths = (evidence.of(name).astype(np.int64) for name in ("healed_start", "healed_length"))
+    ends = starts + lengths
+    lasts = evidence.times[ends] - evidence.times[starts]
+    kept = (lasts <= settings.run_seconds) & ~broken[np.maximum(0, starts - 1)] & ~broken[ends]
+    return np.asarray(evidence.of("healed") * kept / settings.healed, np.float32)
 
 
 def frozen(change: Floats, broken: Marks, least: int) -> Floats:

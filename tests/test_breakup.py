@@ -92,11 +92,38 @@ def caption(film: Film) -> Film:
     return shown
 
 
-@pytest.mark.parametrize(
-    "made", [list, still, telecine, cut, flash, fade, black_at_both_ends, rest, caption], ids=lambda made: made.__name__
-)
+def blinking(film: Film) -> Film:
+    """A lamp that is off as long as it is on, while nothing else moves."""
+    shown = [film[0].copy() for _ in film]
+    for at in [*range(20, 30), *range(40, 50), *range(60, 70)]:
+        shown[at][20:32, 60:76] = 255 - shown[at][20:32, 60:76]
+    return shown
+
+
+def comes_to_stay(film: Film) -> Film:
+    shown = [film[0].copy() for _ in film]
+    for picture in shown[40:]:
+        picture[20:32, 60:76] = 255 - picture[20:32, 60:76]
+    return shown
+
+
+WHOLE = (list, still, telecine, cut, flash, fade, black_at_both_ends, rest, caption, blinking, comes_to_stay)
+
+
+@pytest.mark.parametrize("made", WHOLE, ids=lambda made: made.__name__)
 def test_a_whole_film_has_no_broken_frames(drawn: Film, tmp_path: Path, made: Callable[[Film], Film]) -> None:
     assert broken(write_clip(tmp_path / "whole.mp4", made(drawn))) == set()
+
+
+def test_a_patch_that_heals_in_a_leap_is_found(drawn: Film, tmp_path: Path) -> None:
+    film = [drawn[0].copy() for _ in drawn]
+    for picture in film[40:60]:
+        picture[20:32, 60:76] = 255 - picture[20:32, 60:76]
+    video = write_clip(tmp_path / "healed.mp4", film)
+    assert broken(video) == set(range(40, 60))
+    evidence = read_evidence(open_source(video, steady=True))
+    blind = load({"breakup.healed": 1.0}).breakup
+    assert all(verdict.kind == CLEAN for verdict in judge(evidence, blind))
 
 
 @pytest.fixture(scope="module")
