@@ -81,7 +81,7 @@ class _Bed:
     spared: set[int]
 
     def verdicts(self, order: Sequence[int]) -> dict[int, Verdict]:
-        """No freeze among them: an order by likeness lays still frames side by side, so that every rest looks frozen."""
+        """No freeze among them: an order by likeness lays still frames side by side, and every rest looks frozen."""
         judged = self.judge.judge(self.looks.along(order, self.fps))
         return {one.frame: _thawed(one) for one in judged}
 
