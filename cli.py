@@ -13,7 +13,7 @@ import typer
 from . import __version__
 from .answers import answer, plan_told, reconstruction_told, scores_told, sought_told, taken_data, taken_told
 from .errors import ReelweaveError
-from .films import numbered
+from .films import numbered, refuse_repair_of_split
 from .finding import search, similar
 from .labelling import breakup_app
 from .mending import repair
@@ -184,7 +184,7 @@ def solve(
 
     settings = settings_of(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
     if split or films:
-        pipeline.refuse_repair_of_split(repair or detector is not None)
+        refuse_repair_of_split(repair or detector is not None)
         plans = pipeline.solve_split(
             video, settings, progress_for(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
         )
@@ -222,10 +222,11 @@ def render(
 ) -> None:
     """Write the film that a plan describes."""
     from . import pipeline
+    from .places import output_of
     from .solve.plan import read_plan
 
     wanted = read_plan(plan, progress_for(quiet).note)
-    target = output or pipeline.output_of(wanted)
+    target = output or output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
+
+from .errors import UsageError
 
 if TYPE_CHECKING:
     from .frames import VideoRecord
     from .solve.plan import Plan
+    from .solve.wishes import Wishes
 
 
 @dataclass(frozen=True)
@@ -113,3 +117,32 @@ def together(
         broken=sum(film.broken for film in made),
         filled=sum(film.filled for film in made),
     )
+
+
+class Clock:
+    """Seconds since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = perf_counter()
+        self.laps[name], self._last = round(now - self._last, 3), now
+
+
+def refuse_with_split(wishes: "Wishes | None") -> None:
+    """What is known of an order says nothing of which film a frame is from."""
+    if wishes:
+        raise UsageError(
+            "What you know of the order cannot be said together with --split.",
+            "Without it, --drop-shot leaves out the shots of the other films.",
+        )
+
+
+def refuse_repair_of_split(wanted: bool) -> None:
+    """Films that were mixed are repaired one by one, once they lie in order."""
+    if wanted:
+        raise UsageError(
+            "--repair cannot be said together with --split.", "Split first; then `reelweave repair` each of the films."
+        )

@@ -3,18 +3,25 @@
 Every verb of the command line that works on films is one function here, and can be called from Python.
 """
 
-import os
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from .errors import PlanError, SourceError, UsageError
-from .films import Reconstruction, film_made, numbered, places_of, together
+from .errors import UsageError
+from .films import (
+    Clock,
+    Reconstruction,
+    film_made,
+    numbered,
+    places_of,
+    refuse_repair_of_split,
+    refuse_with_split,
+    together,
+)
 from .frames import VideoRecord
+from .places import check_folder, check_place, default_output, unchanged_source, write_to
 from .progress import Progress, Silent
 from .settings import Settings, library_folder
 
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     from .repairing import Repair, Survey
     from .reporting import Look
     from .searching import Found
-    from .seeking import Sought
+    from .seeking import Demonstration
     from .showing import Wanted
     from .solve.plan import Plan
     from .solve.wishes import Wishes
@@ -94,7 +101,7 @@ def solve(
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
-            _check_place(file, Path(record.source))
+            check_place(file, Path(record.source))
         matcher = matcher_for(settings)
         film = film_of(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress, wishes)
@@ -106,13 +113,13 @@ def solve(
                 asked = replace(wishes, drop=tuple({*wishes.drop, *frames}))
                 return plan_of(record, film, arrange(film, settings, progress, asked), used, wishes)
 
-            _unchanged_source(plan)
+            unchanged_source(plan)
             plan = weeded(plan, without, judge, settings.repair.longest, {*wishes.placed, *wishes.keep}, progress)
         library.keep_plan(record, plan.model_dump_json())
     if evidence:
         write_evidence(arrangement, evidence)
     if plan_file:
-        _write(plan, plan_file)
+        write_to(plan, plan_file)
     return plan
 
 
@@ -134,11 +141,11 @@ def solve_split(
     from .solve.split import arrange_films
     from .solve.wishes import NO_WISHES
 
-    _refuse_with_split(wishes)
+    refuse_with_split(wishes)
     with open_library(library_folder(settings)) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
-            _check_place(file, Path(record.source))
+            check_place(file, Path(record.source))
         matcher = matcher_for(settings)
         film, proxies = film_of(library, record, settings, matcher), proxies_of(library, record)
         found = arrange_films(film, lambda row: proxy_yuv(proxies[row]), settings, progress, films)
@@ -150,7 +157,7 @@ def solve_split(
         if evidence:
             write_evidence(one, numbered(evidence, number))
         if plan_file:
-            _write(plan, numbered(plan_file, number))
+            write_to(plan, numbered(plan_file, number))
     return plans
 
 
@@ -170,7 +177,7 @@ def render(
     from .render.sound import has_sound
     from .render.video import render as write_film
 
-    source = _unchanged_source(plan)
+    source = unchanged_source(plan)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     audio = settings.render.audio
     if not has_sound(source, audio, ("keep", "reslice"), progress):
@@ -222,17 +229,17 @@ def reconstruct(
 
     apart = split or films is not None
     if apart:
-        _refuse_with_split(wishes)
+        refuse_with_split(wishes)
         refuse_repair_of_split(repair or detector is not None)
     if detector:
         detector_of(detector, settings.breakup)
     open_source(path)
     output = output or default_output(path)
     check_output(output, path)
-    _check_place(plan_file or output.with_suffix(".plan.json"), path, output)
-    _check_folder(report)
+    check_place(plan_file or output.with_suffix(".plan.json"), path, output)
+    check_folder(report)
     settings = every_frame(settings)
-    clock = _Clock()
+    clock = Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
     plans = (
@@ -243,7 +250,7 @@ def reconstruct(
     plans = [plan.reversed() if reverse else plan for plan in plans]
     places = [places_of(output, plan_file, report, number if apart else None) for number in range(1, len(plans) + 1)]
     for plan, place in zip(plans, places, strict=True):
-        _write(plan, place.plan)
+        write_to(plan, place.plan)
     clock.lap("solve")
     outputs = [
         render(plan, place.output, settings, progress, both=both, lossless=lossless)
@@ -280,7 +287,7 @@ def repair(
     output = output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     if not detect_only:
         check_output(output, path)
-    _check_folder(report)
+    check_folder(report)
     seen = find_broken(path, settings, progress, frames=frames, detector=detector)
     made = None if detect_only else output
     return mend(path, seen, settings, progress, output=made, report=report, lossless=lossless)
@@ -346,7 +353,7 @@ def look(plan: "Plan", settings: Settings) -> "Look":
 
 def viewable(plan: "Plan", output: Path, progress: Progress = _SILENT) -> Path:
     """The plan's source as every browser plays it: itself where it is such a film, else a smaller copy."""
-    return playable(_unchanged_source(plan), plan.video.frames, output, progress)
+    return playable(unchanged_source(plan), plan.video.frames, output, progress)
 
 
 def playable(source: Path, frames: int, output: Path, progress: Progress = _SILENT, *, guessed: bool = False) -> Path:
@@ -372,7 +379,7 @@ def scramble(
     from .evaluate.scramble import scramble as write_scrambled
     from .evaluate.truth import write_truth
 
-    _check_place(truth_file, source, output)
+    check_place(truth_file, source, output)
     truth = write_scrambled(source, output, options, progress)
     write_truth(truth, truth_file)
     return truth
@@ -458,22 +465,11 @@ def similar(
     return similarity(left, right, settings, progress, space)
 
 
-@dataclass(frozen=True)
-class Demonstration:
-    """What `demo` made and how well it did."""
-
-    scores: "Scores"
-    reconstruction: Reconstruction
-    search: "Sought"
-    scrambled: str
-    original: str
-
-
-def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> Demonstration:
+def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> "Demonstration":
     """Draw a film, scramble it with foreign pictures, reconstruct it, search it, and say how well that went."""
     from .evaluate.film import draw_film
     from .evaluate.scramble import ScrambleOptions
-    from .seeking import seek, with_model
+    from .seeking import Demonstration, seek, with_model
     from .solve.plan import read_plan
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -496,97 +492,6 @@ def demo(folder: Path, settings: Settings, progress: Progress = _SILENT) -> Demo
     return Demonstration(scores, done, found, str(scrambled), str(original))
 
 
-def default_output(path: Path) -> Path:
-    """Beside the source, under its own name."""
-    path = path.resolve()
-    return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
-
-
-def output_of(plan: "Plan") -> Path:
-    """Beside the plan's source; a film that was told apart from others goes under its number."""
-    output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
-    number = split.get("film") if isinstance(split, dict) else None
-    return numbered(output, number) if isinstance(number, int) else output
-
-
-class _Clock:
-    """Seconds since the last lap, by name."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = perf_counter()
-        self.laps[name], self._last = round(now - self._last, 3), now
-
-
 def every_frame(settings: Settings) -> Settings:
     """A film is made of all its frames, at whatever rate others are searched."""
     return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
-
-
-def _check_place(file: Path | None, *taken: Path) -> None:
-    """Refuse a place that cannot take a file, or holds another one of this run, before any work is done."""
-    if file is None:
-        return
-    if not file.parent.is_dir():
-        raise UsageError(f"There is no folder {file.parent}.", "Create it first, or write elsewhere.")
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder.", "Give the name of a file.")
-    if file.resolve() in [path.resolve() for path in taken]:
-        raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
-    if not os.access(file.parent, os.W_OK):
-        raise PlanError(f"{file} cannot be written: the folder is read-only.", "Write it elsewhere.")
-
-
-def _check_folder(report: Path | None) -> None:
-    if report and report.exists() and not report.is_dir():
-        raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
-
-
-def _refuse_with_split(wishes: "Wishes | None") -> None:
-    if wishes:
-        raise UsageError(
-            "What you know of the order cannot be said together with --split.",
-            "Without it, --drop-shot leaves out the shots of the other films.",
-        )
-
-
-def refuse_repair_of_split(wanted: bool) -> None:
-    """Films that were mixed are repaired one by one, once they lie in order."""
-    if wanted:
-        raise UsageError(
-            "--repair cannot be said together with --split.", "Split first; then `reelweave repair` each of the films."
-        )
-
-
-def _write(plan: "Plan", file: Path) -> None:
-    from .solve.plan import write_plan
-
-    try:
-        write_plan(plan, file)
-    except OSError as failed:
-        raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
-
-
-def _unchanged_source(plan: "Plan") -> Path:
-    """The plan's source, if it still is what the plan was made from."""
-    from .ingest.identity import content_hash
-
-    source = Path(plan.video.source)
-    if not plan.video.source:
-        raise SourceError(
-            f"{plan.video.name} was imported without its source, which rendering needs.",
-            "`reelweave ingest` the source and solve again, or name it in the plan (video.source).",
-        )
-    if not source.exists():
-        raise SourceError(
-            f"The source of the plan, {source}, is not there.", "Put it back, or correct video.source in the plan."
-        )
-    if plan.video.sha256 and content_hash(source) != plan.video.sha256:
-        raise SourceError(
-            f"{source} has changed since the plan was made.",
-            f"`reelweave reconstruct {shlex.quote(str(source))}` makes a new one.",
-        )
-    return source

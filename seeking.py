@@ -1,14 +1,19 @@
 """A search of the drawn film for one of its actors, scored against what the film is known to show."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .asking import Question
 from .evaluate.film import film_shown
 from .evaluate.recall import judged
+from .films import Reconstruction
 from .frames import VideoRecord
 from .progress import Progress
 from .searching import open_finder
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .evaluate.metrics import Scores
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,17 @@ class Sought:
     showing: int
     above: float
     """How often a frame that shows it scores over one that does not; .5 is chance."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What `demo` made and how well it did."""
+
+    scores: "Scores"
+    reconstruction: Reconstruction
+    search: Sought
+    scrambled: str
+    original: str
 
 
 def with_model(settings: Settings, model: str) -> Settings:

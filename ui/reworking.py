@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .. import pipeline
 from ..errors import LibraryLocked, SourceError, UsageError
+from ..places import output_of
 from ..progress import Progress
 from .desk import Desk
 from .files import forget, keep, shown
@@ -67,4 +68,4 @@ def _written(desk: Desk) -> Desk:
 
 def _named(desk: Desk, end: str) -> Path:
     """As the command line names them."""
-    return desk.folder / f"{Path(pipeline.output_of(desk.plan)).stem}{end}"
+    return desk.folder / f"{Path(output_of(desk.plan)).stem}{end}"
