@@ -1,5 +1,6 @@
 """The page as its user meets it: the real server, and a real browser."""
 
+import json
 import re
 import urllib.error
 import urllib.request
@@ -334,12 +335,23 @@ _JOINED = """async said => {
 }"""
 
 
+def test_a_text_is_empty_and_not_missing_before_its_tab_is_drawn(address: str) -> None:
+    """A tab that is clicked before the browser has drawn it sends what stands in the page's own description."""
+    with urllib.request.urlopen(f"{address}config") as answer:
+        parts = json.load(answer)["components"]
+    texts = [part["props"]["value"] for part in parts if part["type"] == "textbox"]
+    assert texts
+    assert set(texts) == {""}
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example"])
 def test_another_sites_name_does_not_lead_to_the_page(address: str, host: str) -> None:
     assert asked(address, "", Host=host) == 403
 
 
-def test_others_may_enter_only_with_the_password(browser: "Browser", tmp_path: Path) -> None:
+def test_others_enter_only_with_the_password_and_name_no_files(
+    browser: "Browser", shuffled: Path, tmp_path: Path
+) -> None:
     (tmp_path / "password").write_text("open sesame\n")
     options = ("--host", "0.0.0.0", "--user", "ada", "--password-file", str(tmp_path / "password"))
     with page_of(tmp_path / "library", *options) as address:
@@ -350,3 +362,9 @@ def test_others_may_enter_only_with_the_password(browser: "Browser", tmp_path: P
             page.get_by_label("password").fill("open sesame")
             page.get_by_role("button", name="Login").click()
             page.get_by_role("button", name="Put in order").wait_for()
+            page.get_by_role("tab", name="Library").click()
+            page.locator("#li-uploads input[type=file]").set_input_files(str(shuffled))
+            page.locator("#li-uploads").get_by_text("B").first.wait_for()
+            assert page.get_by_label("or a folder, a file or a pattern").count() == 0
+            page.get_by_role("button", name="Add to the library").click()
+            page.locator("#li-videos b", has_text=shuffled.name).wait_for()

@@ -29,6 +29,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
             uploads = gr.File(label="Drop videos here", file_count="multiple", height=150, elem_id="li-uploads")
             with gr.Column():
                 place = gr.Textbox(
+                    "",
                     label="or a folder, a file or a pattern of the machine that runs this page",
                     placeholder="~/Videos or tapes/**/*.mkv",
                     max_lines=1,
@@ -48,7 +49,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
         with gr.Row():
             yes = gr.Button(_SURE, variant="stop", size="sm", elem_id="li-yes")
             no = gr.Button("No", size="sm", elem_id="li-no")
-    wanted = gr.Textbox(label="Videos whose name holds", max_lines=1, elem_id="li-wanted")
+    wanted = gr.Textbox("", label="Videos whose name holds", max_lines=1, elem_id="li-wanted")
     told = gr.HTML(elem_id="li-count")
     videos = gr.HTML(elem_id="li-videos", js_on_load=CLICKS)
     with gr.Row() as turning:

@@ -59,6 +59,7 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
         with gr.Column():
             picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rp-picked")
             place = gr.Textbox(
+                "",
                 label="or name a file of the machine that runs this page",
                 max_lines=1,
                 visible=house.alone,
@@ -148,6 +149,7 @@ class _Case:
             self.listing = gr.HTML(elem_id="rp-list", js_on_load=parts.CLICKS + parts.FOCUS)
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
+                    "",
                     label="Frames that you know better",
                     placeholder="3, 229-267",
                     max_lines=1,

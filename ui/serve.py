@@ -123,6 +123,7 @@ def _launched(house: House, host: str, port: int, entry: tuple[str, str] | None)
             auth=entry,
             share=False,
             quiet=True,
+            show_error=True,
             prevent_thread_lock=True,
             ssr_mode=False,
             pwa=False,
