@@ -59,13 +59,6 @@ def _columns(rows: list[tuple[Any, ...]]) -> list[str]:
     return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def clock(seconds: float) -> str:
-    """A place in a video: 1:05.20, or 1:01:05.20."""
-    minutes, rest = divmod(round(max(seconds, 0.0), 2), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
-
-
 def plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .answers import answer, clock, lines, table
+from .answers import answer, lines, table
 from .errors import UsageError
+from .frames import clock
 from .options import (
     Json,
     LibraryFolder,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .breakup.verdict import Verdict
+from .breakup.verdict import CLEAN, Verdict
 from .errors import SourceError
 from .frames import Frame, Picture, SourceInfo
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .breakup.detector import Detector
     from .settings import Settings
 
-CLEAN = "clean"
 
 _MOST_STRIPS, _MOST_COLUMNS, _THUMBNAIL = 40, 8, 180
 

@@ -214,7 +214,7 @@ def _score_on_video(judge: "Detector", video: Path, truth_file: Path, progress: 
 
 def _called(judge: "Detector", evidence: "Evidence") -> Iterator[tuple[int, bool]]:
     """Of each frame whether it is called broken."""
-    from .breakup.detect import CLEAN
+    from .breakup.verdict import CLEAN
 
     return ((verdict.frame, verdict.kind != CLEAN) for verdict in judge.judge(evidence))
 

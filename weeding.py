@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .breakup.detect import CLEAN
 from .breakup.detector import Detector
 from .breakup.evidence import Evidence
 from .breakup.looks import Looks, kept_looks
-from .breakup.verdict import Verdict
+from .breakup.verdict import CLEAN, Verdict
 from .errors import SourceError
 from .ingest.source import open_source
 from .progress import Progress
@@ -42,9 +41,10 @@ def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[
     with kept_looks(source, progress) as looks:
         _check(plan, looks)
         bed = _Bed(looks, judge, plan.video.fps, spared)
-        first = bed.verdicts(plan.order)
+        along = bed.along(plan.order)
+        first = bed.verdicts(along)
         sure = {frame for frame in bed.broken(first) if first[frame].kind != _VAGUE}
-        out = bed.broken(first) | bed.loose(plan.order, longest)
+        out = bed.broken(first) | bed.loose(along, longest)
         odd = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
         if len(out) > _MOST_BROKEN * len(plan.order):
             progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in: none is taken for broken.")
@@ -52,7 +52,7 @@ def weeded(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[
         if not out | odd:
             return plan
         sown = bed.sown(solve(out) if out else plan, plan.order, out | odd)
-        second = bed.verdicts(sown.played)
+        second = bed.verdicts(bed.along(sown.played))
         found = bed.broken(second) & (out | odd)
         broken = sure | {frame for frame in found if frame in out or second[frame].kind != _VAGUE}
         if not broken:
@@ -80,23 +80,25 @@ class _Bed:
     fps: float
     spared: set[int]
 
-    def verdicts(self, order: Sequence[int]) -> dict[int, Verdict]:
+    def along(self, order: Sequence[int]) -> Evidence:
+        return self.looks.along(order, self.fps)
+
+    def verdicts(self, evidence: Evidence) -> dict[int, Verdict]:
         """No freeze among them: an order by likeness lays still frames side by side, and every rest looks frozen."""
-        judged = self.judge.judge(self.looks.along(order, self.fps))
-        return {one.frame: _thawed(one) for one in judged}
+        return {one.frame: _thawed(one) for one in self.judge.judge(evidence)}
 
     def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
 
-    def loose(self, order: Sequence[int], longest: int) -> set[int]:
+    def loose(self, evidence: Evidence, longest: int) -> set[int]:
         """The stretches at both ends up to the first leap, where they are short: nothing lies on their other side.
 
         Those inside have had their verdict between both sides.
         """
-        stretches = list(_between_leaps(self.looks.along(order, self.fps)))
+        stretches = list(_between_leaps(evidence))
         ends = [frames for frames in (stretches[0], stretches[-1]) if len(frames) <= longest]
         found = {frame for frames in ends for frame in frames}
-        return found - self.spared if len(found) <= _MOST_LOOSE * len(order) else set()
+        return found - self.spared if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
 
     def sown(self, plan: Plan, lay: Sequence[int], out: set[int]) -> Plan:
         """The plan with all that is out of it where it belongs, as far as that can be told.
@@ -118,7 +120,7 @@ class _Bed:
         """A stretch cut where it leaps: what lay side by side by chance belongs to different places."""
         if len(stretch.frames) < 2:
             return [stretch]
-        parts = list(_between_leaps(self.looks.along(stretch.frames, self.fps)))
+        parts = list(_between_leaps(self.along(stretch.frames)))
         return [Stretch(frames, stretch.beside) for frames in parts]
 
 

@@ -24,8 +24,9 @@ import cv2
 import numpy as np
 
 from reelweave import ffmpeg
-from reelweave.breakup.detect import CLEAN, judge
+from reelweave.breakup.detect import judge
 from reelweave.breakup.evidence import read_evidence
+from reelweave.breakup.verdict import CLEAN
 from reelweave.evaluate.breakage import differs
 from reelweave.evaluate.damage import KINDS, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from reelweave import teaching
-from reelweave.breakup.detect import CLEAN
 from reelweave.breakup.detector import Detector, detector_of
 from reelweave.breakup.evidence import Evidence, read_evidence
 from reelweave.breakup.scores import Found, compared
 from reelweave.breakup.sorting import BROKEN, UNSORTED, read_name, shown
 from reelweave.breakup.sorting import CLEAN as CLEAN_FOLDER
+from reelweave.breakup.verdict import CLEAN
 from reelweave.evaluate.damage import Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.ingest.identity import content_hash, video_id

@@ -7,9 +7,7 @@ from ..progress import Progress, Silent
 from ..settings import Breakup
 from .evidence import Evidence, read_evidence
 from .signs import run_sign, signs
-from .verdict import Verdict
-
-CLEAN = "clean"
+from .verdict import CLEAN, Verdict
 
 _KINDS = {
     "guessed": "flagged",

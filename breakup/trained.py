@@ -11,11 +11,10 @@ from ..errors import SourceError
 from ..frames import Floats
 from ..index.whole import whole
 from ..settings import Breakup
-from .detect import CLEAN
 from .evidence import EVIDENCE, Evidence
 from .features import MEASURED_AS, SIGNS, Shares, evidence_of, in_context, names, suspected_by_rules
 from .forest import Forest, Share
-from .verdict import Verdict
+from .verdict import CLEAN, Verdict
 
 FORMAT: Literal["reelweave.detector/1"] = "reelweave.detector/1"
 BROKEN = "broken"

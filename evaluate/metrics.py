@@ -113,14 +113,6 @@ def _of_broken(told: set[int], damaged: set[int]) -> tuple[float | None, float |
     return right / len(told) if told else 1.0, right / len(damaged) if damaged else 1.0
 
 
-def score_pictures(
-    plan: Plan, truth: Truth, rendered: Path, source: Path, progress: Progress = _SILENT
-) -> tuple[float | None, float | None]:
-    """Mean PSNR and SSIM of the rendered luma, each picture against the source frame it is meant to show."""
-    found = compare_pictures(plan, truth, rendered, source, progress)
-    return mean_of(list(found.values()))
-
-
 def mean_of(found: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
     if not found:
         return None, None

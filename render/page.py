@@ -4,7 +4,7 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 
-from ..frames import Picture
+from ..frames import Picture, clock
 from .shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 
 MOST_SHOWN = 200
@@ -103,7 +103,7 @@ def _shots_part(shots: Sequence[ShotStrip], in_all: int) -> list[str]:
 
 
 def _shot(shot: ShotStrip) -> str:
-    told = f"{_count(shot.frames, 'frame')}, {shot.seconds:.1f} s, from {_clock(shot.start)}"
+    told = f"{_count(shot.frames, 'frame')}, {shot.seconds:.1f} s, from {clock(shot.start)}"
     pictures = "".join(_thumbnail(shown, f"frame {shown.frame}") for shown in shot.pictures)
     return f'<div><h3>Shot {shot.number} <span>{told}</span></h3><div class="strip">{pictures}</div></div>'
 
@@ -132,10 +132,8 @@ def _weak_part(joins: Joins) -> list[str]:
 
 
 def _weak(row: WeakRow) -> str:
-    told = f"{_clock(row.time)} of the film, {100 * row.confidence:.0f} % sure, price {_price(row.price)}"
-    met = [
-        _thumbnail(one, f"<b>frame {one.frame}</b><br>at {_clock(one.time)}", "met") for one in (row.left, row.right)
-    ]
+    told = f"{clock(row.time)} of the film, {100 * row.confidence:.0f} % sure, price {_price(row.price)}"
+    met = [_thumbnail(one, f"<b>frame {one.frame}</b><br>at {clock(one.time)}", "met") for one in (row.left, row.right)]
     others = [_thumbnail(choice.shown, _choice(row, choice)) for choice in row.choices]
     pictures = "\n".join([*met, *others])
     return f'<div class="join"><h3>Join {row.at} <span>{told}</span></h3>\n<div class="strip">{pictures}</div></div>'
@@ -184,7 +182,3 @@ def _count(count: int, noun: str) -> str:
 
 def _price(price: float) -> str:
     return f"{price:.2g} &times;" if price < 10 else f"{price:.0f} &times;"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{seconds % 60:05.2f}"

@@ -8,9 +8,9 @@ import pytest
 from helpers import pictures, write_clip, write_pictures
 
 from reelweave import ffmpeg
-from reelweave.breakup.detect import CLEAN, detect, judge
+from reelweave.breakup.detect import detect, judge
 from reelweave.breakup.evidence import EVIDENCE, read_evidence, spread
-from reelweave.breakup.verdict import Verdict
+from reelweave.breakup.verdict import CLEAN, Verdict
 from reelweave.errors import SourceError
 from reelweave.evaluate.damage import KINDS, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble

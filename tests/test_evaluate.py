@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelweave.errors import PlanError
-from reelweave.evaluate.metrics import Scores, psnr_of, score_order, score_pictures, ssim_of
+from reelweave.evaluate.metrics import Scores, compare_pictures, mean_of, psnr_of, score_order, ssim_of
 from reelweave.evaluate.truth import FOREIGN, Noise, Truth, read_truth, write_truth
 from reelweave.solve.plan import PathReport, Plan, PlanVideo
 
@@ -166,6 +166,10 @@ def test_a_truth_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) ->
         write_truth(truth_of(), tmp_path / "nowhere" / "truth.json")
 
 
+def picture_scores(plan: Plan, truth: Truth, rendered: Path, source: Path) -> tuple[float | None, float | None]:
+    return mean_of(list(compare_pictures(plan, truth, rendered, source).values()))
+
+
 def test_equal_pictures_score_highest_and_noise_costs_what_it_should() -> None:
     clean = cv2.cvtColor(pictures(1, (160, 96))[0], cv2.COLOR_BGR2GRAY).clip(30, 225)
     off_by_ten = (clean + 10).astype(np.uint8)
@@ -182,14 +186,14 @@ def test_pictures_are_judged_by_what_they_show_not_by_their_order(tmp_path: Path
     truth = truth_of(file_order, first=0)
     order = [3, 1, 0, 2, 7, 4, 11, 9, 10]
     rendered = write_clip(tmp_path / "rendered.mp4", [frames[file_order[place]] for place in order])
-    assert score_pictures(plan_of(order, 12), truth, rendered, source) == pytest.approx((100, 1))
+    assert picture_scores(plan_of(order, 12), truth, rendered, source) == pytest.approx((100, 1))
 
 
 def test_a_picture_in_another_ones_place_costs(tmp_path: Path) -> None:
     frames = pictures(6)
     source = write_clip(tmp_path / "source.mp4", frames)
     rendered = write_clip(tmp_path / "rendered.mp4", frames[::-1])
-    psnr, ssim = score_pictures(plan_of(range(6), 6), truth_of(range(6), first=0), rendered, source)
+    psnr, ssim = picture_scores(plan_of(range(6), 6), truth_of(range(6), first=0), rendered, source)
     assert psnr is not None
     assert ssim is not None
     assert psnr < 30
@@ -198,7 +202,7 @@ def test_a_picture_in_another_ones_place_costs(tmp_path: Path) -> None:
 
 def test_foreign_frames_that_the_plan_plays_are_left_out_of_the_picture_scores(scrambled: Scrambled) -> None:
     order = range(len(scrambled.truth.frames))
-    psnr, ssim = score_pictures(
+    psnr, ssim = picture_scores(
         plan_of(order, len(order)), scrambled.truth, scrambled.video, Path(scrambled.truth.source)
     )
     assert psnr is not None
@@ -209,7 +213,7 @@ def test_foreign_frames_that_the_plan_plays_are_left_out_of_the_picture_scores(s
 
 def test_a_plan_without_true_frames_has_no_picture_scores(scrambled: Scrambled) -> None:
     plan = plan_of(scrambled.truth.foreign, len(scrambled.truth.frames))
-    assert score_pictures(plan, scrambled.truth, scrambled.video, Path(scrambled.truth.source)) == (None, None)
+    assert picture_scores(plan, scrambled.truth, scrambled.video, Path(scrambled.truth.source)) == (None, None)
 
 
 @pytest.mark.parametrize("played", [5, 7], ids=["too few", "too many"])
@@ -218,7 +222,7 @@ def test_a_film_of_another_plan_is_refused(tmp_path: Path, played: int) -> None:
     source = write_clip(tmp_path / "source.mp4", frames)
     rendered = write_clip(tmp_path / "rendered.mp4", frames[:6])
     with pytest.raises(PlanError):
-        score_pictures(plan_of(range(played), 8), truth_of(range(8), first=0), rendered, source)
+        picture_scores(plan_of(range(played), 8), truth_of(range(8), first=0), rendered, source)
 
 
 def test_a_film_made_even_is_compared_without_its_padding(tmp_path: Path) -> None:
@@ -229,6 +233,6 @@ def test_a_film_made_even_is_compared_without_its_padding(tmp_path: Path) -> Non
         cv2.imwrite(str(folder / f"{number}.png"), picture)
     rendered = write_clip(tmp_path / "rendered.mp4", frames)
     assert decoded(rendered)[0].shape == (64, 96, 3)
-    psnr, _ = score_pictures(plan_of(range(4), 4), truth_of(range(4), first=0), rendered, folder)
+    psnr, _ = picture_scores(plan_of(range(4), 4), truth_of(range(4), first=0), rendered, folder)
     assert psnr is not None
     assert psnr > 40

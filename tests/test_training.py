@@ -14,12 +14,12 @@ from runs import Run, settings
 
 from reelweave import teaching
 from reelweave.breakup import features
-from reelweave.breakup.detect import CLEAN
 from reelweave.breakup.detector import Detector, detector_of
 from reelweave.breakup.evidence import EVIDENCE, Evidence, read_evidence
 from reelweave.breakup.forest import Forest, grown
 from reelweave.breakup.scores import compared, cut_for, found_at
 from reelweave.breakup.trained import Trained, read_model, write_model
+from reelweave.breakup.verdict import CLEAN
 from reelweave.errors import ReelweaveError, SourceError, UsageError
 from reelweave.evaluate.truth import Truth, write_truth
 from reelweave.ingest.source import open_source

@@ -8,14 +8,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Self
 
-from .. import pipeline, repairing, upkeep
-from ..errors import SourceError, UsageError
+from .. import pipeline, repairing
+from ..errors import UsageError
 from ..progress import Progress
 from ..render.gaps import Gap
 from ..render.strips import Strip
 from ..repairing import Repair, Survey
 from ..settings import Settings
-from .files import shown, uploaded
+from .files import shown, source_of_kept, uploaded
 from .house import House
 
 
@@ -113,10 +113,7 @@ def source_of(house: House, upload: str | None, picked: str | None, place: str) 
         return house.named(place.strip())
     if not picked:
         raise UsageError("No video was given.", "Drop one, name one of this machine, or pick one of the library.")
-    facts = upkeep.show_video(picked, house.settings)
-    if not facts["source_present"]:
-        raise SourceError(f"The source of {facts['name']} is not there.", "Put it back, or take another.")
-    return Path(facts["source"])
+    return source_of_kept(house, picked)
 
 
 def begin(house: House, source: Path, detector: Path | None, progress: Progress) -> Case:

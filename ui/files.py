@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+from .. import upkeep
 from ..errors import SourceError
 from ..ingest.identity import content_hash
 from .house import House
@@ -33,6 +34,14 @@ def keep(house: House, upload: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         _linked(given, target)
     return target
+
+
+def source_of_kept(house: House, video: str) -> Path:
+    """The file that a video of the library was read from."""
+    facts = upkeep.show_video(video, house.settings)
+    if not facts["source_present"]:
+        raise SourceError(f"The source of {facts['name']} is not there.", "Put it back, or take another.")
+    return Path(facts["source"])
 
 
 def forget(house: House, kept: Path) -> None:

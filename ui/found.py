@@ -6,10 +6,10 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from ..answers import clock
-from ..breakup.verdict import Verdict
+from ..breakup.verdict import CLEAN, Verdict
+from ..frames import clock
 from ..render.strips import Strip
-from ..repairing import CLEAN, Survey
+from ..repairing import Survey
 from . import parts
 from .case import Case, Made
 from .files import address

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from ..answers import clock
-from ..frames import Picture
+from ..frames import Picture, clock
 from ..index.search import Hit, Moment
 from ..searching import Found
 from . import parts

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
-from .. import pipeline, upkeep
-from ..errors import SourceError, UsageError
+from .. import pipeline
+from ..errors import UsageError
 from ..evaluate.metrics import Scores
 from ..evaluate.scramble import ScrambleOptions
 from ..films import Reconstruction
 from ..progress import Progress
 from ..solve.plan import read_plan
 from . import parts
-from .files import address, uploaded
+from .files import address, source_of_kept, uploaded
 from .house import House
 
 
@@ -42,10 +42,7 @@ def source_of(house: House, upload: str | None, picked: str | None) -> Path:
         return uploaded(house, upload)
     if not picked:
         raise UsageError("No clip was given.", "Drop one whose frames are in order, or take one of the library.")
-    facts = upkeep.show_video(picked, house.settings)
-    if not facts["source_present"]:
-        raise SourceError(f"The source of {facts['name']} is not there.", "Put it back, or take another.")
-    return Path(facts["source"])
+    return source_of_kept(house, picked)
 
 
 def measure(house: House, source: Path, options: ScrambleOptions, progress: Progress) -> Measured:

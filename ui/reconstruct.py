@@ -5,13 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from .. import upkeep
 from . import reworking, strips
 from .clicks import clicked
 from .desk import Desk, Desks
 from .house import House
 from .jobs import Work
 from .running import Step, follow, panel
+from .shelf import choices
 
 _CLICKS = """
 element.addEventListener('click', event => {
@@ -102,7 +102,9 @@ def tab(house: House) -> None:
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
-            picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rc-picked")
+            picked = gr.Dropdown(
+                choices(house.settings), label="or pick one of the library", value=None, elem_id="rc-picked"
+            )
             go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
     running = panel(house, "rc")
     shown, desks = _Desk(), Desks()
@@ -172,8 +174,4 @@ def tab(house: House) -> None:
         surface.click(click, shown.at_once, outputs, trigger_mode="multiple", **quiet)
     upload.upload(lambda: None, None, picked, **quiet)
     picked.input(lambda: None, None, upload, **quiet)
-    picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, **quiet)
-
-
-def _videos(house: House) -> list[tuple[str, str]]:
-    return [(row["name"], row["id"]) for row in upkeep.list_videos(house.settings)]
+    picked.focus(lambda: gr.update(choices=choices(house.settings)), None, picked, **quiet)

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from .. import upkeep
 from ..errors import ReelweaveError
 from ..progress import Progress
 from ..render.gaps import read_ranges
@@ -15,6 +14,7 @@ from . import case, found, labels, parts, teach, words
 from .case import Case, Cases
 from .house import House
 from .running import Step, follow, panel
+from .shelf import choices
 
 _RULES, _TRAINED = "rules, without training", "the detector trained here"
 _METHODS = [
@@ -57,7 +57,9 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     with gr.Row():
         upload = gr.File(label="Drop a video here", height=150, elem_id="rp-upload")
         with gr.Column():
-            picked = gr.Dropdown(_videos(house), label="or pick one of the library", value=None, elem_id="rp-picked")
+            picked = gr.Dropdown(
+                choices(house.settings), label="or pick one of the library", value=None, elem_id="rp-picked"
+            )
             place = gr.Textbox(
                 "",
                 label="or name a file of the machine that runs this page",
@@ -125,7 +127,7 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     upload.upload(lambda: (None, ""), None, [picked, place], **quiet)
     picked.input(lambda: (None, ""), None, [upload, place], **quiet)
     place.input(lambda: (None, None), None, [upload, picked], **quiet)
-    picked.focus(lambda: gr.update(choices=_videos(house)), None, picked, **quiet)
+    picked.focus(lambda: gr.update(choices=choices(house.settings)), None, picked, **quiet)
 
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)
@@ -189,8 +191,3 @@ def _settings(settings: Settings, method: str, longest: float | None, long: str)
     longest = int(longest or settings.repair.longest)
     chosen = settings.repair.model_copy(update={"method": method, "longest": longest, "long": long})
     return settings.model_copy(update={"repair": chosen})
-
-
-def _videos(house: House) -> list[tuple[str, str]]:
-    """Those of the library that are files."""
-    return [(row["name"], row["id"]) for row in upkeep.list_videos(house.settings)]

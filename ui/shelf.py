@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import upkeep
-from ..answers import clock
-from ..frames import Picture
+from ..frames import Picture, clock
 from ..settings import Settings
 from . import parts
 
@@ -45,7 +44,7 @@ def shelf(settings: Settings, wanted: str, page: int) -> Shelf:
 
 
 def choices(settings: Settings) -> list[tuple[str, str]]:
-    """Every video by its name, and those that share one by their ids."""
+    """Every video by its name, and those that share one by their ids, for a list to pick from."""
     rows = upkeep.list_videos(settings)
     times = Counter(row["name"] for row in rows)
     return [(row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows]
