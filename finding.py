@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .answers import answer, lines, table
+from .clock import clock
 from .errors import UsageError
-from .frames import clock
 from .options import (
     Json,
     LibraryFolder,

@@ -94,7 +94,6 @@ def solve(
     from .reporting import write_evidence
     from .solve.arrange import arrange
     from .solve.wishes import NO_WISHES
-    from .weeding import weeded
 
     wishes = wishes or NO_WISHES
     judge = detector_of(detector, settings.breakup) if repair or detector else None
@@ -108,6 +107,7 @@ def solve(
         used = solved_with(library, record, settings, matcher)
         plan = plan_of(record, film, arrangement, used, wishes)
         if judge:
+            from .weeding import weeded
 
             def without(frames: set[int]) -> "Plan":
                 asked = replace(wishes, drop=tuple({*wishes.drop, *frames}))

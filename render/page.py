@@ -4,7 +4,8 @@ import base64
 import html
 from collections.abc import Mapping, Sequence
 
-from ..frames import Picture, clock
+from ..clock import clock
+from ..frames import Picture
 from .shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 
 MOST_SHOWN = 200

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ..breakup.verdict import CLEAN, Verdict
-from ..frames import clock
+from ..clock import clock
 from ..render.strips import Strip
 from ..repairing import Survey
 from . import parts

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from ..frames import Picture, clock
+from ..clock import clock
+from ..frames import Picture
 from ..index.search import Hit, Moment
 from ..searching import Found
 from . import parts

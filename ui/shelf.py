@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import upkeep
-from ..frames import Picture, clock
+from ..clock import clock
+from ..frames import Picture
 from ..settings import Settings
 from . import parts
 
