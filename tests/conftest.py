@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from helpers import Scrambled
+    from playwright.sync_api import Browser
     from runs import Run
 
 
@@ -87,3 +89,20 @@ def scrambled(film: Path, tmp_path_factory: pytest.TempPathFactory) -> "Scramble
     folder = tmp_path_factory.mktemp("scrambled")
     truth = scramble(film, folder / "scrambled.mp4", ScrambleOptions(seed=1, foreign=4))
     return Scrambled(folder / "scrambled.mp4", truth, write_truth(truth, folder / "truth.json"))
+
+
+@pytest.fixture(scope="module")
+def snowy(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two films with frames that snow has broken."""
+    from broken import snowy_film
+
+    folder = tmp_path_factory.mktemp("films")
+    return [snowy_film(folder / f"tape {seed}.mp4", seed) for seed in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    from browser import browsing
+
+    with browsing() as found:
+        yield found

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from broken import LENGTH, SNOWY, names, snowy_film, sort_pictures
+from broken import LENGTH, SNOWY, names, sort_pictures
 from helpers import pictures, write_clip
 from runs import Run, settings
 
@@ -24,16 +24,10 @@ from reelweave.render.compared import shown_frames
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("films")
-    return [snowy_film(folder / f"tape {seed}.mp4", seed) for seed in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def labelled(films: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labelled(snowy: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 24 pictures to sort; never to be changed."""
     folder = tmp_path_factory.mktemp("labelled") / "examples"
-    teaching.label(films, folder, settings(), count=24)
+    teaching.label(snowy, folder, settings(), count=24)
     return folder
 
 
@@ -73,38 +67,38 @@ def test_a_picture_tells_its_video_and_its_frame_and_both_kinds_are_among_them(l
     assert len(broken) < len(found)
 
 
-def test_further_runs_show_nothing_twice_and_leave_what_was_sorted(films: Sequence[Path], tmp_path: Path) -> None:
+def test_further_runs_show_nothing_twice_and_leave_what_was_sorted(snowy: Sequence[Path], tmp_path: Path) -> None:
     folder = tmp_path / "examples"
-    teaching.label(films[:1], folder, settings(), count=6)
+    teaching.label(snowy[:1], folder, settings(), count=6)
     first = samples(folder)
     sort_pictures(folder)
     gone = next((folder / "clean").iterdir())
     gone.unlink()
     kept = {file.name for file in (*(folder / "clean").iterdir(), *(folder / "breakup").iterdir())}
-    teaching.label(films[:1], folder, settings(), count=6)
+    teaching.label(snowy[:1], folder, settings(), count=6)
     added = [read_name(name) for name in names(folder / "unsorted")]
     assert len(added) == 6
     assert not set(added) & set(first)
     assert kept == {file.name for file in (*(folder / "clean").iterdir(), *(folder / "breakup").iterdir())}
 
 
-def test_a_video_is_measured_once(films: Sequence[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    teaching.label(films[:1], tmp_path / "examples", settings(), count=0)
+def test_a_video_is_measured_once(snowy: Sequence[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    teaching.label(snowy[:1], tmp_path / "examples", settings(), count=0)
     monkeypatch.setattr(labels, "read_evidence", lambda *_: pytest.fail("it was measured again"))
-    assert teaching.label(films[:1], tmp_path / "examples", settings(), count=2).pictures == 2
+    assert teaching.label(snowy[:1], tmp_path / "examples", settings(), count=2).pictures == 2
 
 
-def test_what_was_measured_by_another_version_is_measured_again(films: Sequence[Path], tmp_path: Path) -> None:
+def test_what_was_measured_by_another_version_is_measured_again(snowy: Sequence[Path], tmp_path: Path) -> None:
     from reelweave.breakup import features
 
-    old = labels.measure(films[0], tmp_path)
+    old = labels.measure(snowy[0], tmp_path)
     features.keep(Measured(old.video, old.name, old.source, old.sha256, old.evidence, measured_as=-1), tmp_path)
-    assert labels.measure(films[0], tmp_path).usable
+    assert labels.measure(snowy[0], tmp_path).usable
 
 
-def test_a_video_that_was_moved_gives_further_pictures(films: Sequence[Path], tmp_path: Path) -> None:
-    folder, video = tmp_path / "examples", tmp_path / films[0].name
-    shutil.copyfile(films[0], video)
+def test_a_video_that_was_moved_gives_further_pictures(snowy: Sequence[Path], tmp_path: Path) -> None:
+    folder, video = tmp_path / "examples", tmp_path / snowy[0].name
+    shutil.copyfile(snowy[0], video)
     teaching.label([video], folder, settings(), count=3)
     (tmp_path / "elsewhere").mkdir()
     teaching.label([video.rename(tmp_path / "elsewhere" / video.name)], folder, settings(), count=3)
@@ -173,27 +167,27 @@ def test_each_picture_shows_its_frame_above_those_around_it(frames: list[int], t
         assert int(np.argmin(apart)) == shown.frame
 
 
-def test_the_command_says_how_many_of_each(run: Run, films: Sequence[Path], tmp_path: Path) -> None:
-    done = run("breakup", "label", films[0], "--out", tmp_path / "examples", "-n", 3, "--json")
+def test_the_command_says_how_many_of_each(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
+    done = run("breakup", "label", snowy[0], "--out", tmp_path / "examples", "-n", 3, "--json")
     assert done.code == 0
     videos = {sample.video: 3 for sample in samples(tmp_path / "examples")}
     assert done.data == {"folder": str(tmp_path / "examples"), "pictures": 3, "videos": videos}
 
 
 def test_a_folder_of_tapes_can_be_named_and_too_few_pictures_are_told(
-    run: Run, films: Sequence[Path], tmp_path: Path
+    run: Run, snowy: Sequence[Path], tmp_path: Path
 ) -> None:
-    done = run("breakup", "label", films[0].parent, "--out", tmp_path / "examples", "-n", 5000)
+    done = run("breakup", "label", snowy[0].parent, "--out", tmp_path / "examples", "-n", 5000)
     assert done.code == 0
     assert "of 5000 pictures" in done.err
 
 
-def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, films: Sequence[Path], tmp_path: Path) -> None:
+def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
     tapes = tmp_path / "tapes"
     tapes.mkdir()
     for name in ("one.mp4", "sub/one.mp4"):
         (tapes / name).parent.mkdir(exist_ok=True)
-        (tapes / name).write_bytes(films[0].read_bytes())
+        (tapes / name).write_bytes(snowy[0].read_bytes())
     (tapes / "broken.mp4").write_text("no film", encoding="utf-8")
     done = run("breakup", "label", tapes, "--out", tmp_path / "examples", "-n", 8, "--json")
     assert done.code == 0
@@ -208,10 +202,10 @@ def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, films: Sequ
     ids=["no such file", "no video", "a file for a folder"],
 )
 def test_what_cannot_be_labelled_is_said(
-    run: Run, films: Sequence[Path], tmp_path: Path, video: str, out: str, code: int
+    run: Run, snowy: Sequence[Path], tmp_path: Path, video: str, out: str, code: int
 ) -> None:
     (tmp_path / "note.mp4").write_text("no film", encoding="utf-8")
-    (tmp_path / "tape 1.mp4").write_bytes(films[0].read_bytes())
+    (tmp_path / "tape 1.mp4").write_bytes(snowy[0].read_bytes())
     done = run("breakup", "label", tmp_path / video, "--out", tmp_path / out)
     assert done.code == code
     assert done.err.startswith("error: ")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
+from browser import needs_browser, overflow, page_of, plays, screenshot, window
 from runs import settings, wait_until
 
 from reelweave import pipeline, upkeep
@@ -47,12 +47,6 @@ def stock(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(stock: Path) -> Iterator[str]:
     with page_of(stock) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with browsing() as found:
         yield found
 
 

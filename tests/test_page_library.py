@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import browsing, needs_browser, overflow, page_of, screenshot, window
+from browser import needs_browser, overflow, page_of, screenshot, window
 from helpers import pictures, write_clip
 from runs import opened, settings
 from tiny_clip import make_tiny_clip
@@ -20,12 +20,6 @@ pytestmark = needs_browser
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(2)} {{7}} & co.mp4"
 SIZE = (160, 90)
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
+from browser import needs_browser, overflow, page_of, plays, screenshot, window
 from runs import settings
 
 from reelweave import pipeline, upkeep
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 pytestmark = needs_browser
 
 _DECODED = "async image => { image.loading = 'eager'; await image.decode(); return image.naturalWidth > 0; }"
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
+from browser import needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import decoded
 from runs import settings, wait_until
 
@@ -22,12 +22,6 @@ pytestmark = needs_browser
 
 FRAMES = 90
 DAMAGE = Damage(("tears", "noise", "grey"), 0.2)
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with browsing() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

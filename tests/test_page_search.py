@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from browser import browsing, needs_browser, overflow, page_of, plays, screenshot, window
+from browser import needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import decoded, pictures, write_clip, write_pictures
 from runs import settings
 from tiny_clip import make_tiny_clip
@@ -49,12 +49,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(there: Path) -> Iterator[str]:
     with page_of(there / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{there / 'model'}") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with browsing() as found:
         yield found
 
 

@@ -29,16 +29,10 @@ ELSEWHERE = frozenset({5, 6, 25, 40, 55})
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("films")
-    return [snowy_film(folder / f"tape {seed}.mp4", seed) for seed in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def examples(films: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def examples(snowy: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sorted folder with its detector; never to be changed."""
     folder = tmp_path_factory.mktemp("sorted") / "examples"
-    teaching.label(films, folder, settings(), count=44)
+    teaching.label(snowy, folder, settings(), count=44)
     sort_pictures(folder)
     teaching.train(folder, settings())
     return folder
@@ -337,15 +331,15 @@ def test_the_rules_score_is_that_of_their_verdicts(evidence: Evidence) -> None:
 
 
 def test_the_bench_sorts_by_the_truth_and_asks_for_what_the_last_detector_doubts(
-    films: Sequence[Path], tmp_path: Path
+    snowy: Sequence[Path], tmp_path: Path
 ) -> None:
     from train import Case, row, teach
 
-    known = [Case(film, SNOWY, "tuning") for film in films]
+    known = [Case(film, SNOWY, "tuning") for film in snowy]
     rounds = [teach(tmp_path / "examples", known, count) for count in (24, 36)]
     assert [one.pictures for one in rounds] == [24, 36]
     assert 0 < rounds[0].broken <= rounds[1].broken < 36
     detector = detector_of(tmp_path / "examples" / "detector.json", load().breakup)
-    case = Case(films[0], SNOWY, "check")
-    told = row("some", detector, [(case, read_evidence(open_source(films[0], steady=True)))])
+    case = Case(snowy[0], SNOWY, "check")
+    told = row("some", detector, [(case, read_evidence(open_source(snowy[0], steady=True)))])
     assert told.startswith("| some | 1.000 | 1.000 | 0 | - ")
