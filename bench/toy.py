@@ -21,11 +21,13 @@ from reelweave.settings import load
 COUNT = 50
 # Training draws with seeds under 10,000.
 FIRST_SEED = 10_000
+KINDS = {"plain": 1, "alone": 1, "mixed": 4}
+"""Colour and shape of one thing; all that can be said of one thing; the same among up to four."""
 
 
 def sets(kind: str, count: int) -> list[Asked]:
-    style = Style(lands=[draw_land((320, 180), FIRST_SEED + number) for number in range(20)])
-    make = plain_set if kind == "plain" else mixed_set
+    lands = [draw_land((320, 180), FIRST_SEED + number) for number in range(20)]
+    make, style = plain_set if kind == "plain" else mixed_set, Style(KINDS[kind], lands=lands)
     return [make(COUNT, FIRST_SEED + number, style) for number in range(count)]
 
 
@@ -48,7 +50,7 @@ def measured(model: str, count: int) -> dict[str, object]:
     settings = load({"clip.model": model})
     clip = Clip(settings.clip)
     result: dict[str, object] = {"model": model, "weights": clip.space.weights, "cards": share(clip, cards())}
-    for kind in ("plain", "mixed"):
+    for kind in KINDS:
         result[kind] = [round(share(clip, asked), 3) for asked in sets(kind, count)]
     with tempfile.TemporaryDirectory() as folder:
         result["films"] = [film(clip, seed, Path(folder)) for seed in range(3)]
@@ -63,7 +65,7 @@ def main() -> None:
     given = parser.parse_args()
     result = measured(given.model, given.sets)
     print(f"{result['model']} ({result['weights']})\ncards  recall@1 {result['cards']:.2f} among 24 (chance .04)")
-    for kind in ("plain", "mixed"):
+    for kind in KINDS:
         values = np.asarray(result[kind])
         print(
             f"{kind}  recall@1 {values.mean():.3f} mean, {values.min():.2f} least, {given.sets} sets of 50 (chance .02)"

@@ -1,5 +1,6 @@
 """The small model that comes along: words find drawn pictures that it never saw, and frames of a film."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ def share(toy: Clip, sets: list[Asked]) -> float:
 
 def test_words_find_their_pictures_among_fifty(toy: Clip, style: Style) -> None:
     assert share(toy, [plain_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.9
+
+
+def test_all_that_can_be_said_of_one_thing_finds_its_picture_among_fifty(toy: Clip, style: Style) -> None:
+    alone = replace(style, most=1)
+    assert share(toy, [mixed_set(50, HELD_OUT + seed, alone) for seed in range(2)]) >= 0.8
 
 
 def test_captions_of_all_kinds_find_most_of_their_pictures_among_fifty(toy: Clip, style: Style) -> None:
