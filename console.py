@@ -56,6 +56,8 @@ class NotesOnly:
         signal.signal(signal.SIGINT, ask)
         try:
             yield wanted.is_set
+            if wanted.is_set():
+                self.note("Ctrl-C was heard; once more ends the whole command.")
         finally:
             signal.signal(signal.SIGINT, before)
 

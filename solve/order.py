@@ -63,7 +63,7 @@ def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progre
     with progress.stoppable() as stopped:
         ordered = _search(rows, price, costs, settings, progress, stopped)
     if ordered.path.interrupted:
-        progress.note("Stopped early: kept the best order so far; Ctrl-C again to abort.")
+        progress.note("Stopped early: the best order so far is kept.")
     return replace(ordered, seconds=process_time() - started)
 
 

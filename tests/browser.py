@@ -22,7 +22,8 @@ PATIENCE = 180_000
 _OPENED = re.compile(r"the page is at (http://\S+/)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
-_SLOW = """
+_MANNERS = {
+    "slow": """
 import sys, time
 from reelweave.index.library import Library
 write = Library.write
@@ -32,7 +33,22 @@ see = Between.see
 Between.see = lambda *arguments: (see(*arguments), time.sleep(0.05))
 from reelweave.cli import main
 main()
-"""
+""",
+    "endless": """
+import time
+from reelweave.solve import order
+find = order.find_path
+def find_until_stopped(costs, settings, sketch, watch):
+    while not watch.stopped():
+        time.sleep(0.05)
+    return find(costs, settings, sketch, watch)
+order.find_path = find_until_stopped
+from reelweave.cli import main
+main()
+""",
+}
+"""Pages that can be caught at what they do: one rests after each batch that is ingested and each frame that is judged,
+and one looks for the best order until it is told that this is enough."""
 
 
 def chromium() -> str:
@@ -54,21 +70,20 @@ def _missing() -> str:
 needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 
-def page_command(library: Path, *options: str, slow: bool = False) -> list[str]:
-    """A slow page rests after each batch that is ingested and each frame that is judged, to be caught at it."""
-    program = ["-c", _SLOW] if slow else ["-m", "reelweave"]
+def page_command(library: Path, *options: str, manner: str = "") -> list[str]:
+    program = ["-c", _MANNERS[manner]] if manner else ["-m", "reelweave"]
     return [sys.executable, *program, "ui", "--library", str(library), *options]
 
 
 @contextmanager
-def page_of(library: Path, *options: str, slow: bool = False, grumbles: str = "", **variables: str) -> Iterator[str]:
+def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", **variables: str) -> Iterator[str]:
     """The address of the page of a library; the page ends with the block, as by Ctrl-C.
 
     It ends well, and what it says in its terminal besides its address is nothing, or what it is to grumble about.
     """
     ours = {"REELWEAVE_INGEST__SPACE": "appearance", "REELWEAVE_INGEST__BATCH": "8", "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen(
-        page_command(library, "--port", str(free_port()), *options, slow=slow),
+        page_command(library, "--port", str(free_port()), *options, manner=manner),
         env=os.environ | ours | variables,
         stderr=subprocess.PIPE,
         text=True,

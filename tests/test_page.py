@@ -247,7 +247,7 @@ def test_nothing_given_is_asked_for(page: "Page") -> None:
 
 
 def test_work_can_be_cancelled_and_gone_on_with(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", slow=True) as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         give(page, shuffled)
         put_in_order(page, ".rw-progress :text('of 52')")
         page.get_by_role("button", name="Cancel").click()
@@ -257,9 +257,18 @@ def test_work_can_be_cancelled_and_gone_on_with(browser: "Browser", shuffled: Pa
         assert upkeep.list_videos(settings(library=str(tmp_path / "library")))[0]["state"] == "complete"
 
 
+def test_a_search_is_ended_with_the_best_so_far(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
+    with page_of(tmp_path / "library", manner="endless") as address, window(browser, address) as page:
+        give(page, shuffled)
+        put_in_order(page, ".rw-may-stop")
+        page.get_by_role("button", name="Take the best so far").click()
+        page.locator("#rc-films a:has-text('Film')").wait_for()
+        assert page.locator("#rc-enough").is_hidden()
+
+
 def test_a_window_that_is_closed_leaves_no_work_behind(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
-    with page_of(library, slow=True) as address:
+    with page_of(library, manner="slow") as address:
         with window(browser, address) as page:
             give(page, shuffled)
             put_in_order(page, ".rw-progress :text('of 52')")
@@ -271,7 +280,7 @@ def test_a_window_that_is_closed_leaves_no_work_behind(browser: "Browser", shuff
 def test_two_windows_at_once_spoil_nothing(browser: "Browser", shuffled: Path, clip: Path, tmp_path: Path) -> None:
     """While one writes, another that would write too is told so; both end well."""
     library = tmp_path / "library"
-    with page_of(library, slow=True) as address, window(browser, address) as one, window(browser, address) as two:
+    with page_of(library, manner="slow") as address, window(browser, address) as one, window(browser, address) as two:
         give(one, shuffled)
         put_in_order(one, ".rw-progress :text('of 52')")
         give(two, clip)

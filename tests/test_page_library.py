@@ -146,7 +146,7 @@ def test_an_ingest_is_cancelled_and_gone_on_with_while_another_waits_its_turn(
     browser: "Browser", clips: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
-    with page_of(library, slow=True) as address, window(browser, address) as one, window(browser, address) as two:
+    with page_of(library, manner="slow") as address, window(browser, address) as one, window(browser, address) as two:
         show(one)
         show(two)
         drop(one, clips / "long.mp4")

@@ -28,7 +28,7 @@ def library(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(library: Path) -> Iterator[str]:
-    with page_of(library, slow=True) as found:
+    with page_of(library, manner="slow") as found:
         yield found
 
 

@@ -247,7 +247,7 @@ def test_nothing_given_is_asked_for(page: "Page") -> None:
 
 
 def test_looking_can_be_cancelled_and_done_again(browser: "Browser", tape: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", slow=True) as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         show(page)
         give(page, tape)
         look(page, "#rp-told .rw-progress :text('look for broken frames')")

@@ -146,6 +146,7 @@ class Job:
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
         self._stoppable += 1
+        self._news.set()
         try:
             yield lambda: self._enough.is_set() or self._cancelled.is_set()
         finally:
@@ -191,6 +192,10 @@ class Jobs:
     def cancel(self, session: str | None) -> None:
         if job := self.of(session):
             job.cancel()
+
+    def enough(self, session: str | None) -> None:
+        if job := self.of(session):
+            job.enough()
 
     def close(self) -> None:
         """Cancel every job, and wait until each has left its work in order."""

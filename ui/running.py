@@ -1,4 +1,4 @@
-"""A line of progress with a button that cancels: every tab that works for long shows one."""
+"""A line of progress with buttons that end the work: every tab that works for long shows one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,14 +38,26 @@ class Step:
 
 
 def panel(house: House, name: str) -> Panel:
-    """The style sheet shows the button beside progress: what a job that ends at once would switch gets lost."""
+    """The style sheet shows the buttons beside progress: what a job that ends at once would switch gets lost."""
     with gr.Row(elem_classes="rw-running"):
         told = gr.HTML(elem_id=f"{name}-told", scale=4)
+        end = gr.Button(
+            "Take the best so far",
+            elem_id=f"{name}-enough",
+            elem_classes="rw-enough",
+            size="sm",
+            scale=0,
+            min_width=170,
+        )
         stop = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
+
+    def enough(request: gr.Request) -> None:
+        house.jobs.enough(request.session_hash)
 
     def cancel(request: gr.Request) -> None:
         house.jobs.cancel(request.session_hash)
 
+    end.click(enough, None, None, queue=False, api_visibility="private")
     stop.click(cancel, None, None, queue=False, api_visibility="private")
     return Panel(told, stop)
 

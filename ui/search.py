@@ -44,7 +44,7 @@ def tab(house: House) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
-            picture = gr.File(label="and / or a picture", elem_id="se-picture", height=110)
+            picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
             preview = gr.HTML(elem_id="se-preview")
             go = gr.Button("Search", variant="primary", elem_id="se-go")
             with gr.Accordion("Where, and how many", open=False, elem_id="se-more"):

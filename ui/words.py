@@ -26,7 +26,8 @@ def progress(now: Seen) -> str:
     """The stage, its count, the time left, what it is a part of, and the notes so far."""
     stages = (_stage(now.outer) if now.outer else "") + _stage(now)
     notes = "".join(f"<li>{escape(text)}</li>" for text in now.notes)
-    return f'<div class="rw-progress" role="status">{stages}{f"<ul>{notes}</ul>" if notes else ""}</div>'
+    kind = "rw-progress rw-may-stop" if now.may_stop else "rw-progress"
+    return f'<div class="{kind}" role="status">{stages}{f"<ul>{notes}</ul>" if notes else ""}</div>'
 
 
 def _stage(now: Seen) -> str:
