@@ -39,7 +39,7 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
         values = evidence.of(name)
         found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
     leaps = np.flatnonzero(jump > np.maximum(4, 1.7 * usual))
-    for name in ("stripes", "blocks"):
+    for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
     found["blank"] = _held(_between(found["blank"], leaps, others))

@@ -15,6 +15,7 @@ Breaker: TypeAlias = Callable[[Planes], None]
 
 _MACROBLOCK = 16
 _VISIBLE = 12.0
+_SPOTS = 40
 
 
 def tears(first: Planes, rng: np.random.Generator) -> Breaker:
@@ -106,11 +107,15 @@ def freeze(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def differs(one: Plane, other: Plane) -> bool:
-    """Whether two pictures differ so that it is seen: some macroblock, on average, by a dozen grey levels."""
+    """Whether two pictures differ so that it is seen: some spot, on average, by a dozen grey levels.
+
+    A spot is a macroblock, or a fortieth of the width of a large picture, in which a single macroblock is a dot.
+    """
     import cv2
 
     apart: Any = cv2.absdiff(one, other)
-    size = max(1, one.shape[1] // _MACROBLOCK), max(1, one.shape[0] // _MACROBLOCK)
+    side = max(_MACROBLOCK, one.shape[1] // _SPOTS)
+    size = max(1, one.shape[1] // side), max(1, one.shape[0] // side)
     blocks = cv2.resize(np.asarray(apart, np.float32), size, interpolation=cv2.INTER_AREA)
     return float(np.max(blocks)) >= _VISIBLE
 

@@ -9,7 +9,7 @@ from helpers import pictures, write_clip, write_pictures
 
 from reelweave import ffmpeg
 from reelweave.breakup.detect import detect, judge
-from reelweave.breakup.evidence import EVIDENCE, read_evidence, spread
+from reelweave.breakup.evidence import EVIDENCE, Evidence, read_evidence, spread
 from reelweave.breakup.verdict import CLEAN, Verdict
 from reelweave.errors import SourceError
 from reelweave.evaluate.damage import KINDS, Damage
@@ -124,6 +124,17 @@ def test_a_patch_that_heals_in_a_leap_is_found(drawn: Film, tmp_path: Path) -> N
     evidence = read_evidence(open_source(video, steady=True))
     blind = load({"breakup.healed": 1.0}).breakup
     assert all(verdict.kind == CLEAN for verdict in judge(evidence, blind))
+
+
+def test_rows_half_as_torn_are_broken_beside_broken_ones_and_nowhere_else() -> None:
+    breakup = load().breakup
+    values = np.zeros((90, len(EVIDENCE)), np.float32)
+    for frame, share in {40: 1.2, 41: 0.7, 42: 0.7, 60: 0.7}.items():
+        values[frame, EVIDENCE.index("torn")] = share * 1.5 * breakup.torn
+    judged = judge(Evidence(np.arange(90), np.arange(90) / 25, values), breakup)
+    assert {verdict.frame: verdict.kind for verdict in judged if verdict.kind != CLEAN} == dict.fromkeys(
+        (40, 41, 42), "torn"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,14 @@ def test_the_truth_names_the_frames_that_differ_from_the_clip(
             assert np.array_equal(shown[place], clean[frame])
 
 
+@pytest.mark.parametrize(("width", "side", "seen"), [(320, 16, True), (1920, 16, False), (1920, 60, True)])
+def test_what_is_a_dot_in_a_large_picture_is_not_seen(width: int, side: int, seen: bool) -> None:
+    clean = np.full((width * 9 // 16, width), 100, np.uint8)
+    broken = clean.copy()
+    broken[96 : 96 + side, 96 : 96 + side] = 140
+    assert differs(broken, clean) == seen
+
+
 def test_the_same_seed_gives_the_same_damage(clip: Path, tmp_path: Path) -> None:
     made = []
     for name in ("one", "two"):
