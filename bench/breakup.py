@@ -158,13 +158,13 @@ def tables(results: Sequence[Result]) -> str:
         halves = [cell([r for r in own if r.half == half]) for half in ("tuning", "check")]
         rows.append(f"| {case} | {sum(r.damaged for r in own)} | {' | '.join(halves)} |")
     rows.append("")
-    for half in ("tuning", "check"):
-        own = [r for r in results if r.case == WHOLE and r.half == half and r.frames > 1]
+    for name, halves in (("tuning", ["tuning"]), ("check", ["check"]), ("both", ["tuning", "check"])):
+        own = [r for r in results if r.case == WHOLE and r.half in halves and r.frames > 1]
         minutes, false = sum(r.seconds for r in own) / 60, sum(r.false for r in own)
-        kinds = [[r for r in results if r.case == kind and r.half == half] for kind in (*KINDS, FILE)]
+        kinds = [[r for r in results if r.case == kind and r.half in halves] for kind in (*KINDS, FILE)]
         recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
         rows.append(
-            f"{half} half: mean recall {np.mean(recalls or [0]):.3f}; {len(own)} clean clips, {minutes:.1f} minutes: "
+            f"{name}: mean recall {np.mean(recalls or [0]):.3f}; {len(own)} clean clips, {minutes:.1f} minutes: "
             f"{false} false alarms, {false / max(minutes, 1e-9):.2f} a minute"
         )
     for r in results:

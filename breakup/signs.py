@@ -27,7 +27,7 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     """The signs by name, without those that need to know which frames are already convicted."""
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
-    usual = np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
+    usual = _usual(jump)
     torn = evidence.of("torn")
     found = {
         "guessed": evidence.of("guessed") * np.float32(settings.guessed),
@@ -38,7 +38,7 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
         values = evidence.of(name)
         found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
-    leaps = np.flatnonzero(jump > np.maximum(4, 1.7 * usual))
+    leaps = np.flatnonzero(_leaps(jump))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
@@ -59,6 +59,7 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
     jump = evidence.of("jump")
     strength = evidence.of("run") / (9 + 1.4 * _percentile(jump, 80, _MOTION)) / settings.misfit
+    leaps = _leaps(jump)
     convicted = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
@@ -76,7 +77,17 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
         if not bounded:
             value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
         if value >= (_HOLDS if bounded else 1):
-            found[start:end], convicted[start:end], closed[start:end] = max(1.0, value), True, True
+            whole = _islands(convicted, leaps, start, end) if bounded else np.zeros(end - start, bool)
+            found[start:end], closed[start:end] = np.where(whole, 0, max(1.0, value)), True
+            convicted[start:end] |= ~whole
+    return found
+
+
+def _islands(convicted: Marks, leaps: Marks, start: int, end: int) -> Marks:
+    """The frames of a run that lie between two broken stretches and leap from and to both: whole ones, most likely."""
+    found = np.zeros(end - start, bool)
+    for first, last in _runs(~convicted[start:end]):
+        found[first:last] = leaps[start + first] and leaps[start + last]
     return found
 
 
@@ -107,6 +118,14 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
         leap = float(leaps[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
         found[start:end] = min(moves / (3 * (float(change[start:end].max()) + 0.3)), leap / 1.25)
     return found
+
+
+def _usual(jump: Floats) -> Floats:
+    return np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
+
+
+def _leaps(jump: Floats) -> Marks:
+    return np.asarray(jump > np.maximum(4, 1.7 * _usual(jump)))
 
 
 def _flash(level: Floats, length: int) -> Floats:

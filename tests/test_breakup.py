@@ -126,15 +126,36 @@ def test_a_patch_that_heals_in_a_leap_is_found(drawn: Film, tmp_path: Path) -> N
     assert all(verdict.kind == CLEAN for verdict in judge(evidence, blind))
 
 
+def told(values: dict[str, dict[int, float]]) -> dict[int, str]:
+    """What is wrong with each broken frame of 90, by evidence that is 0 but where it is given."""
+    evidence = Evidence(np.arange(90), np.arange(90) / 25, np.zeros((90, len(EVIDENCE)), np.float32))
+    for name, known in values.items():
+        evidence.of(name)[list(known)] = list(known.values())
+    return {verdict.frame: verdict.kind for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
+
+
+TORN = 1.5 * load().breakup.torn
+
+
 def test_rows_half_as_torn_are_broken_beside_broken_ones_and_nowhere_else() -> None:
-    breakup = load().breakup
-    values = np.zeros((90, len(EVIDENCE)), np.float32)
-    for frame, share in {40: 1.2, 41: 0.7, 42: 0.7, 60: 0.7}.items():
-        values[frame, EVIDENCE.index("torn")] = share * 1.5 * breakup.torn
-    judged = judge(Evidence(np.arange(90), np.arange(90) / 25, values), breakup)
-    assert {verdict.frame: verdict.kind for verdict in judged if verdict.kind != CLEAN} == dict.fromkeys(
-        (40, 41, 42), "torn"
+    torn = {40: 1.2 * TORN, 41: 0.7 * TORN, 42: 0.7 * TORN, 60: 0.7 * TORN}
+    assert told({"torn": torn}) == dict.fromkeys((40, 41, 42), "torn")
+
+
+@pytest.mark.parametrize("returns", [True, False], ids=["whole in between", "broken throughout"])
+def test_frames_that_leap_from_and_to_broken_ones_on_both_sides_are_whole(returns: bool) -> None:
+    broken, run = [30, 31, 32, 44], range(30, 45)
+    leaps = [30, 33, 44, 45] if returns else [30, 45]
+    found = told(
+        {
+            "torn": dict.fromkeys(broken, 1.2 * TORN),
+            "jump": dict.fromkeys(leaps, 50.0),
+            "run": dict.fromkeys(run, 20.0),
+            "run_start": dict.fromkeys(run, 30),
+            "run_length": dict.fromkeys(run, 15),
+        }
     )
+    assert set(found) == set(broken if returns else run)
 
 
 @pytest.fixture(scope="module")
