@@ -24,13 +24,15 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome
 
 _MANNERS = {
     "slow": """
-import sys, time
-from reelweave.index.library import Library
-write = Library.write
-Library.write = lambda *arguments: (write(*arguments), time.sleep(0.5))
+import threading
 from reelweave.breakup.between import Between
-see = Between.see
-Between.see = lambda *arguments: (see(*arguments), time.sleep(0.05))
+from reelweave.index.library import Library
+from reelweave.ui.jobs import Job
+caught = threading.Event()
+write, see, cancel = Library.write, Between.see, Job.cancel
+Library.write = lambda *arguments: (write(*arguments), caught.wait(1))
+Between.see = lambda *arguments: (see(*arguments), caught.wait(0.5))
+Job.cancel = lambda self: (cancel(self), caught.set())
 from reelweave.cli import main
 main()
 """,
@@ -48,7 +50,7 @@ main()
 """,
 }
 """Pages that can be caught at what they do: one rests after each batch that is ingested and each frame that is judged,
-and one looks for the best order until it is told that this is enough."""
+until it was cancelled once, and one looks for the best order until it is told that this is enough."""
 
 
 def chromium() -> str:
