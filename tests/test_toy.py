@@ -43,11 +43,11 @@ def test_words_find_their_pictures_among_fifty(toy: Clip, style: Style) -> None:
 
 def test_all_that_can_be_said_of_one_thing_finds_its_picture_among_fifty(toy: Clip, style: Style) -> None:
     alone = replace(style, most=1)
-    assert share(toy, [mixed_set(50, HELD_OUT + seed, alone) for seed in range(2)]) >= 0.8
+    assert share(toy, [mixed_set(50, HELD_OUT + seed, alone) for seed in range(2)]) >= 0.85
 
 
 def test_captions_of_all_kinds_find_most_of_their_pictures_among_fifty(toy: Clip, style: Style) -> None:
-    assert share(toy, [mixed_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.55
+    assert share(toy, [mixed_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.75
 
 
 def test_it_is_the_folder_that_anybody_could_name(toy: Clip) -> None:
