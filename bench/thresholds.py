@@ -120,7 +120,8 @@ def drawn(count: int) -> Iterator[Query]:
         true, maybe = holds(told, codes, sure)[0], holds(told, codes, sure, lenient=True)[0]
         plain = true | ~maybe
         everything, others = matrix([segment(vectors[plain], "all")]), matrix([segment(vectors[~maybe], "others")])
-        scores = [every_score(one, clip.embed_texts([caption.text])) for one in (everything, others)]
+        text = clip.embed_texts([caption.text])
+        scores = [every_score(one, text) for one in (everything, others)]
         yield Query(scores[0], true[plain], scores[1], (everything, others))
 
 

@@ -38,7 +38,7 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
         values = evidence.of(name)
         found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
-    leaps = np.flatnonzero(_leaps(jump))
+    leaps = np.flatnonzero(_leaps(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
@@ -59,7 +59,7 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
     jump = evidence.of("jump")
     strength = evidence.of("run") / (9 + 1.4 * _percentile(jump, 80, _MOTION)) / settings.misfit
-    leaps = _leaps(jump)
+    leaps = _leaps(jump, _usual(jump))
     convicted = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
@@ -124,8 +124,8 @@ def _usual(jump: Floats) -> Floats:
     return np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
 
 
-def _leaps(jump: Floats) -> Marks:
-    return np.asarray(jump > np.maximum(4, 1.7 * _usual(jump)))
+def _leaps(jump: Floats, usual: Floats) -> Marks:
+    return np.asarray(jump > np.maximum(4, 1.7 * usual))
 
 
 def _flash(level: Floats, length: int) -> Floats:
