@@ -32,7 +32,7 @@ caught = threading.Event()
 write, see, cancel = Library.write, Between.see, Job.cancel
 Library.write = lambda *arguments: (write(*arguments), caught.wait(1))
 Between.see = lambda *arguments: (see(*arguments), caught.wait(0.5))
-Job.cancel = lambda self: (cancel(self), caught.set())
+Job.cancel = lambda self: (self.running and caught.set(), cancel(self))
 from reelweave.cli import main
 main()
 """,
@@ -50,7 +50,7 @@ main()
 """,
 }
 """Pages that can be caught at what they do: one rests after each batch that is ingested and each frame that is judged,
-until it was cancelled once, and one looks for the best order until it is told that this is enough."""
+until work under way was cancelled once, and one looks for the best order until it is told that this is enough."""
 
 
 def chromium() -> str:

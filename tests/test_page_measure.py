@@ -28,7 +28,7 @@ def library(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(library: Path) -> Iterator[str]:
-    with page_of(library, manner="slow") as found:
+    with page_of(library) as found:
         yield found
 
 
@@ -87,8 +87,8 @@ def test_a_video_of_the_library_is_measured_on_a_phone_and_a_laptop(
         screenshot(page, f"page-measure-{width}-{scheme}", 1900)
 
 
-def test_a_measurement_can_be_cancelled(browser: "Browser", address: str, film: Path) -> None:
-    with window(browser, address) as page:
+def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film: Path) -> None:
+    with page_of(library, manner="slow") as address, window(browser, address) as page:
         show(page)
         page.locator("#me-upload input[type=file]").set_input_files(str(film))
         page.locator("#me-upload").get_by_text("KB").first.wait_for()
