@@ -96,13 +96,17 @@ class Catalog:
         return [_record(text) for (text,) in rows]
 
     def find(self, wanted: str) -> VideoRecord:
-        """The video of that id, path, name or unmistakable beginning of an id; of one path the latest content."""
+        """The video of that id, path, name (with its ending or without) or unmistakable beginning of an id.
+
+        Of one path it is the latest content.
+        """
         videos = self.videos()
         path = str(Path(wanted).resolve())
         found = (
             [v for v in videos if v.id == wanted]
             or [place.video for place in [self.at_source(path)] if place]
             or [v for v in videos if v.name == wanted]
+            or [v for v in videos if Path(v.name).stem == wanted]
             or [v for v in videos if wanted and v.id.startswith(wanted)]
         )
         if len(found) == 1:

@@ -74,6 +74,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     for number, name in enumerate(["holiday.mp4", "harbour.mp4", "harbour.mkv"], 1):
         made.save(record(name, number))
     made.save(record("holiday.mp4", 4, "/elsewhere"))
+    made.save(record("Old Harbour (1).mp4", 5))
     yield made
     made.close()
 
@@ -83,6 +84,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     [
         pytest.param("harbour-00000002", 2, id="id"),
         pytest.param("harbour.mkv", 3, id="name"),
+        pytest.param("Old Harbour (1)", 5, id="name without its ending"),
         pytest.param("/elsewhere/holiday.mp4", 4, id="path"),
         pytest.param("/films/../elsewhere/holiday.mp4", 4, id="path by detours"),
         pytest.param("harbour-00000003", 3, id="whole id of a common beginning"),
