@@ -1,0 +1,53 @@
+"""Files that the page hands out, when they go at that very moment."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from starlette.responses import FileResponse
+
+from reelweave.ui.guard import Guard
+
+
+def answer(response: FileResponse, file: Path) -> tuple[int, bytes]:
+    """What a browser that asks for a file gets from a server that would answer like this."""
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    headers = [(b"host", b"127.0.0.1:7860")]
+    scope = {"type": "http", "method": "GET", "path": f"/gradio_api/file={file}", "headers": headers}
+    asyncio.run(Guard(response, only_local=True)(scope, receive, send))  # type: ignore[arg-type]
+    assert [message["type"] for message in said].count("http.response.start") == 1
+    return said[0]["status"], b"".join(message.get("body", b"") for message in said)
+
+
+def test_a_file_is_handed_out(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    assert answer(FileResponse(tmp_path / "film.mp4"), tmp_path / "film.mp4") == (200, b"film")
+
+
+def test_a_file_that_is_gone_is_not_found(tmp_path: Path) -> None:
+    assert answer(FileResponse(tmp_path / "film.mp4"), tmp_path / "film.mp4")[0] == 404
+
+
+def test_a_file_that_goes_after_it_was_looked_at_is_not_found(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"film")
+    response = FileResponse(film, stat_result=os.stat(film))
+    film.unlink()
+    assert answer(response, film)[0] == 404
+
+
+def test_another_fault_is_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="not a file"):
+        answer(FileResponse(tmp_path), tmp_path)
