@@ -96,7 +96,7 @@ def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", 
             server.terminate()
             left = server.communicate(timeout=PATIENCE / 1000)[1]
         assert server.returncode == 0
-        assert grumbles in left if grumbles else left == ""
+        assert grumbles in left if grumbles else not left, left
 
 
 def _opened(server: "subprocess.Popen[str]") -> str:
@@ -158,6 +158,39 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
 def overflow(page: "Page") -> int:
     """How far the page reaches beyond the window, which nobody likes to scroll sideways for."""
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+_FAINT = """() => {
+    const brush = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    const painted = colour => {
+        brush.clearRect(0, 0, 1, 1);
+        brush.fillStyle = colour;
+        brush.fillRect(0, 0, 1, 1);
+        return [...brush.getImageData(0, 0, 1, 1).data];
+    };
+    const over = (upper, lower) => [0, 1, 2].map(n => lower[n] + (upper[n] - lower[n]) * upper[3] / 255);
+    const behind = part => {
+        const lower = part.parentElement ? behind(part.parentElement) : [255, 255, 255];
+        return over(painted(getComputedStyle(part).backgroundColor), lower);
+    };
+    const straight = value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const light = colour => [0.2126, 0.7152, 0.0722].reduce((sum, n, at) => sum + n * straight(colour[at] / 255), 0.05);
+    const found = new Set();
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode.data.trim(), part = texts.currentNode.parentElement;
+        if (!text || !part.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+        const ground = behind(part), style = getComputedStyle(part);
+        const [dark, bright] = [over(painted(style.color), ground), ground].map(light).sort((a, b) => a - b);
+        if (bright / dark < 4.5) found.add(`${text}: ${style.color} on ${ground.map(Math.round)}`);
+    }
+    return [...found];
+}"""
+
+
+def faint(page: "Page") -> list[str]:
+    """Words that are hard to read: by the usual rule for the web their contrast is to be at least 4.5 to 1."""
+    return list(page.evaluate(_FAINT))
 
 
 def plays(video: "Locator") -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import needs_browser, overflow, page_of, plays, screenshot, window
+from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
 from runs import settings, wait_until
 
 from reelweave import pipeline, upkeep
@@ -215,12 +215,12 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", width: i
         page.locator("#rc-shots .rw-frame").nth(4).click()
         page.locator("#rc-hand .rw-hand").wait_for()
         assert plays(page.locator("#rc-films video").first)
-        assert overflow(page) == 0
+        assert (overflow(page), faint(page)) == (0, [])
         if name := {(1280, "light"): "page-reconstruct", (390, "dark"): "page-reconstruct-phone"}.get((width, scheme)):
             screenshot(page, name)
         for name in TABS[1:]:
             page.get_by_role("tab", name=name).click()
-            assert overflow(page) == 0, name
+            assert (overflow(page), faint(page)) == (0, []), name
 
 
 @pytest.mark.parametrize("name", ["no film.mp4", "<img src=x onerror=alert(1)>.mp4", "picture.png"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browser import needs_browser, overflow, page_of, plays, screenshot, window
+from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import decoded
 from runs import settings, wait_until
 
@@ -277,11 +277,11 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Pa
         look(page)
         repair(page)
         assert plays(page.locator("#rp-films video").last)
-        assert overflow(page) == 0
+        assert (overflow(page), faint(page)) == (0, [])
         thumbnail = page.locator("#rp-films .rw-gap img").first
         assert thumbnail.evaluate("image => image.clientWidth") >= 100
         name = {(1280, "light"): "page-repair"}.get((width, scheme), f"page-repair-{width}-{scheme}")
         screenshot(page, name, 2000)
         pictures_to_sort(page, 4)
         page.locator("#rp-card").scroll_into_view_if_needed()
-        assert overflow(page) == 0
+        assert (overflow(page), faint(page)) == (0, [])

@@ -1,6 +1,7 @@
 """The page: its tabs, each a module of its own, and its looks, which need nothing from outside."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -12,24 +13,73 @@ from .house import House
 Refreshed = tuple[Callable[..., Any], list[Any] | None, list[Any]]
 """What a tab does whenever it is opened: a function, its inputs and its outputs."""
 
-_TABS: dict[str, Callable[[House], Refreshed | None]] = {
-    "Reconstruct": reconstruct.tab,
-    "Search": search.tab,
-    "Library": library.tab,
-    "Repair": repair.tab,
-    "Measure": measure.tab,
-}
+
+@dataclass(frozen=True)
+class _Tab:
+    name: str
+    build: Callable[[House], Refreshed | None]
+    lead: str
+    """What it is for, in words for who sees it for the first time."""
+
+
+_TABS = (
+    _Tab(
+        "Reconstruct",
+        reconstruct.tab,
+        "A video whose frames are out of order goes back in order, without pictures that do not belong to it. "
+        "What is still wrong you then set right yourself.",
+    ),
+    _Tab(
+        "Search",
+        search.tab,
+        "Finds frames of all videos in the library, by words or by a picture. "
+        "Words need CLIP vectors, which the Library adds.",
+    ),
+    _Tab(
+        "Library",
+        library.tab,
+        "The videos whose frames are remembered: they are searched, and put in order again without reading them anew.",
+    ),
+    _Tab(
+        "Repair",
+        repair.tab,
+        "Frames that a bad recording has smeared, torn or frozen are found, and smooth ones are put in their place.",
+    ),
+    _Tab(
+        "Measure",
+        measure.tab,
+        "Scrambles a clip that is in order and puts it back, to show how well that works on films like yours.",
+    ),
+)
+
+_HEAD = """<header class="rw-head"><h1>Reelweave</h1>
+<p>Takes videos apart into frames, and puts them back together.</p></header>"""
 
 _STYLES = ("page.css", "tabs.css", "repair.css")
+
+# The theme's own colours leave words of less contrast than 4.5 to 1.
+_READABLE = {
+    "body_text_color_subdued": "*neutral_500",
+    "input_placeholder_color": "*neutral_500",
+    "input_placeholder_color_dark": "*neutral_400",
+    "color_accent": "*primary_700",
+    "button_primary_background_fill": "*primary_700",
+    "button_primary_background_fill_dark": "*primary_700",
+    "button_primary_background_fill_hover": "*primary_800",
+    "button_primary_background_fill_hover_dark": "*primary_800",
+    "button_cancel_background_fill": "#dc2626",
+    "button_cancel_background_fill_hover": "#b91c1c",
+}
 
 
 def build(house: House) -> gr.Blocks:
     with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML('<header class="rw-head"><h1>Reelweave</h1><p>Puts videos back in order.</p></header>')
+        gr.HTML(_HEAD)
         with gr.Tabs():
-            for name, build_tab in _TABS.items():
-                with gr.Tab(name, id=name.lower()) as opened:
-                    if refreshed := build_tab(house):
+            for tab in _TABS:
+                with gr.Tab(tab.name, id=tab.name.lower()) as opened:
+                    gr.HTML(f'<p class="rw-dim">{tab.lead}</p>')
+                    if refreshed := tab.build(house):
                         opened.select(*refreshed, show_progress="hidden", api_visibility="private")
 
         def leave(request: gr.Request) -> None:
@@ -46,7 +96,7 @@ def build(house: House) -> gr.Blocks:
 def looks() -> dict[str, Any]:
     """What `launch` takes of theme and style: the system's own fonts, and no link to elsewhere."""
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts)
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_READABLE)
     # Given as a style sheet of Gradio's, its rules for narrow screens would be rewritten, and lost.
     style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in _STYLES)
     return {"theme": theme, "head": f"<style>{style}</style>", "footer_links": []}

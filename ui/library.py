@@ -52,7 +52,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
     wanted = gr.Textbox("", label="Videos whose name holds", max_lines=1, elem_id="li-wanted")
     told = gr.HTML(elem_id="li-count")
     videos = gr.HTML(elem_id="li-videos", js_on_load=CLICKS)
-    with gr.Row() as turning:
+    with gr.Row(visible=False) as turning:
         back = gr.Button("Earlier page", size="sm", elem_id="li-back")
         on = gr.Button("Next page", size="sm", elem_id="li-on")
     page, chosen = gr.State(1), gr.State("")
