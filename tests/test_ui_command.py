@@ -1,6 +1,8 @@
 """How the page is opened, and when it is not."""
 
+import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,23 @@ def test_what_would_open_the_page_to_anybody_is_refused(
 def test_an_empty_password_is_none(run: Run, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("\nsecond line\n")
     assert run("ui", "--user", "ada", "--password-file", tmp_path / "password").code == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be sent a signal here")
+def test_a_signal_that_another_thread_gets_ends_the_page() -> None:
+    """A system may deliver it to any thread, and only the main one does something about it."""
+    from reelweave.ui.serve import wait_for_the_end
+
+    other = threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
+
+    def wait() -> None:
+        other.start()
+        wait_for_the_end()
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+    finally:
+        other.join()
+        signal.signal(signal.SIGTERM, before)

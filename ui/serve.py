@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,18 @@ def serve(
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")
             _warm()
-            threading.Event().wait()
+            wait_for_the_end()
         except KeyboardInterrupt:
             pass
         finally:
             house.jobs.close()
             page.close(verbose=False)
+
+
+def wait_for_the_end() -> None:
+    """Until Ctrl-C, which may be delivered to another thread: Python sees to it only once this one wakes."""
+    while True:
+        time.sleep(0.5)
 
 
 def _warm() -> None:
