@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,17 +95,30 @@ def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", 
             yield _opened(server)
         finally:
             server.terminate()
-            left = server.communicate(timeout=PATIENCE / 1000)[1]
+            left = _last_words(server)
         assert server.returncode == 0
         assert grumbles in left if grumbles else not left, left
 
 
+def _last_words(server: "subprocess.Popen[str]") -> str:
+    try:
+        return server.communicate(timeout=PATIENCE / 1000)[1]
+    except subprocess.TimeoutExpired:
+        server.kill()
+        raise
+
+
 def _opened(server: "subprocess.Popen[str]") -> str:
     told = ""
-    for line in server.stderr or ():
-        told += line
-        if found := _OPENED.search(line):
-            return found[1]
+    impatient = threading.Timer(PATIENCE / 1000, server.kill)
+    impatient.start()
+    try:
+        for line in server.stderr or ():
+            told += line
+            if found := _OPENED.search(line):
+                return found[1]
+    finally:
+        impatient.cancel()
     pytest.fail(f"the page did not open: {told}")
 
 
@@ -197,23 +211,29 @@ def plays(video: "Locator") -> bool:
     """Whether the browser can show a film: it has read some of it and knows how long it is."""
     return bool(
         video.evaluate(
-            """video => new Promise(done => {
+            """(video, patience) => new Promise(done => {
                 const ready = () => video.readyState >= 2 && video.duration > 0 && video.videoWidth > 0;
                 if (ready()) return done(true);
                 video.addEventListener('loadeddata', () => done(ready()));
                 video.addEventListener('error', () => done(false));
+                setTimeout(() => done(false), patience);
                 video.load();
-            })"""
+            })""",
+            PATIENCE,
         )
     )
 
 
 def screenshot(page: "Page", name: str, height: int = 1400, part: str = "") -> None:
-    """A picture of the page, or a part of it, for the README, where the variable SCREENSHOTS names a folder for it."""
+    """A picture of the page, or a part of it, where the variable SCREENSHOTS names a folder for it.
+
+    The README shows what a laptop does in light, so that this goes without saying in the name.
+    """
     if folder := os.environ.get("SCREENSHOTS"):
         size = page.viewport_size or {"width": 1280, "height": 900}
         page.set_viewport_size({"width": size["width"], "height": height})
         page.evaluate("window.scrollTo(0, 0)")
         seen = page.locator(part) if part else page
-        seen.screenshot(path=str(Path(folder) / f"{name}.jpg"), type="jpeg", quality=70)
+        file = Path(folder) / f"{name.removesuffix('-1280-light')}.jpg"
+        seen.screenshot(path=str(file), type="jpeg", quality=70)
         page.set_viewport_size(size)

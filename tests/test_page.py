@@ -216,8 +216,7 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", width: i
         page.locator("#rc-hand .rw-hand").wait_for()
         assert plays(page.locator("#rc-films video").first)
         assert (overflow(page), faint(page)) == (0, [])
-        if name := {(1280, "light"): "page-reconstruct", (390, "dark"): "page-reconstruct-phone"}.get((width, scheme)):
-            screenshot(page, name)
+        screenshot(page, f"page-reconstruct-{width}-{scheme}")
         for name in TABS[1:]:
             page.get_by_role("tab", name=name).click()
             assert (overflow(page), faint(page)) == (0, []), name

@@ -280,8 +280,7 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Pa
         assert (overflow(page), faint(page)) == (0, [])
         thumbnail = page.locator("#rp-films .rw-gap img").first
         assert thumbnail.evaluate("image => image.clientWidth") >= 100
-        name = {(1280, "light"): "page-repair"}.get((width, scheme), f"page-repair-{width}-{scheme}")
-        screenshot(page, name, 2000)
+        screenshot(page, f"page-repair-{width}-{scheme}", 2000)
         pictures_to_sort(page, 4)
         page.locator("#rp-card").scroll_into_view_if_needed()
         assert (overflow(page), faint(page)) == (0, [])
