@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from runs import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
-
-PATIENCE = 180_000
-"""Milliseconds after which what does not come is taken for missing; on a busy machine things take long."""
 
 _OPENED = re.compile(r"the page is at (http://\S+/)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -95,22 +93,17 @@ def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", 
             yield _opened(server)
         finally:
             server.terminate()
-            left = _last_words(server)
+            try:
+                left = server.communicate(timeout=PATIENCE)[1]
+            finally:
+                server.kill()
         assert server.returncode == 0
         assert grumbles in left if grumbles else not left, left
 
 
-def _last_words(server: "subprocess.Popen[str]") -> str:
-    try:
-        return server.communicate(timeout=PATIENCE / 1000)[1]
-    except subprocess.TimeoutExpired:
-        server.kill()
-        raise
-
-
 def _opened(server: "subprocess.Popen[str]") -> str:
     told = ""
-    impatient = threading.Timer(PATIENCE / 1000, server.kill)
+    impatient = threading.Timer(PATIENCE, server.kill)
     impatient.start()
     try:
         for line in server.stderr or ():
@@ -157,7 +150,7 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
 
     context.route("**/*", watch)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(1000 * PATIENCE)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
     page.goto(address)
@@ -219,7 +212,7 @@ def plays(video: "Locator") -> bool:
                 setTimeout(() => done(false), patience);
                 video.load();
             })""",
-            PATIENCE,
+            1000 * PATIENCE,
         )
     )
 

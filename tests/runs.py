@@ -19,7 +19,8 @@ from reelweave.frames import VideoRecord
 from reelweave.index.library import Library, open_library
 from reelweave.settings import Settings, load
 
-PATIENCE = 60.0
+PATIENCE = 180.0
+"""Seconds after which what does not come is taken for missing; on a busy machine things take long."""
 
 
 class Answer(NamedTuple):
@@ -62,17 +63,25 @@ main()
 """
 
 
-def started(*arguments: object, slow: bool = False, **variables: object) -> subprocess.Popen[str]:
-    """The command line as a process of its own; a slow one rests after each batch, so that it can be caught."""
+@contextmanager
+def started(*arguments: object, slow: bool = False, **variables: object) -> Iterator[subprocess.Popen[str]]:
+    """The command line as a process of its own, which ends with the block at the latest.
+
+    A slow one rests after each batch, so that it can be caught.
+    """
     program = ["-c", _SLOW] if slow else ["-m", "reelweave"]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *program, *map(str, arguments)],
         env=os.environ | {name: str(value) for name, value in variables.items()},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def in_a_process(*arguments: object, **variables: object) -> Answer:
