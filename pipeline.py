@@ -325,7 +325,7 @@ def mend(
     from .render.encode import Encoding
     from .repairing import fill, gaps_in, show, told_of, unfilled
 
-    gaps = gaps_in(seen, settings)
+    gaps = gaps_in(seen, settings, filled=output is not None)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     done = fill(path, output, seen, gaps, encoding, settings, progress) if output else unfilled(gaps)
     if report:

@@ -130,8 +130,12 @@ def _said(frame: int, broken: bool) -> Verdict:
     return Verdict(frame, "user" if broken else CLEAN, float(broken), "--frames" if broken else "")
 
 
-def gaps_in(seen: Survey, settings: "Settings") -> list[Gap]:
-    return gaps_of(seen.broken, len(seen.verdicts), settings.repair.longest)
+def gaps_in(seen: Survey, settings: "Settings", filled: bool = True) -> list[Gap]:
+    """To be filled they need a clean frame somewhere; a film that is broken throughout can still be looked at."""
+    frames = len(seen.verdicts)
+    if not filled and len(seen.broken) == frames:
+        return [Gap(0, frames - 1)]
+    return gaps_of(seen.broken, frames, settings.repair.longest)
 
 
 def timing_of(seen: Survey, output: Path, progress: Progress) -> Timing:

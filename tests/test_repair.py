@@ -225,6 +225,14 @@ def test_looking_only_writes_no_film(run: Run, video: Path, tmp_path: Path) -> N
     assert {(row["class"], row["method"]) for row in done["frames"]} == {("user", "none")}
 
 
+def test_a_film_that_is_broken_throughout_can_be_looked_at(run: Run, video: Path, tmp_path: Path) -> None:
+    flags = ("--frames", f"0-{COUNT - 1}", "--detect-only", "--report", tmp_path / "report", "--json")
+    done = run("repair", video, *flags)
+    assert done.code == 0, done.err
+    assert [row["frame"] for row in done.data["frames"]] == list(range(COUNT))
+    assert {path.name for path in (tmp_path / "report").glob("gap-*")} == {"gap-0.png"}
+
+
 def test_the_film_goes_beside_the_video_where_no_place_is_said(run: Run, tmp_path: Path) -> None:
     video = write_clip(tmp_path / "video.mp4", drawn(6))
     assert run("repair", video, "--frames", "3").code == 0
