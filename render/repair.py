@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from .. import ffmpeg
-from ..errors import SourceError
+from ..errors import RenderError, SourceError
 from ..progress import Progress, Silent
 from .between import MethodName, Sides, interpolator
 from .cadence import Repeats, steps
-from .encode import Encoding, check_output, encode
+from .encode import Encoding, Soundtrack, check_output, encode
 from .flow import belong_together
 from .gaps import Gap, Long
 from .layout import Layout, video_layout
@@ -84,11 +84,20 @@ def repair(
     target = check_output(output, source)
     layout = video_layout(source, encoding.lossless)
     mender = Mender(layout, filling, timing)
-    sound = kept(source, target, encoding, progress) if audio else None
+    sound = _sound(source, target, encoding, progress) if audio else None
     with closing(_decoded(source, layout, frames)) as raws:
         film = mender.mended(raws, gaps)
         encode(film, frames, layout, target, encoding, timing.rate, progress, "repair", sound, timing.times)
     return mender.replaced
+
+
+def _sound(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack | None:
+    """Where the sound is damaged beyond decoding, the pictures are worth having without it."""
+    try:
+        return kept(source, target, encoding, progress)
+    except RenderError as failed:
+        progress.note(f"{failed.cause} {target.name} has none.")
+        return None
 
 
 @dataclass

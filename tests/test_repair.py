@@ -109,6 +109,19 @@ def test_size_rate_and_sound_are_kept(run: Run, tmp_path: Path) -> None:
     assert _sound(output) == _sound(video)
 
 
+def test_sound_that_no_decoder_reads_does_not_keep_the_pictures_from_being_repaired(run: Run, tmp_path: Path) -> None:
+    silent, heard, video = (tmp_path / name for name in ("silent.mp4", "heard.mkv", "video.mkv"))
+    write_clip(silent, drawn())
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.8", "-c:v", "copy", "-c:a", "aac"]
+    ffmpeg_ok("-i", str(silent), *tone, str(heard))
+    ffmpeg_ok("-i", str(heard), "-c", "copy", "-bsf:a", "noise=amount=1", str(video))
+    done = run("repair", video, "-o", tmp_path / "out.mp4", "--frames", "5-6")
+    assert done.code == 0, done.err
+    assert "sound" in done.err
+    assert len(decoded(tmp_path / "out.mp4")) == COUNT
+    assert not open_source(tmp_path / "out.mp4").info().has_audio
+
+
 def _sound(path: Path) -> bytes:
     """The track's packets as they lie in the file."""
     return ffmpeg_ok("-i", str(path), "-map", "0:a", "-c", "copy", "-f", "adts", "-")
