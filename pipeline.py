@@ -283,7 +283,9 @@ def repair(
     a trained one that finds them.
     """
     from .render.encode import check_output
+    from .repairing import open_video
 
+    open_video(path)
     output = output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     if not detect_only:
         check_output(output, path)

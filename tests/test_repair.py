@@ -213,6 +213,13 @@ def test_the_source_is_never_written_over(run: Run, video: Path) -> None:
     assert video.read_bytes() == before
 
 
+def test_a_video_that_is_not_there_is_told_without_talk_of_a_plan(run: Run, tmp_path: Path) -> None:
+    done = run("repair", tmp_path / "gone.mp4", "--frames", "1")
+    assert done.code == 1
+    assert "gone.mp4" in done.err
+    assert "plan" not in done.err
+
+
 def test_a_folder_of_pictures_is_sent_elsewhere(run: Run, tmp_path: Path) -> None:
     done = run("repair", write_pictures(tmp_path / "pictures", drawn(3)), "--frames", "1")
     assert done.code == 1
