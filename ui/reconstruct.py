@@ -111,7 +111,8 @@ def tab(house: House) -> None:
     house.leaving.append(desks.clear)
 
     def told(step: Step, show: Callable[[Desk], dict[Any, Any]], desk: Desk | None) -> dict[Any, Any]:
-        return dict(zip(running.outputs, step.shown, strict=True)) | (show(desk) if desk else {})
+        seen = show(desk) if desk else {}
+        return dict(zip(running.outputs, step.shown, strict=True)) | seen
 
     def start(upload: str | None, picked: str | None, request: gr.Request) -> Iterator[Any]:
         desk = None
@@ -120,15 +121,15 @@ def tab(house: House) -> None:
                 desks.put(request.session_hash, desk)
             yield told(step, shown.all_of, desk)
         if desk:
-            yield from filmed("film", desk, request)
+            yield from filmed("film", desk, request, step)
 
-    def filmed(key: str, desk: Desk, request: gr.Request) -> Iterator[Any]:
+    def filmed(key: str, desk: Desk, request: gr.Request, after: Step | None = None) -> Iterator[Any]:
         work: dict[str, Work] = {
             "film": lambda progress: reworking.render(house, desk, False, progress),
             "reversed": lambda progress: reworking.render(house, desk, True, progress),
             "glimpse": lambda progress: reworking.glimpse(desk, progress),
         }
-        for step in follow(house, request, work[key], _KIND):
+        for step in follow(house, request, work[key], _KIND, after):
             now = None
             if film := step.done:
                 now = desks.change(request.session_hash, lambda now: now.with_film(key, film, desk.plan))
@@ -153,7 +154,7 @@ def tab(house: House) -> None:
                 now = desks.change(request.session_hash, lambda now: now.taking(found))
             yield told(step, shown.all_of, now)
         if now:
-            yield from filmed("glimpse", now, request)
+            yield from filmed("glimpse", now, request, step)
 
     def click(at_once: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         before = desks.of(request.session_hash)

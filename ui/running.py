@@ -1,6 +1,6 @@
 """A line of progress with buttons that end the work: every tab that works for long shows one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,13 @@ class Step:
     told: str
     running: bool
     done: Any = None
+    newest: Callable[[], bool] = lambda: True
+    """Whether the page has begun nothing since."""
 
     @property
     def shown(self) -> tuple[Any, Any]:
-        return self.told, gr.skip()
+        """What newer work has said, maybe why it failed, is not covered by how older work went."""
+        return self.told if self.newest() else gr.skip(), gr.skip()
 
 
 def panel(house: House, name: str) -> Panel:
@@ -62,18 +65,25 @@ def panel(house: House, name: str) -> Panel:
     return Panel(told, stop)
 
 
-def follow(house: House, request: gr.Request, work: Work, kind: str = "") -> Iterator[Step]:
+def follow(house: House, request: gr.Request, work: Work, kind: str = "", after: Step | None = None) -> Iterator[Step]:
     """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none.
 
-    Work ends without a word where newer work of its kind takes its place.
+    Work ends without a word where newer work of its kind takes its place, and does not begin where something
+    has begun since the step that it goes on from.
     """
+    if after and not after.newest():
+        return
     job = None
+
+    def newest() -> bool:
+        return house.jobs.of(request.session_hash) is job
+
     try:
         job = house.jobs.start(request.session_hash, work, kind)
         for now in job.watch():
-            yield Step(words.progress(now), True)
+            yield Step(words.progress(now), True, newest=newest)
         done = job.result()
-        yield Step(words.notes(job.seen().notes), False, done)
+        yield Step(words.notes(job.seen().notes), False, done, newest)
     except (ReelweaveError, Cancelled, OSError) as failed:
         if not (job and job.superseded):
             yield Step(words.trouble(failed), False)
