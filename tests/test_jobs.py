@@ -1,6 +1,8 @@
 """Long work beside the page: watched while it runs, ended when asked, one for each window."""
 
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -142,6 +144,33 @@ def test_closing_ends_every_job_and_takes_no_more() -> None:
     assert not job.running
     with pytest.raises(UsageError):
         jobs.start("two", lambda progress: None)
+
+
+def test_what_a_window_made_goes_with_it() -> None:
+    jobs = Jobs()
+    made = weakref.ref(jobs.start("one", lambda progress: {"a film"}))
+    jobs.start("two", lambda progress: {"another"}).wait()
+    while (job := made()) and job.running:
+        job.wait()
+    del job
+    jobs.leave("one")
+    gc.collect()
+    assert made() is None
+    assert jobs.of("two") is not None
+
+
+def test_closing_waits_for_the_work_of_windows_that_are_gone() -> None:
+    jobs, gate = Jobs(), Gate()
+    job = jobs.start("one", gate)
+    wait_until(lambda: job.seen().notes != ())
+    jobs.leave("one")
+    assert jobs.of("one") is None
+    closing = threading.Thread(target=jobs.close)
+    closing.start()
+    assert job.running
+    gate.steps.release()
+    closing.join()
+    assert gate.cleared
 
 
 def test_nothing_happens_where_there_is_no_job_to_cancel() -> None:

@@ -83,7 +83,7 @@ def build(house: House) -> gr.Blocks:
                         opened.select(*refreshed, show_progress="hidden", api_visibility="private")
 
         def leave(request: gr.Request) -> None:
-            house.jobs.cancel(request.session_hash)
+            house.jobs.leave(request.session_hash)
             for left in house.leaving:
                 left(request.session_hash or "")
 

@@ -166,6 +166,8 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._left: list[Job] = []
+        """Work of pages that are gone, until it has ended."""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -197,11 +199,19 @@ class Jobs:
         if job := self.of(session):
             job.enough()
 
+    def leave(self, session: str | None) -> None:
+        """Cancel what a page that is gone had under way, and keep nothing of what it made."""
+        with self._lock:
+            self._left = [job for job in self._left if job.running]
+            if job := self._jobs.pop(session or "", None):
+                job.cancel()
+                self._left += [job] * job.running
+
     def close(self) -> None:
         """Cancel every job, and wait until each has left its work in order."""
         with self._lock:
             self._closed = True
-            jobs = list(self._jobs.values())
+            jobs = [*self._jobs.values(), *self._left]
         for job in jobs:
             job.cancel()
         for job in jobs:
