@@ -154,6 +154,15 @@ def test_frames_that_are_none_are_told(page: "Page", tape: Path, found: list[int
     count(page, len(found))
 
 
+def test_a_number_out_of_its_bounds_is_told_on_the_page_alone(page: "Page", tape: Path) -> None:
+    """That the terminal says nothing is seen to where the page ends."""
+    pick(page, tape)
+    look(page)
+    page.get_by_label("Longest gap that is filled").fill("-5")
+    page.get_by_role("button", name="Repair", exact=True).click()
+    page.get_by_text("less than minimum value 1").wait_for()
+
+
 def test_a_button_plays_both_films_around_a_gap(page: "Page", tape: Path, found: list[int]) -> None:
     page.get_by_label("or name a file of the machine").fill(str(tape))
     look(page)

@@ -10,6 +10,7 @@ from .. import upkeep
 from ..intake import Taken
 from ..progress import Progress
 from . import shelf, taking, words
+from .fields import number
 from .files import forget
 from .house import House
 from .parts import CLICKS
@@ -38,7 +39,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
                 )
                 with gr.Row(elem_classes="rw-row"):
                     space = gr.Dropdown(_SPACES, value="", label="Vectors", elem_id="li-space")
-                    fps = gr.Number(
+                    fps = number(
                         house.settings.ingest.fps, label="Frames a second (0: all)", minimum=0, elem_id="li-fps"
                     )
         go = gr.Button("Add to the library", variant="primary", elem_id="li-go")

@@ -9,6 +9,7 @@ import gradio as gr
 from ..evaluate.scramble import ScrambleOptions
 from ..progress import Progress
 from . import measuring
+from .fields import number
 from .house import House
 from .measuring import Measured
 from .running import follow, panel
@@ -23,9 +24,9 @@ def tab(house: House) -> None:
                 choices(house.settings), label="or a video of the library", value=None, elem_id="me-picked"
             )
             with gr.Row():
-                frames = gr.Number(100, label="Frames (0: all)", minimum=0, precision=0, elem_id="me-frames")
-                foreign = gr.Number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
-                seed = gr.Number(0, label="Seed", minimum=0, precision=0, elem_id="me-seed")
+                frames = number(100, label="Frames (0: all)", minimum=0, precision=0, elem_id="me-frames")
+                foreign = number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
+                seed = number(0, label="Seed", minimum=0, precision=0, elem_id="me-seed")
             with gr.Accordion("Noise and coding", open=False):
                 salt = gr.Slider(0, 0.2, value=0, step=0.005, label="Salt and pepper, share of the pixels")
                 grain = gr.Slider(0, 40, value=0, step=1, label="Grain, grey levels")

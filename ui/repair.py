@@ -12,6 +12,7 @@ from ..render.gaps import read_ranges
 from ..settings import Settings
 from . import case, found, labels, parts, teach, words
 from .case import Case, Cases
+from .fields import number
 from .house import House
 from .running import Step, follow, panel
 from .shelf import choices
@@ -165,7 +166,7 @@ class _Case:
                 method = gr.Dropdown(
                     _METHODS, value=settings.repair.method, label="In their place", min_width=320, elem_id="rp-method"
                 )
-                longest = gr.Number(
+                longest = number(
                     settings.repair.longest, label="Longest gap that is filled", minimum=1, precision=0, min_width=240
                 )
                 long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer ones", elem_id="rp-long")

@@ -12,6 +12,7 @@ from ..progress import Progress
 from ..teaching import Labelled
 from . import labels, parts
 from .case import source_of
+from .fields import number
 from .house import House
 from .labels import Sorting
 from .running import Panel, follow
@@ -42,13 +43,11 @@ def panel_of(house: House, given: list[Any], running: Panel) -> Lesson:
     with gr.Accordion("Teach it your own recordings", open=False, elem_id="rp-teach"):
         gr.HTML(labels.folder_told(house.labels))
         with gr.Row(elem_classes="rw-row"):
-            count = gr.Number(
-                _COUNT, label="Pictures of the video above", minimum=1, precision=0, scale=0, min_width=240
-            )
+            count = number(_COUNT, label="Pictures of the video above", minimum=1, precision=0, scale=0, min_width=240)
             pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
         card = gr.HTML(elem_id="rp-card", js_on_load=parts.CLICKS + labels.KEYS)
         with gr.Row(elem_classes="rw-row"):
-            precision = gr.Number(
+            precision = number(
                 0, label="Precision wanted (0: best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
             )
             train = gr.Button("Train", elem_id="rp-train", size="md", scale=0, min_width=120)
