@@ -97,7 +97,7 @@ def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", 
                 left = server.communicate(timeout=PATIENCE)[1]
             finally:
                 server.kill()
-        assert server.returncode == 0
+        assert server.returncode == 0, f"ended with {server.returncode}: {left}"
         assert grumbles in left if grumbles else not left, left
 
 
@@ -159,7 +159,7 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
     finally:
         page.close()
         context.close()
-    assert (strangers, troubles) == ([], [])
+    assert (strangers, troubles) == ([], []), f"{strangers} {troubles}"
 
 
 def overflow(page: "Page") -> int:

@@ -245,6 +245,32 @@ def test_nothing_given_is_asked_for(page: "Page") -> None:
     page.get_by_role("alert").get_by_text("No video was given").wait_for()
 
 
+@pytest.mark.parametrize(
+    ("tab", "field", "button"),
+    [
+        ("Reconstruct", "rc-picked", "Put in order"),
+        ("Repair", "rp-picked", "Look for broken frames"),
+        ("Measure", "me-picked", "Scramble and put back"),
+    ],
+)
+def test_a_video_that_was_removed_since_it_was_picked_is_told(
+    browser: "Browser", clip: Path, tmp_path: Path, tab: str, field: str, button: str
+) -> None:
+    library = settings(library=str(tmp_path / "library"))
+    pipeline.ingest(clip, library)
+    with page_of(tmp_path / "library") as address, window(browser, address) as page:
+        page.get_by_role("tab", name=tab).click()
+        page.locator(f"#{field} input").click()
+        page.get_by_role("option", name=clip.name).click()
+        page.get_by_role("heading", name="Reelweave").click()
+        upkeep.remove_video(clip.name, library)
+        page.locator(f"#{field} input").click()
+        page.get_by_role("option", name="(removed)").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name=button).click()
+        page.get_by_role("alert").get_by_text("library").first.wait_for()
+
+
 def test_work_can_be_cancelled_and_gone_on_with(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
     with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         give(page, shuffled)

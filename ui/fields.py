@@ -1,8 +1,27 @@
-"""Fields of the page whose bounds are told on the page alone."""
+"""Fields that several tabs have; what is filled in wrongly is told on the page alone, and not in the terminal."""
 
 from typing import Any
 
 import gradio as gr
+
+from ..settings import Settings
+from .shelf import choices
+
+
+def one_of(settings: Settings, label: str, name: str) -> Any:
+    """A video of the library as it is when the list is opened.
+
+    What was picked before stays in the list when it has gone since: who looks for it then says so in plain words.
+    """
+    field: Any = gr.Dropdown(choices(settings), label=label, value=None, elem_id=name)
+
+    def renewed(picked: str | None) -> Any:
+        there = choices(settings)
+        gone = picked and picked not in dict(there).values()
+        return gr.update(choices=[*there, (f"{picked} (removed)", picked)] if gone else there)
+
+    field.focus(renewed, field, field, show_progress="hidden", api_visibility="private")
+    return field
 
 
 def number(value: float | None, **how: Any) -> Any:

@@ -9,20 +9,17 @@ import gradio as gr
 from ..evaluate.scramble import ScrambleOptions
 from ..progress import Progress
 from . import measuring
-from .fields import number
+from .fields import number, one_of
 from .house import House
 from .measuring import Measured
 from .running import follow, panel
-from .shelf import choices
 
 
 def tab(house: House) -> None:
     with gr.Row():
         upload = gr.File(label="Drop a clip whose frames are in order", height=150, elem_id="me-upload")
         with gr.Column():
-            picked = gr.Dropdown(
-                choices(house.settings), label="or a video of the library", value=None, elem_id="me-picked"
-            )
+            picked = one_of(house.settings, "or a video of the library", "me-picked")
             with gr.Row():
                 frames = number(100, label="Frames (0: all)", minimum=0, precision=0, elem_id="me-frames")
                 foreign = number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
@@ -51,7 +48,6 @@ def tab(house: House) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     given = [last, upload, picked, frames, foreign, seed, salt, grain, crf]
     go.click(run, given, [*running.outputs, shown, last], **quiet)
-    picked.focus(lambda: gr.update(choices=choices(house.settings)), None, picked, **quiet)
 
 
 def _options(*chosen: float | None) -> ScrambleOptions:

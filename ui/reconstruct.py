@@ -8,10 +8,10 @@ import gradio as gr
 from . import reworking, strips
 from .clicks import clicked
 from .desk import Desk, Desks
+from .fields import one_of
 from .house import House
 from .jobs import Work
 from .running import Step, follow, panel
-from .shelf import choices
 
 _CLICKS = """
 element.addEventListener('click', event => {
@@ -102,9 +102,7 @@ def tab(house: House) -> None:
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
-            picked = gr.Dropdown(
-                choices(house.settings), label="or pick one of the library", value=None, elem_id="rc-picked"
-            )
+            picked = one_of(house.settings, "or pick one of the library", "rc-picked")
             go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
     running = panel(house, "rc")
     shown, desks = _Desk(), Desks()
@@ -175,4 +173,3 @@ def tab(house: House) -> None:
         surface.click(click, shown.at_once, outputs, trigger_mode="multiple", **quiet)
     upload.upload(lambda: None, None, picked, **quiet)
     picked.input(lambda: None, None, upload, **quiet)
-    picked.focus(lambda: gr.update(choices=choices(house.settings)), None, picked, **quiet)

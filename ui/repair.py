@@ -12,10 +12,9 @@ from ..render.gaps import read_ranges
 from ..settings import Settings
 from . import case, found, labels, parts, teach, words
 from .case import Case, Cases
-from .fields import number
+from .fields import number, one_of
 from .house import House
 from .running import Step, follow, panel
-from .shelf import choices
 
 _RULES, _TRAINED = "rules, without training", "the detector trained here"
 _METHODS = [
@@ -58,9 +57,7 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     with gr.Row():
         upload = gr.File(label="Drop a video here", height=150, elem_id="rp-upload")
         with gr.Column():
-            picked = gr.Dropdown(
-                choices(house.settings), label="or pick one of the library", value=None, elem_id="rp-picked"
-            )
+            picked = one_of(house.settings, "or pick one of the library", "rp-picked")
             place = gr.Textbox(
                 "",
                 label="or name a file of the machine that runs this page",
@@ -128,7 +125,6 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     upload.upload(lambda: (None, ""), None, [picked, place], **quiet)
     picked.input(lambda: (None, ""), None, [upload, place], **quiet)
     place.input(lambda: (None, None), None, [upload, picked], **quiet)
-    picked.focus(lambda: gr.update(choices=choices(house.settings)), None, picked, **quiet)
 
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)

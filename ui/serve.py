@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,8 @@ def serve(
         page = _launched(house, host, port, entry)
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")
-            _warm()
+            # An import that Ctrl-C breaks off fails in ways of its own, so that none is under way in this thread.
+            threading.Thread(target=_warm, name="reelweave warming up").start()
             wait_for_the_end()
         except KeyboardInterrupt:
             pass
