@@ -21,6 +21,7 @@ from reelweave.index.matrix import Matrix, Segment
 from reelweave.index.query import Term, combined, parse
 from reelweave.index.search import Ranked, distinct, every_score, moments, ranked
 from reelweave.index.threshold import auto_cut, calibrated_cut
+from reelweave.searching import Found
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:
@@ -221,6 +222,14 @@ def test_an_answer_holds_what_is_promised(there: Path, run: "Run") -> None:
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     spans = run("search", "--image", query, "--moments", "--json").rows
     assert {"rank", "video", "name", "start", "end", "peak_frame", "score"} <= set(spans[0])
+
+
+def test_who_reads_only_the_first_lines_hears_nothing_ill_of_the_library(there: Path) -> None:
+    def closed(_found: Found) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        pipeline.search(Question(image=there / "pictures" / "frame 1.png"), settings(), tell=closed)
 
 
 def test_people_get_a_table(there: Path, run: "Run") -> None:
