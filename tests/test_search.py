@@ -260,6 +260,7 @@ def folders(above: Path) -> list[Path]:
         pytest.param(["--before", "0:01"], {0, 1}, id="up to, the end included"),
         pytest.param(["--after", "0:01", "--before", "0:32.5"], {1, 2}, id="between"),
         pytest.param(["--after", "1:00:00"], set(), id="past the end"),
+        pytest.param(["--before", "90:00"], {0, 1, 2, 3}, id="more than an hour, in minutes"),
     ],
 )
 def test_times_are_the_frames_own(there: Path, run: "Run", options: list[object], frames: set[int]) -> None:
@@ -386,6 +387,8 @@ def test_a_vector_that_is_none_is_refused(there: Path, tmp_path: Path, run: "Run
         pytest.param(["--image", "a.png", "--space", "nonsense"], 2, id="no such space"),
         pytest.param(["--image", "a.png", "--video", "nobody"], 2, id="no such video"),
         pytest.param(["--image", "a.png", "--after", "soon"], 2, id="no time"),
+        pytest.param(["--image", "a.png", "--after", "1:75"], 2, id="more seconds than a minute has"),
+        pytest.param(["--image", "a.png", "--after", "1:75:00"], 2, id="more minutes than an hour has"),
         pytest.param(["--image", "a.png", "--threshold", "high"], 2, id="no threshold"),
         pytest.param(["--image", "a.png", "--threshold", "3"], 2, id="threshold out of range"),
         pytest.param(["--image", "a.png", "-k", "0"], 2, id="no answers wanted"),
