@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .answers import answer, lines, table
+from .answers import answer, in_a_line, lines, table
 from .clock import clock
 from .errors import UsageError
 from .options import (
@@ -126,9 +126,4 @@ def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
     """What each video is called in a table: its file's name, or where two have the same its id."""
     found = {answer.video: answer.name for answer in answers}
     shared = {name for name, times in Counter(found.values()).items() if times > 1}
-    return {video: video if name in shared else _clean(name) for video, name in found.items()}
-
-
-def _clean(name: str) -> str:
-    """A file may be called anything; a table has one line a row."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return {video: video if name in shared else in_a_line(name) for video, name in found.items()}

@@ -183,6 +183,13 @@ def test_what_fails_is_told_at_the_end_and_in_the_data(run: Run, films: Path) ->
     assert "4 of 6" in tail
 
 
+def test_a_name_of_two_lines_takes_one_in_a_dry_run(run: Run, films: Path) -> None:
+    (films / "a.mp4").rename(films / "a\nunchanged  b.mp4")
+    answer = run("ingest", films / "a\nunchanged  b.mp4", "--dry-run", "-q")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 1)
+    assert answer.out.startswith("new ")
+
+
 def test_a_file_that_no_one_may_read_keeps_no_other_out(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.ingest import run as ingesting
 
