@@ -115,6 +115,15 @@ def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
     assert states(films) == after
 
 
+def test_a_film_whose_place_another_took_is_foretold_elsewhere(films: Path) -> None:
+    states(films / "a.mp4")
+    (films / "a.mp4").rename(films / "elsewhere.mp4")
+    (films / "b.mp4").rename(films / "a.mp4")
+    assert states(films / "a.mp4") == {"a.mp4": "changed"}
+    foretold = states(films / "elsewhere.mp4", dry_run=True)
+    assert foretold == states(films / "elsewhere.mp4") == {"elsewhere.mp4": "renamed"}
+
+
 def test_another_rate_is_foretold(films: Path) -> None:
     taken_in(films, ingest__fps=5)
     assert states(films, dry_run=True) == {"a.mp4": "anew", "b.mp4": "anew"}
