@@ -32,6 +32,11 @@ def table(rows: list[tuple[Any, ...]]) -> None:
         print(line)
 
 
+def in_a_line(name: str) -> str:
+    """A file may be called anything; a table has one line a row."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def sought_told(found: "Sought") -> str:
     """What chance would find stands beside what was found."""
     return (
@@ -72,7 +77,7 @@ def taken_data(taken: "Taken") -> dict[str, Any]:
 
 def taken_told(taken: "Taken", dry_run: bool) -> str:
     if dry_run or not taken.video:
-        return f"{taken.state:9}  {taken.path}"
+        return f"{taken.state:9}  {in_a_line(taken.path)}"
     return f"{taken.video.id}  {taken.video.frames} frames  {taken.video.seconds:.1f} s  {taken.state}"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .answers import answer, lines, table
+from .answers import answer, in_a_line, lines, table
 from .clock import clock
 from .errors import UsageError
 from .options import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .index.search import Hit, Moment
     from .searching import Found
 
-_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d*)?|\.\d+)")
+_TIME = re.compile(r"(?:(?:(\d+):(?=[0-5]?\d:))?(\d+):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d*)?|\.\d+)")
 
 _Space = Annotated[str | None, typer.Option("--space", help="The space to compare in: appearance, clip or timm:MODEL.")]
 
@@ -101,11 +101,11 @@ def similar(
 
 
 def _seconds(time: str | None) -> float | None:
-    """Seconds out of 75, 1:15, 1:15.5 or 1:02:03."""
+    """Seconds out of 75, 1:15, 1:15.5, 90:00 or 1:02:03."""
     if time is None:
         return None
     if not (found := _TIME.fullmatch(time.strip())):
-        raise UsageError(f"{time!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 1:02:03.")
+        raise UsageError(f"{time!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 90:00, 1:02:03.")
     return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
 
 
@@ -126,9 +126,4 @@ def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
     """What each video is called in a table: its file's name, or where two have the same its id."""
     found = {answer.video: answer.name for answer in answers}
     shared = {name for name, times in Counter(found.values()).items() if times > 1}
-    return {video: video if name in shared else _clean(name) for video, name in found.items()}
-
-
-def _clean(name: str) -> str:
-    """A file may be called anything; a table has one line a row."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
+    return {video: video if name in shared else in_a_line(name) for video, name in found.items()}

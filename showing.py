@@ -21,12 +21,13 @@ from .render.excerpt import excerpt
 from .render.export import check_folder, export
 from .render.gather import Place, usable
 from .render.reel import Held, rate_of, render_reel
-from .render.sheet import check_picture, contact_sheet, save_picture
+from .render.sheet import canvas, check_picture, contact_sheet, save_picture
 from .searching import Found
 from .settings import Settings, library_folder
 
 _TOP, _OVER = "top", "above_threshold"
 _EARLIEST = 1e-6
+_EMPTY = 160
 _AROUND, _LONGEST = 2.0, 60.0
 """Seconds that are played around an answer, and of one."""
 
@@ -51,16 +52,15 @@ class Wanted:
 
 
 def show(found: Found, wanted: Wanted, library: Library, settings: Settings, progress: Progress) -> list[Path]:
-    """Make what is wanted; the files that were written."""
-    made = _export(found, wanted.export, progress) if wanted.export else []
-    if not (found.hits or found.moments):
-        if wanted.clip or wanted.sheet:
-            progress.note("Nothing was found, so there is nothing to show.")
-        return made
-    if wanted.clip:
+    """Make what is wanted; the files that were written. The sheet comes first: sources that are gone end the rest."""
+    there = bool(found.hits or found.moments)
+    made = [_sheet(found, wanted.sheet, library, progress)] if wanted.sheet and there else []
+    if wanted.export:
+        made += _export(found, wanted.export, progress)
+    if wanted.clip and there:
         made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
-    if wanted.sheet:
-        made.append(_sheet(found, wanted.sheet, library, progress))
+    if (wanted.clip or wanted.sheet) and not there:
+        progress.note("Nothing was found, so there is nothing to show.")
     return made
 
 
@@ -90,7 +90,7 @@ def _shown_at(found: Found, video: str, time: float) -> float:
 
 
 def small_pictures(found: Found, library: Library) -> list[Picture]:
-    """The small picture of each hit or moment."""
+    """The small picture of each hit or moment; an empty one where a video came without."""
     segments = {segment.video.id: segment for segment in found.matrix.segments}
     return [_thumbnail(_place(one), segments[one.video], library) for one in found.moments or found.hits]
 
@@ -157,6 +157,8 @@ def _caption(answer: Hit | Moment) -> str:
 
 def _thumbnail(place: Place, segment: Segment, library: Library) -> Picture:
     video = segment.video
+    if not (video.proxy_width and library.has_proxies(video)):
+        return canvas(max(1, round(_EMPTY * video.height / video.width)), _EMPTY)
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
     return proxy_picture(proxies[np.searchsorted(segment.rows.indices, place.frame)])

@@ -101,6 +101,7 @@ def robustness(
     The source is decoded once, and nothing is kept; orders are found without a codec between, as of pictures.
     """
     _check(options)
+    open_source(source)
     first, count = stretch(source, options.frames, options.seed, progress)
     if count < _FEWEST:
         raise SourceError(f"{source} has {count} frames, and {_FEWEST} are the least that have an order.")

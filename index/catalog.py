@@ -126,8 +126,9 @@ class Catalog:
         return Place(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
-        """The stamp of every place that is known."""
-        return [stamp for (stamp,) in self._db.execute("SELECT stamp FROM places")]
+        """The stamp of every place that is known, and of every video: its place may hold another one by now."""
+        both = "SELECT stamp FROM places UNION SELECT json_extract(record, '$.stamp') FROM videos"
+        return [stamp for (stamp,) in self._db.execute(both)]
 
     def with_content(self, sha256: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)

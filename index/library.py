@@ -244,6 +244,9 @@ def open_library(folder: Path) -> Iterator[Library]:
 
 def explain(folder: Path, failed: Exception) -> LibraryError | None:
     """What a failure says of the library; None when it is none of the library's."""
+    if isinstance(failed, BrokenPipeError):
+        # Who read the answer has had enough of it.
+        return None
     text = f"{type(failed).__name__}: {failed}"
     code = failed.errno if isinstance(failed, OSError) else None
     of_store = isinstance(failed, sqlite3.Error) or type(failed).__module__.startswith("chromadb")

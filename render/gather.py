@@ -25,7 +25,7 @@ def usable(videos: Sequence[VideoRecord], progress: Progress) -> dict[str, Video
     found = {}
     for video in videos:
         if why := _lost(video):
-            progress.note(f"{video.source} {why}: its frames are left out.")
+            progress.note(f"{video.source or video.name} {why}: its frames are left out.")
         else:
             found[video.id] = video
     if videos and not found:
@@ -34,6 +34,8 @@ def usable(videos: Sequence[VideoRecord], progress: Progress) -> dict[str, Video
 
 
 def _lost(video: VideoRecord) -> str:
+    if not video.source:
+        return "was imported without its source"
     source = Path(video.source)
     if not source.exists():
         return "is not there any more"

@@ -18,6 +18,7 @@ from reelweave.errors import LibraryError, ReelweaveError, SourceError, SpaceErr
 from reelweave.frames import FrameRows
 from reelweave.index.catalog import Catalog
 from reelweave.index.store import ChromaStore
+from reelweave.ingest.source import read_picture
 
 ONE_ULP = 1.2e-7
 
@@ -132,6 +133,23 @@ def test_without_small_pictures_it_is_not_solved_either(exported: Path, other: P
     same(rows_of(other), rows_of(other))
     with pytest.raises(LibraryError, match="small pictures"):
         pipeline.solve("clip", settings(library=str(other)))
+
+
+@pytest.mark.parametrize("proxies", [True, False], ids=["with small pictures", "without"])
+def test_what_is_found_without_its_source_is_named_and_has_a_contact_sheet(
+    exported: Path, other: Path, tmp_path: Path, run: Run, proxies: bool
+) -> None:
+    if not proxies:
+        (exported / "proxies.npy").unlink()
+    upkeep.import_video(exported, settings(library=str(other)))
+    sheet, vector = tmp_path / "sheet.png", tmp_path / "query.npy"
+    np.save(vector, np.load(exported / "vectors.npy")[3])
+    answer = run("search", "--vector", vector, "--library", other, "--sheet", sheet, "--json")
+    assert (answer.code, answer.rows[0]["frame"]) == (0, 3)
+    assert read_picture(sheet).size
+    frames = run("search", "--vector", vector, "--library", other, "--export", tmp_path / "frames", "--json")
+    assert (frames.code, frames.rows) == (1, answer.rows)
+    assert "clip.mp4 was imported without its source" in frames.err
 
 
 @pytest.mark.parametrize("proxies", [True, False], ids=["with small pictures", "without"])

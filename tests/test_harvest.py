@@ -115,6 +115,15 @@ def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
     assert states(films) == after
 
 
+def test_a_film_whose_place_another_took_is_foretold_elsewhere(films: Path) -> None:
+    states(films / "a.mp4")
+    (films / "a.mp4").rename(films / "elsewhere.mp4")
+    (films / "b.mp4").rename(films / "a.mp4")
+    assert states(films / "a.mp4") == {"a.mp4": "changed"}
+    foretold = states(films / "elsewhere.mp4", dry_run=True)
+    assert foretold == states(films / "elsewhere.mp4") == {"elsewhere.mp4": "renamed"}
+
+
 def test_another_rate_is_foretold(films: Path) -> None:
     taken_in(films, ingest__fps=5)
     assert states(films, dry_run=True) == {"a.mp4": "anew", "b.mp4": "anew"}
@@ -181,6 +190,13 @@ def test_what_fails_is_told_at_the_end_and_in_the_data(run: Run, films: Path) ->
     tail = answer.err[answer.err.index("error:") :]
     assert all(rows[name]["error"] in tail for name in failed)
     assert "4 of 6" in tail
+
+
+def test_a_name_of_two_lines_takes_one_in_a_dry_run(run: Run, films: Path) -> None:
+    (films / "a.mp4").rename(films / "a\nunchanged  b.mp4")
+    answer = run("ingest", films / "a\nunchanged  b.mp4", "--dry-run", "-q")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 1)
+    assert answer.out.startswith("new ")
 
 
 def test_a_file_that_no_one_may_read_keeps_no_other_out(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,6 +199,12 @@ def test_what_cannot_be_measured_is_refused(run: Run, film: Path, arguments: lis
     assert done.err
 
 
+def test_a_film_that_is_not_there_is_said_to_be_missing(run: Run, tmp_path: Path) -> None:
+    done = run("evaluate", "robustness", tmp_path / "nowhere.mp4", "-q")
+    assert (done.code, done.out) == (1, "")
+    assert "There is no file" in done.err
+
+
 @pytest.mark.parametrize("arguments", [[], ["--truth", "truth.json"], ["robustness"]], ids=["bare", "truth", "below"])
 def test_arguments_that_lack_are_wrong_usage(run: Run, arguments: list[str]) -> None:
     assert run("evaluate", *arguments).code == 2

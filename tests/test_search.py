@@ -21,6 +21,7 @@ from reelweave.index.matrix import Matrix, Segment
 from reelweave.index.query import Term, combined, parse
 from reelweave.index.search import Ranked, distinct, every_score, moments, ranked
 from reelweave.index.threshold import auto_cut, calibrated_cut
+from reelweave.searching import Found
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:
@@ -223,6 +224,14 @@ def test_an_answer_holds_what_is_promised(there: Path, run: "Run") -> None:
     assert {"rank", "video", "name", "start", "end", "peak_frame", "score"} <= set(spans[0])
 
 
+def test_who_reads_only_the_first_lines_hears_nothing_ill_of_the_library(there: Path) -> None:
+    def closed(_found: Found) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        pipeline.search(Question(image=there / "pictures" / "frame 1.png"), settings(), tell=closed)
+
+
 def test_people_get_a_table(there: Path, run: "Run") -> None:
     lines = run("search", "--image", there / "pictures" / "frame 1.png", "-k", 2).out.splitlines()
     assert lines[0].split() == ["video", "time", "frame", "score"]
@@ -251,6 +260,7 @@ def folders(above: Path) -> list[Path]:
         pytest.param(["--before", "0:01"], {0, 1}, id="up to, the end included"),
         pytest.param(["--after", "0:01", "--before", "0:32.5"], {1, 2}, id="between"),
         pytest.param(["--after", "1:00:00"], set(), id="past the end"),
+        pytest.param(["--before", "90:00"], {0, 1, 2, 3}, id="more than an hour, in minutes"),
     ],
 )
 def test_times_are_the_frames_own(there: Path, run: "Run", options: list[object], frames: set[int]) -> None:
@@ -377,6 +387,8 @@ def test_a_vector_that_is_none_is_refused(there: Path, tmp_path: Path, run: "Run
         pytest.param(["--image", "a.png", "--space", "nonsense"], 2, id="no such space"),
         pytest.param(["--image", "a.png", "--video", "nobody"], 2, id="no such video"),
         pytest.param(["--image", "a.png", "--after", "soon"], 2, id="no time"),
+        pytest.param(["--image", "a.png", "--after", "1:75"], 2, id="more seconds than a minute has"),
+        pytest.param(["--image", "a.png", "--after", "1:75:00"], 2, id="more minutes than an hour has"),
         pytest.param(["--image", "a.png", "--threshold", "high"], 2, id="no threshold"),
         pytest.param(["--image", "a.png", "--threshold", "3"], 2, id="threshold out of range"),
         pytest.param(["--image", "a.png", "-k", "0"], 2, id="no answers wanted"),

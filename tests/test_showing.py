@@ -152,9 +152,11 @@ def test_a_source_that_is_gone_is_left_out_and_named(stock: Path, run: "Run", tm
     assert answer.code == 0
     assert "gone.mp4" in answer.err
     assert len(list((tmp_path / "out" / "top").iterdir())) == 5
-    only = run("search", "--image", stock / "query.png", "--video", "gone.mp4", "--clip", tmp_path / "clip.mp4")
+    outputs = ["--clip", tmp_path / "clip.mp4", "--sheet", tmp_path / "sheet.png"]
+    only = run("search", "--image", stock / "query.png", "--video", "gone.mp4", *outputs)
     assert only.code == 1
     assert not (tmp_path / "clip.mp4").exists()
+    assert (tmp_path / "sheet.png").exists()
 
 
 def test_a_contact_sheet_has_a_cell_for_each_answer_and_needs_no_source(
