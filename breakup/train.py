@@ -147,7 +147,7 @@ def _check_counts(labels: Sorted) -> None:
     waiting = f"{labels.unsorted} pictures in {UNSORTED}/ wait to be sorted" if labels.unsorted else ""
     raise UsageError(
         f"{broken} pictures in {BROKEN}/ and {clean} in {CLEAN}/ are too few to learn from.",
-        f"{waiting or '`reelweave breakup label` gives further ones'}; {LEAST} of each are the least, 50 do better.",
+        f"{waiting or 'Pick more to sort (`reelweave breakup label`)'}; {LEAST} of each are the least, 50 do better.",
     )
 
 

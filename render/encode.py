@@ -37,10 +37,7 @@ class Soundtrack:
 def check_output(output: Path, source: Path | None = None) -> Path:
     """The file that will be replaced (behind a link, if there is one), once nothing speaks against it."""
     if source is not None and not source.exists():
-        raise SourceError(
-            f"The source {source} is not there.",
-            "If it was moved, give its new place, or correct video.source in the plan.",
-        )
+        raise SourceError(f"The source {source} is not there.", "If it was moved, give its new place.")
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output.name} does not end as a film does.", f"Films end in {', '.join(SUFFIXES)}.")
     if not output.parent.is_dir():

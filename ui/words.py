@@ -13,7 +13,7 @@ def trouble(failed: BaseException) -> str:
     if isinstance(failed, ReelweaveError):
         cause, remedy = failed.cause, failed.remedy
     else:
-        cause, remedy = f"{type(failed).__name__}: {failed}", "The terminal that runs the page says more."
+        cause, remedy = f"{type(failed).__name__}: {failed}", "Try again, or see what `reelweave doctor` finds."
     next_step = f"<p>{escape(remedy)}</p>" if remedy else ""
     return f'<div class="rw-trouble" role="alert"><p><b>{escape(cause)}</b></p>{next_step}</div>'
 
