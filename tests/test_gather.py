@@ -31,6 +31,7 @@ def found(*paths: Path, below: Path) -> list[str]:
     [
         pytest.param(["b10.mp4", "b2.MKV", "notes.txt"], ["b2.MKV", "b10.mp4"], id="videos as people number them"),
         pytest.param(["a/x.mp4", "a/b/y.webm", "z.ogv"], ["a/b/y.webm", "a/x.mp4", "z.ogv"], id="videos at any depth"),
+        pytest.param(["a.mxf", "b.vob", "c.dv", "d.3gp"], ["a.mxf", "b.vob", "c.dv", "d.3gp"], id="what archives keep"),
         pytest.param(["1.png", "2.png", "thumbs/1.png"], ["."], id="pictures, whatever is below"),
         pytest.param(["one/1.png", "two/1.jpg", "two/x/1.jpg"], ["one", "two"], id="folders of pictures"),
         pytest.param(["1.png", "film.mp4"], ["film.mp4"], id="pictures beside a video"),
