@@ -148,11 +148,11 @@ def test_closing_ends_every_job_and_takes_no_more() -> None:
 
 def test_what_a_window_made_goes_with_it() -> None:
     jobs = Jobs()
-    made = weakref.ref(jobs.start("one", lambda progress: {"a film"}))
-    jobs.start("two", lambda progress: {"another"}).wait()
-    while (job := made()) and job.running:
-        job.wait()
+    job = jobs.start("one", lambda progress: {"a film"})
+    job.wait()
+    made = weakref.ref(job)
     del job
+    jobs.start("two", lambda progress: {"another"}).wait()
     jobs.leave("one")
     gc.collect()
     assert made() is None
