@@ -4,7 +4,7 @@ Every sign is held against what is usual around the frame, so that neither fast 
 """
 
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,10 @@ Marks: TypeAlias = npt.NDArray[np.bool_]
 _LOOK, _MOTION, _HASTE = 60, 30, 6
 # A sign that stays with a damaged picture holds from where it convicts to where it falls under half of that.
 _HOLDS = 0.5
-_LONGEST_PART = 40
+_LONGEST_PART, _FEW = 40, 6
+# The share of a picture without anything in it, and grey levels between which that is neither black nor white.
+_NOTHING, _DARK, _BRIGHT = 0.9, 40.0, 215.0
+_Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
 def signs(evidence: Evidence, settings: Breakup) -> Signs:
@@ -37,12 +40,14 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     }
     for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
         values = evidence.of(name)
-        found[name] = np.maximum(0, values - _median(values, _LOOK)) / least
+        # What a film begins or ends with is usual there: skies are blank, but not blocky.
+        usual_there = _median(values, _LOOK, "nearest" if name == "blank" else "mirror")
+        found[name] = np.maximum(0, values - usual_there) / least
     leaps = np.flatnonzero(_leaps(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
-    found["blank"] = _held(_between(found["blank"], leaps, others))
+    found["blank"] = np.maximum(_held(_between(found["blank"], leaps, others)), _lost(evidence, leaps))
     broken = np.max([*found.values()], axis=0) >= 1
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
     found["healed"] = _healed(evidence, np.max([*found.values()], axis=0) >= 1, settings)
@@ -144,13 +149,27 @@ def _without(change: Floats, broken: Marks) -> Floats:
 def _between(values: Floats, leaps: Ints, broken: Marks) -> Floats:
     """The values of stretches that begin and end at once: a fade is none, nor is the black a film begins with.
 
-    Nor is a whole stretch between two broken ones, which are no measure of what it should show.
+    Nor is a whole stretch between two broken ones, which are no measure of what it should show, as the few frames
+    before the first leap or after the last one are none.
     """
     kept = np.zeros_like(values)
-    for start, end in pairwise(leaps):
+    inner = leaps[(leaps >= _FEW) & (leaps <= len(values) - _FEW)]
+    for start, end in pairwise(inner):
         if end - start <= _LONGEST_PART and not broken[start - 1] and not broken[end]:
             kept[start:end] = values[start:end]
     return kept
+
+
+def _lost(evidence: Evidence, leaps: Ints) -> Floats:
+    """Frames of one colour that a film begins or ends with; black and white may be meant."""
+    level = evidence.of("level")
+    flat = (evidence.of("blank") >= _NOTHING) & (level > _DARK) & (level < _BRIGHT)
+    found = np.zeros(len(level), np.float32)
+    for start, end in _runs(flat):
+        begins, ends = start == 0 and end in leaps, end == len(flat) and start in leaps
+        if (begins or ends) and end - start <= _LONGEST_PART:
+            found[start:end] = 1
+    return found
 
 
 def _held(values: Floats) -> Floats:
@@ -167,12 +186,15 @@ def _runs(marks: Marks) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _median(values: Floats, around: int) -> Floats:
-    return _percentile(values, 50, around)
+def _median(values: Floats, around: int, beyond: _Beyond = "mirror") -> Floats:
+    return _percentile(values, 50, around, beyond)
 
 
-def _percentile(values: Floats, percent: int, around: int) -> Floats:
-    """The percentile of the frames around each frame, `around` of them on either side."""
+def _percentile(values: Floats, percent: int, around: int, beyond: _Beyond = "mirror") -> Floats:
+    """The percentile of the frames around each frame, `around` of them on either side.
+
+    Beyond the film's ends are its last frames again, mirrored, or its very last one all over.
+    """
     from scipy.ndimage import percentile_filter
 
-    return np.asarray(percentile_filter(values, percent, size=2 * around + 1, mode="nearest"), np.float32)
+    return np.asarray(percentile_filter(values, percent, size=2 * around + 1, mode=beyond), np.float32)

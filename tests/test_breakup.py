@@ -12,6 +12,7 @@ from reelweave.breakup.detect import detect, judge
 from reelweave.breakup.evidence import EVIDENCE, Evidence, read_evidence, spread
 from reelweave.breakup.verdict import CLEAN, Verdict
 from reelweave.errors import SourceError
+from reelweave.evaluate import breakage
 from reelweave.evaluate.damage import KINDS, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.frames import Picture
@@ -52,6 +53,20 @@ def test_damage_of_each_kind_is_found(clip: Path, tmp_path: Path, kind: str) -> 
     assert len(told - truth) <= 2
 
 
+@pytest.mark.parametrize(
+    ("breaks", "share"), [("grey", 1.0), ("smear", 0.8), ("noise", 0.5)], ids=lambda value: str(value)
+)
+def test_damage_at_both_ends_of_a_film_is_found(drawn: Film, tmp_path: Path, breaks: str, share: float) -> None:
+    film = [picture.copy() for picture in drawn]
+    for frames in (range(4), range(FRAMES - 4, FRAMES)):
+        how = getattr(breakage, breaks)([film[frames[0]]], np.random.default_rng(5))
+        for frame in frames:
+            how([film[frame]])
+    told, truth = broken(write_clip(tmp_path / "ends.mp4", film)), {*range(4), *range(FRAMES - 4, FRAMES)}
+    assert len(told & truth) >= share * len(truth)
+    assert len(told - truth) <= 1
+
+
 def still(film: Film) -> Film:
     return [film[0]] * len(film)
 
@@ -77,6 +92,18 @@ def fade(film: Film) -> Film:
 
 def black_at_both_ends(film: Film) -> Film:
     return [np.zeros_like(film[0])] * 10 + film[10:80] + [np.zeros_like(film[0])] * 10
+
+
+def white_at_both_ends(film: Film) -> Film:
+    return [np.full_like(film[0], 255)] * 10 + film[10:80] + [np.full_like(film[0], 255)] * 10
+
+
+def short_shot_of_sky_after_one_frame_of_another(film: Film) -> Film:
+    """What a trim leaves: a last frame of the shot before."""
+    sky = [np.full_like(picture, 130) for picture in film[:30]]
+    for picture, real in zip(sky, film, strict=False):
+        picture[60:] = real[60:]
+    return [np.asarray(255 - film[50][:, ::-1]), *sky[1:], *film[30:]]
 
 
 def rest(film: Film) -> Film:
@@ -107,7 +134,21 @@ def comes_to_stay(film: Film) -> Film:
     return shown
 
 
-WHOLE = (list, still, telecine, cut, flash, fade, black_at_both_ends, rest, caption, blinking, comes_to_stay)
+WHOLE = (
+    list,
+    still,
+    telecine,
+    cut,
+    flash,
+    fade,
+    black_at_both_ends,
+    white_at_both_ends,
+    short_shot_of_sky_after_one_frame_of_another,
+    rest,
+    caption,
+    blinking,
+    comes_to_stay,
+)
 
 
 @pytest.mark.parametrize("made", WHOLE, ids=lambda made: made.__name__)
