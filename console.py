@@ -29,6 +29,32 @@ def terminal_progress(quiet: bool = False) -> Progress:
     return Bars() if sys.stderr.isatty() else Lines()
 
 
+@contextmanager
+def first_asks(*signals: signal.Signals) -> Iterator[Callable[[], bool]]:
+    """The first of these signals only asks, and the work looks at it when nothing is half done; the next ends all."""
+    heard: list[int] = []
+    before = {which: signal.getsignal(which) for which in signals}
+    # Only the main thread hears signals, and one that is ignored shall stay so.
+    ours = [which for which in signals if callable(before[which])]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+
+    def restore() -> None:
+        for which in ours:
+            signal.signal(which, before[which])
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        restore()
+        heard.append(number)
+
+    for which in ours:
+        signal.signal(which, ask)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        restore()
+
+
 class NotesOnly:
     """Says what the user should see, and nothing of how far it is."""
 
@@ -41,25 +67,10 @@ class NotesOnly:
 
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
-        """The first Ctrl-C only asks; the work looks at it when nothing is half done. The next one ends all."""
-        wanted = threading.Event()
-        before = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or not callable(before):
-            # Only the main thread hears signals, and where Ctrl-C is ignored it shall stay so.
-            yield wanted.is_set
-            return
-
-        def ask(number: int, frame: FrameType | None) -> None:
-            signal.signal(signal.SIGINT, before)
-            wanted.set()
-
-        signal.signal(signal.SIGINT, ask)
-        try:
-            yield wanted.is_set
-            if wanted.is_set():
+        with first_asks(signal.SIGINT) as wanted:
+            yield wanted
+            if wanted():
                 self.note("Ctrl-C was heard; once more ends the whole command.")
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 class Lines(NotesOnly):

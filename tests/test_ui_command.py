@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from browser import free_port
+from browser import free_port, page_of
 from runs import Run
 
 pytest.importorskip("gradio")
@@ -49,21 +49,23 @@ def test_an_empty_password_is_none(run: Run, tmp_path: Path) -> None:
     assert run("ui", "--user", "ada", "--password-file", tmp_path / "password").code == 2
 
 
+def test_a_page_that_is_ended_as_soon_as_it_opens_ends_in_silence(tmp_path: Path) -> None:
+    with page_of(tmp_path / "library"):
+        pass
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be sent a signal here")
 def test_a_signal_that_another_thread_gets_ends_the_page() -> None:
     """A system may deliver it to any thread, and only the main one does something about it."""
-    from reelweave.ui.serve import wait_for_the_end
+    from reelweave.console import first_asks
+    from reelweave.ui.serve import wait_until
 
     other = threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
-
-    def wait() -> None:
-        other.start()
-        wait_for_the_end()
-
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
-            wait()
+        with first_asks(signal.SIGINT, signal.SIGTERM) as ended:
+            other.start()
+            wait_until(ended)
     finally:
         other.join()
         signal.signal(signal.SIGTERM, before)

@@ -1,6 +1,7 @@
 """Opens the page on a port of this machine, guards it, and closes it in order."""
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..console import first_asks
 from ..errors import ReelweaveError, UsageError
 from ..settings import Settings
 from .house import House, open_house
@@ -48,24 +50,25 @@ def serve(
 ) -> None:
     """Show the page until Ctrl-C; `opened` hears its address."""
     check_port(host, port)
-    with open_house(settings, host in _LOOPBACK) as house:
+    # What is imported may swallow the exception that breaks it off, so that Ctrl-C only asks.
+    with first_asks(signal.SIGINT, signal.SIGTERM) as ended, open_house(settings, host in _LOOPBACK) as house:
         page = _launched(house, host, port, entry)
+        warming = threading.Thread(target=_warm, name="reelweave warming up")
+        warming.start()
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")
-            # An import that Ctrl-C breaks off fails in ways of its own, so that none is under way in this thread.
-            threading.Thread(target=_warm, name="reelweave warming up").start()
-            wait_for_the_end()
-        except KeyboardInterrupt:
-            pass
+            wait_until(ended)
         finally:
             house.jobs.close()
             page.close(verbose=False)
+            # What it imports may start threads, which a program can no longer do once it ends.
+            warming.join()
 
 
-def wait_for_the_end() -> None:
-    """Until Ctrl-C, which may be delivered to another thread: Python sees to it only once this one wakes."""
-    while True:
-        time.sleep(0.5)
+def wait_until(ended: Callable[[], bool]) -> None:
+    """A signal may be delivered to another thread: Python sees to it only once this one wakes."""
+    while not ended():
+        time.sleep(0.2)
 
 
 def _warm() -> None:
