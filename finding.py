@@ -31,7 +31,12 @@ _Space = Annotated[str | None, typer.Option("--space", help="The space to compar
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="What to look for: beach, or 'beach - people + 0.5*@sea.jpg'.")] = "",
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="What to look for: beach, or 'beach - people + 0.5*@sea.jpg'; after -- when it begins with a dash."
+        ),
+    ] = "",
     image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
     vector: Annotated[Path | None, typer.Option(help="A vector to look for, as numpy saves one.")] = None,
     video: Annotated[list[str] | None, typer.Option(help="Search this video only; repeatable.")] = None,

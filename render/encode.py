@@ -72,6 +72,7 @@ def encode(
     arguments = [*given, *_heard(sound), *_output(layout, encoding, part), *TIMED_OUTPUT * (times is not None)]
     arguments += ["-y", ffmpeg.input_argument(part)]
     try:
+        part.touch()
         with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
             for frame in frames if times is None else timed(frames, times, layout):
                 if not writer.write(frame):
@@ -81,7 +82,7 @@ def encode(
                 raise _refused(writer.problems, target, count * layout.frame_bytes, sound)
         os.replace(part, target)
     except OSError as failed:
-        raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.") from failed
+        raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.", "Write elsewhere.") from failed
     finally:
         part.unlink(missing_ok=True)
 
