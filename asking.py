@@ -86,6 +86,11 @@ def choose_space(
 ) -> tuple[str, str]:
     """The space to search in, and what the user should know of the choice; that is nothing where it was his own."""
     if question.space:
+        if question.space.startswith(OWN_SPACE) and not question.vector:
+            raise UsageError(
+                f"Vectors of the {question.space} space are made elsewhere, those of words and pictures too.",
+                "Ask with one of them: --vector q.npy.",
+            )
         return question.space, ""
     if question.vector:
         return _of_dimension(len(read_vector(question.vector)), videos, states), ""
@@ -132,9 +137,12 @@ def _named(videos: Sequence[VideoRecord]) -> str:
 
 def _making(videos: Sequence[VideoRecord], space: str, usual: IngestSettings) -> str:
     """The command that adds vectors to what is stored; other rates and sizes would have it made anew."""
+    if space.startswith(OWN_SPACE):
+        return "`reelweave videos import DIR`"
     sources = [video for video in videos if video.source]
     alike = [v for v in sources if (v.sampled_fps, v.short_side) == (sources[0].sampled_fps, sources[0].short_side)]
-    paths = " ".join(shlex.quote(_as_argument(video.source)) for video in alike[:_MOST_NAMED]) or "PATH"
+    named = list(dict.fromkeys(shlex.quote(_as_argument(video.source)) for video in alike[:_MOST_NAMED]))
+    paths = " ".join(named) or "PATH"
     dots = " ..." * (len(videos) > min(len(alike), _MOST_NAMED))
     first = sources[0] if sources else videos[0]
     fps = f" --fps {first.sampled_fps:g}" * (first.sampled_fps != usual.fps)

@@ -53,7 +53,7 @@ class Intake:
         place = self.library.catalog.at_source(str(path.resolve()))
         if not place or not self._has_all(place.video, self._spaces(False)):
             return None
-        at_home = place.video.source == str(path.resolve()) or self._still_there(place.video)
+        at_home = place.video.source == str(path.resolve()) or self._untouched(place.video)
         return place.video if at_home and place.stamp == stamp(path) else None
 
     def take(self, path: Path) -> Taken:
@@ -93,7 +93,19 @@ class Intake:
         return "copy" if self._still_there(video) else "renamed"
 
     def _still_there(self, video: VideoRecord) -> bool:
-        """Whether a video's source lies, unchanged, where it was found."""
+        """Whether a video's source lies, with the same content, where it was found."""
+        from .ingest.identity import content_hash
+
+        place = self.library.catalog.at_source(video.source)
+        if not place or place.video.id != video.id:
+            return False
+        try:
+            return self._untouched(video) or content_hash(Path(video.source)) == video.sha256
+        except SourceError:
+            return False
+
+    def _untouched(self, video: VideoRecord) -> bool:
+        """The same as far as can be told without reading it."""
         from .ingest.identity import stamp
 
         place = self.library.catalog.at_source(video.source)

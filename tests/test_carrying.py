@@ -193,6 +193,20 @@ def test_another_encoders_vectors_stand_beside_those_that_are_there(
     np.testing.assert_allclose(np.load(own.parent / "two/vectors.npy"), np.load(own / "vectors.npy"), atol=ONE_ULP)
 
 
+def test_a_space_that_nobody_here_makes_is_asked_with_vectors_and_filled_by_import(
+    own: Path, full: Path, run: Run, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "one.npy", np.load(own / "vectors.npy")[0])
+    lacking = run("search", "--vector", tmp_path / "one.npy", "--space", "own:mine")
+    assert lacking.code == 1
+    assert "videos import" in lacking.err
+    run("videos", "import", own)
+    assert run("search", "--vector", tmp_path / "one.npy", "--space", "own:mine", "--json").rows[0]["frame"] == 0
+    worded = run("search", "a door", "--space", "own:mine")
+    assert worded.code == 2
+    assert "--vector" in worded.err
+
+
 def _vectors(change: Callable[[Any], Any]) -> Callable[[Path], None]:
     return lambda folder: np.save(folder / "vectors.npy", change(np.load(folder / "vectors.npy")))
 

@@ -63,6 +63,11 @@ def _copy(films: Path, library: Path) -> None:
     shutil.copy(films / "a.mp4", films / "c.mp4")
 
 
+def _copy_and_touch(films: Path, library: Path) -> None:
+    _copy(films, library)
+    os.utime(films / "a.mp4", (1, 1))
+
+
 def _move(films: Path, library: Path) -> None:
     (films / "old").mkdir()
     shutil.copy(films / "a.mp4", films / "old" / "a.mp4")
@@ -81,6 +86,7 @@ CHANGES = {
     "touched": (lambda films, library: os.utime(films / "a.mp4", (1, 1)), {"a.mp4": "unchanged", "b.mp4": "unchanged"}),
     "renamed": (_rename, {"b.mp4": "unchanged", "c.mp4": "renamed"}),
     "copied": (_copy, {"a.mp4": "unchanged", "b.mp4": "unchanged", "c.mp4": "copy"}),
+    "copied and touched": (_copy_and_touch, {"a.mp4": "unchanged", "b.mp4": "unchanged", "c.mp4": "copy"}),
     "changed": (
         lambda films, library: write_clip(films / "a.mp4", FILM[20:]),
         {"a.mp4": "changed", "b.mp4": "unchanged"},
@@ -113,6 +119,16 @@ def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
     assert states(films) == expected
     after = {name: "unreadable" if state == "unreadable" else "unchanged" for name, state in expected.items()}
     assert states(films) == after
+
+
+def test_a_video_whose_file_was_only_touched_stays_where_it_is_when_a_copy_turns_up(films: Path, library: Path) -> None:
+    states(films)
+    _copy_and_touch(films, library)
+    foretold = states(films / "c.mp4", dry_run=True)
+    assert foretold == states(films / "c.mp4") == {"c.mp4": "copy"}
+    with opened(library) as shelf:
+        assert shelf.catalog.find(str(films / "c.mp4")).source == str(films / "a.mp4")
+    assert states(films) == {"a.mp4": "unchanged", "b.mp4": "unchanged", "c.mp4": "unchanged"}
 
 
 def test_a_film_whose_place_another_took_is_foretold_elsewhere(films: Path) -> None:

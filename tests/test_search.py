@@ -402,6 +402,13 @@ def test_a_wrong_question_is_refused_with_a_next_step(there: Path, run: "Run", o
     assert "Traceback" not in answer.err
 
 
+def test_the_command_that_adds_vectors_names_no_file_twice(run: "Run", tmp_path: Path) -> None:
+    for first in (0, 5):
+        write_clip(tmp_path / "film.mp4", pictures(12)[first:])
+        run("ingest", tmp_path / "film.mp4")
+    assert run("search", "sea").err.count("film.mp4") == 1
+
+
 def test_an_empty_library_says_how_to_fill_it(run: "Run", tmp_path: Path) -> None:
     answer = run("search", "--image", saved(pictures(1)[0], tmp_path / "a.png"))
     assert answer.code == 2
