@@ -251,6 +251,7 @@ def scramble(
     bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
     gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for broken frames alone.")] = False,
     damage: Annotated[str, typer.Option(help="Broken frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
     audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
@@ -266,6 +267,7 @@ def scramble(
     options = ScrambleOptions(
         frames=frames,
         seed=seed,
+        shuffle=not in_order,
         foreign=int(foreign) if foreign.isdecimal() else Path(foreign),
         foreign_share=foreign_share,
         foreign_mode="bursts" if bursts else "scattered",

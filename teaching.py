@@ -197,6 +197,13 @@ def _score_on_video(judge: "Detector", video: Path, truth_file: Path, progress: 
     from .ingest.source import open_source
 
     truth = read_truth(truth_file)
+    films = truth.films or [0] * len(truth.frames)
+    shown = [(film, frame) for film, frame in zip(films, truth.frames, strict=True) if frame >= 0]
+    if shown != sorted(shown):
+        raise UsageError(
+            f"The frames of {video} are shuffled: what is broken shows beside its own neighbours only.",
+            "Make it with `reelweave scramble --in-order --damage ...`.",
+        )
     evidence = read_evidence(open_source(video, steady=True), progress)
     if len(evidence) != len(truth.frames):
         raise SourceError(

@@ -293,6 +293,13 @@ def test_a_truth_about_another_video_is_refused(run: Run, unseen: Path, tmp_path
     assert f"{LENGTH} frames" in done.err
 
 
+def test_frames_are_judged_beside_their_own_neighbours_only(run: Run, unseen: Path, tmp_path: Path) -> None:
+    for order, code in ((["--in-order"], 0), ([], 2)):
+        video, truth = tmp_path / "broken.mp4", tmp_path / "truth.json"
+        run("scramble", unseen, "-o", video, "--truth", truth, "--damage", "grey:0.2", *order)
+        assert run("breakup", "test", video, "--truth", truth).code == code
+
+
 def test_a_video_without_its_truth_cannot_be_tested(run: Run, unseen: Path) -> None:
     assert run("breakup", "test", unseen).code == 2
 
