@@ -23,6 +23,12 @@ _HOLDS = 0.5
 _LONGEST_PART, _FEW = 40, 6
 # The share of a picture without anything in it, and grey levels between which that is neither black nor white.
 _NOTHING, _DARK, _BRIGHT = 0.9, 40.0, 215.0
+# Of a stretch as long as a shot that much shows nothing, or it is taken for one.
+_MOSTLY = 0.5
+# A fade has steps, too, as its last grey levels go, but none of half its height at either end.
+_AT_ONCE = 0.5
+# Frames that a flash lasts at most, grey levels by which it is brighter, and those of what it washes out.
+_FLASH, _BRIGHTER, _WASHED = 4, 60.0, 230.0
 _Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
@@ -46,8 +52,12 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     leaps = np.flatnonzero(_leaps(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
+    for name in ("misfit", "blank"):
+        found[name] = np.where(_washed_out(evidence), 0, found[name]).astype(np.float32)
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
-    found["blank"] = np.maximum(_held(_between(found["blank"], leaps, others)), _lost(evidence, leaps))
+    sudden = np.where(_fading(evidence, found["blank"]), 0, found["blank"]).astype(np.float32)
+    blank = _between(_of_shots(evidence, sudden, leaps, settings), leaps, others)
+    found["blank"] = np.maximum(_held(blank), _lost(evidence, leaps))
     broken = np.max([*found.values()], axis=0) >= 1
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
     found["healed"] = _healed(evidence, np.max([*found.values()], axis=0) >= 1, settings)
@@ -68,7 +78,7 @@ def run_sign(evidence: Evidence, others: Signs, settings: Breakup) -> Floats:
     convicted = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
-    closed = np.zeros(len(places), bool)
+    closed = _washed_out(evidence)
     for length, start in sorted({(int(n), int(s)) for n, s in zip(lengths, starts, strict=True) if n}):
         end = start + length
         if convicted[start - 1] or convicted[min(end, len(places) - 1)] or closed[start:end].any():
@@ -158,6 +168,38 @@ def _between(values: Floats, leaps: Ints, broken: Marks) -> Floats:
         if end - start <= _LONGEST_PART and not broken[start - 1] and not broken[end]:
             kept[start:end] = values[start:end]
     return kept
+
+
+def _of_shots(evidence: Evidence, values: Floats, leaps: Ints, settings: Breakup) -> Floats:
+    """The values without stretches that last as long as a shot does and show something in most of the picture."""
+    kept, blank, times = values.copy(), evidence.of("blank"), evidence.times
+    for start, end in pairwise(leaps):
+        if times[end] - times[start] > settings.run_seconds and np.median(blank[start:end]) < _MOSTLY:
+            kept[start:end] = 0
+    return kept
+
+
+def _fading(evidence: Evidence, values: Floats) -> Marks:
+    """Stretches that come to black or white, or from it, little by little."""
+    level = evidence.of("level")
+    found = np.zeros(len(values), bool)
+    for start, end in _runs(values >= _HOLDS):
+        part = np.concatenate([values[max(0, start - 1) : start], values[start:end], values[end : end + 1]])
+        peak = start + int(np.argmax(values[start:end]))
+        if _DARK < level[peak] < _BRIGHT or start == 0 or end == len(values):
+            continue
+        found[start:end] = min(part[1] - part[0], part[-2] - part[-1]) < _AT_ONCE * values[peak]
+    return found
+
+
+def _washed_out(evidence: Evidence) -> Marks:
+    """Frames that a flash makes white in part: for a moment much brighter than what is before and after."""
+    level, blank = evidence.of("level"), evidence.of("blank")
+    found = np.zeros(len(level), bool)
+    for length in range(1, _FLASH + 1):
+        padded = np.pad(level, length, mode="edge")
+        found |= level - np.maximum(padded[: len(level)], padded[2 * length :]) >= _BRIGHTER
+    return np.asarray(found & (blank < _NOTHING) & (level >= _WASHED * blank) & (level > _BRIGHT))
 
 
 def _lost(evidence: Evidence, leaps: Ints) -> Floats:

@@ -86,8 +86,29 @@ def flash(film: Film) -> Film:
     ]
 
 
+def flash_that_washes_out(film: Film) -> Film:
+    return [
+        np.minimum(picture.astype(np.int64) + 128, 255).astype(np.uint8) if at in (40, 41) else picture
+        for at, picture in enumerate(film)
+    ]
+
+
+def shot_with_some_sky_between_two_of_another(film: Film) -> Film:
+    shown = [np.asarray(255 - picture[:, ::-1]) for picture in film]
+    for picture in shown:
+        picture[:40] = 180
+    return [*film[:25], *shown[25:60], *film[60:]]
+
+
 def fade(film: Film) -> Film:
     return [(picture * min(1, abs(at - 45) / 15)).astype(np.uint8) for at, picture in enumerate(film)]
+
+
+def dim_fade_after_a_cut(film: Film) -> Film:
+    """In the dark, shades go one by one, so that what is left seems to leap."""
+    dim = [(picture // 4) for picture in film]
+    gain = [1.0] * 30 + [max(0, 1 - at / 20) for at in range(20)] + [at / 20 for at in range(20)] + [1.0] * 20
+    return [*film[:20], *[(dim[at] * gain[at]).astype(np.uint8) for at in range(20, 70)], *film[70:]]
 
 
 def black_at_both_ends(film: Film) -> Film:
@@ -140,7 +161,10 @@ WHOLE = (
     telecine,
     cut,
     flash,
+    flash_that_washes_out,
+    shot_with_some_sky_between_two_of_another,
     fade,
+    dim_fade_after_a_cut,
     black_at_both_ends,
     white_at_both_ends,
     short_shot_of_sky_after_one_frame_of_another,
