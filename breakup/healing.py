@@ -22,6 +22,8 @@ _SAME = 0.4
 _MOVED, _FARTHEST = 0.6, 24
 _HEALED, _NEARLY = 1 / 3, 0.9
 """The share of the leaps that must lead back to one frame; the last that nearly as many lead back to is taken."""
+_MOST, _CUT = 0.5, 0.6
+"""Where most of the picture leaps it may be a cut, after which two in five spots can be alike by chance."""
 _SPOT = (3, 3)
 _REACH = np.ones((9, 9), np.uint8)
 
@@ -105,7 +107,8 @@ def _since(healed: Pane, past: list[Pane], step: Grey, leaps: Marks) -> tuple[in
     alike = _alike(healed, past, step, leaps)[::-1]
     most = float(alike.max())
     length = int(np.argmax(alike >= _NEARLY * most))
-    return (length, most * np.count_nonzero(leaps) / step.size) if most >= _HEALED else (0, 0.0)
+    least = _CUT if np.count_nonzero(step >= _LEAP) > _MOST * step.size else _HEALED
+    return (length, most * np.count_nonzero(leaps) / step.size) if most >= least else (0, 0.0)
 
 
 def _alike(one: Pane, others: list[Pane], step: Grey, leaps: Marks) -> Floats:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from helpers import pictures, write_clip, write_pictures
@@ -77,6 +78,14 @@ def telecine(film: Film) -> Film:
 
 def cut(film: Film) -> Film:
     return film[:45] + [np.asarray(255 - picture[:, ::-1]) for picture in film[45:]]
+
+
+def cut_to_blurs_that_look_alike(film: Film) -> Film:
+    """Two pans over soft spots, in which much is the same by chance."""
+    spots = [np.random.default_rng(seed).integers(0, 255, (18, 60, 3), np.uint8) for seed in (3, 0)]
+    wide = [cv2.GaussianBlur(cv2.resize(one, (960, 288), interpolation=cv2.INTER_CUBIC), (0, 0), 2) for one in spots]
+    shown = [wide[0][:108, 2 * at : 2 * at + 192] for at in range(30)]
+    return shown + [wide[1][:108, 60 + 2 * at : 252 + 2 * at] for at in range(60)]
 
 
 def flash(film: Film) -> Film:
@@ -160,6 +169,7 @@ WHOLE = (
     still,
     telecine,
     cut,
+    cut_to_blurs_that_look_alike,
     flash,
     flash_that_washes_out,
     shot_with_some_sky_between_two_of_another,
