@@ -131,5 +131,5 @@ def _ours(house: House, source: str) -> bool:
 def _removed(house: House, video: str) -> str:
     gone = upkeep.remove_video(video, house.settings)
     if _ours(house, gone.source):
-        forget(house, Path(gone.source))
+        forget(house, [Path(gone.source)])
     return f"{gone.name} is removed."
