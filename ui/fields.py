@@ -1,5 +1,6 @@
 """Fields that several tabs have; what is filled in wrongly is told on the page alone, and not in the terminal."""
 
+import json
 from typing import Any
 
 import gradio as gr
@@ -22,6 +23,15 @@ def one_of(settings: Settings, label: str, name: str) -> Any:
 
     field.focus(renewed, field, field, show_progress="hidden", api_visibility="private")
     return field
+
+
+def either(*fields: Any) -> None:
+    """What is given last counts: it empties the others at once in the browser, before anything is given there again."""
+    for field in fields:
+        others = [other for other in fields if other is not field]
+        empty = json.dumps(["" if isinstance(other, gr.Textbox) else None for other in others])
+        given = field.upload if isinstance(field, gr.File) else field.input
+        given(None, None, others, js=f"() => {empty}", show_progress="hidden", api_visibility="private")
 
 
 def number(value: float | None, **how: Any) -> Any:
