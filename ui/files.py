@@ -17,7 +17,16 @@ _ROUTE = "/gradio_api/file="
 
 def address(file: Path) -> str:
     """Where a browser finds a file that the page made; a new content is a new address."""
-    return f"{_ROUTE}{quote(str(file.resolve()))}?{file.stat().st_mtime_ns}"
+    state = looked_at(file)
+    return f"{_ROUTE}{quote(str(file.resolve()))}?{state.st_mtime_ns if state else 0}"
+
+
+def looked_at(file: Path) -> os.stat_result | None:
+    """The state of a file; None where it went with its window while it was about to be shown, which is no fault."""
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
 
 
 def uploaded(house: House, upload: str) -> Path:
