@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reelweave.reporting import Look
 from reelweave.solve.plan import Dropped, Plan, Shot
 from reelweave.solve.wishes import Wishes
-from reelweave.ui import strips, wishing
+from reelweave.ui import parts, strips, wishing
 from reelweave.ui.clicks import clicked
 from reelweave.ui.desk import Desk
 
@@ -123,6 +123,14 @@ def test_names_from_outside_are_escaped(desk: Desk, tmp_path: Path) -> None:
     named = desk.plan.video.model_copy(update={"name": "<img src=x onerror=alert(1)>"})
     (tmp_path / "given.mp4").touch()
     assert "<img src=x" not in strips.films(replace(desk, plan=desk.plan.model_copy(update={"video": named})))
+
+
+def test_a_desk_whose_window_was_closed_while_it_was_about_to_be_shown_is_no_fault(desk: Desk) -> None:
+    """Closing a window takes its files away, whatever its work is at."""
+    film = desk.folder / "gone.mp4"
+    gone = replace(desk, films={"glimpse": film, "film": film, "plan": film})
+    assert strips.films(gone).count("gone.mp4") >= 2
+    assert "gone.mp4" in parts.download(film, film.name, "Film")
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=50), st.integers(2, 30))

@@ -229,4 +229,5 @@ def test_it_fits_a_phone_and_a_laptop(browser: "Browser", many_page: str, width:
         show(page)
         page.locator("#li-videos li img").nth(11).wait_for()
         assert (overflow(page), faint(page)) == (0, [])
+        assert page.locator("#li-space input").evaluate("chosen => chosen.scrollWidth - chosen.clientWidth") <= 0
         screenshot(page, f"page-library-{width}-{scheme}")

@@ -73,6 +73,22 @@ def test_a_clip_that_is_dropped_is_scrambled_put_in_order_and_scored(
     assert len(upkeep.list_videos(settings(library=str(library)))) == 1
 
 
+def test_what_was_chosen_last_is_measured(browser: "Browser", address: str, film: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(film.read_bytes())
+    with window(browser, address) as page:
+        show(page)
+        page.locator("#me-upload input[type=file]").set_input_files(str(other))
+        page.locator("#me-upload").get_by_text("KB").first.wait_for()
+        page.locator("#me-picked input").click()
+        page.get_by_role("option", name="film.mp4").click()
+        page.locator("#me-upload").get_by_text("KB").first.wait_for(state="detached")
+        measure(page, "#me-result table", frames=20, foreign=0)
+        assert page.locator("#me-result figcaption", has_text="film.mp4").count() == 1
+        page.locator("#me-upload input[type=file]").set_input_files(str(other))
+        page.wait_for_function("document.querySelector('#me-picked input').value === ''")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_a_video_of_the_library_is_measured_on_a_phone_and_a_laptop(
     browser: "Browser", address: str, width: int, scheme: str
@@ -88,7 +104,11 @@ def test_a_video_of_the_library_is_measured_on_a_phone_and_a_laptop(
 
 
 def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film: Path) -> None:
+    def made() -> set[Path]:
+        return set(library.with_name(f"{library.name}.page").glob("run-*/made/*"))
+
     with page_of(library, manner="slow") as address, window(browser, address) as page:
+        before = made()
         show(page)
         page.locator("#me-upload input[type=file]").set_input_files(str(film))
         page.locator("#me-upload").get_by_text("KB").first.wait_for()
@@ -96,6 +116,7 @@ def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film:
         page.get_by_role("button", name="Cancel").click()
         page.get_by_text("Cancelled.").wait_for()
         assert page.locator("#me-result table").count() == 0
+        assert made() == before
 
 
 def test_nothing_and_what_is_no_video_are_told(browser: "Browser", address: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from helpers import decoded, pictures, write_clip, write_pictures
 from runs import settings
 from tiny_clip import make_tiny_clip
 
-from reelweave import pipeline
+from reelweave import pipeline, upkeep
 from reelweave.frames import Picture
 
 if TYPE_CHECKING:
@@ -218,6 +218,42 @@ def test_videos_that_come_later_are_found_without_a_new_start(browser: "Browser"
         pipeline.ingest(later, settings(library=str(library)))
         give(page, saved(decoded(later)[3], tmp_path / "later.png"))
         search(page, "#se-gallery .rw-hit-name:text-is('later.mp4')")
+
+
+def test_a_video_that_was_removed_since_it_was_chosen_is_told_and_can_be_taken_out(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    library = settings(library=str(tmp_path / "library"))
+    clips = [write_clip(tmp_path / f"{seed}.mp4", pictures(12, SIZE, seed=seed)) for seed in (1, 2)]
+    for clip in clips:
+        pipeline.ingest(clip, library)
+    with page_of(tmp_path / "library") as address, window(browser, address) as page:
+        opened(page)
+        give(page, saved(decoded(clips[1])[3], tmp_path / "seen.png"))
+        more(page)
+        pick(page, "#se-videos", "1.mp4")
+        page.keyboard.press("Escape")
+        upkeep.remove_video("1.mp4", library)
+        page.get_by_role("heading", name="Reelweave").click()
+        page.locator("#se-videos input").click()
+        page.get_by_role("option", name="(removed)").wait_for()
+        page.keyboard.press("Escape")
+        search(page, "[role=alert]:has-text('library')")
+        page.locator("#se-videos input").focus()
+        page.keyboard.press("Backspace")
+        page.locator("#se-videos .token").wait_for(state="detached")
+        page.keyboard.press("Escape")
+        search(page, "#se-gallery .rw-hit-name:text-is('2.mp4')")
+
+
+def test_more_answers_than_usual_are_given_where_the_settings_say_so(browser: "Browser", tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
+    pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
+    with page_of(tmp_path / "library", REELWEAVE_SEARCH__K="110") as address, window(browser, address) as page:
+        opened(page)
+        give(page, saved(decoded(clip)[3], tmp_path / "seen.png"))
+        search(page)
+        assert page.locator("#se-gallery .rw-hit").count() == 12
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])

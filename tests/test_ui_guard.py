@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse
 
 from reelweave.ui.guard import Guard
 
@@ -51,3 +51,42 @@ def test_a_file_that_goes_after_it_was_looked_at_is_not_found(tmp_path: Path) ->
 def test_another_fault_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not a file"):
         answer(FileResponse(tmp_path), tmp_path)
+
+
+LOCAL = "127.0.0.1:7860"
+
+
+@pytest.mark.parametrize(
+    ("headers", "only_local", "status"),
+    [
+        pytest.param({"host": LOCAL}, True, 200, id="no browser"),
+        pytest.param({"host": LOCAL, "origin": f"http://{LOCAL}"}, True, 200, id="the page itself"),
+        pytest.param({"host": "[::1]:7860", "origin": "http://[::1]:7860"}, True, 200, id="the page itself by IPv6"),
+        pytest.param({"host": LOCAL, "origin": "http://evil.example"}, True, 403, id="another site"),
+        pytest.param({"host": LOCAL, "origin": "null"}, True, 403, id="a site that hides its name"),
+        pytest.param({"host": LOCAL, "origin": "http://[evil"}, True, 403, id="no address"),
+        pytest.param({"host": "[::1]:7860", "origin": "http://evil.example"}, True, 403, id="another site by IPv6"),
+        pytest.param({"host": "evil.example", "origin": "http://evil.example"}, True, 403, id="another name"),
+        pytest.param({"host": "tv.lan:80", "origin": "http://tv.lan"}, False, 200, id="a page for others"),
+        pytest.param({"host": "tv.lan", "origin": "http://evil.example"}, False, 403, id="another site to it"),
+        pytest.param(
+            {"host": LOCAL, "x-forwarded-host": "tv.lan", "origin": "https://tv.lan"},
+            False,
+            200,
+            id="a server before it",
+        ),
+    ],
+)
+def test_only_the_page_itself_sends_from_a_browser(headers: dict[str, str], only_local: bool, status: int) -> None:
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": sent}
+    asyncio.run(Guard(PlainTextResponse("in"), only_local)(scope, receive, send))  # type: ignore[arg-type]
+    assert said[0]["status"] == status

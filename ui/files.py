@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +17,16 @@ _ROUTE = "/gradio_api/file="
 
 def address(file: Path) -> str:
     """Where a browser finds a file that the page made; a new content is a new address."""
-    return f"{_ROUTE}{quote(str(file.resolve()))}?{file.stat().st_mtime_ns}"
+    state = looked_at(file)
+    return f"{_ROUTE}{quote(str(file.resolve()))}?{state.st_mtime_ns if state else 0}"
+
+
+def looked_at(file: Path) -> os.stat_result | None:
+    """The state of a file; None where it went with its window while it was about to be shown, which is no fault."""
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
 
 
 def uploaded(house: House, upload: str) -> Path:
@@ -26,13 +37,31 @@ def uploaded(house: House, upload: str) -> Path:
     return given
 
 
-def keep(house: House, upload: str) -> Path:
-    """A place of its own for an uploaded file, by its content, that outlives the page: rendering needs it later."""
-    given = uploaded(house, upload)
+@contextmanager
+def kept(house: House, uploads: Sequence[str]) -> Iterator[list[Path]]:
+    """Uploaded files where they outlive the page, since rendering needs them later.
+
+    Those that no video of the library is read from in the end are forgotten.
+    """
+    places: list[Path] = []
+    try:
+        for upload in uploads:
+            places.append(_taken_up(house, uploaded(house, upload)))
+        yield places
+    finally:
+        with house.keeping:
+            house.in_hand.subtract(places)
+        forget(house, places)
+
+
+def _taken_up(house: House, given: Path) -> Path:
+    """A place of its own, by content and name, for a file that another window may be taking in as well."""
     target = house.given / content_hash(given)[:16] / given.name
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _linked(given, target)
+    with house.keeping:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _linked(given, target)
+        house.in_hand[target] += 1
     return target
 
 
@@ -44,10 +73,21 @@ def source_of_kept(house: House, video: str) -> Path:
     return Path(facts["source"])
 
 
-def forget(house: House, kept: Path) -> None:
-    """Remove a kept upload that nothing needs, such as one that is no video."""
-    if kept.resolve().is_relative_to(house.given.resolve()):
-        shutil.rmtree(kept.parent, ignore_errors=True)
+def forget(house: House, places: Sequence[Path]) -> None:
+    """Remove kept uploads, and nothing beside them, unless a video is read from them or a window takes them in."""
+    with house.keeping:
+        needed = {row["source"] for row in upkeep.list_videos(house.settings)} if places else set()
+        for place in places:
+            if house.in_hand[place] <= 0 and str(place.resolve()) not in needed:
+                place.unlink(missing_ok=True)
+                _remove_empty(place.parent)
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
 
 
 def shown(file: Path, target: Path) -> Path:

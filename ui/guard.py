@@ -3,6 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -16,7 +17,10 @@ _NOT_OURS = ("proxy=", "process_recording", "vibe", "undo-vibe", "file=http:", "
 
 
 class Guard:
-    """A page of another site that a browser was made to take for this one goes by another host's name."""
+    """A page of another site that a browser was made to take for this one goes by another host's name.
+
+    One that is open beside this one is known by the origin that a browser says of all that it sends for it.
+    """
 
     def __init__(self, app: _App, only_local: bool) -> None:
         self._app, self._only_local = app, only_local
@@ -55,13 +59,25 @@ class Guard:
     def _may(self, scope: _Message) -> bool:
         if _path(scope).lower().startswith(_NOT_OURS):
             return False
-        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        said = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        host = said.get(b"host", "")
+        ours = {_name(f"//{name}") for name in (host, said.get(b"x-forwarded-host", "")) if name}
+        if b"origin" in said and _name(said[b"origin"]) not in ours:
+            return False
         return not self._only_local or host.rpartition(":")[0] in _LOCAL or host in _LOCAL
 
 
 def _path(scope: _Message) -> str:
     path: str = scope["path"].removeprefix("/")
     return path[len(_API) :] if path.lower().startswith(_API) else path
+
+
+def _name(address: str) -> str:
+    """The host of an address, without its port: a server in front may have another."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 async def _refuse(send: _Send, status: int, why: bytes) -> None:

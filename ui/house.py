@@ -2,10 +2,12 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from ..errors import UsageError
 from ..settings import Settings, library_folder
@@ -28,6 +30,9 @@ class House:
     alone: bool = True
     """Whether only this machine reaches the page; others may not name what lies on it."""
     jobs: Jobs = field(default_factory=Jobs)
+    in_hand: Counter[Path] = field(default_factory=Counter)
+    """How many windows are taking in each of the videos that were given, which must stay meanwhile."""
+    keeping: Lock = field(default_factory=Lock)
     leaving: list[Callable[[str], None]] = field(default_factory=list)
     """What a tab does when the window of a session is closed."""
 

@@ -38,7 +38,7 @@ def tab(house: House) -> tuple[Callable[..., Any], list[Any], list[Any]]:
                     elem_id="li-place",
                 )
                 with gr.Row(elem_classes="rw-row"):
-                    space = gr.Dropdown(_SPACES, value="", label="Vectors", elem_id="li-space")
+                    space = gr.Dropdown(_SPACES, value="", label="Vectors", min_width=320, elem_id="li-space")
                     fps = number(
                         house.settings.ingest.fps, label="Frames a second (0: all)", minimum=0, elem_id="li-fps"
                     )
@@ -131,5 +131,5 @@ def _ours(house: House, source: str) -> bool:
 def _removed(house: House, video: str) -> str:
     gone = upkeep.remove_video(video, house.settings)
     if _ours(house, gone.source):
-        forget(house, Path(gone.source))
+        forget(house, [Path(gone.source)])
     return f"{gone.name} is removed."

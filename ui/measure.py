@@ -9,7 +9,7 @@ import gradio as gr
 from ..evaluate.scramble import ScrambleOptions
 from ..progress import Progress
 from . import measuring
-from .fields import number, one_of
+from .fields import either, number, one_of
 from .house import House
 from .measuring import Measured
 from .running import follow, panel
@@ -48,6 +48,7 @@ def tab(house: House) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     given = [last, upload, picked, frames, foreign, seed, salt, grain, crf]
     go.click(run, given, [*running.outputs, shown, last], **quiet)
+    either(upload, picked)
 
 
 def _options(*chosen: float | None) -> ScrambleOptions:

@@ -1,5 +1,6 @@
 """A clean clip scrambled, put back in order and scored, in a library of its own that goes with it."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -46,8 +47,17 @@ def source_of(house: House, upload: str | None, picked: str | None) -> Path:
 
 
 def measure(house: House, source: Path, options: ScrambleOptions, progress: Progress) -> Measured:
-    """The clip as it was goes through the same encoder, so that what is seen of the three films can be compared."""
+    """All that is asked of a clip, in a folder that does not stay where it comes to nothing."""
     folder = house.new_folder("measure")
+    try:
+        return _measured(house, folder, source, options, progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _measured(house: House, folder: Path, source: Path, options: ScrambleOptions, progress: Progress) -> Measured:
+    """The clip as it was goes through the same encoder, so that what is seen of the three films can be compared."""
     clean = replace(options, shuffle=False, foreign=0, salt_pepper=0.0, gaussian=0.0)
     pipeline.scramble(source, folder / "clean.mp4", folder / "clean.json", clean, progress)
     truth = pipeline.scramble(source, folder / "scrambled.mp4", folder / "truth.json", options, progress)

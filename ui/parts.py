@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from ..frames import Picture
-from .files import address
+from .files import address, looked_at
 
 CLICKS = """
 element.addEventListener('click', event => {
@@ -51,7 +51,9 @@ def film(file: Path, title: str, plays: bool = False) -> str:
 def download(file: Path, name: str, text: str) -> str:
     """A link to something that the page made, by a name to save it under."""
     there = f'href="{escape(address(file))}" download="{escape(name)}"'
-    return f'<a class="rw-button rw-download" {there}>{escape(text)} <small>{size(file.stat().st_size)}</small></a>'
+    state = looked_at(file)
+    large = size(state.st_size if state else 0)
+    return f'<a class="rw-button rw-download" {there}>{escape(text)} <small>{large}</small></a>'
 
 
 def button(text: str, act: str, on: object, label: str = "", classes: str = "") -> str:

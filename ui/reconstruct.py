@@ -8,7 +8,7 @@ import gradio as gr
 from . import reworking, strips
 from .clicks import clicked
 from .desk import Desk, Desks
-from .fields import one_of
+from .fields import either, one_of
 from .house import House
 from .jobs import Work
 from .running import Step, follow, panel
@@ -171,5 +171,4 @@ def tab(house: House) -> None:
     for surface in shown.surfaces:
         # While one click is answered the next is taken already.
         surface.click(click, shown.at_once, outputs, trigger_mode="multiple", **quiet)
-    upload.upload(lambda: None, None, picked, **quiet)
-    picked.input(lambda: None, None, upload, **quiet)
+    either(upload, picked)

@@ -12,7 +12,7 @@ from ..render.gaps import read_ranges
 from ..settings import Settings
 from . import case, found, labels, parts, teach, words
 from .case import Case, Cases
-from .fields import number, one_of
+from .fields import either, number, one_of
 from .house import House
 from .running import Step, follow, panel
 
@@ -122,9 +122,7 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **quiet)
     shown.mark.click(mark, shown.frames, outputs, **quiet)
     shown.unmark.click(unmark, shown.frames, outputs, **quiet)
-    upload.upload(lambda: (None, ""), None, [picked, place], **quiet)
-    picked.input(lambda: (None, ""), None, [upload, place], **quiet)
-    place.input(lambda: (None, None), None, [upload, picked], **quiet)
+    either(upload, picked, place)
 
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)

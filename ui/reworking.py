@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from .. import pipeline
-from ..errors import LibraryLocked, SourceError, UsageError
+from ..errors import UsageError
 from ..places import output_of
 from ..progress import Progress
 from .desk import Desk
-from .files import forget, keep, shown
+from .files import kept, shown
 from .house import House
 
 
@@ -49,15 +49,8 @@ def render(house: House, desk: Desk, backwards: bool, progress: Progress) -> Pat
 
 
 def _taken(house: House, upload: str, progress: Progress) -> str:
-    kept = keep(house, upload)
-    try:
-        video = pipeline.ingest(kept, pipeline.every_frame(house.settings), progress)
-    except (SourceError, LibraryLocked):
-        forget(house, kept)
-        raise
-    if Path(video.source) != kept:
-        forget(house, kept)
-    return video.id
+    with kept(house, [upload]) as (place,):
+        return pipeline.ingest(place, pipeline.every_frame(house.settings), progress).id
 
 
 def _written(desk: Desk) -> Desk:

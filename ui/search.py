@@ -16,11 +16,11 @@ from ..searching import Finder, Found
 from ..showing import Wanted, play, show_found, small_pictures
 from . import hits, parts, words
 from .asker import Asker
+from .fields import some_of
 from .files import uploaded
 from .hits import Answers
 from .house import House
 from .running import follow, panel
-from .shelf import choices
 
 Kind = Literal["frames", "film", "sheet"]
 
@@ -48,8 +48,9 @@ def tab(house: House) -> None:
             preview = gr.HTML(elem_id="se-preview")
             go = gr.Button("Search", variant="primary", elem_id="se-go")
             with gr.Accordion("Where, and how many", open=False, elem_id="se-more"):
-                videos = gr.Dropdown([], label="Videos (none: all)", multiselect=True, elem_id="se-videos")
-                count = gr.Slider(1, 100, value=house.settings.search.k, step=1, label="At most", elem_id="se-count")
+                videos = some_of(house.settings, "Videos (none: all)", "se-videos")
+                usual = house.settings.search.k
+                count = gr.Slider(1, max(100, usual), value=usual, step=1, label="At most", elem_id="se-count")
                 cut = gr.Dropdown(_CUTS, value="", label="Least score", elem_id="se-cut")
                 least = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-least")
                 moments = gr.Checkbox(label="Join hits side by side into moments", elem_id="se-moments")
@@ -107,7 +108,6 @@ def tab(house: House) -> None:
         pressed.click(maker(kind), [answers, made], [*running.outputs, made], **quiet)
     picture.change(lambda given: _preview(house, given), picture, preview, **quiet)
     cut.change(lambda chosen: gr.update(visible=chosen == "score"), cut, least, **quiet)
-    videos.focus(lambda: gr.update(choices=choices(house.settings)), None, videos, **quiet)
 
 
 def _put_away(answers: Answers | None) -> None:

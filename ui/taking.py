@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from .. import pipeline, upkeep
+from .. import pipeline
 from ..errors import UsageError
 from ..intake import Taken
 from ..progress import Progress
-from .files import forget, keep
+from .files import kept
 from .house import House
 
 _SHOWN = 100
@@ -24,23 +24,10 @@ def take(
         raise UsageError("No video was given.", "Drop some, or name a folder of this machine.")
     ingest = house.settings.ingest.model_copy(update={"fps": fps} | ({"space": space} if space else {}))
     settings = house.settings.model_copy(update={"ingest": ingest})
-    kept: list[Path] = []
-    try:
-        kept.extend(keep(house, upload) for upload in uploads)
-        sources = [*kept, *([house.named(place)] if place else [])]
-        for taken in pipeline.ingest_all(sources, settings, progress):
+    with kept(house, uploads) as places:
+        for taken in pipeline.ingest_all([*places, *([house.named(place)] if place else [])], settings, progress):
             done.append(taken)
-    finally:
-        _tidy(house, kept)
     return done
-
-
-def _tidy(house: House, kept: Sequence[Path]) -> None:
-    """Uploads that have become no video, or are in the library from elsewhere, need not be kept."""
-    sources = {row["source"] for row in upkeep.list_videos(house.settings)}
-    for path in kept:
-        if str(path.resolve()) not in sources:
-            forget(house, path)
 
 
 def outcome(done: Sequence[Taken]) -> str:
