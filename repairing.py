@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -109,8 +110,8 @@ def survey(path: Path, named: str | None, judge: "Detector", progress: Progress)
     if named is None:
         verdicts = judge.judge(read_evidence(source, progress))
     else:
-        with progress.stage("count frames", info.frames_hint) as stage:
-            for _ in source.frames(short_side=90):
+        with progress.stage("count frames", info.frames_hint) as stage, closing(source.frames(short_side=90)) as frames:
+            for _ in frames:
                 stage.advance()
         chosen = set(read_ranges(named, len(source.times)))
         verdicts = [_said(frame, frame in chosen) for frame in range(len(source.times))]
@@ -219,6 +220,7 @@ def strips_of(
         Strip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
             told=", ".join(dict.fromkeys(f"{kinds[frame]}, {ways[frame]}" for frame in gap.frames)),
+            first=gap.first,
             frames=frames,
             before=[before[frame] for frame in frames],
             after=[after[frame] for frame in frames if frame in after],
@@ -234,9 +236,9 @@ def _columns(gap: Gap, frames: int) -> list[int]:
 
 
 def _thumbnails(source: FrameSource, wanted: Collection[int], progress: Progress) -> dict[int, Picture]:
-    with progress.stage("fetch pictures", source.info().frames_hint) as stage:
-        found = {}
-        for frame in source.frames(short_side=_THUMBNAIL):
+    hint, found = source.info().frames_hint, {}
+    with progress.stage("fetch pictures", hint) as stage, closing(source.frames(short_side=_THUMBNAIL)) as frames:
+        for frame in frames:
             stage.advance()
             if frame.index in wanted:
                 found[frame.index] = frame.picture
@@ -273,8 +275,9 @@ class _Timed:
         return self._source.info()
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
-        for frame in self._source.frames(start, short_side):
-            if frame.index == len(self.times):
-                self.times.append(frame.time)
-                self.watch.see(frame.picture)
-            yield frame
+        with closing(self._source.frames(start, short_side)) as frames:
+            for frame in frames:
+                if frame.index == len(self.times):
+                    self.times.append(frame.time)
+                    self.watch.see(frame.picture)
+                yield frame

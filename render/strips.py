@@ -22,6 +22,8 @@ class Strip:
 
     title: str
     told: str
+    first: int
+    """The first broken frame, which names its picture."""
     frames: Sequence[int]
     before: Sequence[Picture]
     after: Sequence[Picture]
@@ -43,7 +45,7 @@ def write_strips(folder: Path, shown: Strips) -> list[Path]:
     """Write timeline.png, a picture of every strip and index.html; older strips in the folder go."""
     pictures = {"timeline.png": timeline(shown.scores, shown.broken, "How sure each frame is to be broken")}
     for strip in shown.strips:
-        pictures[f"gap-{strip.frames[0]}.png"] = _drawn(strip)
+        pictures[f"gap-{strip.first}.png"] = _drawn(strip)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("gap-*.png"):
@@ -103,12 +105,12 @@ def _page(shown: Strips, pictures: dict[str, Picture]) -> str:
             f"<table>\n{rows}\n</table>",
             f'<h2>Timeline</h2>\n<div class="wide">\n{curve}\n</div>',
             f"<h2>Gaps</h2>\n{some}" if shown.strips else "<h2>Gaps</h2>\n<p>None: no frame is broken.</p>",
-            *(_part(strip, pictures[f"gap-{strip.frames[0]}.png"]) for strip in shown.strips),
+            *(_part(strip, pictures[f"gap-{strip.first}.png"]) for strip in shown.strips),
         ],
     )
 
 
 def _part(strip: Strip, picture: Picture) -> str:
     told = f"{html.escape(strip.told)}" + (": before above, after below" if strip.after else "")
-    shown = figure(told, f"gap-{strip.frames[0]}.png", picture)
+    shown = figure(told, f"gap-{strip.first}.png", picture)
     return f'<h3>{html.escape(strip.title)}</h3>\n<div class="wide">\n{shown}\n</div>'

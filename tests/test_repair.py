@@ -264,11 +264,11 @@ def test_the_report_shows_each_gap(run: Run, video: Path, tmp_path: Path, only: 
     folder = tmp_path / "report"
     flags = ["--frames", "3,9-11", "--report", str(folder), *["--detect-only"] * only]
     assert run("repair", video, "-o", tmp_path / "out.mp4", *flags).code == 0
-    assert {path.name for path in folder.iterdir()} == {"index.html", "timeline.png", "gap-2.png", "gap-8.png"}
+    assert {path.name for path in folder.iterdir()} == {"index.html", "timeline.png", "gap-3.png", "gap-9.png"}
     page = (folder / "index.html").read_text("utf-8")
     assert "Frames 9 to 11" in page
     assert ("before above" in page) is not only
-    strip = cv2.imread(str(folder / "gap-8.png"))
+    strip = cv2.imread(str(folder / "gap-9.png"))
     assert strip is not None
     assert np.asarray(strip).std() > 5
 
@@ -276,7 +276,7 @@ def test_the_report_shows_each_gap(run: Run, video: Path, tmp_path: Path, only: 
 def test_an_older_report_is_replaced(run: Run, video: Path, tmp_path: Path) -> None:
     for frames in ("3", "9-11"):
         assert run("repair", video, "--frames", frames, "--detect-only", "--report", tmp_path).code == 0
-    assert {path.name for path in tmp_path.glob("gap-*")} == {"gap-8.png"}
+    assert {path.name for path in tmp_path.glob("gap-*")} == {"gap-9.png"}
 
 
 def test_a_report_needs_a_folder(run: Run, video: Path, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class Guard:
         if _path(scope).lower().startswith(_NOT_OURS):
             return False
         said = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        host = said.get(b"host", "")
+        host = said.get(b"host", "").lower()
         ours = {_name(f"//{name}") for name in (host, said.get(b"x-forwarded-host", "")) if name}
         if b"origin" in said and _name(said[b"origin"]) not in ours:
             return False
