@@ -1,7 +1,7 @@
 """What tells a broken frame from a whole one: numbers measured on each frame and against its neighbours."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,8 +64,11 @@ class Evidence:
 
 def read_evidence(source: FrameSource, progress: Progress = _SILENT) -> Evidence:
     """Measure every frame in one pass; give a source that is steady, since only that tells where it guesses."""
-    with progress.stage("look for broken frames", source.info().frames_hint) as stage:
-        return compared(_told(looks_of(source), stage), lambda *told: spread(source.guesses, *told))
+    with (
+        progress.stage("look for broken frames", source.info().frames_hint) as stage,
+        closing(looks_of(source)) as looks,
+    ):
+        return compared(_told(looks, stage), lambda *told: spread(source.guesses, *told))
 
 
 def compared(looks: Iterable[Look], guessed: Callable[[list[int], list[float]], list[float]]) -> Evidence:
@@ -129,7 +132,7 @@ def _leaning(guesses: Guesses, frames: list[int]) -> list[float]:
     return found
 
 
-def looks_of(source: FrameSource) -> Iterator[Look]:
+def looks_of(source: FrameSource) -> Generator[Look, None, None]:
     """Every frame measured by itself, in decode order."""
     import cv2
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -58,8 +58,9 @@ def kept_looks(source: FrameSource, progress: Progress = _SILENT) -> Iterator[Lo
     kind: np.dtype[Any] | None = None
     count = 0
     with tempfile.TemporaryFile(prefix="reelweave-") as file:
-        with progress.stage("look for broken frames", source.info().frames_hint) as stage:
-            for one in looks_of(source):
+        hint = source.info().frames_hint
+        with progress.stage("look for broken frames", hint) as stage, closing(looks_of(source)) as looks:
+            for one in looks:
                 kind = kind or _kind(one)
                 file.seek(one.index * kind.itemsize)
                 file.write(_packed(one, kind).tobytes())

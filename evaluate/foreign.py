@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
@@ -132,14 +133,15 @@ def _borrowed(
     starts = np.sort(turns[: len(lengths)]) * longest
     wanted = deque(int(start) + step for start, length in zip(starts, lengths, strict=True) for step in range(length))
     picture = None
-    for frame in open_source(video).frames():
-        if not wanted:
-            return
-        if frame.index >= wanted[0]:
-            picture = covering(frame.picture, size)
-        while wanted and wanted[0] <= frame.index and picture is not None:
-            wanted.popleft()
-            yield picture
+    with closing(open_source(video).frames()) as frames:
+        for frame in frames:
+            if not wanted:
+                return
+            if frame.index >= wanted[0]:
+                picture = covering(frame.picture, size)
+            while wanted and wanted[0] <= frame.index and picture is not None:
+                wanted.popleft()
+                yield picture
     if picture is None:
         raise SourceError(f"No frame could be borrowed from {video}.", "Remove it from the folder.")
     yield from [picture] * len(wanted)

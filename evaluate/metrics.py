@@ -248,8 +248,8 @@ def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
     if path.is_dir():
         import cv2
 
-        for frame in open_source(path).frames():
-            yield cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY).tobytes()
+        with closing(open_source(path).frames()) as frames:
+            yield from (cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY).tobytes() for frame in frames)
         return
     width, height = size
     info = open_source(path).info()

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -112,8 +112,8 @@ def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
     """Every frame's own time, from the decoder that numbers frames everywhere else."""
     film = open_source(source)
     times = []
-    with progress.stage("frame times", film.info().frames_hint) as stage:
-        for frame in film.frames(short_side=1):
+    with progress.stage("frame times", film.info().frames_hint) as stage, closing(film.frames(short_side=1)) as frames:
+        for frame in frames:
             times.append(frame.time)
             stage.advance()
     if last >= len(times):

@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -96,6 +97,30 @@ def test_what_the_work_raises_is_raised_where_it_is_awaited() -> None:
 
     with pytest.raises(SourceError, match="no video"):
         Job(fail).result()
+
+
+def test_what_failed_work_had_open_is_closed_though_its_failure_is_kept() -> None:
+    closed = threading.Event()
+
+    def frames() -> Iterator[int]:
+        try:
+            yield from range(3)
+        finally:
+            closed.set()
+
+    def fail(progress: Progress) -> None:
+        decoder = frames()
+        for _ in decoder:
+            try:
+                raise ValueError("damaged")
+            except ValueError as failed:
+                raise SourceError("no video") from failed
+
+    job = Job(fail)
+    job.wait()
+    assert closed.is_set()
+    with pytest.raises(SourceError):
+        job.result()
 
 
 def test_a_window_has_one_job_and_windows_do_not_disturb_one_another() -> None:

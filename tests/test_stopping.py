@@ -2,17 +2,21 @@
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reelweave import pipeline
+from reelweave.breakup.looks import kept_looks
 from reelweave.console import Bars, Lines, NotesOnly
-from reelweave.progress import Silent
+from reelweave.ingest.source import open_source
+from reelweave.progress import Progress, Silent
 from reelweave.settings import load
 from reelweave.solve.costs import dense_costs
 from reelweave.solve.local import improve
@@ -128,3 +132,43 @@ def test_a_line_ends_with_what_was_last_told(capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert told.endswith("cost 7\n")
+
+
+class BrokenOff(Silent):
+    """Somebody cancels as soon as the first frame was seen."""
+
+    def advance(self, steps: int = 1) -> None:
+        raise KeyboardInterrupt
+
+
+def survey_all(film: Path, progress: Progress) -> None:
+    pipeline.find_broken(film, load({}), progress)
+
+
+def survey_some(film: Path, progress: Progress) -> None:
+    pipeline.find_broken(film, load({}), progress, frames="3")
+
+
+def keep_looks(film: Path, progress: Progress) -> None:
+    with kept_looks(open_source(film, steady=True), progress):
+        pass
+
+
+@pytest.mark.parametrize("work", [survey_all, survey_some, keep_looks])
+def test_no_decoder_is_left_by_work_that_was_broken_off(
+    work: Callable[[Path, Progress], None], film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the interruption is still being told of, which keeps all that the work had in hand."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *how: Any, **options: Any) -> None:
+            super().__init__(*how, **options)
+            begun.append(self)
+
+    monkeypatch.setattr("reelweave.ffmpeg.subprocess.Popen", Noted)
+    with pytest.raises(KeyboardInterrupt) as told:
+        work(film, BrokenOff())
+    assert begun
+    assert [process.args for process in begun if process.poll() is None] == []
+    assert told.value

@@ -1,6 +1,7 @@
 """Long work beside the page's event loop: one job for each open page, watched while it runs, ended when asked."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -157,8 +158,16 @@ class Job:
             self._result = self._work(self)
         except BaseException as failed:  # the page that watches tells it
             self._failure = failed
+            _let_go(failed)
         finally:
             self._ended.set()
+
+
+def _let_go(failure: BaseException | None) -> None:
+    """A failure that is kept would keep what its work had in hand: a decoder that waits, or pictures."""
+    while failure:
+        traceback.clear_frames(failure.__traceback__)
+        failure = failure.__cause__ or failure.__context__
 
 
 class Jobs:
