@@ -6,7 +6,7 @@ from ..ingest.source import FrameSource
 from ..progress import Progress, Silent
 from ..settings import Breakup
 from .evidence import Evidence, read_evidence
-from .signs import run_sign, signs
+from .signs import DARK, run_sign, signs
 from .verdict import CLEAN, Verdict
 
 _KINDS = {
@@ -24,7 +24,6 @@ _KINDS = {
 """What each sign says is wrong; the last three only that something is."""
 
 _VAGUE = ("healed", "misfit", "run")
-_BLACK = 40.0
 _SILENT = Silent()
 
 
@@ -47,7 +46,7 @@ def judge(evidence: Evidence, settings: Breakup) -> list[Verdict]:
     for row, frame in enumerate(evidence.frames):
         sign, strength = names[int(telling[row])], float(strongest[row])
         kind = _KINDS[sign] if strength >= 1 else CLEAN
-        if kind == "blank" and level[row] < _BLACK:
+        if kind == "blank" and level[row] < DARK:
             kind = "black"
         verdicts.append(Verdict(int(frame), kind, strength / (1 + strength), sign))
     return verdicts

@@ -22,7 +22,7 @@ _LOOK, _MOTION, _HASTE = 60, 30, 6
 _HOLDS = 0.5
 _LONGEST_PART, _FEW = 40, 6
 # The share of a picture without anything in it, and grey levels between which that is neither black nor white.
-_NOTHING, _DARK, _BRIGHT = 0.9, 40.0, 215.0
+_NOTHING, DARK, _BRIGHT = 0.9, 40.0, 215.0
 # Of a stretch as long as a shot that much shows nothing, or it is taken for one.
 _MOSTLY = 0.5
 # A fade has steps, too, as its last grey levels go, but none of half its height at either end.
@@ -52,8 +52,9 @@ def signs(evidence: Evidence, settings: Breakup) -> Signs:
     leaps = np.flatnonzero(_leaps(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
+    washed_out = _washed_out(evidence)
     for name in ("misfit", "blank"):
-        found[name] = np.where(_washed_out(evidence), 0, found[name]).astype(np.float32)
+        found[name] = np.where(washed_out, 0, found[name]).astype(np.float32)
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
     sudden = np.where(_fading(evidence, found["blank"]), 0, found["blank"]).astype(np.float32)
     blank = _between(_of_shots(evidence, sudden, leaps, settings), leaps, others)
@@ -145,9 +146,13 @@ def _leaps(jump: Floats, usual: Floats) -> Marks:
 
 def _flash(level: Floats, length: int) -> Floats:
     """How much less a misfit says where the picture is brighter than on both sides, as in the light of a flash."""
+    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / 20, np.float32)
+
+
+def _brighter(level: Floats, length: int) -> Floats:
+    """By how much the picture is brighter than those so many frames before and after it."""
     padded = np.pad(level, length, mode="edge")
-    brighter = level - np.maximum(padded[: len(level)], padded[2 * length :])
-    return np.asarray(1 + np.maximum(0, brighter) / 20, np.float32)
+    return level - np.maximum(padded[: len(level)], padded[2 * length :])
 
 
 def _without(change: Floats, broken: Marks) -> Floats:
@@ -184,11 +189,11 @@ def _fading(evidence: Evidence, values: Floats) -> Marks:
     level = evidence.of("level")
     found = np.zeros(len(values), bool)
     for start, end in _runs(values >= _HOLDS):
-        part = np.concatenate([values[max(0, start - 1) : start], values[start:end], values[end : end + 1]])
         peak = start + int(np.argmax(values[start:end]))
-        if _DARK < level[peak] < _BRIGHT or start == 0 or end == len(values):
+        if DARK < level[peak] < _BRIGHT or start == 0 or end == len(values):
             continue
-        found[start:end] = min(part[1] - part[0], part[-2] - part[-1]) < _AT_ONCE * values[peak]
+        steps = values[start] - values[start - 1], values[end - 1] - values[end]
+        found[start:end] = min(steps) < _AT_ONCE * values[peak]
     return found
 
 
@@ -197,15 +202,14 @@ def _washed_out(evidence: Evidence) -> Marks:
     level, blank = evidence.of("level"), evidence.of("blank")
     found = np.zeros(len(level), bool)
     for length in range(1, _FLASH + 1):
-        padded = np.pad(level, length, mode="edge")
-        found |= level - np.maximum(padded[: len(level)], padded[2 * length :]) >= _BRIGHTER
+        found |= _brighter(level, length) >= _BRIGHTER
     return np.asarray(found & (blank < _NOTHING) & (level >= _WASHED * blank) & (level > _BRIGHT))
 
 
 def _lost(evidence: Evidence, leaps: Ints) -> Floats:
     """Frames of one colour that a film begins or ends with; black and white may be meant."""
     level = evidence.of("level")
-    flat = (evidence.of("blank") >= _NOTHING) & (level > _DARK) & (level < _BRIGHT)
+    flat = (evidence.of("blank") >= _NOTHING) & (level > DARK) & (level < _BRIGHT)
     found = np.zeros(len(level), np.float32)
     for start, end in _runs(flat):
         begins, ends = start == 0 and end in leaps, end == len(flat) and start in leaps
