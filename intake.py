@@ -35,6 +35,8 @@ class Standing:
     stamp: str
     sha256: str
     video: VideoRecord | None
+    at_home: bool = False
+    """Whether that video's own source still lies where it was found."""
 
 
 class Intake:
@@ -81,26 +83,27 @@ class Intake:
         if video is None:
             return Standing("changed" if place else "new", now, sha256, None)
         known_here = place is not None and place.video.id == video.id
-        return Standing(self._state(video, str(path.resolve()), known_here), now, sha256, video)
+        at_home = known_here if video.source == str(path.resolve()) else self._still_there(video)
+        return Standing(self._state(video, known_here, at_home), now, sha256, video, at_home)
 
-    def _state(self, video: VideoRecord, source: str, known_here: bool) -> State:
+    def _state(self, video: VideoRecord, known_here: bool, at_home: bool) -> State:
         if not self._covers(video):
             return "anew"
         if not self._has_all(video, self._spaces(False)):
             return "resume"
-        if known_here and (video.source == source or self._still_there(video)):
+        if known_here and at_home:
             return "unchanged"
-        return "copy" if self._still_there(video) else "renamed"
+        return "copy" if at_home else "renamed"
 
     def _still_there(self, video: VideoRecord) -> bool:
         """Whether a video's source lies, with the same content, where it was found."""
         from .ingest.identity import content_hash
 
+        if self._untouched(video):
+            return True
         place = self.library.catalog.at_source(video.source)
-        if not place or place.video.id != video.id:
-            return False
         try:
-            return self._untouched(video) or content_hash(Path(video.source)) == video.sha256
+            return bool(place and place.video.id == video.id and content_hash(Path(video.source)) == video.sha256)
         except SourceError:
             return False
 
@@ -121,7 +124,7 @@ class Intake:
         video, source = found.video, str(path.resolve())
         if video is None or not self._covers(video):
             return describe(path, found.sha256, self.settings.ingest)
-        if video.source != source and self._still_there(video):
+        if video.source != source and found.at_home:
             self.library.catalog.copied_to(source, video.id, found.stamp)
             return video
         video = replace(video, name=path.name, source=source, stamp=found.stamp)
