@@ -119,13 +119,9 @@ def source_of(house: House, upload: str | None, picked: str | None, place: str) 
 def begin(house: House, source: Path, detector: Path | None, progress: Progress) -> Case:
     """What is broken in a video, and pictures of it."""
     seen = pipeline.find_broken(source, house.settings, progress, detector=detector)
-    folder = house.new_folder("repair")
-    try:
+    with house.new_folder("repair") as folder:
         strips = _strips(source, None, seen, _gaps(seen), None, progress)
         return Case(folder, source, seen, detector is not None, strips=strips)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def repair(case: Case, settings: Settings, progress: Progress) -> tuple[Made, Sequence[Strip]]:

@@ -47,9 +47,15 @@ class House:
             raise UsageError("Others can reach this page, so it opens no files by name.", "Drop the file on the page.")
         return Path(place).expanduser()
 
-    def new_folder(self, prefix: str) -> Path:
-        """An empty folder that the page may show files from."""
-        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.made))
+    @contextmanager
+    def new_folder(self, prefix: str) -> Iterator[Path]:
+        """An empty folder that the page may show files from; it goes again where what is made in it fails."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.made))
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def page_folder(settings: Settings) -> Path:

@@ -1,6 +1,5 @@
 """A clean clip scrambled, put back in order and scored, in a library of its own that goes with it."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -47,13 +46,9 @@ def source_of(house: House, upload: str | None, picked: str | None) -> Path:
 
 
 def measure(house: House, source: Path, options: ScrambleOptions, progress: Progress) -> Measured:
-    """All that is asked of a clip, in a folder that does not stay where it comes to nothing."""
-    folder = house.new_folder("measure")
-    try:
+    """All that is asked of a clip, in a folder of its own."""
+    with house.new_folder("measure") as folder:
         return _measured(house, folder, source, options, progress)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _measured(house: House, folder: Path, source: Path, options: ScrambleOptions, progress: Progress) -> Measured:

@@ -1,6 +1,5 @@
 """The work behind the tab Reconstruct: the pipeline's own functions, one after another, for one desk."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,11 @@ def begin(house: House, upload: str | None, picked: str | None, progress: Progre
     if not video:
         raise UsageError("No video was given.", "Drop one above, or pick one of the library.")
     plan = pipeline.solve(video, house.settings, progress)
-    folder = house.new_folder("desk")
-    try:
+    with house.new_folder("desk") as folder:
         source = pipeline.viewable(plan, folder / "given.mp4", progress)
         shuffled = source if source.parent == folder else shown(source, folder / "given.mp4")
         desk = _written(Desk(folder, plan, plan, pipeline.look(plan, house.settings), shuffled))
         return desk.with_film("glimpse", glimpse(desk, progress), plan)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def solve_again(house: House, desk: Desk, progress: Progress) -> Desk:

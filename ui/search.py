@@ -141,7 +141,8 @@ def _answer(house: House, asker: Asker, progress: Progress, *asked: Any) -> Answ
         found, pictures = asker.ask(answered, progress)
     except SpaceError as failed:
         raise SpaceError(failed.cause, f"{failed.remedy} On this page, Library adds them.") from failed
-    return Answers(found, tuple(pictures), house.new_folder("search"))
+    with house.new_folder("search") as folder:
+        return Answers(found, tuple(pictures), folder)
 
 
 def _question(
