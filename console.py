@@ -35,9 +35,8 @@ def first_asks(*signals: signal.Signals) -> Iterator[Callable[[], bool]]:
     heard: list[int] = []
     before = {which: signal.getsignal(which) for which in signals}
     # Only the main thread hears signals, and one that is ignored shall stay so.
-    ours = [which for which in signals if callable(before[which])]
-    if threading.current_thread() is not threading.main_thread():
-        ours = []
+    hears = threading.current_thread() is threading.main_thread()
+    ours = [which for which in signals if hears and callable(before[which])]
 
     def restore() -> None:
         for which in ours:

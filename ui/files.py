@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -80,14 +80,8 @@ def forget(house: House, places: Sequence[Path]) -> None:
         for place in places:
             if house.in_hand[place] <= 0 and str(place.resolve()) not in needed:
                 place.unlink(missing_ok=True)
-                _remove_empty(place.parent)
-
-
-def _remove_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return
+                with suppress(OSError):  # other files lie beside it
+                    place.parent.rmdir()
 
 
 def shown(file: Path, target: Path) -> Path:
