@@ -72,7 +72,6 @@ def encode(
     arguments = [*given, *_heard(sound), *_output(layout, encoding, part), *TIMED_OUTPUT * (times is not None)]
     arguments += ["-y", ffmpeg.input_argument(part)]
     try:
-        part.touch()
         with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
             for frame in frames if times is None else timed(frames, times, layout):
                 if not writer.write(frame):
