@@ -13,7 +13,8 @@ from .errors import SourceError, SpaceError, UsageError
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
 from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
-from .ingest.source import fitted, read_picture, shrunk
+from .ingest.pictures import read_picture
+from .ingest.source import fitted, shrunk
 from .progress import Progress
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
 from .settings import Ingest as IngestSettings

@@ -100,12 +100,13 @@ def reconstruct(
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
+    progress = progress_for(quiet)
     flags = ingest_flags(space, None, size) | method_flags(outliers, price, thorough, time_limit)
     flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
         settings_of(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
-        progress_for(quiet),
+        progress,
         wishes=wishes,
         output=output,
         plan_file=plan,
@@ -118,12 +119,13 @@ def reconstruct(
         repair=repair,
         detector=detector,
     )
-    answer(asdict(done), as_json, reconstruction_told(done))
+    answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_told(done))
 
 
 @app.command()
 def ingest(
-    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs, folders, or patterns in quotes.")],
+    # One that may not be read is reported beside the others; Typer's own check would end the whole command.
+    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or patterns in quotes.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
@@ -137,14 +139,16 @@ def ingest(
     from . import pipeline
 
     flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
-    settings, total, failed = settings_of(library, flags), 0, []
+    settings, progress, total, failed = settings_of(library, flags), progress_for(quiet), 0, []
     try:
-        for taken in pipeline.ingest_all(path, settings, progress_for(quiet), dry_run=dry_run):
+        told = 0
+        for taken in pipeline.ingest_all(path, settings, progress, dry_run=dry_run):
             total += 1
             if taken.error:
                 failed.append(taken.error)
             if as_json or dry_run or not taken.error:
-                answer(taken_data(taken), as_json, taken_told(taken, dry_run))
+                answer(taken_data(taken) | {"notes": progress.notes[told:]}, as_json, taken_told(taken, dry_run))
+            told = len(progress.notes)
     finally:
         # Those that failed before an interruption are told of, too.
         for error in failed:
@@ -225,18 +229,19 @@ def render(
     from .places import output_of
     from .solve.plan import read_plan
 
-    wanted = read_plan(plan, progress_for(quiet).note)
+    progress = progress_for(quiet)
+    wanted = read_plan(plan, progress.note)
     target = output or output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
         settings_of(None, {"render.crf": crf, "render.audio": audio}),
-        progress_for(quiet),
+        progress,
         both=both,
         lossless=lossless,
         fps=frame_rate(fps),
     )
-    answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
+    answer({"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films)))
 
 
 @app.command()

@@ -10,6 +10,9 @@ import numpy.typing as npt
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, blue-green-red, as OpenCV has it."""
 
+MOST_PIXELS = 200_000_000
+"""The largest picture that is decoded: as large as any camera makes them, and 600 MB in memory."""
+
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -41,6 +44,7 @@ class SourceInfo:
     pixel_format: str
     frames_hint: int | None
     has_audio: bool
+    audio_tracks: int = 0
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,12 @@ def repair(
     """Find broken frames and put smooth ones in their place; all else stays as it was."""
     from . import pipeline
 
+    progress = progress_for(quiet)
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "render.crf": crf}
     done = pipeline.repair(
         video,
         settings_of(None, flags),
-        progress_for(quiet),
+        progress,
         output=output,
         frames=frames,
         detector=detector,
@@ -49,7 +50,7 @@ def repair(
         report=report,
         lossless=lossless,
     )
-    answer(done.data(), as_json, _told(done))
+    answer(done.data() | {"notes": progress.notes}, as_json, _told(done))
 
 
 def _told(done: "Repair") -> str:

@@ -12,7 +12,7 @@ import typer
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from .progress import Progress
+    from .progress import Noted
     from .settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
@@ -77,10 +77,11 @@ def settings_of(library: Path | None, flags: dict[str, Any] | None = None) -> "S
     return load({"library": str(library) if library else None, **(flags or {})})
 
 
-def progress_for(quiet: bool) -> "Progress":
+def progress_for(quiet: bool) -> "Noted":
     from .console import terminal_progress
+    from .progress import noted
 
-    return terminal_progress(quiet)
+    return noted(terminal_progress(quiet))
 
 
 def frame_rate(fps: str | None) -> Fraction | None:

@@ -22,7 +22,7 @@ from .films import (
 )
 from .frames import VideoRecord
 from .places import check_folder, check_place, default_output, unchanged_source, write_to
-from .progress import Progress, Silent
+from .progress import Progress, Silent, noted
 from .settings import Settings, library_folder
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def render(
     from .render.sound import has_sound
     from .render.video import render as write_film
 
-    source = unchanged_source(plan)
+    progress, source = noted(progress), unchanged_source(plan)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     audio = settings.render.audio
     if not has_sound(source, audio, ("keep", "reslice"), progress):
@@ -238,7 +238,7 @@ def reconstruct(
     check_output(output, path)
     check_place(plan_file or output.with_suffix(".plan.json"), path, output)
     check_folder(report)
-    settings = every_frame(settings)
+    settings, progress = every_frame(settings), noted(progress)
     clock = Clock()
     video = ingest(path, settings, progress)
     clock.lap("ingest")
@@ -380,7 +380,9 @@ def scramble(
     """A clean video in; a shuffled, polluted one out, with the truth about it."""
     from .evaluate.scramble import scramble as write_scrambled
     from .evaluate.truth import write_truth
+    from .ingest.source import checked_name
 
+    checked_name(source)
     check_place(truth_file, source, output)
     truth = write_scrambled(source, output, options, progress)
     write_truth(truth, truth_file)

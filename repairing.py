@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 from .breakup.verdict import CLEAN, Verdict
 from .errors import SourceError
 from .frames import Frame, Picture, SourceInfo
+from .ingest.rates import measured_rate
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
 from .progress import Progress
 from .render.cadence import Watch
@@ -141,7 +143,7 @@ def gaps_in(seen: Survey, settings: "Settings", filled: bool = True) -> list[Gap
 
 def timing_of(seen: Survey, output: Path, progress: Progress) -> Timing:
     """Frames keep their own times, where those are not the ticks of a constant rate and the container can say them."""
-    rate = seen.info.fps
+    rate = Fraction(measured_rate(seen.times, [seen.info.fps]).fps).limit_denominator(1001)
     off = max(abs(time - seen.times[0] - frame / rate) for frame, time in enumerate(seen.times))
     if off * rate < _STEADY:
         return Timing(rate, repeats=seen.repeats)

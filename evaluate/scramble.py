@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import ffmpeg
 from ..errors import SourceError, UsageError
-from ..ingest.source import PictureFolder, fitted, open_source, read_picture
+from ..ingest.source import PictureFolder, open_source
 from ..progress import Progress, Silent
 from ..render.encode import Encoding, Soundtrack, check_output, encode
 from ..render.layout import Layout, pictures_layout, video_layout
@@ -250,8 +250,9 @@ def _fitted(clip: _Clip, layout: Layout) -> Generator[bytes, None, None]:
 def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
     layout, end = clip.layout, clip.first + clip.length
     if clip.path.is_dir():
-        for file in PictureFolder(clip.path, 25).files[clip.first : end]:
-            yield layout.evened(fitted(read_picture(file), layout.width, layout.height).tobytes())
+        folder = PictureFolder(clip.path, 25)
+        for file in folder.files[clip.first : end]:
+            yield layout.evened(folder.picture(file, layout.width, layout.height).tobytes())
         return
     chosen = rf"select=between(n\,{clip.first}\,{end - 1}),{layout.conversion}"
     output = ["-vf", chosen, "-frames:v", str(clip.length), "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -101,7 +102,7 @@ class Catalog:
         Of one path it is the latest content.
         """
         videos = self.videos()
-        path = str(Path(wanted).resolve())
+        path = os.path.realpath(wanted)
         found = (
             [v for v in videos if v.id == wanted]
             or [place.video for place in [self.at_source(path)] if place]

@@ -31,11 +31,14 @@ def own_rate(plan: Plan) -> Fraction:
 
 def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:
     """Whether there is sound to do with what was asked; what the user may not expect is said."""
-    there = not source.is_dir() and open_source(source).info().has_audio
+    tracks = 0 if source.is_dir() else open_source(source).info().audio_tracks
+    there = tracks > 0
     if not there and audio != "drop":
         progress.note(f"{source.name} has no sound to {audio}.")
     if there and audio == "drop":
         progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} takes it along.")
+    if tracks > 1 and audio != "drop":
+        progress.note(f"{source.name} has {tracks} sound tracks; the first is taken.")
     return there
 
 

@@ -18,7 +18,7 @@ from reelweave.errors import LibraryError, ReelweaveError, SourceError, SpaceErr
 from reelweave.frames import FrameRows
 from reelweave.index.catalog import Catalog
 from reelweave.index.store import ChromaStore
-from reelweave.ingest.source import read_picture
+from reelweave.ingest.pictures import read_picture
 
 ONE_ULP = 1.2e-7
 

@@ -13,7 +13,8 @@ from runs import settings
 from reelweave import pipeline
 from reelweave.asking import Question
 from reelweave.errors import RenderError
-from reelweave.ingest.source import VideoFile, open_source, read_picture
+from reelweave.ingest.pictures import read_picture
+from reelweave.ingest.source import VideoFile, open_source
 from reelweave.progress import Silent
 from reelweave.render.excerpt import excerpt
 from reelweave.showing import play

@@ -10,7 +10,8 @@ import numpy as np
 from ..asking import Question, read_threshold
 from ..errors import ReelweaveError, SpaceError, UsageError
 from ..frames import Picture
-from ..ingest.source import read_picture, shrunk
+from ..ingest.pictures import read_picture
+from ..ingest.source import shrunk
 from ..progress import Progress
 from ..searching import Finder, Found
 from ..showing import Wanted, play, show_found, small_pictures
