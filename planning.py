@@ -73,6 +73,7 @@ def plan_of(video: VideoRecord, film: Film, found: Arrangement, used: dict[str, 
         dropped=found.dropped,
         shots=found.shots,
         confidence=found.confidence,
+        undetermined=found.undetermined,
         prices=found.weighed.prices,
         weak=found.weighed.weak,
         path=PathReport(

@@ -119,7 +119,8 @@ def _joins_part(joins: Joins, pictures: Mapping[str, Picture]) -> list[str]:
 
 def _weak_part(joins: Joins) -> list[str]:
     if not joins.weak:
-        return ["<p>None: no join leaves a choice worth a look.</p>"]
+        why = "no join leaves a choice worth a look" if joins.decided else "nothing speaks for one order or another"
+        return [f"<p>None: {why}.</p>"]
     example = next((_remedy(row, choice) for row in joins.weak for choice in row.choices[:1]), "--adjacent A:B")
     some = f"{len(joins.weak)} of " if len(joins.weak) < joins.weak_in_all else ""
     note = (
@@ -133,7 +134,8 @@ def _weak_part(joins: Joins) -> list[str]:
 
 
 def _weak(row: WeakRow) -> str:
-    told = f"{clock(row.time)} of the film, {100 * row.confidence:.0f} % sure, price {_price(row.price)}"
+    sure = "undetermined: a cut" if row.confidence is None else f"{100 * row.confidence:.0f} % sure"
+    told = f"{clock(row.time)} of the film, {sure}, price {_price(row.price)}"
     met = [_thumbnail(one, f"<b>frame {one.frame}</b><br>at {clock(one.time)}", "met") for one in (row.left, row.right)]
     others = [_thumbnail(choice.shown, _choice(row, choice)) for choice in row.choices]
     pictures = "\n".join([*met, *others])

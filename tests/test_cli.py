@@ -252,6 +252,25 @@ def test_reconstruct_says_at_the_end_what_it_kept_dropped_and_wrote(
     ]
 
 
+@pytest.mark.parametrize(("count", "which"), [(1, 1), (2, 2), (12, 1)], ids=["one", "two", "identical"])
+def test_an_order_that_nothing_decided_is_called_undetermined_everywhere(
+    run: Run, tmp_path: Path, count: int, which: int
+) -> None:
+    """In what people read, in what programs read, and in the report."""
+    clip = write_clip(tmp_path / "clip.mp4", [pictures(40)[17 * (place % which)] for place in range(count)])
+    report = tmp_path / "report"
+    asked = ("reconstruct", clip, "--space", "appearance", "-o", tmp_path / "film.mp4", "--report", report, "-q")
+    told = run(*asked).out.splitlines()[0]
+    page = (report / "index.html").read_text(encoding="utf-8")
+    answer = run(*asked, "--json").data
+    assert "order undetermined: " in told
+    assert "%" not in told
+    assert "<td>undetermined: " in page
+    assert (answer["mean_confidence"], sum(answer["undetermined"].values())) == (None, count - 1)
+    plan = json.loads(Path(answer["plan"]).read_text(encoding="utf-8"))
+    assert plan["undetermined"] == list(range(count - 1))
+
+
 def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp_path: Path) -> None:
     shuffled, truth, plan = tmp_path / "shuffled.mp4", tmp_path / "truth.json", tmp_path / "plan.json"
     made = run("scramble", film, "-o", shuffled, "--truth", truth, "--foreign", "3", "--seed", "7", "--json", "-q")
