@@ -191,5 +191,5 @@ def refuse_repair_of_split(wanted: bool) -> None:
     """Films that were mixed are repaired one by one, once they lie in order."""
     if wanted:
         raise UsageError(
-            "--repair cannot be said together with --split.", "Split first; then `reelweave repair` each of the films."
+            "--repair cannot be said together with --split.", "Split first, and repair each of the films by itself."
         )

@@ -1,13 +1,13 @@
 """What a reconstruction did, gathered from the library for the report's pictures."""
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .errors import command_line
 from .evaluate.robustness import Robustness
 from .films import order_told
 from .frames import Floats, FrameRows, Picture, VideoRecord
@@ -153,7 +153,7 @@ def _joins(plan: Plan, shown: Callable[[int], Shown]) -> Joins:
         weak=[_weak(plan, join, shown) for join in plan.weak],
         weak_in_all=count_weak(plan),
         decided=bool(plan.determined),
-        video=shlex.quote(plan.video.id),
+        solving=command_line("solve", plan.video.id),
     )
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .frames import VideoRecord
+from .frames import VideoRecord, ingest_command
 from .progress import Progress, Silent
 from .settings import TIMM_SPACE, Settings, library_folder
 
@@ -291,11 +291,12 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
 
 def _problems(library: "Library", video: VideoRecord) -> list[str]:
     if not video.complete:
-        return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
+        return [f"ingest stopped after {video.frames} frames; {ingest_command(video)} goes on with it"]
     found: list[str] = []
     for name, state in library.catalog.spaces(video.id).items():
         if state.complete:
             found += library.verify(video, name)
         else:
-            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; `reelweave ingest` it again")
+            going_on = ingest_command(video, name)
+            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; {going_on} goes on with it")
     return list(dict.fromkeys(found))

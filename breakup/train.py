@@ -1,5 +1,6 @@
 """From sorted pictures to a detector: fitted in seconds, and checked on videos that it has not seen."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -147,13 +148,13 @@ def _check_counts(labels: Sorted) -> None:
     waiting = f"{labels.unsorted} pictures in {UNSORTED}/ wait to be sorted" if labels.unsorted else ""
     raise UsageError(
         f"{broken} pictures in {BROKEN}/ and {clean} in {CLEAN}/ are too few to learn from.",
-        f"{waiting or 'Pick more to sort (`reelweave breakup label`)'}; {LEAST} of each are the least, 50 do better.",
+        f"{waiting or 'Pick more to sort with breakup label'}; {LEAST} of each are the least, 50 do better.",
     )
 
 
 def _measured(video: str, folder: Path) -> features.Measured:
     file = features.file_of(video, folder / FEATURES)
-    again = f"`reelweave breakup label VIDEO --out {folder} -n 0` measures it"
+    again = f"breakup label with --out {shlex.quote(str(folder))} -n 0 measures it"
     if not file.exists():
         raise SourceError(
             f"There are pictures of {video}, but {file} is missing.",

@@ -68,8 +68,8 @@ class Joins:
     cuts: Sequence[int] = ()
     weak: Sequence[WeakRow] = ()
     weak_in_all: int = 0
-    video: str = "VIDEO"
-    """The name by which a command line takes the video."""
+    solving: str = ""
+    """The command line that solves the video again."""
     decided: bool = True
     """Whether anything speaks for the order of any two frames."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import PlanError
+from ..errors import PlanError, command
 from .faults import content_faults, fill_faults, settled, shape_faults
 from .places import Fault, MisreadError, Places, read_json
 
@@ -219,7 +219,9 @@ def read_plan(path: Path, note: Callable[[str], None] = lambda text: None) -> Pl
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as missing:
-        raise PlanError(f"There is no plan at {path}.", "`reelweave solve VIDEO --plan FILE` writes one.") from missing
+        raise PlanError(
+            f"There is no plan at {path}.", f"solve --plan writes one: see {command('solve', '--help')}."
+        ) from missing
     except UnicodeDecodeError as bad:
         line = bad.object[: bad.start].count(b"\n") + 1
         raise PlanError(f"{path}, line {line}: this is not text in UTF-8, and so not a plan.") from bad

@@ -48,7 +48,7 @@ def joined(report: Report, video: str = "film-1") -> Report:
     choices = [Choice("after", shown(40), 0.5), Choice("before", shown(50), 12.4)]
     weak = WeakRow(3, 65.25, 0.554, 2.94, shown(20), shown(30), choices)
     strip = ShotStrip(1, 12, 0.0, 0.5, [shown(1), shown(2), shown(3)])
-    joins = Joins([1.0] * 11, [5], [weak], 4, video)
+    joins = Joins([1.0] * 11, [5], [weak], 4, f"reelweave solve {video}")
     return dataclasses.replace(report, joins=joins, shots=[strip], shots_in_all=2)
 
 

@@ -9,7 +9,7 @@ from .jobs import Cancelled, Seen
 def trouble(failed: BaseException) -> str:
     """A failure with its next step, where a screen reader announces it."""
     if isinstance(failed, Cancelled):
-        return note("Cancelled. What was stored is kept, and the same goes on from there.")
+        return note("Cancelled. What the library had stored by then is kept.")
     if isinstance(failed, ReelweaveError):
         cause, remedy = failed.cause, failed.remedy
     else:
