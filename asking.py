@@ -159,8 +159,8 @@ def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: S
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
             f"not {wanted.model} ({wanted.weights}).",
-            f"Restore the setting, or make them anew: {command('videos', 'remove', having[0].id)}, then ingest it "
-            "again, and so on for each video.",
+            f"Restore the setting; or {command('videos', 'remove', having[0].id)} and ingesting it again make them "
+            "anew, and so on for each video.",
         )
     return [video for video in having if states[video.id][space].space == wanted]
 

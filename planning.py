@@ -63,7 +63,7 @@ def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
     except (OSError, ValueError) as lost:
         raise LibraryError(
             f"The proxies of {video.name} are missing or cut short.",
-            f"{command('videos', 'remove', video.id)}, then ingest it again.",
+            f"{command('videos', 'remove', video.id)} and ingesting it again make them anew.",
         ) from lost
 
 

@@ -233,8 +233,8 @@ def _library(identity: Space, settings: Settings) -> str:
         raise SpaceError(
             f"{len(changed)} videos, {video} first, have vectors by another {identity.model}: weights {other.weights} "
             f"there, {identity.weights} here.",
-            f"Put the old weights back, or make the vectors anew: {command('videos', 'remove', video)}, then ingest it "
-            "again, and so on for each video.",
+            f"Put the old weights back; or {command('videos', 'remove', video)} and ingesting it again make them anew, "
+            "and so on for each video.",
         )
     same = sum(other == identity for other in stored.values())
     others = f", {len(stored) - same} by another model" if len(stored) > same else ""

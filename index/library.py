@@ -101,7 +101,7 @@ class Library:
         if len(rows) != state.vectors:
             raise LibraryError(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
-                f"{command('videos', 'remove', video.id)}, then ingest it again.",
+                f"{command('videos', 'remove', video.id)} and ingesting it again make them anew.",
             )
         return rows
 
@@ -163,7 +163,7 @@ class Library:
         try:
             lost = self.store.lost(video.id, self.catalog.spaces(video.id)[space].space)
             if lost > _LOST:
-                remedy = f"{command('videos', 'remove', video.id)}, then ingest it again"
+                remedy = f"{command('videos', 'remove', video.id)} and ingesting it again make them anew"
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space; {remedy}"]
             rows = self.rows(video, space)
         except ReelweaveError as failed:

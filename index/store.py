@@ -178,7 +178,7 @@ class ChromaStore:
             if not create:
                 raise LibraryError(
                     f"The vectors {name} are not in the library's store.",
-                    f"{command('videos', 'remove', name.rpartition('.')[0])}, then ingest it again.",
+                    f"{command('videos', 'remove', name.rpartition('.')[0])} and ingesting it again make them anew.",
                 ) from missing
             return self._client.create_collection(
                 name,
@@ -215,7 +215,7 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
 def _lost(name: str) -> LibraryError:
     return LibraryError(
         f"Vectors of {name} are counted, but lost.",
-        f"{command('videos', 'remove', name.rpartition('.')[0])}, then ingest it again.",
+        f"{command('videos', 'remove', name.rpartition('.')[0])} and ingesting it again make them anew.",
     )
 
 
@@ -260,7 +260,7 @@ def mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, A
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
-        f"To rebuild them, {command('videos', 'remove', video)}, then ingest it again; "
+        f"{command('videos', 'remove', video)} and ingesting it again make them anew; "
         "to keep them, restore the setting.",
     )
 

@@ -14,6 +14,7 @@ from helpers import Scrambled, pictures, write_clip
 from runs import Run, in_a_process, modules_after, opened
 
 import reelweave
+from reelweave import cli, pipeline
 from reelweave.console import Bars, Lines, NotesOnly, terminal_progress
 
 HEAVY = {"numpy", "torch", "chromadb", "cv2", "scipy", "ortools", "faiss", "open_clip", "PIL", "huggingface_hub"}
@@ -269,6 +270,33 @@ def test_an_order_that_nothing_decided_is_called_undetermined_everywhere(
     assert (answer["mean_confidence"], sum(answer["undetermined"].values())) == (None, count - 1)
     plan = json.loads(Path(answer["plan"]).read_text(encoding="utf-8"))
     assert plan["undetermined"] == list(range(count - 1))
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "goes_on"),
+    [
+        ("ingest", "{clip}", True),
+        ("reconstruct", "{clip}", True),
+        ("scramble", "{clip} -o {folder}/s.mp4 --truth {folder}/t.json", False),
+    ],
+)
+def test_only_what_goes_on_is_said_to_go_on(
+    film: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    given: str,
+    goes_on: bool,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, {"ingest": "ingest_all"}.get(verb, verb), interrupted)
+    assert cli.run([verb, *given.format(clip=film, folder=tmp_path).split()]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted" in said
+    assert ("goes on from there" in said) is goes_on
 
 
 def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp_path: Path) -> None:

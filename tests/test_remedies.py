@@ -11,8 +11,10 @@ from command_lines import COMMANDS, misunderstood, options
 
 import reelweave
 from reelweave import errors
-from reelweave.errors import command, command_line
+from reelweave.asking import check_vectors
+from reelweave.errors import SpaceError, command, command_line
 from reelweave.frames import VideoRecord, ingest_command
+from reelweave.settings import load
 
 ROOT = Path(reelweave.__file__).resolve().parent
 NO_PART = {"tests", "bench", "docs", ".venv", "build", "dist"}
@@ -108,3 +110,21 @@ def test_what_is_ingested_again_is_sampled_as_before() -> None:
     line = ingest_command(video, "clip").strip("`")
     assert shlex.split(line)[1:] == ["ingest", "a b.mp4", "--fps", "2.5", "--size", "224", "--space", "clip"]
     assert misunderstood(shlex.split(line)[1:]) == ""
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_vectors_that_videos_lack_are_made_by_a_command_whatever_their_number(count: int) -> None:
+    """It names some of many, and says of how many; the weights, which are not here, are to be fetched first."""
+    videos = [
+        VideoRecord(f"f-{number}", "f", f"films/a {number}.mp4", "", "", "video", 25, 64, 36, 0, 360, 64, 36)
+        for number in range(count)
+    ]
+    with pytest.raises(SpaceError) as lacking:
+        check_vectors(videos, {video.id: {} for video in videos}, "clip", load())
+    making, fetching = re.findall("`(.*?)`", lacking.value.remedy)
+    words = shlex.split(making)
+    assert misunderstood(words[1:]) == ""
+    sources = [word for word in words if word.endswith(".mp4")]
+    assert sources == [video.source for video in videos][: len(sources)]
+    assert (len(sources) == count) is ("makes them" in lacking.value.remedy)
+    assert fetching == "reelweave models fetch"
