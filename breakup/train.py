@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, UsageError, command
 from ..frames import Floats, Ints
 from ..settings import Breakup
 from . import features
@@ -154,16 +154,17 @@ def _check_counts(labels: Sorted) -> None:
 
 def _measured(video: str, folder: Path) -> features.Measured:
     file = features.file_of(video, folder / FEATURES)
-    again = f"breakup label with --out {shlex.quote(str(folder))} -n 0 measures it"
     if not file.exists():
         raise SourceError(
             f"There are pictures of {video}, but {file} is missing.",
-            f"Put it back, or name the video: {again}. Or take its pictures out of the folders.",
+            f"Put it back, or have its video measured again by breakup label with --out {shlex.quote(str(folder))} -n 0. "
+            "Or take its pictures out of the folders.",
         )
     measured = features.read(file)
     if not measured.usable:
         raise SourceError(
-            f"{file} was measured by another version.", f"{again.replace('VIDEO', measured.source)} anew."
+            f"{file} was measured by another version.",
+            f"{command('breakup', 'label', Path(measured.source), '--out', folder, '-n', '0')} measures it anew.",
         )
     return measured
 
