@@ -157,7 +157,7 @@ def _measured(video: str, folder: Path) -> features.Measured:
     if not file.exists():
         raise SourceError(
             f"There are pictures of {video}, but {file} is missing.",
-            f"Put it back, or have its video measured again by breakup label with --out {shlex.quote(str(folder))} -n 0. "
+            f"Put it back, or have its video measured again: breakup label with --out {shlex.quote(str(folder))} -n 0. "
             "Or take its pictures out of the folders.",
         )
     measured = features.read(file)
