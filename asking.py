@@ -1,6 +1,5 @@
 """What is asked: words, pictures or a ready vector become unit vectors of the space that can answer."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import SourceError, SpaceError, UsageError
+from .errors import SourceError, SpaceError, UsageError, command
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
-from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
+from .ingest.embedder import Embedder, TextEmbedder, fetching, network_here, open_embedder
 from .ingest.pictures import read_picture
 from .ingest.source import fitted, shrunk
 from .progress import Progress
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
-from .settings import Ingest as IngestSettings
 
 APPEARANCE, CLIP = "appearance", "clip"
 
@@ -53,7 +51,7 @@ class Question:
         if seen == (self.vector is not None):
             raise UsageError(
                 "A search is for a text, a picture (--image), both together, or a vector (--vector).",
-                "A text may hold pictures as well: reelweave search 'beach - @door.jpg'.",
+                "A text may name pictures as well, as in 'beach - @door.jpg'.",
             )
         said = parse(self.text) if self.text.strip() else []
         return [*said, Term(1.0, picture=self.image)] if self.image else said
@@ -116,13 +114,13 @@ def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States)
     )
 
 
-def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, usual: IngestSettings) -> str:
+def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, settings: Settings) -> str:
     """What the user should know of videos without such vectors, which are nothing to search where all lack them."""
     lacking = [video for video in videos if not has(states, video, space)]
     if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
         # What is no space at all, opening it tells.
         return ""
-    remedy = f"{_making(lacking, space, usual)} makes them."
+    remedy = _making(lacking, space, settings)
     if len(lacking) == len(videos):
         raise SpaceError(
             f"No video that would be searched has vectors in the {space} space: {_named(lacking)}.", remedy
@@ -136,26 +134,20 @@ def _named(videos: Sequence[VideoRecord]) -> str:
     return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _making(videos: Sequence[VideoRecord], space: str, usual: IngestSettings) -> str:
-    """The command that adds vectors to what is stored; other rates and sizes would have it made anew."""
-    if space.startswith(OWN_SPACE):
-        return "`reelweave videos import DIR`"
+def _making(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
+    """How vectors are added to what is stored; at other rates and sizes they would be made anew."""
     sources = [video for video in videos if video.source]
-    alike = [v for v in sources if (v.sampled_fps, v.short_side) == (sources[0].sampled_fps, sources[0].short_side)]
-    named = list(dict.fromkeys(shlex.quote(_as_argument(video.source)) for video in alike[:_MOST_NAMED]))
-    paths = " ".join(named) or "PATH"
-    dots = " ..." * (len(videos) > min(len(alike), _MOST_NAMED))
-    first = sources[0] if sources else videos[0]
-    fps = f" --fps {first.sampled_fps:g}" * (first.sampled_fps != usual.fps)
-    size = f" --size {first.short_side}" * (first.short_side != usual.size)
-    return f"`reelweave ingest {paths}{dots}{fps}{size} --space {space}`"
-
-
-def _as_argument(source: str) -> str:
-    """As one would type it from where one stands."""
-    path = Path(source)
-    here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f"./{here}" if str(here).startswith("-") else str(here)
+    if space.startswith(OWN_SPACE) or not sources:
+        return f"Import them from files: see {command('videos', 'import', '--help')}."
+    first = sources[0]
+    alike = [v for v in sources if (v.sampled_fps, v.short_side) == (first.sampled_fps, first.short_side)]
+    named = list(dict.fromkeys(Path(video.source) for video in alike[:_MOST_NAMED]))
+    fps = ["--fps", f"{first.sampled_fps:g}"] if first.sampled_fps != settings.ingest.fps else []
+    size = ["--size", str(first.short_side)] if first.short_side != settings.ingest.size else []
+    whole = len(videos) == min(len(alike), _MOST_NAMED)
+    those = "them" if whole else f"those of the first {len(named)}" if len(named) > 1 else "those of the first"
+    told = f"{command('ingest', *named, *fps, *size, '--space', space)} makes {those}."
+    return told + fetching(space, settings.clip)
 
 
 def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: Space | None) -> list[VideoRecord]:
@@ -168,7 +160,8 @@ def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: S
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
             f"not {wanted.model} ({wanted.weights}).",
-            "Restore the setting, or `reelweave videos remove` the videos and ingest them again.",
+            f"Restore the setting; or {command('videos', 'remove', having[0].id)} and ingesting it again make them "
+            "anew, and so on for each video.",
         )
     return [video for video in having if states[video.id][space].space == wanted]
 
@@ -181,7 +174,7 @@ def vectors_of(
         return read_vector(question.vector)[None]
     assert embedder is not None
     terms = question.terms
-    texts = _of_texts([term.text for term in terms if term.text], embedder)
+    texts = _of_texts([term.text for term in terms if term.text], embedder, settings)
     pictures = {term.picture: query_picture(term.picture) for term in terms if term.picture}
     rows = []
     for shape in _shapes(videos, settings) if pictures else [None]:
@@ -201,12 +194,13 @@ def query_picture(path: Path) -> Picture:
         raise SourceError(wrong.cause, f"Ask with a file that holds one picture, such as {_PICTURES}.") from wrong
 
 
-def _of_texts(texts: Sequence[str], embedder: Embedder) -> Floats:
+def _of_texts(texts: Sequence[str], embedder: Embedder, settings: Settings) -> Floats:
     if not texts:
         return np.zeros((0, embedder.space.dimension), np.float32)
     if not isinstance(embedder, TextEmbedder):
         raise UsageError(
-            f"The {embedder.space.name} space knows no words.", "Ask with a picture (--image), or with --space clip."
+            f"The {embedder.space.name} space knows no words.",
+            f"Ask with a picture (--image), or in the space clip (--space clip).{fetching(CLIP, settings.clip)}",
         )
     return embedder.embed_texts(texts)
 

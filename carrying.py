@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import LibraryError, SpaceError, UsageError
-from .frames import FrameRows, Space, VideoRecord
+from .errors import LibraryError, SpaceError, UsageError, command
+from .frames import FrameRows, Space, VideoRecord, ingest_command
 from .index.library import Library
 from .index.lines import FRAMES, refused
 from .index.portable import STAND_ALONE, Portable, read_portable, write_portable
@@ -101,7 +101,8 @@ def _known(library: Library, found: Portable) -> VideoRecord | None:
         raise refused([f"space.json: {name} is in the library, but with other content (sha256 {other.sha256})"])
     if video is not None and not video.complete:
         raise LibraryError(
-            f"{video.name} is not complete: which frames it has is not known yet.", "`reelweave ingest` it first."
+            f"{video.name} is not complete: which frames it has is not known yet.",
+            f"{ingest_command(video)} goes on with it.",
         )
     return video
 
@@ -135,7 +136,7 @@ def _is_stored(library: Library, video: VideoRecord, found: Portable) -> bool:
         return True
     raise SpaceError(
         f"{video.name} has other vectors in the space {found.space.name}.",
-        f"Call these {OWN_SPACE}NAME in space.json, or `reelweave videos remove {video.id}` first.",
+        f"Call these {OWN_SPACE}NAME in space.json, or {command('videos', 'remove', video.id)} first.",
     )
 
 
@@ -144,7 +145,8 @@ def _facts(library: Library, video: VideoRecord, found: Portable) -> FrameRows:
     complete = [name for name, state in library.catalog.spaces(video.id).items() if state.complete]
     if not complete:
         raise LibraryError(
-            f"{video.name} has no complete space to compare frames with.", "`reelweave ingest` it first."
+            f"{video.name} has no complete space to compare frames with.",
+            f"{ingest_command(video)} makes one." if video.source else "Import a complete one first.",
         )
     stored, given = library.rows(video, complete[0]), found.frames
     if len(given) != len(stored):
@@ -171,7 +173,7 @@ def _stand_alone(found: Portable, settings: Settings) -> VideoRecord:
         what += [f"{FRAMES} says no {', '.join(found.frames.missing)}"] * bool(found.frames.missing)
         raise SpaceError(
             f"The library does not have this video, and {' and '.join(what)}.",
-            "`reelweave ingest` the video first, or say all of it.",
+            "Ingest the video first, or say all of it.",
         )
     height, width = found.proxies.shape[1:] if found.proxies is not None else (0, 0)
     return VideoRecord(

@@ -346,7 +346,9 @@ def run(arguments: list[str]) -> int:
         _complain(failed)
         return getattr(failed, "exit_code", 1)
     if code == _INTERRUPTED:
-        print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
+        stored = arguments[:1] in (["ingest"], ["reconstruct"])
+        going_on = "; what was stored is kept, and the same command goes on from there" if stored else ""
+        print(f"interrupted{going_on}", file=sys.stderr)
     return code
 
 

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from .errors import command
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, blue-green-red, as OpenCV has it."""
@@ -100,6 +103,12 @@ class VideoRecord:
     complete: bool = False
     problems: tuple[str, ...] = ()
     """What the decoder complained of."""
+
+
+def ingest_command(video: VideoRecord, space: str | None = None) -> str:
+    """The command that takes in a video's source as it was sampled before; otherwise all of it would be made anew."""
+    sampling = ("--fps", f"{video.sampled_fps:g}" if video.sampled_fps else "all", "--size", str(video.short_side))
+    return command("ingest", Path(video.source), *sampling, *(["--space", space] if space else []))
 
 
 @dataclass(frozen=True)

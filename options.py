@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import UsageError
+from .errors import UsageError, said_on_the_command_line
 
 if TYPE_CHECKING:
     from .progress import Noted
@@ -74,6 +74,7 @@ _WISHES = {
 def settings_of(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
     from .settings import load
 
+    said_on_the_command_line(library)
     return load({"library": str(library) if library else None, **(flags or {})})
 
 

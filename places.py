@@ -1,11 +1,10 @@
 """Where films, plans and reports go, and whether they can; where a plan's source is, and whether it is the same."""
 
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import PlanError, SourceError, UsageError
+from .errors import PlanError, SourceError, UsageError, command
 from .films import numbered
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def unchanged_source(plan: "Plan") -> Path:
     if not plan.video.source:
         raise SourceError(
             f"{plan.video.name} was imported without its source, which rendering needs.",
-            "`reelweave ingest` the source and solve again, or name it in the plan (video.source).",
+            "Ingest the source and solve again, or name it in the plan (video.source).",
         )
     if not source.exists():
         raise SourceError(
@@ -72,6 +71,6 @@ def unchanged_source(plan: "Plan") -> Path:
     if plan.video.sha256 and content_hash(source) != plan.video.sha256:
         raise SourceError(
             f"{source} has changed since the plan was made.",
-            f"`reelweave reconstruct {shlex.quote(str(source))}` makes a new one.",
+            f"{command('reconstruct', source)} makes a new one.",
         )
     return source

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from .breakup.verdict import CLEAN, Verdict
-from .errors import SourceError
+from .errors import SourceError, command
 from .frames import Frame, Picture, SourceInfo
 from .ingest.rates import measured_rate
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
@@ -98,7 +98,8 @@ def open_video(path: Path) -> FrameSource:
     source = open_source(path, steady=True)
     if not isinstance(source, VideoFile):
         raise SourceError(
-            f"{path} is a folder; a video file is repaired.", "`reelweave reconstruct` takes folders of pictures."
+            f"{path} is a folder; a video file is repaired.",
+            f"A folder of pictures can be put in order: {command('reconstruct', path)}.",
         )
     return source
 

@@ -1,14 +1,15 @@
 """What a reconstruction did, gathered from the library for the report's pictures."""
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .errors import command_line
 from .evaluate.robustness import Robustness
+from .films import order_told
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.fused import rows_of
 from .index.library import Library
@@ -19,6 +20,7 @@ from .render.sheet import save_picture
 from .render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
 from .solve.arrange import Arrangement
 from .solve.plan import Plan, Shot, WeakJoin
+from .solve.undetermined import reasons
 from .solve.weak import count_weak
 
 _MOST_COMPARED = 400
@@ -77,7 +79,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("Frames", told + f", {elsewhere} in other films" * bool(elsewhere)),
         ("Shots", ", ".join(f"{shot.length} frames" for shot in plan.shots)),
-        ("Order", f"{100 * plan.mean_confidence:.0f} % sure on average over its joins"),
+        ("Order", order_told(len(plan.order), plan.mean_confidence, reasons(plan))),
         ("Path", "not proved" if gap is None else f"within {100 * gap:.2f} % of the cheapest possible"),
         ("Solver", plan.path.solver),
         ("Direction", _direction(plan)),
@@ -150,7 +152,8 @@ def _joins(plan: Plan, shown: Callable[[int], Shown]) -> Joins:
         cuts=[shot.start - 1 for shot in plan.shots[1:]],
         weak=[_weak(plan, join, shown) for join in plan.weak],
         weak_in_all=count_weak(plan),
-        video=shlex.quote(plan.video.id),
+        decided=bool(plan.determined),
+        solving=command_line("solve", plan.video.id),
     )
 
 
@@ -158,7 +161,7 @@ def _weak(plan: Plan, join: WeakJoin, shown: Callable[[int], Shown]) -> WeakRow:
     return WeakRow(
         at=join.at,
         time=(join.at + 1) / plan.video.fps,
-        confidence=join.confidence,
+        confidence=None if join.at in plan.undetermined else join.confidence,
         price=join.price,
         left=shown(join.left),
         right=shown(join.right),

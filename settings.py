@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from .errors import UsageError
+from .errors import UsageError, command
 
 PACKAGED = Path(__file__).with_name("settings.toml")
 LOCAL = "reelweave.toml"
@@ -317,7 +317,7 @@ def _unknown(key: str, origin: str, known: Sequence[str]) -> UsageError:
     variable = origin.startswith("environment ")
     near = difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.4)
     if not near:
-        return UsageError(f"{origin}: there is no setting {key}.", "`reelweave settings show` lists them.")
+        return UsageError(f"{origin}: there is no setting {key}.", f"{command('settings', 'show')} lists them.")
     name = PREFIX + near[0].upper().replace(".", _NESTED) if variable else near[0]
     return UsageError(f"{origin}: there is no setting {key}.", f"Did you mean {name}?")
 

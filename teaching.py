@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import SourceError, UsageError
+from .errors import SourceError, UsageError, command
 from .progress import Progress, Silent, Titled
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def label(
 
     judge = detector_of(detector, settings.breakup)
     videos = _sources(paths, progress)
-    lay_out(folder)
+    lay_out(folder, paths)
     measured = _measured(videos, folder, progress)
     judged = [(one, suspicion(judge, one.evidence)) for one in measured]
     chosen = choose(judged, shown(folder), count)
@@ -202,13 +202,13 @@ def _score_on_video(judge: "Detector", video: Path, truth_file: Path, progress: 
     if shown != sorted(shown):
         raise UsageError(
             f"The frames of {video} are shuffled: what is broken shows beside its own neighbours only.",
-            "Make it with `reelweave scramble --in-order --damage ...`.",
+            f"Make it with scramble --in-order: see {command('scramble', '--help')}.",
         )
     evidence = read_evidence(open_source(video, steady=True), progress)
     if len(evidence) != len(truth.frames):
         raise SourceError(
             f"{video} has {len(evidence)} frames, and the truth is about {len(truth.frames)}.",
-            "Give the video that `reelweave scramble` wrote together with the truth.",
+            "Give the video that scramble wrote together with the truth.",
         )
     called = dict(_called(judge, evidence))
     kinds = {kind: [called[place] for place in places] for kind, places in truth.damage.items() if places}

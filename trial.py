@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import ReelweaveError, SpaceError, UsageError
+from .errors import ReelweaveError, SpaceError, UsageError, command
 from .frames import Picture, Space
 from .ingest.embedder import CLOSE, Embedder, Staged, TextEmbedder, open_embedder
 from .ingest.weights import Family, fetched, located
@@ -233,7 +233,8 @@ def _library(identity: Space, settings: Settings) -> str:
         raise SpaceError(
             f"{len(changed)} videos, {video} first, have vectors by another {identity.model}: weights {other.weights} "
             f"there, {identity.weights} here.",
-            "Put the old weights back, or `reelweave videos remove` the videos and ingest them again.",
+            f"Put the old weights back; or {command('videos', 'remove', video)} and ingesting it again make them anew, "
+            "and so on for each video.",
         )
     same = sum(other == identity for other in stored.values())
     others = f", {len(stored) - same} by another model" if len(stored) > same else ""

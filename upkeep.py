@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .frames import VideoRecord
+from .frames import VideoRecord, ingest_command
 from .progress import Progress, Silent
 from .settings import TIMM_SPACE, Settings, library_folder
 
@@ -221,6 +221,8 @@ def _library(settings: Settings) -> str:
     from .index.lock import current_writer
 
     folder = library_folder(settings)
+    if not folder.exists():
+        return f"{folder} is not there yet; the first ingest makes it"
     with open_library(folder) as library:
         videos = len(library.catalog.videos())
     writer = current_writer(folder)
@@ -246,20 +248,22 @@ def _nearest(folder: Path) -> Path:
 
 
 def _store(settings: Settings) -> str:
-    wrong = {video: problems for video, problems in check_videos(settings).items() if problems}
+    found = check_videos(settings)
+    wrong = {video: problems for video, problems in found.items() if problems}
     if wrong:
         from .errors import LibraryError
 
         raise LibraryError("; ".join(f"{video}: {problems[0]}" for video, problems in wrong.items()))
-    return "all vectors and proxies are there"
+    return "all vectors and proxies are there" if found else "no video is stored"
 
 
 def _weights(space: str, model: str, settings: Settings) -> str:
-    from .ingest.embedder import network_here
+    from .ingest.embedder import fetching
 
-    here, runs = network_here(space, settings.clip), _runs(model, settings)
+    runs = _runs(model, settings)
     ready = f"on this machine; it runs as {runs}" if runs else "on this machine"
-    return f"{model}: " + (ready if here else f"not on this machine; needed for the {space} space only")
+    lacking = fetching(space, settings.clip)
+    return f"{model}: " + (f"needed for the {space} space only.{lacking}" if lacking else ready)
 
 
 def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
@@ -291,11 +295,12 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
 
 def _problems(library: "Library", video: VideoRecord) -> list[str]:
     if not video.complete:
-        return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
+        return [f"ingest stopped after {video.frames} frames; {ingest_command(video)} goes on with it"]
     found: list[str] = []
     for name, state in library.catalog.spaces(video.id).items():
         if state.complete:
             found += library.verify(video, name)
         else:
-            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; `reelweave ingest` it again")
+            going_on = ingest_command(video, name)
+            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; {going_on} goes on with it")
     return list(dict.fromkeys(found))

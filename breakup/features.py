@@ -70,7 +70,7 @@ def read(file: Path) -> Measured:
             raise ValueError("rows and columns do not match")
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as broken:
         raise SourceError(
-            f"{file} is not what `breakup label` writes.", "Remove it; `reelweave breakup label VIDEO` measures anew."
+            f"{file} is not what breakup label writes.", "Remove it, and call breakup label on its video again."
         ) from broken
     return measured
 

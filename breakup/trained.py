@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import SourceError
+from ..errors import SourceError, command
 from ..frames import Floats
 from ..index.whole import whole
 from ..settings import Breakup
@@ -116,27 +116,29 @@ def write_model(model: Model, file: Path) -> Path:
     return file
 
 
+def _making() -> str:
+    return f"breakup train makes one from pictures that were sorted: see {command('breakup', 'train', '--help')}."
+
+
 def read_model(file: Path) -> Model:
     """The model in a file, if it judges by what this program measures."""
     try:
         model = Model.model_validate_json(file.read_bytes())
     except OSError as failed:
-        raise SourceError(
-            f"The detector {file} cannot be read: {failed.strerror}.", "`reelweave breakup train DIR` makes one."
-        ) from failed
+        raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _making()) from failed
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise SourceError(
             f"{file} is not a detector that this program can use ({f'{place}: ' * bool(place)}{first['msg']}).",
-            "`reelweave breakup train DIR` makes one.",
+            _making(),
         ) from wrong
     if (model.measured_as, tuple(model.evidence), tuple(model.features)) != (MEASURED_AS, EVIDENCE, names()):
         raise SourceError(
             f"{file} judges by other evidence than this program measures; version {model.program} made it.",
-            "`reelweave breakup label VIDEO... --out DIR -n 0` measures the videos anew, and `breakup train DIR` "
-            "learns again from the pictures that were sorted.",
+            "breakup label with -n 0 measures the videos anew, and breakup train learns again from the pictures that "
+            "were sorted.",
         )
     if max(model.forest.feature) >= len(model.features):
-        raise SourceError(f"{file} asks for evidence that it does not name.", "`breakup train DIR` makes it anew.")
+        raise SourceError(f"{file} asks for evidence that it does not name.", _making())
     return model

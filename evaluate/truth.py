@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import PlanError
+from ..errors import PlanError, command
 from ..solve.plan import first_problem
 
 TRUTH_FORMAT: Literal["reelweave.truth/1"] = "reelweave.truth/1"
@@ -144,7 +144,7 @@ def read_truth(path: Path) -> Truth:
         return Truth.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as missing:
         raise PlanError(
-            f"There is no truth at {path}.", "`reelweave scramble VIDEO -o OUT --truth FILE` writes one."
+            f"There is no truth at {path}.", f"scramble --truth writes one: see {command('scramble', '--help')}."
         ) from missing
     except (ValidationError, UnicodeDecodeError, OSError) as bad:
         raise PlanError(f"{path} is not a truth file that can be used: {first_problem(bad)}") from bad

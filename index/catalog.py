@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import LibraryError, UsageError
+from ..errors import LibraryError, UsageError, command
 from ..frames import Space, SpaceState, VideoRecord
 
 _NAMED = 5
@@ -239,7 +239,9 @@ def _listed(names: Iterable[str]) -> str:
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:
     if not videos:
-        return "The library is empty: `reelweave ingest PATH` fills it."
+        if os.path.exists(wanted):
+            return f"The library is empty: {command('ingest', Path(wanted))} fills it."
+        return f"The library is empty: {command('ingest', '--help')} says how to fill it."
     names = sorted({v.name for v in videos} | {v.id for v in videos})
     near = difflib.get_close_matches(Path(wanted).name, names, n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else "`reelweave videos list` shows what there is."
+    return f"Did you mean {near[0]!r}?" if near else f"{command('videos', 'list')} shows what there is."

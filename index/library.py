@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LibraryError, ReelweaveError, VectorsLost
-from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord
+from ..errors import LibraryError, ReelweaveError, VectorsLost, command
+from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..settings import OWN_SPACE
 from .catalog import Catalog
 from .lock import writer_lock
@@ -92,15 +91,17 @@ class Library:
         state = self.catalog.spaces(video.id).get(space)
         if state is None or not state.complete:
             by_ingest = video.source and not space.startswith(OWN_SPACE)
-            command = f"ingest {shlex.quote(video.source)} --space {space}" if by_ingest else "videos import DIR"
             raise LibraryError(
-                f"{video.name} has no complete vectors in the {space} space.", f"`reelweave {command}` makes them."
+                f"{video.name} has no complete vectors in the {space} space.",
+                f"{ingest_command(video, space)} makes them."
+                if by_ingest
+                else f"See {command('videos', 'import', '--help')}.",
             )
         rows = self.store.read(video.id, state.space)
         if len(rows) != state.vectors:
             raise LibraryError(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
-                f"`reelweave videos remove {video.id}`, then ingest it again.",
+                f"{command('videos', 'remove', video.id)} and ingesting it again make them anew.",
             )
         return rows
 
@@ -146,7 +147,7 @@ class Library:
                 self.catalog.save(video, [SpaceState(state.space)])
                 raise VectorsLost(
                     f"Not all vectors of {video.name} ({name}) can be read back: {wrong}.",
-                    "`reelweave ingest` it again: they are made anew. If that does not help, try another disk.",
+                    f"{ingest_command(video, name)} makes them anew. If that does not help, try another disk.",
                 )
 
     def _amiss(self, video: VideoRecord, state: SpaceState) -> str:
@@ -162,7 +163,7 @@ class Library:
         try:
             lost = self.store.lost(video.id, self.catalog.spaces(video.id)[space].space)
             if lost > _LOST:
-                remedy = f"`reelweave videos remove {video.id}`, then ingest it again"
+                remedy = f"{command('videos', 'remove', video.id)} and ingesting it again make them anew"
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space; {remedy}"]
             rows = self.rows(video, space)
         except ReelweaveError as failed:

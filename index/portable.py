@@ -86,7 +86,7 @@ def write_portable(
 def read_portable(folder: Path) -> Portable:
     """The files of a folder, or a SpaceError that names what is wrong by file and line."""
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Give the folder that `reelweave videos export` made.")
+        raise UsageError(f"There is no folder {folder}.", "Give a folder that videos export made.")
     missing = [name for name in (VECTORS, FRAMES, SPACE) if not (folder / name).is_file()]
     if missing:
         raise refused([f"{folder} has no {' and no '.join(missing)}"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import LibraryError, SpaceMismatch
+from ..errors import LibraryError, SpaceMismatch, command
 from ..frames import Floats, FrameRows, Space
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class ChromaStore:
             if not create:
                 raise LibraryError(
                     f"The vectors {name} are not in the library's store.",
-                    f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
+                    f"{command('videos', 'remove', name.rpartition('.')[0])} and ingesting it again make them anew.",
                 ) from missing
             return self._client.create_collection(
                 name,
@@ -188,7 +188,7 @@ class ChromaStore:
             )
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
-            raise mismatch(name, json.loads(stored), asdict(space))
+            raise mismatch(name, name.rpartition(".")[0], json.loads(stored), asdict(space))
         return found
 
     def _sweep(self) -> None:
@@ -215,7 +215,7 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
 def _lost(name: str) -> LibraryError:
     return LibraryError(
         f"Vectors of {name} are counted, but lost.",
-        f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
+        f"{command('videos', 'remove', name.rpartition('.')[0])} and ingesting it again make them anew.",
     )
 
 
@@ -255,12 +255,13 @@ def collection_name(video: str, space: str) -> str:
     return f"{video}.{plain}"
 
 
-def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
+def mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
-        "To rebuild them, `reelweave videos remove` the video and ingest it again; to keep them, restore the setting.",
+        f"{command('videos', 'remove', video)} and ingesting it again make them anew; "
+        "to keep them, restore the setting.",
     )
 
 

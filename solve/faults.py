@@ -85,8 +85,10 @@ def settled(plan: "PlanFields", places: Places) -> tuple[dict[str, Any], str]:
         void["shots"] = []
     named = ", ".join(f"{name} ({places.line(places.of(name))})" for name in void)
     note = f"order has {len(plan.order)} frames, for which these were not made: {named}. They count as unknown."
+    known = plan.confidence and "confidence" not in void
+    undetermined = [at for at in plan.undetermined if at < joins] if known else []
     weak = [join for join in plan.weak if plan.order[join.at : join.at + 2] == [join.left, join.right]]
-    return void | {"weak": weak}, note if void else ""
+    return void | {"weak": weak, "undetermined": undetermined}, note if void else ""
 
 
 def _told(problem: Problem) -> str:

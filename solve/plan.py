@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import PlanError
+from ..errors import PlanError, command
 from .faults import content_faults, fill_faults, settled, shape_faults
 from .places import Fault, MisreadError, Places, read_json
 
@@ -131,6 +131,8 @@ class PlanFields(_Part):
     shots: list[Shot]
     """Empty where unknown, as are the next three."""
     confidence: list[Share] = []
+    undetermined: list[Annotated[int, Field(ge=0)]] = []
+    """The joins that neither the pictures nor the user decided, by their places in `order`."""
     prices: list[float] = []
     """What each join costs, in multiples of the film's median join."""
     weak: list[WeakJoin] = []
@@ -154,6 +156,8 @@ class Plan(PlanFields):
         for name in ("confidence", "prices"):
             if len(getattr(self, name)) not in (0, max(0, len(self.order) - 1)):
                 raise ValueError(f"{name} needs one value for each join, one fewer than frames in order")
+        if any(at >= len(self.order) - 1 for at in self.undetermined):
+            raise ValueError("undetermined names a join that is not there")
         if faults := list(fill_faults(self)):
             raise ValueError(faults[0][1])
         return self
@@ -165,6 +169,7 @@ class Plan(PlanFields):
             update={
                 "order": self.order[::-1],
                 "confidence": self.confidence[::-1],
+                "undetermined": [n - 2 - at for at in reversed(self.undetermined)],
                 "shots": [s.model_copy(update={"start": n - s.start - s.length}) for s in reversed(self.shots)],
                 "prices": self.prices[::-1],
                 "weak": [join.reversed(n - 1) for join in self.weak],
@@ -192,11 +197,15 @@ class Plan(PlanFields):
         return Hole(after=after, frames=hole.frames[::-1])
 
     @property
-    def mean_confidence(self) -> float:
-        """Over all joins; 0 where nothing is known of them."""
-        if self.confidence:
-            return sum(self.confidence) / len(self.confidence)
-        return 0.0 if len(self.order) > 1 else 1.0
+    def determined(self) -> list[float]:
+        """The confidence of the joins that are not undetermined."""
+        undetermined = set(self.undetermined)
+        return [sure for at, sure in enumerate(self.confidence) if at not in undetermined]
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """Over the joins that are not undetermined; None where there is none, or nothing is known of them."""
+        return sum(self.determined) / len(self.determined) if self.determined else None
 
 
 def write_plan(plan: Plan, path: Path) -> Path:
@@ -210,7 +219,9 @@ def read_plan(path: Path, note: Callable[[str], None] = lambda text: None) -> Pl
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as missing:
-        raise PlanError(f"There is no plan at {path}.", "`reelweave solve VIDEO --plan FILE` writes one.") from missing
+        raise PlanError(
+            f"There is no plan at {path}.", f"solve --plan writes one: see {command('solve', '--help')}."
+        ) from missing
     except UnicodeDecodeError as bad:
         line = bad.object[: bad.start].count(b"\n") + 1
         raise PlanError(f"{path}, line {line}: this is not text in UTF-8, and so not a plan.") from bad

@@ -80,6 +80,7 @@ def _packed(found: Ordered) -> Arrays:
         "names": np.array([path.solver, found.price]),
         "matrix": found.costs.matrix,
         "neighbours": np.array(found.costs.neighbours, np.int64),
+        "orderless": np.array(sorted(found.orderless), np.int64),
     }
 
 
@@ -89,4 +90,4 @@ def _unpacked(known: Arrays) -> Ordered:
     matrix = known["matrix"]
     costs = JoinCosts(dense_rows(matrix), known["neighbours"].tolist(), scale, matrix)
     path = RowPath(known["order"].tolist(), cost, None if np.isnan(bound) else bound, solver)
-    return Ordered(path, costs, price, band, seconds)
+    return Ordered(path, costs, price, band, seconds, frozenset(known["orderless"].tolist()))

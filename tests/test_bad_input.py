@@ -312,7 +312,9 @@ def test_a_bad_variable_is_named(
 
 
 def test_a_space_without_vectors_is_refused_with_the_command_that_makes_them(full: Path, run: Run, clip: Path) -> None:
-    refused(run("solve", "clip", "--space", "clip"), 1, f"reelweave ingest {clip} --space clip")
+    """As the frames were sampled, and with the one that brings the weights, which are not here."""
+    command = f"`reelweave ingest {clip} --fps all --size 360 --space clip`"
+    refused(run("solve", "clip", "--space", "clip"), 1, command, "`reelweave models fetch`")
 
 
 # Plans and truths

@@ -121,7 +121,7 @@ def test_a_video_without_source_is_solved_but_not_rendered(exported: Path, other
     assert sorted(plan.order + [dropped.frame for dropped in plan.dropped]) == list(range(12))
     with pytest.raises(SourceError, match="without its source") as refused:
         pipeline.render(plan, tmp_path / "film.mp4", settings(library=str(other)))
-    assert "ingest" in refused.value.remedy
+    assert "ingest" in refused.value.remedy.lower()
     assert not upkeep.show_video("clip", settings(library=str(other)))["source_present"]
     assert upkeep.check_videos(settings(library=str(other))) == {plan.video.id: []}
 

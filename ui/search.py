@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from ..asking import Question, read_threshold
-from ..errors import ReelweaveError, SpaceError, UsageError
+from ..errors import ReelweaveError, UsageError
 from ..frames import Picture
 from ..ingest.pictures import read_picture
 from ..ingest.source import shrunk
@@ -138,10 +138,7 @@ def _answer(house: House, asker: Asker, progress: Progress, *asked: Any) -> Answ
         found = finder.ask(question)
         return found, small_pictures(found, finder.library)
 
-    try:
-        found, pictures = asker.ask(answered, progress)
-    except SpaceError as failed:
-        raise SpaceError(failed.cause, f"{failed.remedy} On this page, Library adds them.") from failed
+    found, pictures = asker.ask(answered, progress)
     with house.new_folder("search") as folder:
         return Answers(found, tuple(pictures), folder)
 

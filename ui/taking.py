@@ -11,6 +11,7 @@ from ..intake import Taken
 from ..progress import Progress
 from .files import kept
 from .house import House
+from .words import in_words
 
 _SHOWN = 100
 _FAILED = ("unreadable", "failed")
@@ -46,6 +47,6 @@ def _row(taken: Taken) -> str:
     name = f"<b>{escape(Path(taken.path).name)}</b>"
     if taken.error:
         remedy = f" {taken.error.remedy}" if taken.error.remedy else ""
-        return f'<li class="rw-bad">{name}: {escape(taken.error.cause + remedy)}</li>'
+        return f'<li class="rw-bad">{name}: {escape(in_words(taken.error.cause + remedy))}</li>'
     frames = f", {taken.video.frames} frames" if taken.video else ""
     return f"<li>{name}: {taken.state}{frames}</li>"
