@@ -12,10 +12,13 @@ from .errors import SourceError, SpaceError, UsageError, command
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
 from .ingest.embedder import Embedder, TextEmbedder, fetching, network_here, open_embedder
+from .ingest.identity import check_kind
 from .ingest.pictures import read_picture
 from .ingest.source import fitted, shrunk
 from .progress import Progress
+from .ranges import shortened
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
+from .untrusted import MEGABYTE, UntrustedError, read_array
 
 APPEARANCE, CLIP = "appearance", "clip"
 
@@ -24,6 +27,8 @@ States = Mapping[str, Mapping[str, SpaceState]]
 
 _MOST_SHAPES = 8
 _MOST_NAMED = 4
+_MOST_VECTOR = MEGABYTE
+"""Bytes of a file that holds one vector."""
 _PICTURES = "a .jpg, .png or .webp"
 
 
@@ -72,7 +77,7 @@ def read_threshold(said: str | None) -> float | Literal["auto", "calibrated"] | 
     except ValueError:
         cut = float("nan")
     if not -1 <= cut <= 1:
-        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
+        raise UsageError(f"{shortened(said)!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
     return cut
 
 
@@ -189,6 +194,7 @@ def vectors_of(
 
 def query_picture(path: Path) -> Picture:
     try:
+        check_kind(path)
         return read_picture(path)
     except SourceError as wrong:
         raise SourceError(wrong.cause, f"Ask with a file that holds one picture, such as {_PICTURES}.") from wrong
@@ -239,15 +245,19 @@ def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
 def read_vector(path: Path) -> Floats:
     """A unit vector out of a file that numpy wrote."""
     try:
-        vector = np.atleast_1d(np.squeeze(np.load(path, allow_pickle=False))).astype(np.float32)
+        vector = np.atleast_1d(np.squeeze(read_array(path, _MOST_VECTOR, mapped=False)))
     except OSError as failed:
         raise UsageError(f"{path} cannot be read: {failed.strerror or failed}.") from failed
-    except (ValueError, TypeError, AttributeError, EOFError) as wrong:
-        raise UsageError(f"{path} holds no vector.", "Write one with numpy.save.") from wrong
-    length = float(np.linalg.norm(vector))
-    if vector.ndim != 1 or not np.isfinite(length) or not length:
-        raise UsageError(f"{path} holds no single vector of numbers that are not all 0.", "Write it with numpy.save.")
-    return np.asarray(vector / length, np.float32)
+    except UntrustedError as wrong:
+        raise UsageError(f"{path} holds no vector: it {wrong}.", "Write one with numpy.save.") from wrong
+    if vector.ndim != 1 or vector.dtype.kind not in "iuf" or not np.isfinite(vector).all():
+        raise UsageError(f"{path} holds no single vector of finite numbers.", "Write it with numpy.save.")
+    # To 1 first, so that no number is too large or too small for its square.
+    largest = float(np.abs(vector.astype(np.float64)).max(initial=0))
+    if not 0 < largest < np.inf:
+        raise UsageError(f"{path} holds no vector of numbers that are not all 0.", "Write it with numpy.save.")
+    scaled = vector.astype(np.float64) / largest
+    return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
 
 
 @dataclass(frozen=True)

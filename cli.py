@@ -267,13 +267,14 @@ def scramble(
     """Make a test case from a clean video, with the truth about it."""
     from . import pipeline
     from .evaluate.damage import Damage
+    from .evaluate.foreign import read_foreign
     from .evaluate.scramble import ScrambleOptions
 
     options = ScrambleOptions(
         frames=frames,
         seed=seed,
         shuffle=not in_order,
-        foreign=int(foreign) if foreign.isdecimal() else Path(foreign),
+        foreign=read_foreign(foreign),
         foreign_share=foreign_share,
         foreign_mode="bursts" if bursts else "scattered",
         salt_pepper=salt_pepper,

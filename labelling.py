@@ -20,7 +20,7 @@ breakup_app = typer.Typer(no_args_is_help=True, help="Broken frames: sort exampl
 def breakup_label(
     video: Annotated[list[Path], typer.Argument(help="Videos, folders, or patterns in quotes.")],
     out: Annotated[Path, typer.Option(help="A folder for the pictures; what is sorted there stays.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many further pictures.")] = 100,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, max=100_000, help="How many further pictures.")] = 100,
     detector: DetectorFile = None,
     quiet: Quiet = False,
     as_json: Json = False,

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import UsageError, said_on_the_command_line
+from .ranges import shortened
 
 if TYPE_CHECKING:
     from .progress import Noted
     from .settings import Settings
+
+LEAST_RATE, MOST_RATE = Fraction(1, 1000), Fraction(1000)
+"""Frames a second that a film may play at."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -33,7 +38,9 @@ Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwa
 Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
 DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
-Films = Annotated[int | None, typer.Option("--films", min=1, help="How many films were mixed; implies --split.")]
+Films = Annotated[
+    int | None, typer.Option("--films", min=1, max=1000, help="How many films were mixed; implies --split.")
+]
 
 
 def takes_wishes(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,12 +93,17 @@ def progress_for(quiet: bool) -> "Noted":
 
 
 def frame_rate(fps: str | None) -> Fraction | None:
-    try:
-        return Fraction(fps) if fps else None
-    except (ValueError, ZeroDivisionError):
+    if not fps:
+        return None
+    # Nothing longer, and no exponent: Fraction would write 1e999999999 out in full.
+    number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{0,9})?)(?:/([1-9][0-9]{0,8}))?", fps.strip())
+    rate = Fraction(number[1]) / int(number[2] or 1) if number else Fraction(0)
+    if not LEAST_RATE <= rate <= MOST_RATE:
         raise UsageError(
-            f"{fps!r} is not a frame rate.", "Give a number or a fraction: 25, 29.97, 30000/1001."
-        ) from None
+            f"{shortened(fps)!r} is not a frame rate from {LEAST_RATE} to {MOST_RATE}.",
+            "Give a number or a fraction: 25, 29.97, 30000/1001.",
+        )
+    return rate
 
 
 def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def solve(
         matcher = matcher_for(settings)
         film = film_of(library, record, settings, matcher)
         arrangement = arrange(film, settings, progress, wishes)
+        wishes = arrangement.wishes
         used = solved_with(library, record, settings, matcher)
         plan = plan_of(record, film, arrangement, used, wishes)
         if judge:
@@ -341,7 +342,7 @@ def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
     from .reporting import report_on
 
     with open_library(library_folder(settings)) as library:
-        return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings.report.sheet_frames)
+        return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings)
 
 
 def look(plan: "Plan", settings: Settings) -> "Look":
@@ -350,7 +351,7 @@ def look(plan: "Plan", settings: Settings) -> "Look":
     from .reporting import look_at
 
     with open_library(library_folder(settings)) as library:
-        return look_at(library, library.catalog.find(plan.video.id), plan, settings.report.sheet_frames)
+        return look_at(library, library.catalog.find(plan.video.id), plan, settings)
 
 
 def viewable(plan: "Plan", output: Path, progress: Progress = _SILENT) -> Path:

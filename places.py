@@ -56,7 +56,7 @@ def write_to(plan: "Plan", file: Path) -> None:
 
 def unchanged_source(plan: "Plan") -> Path:
     """The plan's source, if it still is what the plan was made from."""
-    from .ingest.identity import content_hash
+    from .ingest.identity import check_kind, content_hash
 
     source = Path(plan.video.source)
     if not plan.video.source:
@@ -68,6 +68,7 @@ def unchanged_source(plan: "Plan") -> Path:
         raise SourceError(
             f"The source of the plan, {source}, is not there.", "Put it back, or correct video.source in the plan."
         )
+    check_kind(source)
     if plan.video.sha256 and content_hash(source) != plan.video.sha256:
         raise SourceError(
             f"{source} has changed since the plan was made.",

@@ -16,9 +16,10 @@ from .frames import Frame, Picture, SourceInfo
 from .ingest.rates import measured_rate
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
 from .progress import Progress
+from .ranges import read_ranges
 from .render.cadence import Watch
 from .render.encode import Encoding
-from .render.gaps import Gap, gaps_of, read_ranges
+from .render.gaps import Gap, gaps_of
 from .render.repair import Filling, Replaced, Timing, repair
 from .render.strips import Strip, Strips, write_strips
 from .render.timed import ticks_of

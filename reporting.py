@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
-from .errors import command_line
+from .errors import PlanError, command, command_line
 from .evaluate.robustness import Robustness
 from .films import order_told
 from .frames import Floats, FrameRows, Picture, VideoRecord
@@ -18,11 +19,13 @@ from .render.bars import bar_chart
 from .render.report import write_report
 from .render.sheet import save_picture
 from .render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
+from .settings import Settings, Solve
 from .solve.arrange import Arrangement
-from .solve.plan import Plan, Shot, WeakJoin
+from .solve.plan import Plan, Shot, WeakJoin, first_problem
 from .solve.undetermined import reasons
 from .solve.weak import count_weak
 
+_SPACE = ("space", "fused_with", "fused_share")
 _MOST_COMPARED = 400
 _MOST_SHOTS = 60
 
@@ -35,15 +38,39 @@ class Look:
     picture: Callable[[int], Picture]
 
 
-def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
+def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, settings: Settings) -> list[Path]:
     """What the film was and is, its shots, its weak joins with their alternatives, and what was dropped and why."""
-    return write_report(folder, look_at(library, video, plan, sheet_frames).report)
+    return write_report(folder, look_at(library, video, plan, settings).report)
 
 
-def look_at(library: Library, video: VideoRecord, plan: Plan, sheet_frames: int) -> Look:
-    rows = rows_of(library, video, plan.settings["solve"])
+def look_at(library: Library, video: VideoRecord, plan: Plan, settings: Settings) -> Look:
+    rows = rows_of(library, video, _space_of(plan, settings).model_dump())
+    _check_frames(plan, video, rows)
     picture = _thumbnails(library, video, rows)
-    return Look(_report(rows, video, plan, sheet_frames, picture), picture)
+    return Look(_report(rows, video, plan, settings.report.sheet_frames, picture), picture)
+
+
+def _space_of(plan: Plan, settings: Settings) -> Solve:
+    """The space that the plan was solved in; where it does not say, as a plan made by hand may not, the usual one."""
+    said = plan.settings.get("solve")
+    named = {name: said[name] for name in _SPACE if name in said} if isinstance(said, dict) else {}
+    try:
+        return Solve.model_validate(settings.solve.model_dump() | named)
+    except ValidationError as wrong:
+        raise PlanError(f"The plan's settings.solve cannot be used: {first_problem(wrong)}.", "Take it out.") from wrong
+
+
+def _check_frames(plan: Plan, video: VideoRecord, rows: FrameRows) -> None:
+    """Refuse a plan that speaks of frames which the library's video does not have."""
+    known = set(rows.indices.tolist())
+    named = [*plan.order, *(one.frame for one in plan.dropped)]
+    for join in plan.weak:
+        named += [join.left, join.right, *(other.frame for other in join.alternatives)]
+    if (lost := next((frame for frame in named if frame not in known), None)) is not None:
+        raise PlanError(
+            f"The plan speaks of frame {lost}, which {video.name} does not have in the library.",
+            f"{command('solve', video.id)} makes a plan of what is there.",
+        )
 
 
 def _report(

@@ -158,7 +158,7 @@ def _caption(answer: Hit | Moment) -> str:
 def _thumbnail(place: Place, segment: Segment, library: Library) -> Picture:
     video = segment.video
     if not (video.proxy_width and library.has_proxies(video)):
-        return canvas(max(1, round(_EMPTY * video.height / video.width)), _EMPTY)
+        return canvas(max(1, round(_EMPTY * min(8, max(1 / 8, video.height / max(1, video.width))))), _EMPTY)
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
     return proxy_picture(proxies[np.searchsorted(segment.rows.indices, place.frame)])

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import SourceError, UsageError, command, command_line
 from ..index.whole import whole
 from ..ingest.source import PICTURE_SUFFIXES, natural_key
+from ..untrusted import UntrustedError, read_text
 
 UNSORTED, BROKEN, CLEAN = "unsorted", "breakup", "clean"
 FEATURES = "features"
@@ -116,7 +117,12 @@ def sort(folder: Path, picture: str, kind: str) -> bool:
 def shown(folder: Path) -> set[Sample]:
     """All that were ever put before a person, also those that were deleted or lie in a folder of one's own."""
     remembered = folder / _SHOWN
-    names = remembered.read_text(encoding="utf-8").splitlines() if remembered.exists() else []
+    try:
+        names = read_text(remembered).splitlines() if remembered.exists() else []
+    except UntrustedError as wrong:
+        raise SourceError(
+            f"{remembered} {wrong}.", "Remove it: what was shown before may then be shown again."
+        ) from wrong
     names += [file.name for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES]
     return {sample for name in names if (sample := read_name(name))}
 

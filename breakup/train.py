@@ -64,6 +64,8 @@ class Taught:
 
 def train(folder: Path, rules: Breakup, precision: float | None = None) -> Taught:
     """Learn from what was sorted; with `precision`, the threshold keeps it and finds what it can."""
+    if precision is not None and not 0 <= precision <= 1:
+        raise UsageError(f"A precision of {precision:g} cannot be had.", "Give a share from 0 to 1.")
     labels = read_sorted(folder)
     _check_counts(labels)
     table = joined(labels, folder, rules)

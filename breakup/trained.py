@@ -11,6 +11,7 @@ from ..errors import SourceError, command
 from ..frames import Floats
 from ..index.whole import whole
 from ..settings import Breakup
+from ..untrusted import MEGABYTE, UntrustedError, read_json
 from .evidence import EVIDENCE, Evidence
 from .features import MEASURED_AS, SIGNS, Shares, evidence_of, in_context, names, suspected_by_rules
 from .forest import Forest, Share
@@ -18,6 +19,8 @@ from .verdict import CLEAN, Verdict
 
 FORMAT: Literal["reelweave.detector/1"] = "reelweave.detector/1"
 BROKEN = "broken"
+_MOST_BYTES = 64 * MEGABYTE
+"""Of a detector: one of 200 trees that learnt from 1,000 pictures has 2 MB."""
 TRUST = 0.4
 """What the rules count for beside the forest, which knows little while few pictures are sorted."""
 
@@ -61,7 +64,7 @@ class Model(_Part):
     videos: list[Learnt]
     checked: Checked
     chosen: str
-    threshold: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Annotated[float, Field(ge=1e-6, lt=1)]
     forest: Forest
 
 
@@ -123,7 +126,12 @@ def _making() -> str:
 def read_model(file: Path) -> Model:
     """The model in a file, if it judges by what this program measures."""
     try:
-        model = Model.model_validate_json(file.read_bytes())
+        model = Model.model_validate(read_json(file, _MOST_BYTES))
+    except UntrustedError as wrong:
+        raise SourceError(
+            f"{file} is not a detector that this program can use: it {wrong}.",
+            "`reelweave breakup train DIR` makes one.",
+        ) from wrong
     except OSError as failed:
         raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _making()) from failed
     except ValidationError as wrong:

@@ -15,11 +15,22 @@ from ..errors import SourceError, UsageError
 from ..frames import Picture
 from ..ingest.pictures import read_picture
 from ..ingest.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files
+from ..ranges import shortened, whole_number
 from ..render.layout import Layout
 from .film import draw_foreign
 
 Foreign: TypeAlias = Path | Sequence[Path] | int
 _VARIANT_CROP = 0.92
+
+
+def read_foreign(text: str) -> int | Path:
+    """A number of pictures to draw, or a folder to borrow from."""
+    if not (text.isascii() and text.isdecimal()):
+        return Path(text)
+    number = whole_number(text)
+    if number is None:
+        raise UsageError(f"{shortened(text)} foreign frames cannot be drawn.", "Give fewer, or a folder.")
+    return number
 
 
 def foreign_groups(foreign: Foreign, count: int, length: int) -> list[range]:
@@ -104,7 +115,9 @@ def _lenders(foreign: Path | Sequence[Path], sources: Sequence[Path]) -> list[Pa
         found = sorted(foreign.iterdir(), key=lambda f: natural_key(f.name)) if foreign.is_dir() else [foreign]
     else:
         found = list(foreign)
-    usable = [f for f in found if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
+    # A pipe that is called as a picture is would be waited for.
+    usable = [f for f in found if os.path.isfile(f) or not os.path.exists(f)]
+    usable = [f for f in usable if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
     usable = [f for f in usable if not (os.path.exists(f) and any(f.samefile(source) for source in sources))]
     if not usable:
         raise SourceError(

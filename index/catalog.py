@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError, UsageError, command
-from ..frames import Space, SpaceState, VideoRecord
+from ..frames import SpaceState, VideoRecord
+from ..untrusted import UntrustedError, checked, parse_json
 
 _NAMED = 5
+_MOST_FRAMES, _MOST_SIDE = 2**31, 1_000_000
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -222,13 +224,32 @@ class _Transaction:
 
 
 def _state(text: str) -> SpaceState:
-    data = json.loads(text)
-    return SpaceState(**{**data, "space": Space(**data["space"])})
+    try:
+        state = checked(SpaceState, parse_json(text))
+    except UntrustedError as wrong:
+        raise _damaged("what it says of a space", wrong) from wrong
+    if not 0 < state.space.dimension <= _MOST_SIDE or not 0 <= state.vectors <= _MOST_FRAMES:
+        raise _damaged("what it says of a space", UntrustedError("a number out of its range"))
+    return state
 
 
 def _record(text: str) -> VideoRecord:
-    data = json.loads(text)
-    return VideoRecord(**{**data, "problems": tuple(data["problems"])})
+    try:
+        record = checked(VideoRecord, parse_json(text))
+    except UntrustedError as wrong:
+        raise _damaged("what it says of a video", wrong) from wrong
+    sizes = (record.width - 1, record.height - 1, record.short_side, record.proxy_width, record.proxy_height)
+    rates = 1e-5 <= record.fps <= 1e6 and record.sampled_fps >= 0
+    if not rates or not 0 <= record.frames <= _MOST_FRAMES or not all(0 <= size <= _MOST_SIDE for size in sizes):
+        raise _damaged("what it says of a video", UntrustedError("a number out of its range"))
+    return record
+
+
+def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
+    return LibraryError(
+        f"The library's catalog is damaged: {what} cannot be used ({wrong}).",
+        "Restore it from a copy, or delete the library's folder and ingest its videos again: no source lies in it.",
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import LibraryError, SpaceMismatch, command
 from ..frames import Floats, FrameRows, Space
+from ..untrusted import UntrustedError, parse_json
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -188,7 +189,7 @@ class ChromaStore:
             )
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
-            raise mismatch(name, name.rpartition(".")[0], json.loads(stored), asdict(space))
+            raise mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
         return found
 
     def _sweep(self) -> None:
@@ -253,6 +254,15 @@ def collection_name(video: str, space: str) -> str:
     if plain != space:
         plain = f"{plain[-_LONGEST_SPACE:].strip('-')}-{hashlib.sha256(space.encode()).hexdigest()[:8]}"
     return f"{video}.{plain}"
+
+
+def _identity(stored: str) -> dict[str, Any]:
+    """What a collection says of its model; nothing where that cannot be read."""
+    try:
+        found = parse_json(stored)
+    except UntrustedError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:

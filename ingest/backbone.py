@@ -1,6 +1,5 @@
 """Image classifiers of timm, loaded strictly; a picture's vector is what the network sees before it names it."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from unittest.mock import patch
 from ..errors import SpaceError
 from ..settings import TIMM_SPACE
 from ..settings import Clip as NetworkSettings
+from ..untrusted import read_object
 from .families import TIMM
 from .network import Loaded, Network
 
@@ -70,7 +70,7 @@ def _check_config(file: Path) -> None:
     """What a config does not state timm replaces by its own defaults, and with them every vector."""
     from timm.models import PretrainedCfg
 
-    config = json.loads(file.read_text(encoding="utf-8"))
+    config = read_object(file)
     stated = config.get("pretrained_cfg") or config
     missing = [key for key in _NEEDED if not stated.get(key)]
     unknown = sorted(set(config.get("pretrained_cfg") or {}) - set(vars(PretrainedCfg())))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,14 @@ from ..errors import SourceError
 from .source import picture_files
 
 _LONGEST_SLUG = 40
+
+
+def check_kind(path: Path) -> None:
+    """Refuse what is neither a file nor a folder: a device or a pipe may be read without end, or wait without end."""
+    with _reading(path):
+        mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise SourceError(f"{path} is neither a file nor a folder.", "Save the stream to a file first.")
 
 
 def stamp(path: Path) -> str:
@@ -29,6 +38,7 @@ def stamp(path: Path) -> str:
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, or of the names and contents of a folder's pictures."""
     if not os.path.isdir(path):
+        check_kind(path)
         with _reading(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()

@@ -1,9 +1,9 @@
 """What came of trying a network's ways, as it is kept and told."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..untrusted import checked, read_json
 from .embedder import EXACT
 
 
@@ -46,7 +46,7 @@ def remembered(folder: Path, model: str, speed: str) -> str:
 
 def read_verdict(file: Path) -> Verdict | None:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return Verdict(**data | {"tried": tuple(Tried(**one) for one in data["tried"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        verdict = checked(Verdict, read_json(file))
+    except (OSError, ValueError):
         return None
+    return verdict if {EXACT, verdict.chosen} <= {tried.way for tried in verdict.tried} else None

@@ -26,7 +26,8 @@ _HEARD_AS_ONE = 0.02
 
 def own_rate(plan: Plan) -> Fraction:
     """The rate of the plan's source, exact again."""
-    return Fraction(plan.video.fps).limit_denominator(1001)
+    # A picture an hour or fewer would come to 0.
+    return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
 
 
 def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:

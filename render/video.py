@@ -27,6 +27,7 @@ from .sound import Audio, own_rate, soundtrack
 
 _SILENT = Silent()
 _FILLING = Filling()
+_MOST_RATE = 1_000_000
 
 
 def render(
@@ -47,8 +48,8 @@ def render(
     """
     target = check_output(output, source)
     rate = fps if fps is not None else own_rate(plan)
-    if rate <= 0:
-        raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0.")
+    if not 0 < rate <= _MOST_RATE:
+        raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0 and up to 1,000,000.")
     order = _checked_order(plan)
     try:
         if source.is_dir():

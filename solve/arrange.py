@@ -67,6 +67,8 @@ class Arrangement:
     weighed: Weighed
     ordered: Ordered
     evidence: "Evidence"
+    wishes: Wishes
+    """Those that it holds to, all lists of them expanded."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
     the numbers by which he names them.
     """
     frames = film.rows.indices.tolist()
+    wishes = wishes.of_frames(frames)
     check_wishes(wishes, frames)
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
@@ -118,6 +121,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
         stage.advance(2)
     solved = _order(film, looks, np.flatnonzero(~looks.verdict.dropped), settings, progress)
     shots = _number(film, looks, solved, settings)
+    wishes = wishes.of_shots([shot.number for shot in shots])
     if wishes:
         wanted = in_frames(wishes, shots)
         found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
@@ -227,6 +231,7 @@ def _arrangement(
         ),
         ordered=solved.ordered,
         evidence=Evidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
+        wishes=wishes,
     )
 
 

@@ -269,7 +269,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another dimension": (_vectors(lambda vectors: vectors[:, :6]), "vectors.npy is 12 x 6"),
     "another kind of number": (_vectors(lambda vectors: vectors.astype(np.float64)), "holds float64"),
     "no array": (lambda folder: (folder / "vectors.npy").write_bytes(b"no array"), "vectors.npy is not an array"),
-    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy is not an array"),
+    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy holds"),
     "a vector of another length": (
         _vectors(lambda vectors: _times(vectors, 3, 2)),
         "row 3 (frames.jsonl, line 4): the vector has length 2",
@@ -289,7 +289,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         _line(5, lambda line: line | {"luma": "7"}),
         "frames.jsonl, line 5: luma should be a number",
     ),
-    "NaN in a line": (_line(5, lambda line: line | {"time": float("nan")}), "frames.jsonl, line 5: time should be"),
+    "NaN in a line": (_line(5, lambda line: line | {"time": float("nan")}), "frames.jsonl, line 5: "),
     "a negative frame": (_line(1, lambda line: line | {"frame": -1}), "frames.jsonl, line 1: frame should be"),
     "a frame twice": (_line(5, lambda line: line | {"frame": 3}), "frames.jsonl, line 5: frame 3 comes after frame 3"),
     "a repeat of a later frame": (

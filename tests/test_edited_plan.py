@@ -100,7 +100,7 @@ SHAPE = {
     "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["a list in [ ] is wanted, not 5"]),
     "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["true or false is wanted"]),
     "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'user' or 'elsewhere'"]),
-    "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than 0"]),
+    "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than"]),
     "more than sure": Edit('"confidence": [\n    0.5', '"confidence": [\n    1.5', "1.5, 0.5", ["confidence: 1.5"]),
     "another version": Edit("plan/1", "plan/99", '"format"', ["plan/99", "reads reelweave.plan/1"]),
     "a truth": Edit("reelweave.plan/1", "reelweave.truth/1", '"format"', ["truth/1", "reads reelweave.plan/1"]),

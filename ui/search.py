@@ -13,11 +13,12 @@ from ..frames import Picture
 from ..ingest.pictures import read_picture
 from ..ingest.source import shrunk
 from ..progress import Progress
+from ..ranges import number_below
 from ..searching import Finder, Found
 from ..showing import Wanted, play, show_found, small_pictures
 from . import hits, parts, words
 from .asker import Asker
-from .fields import some_of
+from .fields import some_of, whole
 from .files import uploaded
 from .hits import Answers
 from .house import House
@@ -85,9 +86,8 @@ def tab(house: House) -> None:
         }
 
     def played(found: Answers | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or not str(event.on).isdecimal() or int(event.on) >= len(found.shown):
+        if found is None or (number := number_below(str(event.on), len(found.shown))) is None:
             return
-        number = int(event.on)
         for step in follow(house, request, lambda progress: _play(house, found, number, progress)):
             yield *step.shown, step.done or gr.skip()
 
@@ -164,7 +164,7 @@ def _question(
         image=uploaded(house, picture) if picture else None,
         space=space or None,
         videos=tuple(videos),
-        count=int(count),
+        count=whole(count),
         threshold=read_threshold((str(least) if cut == "score" else cut) or None),
         moments=moments,
     )

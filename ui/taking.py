@@ -9,6 +9,7 @@ from .. import pipeline
 from ..errors import UsageError
 from ..intake import Taken
 from ..progress import Progress
+from ..settings import changed
 from .files import kept
 from .house import House
 from .words import in_words
@@ -23,8 +24,7 @@ def take(
     """Take in all that was given; what has become of each source is in `done` as soon as it is known."""
     if not uploads and not place:
         raise UsageError("No video was given.", "Drop some, or name a folder of this machine.")
-    ingest = house.settings.ingest.model_copy(update={"fps": fps} | ({"space": space} if space else {}))
-    settings = house.settings.model_copy(update={"ingest": ingest})
+    settings = changed(house.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
     with kept(house, uploads) as places:
         for taken in pipeline.ingest_all([*places, *([house.named(place)] if place else [])], settings, progress):
             done.append(taken)
