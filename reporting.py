@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .evaluate.robustness import Robustness
+from .files import atomic
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.fused import rows_of
 from .index.library import Library
@@ -94,7 +95,7 @@ def write_evidence(arrangement: Arrangement, path: Path) -> Path:
     """The kNN graph with each frame's group, score and neighbours, one frame a line."""
     seen = arrangement.evidence
     frames = seen.frames.tolist()
-    with path.open("w", encoding="utf-8") as file:
+    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
         for row, frame in enumerate(frames):
             near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
             facts = {

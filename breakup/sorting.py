@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def lay_out(folder: Path) -> None:
         raise UsageError(f"{folder} is a file.", "Give the name of a folder.")
     for name in (UNSORTED, BROKEN, CLEAN, FEATURES):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "README.txt").write_text(READ_ME, encoding="utf-8")
+    with suppress(FileExistsError), (folder / "README.txt").open("x", encoding="utf-8") as file:
+        file.write(READ_ME)
 
 
 def read_sorted(folder: Path) -> Sorted:
@@ -109,10 +111,20 @@ def sort(folder: Path, picture: str, kind: str) -> bool:
 
 def shown(folder: Path) -> set[Sample]:
     """All that were ever put before a person, also those that were deleted or lie in a folder of one's own."""
-    remembered = folder / _SHOWN
-    names = remembered.read_text(encoding="utf-8").splitlines() if remembered.exists() else []
+    names = _remembered(folder / _SHOWN)
     names += [file.name for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES]
     return {sample for name in names if (sample := read_name(name))}
+
+
+def _remembered(file: Path) -> list[str]:
+    """The names in the list of what was shown; another file of that name must not be rewritten."""
+    try:
+        names = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    except UnicodeDecodeError:
+        names = [""]
+    if not all(map(read_name, names)):
+        raise UsageError(f"{file} is not a list of pictures that `breakup label` wrote.", "Give another folder.")
+    return names
 
 
 def remember(folder: Path, samples: Iterable[Sample]) -> None:

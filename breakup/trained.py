@@ -8,8 +8,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SourceError
+from ..files import atomic
 from ..frames import Floats
-from ..index.whole import whole
 from ..settings import Breakup
 from .evidence import EVIDENCE, Evidence
 from .features import MEASURED_AS, SIGNS, Shares, evidence_of, in_context, names, suspected_by_rules
@@ -109,7 +109,7 @@ def suspected(forest: Forest, values: Floats, trust: float = TRUST) -> Shares:
 
 def write_model(model: Model, file: Path) -> Path:
     try:
-        with whole(file) as part:
+        with atomic(file) as part:
             part.write_text(model.model_dump_json() + "\n", encoding="utf-8")
     except OSError as failed:
         raise SourceError(f"{file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
