@@ -12,7 +12,8 @@ from .errors import LibraryError, SpaceError, UsageError, command
 from .frames import FrameRows, Space, VideoRecord, ingest_command
 from .index.library import Library
 from .index.lines import FRAMES, refused
-from .index.portable import STAND_ALONE, Portable, read_portable, write_portable
+from .index.portable import FILES, STAND_ALONE, Portable, check_export, read_portable, write_portable
+from .outputs import Outputs, Overwrite, origin_of
 from .progress import Progress
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
 
@@ -45,7 +46,9 @@ class Imported:
     cannot: list[str]
 
 
-def export_vectors(library: Library, wanted: str, folder: Path, space: str | None) -> Exported:
+def export_vectors(
+    library: Library, wanted: str, folder: Path, space: str | None, overwrite: Overwrite = False
+) -> Exported:
     """A video's vectors in one space, with all that is needed to import them where the video is not known."""
     from .ingest.proxy import ProxySize, read_proxies
 
@@ -54,11 +57,15 @@ def export_vectors(library: Library, wanted: str, folder: Path, space: str | Non
     if space is None and len(states) != 1:
         raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Say which with --space.")
     name = space or next(iter(states))
+    check_export(folder, replace=True)
+    outputs = Outputs(origin_of(video.sha256, video.id, name), overwrite, library=library.folder)
+    outputs.claim(folder=folder, names=FILES)
     rows = library.rows(video, name)
     size = ProxySize(video.proxy_width, video.proxy_height)
     whole = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
     proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if whole else None
-    files = write_portable(folder, video, states[name].space, rows, proxies)
+    with outputs.writing_folder(folder, FILES):
+        files = write_portable(folder, video, states[name].space, rows, proxies, replace=True)
     return Exported(video.id, name, len(rows), str(folder), [file.name for file in files])
 
 

@@ -30,6 +30,7 @@ from .options import (
     OutlierRule,
     Quiet,
     Repair,
+    Replace,
     Reverse,
     SampleRate,
     Size,
@@ -40,6 +41,7 @@ from .options import (
     frame_rate,
     ingest_flags,
     method_flags,
+    overwriting,
     progress_for,
     settings_of,
     takes_wishes,
@@ -94,6 +96,7 @@ def reconstruct(
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -118,6 +121,7 @@ def reconstruct(
         films=films,
         repair=repair,
         detector=detector,
+        overwrite=overwriting(overwrite),
     )
     answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_told(done))
 
@@ -180,6 +184,7 @@ def solve(
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -190,7 +195,14 @@ def solve(
     if split or films:
         refuse_repair_of_split(repair or detector is not None)
         plans = pipeline.solve_split(
-            video, settings, progress_for(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
+            video,
+            settings,
+            progress_for(quiet),
+            films=films,
+            wishes=wishes,
+            plan_file=plan,
+            evidence=evidence,
+            overwrite=overwriting(overwrite),
         )
         for number, found in enumerate(plans, 1):
             file = plan and numbered(plan, number)
@@ -205,6 +217,7 @@ def solve(
         evidence=evidence,
         repair=repair,
         detector=detector,
+        overwrite=overwriting(overwrite),
     )
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
@@ -221,6 +234,7 @@ def render(
     lossless: Lossless = False,
     crf: Crf = None,
     audio: Audio = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -240,6 +254,7 @@ def render(
         both=both,
         lossless=lossless,
         fps=frame_rate(fps),
+        overwrite=overwriting(overwrite),
     )
     answer({"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films)))
 
@@ -261,6 +276,7 @@ def scramble(
     audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
     mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -284,7 +300,15 @@ def scramble(
         mix=mix or (),
         damage=Damage.asked(damage) if damage else Damage(),
     )
-    made = pipeline.scramble(video, output, truth, options, progress_for(quiet))
+    made = pipeline.scramble(
+        video,
+        output,
+        truth,
+        options,
+        progress_for(quiet),
+        settings=settings_of(None),
+        overwrite=overwriting(overwrite),
+    )
     told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
     told += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
     answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
@@ -293,13 +317,15 @@ def scramble(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
     from . import pipeline
 
-    done = pipeline.demo(folder, settings_of(None, {"ingest.space": "appearance"}), progress_for(quiet))
+    settings = settings_of(None, {"ingest.space": "appearance"})
+    done = pipeline.demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
     told += [reconstruction_told(done.reconstruction), scores_told(done.scores), sought_told(done.search)]
     answer(asdict(done), as_json, "\n".join(told))

@@ -91,6 +91,11 @@ def places_of(output: Path, plan_file: Path | None, report: Path | None, number:
     return Places(film, plan, report / str(number) if report else None)
 
 
+def films_at(output: Path, both: bool) -> list[Path]:
+    """The film and, with `both`, the same backwards beside it."""
+    return [output, output.with_stem(f"{output.stem}.reversed")] if both else [output]
+
+
 def numbered(file: Path, number: int) -> Path:
     """The name of the first, second, ... of several files: NAME.1.mp4."""
     return file.with_stem(f"{file.stem}.{number}")

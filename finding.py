@@ -17,6 +17,8 @@ from .options import (
     Json,
     LibraryFolder,
     Quiet,
+    Replace,
+    overwriting,
     progress_for,
     settings_of,
 )
@@ -56,6 +58,7 @@ def search(
     sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the hits or moments.")] = None,
     space: _Space = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -92,7 +95,9 @@ def search(
         # What is made of the answer may take long.
         sys.stdout.flush()
 
-    pipeline.search(question, settings_of(library), progress, wanted=wanted, tell=tell)
+    pipeline.search(
+        question, settings_of(library), progress, wanted=wanted, tell=tell, overwrite=overwriting(overwrite)
+    )
 
 
 def similar(

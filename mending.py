@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .answers import answer
-from .options import Crf, DetectorFile, Json, Lossless, Quiet, progress_for, settings_of
+from .options import Crf, DetectorFile, Json, Lossless, Quiet, Replace, overwriting, progress_for, settings_of
 
 if TYPE_CHECKING:
     from .breakup.verdict import Verdict
@@ -31,6 +31,7 @@ def repair(
     longest: Annotated[int | None, typer.Option(help="Frames of a gap up to which it is filled.")] = None,
     crf: Crf = None,
     lossless: Lossless = False,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +50,7 @@ def repair(
         detect_only=detect_only,
         report=report,
         lossless=lossless,
+        overwrite=overwriting(overwrite),
     )
     answer(done.data() | {"notes": progress.notes}, as_json, _told(done))
 

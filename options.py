@@ -1,7 +1,8 @@
 """Options that several commands share."""
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -14,6 +15,7 @@ from .errors import UsageError, said_on_the_command_line
 from .ranges import shortened
 
 if TYPE_CHECKING:
+    from .outputs import Overwrite
     from .progress import Noted
     from .settings import Settings
 
@@ -38,6 +40,7 @@ Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwa
 Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
 DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
+Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that are there, without asking.")]
 Films = Annotated[
     int | None, typer.Option("--films", min=1, max=1000, help="How many films were mixed; implies --split.")
 ]
@@ -90,6 +93,21 @@ def progress_for(quiet: bool) -> "Noted":
     from .progress import noted
 
     return noted(terminal_progress(quiet))
+
+
+def overwriting(replace: bool) -> "Overwrite":
+    """Replace what is there if that was said, and ask otherwise."""
+    return True if replace else _ask_to_replace
+
+
+def _ask_to_replace(files: Sequence[Path]) -> bool:
+    """Ask on a terminal; elsewhere nobody is there to answer. The question goes to stderr, since stdout is data."""
+    from .outputs import foreign_told
+
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        return False
+    print(f"{foreign_told(files)} Replace? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def frame_rate(fps: str | None) -> Fraction | None:

@@ -1,10 +1,9 @@
-"""Where films, plans and reports go, and whether they can; where a plan's source is, and whether it is the same."""
+"""Where films and plans go; where a plan's source is, and whether it is the same."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import PlanError, SourceError, UsageError, command
+from .errors import PlanError, SourceError, command
 from .films import numbered
 
 if TYPE_CHECKING:
@@ -22,26 +21,6 @@ def output_of(plan: "Plan") -> Path:
     output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
     number = split.get("film") if isinstance(split, dict) else None
     return numbered(output, number) if isinstance(number, int) else output
-
-
-def check_place(file: Path | None, *taken: Path) -> None:
-    """Refuse a place that cannot take a file, or holds another one of this run, before any work is done."""
-    if file is None:
-        return
-    if not file.parent.is_dir():
-        raise UsageError(f"There is no folder {file.parent}.", "Create it first, or write elsewhere.")
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder.", "Give the name of a file.")
-    if file.resolve() in [path.resolve() for path in taken]:
-        raise UsageError(f"{file} would overwrite a film.", "Write it under another name.")
-    if not os.access(file.parent, os.W_OK):
-        raise PlanError(f"{file} cannot be written: the folder is read-only.", "Write it elsewhere.")
-
-
-def check_folder(report: Path | None) -> None:
-    """Refuse a report's folder that is a file."""
-    if report and report.exists() and not report.is_dir():
-        raise UsageError(f"{report} is a file.", "Give the name of a folder for the report.")
 
 
 def write_to(plan: "Plan", file: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from .errors import PlanError, command, command_line
 from .evaluate.robustness import Robustness
+from .files import atomic
 from .films import order_told
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.fused import rows_of
@@ -123,7 +124,7 @@ def write_evidence(arrangement: Arrangement, path: Path) -> Path:
     """The kNN graph with each frame's group, score and neighbours, one frame a line."""
     seen = arrangement.evidence
     frames = seen.frames.tolist()
-    with path.open("w", encoding="utf-8") as file:
+    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
         for row, frame in enumerate(frames):
             near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
             facts = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .breakup.scores import Found
     from .breakup.sorting import Sample
     from .breakup.train import Taught
+    from .outputs import Overwrite
     from .settings import Settings
 
 _SILENT = Silent()
@@ -96,14 +97,26 @@ def waiting(folder: Path, settings: "Settings", detector: Path | None = None) ->
 
 
 def train(
-    folder: Path, settings: "Settings", output: Path | None = None, *, precision: float | None = None
+    folder: Path,
+    settings: "Settings",
+    output: Path | None = None,
+    *,
+    precision: float | None = None,
+    overwrite: "Overwrite" = False,
 ) -> "Taught":
     """A detector of what was sorted, written to `output` or into the folder."""
     from .breakup.train import train as learn
     from .breakup.trained import write_model
+    from .outputs import Outputs, library_of, origin_of
 
+    file = output or default_detector(folder)
+    # More pictures are sorted from one training to the next, so what is in the folder is not the origin.
+    origin = origin_of("detector", "" if file.resolve().parent == folder.resolve() else folder.resolve())
+    outputs = Outputs(origin, overwrite, library=library_of(settings))
+    outputs.claim(file)
     taught = learn(folder, settings.breakup, precision)
-    write_model(taught.model, output or default_detector(folder))
+    with outputs.writing(file):
+        write_model(taught.model, file)
     return taught
 
 

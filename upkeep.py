@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .carrying import Exported, Imported
     from .frames import Picture
     from .index.library import Library
+    from .outputs import Overwrite
     from .trial import Examined, Fetched
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
@@ -92,13 +93,15 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
         return video
 
 
-def export_video(wanted: str, folder: Path, space: str | None, settings: Settings) -> "Exported":
+def export_video(
+    wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: "Overwrite" = False
+) -> "Exported":
     """A video's vectors in one space as files: see `index.portable`."""
     from .carrying import export_vectors
     from .index.library import open_library
 
     with open_library(library_folder(settings)) as library:
-        return export_vectors(library, wanted, folder, space)
+        return export_vectors(library, wanted, folder, space, overwrite)
 
 
 def import_video(folder: Path, settings: Settings, progress: Progress | None = None) -> "Imported":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def lay_out(folder: Path, videos: Sequence[Path] = ()) -> None:
         raise UsageError(f"{folder} is a file.", "Give the name of a folder.")
     for name in (UNSORTED, BROKEN, CLEAN, FEATURES):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "README.txt").write_text(_read_me(folder, videos), encoding="utf-8")
+    with suppress(FileExistsError), (folder / "README.txt").open("x", encoding="utf-8") as file:
+        file.write(_read_me(folder, videos))
 
 
 def _read_me(folder: Path, videos: Sequence[Path]) -> str:
@@ -116,15 +118,20 @@ def sort(folder: Path, picture: str, kind: str) -> bool:
 
 def shown(folder: Path) -> set[Sample]:
     """All that were ever put before a person, also those that were deleted or lie in a folder of one's own."""
-    remembered = folder / _SHOWN
-    try:
-        names = read_text(remembered).splitlines() if remembered.exists() else []
-    except UntrustedError as wrong:
-        raise SourceError(
-            f"{remembered} {wrong}.", "Remove it: what was shown before may then be shown again."
-        ) from wrong
+    names = _remembered(folder / _SHOWN)
     names += [file.name for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES]
     return {sample for name in names if (sample := read_name(name))}
+
+
+def _remembered(file: Path) -> list[str]:
+    """The names in the list of what was shown; another file of that name must not be rewritten."""
+    try:
+        names = read_text(file).splitlines() if file.exists() else []
+    except UntrustedError:
+        names = [""]
+    if not all(map(read_name, names)):
+        raise UsageError(f"{file} is not a list of pictures that breakup label wrote.", "Give another folder.")
+    return names
 
 
 def remember(folder: Path, samples: Iterable[Sample]) -> None:

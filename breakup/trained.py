@@ -8,8 +8,8 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SourceError, command
+from ..files import atomic
 from ..frames import Floats
-from ..index.whole import whole
 from ..settings import Breakup
 from ..untrusted import MEGABYTE, UntrustedError, read_json
 from .evidence import EVIDENCE, Evidence
@@ -112,7 +112,7 @@ def suspected(forest: Forest, values: Floats, trust: float = TRUST) -> Shares:
 
 def write_model(model: Model, file: Path) -> Path:
     try:
-        with whole(file) as part:
+        with atomic(file) as part:
             part.write_text(model.model_dump_json() + "\n", encoding="utf-8")
     except OSError as failed:
         raise SourceError(f"{file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import PlanError, command
+from ..files import atomic
 from ..solve.plan import Rate, first_problem
 from ..untrusted import MEGABYTE, UntrustedError, read_json
 
@@ -141,12 +142,10 @@ def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
 def write_truth(truth: Truth, path: Path) -> Path:
     """Write one fact a line, whole or not at all."""
     rows = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in truth.model_dump(mode="json").items())
-    fresh = path.with_name(f".{path.name}.part")
     try:
-        fresh.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
-        fresh.replace(path)
+        with atomic(path) as part:
+            part.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     except OSError as failed:
-        fresh.unlink(missing_ok=True)
         raise PlanError(f"{path} cannot be written: {failed.strerror}.", "Choose another place for it.") from failed
     return path
 

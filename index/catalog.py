@@ -133,6 +133,11 @@ class Catalog:
         both = "SELECT stamp FROM places UNION SELECT json_extract(record, '$.stamp') FROM videos"
         return [stamp for (stamp,) in self._db.execute(both)]
 
+    def paths(self) -> list[str]:
+        """Every path at which a source of a video was found."""
+        both = "SELECT path FROM places UNION SELECT source FROM videos WHERE source != ''"
+        return [path for (path,) in self._db.execute(both)]
+
     def with_content(self, sha256: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)
 

@@ -21,6 +21,7 @@ from .lines import FACTS, FRAMES, FrameLines, lines_of, read_lines, refused
 
 FORMAT = "reelweave.vectors/1"
 VECTORS, SPACE, PROXIES = "vectors.npy", "space.json", "proxies.npy"
+FILES = (VECTORS, FRAMES, SPACE, PROXIES)
 
 _MOST_SIDE = 1_000_000
 _MOST_SECONDS = 1e9
@@ -69,12 +70,24 @@ class Portable:
         return FrameRows(**columns, vectors=np.asarray(self.vectors[part], np.float32))
 
 
-def write_portable(
-    folder: Path, video: VideoRecord, space: Space, rows: FrameRows, proxies: npt.NDArray[np.uint8] | None
-) -> list[Path]:
-    """The files of a space; they appear all at once, and only where nothing lies."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+def check_export(folder: Path, replace: bool = False) -> None:
+    """Refuse a folder that holds anything, or with `replace` anything but an export."""
+    known = FILES if replace else ()
+    if folder.exists() and (not folder.is_dir() or any(file.name not in known for file in folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Give the name of a new one.")
+
+
+def write_portable(
+    folder: Path,
+    video: VideoRecord,
+    space: Space,
+    rows: FrameRows,
+    proxies: npt.NDArray[np.uint8] | None,
+    *,
+    replace: bool = False,
+) -> list[Path]:
+    """The files of a space; they appear all at once, and only where nothing lies or, with `replace`, an export."""
+    check_export(folder, replace)
     folder = folder.resolve()
     staged = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)
@@ -87,10 +100,25 @@ def write_portable(
             file.writelines(lines_of(rows))
         about = {"format": FORMAT, "space": asdict(space), "video": {key: getattr(video, key) for key in _VIDEO_FACTS}}
         (staged / SPACE).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        staged.replace(folder)
+        _put(staged, folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return sorted(folder.iterdir())
+
+
+def _put(staged: Path, folder: Path) -> None:
+    """Move a folder into place; what lay there goes, or stays if that fails."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    try:
+        staged.replace(folder)
+    except BaseException:
+        if old.exists():
+            old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def read_portable(folder: Path) -> Portable:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import PlanError, command
+from ..files import atomic
 from ..untrusted import MEGABYTE, UntrustedError, each_key_once, parse_json, read_bytes
 from .faults import content_faults, fill_faults, settled, shape_faults
 from .places import Fault, MisreadError, Places, may_be_placed, read_json
@@ -218,7 +219,8 @@ class Plan(PlanFields):
 
 def write_plan(plan: Plan, path: Path) -> Path:
     """Write the plan in short lines, so that it can be edited by hand, faults have a place, and diff shows changes."""
-    path.write_text(_readable(plan) + "\n", encoding="utf-8")
+    with atomic(path) as part:
+        part.write_text(_readable(plan) + "\n", encoding="utf-8")
     return path
 
 
