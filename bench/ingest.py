@@ -1,6 +1,6 @@
 """What ingest in the clip space costs: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--readme FILE]
 
---threads N sets how many threads the networks have (one for each core by default). With one, no thread waits for another,
+--threads N sets how many threads the networks have (one for each core by default). With one, none waits for another,
 and "times plain", which compares CPU time, means something on a busy machine too.
 
 Each way takes the same frames in a process of its own, with its model loaded and its trial held beforehand: `decode`

@@ -94,14 +94,14 @@ class Trial:
         """Every way with its speed; the exact one alone where that is quick enough."""
         truth = self._network.exact(sample)
         exact = Contender(Tried(EXACT, cosine=1.0), self._network.exact)
-        (alone,) = self._timed([exact], sample)
+        (alone,) = self._timed([exact], sample, rounds=1)
         if self._speed == "auto" and alone.pictures_a_second * _QUICK_ENOUGH > 1:
             return [alone]
         return self._timed([exact, *(self._contender(name, sample, truth) for name in self._candidates())], sample)
 
-    def _timed(self, contenders: Sequence[Contender], sample: Sequence[Any]) -> list[Tried]:
+    def _timed(self, contenders: Sequence[Contender], sample: Sequence[Any], rounds: int = _ROUNDS) -> list[Tried]:
         runs = {one.tried.way: partial(one.run, sample) for one in contenders if one.run}
-        seconds = least_seconds(runs, _ROUNDS, self._clock or clock_for(self._network.device))
+        seconds = least_seconds(runs, rounds, self._clock or clock_for(self._network.device))
         return [
             replace(one.tried, pictures_a_second=len(sample) / seconds[one.tried.way]) if one.run else one.tried
             for one in contenders

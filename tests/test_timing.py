@@ -111,9 +111,9 @@ def test_a_busy_machine_chooses_as_an_idle_one(
     monkeypatch.setattr(trial, "Int8", Int8)
     monkeypatch.setattr(trial, "export_int8", lambda *_: None)
     if busy:
-        # Before the ways take turns each runs once, and the exact one three times more.
+        # Before the ways take turns each runs once, and the exact one once more.
         spoilt = [500.0 * (way == chosen) for way in costs]
-        machine.disturb([0.0] * 6 + spoilt + [300.0] * 3)
+        machine.disturb([0.0] * 4 + spoilt + [300.0] * 3)
     notes: list[str] = []
     way = Trial(network, "auto", tmp_path, notes.append, machine).way(film)
     assert way is not None
