@@ -22,6 +22,7 @@ def harvest(library: Library, gathered: Gathered, settings: Settings, progress: 
     """Take in what was gathered, in its order; what is unchanged is found first, so that the rest can be timed."""
     yield from _unreachable(gathered)
     intake = Intake(library, settings, progress)
+    intake.repair_library()
     known = _unchanged(intake, gathered.sources)
     sizes = {path: _megabytes(path) for path in gathered.sources if path not in known}
     several, number = len(sizes) > 1, 0

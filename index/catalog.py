@@ -4,13 +4,14 @@ import contextlib
 import difflib
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
+from .sqlite_files import database_fault, is_damage
 
 _NAMED = 5
 
@@ -40,6 +41,27 @@ _STEPS = (_TABLES, _REVISIONS, _PLACES)
 """What each version of the catalog added to the one before it."""
 
 SCHEMA = len(_STEPS)
+
+_NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
+"""The tables of each of those versions."""
+
+
+def catalog_fault(file: Path, expected: bool) -> str:
+    """Say in words what is wrong with a catalog; one that is `expected` must also be there, and not be empty."""
+    if not file.exists() or not file.stat().st_size:
+        return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""
+    if fault := database_fault(file):
+        return fault
+    with contextlib.closing(sqlite3.connect(file, timeout=10)) as db:
+        try:
+            version = int(db.execute("PRAGMA user_version").fetchone()[0])
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except sqlite3.DatabaseError as failed:
+            return f"{file.name} is damaged ({failed})" if is_damage(failed) else ""
+    if not version and not tables:
+        return f"{file.name} has no tables" if expected else ""
+    lacking = [name for names in _NAMES[:version] for name in names if name not in tables] if version <= SCHEMA else []
+    return f"{file.name} has no table {' and no '.join(lacking)}" if lacking else ""
 
 
 @dataclass(frozen=True)
@@ -192,6 +214,30 @@ class Catalog:
     def plan(self, video: str) -> str | None:
         row = self._db.execute("SELECT plan FROM plans WHERE video = ?", (video,)).fetchone()
         return str(row[0]) if row else None
+
+    def insert_rows(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows of another catalog as they are; those that do not fit are left out."""
+        places = ", ".join("?" for _ in columns.split(","))
+        for row in rows:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", row)
+
+    def remove_unreadable(self) -> None:
+        """Remove the records that are not what a record should be."""
+        reads: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+            ("videos", "id", self.get),
+            ("spaces", "video", self.spaces),
+        )
+        for table, column, read in reads:
+            for (video,) in self._db.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+                try:
+                    read(video)
+                except (ValueError, TypeError, KeyError, LibraryError):
+                    self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (video,))
+
+    def raise_revision(self, least: int) -> None:
+        """Let no revision up to this one be used again."""
+        self._db.execute("UPDATE revision SET latest = max(latest, ?)", (least,))
 
     def remove(self, video: str) -> None:
         self._db.execute("DELETE FROM videos WHERE id = ?", (video,))
