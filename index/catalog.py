@@ -46,11 +46,11 @@ _NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
 """The tables of each of those versions."""
 
 
-def catalog_fault(file: Path, expected: bool) -> str:
+def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
     """Say in words what is wrong with a catalog; one that is `expected` must also be there, and not be empty."""
     if not file.exists() or not file.stat().st_size:
         return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""
-    if fault := database_fault(file):
+    if fault := database_fault(file, thorough=thorough):
         return fault
     with contextlib.closing(sqlite3.connect(file, timeout=10)) as db:
         try:

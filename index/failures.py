@@ -12,6 +12,7 @@ from ..errors import LibraryDamaged, LibraryError
 
 _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Read-only", "Permission denied", "unable to open database")
+_NO_DAMAGE = (*_FULL, *_READ_ONLY, "Too many open files", "os error 24", "Cannot allocate memory")
 _DAMAGED = (
     *("malformed", "not a database", "no such table", "Failed to get segments", "log store"),
     *("hnsw", "pickle", "finding id", "getting embedding"),
@@ -95,7 +96,7 @@ def _is_damage(failed: BaseException) -> bool:
     if type(failed).__name__ == "PanicException":
         return True
     text = str(failed)
-    return _of_store(failed) and any(sign in text for sign in _DAMAGED) and not any(sign in text for sign in _FULL)
+    return _of_store(failed) and any(sign in text for sign in _DAMAGED) and not any(sign in text for sign in _NO_DAMAGE)
 
 
 def _of_store(failed: BaseException) -> bool:
@@ -108,4 +109,7 @@ def _first_line(failed: BaseException) -> Any:
 
 def _lies_in(folder: Path, name: object) -> bool:
     """Whether a failure that names its file speaks of the library; one that names none does."""
-    return not isinstance(name, str) or Path(name).is_relative_to(folder) or folder.is_relative_to(name)
+    if not isinstance(name, str):
+        return True
+    library, named = folder.absolute(), Path(name).absolute()
+    return named.is_relative_to(library) or library.is_relative_to(named)

@@ -51,16 +51,27 @@ class Library:
             LibraryDamaged: if it is missing or damaged though there are vectors or small pictures.
         """
         if self._catalog is None:
-            raise LibraryDamaged(
-                f"The catalog of the library {self.folder} is damaged: {self.catalog_fault()}.",
-                "`reelweave videos check --repair` makes it again from what lies beside it; so does the next "
-                "`reelweave ingest`.",
-            )
+            raise self._catalog_damaged(self.catalog_fault())
         return self._catalog
 
-    def catalog_fault(self) -> str:
+    def _catalog_damaged(self, fault: str) -> LibraryDamaged:
+        return LibraryDamaged(
+            f"The catalog of the library {self.folder} is damaged: {fault}.",
+            "`reelweave videos check --repair` makes it again from what lies beside it.",
+        )
+
+    def check_catalog(self) -> None:
+        """Read every page of the catalog.
+
+        Raises:
+            LibraryDamaged: if there is anything wrong with it.
+        """
+        if fault := self.catalog_fault(thorough=True):
+            raise self._catalog_damaged(fault)
+
+    def catalog_fault(self, *, thorough: bool = False) -> str:
         """Say in words what is wrong with the catalog; nothing where it is sound, or where no library is."""
-        return catalog_fault(self.folder / CATALOG, self._has_content())
+        return catalog_fault(self.folder / CATALOG, self._has_content(), thorough=thorough)
 
     def _has_content(self) -> bool:
         """Whether there is anything that a catalog would have told of."""
@@ -75,6 +86,10 @@ class Library:
         if not self.catalog_fault():
             self._catalog = Catalog(self.folder / CATALOG, create)
             self._version = self._catalog.version()
+
+    @property
+    def exists(self) -> bool:
+        return self.folder.exists()
 
     def disturbed(self) -> LibraryError | None:
         """Say that the library went while it was open; nothing where it is still there."""
@@ -105,7 +120,7 @@ class Library:
         self.catalog.save(video, states)
 
     @contextmanager
-    def writing(self, purpose: str, repair: Callable[[], None] | None = None) -> Iterator[None]:
+    def writing(self, purpose: str, repair: Callable[[], object] | None = None) -> Iterator[None]:
         """Hold the writer's lock; `repair` runs under it before the catalog is opened."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(self.folder, purpose):
@@ -321,10 +336,11 @@ class Library:
     def lost_spaces(self, video: VideoRecord) -> list[SpaceState]:
         """The spaces of which not all vectors are there that the catalog vouches for."""
         return [
-            state for state in self.catalog.spaces(video.id).values() if state.vectors and self._is_lost(video, state)
+            state for state in self.catalog.spaces(video.id).values() if state.vectors and self.is_lost(video, state)
         ]
 
-    def _is_lost(self, video: VideoRecord, state: SpaceState) -> bool:
+    def is_lost(self, video: VideoRecord, state: SpaceState) -> bool:
+        """Whether vectors that the catalog vouches for are missing."""
         if self.vectors_fault(video, state):
             return True
         try:

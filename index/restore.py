@@ -1,4 +1,4 @@
-"""Make again what is damaged from what is not. What is replaced is moved aside, and nothing that is whole is deleted."""
+"""Make again what is damaged from what is not. Damaged files are moved aside, and nothing that is whole is deleted."""
 
 import contextlib
 import json
@@ -46,14 +46,14 @@ def needs_repair(library: Library) -> bool:
 def repair_parts(library: Library, purpose: str) -> Iterator[str]:
     """Make the catalog again from the store, and a new store from the copies that searches read; say what was done."""
     told: list[str] = []
-    with library.writing(purpose, lambda: told.extend(_repair_catalog(library))):
+    with library.writing(purpose, lambda: told.extend(repair_catalog(library))):
         yield from told
         yield from repair_store(library)
 
 
-def repair_store(library: Library) -> Iterator[str]:
+def repair_store(library: Library, *, thorough: bool = False) -> Iterator[str]:
     """Put a new store in the place of one that is damaged as a whole. The writer's lock must be held."""
-    if library.store.is_new or not (fault := library.store.fault()):
+    if library.store.is_new or not (fault := library.store.fault(thorough=thorough)):
         return
     library.rest()
     aside = move_aside(library.folder, library.folder / "chroma")
@@ -87,9 +87,9 @@ def _part(rows: FrameRows, part: slice) -> FrameRows:
     return FrameRows(**{name: getattr(rows, name)[part] for name in columns})
 
 
-def _repair_catalog(library: Library) -> Iterator[str]:
-    """Put a new catalog in the place of a damaged one, once it is finished."""
-    if not (fault := library.catalog_fault()):
+def repair_catalog(library: Library) -> Iterator[str]:
+    """Put a new catalog in the place of a damaged one, once it is finished. The writer's lock must be held."""
+    if not (fault := library.catalog_fault(thorough=True)):
         return
     damaged, new = library.folder / CATALOG, library.folder / _NEW_CATALOG
     for left in (new, new.with_name(f"{new.name}-journal")):
