@@ -39,8 +39,9 @@ def check_library(library: Library) -> list[Checked]:
     found = {video.id: Checked(video.id, _problems(library, video), _warnings(video)) for video in videos}
     if not library.store.fault() and (fault := library.store.fault(thorough=True)):
         found[_STORE] = Checked(_STORE, [f"{fault}; `reelweave videos check --repair` makes a new one"])
-    for video, told in _orphans(library):
-        found.setdefault(video, Checked(video)).problems.append(told)
+    for video, told, known in _orphans(library):
+        checked = found.setdefault(video, Checked(video))
+        (checked.problems if known else checked.warnings).append(told)
     for video, told in _damaged_caches(library):
         found.setdefault(video, Checked(video)).warnings.append(
             f"{told} is damaged; it is made again when it is needed"
@@ -130,8 +131,8 @@ def _problems(library: Library, video: VideoRecord) -> list[str]:
     return found
 
 
-def _orphans(library: Library) -> Iterator[tuple[str, str]]:
-    """Vectors that the catalog does not know, by the ids of their videos."""
+def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
+    """Vectors that the catalog does not know, with the ids of their videos, and whether there is a record of them."""
     try:
         orphans = library.orphans()
     except ReelweaveError:
@@ -140,7 +141,7 @@ def _orphans(library: Library) -> Iterator[tuple[str, str]]:
     for name, record in orphans.items():
         video, _, space = name.rpartition(".")
         known = "`reelweave videos check --repair` restores it" if record else "`reelweave ingest` its source again"
-        yield video, f"its {space} vectors are stored, but the catalog has no record of them; {known}"
+        yield video, f"its {space} vectors are stored, but the catalog has no record of them; {known}", bool(record)
 
 
 def _damaged_caches(library: Library) -> Iterator[tuple[str, str]]:

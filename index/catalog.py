@@ -3,7 +3,10 @@
 import contextlib
 import difflib
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
-from .sqlite_files import database_fault, is_damage
+from .sqlite_files import database_fault, has_journal, is_damage
 
 _NAMED = 5
 
@@ -83,6 +86,8 @@ class Catalog:
         found = create or path.exists()
         self._db = sqlite3.connect(path if found else ":memory:", timeout=10, isolation_level=None)
         try:
+            if found and not create and not os.access(path.parent, os.W_OK) and has_journal(path):
+                self._copy_rolled_back(path)
             self._prepare(path, create)
         except BaseException:
             self._db.close()
@@ -102,6 +107,15 @@ class Catalog:
                 f"BEGIN IMMEDIATE; {' '.join(_STEPS[version:])} PRAGMA user_version={SCHEMA}; COMMIT;"
             )
         self._db.execute("PRAGMA foreign_keys=ON")
+
+    def _copy_rolled_back(self, path: Path) -> None:
+        """Go on with a copy in memory where a killed writer's transaction cannot be rolled back in its place."""
+        with tempfile.TemporaryDirectory() as folder:
+            for file in (path, path.with_name(f"{path.name}-journal")):
+                shutil.copyfile(file, Path(folder) / file.name)
+            self._db.close()
+            self._db = sqlite3.connect(Path(folder) / path.name, isolation_level=None)
+            self._copy()
 
     def _copy(self) -> None:
         """Go on with a copy in memory: who only reads must not change what an older version may be using."""
@@ -234,6 +248,13 @@ class Catalog:
                     read(video)
                 except (ValueError, TypeError, KeyError, LibraryError):
                     self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (video,))
+
+    def add_places(self) -> None:
+        """Remember of each video at least where its own source was."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO places SELECT source, id, json_extract(record, '$.stamp') FROM videos"
+            " WHERE source != ''"
+        )
 
     def raise_revision(self, least: int) -> None:
         """Let no revision up to this one be used again."""

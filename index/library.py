@@ -38,7 +38,7 @@ class Library:
         if folder.exists() and not folder.is_dir():
             raise LibraryError(f"{folder} is a file, not a library's folder.", "Name another one with --library.")
         self.folder = folder
-        self._existed = folder.exists()
+        self._existed = (folder / CATALOG).exists()
         self._copy_gb = copy_gb
         self._catalog: Catalog | None = None
         self._open_catalog()
@@ -93,7 +93,8 @@ class Library:
 
     def disturbed(self) -> LibraryError | None:
         """Say that the library went while it was open; nothing where it is still there."""
-        return removed(self.folder) if self._existed and not self.folder.exists() else None
+        # What is written late may have made the folder again.
+        return removed(self.folder) if self._existed and not (self.folder / CATALOG).exists() else None
 
     def was_changed(self) -> bool:
         """Whether another process has changed the catalog since it was opened."""

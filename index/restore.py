@@ -110,6 +110,7 @@ def _take_readable_rows(catalog: Catalog, damaged: Path) -> None:
     for table, columns in _TABLES.items():
         catalog.insert_rows(table, columns, _readable_rows(damaged, table, columns))
     catalog.remove_unreadable()
+    catalog.add_places()
 
 
 def _readable_rows(file: Path, table: str, columns: str) -> list[tuple[Any, ...]]:

@@ -58,9 +58,10 @@ def _header_fault(file: Path) -> str:
     # The count of pages counts only where these two agree; an old SQLite did not write it.
     counts = header[24:28] == header[92:96]
     cut = counts and file.stat().st_size < pages * (65536 if page == 1 else page)
-    return f"{file.name} is cut short" if cut and not _has_journal(file) else ""
+    return f"{file.name} is cut short" if cut and not has_journal(file) else ""
 
 
-def _has_journal(file: Path) -> bool:
+def has_journal(file: Path) -> bool:
+    """Whether a transaction is under way, or was when its process died."""
     journal = file.with_name(f"{file.name}-journal")
     return journal.exists() and journal.stat().st_size > 0

@@ -1,5 +1,6 @@
 """Vectors at rest: one ChromaDB collection for each video and embedding space."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -227,14 +228,19 @@ class ChromaStore:
 
     def close(self) -> None:
         """Let go of Chroma's files, of which a process that opens many libraries would run out."""
-        if "_client" in self.__dict__:
-            self._open.clear()
-            with _OPENING:
-                self._client.close()
-            del self._client
+        with contextlib.suppress(LibraryError):
+            self._disconnect()
         if self._copy:
             self._copy.close()
             self._copy = None
+
+    @converted
+    def _disconnect(self) -> None:
+        if "_client" in self.__dict__:
+            self._open.clear()
+            client = self.__dict__.pop("_client")
+            with _OPENING:
+                client.close()
 
     def _collection(self, video: str, space: Space, create: bool = False) -> "ChromaCollection":
         name = collection_name(video, space.name)
