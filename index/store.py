@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import LibraryError, SpaceMismatch
+from ..errors import LibraryDamaged, LibraryError, SpaceMismatch
 from ..frames import Floats, FrameRows, Space
 from .failures import HEALING, converted, store_damaged
 from .inventory import DATABASE, Inventory, store_fault
@@ -256,7 +256,7 @@ class ChromaStore:
             found = self._client.get_collection(name, embedding_function=None)
         except (NotFoundError, ValueError) as missing:
             if not create:
-                raise LibraryError(
+                raise LibraryDamaged(
                     f"The vectors {name} are not in the library's store.",
                     HEALING,
                 ) from missing
@@ -308,8 +308,8 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
         raise _lost(collection.name) from failed
 
 
-def _lost(name: str) -> LibraryError:
-    return LibraryError(
+def _lost(name: str) -> LibraryDamaged:
+    return LibraryDamaged(
         f"Vectors of {name} are counted, but lost.",
         HEALING,
     )

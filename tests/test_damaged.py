@@ -399,7 +399,12 @@ def test_a_source_that_decodes_otherwise_is_ingested_anew(
 
     before = contents(two)
     next((two / "proxies").glob("clip-*")).unlink()
-    monkeypatch.setattr(ingest_run, "make_proxies", lambda *_: False)
+
+    def too_few(video: object, file: Path, *_: object) -> bool:
+        file.write_bytes(b"too few")
+        return False
+
+    monkeypatch.setattr(ingest_run, "make_proxies", too_few)
     assert run("ingest", clip).code == 0
     after = contents(two)
     assert {video: _rows(found) for video, found in after.items()} == {
