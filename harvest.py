@@ -5,7 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from .errors import ReelweaveError, SourceError, SpaceMismatch, VectorsLost
-from .index.library import Library, explain
+from .index.failures import explain
+from .index.library import Library
 from .ingest.gather import Gathered
 from .ingest.identity import content_hash, stamp
 from .ingest.source import checked_name, open_source, picture_files

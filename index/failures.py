@@ -77,7 +77,7 @@ def converted(
     """Turn what Chroma raises for damaged files into LibraryDamaged; its panics are no Exception at all."""
 
     @wraps(method)
-    def guarded(owner: _Owner, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
+    def guarded(owner: _Owner, /, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
         try:
             return method(owner, *arguments, **options)
         except BaseException as failed:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sqlite_files import database_fault, is_damage, reading
+from .sqlite_files import change_key, database_fault, is_damage, reading
 
 DATABASE = "chroma.sqlite3"
 
@@ -51,23 +51,48 @@ def store_fault(folder: Path, *, thorough: bool = False) -> str:
 
 
 class Inventory:
-    """What a sound store holds; looked up anew whenever it is asked for."""
+    """What a store holds; looked up anew once Chroma has written to its database."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._key: tuple[int, int, bytes] | None = None
+        self._fault = ""
+        self._collections: Mapping[str, StoredCollection] | None = None
+        self._counts: dict[str, int | None] = {}
+
+    def fault(self) -> str:
+        """Say in words what is wrong with the database as a whole; nothing where it is sound."""
+        self._look()
+        return self._fault
 
     def collections(self) -> Mapping[str, StoredCollection] | None:
         """Every collection by its name; None where that cannot be known now, as while a transaction is unfinished."""
+        self._look()
+        return self._collections
+
+    def count(self, stored: StoredCollection) -> int | None:
+        """The rows of a collection; None where that cannot be known now."""
+        self._look()
+        if stored.facts not in self._counts:
+            self._counts[stored.facts] = self._counted(stored)
+        return self._counts[stored.facts]
+
+    def _look(self) -> None:
+        key = change_key(self._folder / DATABASE)
+        if key is None or key != self._key:
+            self._key, self._counts = key, {}
+            self._fault = store_fault(self._folder)
+            self._collections = None if self._fault else self._listed()
+
+    def _listed(self) -> Mapping[str, StoredCollection] | None:
         try:
             with reading(self._folder / DATABASE) as db:
                 rows = db.execute(_COLLECTIONS).fetchall()
         except sqlite3.Error as failed:
-            if is_damage(failed):
-                return {}
-            return None
+            return {} if is_damage(failed) else None
         return {name: StoredCollection(index or "", facts or "", bool(written)) for name, index, facts, written in rows}
 
-    def count(self, stored: StoredCollection) -> int | None:
+    def _counted(self, stored: StoredCollection) -> int | None:
         try:
             with reading(self._folder / DATABASE) as db:
                 query = "SELECT count(*) FROM embeddings WHERE segment_id = ?"

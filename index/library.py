@@ -359,7 +359,8 @@ class Library:
         """Proxies first, since a full disk needs their room; the catalog last, so that it can be done again."""
         self.proxies_file(video.id).unlink(missing_ok=True)
         self._forget(video.id)
-        for space in self.catalog.spaces(video.id):
+        # Of a store that is damaged as a whole nothing can be removed; repair moves it aside.
+        for space in () if self.store.fault() else self.catalog.spaces(video.id):
             self.store.remove(video.id, space)
         self.catalog.remove(video.id)
 

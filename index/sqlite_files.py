@@ -41,6 +41,19 @@ def database_fault(file: Path, tables: Collection[str] = (), *, thorough: bool =
     return "" if told == "ok" else f"{file.name} is damaged ({' '.join(str(told).split())})"
 
 
+def change_key(file: Path) -> tuple[int, int, bytes] | None:
+    """What changes with every commit to a database; None where that cannot be told now."""
+    try:
+        if has_journal(file):
+            return None
+        status = file.stat()
+        with file.open("rb") as opened:
+            header = opened.read(_HEADER)
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, header)
+
+
 def is_damage(failed: sqlite3.Error) -> bool:
     """Whether SQLite failed because of the bytes of the file, and not because of a lock or the disk."""
     return getattr(failed, "sqlite_errorname", "").startswith(_DAMAGED) or "no such table" in str(failed)

@@ -97,13 +97,13 @@ class ChromaStore:
     def read_only(self) -> bool:
         return is_read_only(self._folder)
 
-    @property
+    @cached_property
     def inventory(self) -> Inventory:
         return Inventory(self._folder)
 
     def fault(self, *, thorough: bool = False) -> str:
         """Say in words what is wrong with the store as a whole; nothing where it is sound."""
-        return store_fault(self._folder, thorough=thorough)
+        return store_fault(self._folder, thorough=True) if thorough else self.inventory.fault()
 
     @property
     def is_new(self) -> bool:

@@ -193,25 +193,29 @@ def test_one_lost_space_costs_nothing_of_the_others(two: Path, clip: Path, run: 
         assert library.catalog.plan(video.id) == "{}"
 
 
-@pytest.mark.parametrize("name", ["header.bin", "data_level0.bin", "link_lists.bin", "index_metadata.pickle", ""])
-@pytest.mark.parametrize("how", ["gone", "half", "empty"])
-def test_damaged_index_files_are_found_before_chroma_replaces_them(library: Path, name: str, how: str) -> None:
+INDEXES: dict[str, Callable[[Path], object]] = {
+    "no folder": shutil.rmtree,
+    **{
+        f"no {name}": lambda index, name=name: (index / name).unlink()  # type: ignore[misc]
+        for name in ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
+    },
+    "an empty header": lambda index: os.truncate(index / "header.bin", 0),
+    "half of the vectors": lambda index: _halved(index / "data_level0.bin"),
+    "no vectors": lambda index: os.truncate(index / "data_level0.bin", 0),
+    "half of the numbers": lambda index: _halved(index / "index_metadata.pickle"),
+    "no numbers": lambda index: os.truncate(index / "index_metadata.pickle", 0),
+}
+
+
+@pytest.mark.parametrize("damage", INDEXES.values(), ids=INDEXES)
+def test_damaged_index_files_are_found_before_chroma_replaces_them(library: Path, damage: Damage) -> None:
     from test_library import SPACE, record, rows
 
     video = replace(record("long.mp4", 1), frames=1500, complete=True)
     with opened(library) as shelf, shelf.writing("test"):
         shelf.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
     (index,) = [path for path in (library / "chroma").iterdir() if path.is_dir()]
-    file = index / name if name else index
-    if how != "gone" and name in ("", "link_lists.bin"):
-        pytest.skip("Chroma reads around it" if name else "a folder is there or it is not")
-    if how == "gone":
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
-    else:
-        os.truncate(file, file.stat().st_size // 2 if how == "half" else 0)
-    if (name, how) == ("header.bin", "half"):
-        # All that counts is in the first half.
-        return
+    damage(index)
     with opened(library) as shelf:
         state = shelf.catalog.spaces(video.id)["appearance"]
         assert index.name in shelf.vectors_fault(video, state)
@@ -263,6 +267,13 @@ def test_looking_at_a_store_changes_nothing(two: Path) -> None:
     assert stored
     assert sorted(inventory.count(one) or 0 for one in stored.values()) == [8, 12]
     assert {path: path.read_bytes() for path in (two / "chroma").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("damage", [STORES["deleted"], STORES["half a database"]], ids=["deleted", "half"])
+def test_a_video_can_be_removed_though_the_store_is_damaged(two: Path, run: Run, damage: Damage) -> None:
+    damage(two)
+    assert run("videos", "remove", "clip", "--yes").code == 0
+    assert [row["id"].partition("-")[0] for row in run("videos", "list", "--json").rows] == ["other"]
 
 
 # The catalog

@@ -21,7 +21,7 @@ from reelweave import pipeline, upkeep
 from reelweave.errors import LibraryError, LibraryLocked, SpaceError, UsageError, VectorsLost
 from reelweave.frames import Floats, FrameRows, Space, SpaceState, VideoRecord
 from reelweave.index.catalog import SCHEMA, Catalog
-from reelweave.index.library import explain
+from reelweave.index.failures import explain
 from reelweave.index.lock import current_writer, writer_lock
 from reelweave.index.store import PAGE, ChromaStore
 from reelweave.ingest.proxy import ProxyWriter
