@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
-from .sqlite_files import database_fault, has_journal, is_damage
+from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _NAMED = 5
 
@@ -45,6 +45,9 @@ _STEPS = (_TABLES, _REVISIONS, _PLACES)
 
 SCHEMA = len(_STEPS)
 
+_UNREADABLE = (ValueError, TypeError, KeyError, LibraryError, sqlite3.Error)
+"""What reading a damaged record raises."""
+
 _NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
 """The tables of each of those versions."""
 
@@ -56,6 +59,7 @@ def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
     if fault := database_fault(file, thorough=thorough):
         return fault
     with contextlib.closing(sqlite3.connect(file, timeout=10)) as db:
+        db.text_factory = lenient
         try:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -236,6 +240,17 @@ class Catalog:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", row)
 
+    def unreadable(self) -> str:
+        """Read every record; say in words if one cannot be read."""
+        try:
+            for video in self.videos():
+                self.spaces(video.id)
+                self.plan(video.id)
+            self.stamps()
+        except _UNREADABLE as failed:
+            return f"a record cannot be read ({str(failed).splitlines()[0]})"
+        return ""
+
     def remove_unreadable(self) -> None:
         """Remove the records that are not what a record should be."""
         reads: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
@@ -246,7 +261,7 @@ class Catalog:
             for (video,) in self._db.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
                 try:
                     read(video)
-                except (ValueError, TypeError, KeyError, LibraryError):
+                except _UNREADABLE:
                     self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (video,))
 
     def add_places(self) -> None:

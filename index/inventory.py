@@ -14,8 +14,12 @@ from .sqlite_files import change_key, database_fault, is_damage, reading
 
 DATABASE = "chroma.sqlite3"
 
-_TABLES = ("collections", "collection_metadata", "segments", "embeddings", "embedding_metadata", "embeddings_queue")
-_TABLES_ALSO = ("max_seq_id", "migrations", "tenants", "databases")
+_READ = ("migrations", "tenants", "databases")
+"""Small tables that Chroma reads as it opens, and panics where it cannot."""
+_TABLES = (
+    *("collections", "collection_metadata", "segments", "max_seq_id"),
+    *("embeddings", "embedding_metadata", "embeddings_queue"),
+)
 _INDEX_FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
 _HEADER = struct.Struct("<iQQQQ")
 """Of an HNSW index: version, offset, room, rows, bytes a row."""
@@ -46,7 +50,7 @@ def store_fault(folder: Path, *, thorough: bool = False) -> str:
         return f"{folder.name}/ is missing"
     if not folder.is_dir():
         return f"{folder.name} is a file"
-    fault = database_fault(folder / DATABASE, (*_TABLES, *_TABLES_ALSO), thorough=thorough)
+    fault = database_fault(folder / DATABASE, (*_TABLES, *_READ), read=_READ, thorough=thorough)
     return f"{folder.name}/{fault}" if fault else ""
 
 
@@ -81,15 +85,17 @@ class Inventory:
         key = change_key(self._folder / DATABASE)
         if key is None or key != self._key:
             self._key, self._counts = key, {}
-            self._fault = store_fault(self._folder)
-            self._collections = None if self._fault else self._listed()
+            self._fault, self._collections = store_fault(self._folder), None
+            if not self._fault:
+                self._collections = self._listed()
 
     def _listed(self) -> Mapping[str, StoredCollection] | None:
         try:
             with reading(self._folder / DATABASE) as db:
                 rows = db.execute(_COLLECTIONS).fetchall()
         except sqlite3.Error as failed:
-            return {} if is_damage(failed) else None
+            self._fault = f"{self._folder.name}/{DATABASE} is damaged ({failed})" if is_damage(failed) else ""
+            return None
         return {name: StoredCollection(index or "", facts or "", bool(written)) for name, index, facts, written in rows}
 
     def _counted(self, stored: StoredCollection) -> int | None:

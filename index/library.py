@@ -71,7 +71,13 @@ class Library:
 
     def catalog_fault(self, *, thorough: bool = False) -> str:
         """Say in words what is wrong with the catalog; nothing where it is sound, or where no library is."""
-        return catalog_fault(self.folder / CATALOG, self._has_content(), thorough=thorough)
+        file = self.folder / CATALOG
+        fault = catalog_fault(file, self._has_content(), thorough=thorough)
+        if fault or not thorough or not file.exists():
+            return fault
+        with contextlib.closing(Catalog(file)) as catalog:
+            unreadable = catalog.unreadable()
+        return f"{CATALOG}: {unreadable}" if unreadable else ""
 
     def _has_content(self) -> bool:
         """Whether there is anything that a catalog would have told of."""

@@ -15,14 +15,22 @@ _PATIENCE = 10.0
 def reading(file: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading only; nothing is created where there is none."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE)) as db:
+        db.text_factory = lenient
         yield db
 
 
-def database_fault(file: Path, tables: Collection[str] = (), *, thorough: bool = False) -> str:
+def lenient(text: bytes) -> str:
+    """Read text that may be damaged."""
+    return text.decode(errors="replace")
+
+
+def database_fault(
+    file: Path, tables: Collection[str] = (), *, read: Collection[str] = (), thorough: bool = False
+) -> str:
     """Say in words what is wrong with a database that should hold these tables; nothing where it is sound.
 
-    A database with an unfinished transaction counts as sound: whoever opens it for writing rolls that back. With
-    `thorough` every page is read.
+    A database with an unfinished transaction counts as sound: whoever opens it for writing rolls that back. Of those
+    in `read` every row is looked at, and with `thorough` every page of all.
     """
     if not file.is_file():
         return f"{file.name} is missing"
@@ -35,9 +43,14 @@ def database_fault(file: Path, tables: Collection[str] = (), *, thorough: bool =
             found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             if lacking := sorted(set(tables) - found):
                 return f"{file.name} has no table {' and no '.join(lacking)}"
+            for table in read:
+                db.execute(f"SELECT * FROM {table}").fetchall()
             told = db.execute("PRAGMA quick_check(1)").fetchone()[0] if thorough else "ok"
     except sqlite3.DatabaseError as failed:
         return f"{file.name} is damaged ({failed})" if is_damage(failed) else ""
+    except UnicodeDecodeError:
+        # SQLite names no column of a schema that is no text.
+        return f"{file.name} is damaged (its schema cannot be read)"
     return "" if told == "ok" else f"{file.name} is damaged ({' '.join(str(told).split())})"
 
 

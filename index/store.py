@@ -103,7 +103,16 @@ class ChromaStore:
 
     def fault(self, *, thorough: bool = False) -> str:
         """Say in words what is wrong with the store as a whole; nothing where it is sound."""
-        return store_fault(self._folder, thorough=True) if thorough else self.inventory.fault()
+        if not thorough or self.is_new:
+            return self.inventory.fault()
+        return store_fault(self._folder, thorough=True) or self._opening_fault()
+
+    def _opening_fault(self) -> str:
+        try:
+            self.described()
+        except LibraryDamaged as damaged:
+            return f"{self._folder.name}/ cannot be opened ({damaged.cause})"
+        return ""
 
     @property
     def is_new(self) -> bool:
@@ -131,7 +140,11 @@ class ChromaStore:
         from chromadb.config import Settings
 
         with _OPENING:
-            client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+            try:
+                client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+            except BaseException:
+                _forget_failed(str(folder))
+                raise
         assert isinstance(client, Client)
         return client
 
@@ -295,6 +308,14 @@ class ChromaStore:
         for folder in self._folder.iterdir():
             if folder.is_dir() and len(folder.name) == 36 and folder.name not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_failed(folder: str) -> None:
+    """Chroma keeps even what failed to start, and gives it to the next who opens the same folder."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    if folder not in SharedSystemClient._identifier_to_refcount:
+        SharedSystemClient._identifier_to_system.pop(folder, None)
 
 
 def _page(collection: "ChromaCollection", offset: int) -> Any:

@@ -528,3 +528,40 @@ def test_a_missing_collection_says_how_to_repair(two: Path) -> None:
         with pytest.raises(LibraryDamaged, match="not in the library's store") as lost:
             library.stored_rows(video, state)
         assert "videos check --repair" in lost.value.remedy
+
+
+@pytest.mark.parametrize("text", ["no JSON", "{}", "[1]", '{"id": 1}'])
+def test_a_record_that_is_none_is_left_out_and_made_again(two: Path, run: Run, text: str) -> None:
+    before = contents(two)
+    db = sqlite3.connect(_catalog(two))
+    db.execute("UPDATE videos SET record = ? WHERE id LIKE 'other%'", (text,))
+    db.commit()
+    db.close()
+    answer = run("videos", "check", "--repair")
+    assert answer.code == 0
+    assert contents(two) == before
+
+
+def test_names_that_are_no_text_are_damage_and_no_traceback(two: Path, run: Run) -> None:
+    for file in (_catalog(two), _database(two)):
+        data = file.read_bytes()
+        file.write_bytes(data.replace(b"CREATE TABLE", b"CREATE TABL\xc3"))
+    for command in (["videos", "list"], ["videos", "check"], ["solve", "clip"]):
+        answer = run(*command)
+        assert answer.code == 1
+        assert "damaged" in answer.err
+
+
+def test_a_store_that_failed_to_open_can_be_opened_once_it_is_restored(
+    two: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reelweave.index import inventory
+
+    whole = _database(two).read_bytes()
+    _garbage(_database(two), 0.05)
+    with monkeypatch.context() as blind:
+        # Damage that only Chroma notices.
+        blind.setattr(inventory, "store_fault", lambda *_, **__: "")
+        assert run("solve", "clip").code == 1
+    _database(two).write_bytes(whole)
+    assert run("solve", "clip").code == 0
