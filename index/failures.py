@@ -15,6 +15,7 @@ _READ_ONLY = ("readonly", "read-only", "Read-only", "Permission denied", "unable
 _NO_DAMAGE = (*_FULL, *_READ_ONLY, "Too many open files", "os error 24", "Cannot allocate memory")
 _DAMAGED = (
     *("malformed", "not a database", "no such table", "Failed to get segments", "log store"),
+    "Inconsistent hash",
     *("hnsw", "pickle", "finding id", "getting embedding"),
 )
 """What Chroma and SQLite say of damaged files."""

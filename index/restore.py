@@ -117,7 +117,7 @@ def _readable_rows(file: Path, table: str, columns: str) -> list[tuple[Any, ...]
     """The rows before the first damaged page, and those behind the last."""
     found: dict[int, tuple[Any, ...]] = {}
     for direction in ("ASC", "DESC"):
-        with contextlib.suppress(sqlite3.Error, OSError), reading(file) as db:
+        with contextlib.suppress(sqlite3.Error, OSError, ValueError), reading(file) as db:
             for rowid, *row in db.execute(f"SELECT rowid, {columns} FROM {table} ORDER BY rowid {direction}"):
                 found[rowid] = tuple(row)
     return [found[rowid] for rowid in sorted(found)]

@@ -30,7 +30,7 @@ def database_fault(
     """Say in words what is wrong with a database that should hold these tables; nothing where it is sound.
 
     A database with an unfinished transaction counts as sound: whoever opens it for writing rolls that back. Of those
-    in `read` every row is looked at, and with `thorough` every page of all.
+    in `read` every row and index is looked at, and with `thorough` every page of all.
     """
     if not file.is_file():
         return f"{file.name} is missing"
@@ -43,15 +43,14 @@ def database_fault(
             found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
             if lacking := sorted(set(tables) - found):
                 return f"{file.name} has no table {' and no '.join(lacking)}"
-            for table in read:
-                db.execute(f"SELECT * FROM {table}").fetchall()
-            told = db.execute("PRAGMA quick_check(1)").fetchone()[0] if thorough else "ok"
+            checks = [*(f"integrity_check({table})" for table in read), *["quick_check(1)"] * thorough]
+            told = next((told for told in (_told(db, check) for check in checks) if told != "ok"), "ok")
     except sqlite3.DatabaseError as failed:
         return f"{file.name} is damaged ({failed})" if is_damage(failed) else ""
     except UnicodeDecodeError:
         # SQLite names no column of a schema that is no text.
         return f"{file.name} is damaged (its schema cannot be read)"
-    return "" if told == "ok" else f"{file.name} is damaged ({' '.join(str(told).split())})"
+    return "" if told == "ok" else f"{file.name} is damaged ({told})"
 
 
 def change_key(file: Path) -> tuple[int, int, bytes] | None:
@@ -65,6 +64,10 @@ def change_key(file: Path) -> tuple[int, int, bytes] | None:
     except OSError:
         return None
     return (status.st_ino, status.st_size, header)
+
+
+def _told(db: sqlite3.Connection, check: str) -> str:
+    return " ".join(str(db.execute(f"PRAGMA {check}").fetchone()[0]).split())
 
 
 def is_damage(failed: sqlite3.Error) -> bool:
