@@ -104,7 +104,7 @@ def solve(
 
     wishes = wishes or NO_WISHES
     judge = detector_of(detector, settings.breakup) if repair or detector else None
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         record = library.catalog.find(video)
         outputs = _outputs_of(record, settings, overwrite, detector)
         outputs.claim(plan_file, evidence)
@@ -153,7 +153,7 @@ def solve_split(
     from .solve.wishes import NO_WISHES
 
     refuse_with_split(wishes)
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         record = library.catalog.find(video)
         outputs = _outputs_of(record, settings, overwrite)
         files, claimed = [file for file in (plan_file, evidence) if file], min(films or 1, _CLAIMED_EARLY)
@@ -457,7 +457,7 @@ def _write_report(plan: "Plan", folder: Path, outputs: Outputs, settings: Settin
     from .render.report import REPORT_FILES
     from .reporting import report_on
 
-    with open_library(library_folder(settings)) as library, outputs.writing_folder(folder, REPORT_FILES):
+    with open_library(library_folder(settings), settings) as library, outputs.writing_folder(folder, REPORT_FILES):
         return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings)
 
 
@@ -466,7 +466,7 @@ def look(plan: "Plan", settings: Settings) -> "Look":
     from .index.library import open_library
     from .reporting import look_at
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         return look_at(library, library.catalog.find(plan.video.id), plan, settings)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import LibraryError, command
-from .frames import FrameRows, VideoRecord
+from .errors import LibraryError
+from .frames import FrameRows, VideoRecord, ingest_command
 from .index.fused import FUSED, identity_of, rows_of
 from .index.library import Library
 from .index.motion import MotionFile
@@ -62,8 +62,8 @@ def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
         return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
         raise LibraryError(
-            f"The proxies of {video.name} are missing or cut short.",
-            f"{command('videos', 'remove', video.id)} and ingesting it again make them anew.",
+            f"The small pictures (proxies) of {video.name} are missing or cut short.",
+            f"{ingest_command(video)} makes them again." if video.source else "Import it again.",
         ) from lost
 
 

@@ -89,6 +89,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Store(_Section):
+    copy_gb: Gigabytes
+
+
 class Ingest(_Section):
     fps: Annotated[float, AfterValidator(_is_rate)]
     size: Annotated[int, Field(ge=0, le=16_384)]
@@ -205,6 +209,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
 
     library: Annotated[str, AfterValidator(_is_path)]
+    store: Store
     ingest: Ingest
     clip: Clip
     neighbours: Neighbours
