@@ -27,26 +27,26 @@ MEMORY = 2 << 30
 """Bytes that the program, or an ffmpeg that it runs, may hold at most."""
 
 EXAMPLES = {
-    "ranges": 150,
-    "shots": 100,
-    "times": 100,
-    "rates": 100,
-    "names": 100,
-    "queries": 100,
-    "scrambles": 100,
-    "settings": 150,
-    "settings files": 100,
-    "plans": 150,
-    "truths": 120,
-    "detectors": 120,
-    "imports": 150,
-    "arrays": 100,
-    "catalog": 120,
-    "records": 120,
-    "vectors": 120,
+    "ranges": 70,
+    "shots": 50,
+    "times": 60,
+    "rates": 60,
+    "names": 60,
+    "queries": 50,
+    "scrambles": 50,
+    "settings": 60,
+    "settings files": 50,
+    "plans": 100,
+    "truths": 100,
+    "detectors": 100,
+    "imports": 100,
+    "arrays": 60,
+    "catalog": 60,
+    "records": 60,
+    "vectors": 100,
     "proxies": 100,
-    "videos": 150,
-    "pictures": 150,
+    "videos": 80,
+    "pictures": 70,
 }
 """Inputs that each test tries; with FUZZ_EXAMPLES its share of that many in all."""
 
@@ -61,7 +61,11 @@ def tries(name: str) -> Callable[[Test], Test]:
     count = round(EXAMPLES[name] * _TOTAL / sum(EXAMPLES.values())) if _TOTAL else EXAMPLES[name]
     kept: dict[str, Any] = {"print_blob": True} if _TOTAL else {"derandomize": True, "database": None}
     return settings(
-        max_examples=max(1, count), deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=True, **kept
+        max_examples=max(1, count),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=True,
+        **kept,
     )
 
 

@@ -28,7 +28,26 @@ INTEGERS = [
 """What is written where a whole number is wanted."""
 
 HOSTILE = [
-    *("", " ", ".", "..", "/", "//", "~", "-", "--", "-y", "-i", "a" * 300, "a/" * 3000, "\n", "\r\n", "\t", "%s", "%d"),
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "/",
+        "//",
+        "~",
+        "-",
+        "--",
+        "-y",
+        "-i",
+        "a" * 300,
+        "a/" * 3000,
+        "\n",
+        "\r\n",
+        "\t",
+        "%s",
+        "%d",
+    ),
     *("{}", "{0}", "$(id)", "`id`", "*", "?", "[", "[a-", "**", "!", "\\", "'", '"', "'\"", "\x1b[31m", "\u202e", "é"),
     *("e\u0301", "🎬", "\ufeff", "\udcff", "null", "None", "true", "/dev/zero", "/dev/null", "/dev/stdin", "pipe:0"),
     *("file:a", "concat:a|b", "http://127.0.0.1:9/a", "data:,a", "a.mp4", "b", "a-", "con", "a\\b", "a:b", "a;b", "@a"),
@@ -40,8 +59,6 @@ characters = st.characters(exclude_characters="\0", exclude_categories=["Cs"]) |
 )
 texts = st.sampled_from(HOSTILE) | st.text(characters, max_size=20)
 numbers = st.sampled_from(NUMBERS) | st.integers(-(2**70), 2**70).map(str) | st.floats().map(repr)
-
-
 
 
 def mostly(usual: st.SearchStrategy[Any], *odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -69,9 +86,7 @@ whole = mostly(st.integers(0, 12).map(str), st.sampled_from(INTEGERS))
 ranges = garbled(joined(",", whole | joined("-", whole, 2, 2)))
 pairs = garbled(joined(":", whole, 2, 2))
 _SEXAGESIMAL = st.integers(0, 59).map(str)
-clock_times = garbled(
-    joined(":", mostly(_SEXAGESIMAL, st.sampled_from(INTEGERS)), 1, 3) | joined(".", whole, 2, 2)
-)
+clock_times = garbled(joined(":", mostly(_SEXAGESIMAL, st.sampled_from(INTEGERS)), 1, 3) | joined(".", whole, 2, 2))
 rates = garbled(numbers | joined("/", whole, 2, 2))
 
 

@@ -35,7 +35,6 @@ def _written(file: Path, document: Path, made: Changes) -> Path:
     return file
 
 
-
 @tries("plans")
 @given(made=changes, command=st.sampled_from(["render", "lossless", "reverse", "evaluate", "audio"]))
 def test_plans(worker: Worker, stock: Stock, made: Changes, command: str) -> None:
