@@ -1,7 +1,6 @@
 """Plans, truths and detectors: valid ones with values changed, dropped, retyped, deepened or blown up."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
