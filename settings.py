@@ -71,8 +71,7 @@ class Ingest(_Section):
     size: Whole
     space: SpacesName
     batch: Count
-    # Every frame of a batch holds one: past a few megapixels they take gigabytes.
-    proxy_pixels: Annotated[int, Field(ge=256, le=4_000_000)]
+    proxy_pixels: Annotated[int, Field(ge=256)]
     duplicate_level: Annotated[float, Field(ge=0, le=255)]
     share_level: Annotated[float, Field(ge=0, le=255)]
     pictures_fps: Positive
