@@ -259,10 +259,11 @@ def _splice(found: bytearray, at: int, change: Splice) -> None:
 
 
 SIZES = [
-    *((1, 1), (0, 0), (2, 30_000), (30_000, 2), (16_000, 16_000), (40_000, 40_000), (65_535, 65_535)),
-    *((23_000, 23_000), (32_768, 32_768), (2**31 - 1, 1), (2**32 - 1, 2**32 - 1)),
+    *((0, 0), (1, 1), (2, 30_000), (30_000, 2), (16_000, 16_000), (32_768, 32_768), (49_151, 49_151)),
+    *((65_535, 32_767), (65_535, 65_535), (2**31 - 1, 1), (2**32 - 1, 2**32 - 1)),
 ]
-"""Widths and heights that a header may claim."""
+"""Widths and heights that a header may claim: few pixels, or more than any program should take in. A video of a size
+between would rightly be decoded and encoded, which takes x264 gigabytes."""
 
 
 def sized(data: bytes, size: tuple[int, int], claimed: tuple[int, int]) -> bytes:
