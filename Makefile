@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 PAGE := $(VENV)/.installed-ui
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test lint types layers wheel clean
+.PHONY: help demo ui test fuzz lint types layers wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -27,6 +27,11 @@ ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes option
 # A file's tests stay on one worker: the clips they draw are made once a file.
 test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
 	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+
+# The fuzz tests are few and long, so that they are shared out one by one. What fails is kept in .hypothesis/ and tried
+# first the next time.
+fuzz: $(DEV) ## try 10,000 damaged or hostile inputs; FUZZ_EXAMPLES=2000 says how many
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-10000} $(RUN) -m pytest -n auto --dist worksteal tests/fuzz $(ARGS)
 
 lint: $(DEV) ## check the style
 	$(RUN) -m ruff check .

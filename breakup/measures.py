@@ -85,6 +85,9 @@ def look(index: int, time: float, grey: Grey, factor: int) -> Look:
     """Measure a frame by itself; `factor` says how much it was shrunk before."""
     import cv2
 
+    # A picture that is one pixel wide or high has no neighbours to compare until its edge is repeated.
+    if min(grey.shape) < 2:
+        grey = np.pad(grey, [(0, max(0, 2 - side)) for side in grey.shape], mode="edge")
     across, down = _grey(cv2.absdiff(grey[:, 1:], grey[:, :-1])), _grey(cv2.absdiff(grey[1:], grey[:-1]))
     plain, fine = _small(grey)
     level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))

@@ -13,6 +13,8 @@ _FILLS = (2.0, 8.0, 32.0)
 """Widths of the surroundings, in pixels, that holes are filled from: the nearest that know anything."""
 _CONSISTENT, _ALIKE = 0.3, 0.1
 """How quickly trust falls with each pixel of disagreement, and with each grey level of difference."""
+_LEAST = 12
+"""Pixels on its shorter side below which OpenCV looks for no motion in a picture."""
 _COMPARED = 320
 """Pixels across at which two pictures are asked whether they show one scene."""
 _SAME_SCENE, _SURELY_SAME, _EXPLAINED = 0.22, 0.4, 0.65
@@ -32,16 +34,24 @@ class Motion:
 
 def motion(before: Floats, after: Floats) -> Motion:
     """The motion between two lumas of the same size."""
-    import cv2
-
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    a, b = (np.clip(np.rint(luma), 0, 255).astype(np.uint8) for luma in (before, after))
-    forth = np.asarray(flow.calc(a, b, np.zeros((*a.shape, 2), np.float32)), np.float32)
-    back = np.asarray(flow.calc(b, a, np.zeros((*a.shape, 2), np.float32)), np.float32)
+    forth, back = _flows(before, after)
     forth_miss, back_miss = _miss(forth, back), _miss(back, forth)
     forth_trust = _trust(forth_miss, before, bent(after, forth))
     back_trust = _trust(back_miss, after, bent(before, back))
     return Motion(forth, back, forth_miss, back_miss, forth_trust, back_trust)
+
+
+def _flows(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+    """Find the motion forth and back; in a picture of a few pixels there is none to be found."""
+    import cv2
+
+    nothing = np.zeros((*before.shape, 2), np.float32)
+    if min(before.shape) < _LEAST:
+        return nothing, nothing
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    a, b = (np.clip(np.rint(luma), 0, 255).astype(np.uint8) for luma in (before, after))
+    forth, back = flow.calc(a, b, nothing.copy()), flow.calc(b, a, nothing.copy())
+    return np.asarray(forth, np.float32), np.asarray(back, np.float32)
 
 
 def at_moment(motion: Motion, at: float) -> Floats:

@@ -284,6 +284,16 @@ def test_a_report_needs_a_folder(run: Run, video: Path, tmp_path: Path) -> None:
     assert run("repair", video, "--frames", "3", "--report", tmp_path / "file").code == 2
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (40, 1), (1, 40), (12, 2)], ids=str)
+@pytest.mark.parametrize("more", [[], ["--frames", "3-4"]], ids=["looked for", "named"])
+def test_a_video_of_a_few_pixels_is_repaired(run: Run, tmp_path: Path, size: tuple[int, int], more: list[str]) -> None:
+    video, shape = tmp_path / "small.avi", f"{size[0]}x{size[1]}"
+    ffmpeg_ok("-f", "lavfi", "-i", f"testsrc=s={shape}:d=0.4:r=25", "-c:v", "rawvideo", str(video))
+    answer = run("repair", video, "-o", tmp_path / "film.mp4", *more)
+    assert answer.code == 0, answer.err
+    assert len(decoded(tmp_path / "film.mp4")) == 10
+
+
 def test_damaged_video_is_judged_and_written_from_the_same_pictures(run: Run, tmp_path: Path) -> None:
     """Several threads of a decoder patch up a damaged stream differently from run to run."""
     clip = write_clip(tmp_path / "clip.mp4", pictures(48, (320, 192)), crf=23)
