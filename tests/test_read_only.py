@@ -304,7 +304,8 @@ def test_checking_does_not_take_the_copy_of_searches_for_the_store(
     pipeline.search(_asked(tmp_path), settings())
     deny_writing(full, monkeypatch)
     monkeypatch.setattr(stores, "StoreCopy", _refuse)
-    assert all(problems for problems in upkeep.check_videos(settings()).values())
+    with pytest.raises(LibraryError, match="no copy"):
+        upkeep.check_videos(settings())
 
 
 def _refuse(*_: object) -> None:
