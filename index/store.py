@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import LibraryError, SpaceMismatch
 from ..frames import Floats, FrameRows, Space
+from .graph_files import check_graph
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -130,6 +131,7 @@ class ChromaStore:
         }
         if last < 0:
             return 0.0
+        check_graph(self._folder, str(collection.id), collection.name)
         probes = _probes(collection, sorted(rows))
         found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
         return 1 - found / len(rows)
