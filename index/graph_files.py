@@ -1,0 +1,144 @@
+"""Look at the files of a graph of neighbours before they are searched.
+
+hnswlib, which searches them for Chroma, follows whatever stands in them: a damaged neighbour ends the process instead
+of raising an error.
+"""
+
+import sqlite3
+import struct
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import LibraryDamaged
+from .failures import healing
+
+HEADER, VECTORS, LINKS = "header.bin", "data_level0.bin", "link_lists.bin"
+
+_FIELDS = struct.Struct("<i6qiI3qdq")
+_VERSION = 1
+_NUMBER = 4
+"""Bytes of a neighbour, and of the count before a list of them, of which the lower two are the count."""
+_LABEL = 8
+
+_Numbers = npt.NDArray[np.uint32]
+
+
+class _DamagedError(Exception):
+    """What is wrong with a file, in words."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    version: int
+    start: int
+    room: int
+    count: int
+    size: int
+    """Bytes of an element: its neighbours, its vector and its label."""
+    label_at: int
+    vector_at: int
+    top_level: int
+    entry: int
+    most_above: int
+    """Neighbours of an element on each level above the lowest, and on the lowest."""
+    most_below: int
+    degree: int
+    level_factor: float
+    breadth: int
+
+
+def check_graph(store: Path, collection: str, name: str) -> None:
+    """Raise an error that names what is damaged in the graph of one of Chroma's collections."""
+    with closing(sqlite3.connect(f"{(store / 'chroma.sqlite3').absolute().as_uri()}?mode=ro", uri=True)) as db:
+        query = "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'"
+        found = db.execute(query, (collection,)).fetchall()
+    for (segment,) in found:
+        if fault := graph_fault(store / str(segment)):
+            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", healing())
+
+
+def graph_fault(folder: Path) -> str:
+    """Say in words what is wrong with the graph in a folder; nothing where it is sound, not written yet or changing."""
+    files = [folder / name for name in (HEADER, VECTORS, LINKS)]
+    if not files[0].exists():
+        return ""
+    try:
+        before = _stamps(files)
+        fault = _fault(files)
+        return fault if _stamps(files) == before else ""
+    except OSError as failed:
+        return f"{Path(str(failed.filename)).name} cannot be read"
+
+
+def _stamps(files: list[Path]) -> list[tuple[int, int]]:
+    return [(status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files)]
+
+
+def _fault(files: list[Path]) -> str:
+    try:
+        header = _header(files[0])
+        _check_lowest(header, files[1])
+        _check_levels(header, files[2])
+    except _DamagedError as damaged:
+        return str(damaged)
+    return ""
+
+
+def _header(file: Path) -> _Header:
+    data = file.read_bytes()
+    if len(data) < _FIELDS.size:
+        raise _DamagedError(f"{HEADER} is cut short")
+    header = _Header(*_FIELDS.unpack_from(data))
+    sound = (
+        header.version == _VERSION
+        and header.start == 0
+        and 0 <= header.count <= header.room
+        and 0 < header.most_above <= header.most_below
+        and header.vector_at == _NUMBER * (1 + header.most_below)
+        and header.vector_at < header.label_at == header.size - _LABEL
+    )
+    if not sound or (header.count and not header.entry < header.count):
+        raise _DamagedError(f"{HEADER} is damaged")
+    return header
+
+
+def _check_lowest(header: _Header, file: Path) -> None:
+    if file.stat().st_size < header.count * header.size:
+        raise _DamagedError(f"{VECTORS} is cut short")
+    if header.count:
+        elements = np.memmap(file, np.uint8, "r", shape=(header.count, header.size))
+        lists = np.ascontiguousarray(elements[:, : header.vector_at]).view("<u4")
+        _check_lists(lists, np.zeros(header.count, np.int64), 0, VECTORS)
+
+
+def _check_levels(header: _Header, file: Path) -> None:
+    """The lists of the levels above, which few elements have: for each element their bytes, and then they."""
+    data, at, found = file.read_bytes(), 0, []
+    width = _NUMBER * (1 + header.most_above)
+    for _ in range(header.count):
+        if at + _NUMBER > len(data):
+            raise _DamagedError(f"{LINKS} is cut short")
+        size = int.from_bytes(data[at : at + _NUMBER], "little")
+        at += _NUMBER + size
+        if size % width or at > len(data):
+            raise _DamagedError(f"{LINKS} is damaged")
+        found.append(np.frombuffer(data[at - size : at], "<u4").reshape(-1, 1 + header.most_above))
+    levels = np.array([len(lists) for lists in found], np.int64)
+    if header.count and not -1 < header.top_level <= levels[header.entry]:
+        raise _DamagedError(f"{HEADER} is damaged")
+    for level in range(1, int(levels.max(initial=0)) + 1):
+        _check_lists(np.stack([lists[level - 1] for lists in found if len(lists) >= level]), levels, level, LINKS)
+
+
+def _check_lists(lists: _Numbers, levels: npt.NDArray[np.int64], level: int, name: str) -> None:
+    """Check that each list is no longer than its room, and names elements that have that level."""
+    counts = lists[:, 0] & 0xFFFF
+    if (counts >= lists.shape[1]).any():
+        raise _DamagedError(f"{name} is damaged")
+    named = lists[:, 1:][np.arange(lists.shape[1] - 1) < counts[:, None]]
+    if (named >= len(levels)).any() or (levels[named] < level).any():
+        raise _DamagedError(f"{name} is damaged")
