@@ -8,7 +8,7 @@ from typing import Literal
 
 from .errors import ReelweaveError, SourceError, command
 from .frames import SpaceState, VideoRecord, ingest_command
-from .index.failures import REPAIR
+from .index.failures import check_and_repair
 from .index.library import Library
 from .index.matrix import SUFFIX as COPY
 from .index.matrix import is_sound
@@ -38,7 +38,7 @@ def check_library(library: Library) -> list[Checked]:
     videos = library.catalog.videos()
     found = {video.id: Checked(video.id, _problems(library, video), _warnings(video)) for video in videos}
     if not library.store.fault() and (fault := library.store.fault(thorough=True)):
-        found[_STORE] = Checked(_STORE, [f"{fault}; {command(*REPAIR)} makes a new one"])
+        found[_STORE] = Checked(_STORE, [f"{fault}; {check_and_repair()} makes a new one"])
     for video, told, known in _orphans(library):
         checked = found.setdefault(video, Checked(video))
         (checked.problems if known else checked.warnings).append(told)
@@ -140,7 +140,7 @@ def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
         return
     for name, record in orphans.items():
         video, _, space = name.rpartition(".")
-        known = f"{command(*REPAIR)} restores it" if record else "ingest its source again"
+        known = f"{check_and_repair()} restores it" if record else "ingest its source again"
         yield video, f"its {space} vectors are stored, but the catalog has no record of them; {known}", bool(record)
 
 

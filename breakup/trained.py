@@ -130,7 +130,7 @@ def read_model(file: Path) -> Model:
     except UntrustedError as wrong:
         raise SourceError(
             f"{file} is not a detector that this program can use: it {wrong}.",
-            "`reelweave breakup train DIR` makes one.",
+            _making(),
         ) from wrong
     except OSError as failed:
         raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _making()) from failed

@@ -20,12 +20,15 @@ _DAMAGED = (
 )
 """What Chroma and SQLite say of damaged files."""
 
-REPAIR = ("videos", "check", "--repair")
+
+def check_and_repair() -> str:
+    """Return the command that repairs a library, as messages name it."""
+    return command("videos", "check", "--repair")
 
 
 def healing() -> str:
-    """The next step after damage."""
-    return f"{command(*REPAIR)} says what is lost, and restores what can be."
+    """Return the next step after damage."""
+    return f"{check_and_repair()} says what is lost, and restores what can be."
 
 
 _Arguments = ParamSpec("_Arguments")

@@ -16,7 +16,7 @@ from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, 
 from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..settings import OWN_SPACE, Settings
 from .catalog import Catalog, catalog_fault
-from .failures import REPAIR, changed, explain, healing, removed
+from .failures import changed, check_and_repair, explain, healing, removed
 from .inventory import DATABASE
 from .lock import writer_lock
 from .matrix import kept_rows
@@ -56,7 +56,7 @@ class Library:
     def _catalog_damaged(self, fault: str) -> LibraryDamaged:
         return LibraryDamaged(
             f"The catalog of the library {self.folder} is damaged: {fault}.",
-            f"{command(*REPAIR)} makes it again from what lies beside it.",
+            f"{check_and_repair()} makes it again from what lies beside it.",
         )
 
     def check_catalog(self) -> None:

@@ -191,7 +191,7 @@ def test_videos_remove_takes_several(run: Run, known: str, tmp_path: Path) -> No
 
 
 def test_videos_check(run: Run, known: str, library: Path) -> None:
-    assert run("videos", "check", "--json").rows == [{"id": known, "problems": []}]
+    assert run("videos", "check", "--json").rows == [{"id": known, "problems": [], "warnings": []}]
     assert run("videos", "check").out.split() == [known, "ok"]
     with opened(library) as shelf:
         shelf.proxies_file(known).unlink()

@@ -65,7 +65,7 @@ def plans(draw: st.DrawFn) -> Plan:
         confidence=draw(st.lists(shares, min_size=max(0, kept - 1), max_size=max(0, kept - 1))),
         undetermined=[at for at in range(kept - 1) if draw(st.booleans())],
         direction=Direction(reversed=draw(st.booleans()), confidence=draw(shares)),
-        settings={"solve": {"seed": draw(st.integers())}},
+        settings={"solve": {"seed": draw(st.integers(0, 2**32 - 1))}},
     )
 
 
