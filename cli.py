@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import __version__
-from .answers import answer, plan_told, reconstruction_told, scores_told, sought_told, taken_data, taken_told
-from .errors import ReelweaveError
-from .films import numbered, refuse_repair_of_split
-from .finding import search, similar
-from .labelling import breakup_app
-from .mending import repair
-from .options import (
+from .commands.breakup import breakup_app
+from .commands.demo import demo
+from .commands.evaluate import EvaluateCommand, evaluate, scramble
+from .commands.library import videos_app
+from .commands.models import models_app
+from .commands.options import (
     Audio,
     Both,
     Crf,
@@ -43,14 +42,25 @@ from .options import (
     method_flags,
     overwriting,
     progress_for,
-    settings_of,
-    takes_wishes,
+    settings_from,
+    with_constraints,
 )
-from .scoring import Evaluate, evaluate
-from .tending import doctor, models_app, settings_app, ui, videos_app
+from .commands.output import (
+    ingest_data,
+    ingest_text,
+    plan_text,
+    print_answer,
+    reconstruction_text,
+)
+from .commands.repair import repair
+from .commands.search import search, similar
+from .commands.system import doctor, settings_app, ui
+from .errors import ReelweaveError
+from .render.outputs import numbered
 
 if TYPE_CHECKING:
-    from .solve.wishes import Wishes
+    from .solve.constraints import Constraints
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +83,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 @app.command()
-@takes_wishes
+@with_constraints
 def reconstruct(
     video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
@@ -86,7 +96,7 @@ def reconstruct(
     reverse: Reverse = False,
     both: Both = False,
     lossless: Lossless = False,
-    wishes: "Wishes | None" = None,
+    wishes: "Constraints | None" = None,
     crf: Crf = None,
     audio: Audio = None,
     space: SpaceName = None,
@@ -108,7 +118,7 @@ def reconstruct(
     flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
-        settings_of(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
+        settings_from(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
         progress,
         wishes=wishes,
         output=output,
@@ -123,7 +133,7 @@ def reconstruct(
         detector=detector,
         overwrite=overwriting(overwrite),
     )
-    answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_told(done))
+    print_answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_text(done))
 
 
 @app.command()
@@ -143,7 +153,7 @@ def ingest(
     from . import pipeline
 
     flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
-    settings, progress, total, failed = settings_of(library, flags), progress_for(quiet), 0, []
+    settings, progress, total, failed = settings_from(library, flags), progress_for(quiet), 0, []
     try:
         told = 0
         for taken in pipeline.ingest_all(path, settings, progress, dry_run=dry_run):
@@ -151,7 +161,9 @@ def ingest(
             if taken.error:
                 failed.append(taken.error)
             if as_json or dry_run or not taken.error:
-                answer(taken_data(taken) | {"notes": progress.notes[told:]}, as_json, taken_told(taken, dry_run))
+                print_answer(
+                    ingest_data(taken) | {"notes": progress.notes[told:]}, as_json, ingest_text(taken, dry_run)
+                )
             told = len(progress.notes)
     finally:
         # Those that failed before an interruption are told of, too.
@@ -164,14 +176,14 @@ def ingest(
 
 
 @app.command()
-@takes_wishes
+@with_constraints
 def solve(
     video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
     plan: Annotated[Path | None, typer.Option(help="Where the plan goes; else it is printed.")] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
     ] = None,
-    wishes: "Wishes | None" = None,
+    wishes: "Constraints | None" = None,
     space: Annotated[
         str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
     ] = None,
@@ -191,9 +203,9 @@ def solve(
     """Find the order again from what the library holds; nothing is decoded or embedded, but for --repair."""
     from . import pipeline
 
-    settings = settings_of(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
+    settings = settings_from(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
     if split or films:
-        refuse_repair_of_split(repair or detector is not None)
+        pipeline.refuse_repair_with_split(repair or detector is not None)
         plans = pipeline.solve_split(
             video,
             settings,
@@ -206,7 +218,7 @@ def solve(
         )
         for number, found in enumerate(plans, 1):
             file = plan and numbered(plan, number)
-            answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, file))
+            print_answer(found.model_dump(mode="json"), as_json or not plan, plan_text(found, file))
         return
     found = pipeline.solve(
         video,
@@ -220,8 +232,8 @@ def solve(
         overwrite=overwriting(overwrite),
     )
     if not (plan or as_json or quiet):
-        print(plan_told(found, plan), file=sys.stderr)
-    answer(found.model_dump(mode="json"), as_json or not plan, plan_told(found, plan))
+        print(plan_text(found, plan), file=sys.stderr)
+    print_answer(found.model_dump(mode="json"), as_json or not plan, plan_text(found, plan))
 
 
 @app.command()
@@ -240,98 +252,30 @@ def render(
 ) -> None:
     """Write the film that a plan describes."""
     from . import pipeline
-    from .places import output_of
-    from .solve.plan import read_plan
+    from .render.outputs import default_output_of
+    from .solve.plan.files import read_plan
 
     progress = progress_for(quiet)
     wanted = read_plan(plan, progress.note)
-    target = output or output_of(wanted)
+    target = output or default_output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
-        settings_of(None, {"render.crf": crf, "render.audio": audio}),
+        settings_from(None, {"render.crf": crf, "render.audio": audio}),
         progress,
         both=both,
         lossless=lossless,
         fps=frame_rate(fps),
         overwrite=overwriting(overwrite),
     )
-    answer({"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films)))
-
-
-@app.command()
-def scramble(
-    video: Annotated[Path, typer.Argument(help="A clean video.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The scrambled video to write.")],
-    truth: Annotated[Path, typer.Option(help="Where the truth goes.")],
-    frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole clip.")] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
-    foreign: Annotated[str, typer.Option(help="How many pictures to draw, or a folder to borrow from.")] = "0",
-    foreign_share: Annotated[float, typer.Option(help="Borrowed frames for each true one.")] = 0.05,
-    bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
-    salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
-    gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
-    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for broken frames alone.")] = False,
-    damage: Annotated[str, typer.Option(help="Broken frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
-    audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
-    crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
-    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
-    overwrite: Replace = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Make a test case from a clean video, with the truth about it."""
-    from . import pipeline
-    from .evaluate.damage import Damage
-    from .evaluate.foreign import read_foreign
-    from .evaluate.scramble import ScrambleOptions
-
-    options = ScrambleOptions(
-        frames=frames,
-        seed=seed,
-        shuffle=not in_order,
-        foreign=read_foreign(foreign),
-        foreign_share=foreign_share,
-        foreign_mode="bursts" if bursts else "scattered",
-        salt_pepper=salt_pepper,
-        gaussian=gaussian,
-        audio=audio,
-        crf=crf,
-        mix=mix or (),
-        damage=Damage.asked(damage) if damage else Damage(),
+    print_answer(
+        {"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films))
     )
-    made = pipeline.scramble(
-        video,
-        output,
-        truth,
-        options,
-        progress_for(quiet),
-        settings=settings_of(None),
-        overwrite=overwriting(overwrite),
-    )
-    told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
-    told += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
-    answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
 
 
-@app.command()
-def demo(
-    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
-    overwrite: Replace = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
-    from . import pipeline
-
-    settings = settings_of(None, {"ingest.space": "appearance"})
-    done = pipeline.demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
-    told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
-    told += [reconstruction_told(done.reconstruction), scores_told(done.scores), sought_told(done.search)]
-    answer(asdict(done), as_json, "\n".join(told))
-
-
-app.command(cls=Evaluate)(evaluate)
+app.command(cls=EvaluateCommand)(evaluate)
+app.command()(scramble)
+app.command()(demo)
 app.command()(search)
 app.command()(similar)
 app.command()(repair)

@@ -1,7 +1,10 @@
 """How long work reports itself: the command line draws it, a page may stream it, tests ignore it."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
 from typing import Protocol
 
 
@@ -27,7 +30,7 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class SilentProgress:
     """The progress of a library call that nobody watches."""
 
     @contextmanager
@@ -48,7 +51,7 @@ class Silent:
         yield lambda: False
 
 
-class Titled:
+class TitledProgress:
     """Another progress, whose stages say what they belong to."""
 
     def __init__(self, progress: Progress, title: str) -> None:
@@ -69,7 +72,7 @@ def noted(progress: Progress) -> "Noted":
     return progress if isinstance(progress, Noted) else Noted(progress)
 
 
-class Noted(Titled):
+class Noted(TitledProgress):
     """Another progress that says each note once, and keeps what was said."""
 
     def __init__(self, progress: Progress) -> None:
@@ -83,3 +86,31 @@ class Noted(Titled):
         if text not in self.notes:
             self.notes.append(text)
             self._progress.note(text)
+
+
+SILENT = SilentProgress()
+
+
+@contextmanager
+def deferred_interrupt(*signals: signal.Signals) -> Iterator[Callable[[], bool]]:
+    """The first of these signals only asks, and the work looks at it when nothing is half done; the next ends all."""
+    heard: list[int] = []
+    before = {which: signal.getsignal(which) for which in signals}
+    # Only the main thread hears signals, and one that is ignored shall stay so.
+    hears = threading.current_thread() is threading.main_thread()
+    ours = [which for which in signals if hears and callable(before[which])]
+
+    def restore() -> None:
+        for which in ours:
+            signal.signal(which, before[which])
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        restore()
+        heard.append(number)
+
+    for which in ours:
+        signal.signal(which, ask)
+    try:
+        yield lambda: bool(heard)
+    finally:
+        restore()

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import UsageError, command
-from .untrusted import UntrustedError, is_text, read_text, shown, within_depth
+from .media.untrusted import UntrustedError, is_text, read_text, shown, within_depth
 
 PACKAGED = Path(__file__).with_name("settings.toml")
 LOCAL = "reelweave.toml"
@@ -89,11 +89,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Store(_Section):
+class StoreSettings(_Section):
     copy_gb: Gigabytes
 
 
-class Ingest(_Section):
+class IngestSettings(_Section):
     fps: Annotated[float, AfterValidator(_is_rate)]
     size: Annotated[int, Field(ge=0, le=16_384)]
     space: SpacesName
@@ -105,20 +105,20 @@ class Ingest(_Section):
     pictures_fps: Rate
 
 
-class Clip(_Section):
+class NetworkSettings(_Section):
     model: Annotated[str, Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]
     speed: Literal["auto", "exact", "half", "int8"]
     batch: Batch
 
 
-class Neighbours(_Section):
+class NeighbourSettings(_Section):
     # The outlier rule asks for the second-nearest frame.
     k: Annotated[int, Field(ge=2, le=1000)]
     exact_limit: Frames
 
 
-class Outliers(_Section):
+class OutlierSettings(_Section):
     rule: RuleName
     cut_factor: Factor
     cut_floor: Chord
@@ -133,7 +133,7 @@ class Outliers(_Section):
         return self
 
 
-class Solve(_Section):
+class SolveSettings(_Section):
     space: SpaceName
     fused_with: NetworkName
     fused_share: Share
@@ -150,23 +150,23 @@ class Solve(_Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class Split(_Section):
+class SplitSettings(_Section):
     same_look: Share
 
 
-class Shots(_Section):
+class ShotSettings(_Section):
     cut_chord: Chord
     cut_ratio: Annotated[float, Field(ge=1, le=1e6)]
 
 
-class Render(_Section):
+class RenderSettings(_Section):
     crf: Annotated[int, Field(ge=0, le=51)]
     preset: Preset
     audio: Literal["drop", "keep", "reslice"]
     scratch_gb: Annotated[float, Field(ge=0.001, le=1e6)]
 
 
-class Search(_Section):
+class SearchSettings(_Section):
     k: Answers
     most: Answers
     auto: Share
@@ -179,7 +179,7 @@ class Search(_Section):
     margin: Annotated[float, Field(ge=0, le=3600)]
 
 
-class Breakup(_Section):
+class BreakupSettings(_Section):
     misfit: Factor
     run_seconds: Seconds
     torn: Factor
@@ -192,13 +192,13 @@ class Breakup(_Section):
     guessed: Annotated[float, Field(ge=0, le=1e6)]
 
 
-class Repair(_Section):
+class RepairSettings(_Section):
     method: Literal["auto", "motion", "blend", "hold"]
     longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
 
 
-class Report(_Section):
+class ReportSettings(_Section):
     sheet_frames: Some
     weak_joins: Annotated[int, Field(ge=0, le=10_000)]
 
@@ -209,19 +209,19 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
 
     library: Annotated[str, AfterValidator(_is_path)]
-    store: Store
-    ingest: Ingest
-    clip: Clip
-    neighbours: Neighbours
-    outliers: Outliers
-    solve: Solve
-    split: Split
-    shots: Shots
-    render: Render
-    search: Search
-    breakup: Breakup
-    repair: Repair
-    report: Report
+    store: StoreSettings
+    ingest: IngestSettings
+    clip: NetworkSettings
+    neighbours: NeighbourSettings
+    outliers: OutlierSettings
+    solve: SolveSettings
+    split: SplitSettings
+    shots: ShotSettings
+    render: RenderSettings
+    search: SearchSettings
+    breakup: BreakupSettings
+    repair: RepairSettings
+    report: ReportSettings
 
     @classmethod
     def settings_customise_sources(

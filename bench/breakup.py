@@ -23,14 +23,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reelweave import ffmpeg
-from reelweave.breakup.detect import judge
-from reelweave.breakup.evidence import read_evidence
-from reelweave.breakup.verdict import CLEAN
-from reelweave.evaluate.breakage import differs
+from reelweave.evaluate.artefacts import differs
 from reelweave.evaluate.damage import KINDS, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
-from reelweave.ingest.source import VIDEO_SUFFIXES, open_source
+from reelweave.media import ffmpeg
+from reelweave.media.source import VIDEO_SUFFIXES, open_source
+from reelweave.repair.detector import judge
+from reelweave.repair.evidence import measure_evidence
+from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
 TUNING = frozenset(tomllib.loads(Path(__file__).with_name("clips.toml").read_text(encoding="utf-8"))["tuning"])
@@ -67,7 +67,7 @@ def judged(video: Path, damaged: set[int], clip: str, case: str, decoding: float
     source = open_source(video, steady=True)
     source.info()
     begun, decoder, own = time.perf_counter(), of_children(), time.process_time()
-    evidence = read_evidence(source)
+    evidence = measure_evidence(source)
     told = {verdict.frame for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
     took = time.perf_counter() - begun, of_children() - decoder, time.process_time() - own
     half = REAL if case == REAL else "tuning" if clip in TUNING else "check"

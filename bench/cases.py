@@ -10,8 +10,8 @@ from reelweave.errors import ReelweaveError, UsageError
 from reelweave.evaluate.foreign import count_frames
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.evaluate.truth import Truth
-from reelweave.ingest.identity import content_hash
-from reelweave.ingest.source import open_source
+from reelweave.media.identity import content_hash
+from reelweave.media.source import open_source
 
 Kind = Literal["clean", "foreign", "ordered"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -23,14 +23,15 @@ from table import table
 
 from reelweave.errors import ReelweaveError
 from reelweave.evaluate.damage import Damage
-from reelweave.evaluate.metrics import Luma, Scores, psnr_of, score_order, wanted_frames
-from reelweave.evaluate.scramble import ScrambleOptions
+from reelweave.evaluate.scores import Luma, Scores, evaluate_plan, psnr_of, score_order, wanted_frames
+from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
 from reelweave.evaluate.truth import FOREIGN, Truth
-from reelweave.frames import Picture
-from reelweave.ingest.source import VIDEO_SUFFIXES, open_source
-from reelweave.pipeline import evaluate, reconstruct, scramble
+from reelweave.media.source import VIDEO_SUFFIXES, open_source
+from reelweave.media.types import Picture
+from reelweave.pipeline import reconstruct
 from reelweave.settings import Settings, load
-from reelweave.solve.plan import Plan, read_plan
+from reelweave.solve.plan.files import read_plan
+from reelweave.solve.plan.model import Plan
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ class Result:
 def measured(clip: Path, damage: str, frames: int, seed: int, folder: Path) -> Result:
     video = folder / "shuffled.mp4"
     asked = ScrambleOptions(frames=frames, seed=seed, damage=Damage.asked(damage))
-    truth = scramble(clip, video, folder / "truth.json", asked)
+    truth = scramble_video(clip, video, folder / "truth.json", asked)
     settings = load({"library": str(folder / "library"), "ingest.space": "appearance"})
     plain, plain_took, _ = made(video, settings, folder / "plain.mp4", repair=False)
     plan, took, film = made(video, settings, folder / "film.mp4", repair=True)
-    scores = evaluate(plan, truth, rendered=film)
+    scores = evaluate_plan(plan, truth, rendered=film)
     whole = [among_whole(one, truth) for one in (plain, plan)]
     standing, before = others(plan, truth, folder)
     return Result(

@@ -26,16 +26,16 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from reelweave import ffmpeg
 from reelweave.index.library import open_library
-from reelweave.ingest.clip import Clip
-from reelweave.ingest.identity import content_hash
-from reelweave.ingest.processor import this_processor
-from reelweave.ingest.quick import quickened
-from reelweave.ingest.run import describe, ingest_video
-from reelweave.ingest.source import VIDEO_SUFFIXES, open_source
-from reelweave.ingest.ways import int8_weights
-from reelweave.progress import Silent
+from reelweave.ingest.models.backends import int8_weights
+from reelweave.ingest.models.clip import ClipEmbedder
+from reelweave.ingest.models.processor import this_processor
+from reelweave.ingest.models.speed import fastest_embedder
+from reelweave.ingest.video import describe, ingest_video
+from reelweave.media import ffmpeg
+from reelweave.media.identity import content_hash
+from reelweave.media.source import VIDEO_SUFFIXES, open_source
+from reelweave.progress import SilentProgress
 from reelweave.settings import Settings, load
 
 BEGIN, END = "<!-- bench/ingest: begin -->", "<!-- bench/ingest: end -->"
@@ -103,14 +103,16 @@ def _plain(clip: Path, settings: Settings, kept: Path) -> Work:
 
 
 def _ingest(clip: Path, settings: Settings, kept: Path) -> Work:
-    embedder = quickened(Clip(settings.clip), settings.clip, kept, lambda note: print(note, file=sys.stderr))
+    embedder = fastest_embedder(
+        ClipEmbedder(settings.clip), settings.clip, kept, lambda note: print(note, file=sys.stderr)
+    )
     first = next(open_source(clip).frames(0, settings.ingest.size))
     embedder.finish([embedder.prepare(first.picture)])  # type: ignore[attr-defined]
 
     def work() -> tuple[int, int, str, float]:
         with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as library, library.writing("bench"):
             video = describe(clip, content_hash(clip), settings.ingest)
-            done = ingest_video(video, {}, [embedder], library, settings.ingest, Silent())
+            done = ingest_video(video, {}, [embedder], library, settings.ingest, SilentProgress())
             state, rows = library.catalog.spaces(done.id)["clip"], library.rows(done, "clip")
             own = done.frames if not settings.ingest.share_level else int((rows.duplicate_of < 0).sum())
             return done.frames, own, state.way, state.cosine

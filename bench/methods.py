@@ -124,7 +124,7 @@ def _code(*names: str) -> bytes:
 
 
 def _files(place: Path) -> Iterable[Path]:
-    return sorted(place.glob("*.py")) if place.is_dir() else [place]
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 def digest(*parts: str | bytes) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError, SpaceError
 from reelweave.settings import Settings, load
-from reelweave.solve.plan import Plan, write_plan
+from reelweave.solve.plan.files import write_plan
+from reelweave.solve.plan.model import Plan
 
 
 def solved(video: Path, settings: Settings) -> Plan:

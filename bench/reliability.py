@@ -9,8 +9,8 @@ import numpy as np
 from cases import Split
 from results import Result
 
-from reelweave.frames import Picture
-from reelweave.render.sheet import save_picture
+from reelweave.media.types import Picture
+from reelweave.render.report.contact_sheet import save_picture
 
 Joins = list[tuple[float, bool]]
 

@@ -20,20 +20,19 @@ import numpy as np
 from betweens import Line, lines_in, report
 from cases import read_split
 
-from reelweave import ffmpeg
 from reelweave.errors import ReelweaveError
-from reelweave.evaluate.cuts import Cuts
-from reelweave.evaluate.metrics import psnr_of, ssim_of
-from reelweave.evaluate.ties import small_luma
-from reelweave.ingest.source import open_source
-from reelweave.render.between import MethodName, Sides, interpolator
-from reelweave.render.cadence import Repeats, Watch
-from reelweave.render.flow import motion
+from reelweave.evaluate.annotations import CutDetector, small_luma
+from reelweave.evaluate.scores import psnr_of, ssim_of
+from reelweave.media import ffmpeg
+from reelweave.media.source import open_source
+from reelweave.render.cadence import RepeatDetector, Repeats
+from reelweave.render.fill import FrameTiming
+from reelweave.render.frame_layout import FrameLayout
 from reelweave.render.gaps import Gap
-from reelweave.render.layout import Layout
+from reelweave.render.interpolate import GapEnds, MethodName, interpolator
+from reelweave.render.ivf import TIMED_INPUT, timestamped
+from reelweave.render.optical_flow import estimate_motion
 from reelweave.render.planes import planes_of, raw_of
-from reelweave.render.repair import Timing
-from reelweave.render.timed import TIMED_INPUT, timed
 
 OURS: tuple[MethodName, ...] = ("hold", "blend", "motion", "auto")
 METHODS = (*OURS, "minterpolate")
@@ -54,24 +53,24 @@ class Place:
         return range(self.first - _AROUND, self.first + self.gap + _AROUND)
 
 
-def small_layout(clip: Path, width: int) -> Layout:
+def small_layout(clip: Path, width: int) -> FrameLayout:
     info = open_source(clip).info()
     factor = min(1.0, width / info.width)
     size = (max(2, round(side * factor / 2) * 2) for side in (info.width, info.height))
     across, down = size
-    return Layout("yuv420p", "yuv420p", across, down, f"scale={across}:{down}:flags=area,format=yuv420p", "")
+    return FrameLayout("yuv420p", "yuv420p", across, down, f"scale={across}:{down}:flags=area,format=yuv420p", "")
 
 
-def decoded(clip: Path, layout: Layout) -> Iterator[bytes]:
+def decoded(clip: Path, layout: FrameLayout) -> Iterator[bytes]:
     output = ["-vf", layout.conversion, "-f", "rawvideo", "-"]
     with ffmpeg.Reader([*ffmpeg.decode_arguments(clip), *output]) as reader:
         while len(raw := reader.read(layout.decoded_bytes)) == layout.decoded_bytes:
             yield raw
 
 
-def looked_at(clip: Path, layout: Layout) -> tuple[list[int], Repeats]:
+def looked_at(clip: Path, layout: FrameLayout) -> tuple[list[int], Repeats]:
     """Where the clip cuts, and which of its frames repeat the one before."""
-    cuts, watch = Cuts(), Watch()
+    cuts, watch = CutDetector(), RepeatDetector()
     for frame, raw in enumerate(decoded(clip, layout)):
         cuts.see(frame, small_luma(raw, layout))
         watch.see(_luma(raw, layout))
@@ -90,24 +89,26 @@ def places_of(clip: Path, starts: Sequence[int], frames: int, gaps: Sequence[int
     return found
 
 
-def fetched(clip: Path, layout: Layout, places: Sequence[Place]) -> dict[int, bytes]:
+def fetched(clip: Path, layout: FrameLayout, places: Sequence[Place]) -> dict[int, bytes]:
     wanted = {frame for place in places for frame in place.needed}
     return {frame: raw for frame, raw in enumerate(decoded(clip, layout)) if frame in wanted}
 
 
-def ours(raws: dict[int, bytes], place: Place, layout: Layout, method: MethodName, timing: Timing) -> list[bytes]:
+def ours(
+    raws: dict[int, bytes], place: Place, layout: FrameLayout, method: MethodName, timing: FrameTiming
+) -> list[bytes]:
     """Only `auto` is what the product does: the others are told nothing of repeats."""
     ends = place.first - 1, place.first + place.gap
-    make = interpolator(method).across(Sides(*(planes_of(raws[end], layout) for end in ends)))
+    make = interpolator(method).across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     gap = Gap(place.first, place.first + place.gap - 1)
-    known = timing if method == "auto" else Timing(timing.rate)
+    known = timing if method == "auto" else FrameTiming(timing.rate)
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 
 
-def minterpolated(raws: dict[int, bytes], place: Place, layout: Layout) -> list[bytes]:
+def minterpolated(raws: dict[int, bytes], place: Place, layout: FrameLayout) -> list[bytes]:
     given = [frame for frame in place.needed if not place.first <= frame < place.first + place.gap]
     times = [(frame - given[0]) / _RATE for frame in given]
-    film = b"".join(timed((raws[frame] for frame in given), times, layout))
+    film = b"".join(timestamped((raws[frame] for frame in given), times, layout))
     output = ["-vf", f"{_MCI},showinfo=checksum=0", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
     done = ffmpeg.run([*TIMED_INPUT, *output], film)
     shown = [line.split("pts_time:")[1].split()[0] for line in done.stderr.decode().splitlines() if "pts_time:" in line]
@@ -118,7 +119,7 @@ def minterpolated(raws: dict[int, bytes], place: Place, layout: Layout) -> list[
 
 
 def scored(
-    raws: dict[int, bytes], place: Place, layout: Layout, method: str, timing: Timing
+    raws: dict[int, bytes], place: Place, layout: FrameLayout, method: str, timing: FrameTiming
 ) -> tuple[float, float, float]:
     """Mean PSNR and SSIM of the pictures made, and the seconds that each took."""
     began = perf_counter()
@@ -133,13 +134,13 @@ def scored(
     return float(psnr), float(ssim), seconds
 
 
-def moved(raws: dict[int, bytes], place: Place, layout: Layout) -> float:
+def moved(raws: dict[int, bytes], place: Place, layout: FrameLayout) -> float:
     """Pixels that the picture moves from frame to frame, on average, told from the frames that were there."""
     lumas = [_luma(raws[frame], layout).astype(np.float32) for frame in (place.first - 1, place.first)]
-    return float(np.linalg.norm(motion(*lumas).forth, axis=2).mean())
+    return float(np.linalg.norm(estimate_motion(*lumas).forth, axis=2).mean())
 
 
-def _luma(raw: bytes, layout: Layout) -> "np.typing.NDArray[np.uint8]":
+def _luma(raw: bytes, layout: FrameLayout) -> "np.typing.NDArray[np.uint8]":
     width, height = layout.size
     return np.frombuffer(raw, np.uint8)[: width * height].reshape(height, width)
 
@@ -149,7 +150,7 @@ def bench(clip: Path, chosen: argparse.Namespace, done: set[tuple[object, ...]])
     layout = small_layout(clip, chosen.width)
     starts, repeats = looked_at(clip, layout)
     places = places_of(clip, starts, len(repeats), chosen.gaps, chosen.places, chosen.seed)
-    timing = Timing(Fraction(_RATE), repeats=repeats)
+    timing = FrameTiming(Fraction(_RATE), repeats=repeats)
     key = clip.name, chosen.width, chosen.seed
     left = [(place, [m for m in chosen.methods if (*key, place.gap, place.first, m) not in done]) for place in places]
     raws = fetched(clip, layout, [place for place, methods in left if methods])

@@ -17,10 +17,10 @@ from methods import Method, environment
 from results import Result, ResultsFile, key_of
 
 from reelweave import pipeline
-from reelweave.evaluate.metrics import right_joins, score_order
+from reelweave.evaluate.scores import evaluate_plan, right_joins, score_order
 from reelweave.evaluate.truth import Truth
 from reelweave.settings import load
-from reelweave.solve.plan import read_plan
+from reelweave.solve.plan.files import read_plan
 
 _SCORES = ("adjacency", "abs_tau", "shot_tau", "jumps", "exact", "lost", "lost_share", "precision", "recall")
 
@@ -111,7 +111,7 @@ def _pictures(plan_file: Path, truth: Truth) -> dict[str, float]:
     """How true the pictures of the film are; it is rendered without loss, outside the time that is measured."""
     plan, film = read_plan(plan_file), plan_file.with_name("film.mp4")
     pipeline.render(plan, film, load(), lossless=True)
-    scores = pipeline.evaluate(plan, truth, rendered=film)
+    scores = evaluate_plan(plan, truth, rendered=film)
     return {"psnr": scores.psnr or 0.0, "ssim": scores.ssim or 0.0}
 
 

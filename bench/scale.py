@@ -26,13 +26,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reelweave import pipeline
-from reelweave.frames import FrameRows, Picture, SpaceState, VideoRecord
 from reelweave.index.library import Library, open_library
-from reelweave.ingest.appearance import Appearance
-from reelweave.ingest.proxy import ProxySize, ProxyWriter, luma, make_proxy, read_proxies
-from reelweave.progress import Silent, Stage
+from reelweave.ingest.models.appearance import AppearanceEmbedder
+from reelweave.media.proxy import ProxySize, ProxyWriter, luma, make_proxy, read_proxies
+from reelweave.media.types import FrameRows, Picture, SpaceState, VideoRecord
+from reelweave.progress import SilentProgress, Stage
 from reelweave.settings import load
-from reelweave.solve.costs import HuberPrice, looks
+from reelweave.solve.cost.prices import HuberPrice, price_features
 
 SIZES = (1000, 2000, 5000, 10_000, 20_000, 50_000)
 SIZE = ProxySize(160, 90)
@@ -82,12 +82,12 @@ def fill(folder: Path, count: int) -> None:
         *("walk", "walk", "walk", "0", "", "video", 25.0, SIZE.width, SIZE.height, 0.0, SIZE.height),
         **{"proxy_width": SIZE.width, "proxy_height": SIZE.height, "frames": count, "complete": True},
     )
-    state = SpaceState(Appearance.space, count, True, count - 1)
-    vectors = np.empty((count, Appearance.space.dimension), np.float32)
+    state = SpaceState(AppearanceEmbedder.space, count, True, count - 1)
+    vectors = np.empty((count, AppearanceEmbedder.space.dimension), np.float32)
     proxies = np.empty((count, SIZE.bytes), np.uint8)
     file = np.argsort(shuffled(count))
     for at, picture in zip(file, walk(count), strict=True):
-        vectors[at] = Appearance().embed([picture])[0]
+        vectors[at] = AppearanceEmbedder().embed([picture])[0]
         proxies[at] = make_proxy(picture, SIZE).ravel()
     library = Library(folder)
     with library.writing("bench"):
@@ -106,7 +106,7 @@ def _rows(vectors: npt.NDArray[np.float32], start: int) -> FrameRows:
     return FrameRows(indices, indices / 25.0, none, none, np.full(len(part), -1), part)
 
 
-class Clock(Silent):
+class Clock(SilentProgress):
     """CPU seconds of every stage, by name."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ def solve(folder: Path, count: int) -> Result:
 def _over_walk(folder: Path, order: list[int], count: int) -> float:
     with open_library(folder) as library:
         proxies = read_proxies(library.proxies_file("walk"), SIZE, count)
-        price = HuberPrice(looks(luma(proxies), np.arange(count)))
+        price = HuberPrice(price_features(luma(proxies), np.arange(count)))
     kept = set(order)
     own = [frame for frame in np.argsort(shuffled(count)).tolist() if frame in kept]
     found, walked = (

@@ -22,13 +22,13 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from reelweave.asking import Question
-from reelweave.frames import Floats, FrameRows, Space, SpaceState, VideoRecord
 from reelweave.index.library import open_library
 from reelweave.index.matrix import keep
-from reelweave.index.search import every_score, ranked
-from reelweave.progress import Silent
-from reelweave.searching import Finder, open_finder
+from reelweave.media.types import Floats, FrameRows, Space, SpaceState, VideoRecord
+from reelweave.progress import SilentProgress
+from reelweave.search.finder import Finder, open_finder
+from reelweave.search.question import Question
+from reelweave.search.results import all_scores, ranked
 from reelweave.settings import Settings, load
 
 VIDEOS = 100
@@ -150,7 +150,7 @@ def measure(folder: Path, queries: Sequence[Path], way: str, rounds: int) -> Res
     """One way in this process, after two questions that load and make what it needs."""
     settings = load({"library": str(folder / "library"), "search.memory_gb": 1e-6 if way == "index" else 1e3})
     begun = perf_counter()
-    with open_finder(settings, Silent()) as finder:
+    with open_finder(settings, SilentProgress()) as finder:
         # From the second question on the frames' vectors are compared in a smaller copy.
         found = [finder.ask(_question(queries[0])) for _ in range(2)][-1]
         made = perf_counter() - begun
@@ -176,7 +176,7 @@ def _timed(finder: Finder, query: Path) -> tuple[float, float]:
 
 def _recall(finder: Finder, query: Path) -> float:
     found = finder.ask(_question(query))
-    best = ranked(every_score(found.matrix, np.load(query)[None]), None, TOP)
+    best = ranked(all_scores(found.matrix, np.load(query)[None]), None, TOP)
     least = float(best.scores[-1]) - 1e-5
     return sum(hit.score >= least for hit in found.hits) / TOP
 

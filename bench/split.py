@@ -19,8 +19,8 @@ import numpy as np
 
 from reelweave import pipeline
 from reelweave.evaluate.foreign import count_frames
-from reelweave.evaluate.grouping import SplitScores, score_split
-from reelweave.evaluate.scramble import ScrambleOptions
+from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
+from reelweave.evaluate.split_scores import SplitScores, score_split
 from reelweave.settings import load
 
 _FRAMES = (60, 150)
@@ -51,7 +51,7 @@ def measure(clips: Sequence[Path], frames: int, crf: int, seed: int) -> Result:
         folder = Path(name)
         settings = load({"library": str(folder / "library"), "ingest.space": "appearance", **_QUICK})
         options = ScrambleOptions(frames=frames, seed=seed, crf=crf, mix=clips[1:])
-        truth = pipeline.scramble(clips[0], folder / "mix.mp4", folder / "truth.json", options)
+        truth = scramble_video(clips[0], folder / "mix.mp4", folder / "truth.json", options)
         video = pipeline.ingest(folder / "mix.mp4", settings).id
         blind = score_split(pipeline.solve_split(video, settings), truth)
         known = blind

@@ -22,18 +22,18 @@ import numpy.typing as npt
 
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError
-from reelweave.evaluate.captions import plain_caption
-from reelweave.evaluate.film import draw_land
-from reelweave.evaluate.painting import COLOURS
-from reelweave.evaluate.scenes import SHAPES, Style, holds, random_scene
-from reelweave.frames import Floats, FrameRows, Space, VideoRecord
+from reelweave.evaluate.drawn.captions import plain_caption
+from reelweave.evaluate.drawn.film import draw_land
+from reelweave.evaluate.drawn.painting import COLOURS
+from reelweave.evaluate.drawn.scenes import SHAPES, Style, captions_hold, random_scene
 from reelweave.index.library import open_library
 from reelweave.index.matrix import Matrix, Segment, open_matrix
-from reelweave.index.search import every_score
-from reelweave.index.threshold import auto_cut, calibrated_cut
-from reelweave.ingest.clip import Clip
-from reelweave.ingest.gather import gather
-from reelweave.progress import Silent
+from reelweave.ingest.discover import discover_sources
+from reelweave.ingest.models.clip import ClipEmbedder
+from reelweave.media.types import Floats, FrameRows, Space, VideoRecord
+from reelweave.progress import SilentProgress
+from reelweave.search.results import all_scores
+from reelweave.search.threshold import auto_cut, calibrated_cut
 from reelweave.settings import load
 
 COCO = (
@@ -104,7 +104,7 @@ def classes(folder: Path) -> Iterator[Query]:
     for text, true in zip(texts, shown.T, strict=True):
         if true.any():
             everything, others = matrix([segment(vectors, "all")]), matrix([segment(vectors[~true], "others")])
-            scores = [every_score(one, text[None]) for one in (everything, others)]
+            scores = [all_scores(one, text[None]) for one in (everything, others)]
             yield Query(scores[0], true, scores[1], (everything, others))
 
 
@@ -113,15 +113,15 @@ def drawn(count: int) -> Iterator[Query]:
     rng, style = np.random.default_rng(SEED), Style(lands=[draw_land((320, 180), SEED + n) for n in range(20)])
     scenes = [random_scene(rng, (320, 180), style) for _ in range(count)]
     codes, sure = np.stack([scene.codes for scene in scenes]), np.stack([scene.sure for scene in scenes])
-    clip = Clip(load({"clip.model": "toy"}).clip)
+    clip = ClipEmbedder(load({"clip.model": "toy"}).clip)
     vectors = clip.embed([scene.picture for scene in scenes])
     for caption in (plain_caption(colour, shape) for colour in COLOURS for shape in SHAPES):
         told = caption.codes[None]
-        true, maybe = holds(told, codes, sure)[0], holds(told, codes, sure, lenient=True)[0]
+        true, maybe = captions_hold(told, codes, sure)[0], captions_hold(told, codes, sure, lenient=True)[0]
         plain = true | ~maybe
         everything, others = matrix([segment(vectors[plain], "all")]), matrix([segment(vectors[~maybe], "others")])
         text = clip.embed_texts([caption.text])
-        scores = [every_score(one, text) for one in (everything, others)]
+        scores = [all_scores(one, text) for one in (everything, others)]
         yield Query(scores[0], true[plain], scores[1], (everything, others))
 
 
@@ -129,7 +129,7 @@ def clips(folder: Path, fps: float, each: int, left_out: Sequence[str]) -> Itera
     """For each video some of its frames as queries, each in a library without that very frame."""
     with tempfile.TemporaryDirectory() as name:
         settings = load({"library": name, "ingest.space": "appearance", "ingest.fps": fps})
-        for file in gather([folder]).sources:
+        for file in discover_sources([folder]).sources:
             if file.name in left_out:
                 continue
             try:
@@ -139,7 +139,7 @@ def clips(folder: Path, fps: float, each: int, left_out: Sequence[str]) -> Itera
         with open_library(Path(name)) as library:
             videos = [video for video in library.catalog.videos() if video.frames > each]
             space = library.catalog.spaces(videos[0].id)["appearance"].space
-            segments = open_matrix(library, videos, space, Silent()).segments
+            segments = open_matrix(library, videos, space, SilentProgress()).segments
             rng = np.random.default_rng(0)
             for own in segments:
                 chosen = rng.choice(len(own.rows), each, replace=False)
@@ -152,7 +152,7 @@ def _frame(segments: Sequence[Segment], own: Segment, row: int) -> Query:
     everything, without = matrix([rest, *others]), matrix(others)
     query = own.rows.vectors[row][None]
     true = np.arange(len(everything)) < len(rest.rows)
-    return Query(every_score(everything, query), true, every_score(without, query), (everything, without))
+    return Query(all_scores(everything, query), true, all_scores(without, query), (everything, without))
 
 
 def smallest(queries: Sequence[Query], cuts: Sequence[tuple[float, Cut]], share: float) -> tuple[float, Cut]:

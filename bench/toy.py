@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reelweave.evaluate.film import draw_film, draw_land, film_shown
-from reelweave.evaluate.recall import Asked, Ranking, cards, judged, mixed_set, plain_set, recall
-from reelweave.evaluate.scenes import Style
-from reelweave.ingest.clip import Clip
-from reelweave.ingest.source import open_source
+from reelweave.evaluate.drawn.film import draw_film, draw_land, film_shown
+from reelweave.evaluate.drawn.recall import CaptionSet, Ranking, cards, mixed_set, plain_set, rank_frames, recall
+from reelweave.evaluate.drawn.scenes import Style
+from reelweave.ingest.models.clip import ClipEmbedder
+from reelweave.media.source import open_source
 from reelweave.settings import load
 
 COUNT = 50
@@ -25,17 +25,17 @@ KINDS = {"plain": 1, "alone": 1, "mixed": 4}
 """Colour and shape of one thing; all that can be said of one thing; the same among up to four."""
 
 
-def sets(kind: str, count: int) -> list[Asked]:
+def sets(kind: str, count: int) -> list[CaptionSet]:
     lands = [draw_land((320, 180), FIRST_SEED + number) for number in range(20)]
     make, style = plain_set if kind == "plain" else mixed_set, Style(KINDS[kind], lands=lands)
     return [make(COUNT, FIRST_SEED + number, style) for number in range(count)]
 
 
-def share(clip: Clip, asked: Asked) -> float:
+def share(clip: ClipEmbedder, asked: CaptionSet) -> float:
     return recall(clip.embed_texts(asked.texts), clip.embed(asked.pictures))
 
 
-def film(clip: Clip, seed: int, folder: Path) -> dict[str, Ranking]:
+def film(clip: ClipEmbedder, seed: int, folder: Path) -> dict[str, Ranking]:
     """How well each actor of a compressed film is found among its frames."""
     size, frames = (640, 360), 120
     path = draw_film(folder / f"{seed}.mp4", frames, size, seed=seed)
@@ -43,12 +43,12 @@ def film(clip: Clip, seed: int, folder: Path) -> dict[str, Ranking]:
     shown = film_shown(frames, size, seed)
     names = list(shown[0])
     scores = clip.embed_texts([f"a {name}" for name in names]) @ vectors.T
-    return {name: judged(scores[row].tolist(), [frame[name] for frame in shown]) for row, name in enumerate(names)}
+    return {name: rank_frames(scores[row].tolist(), [frame[name] for frame in shown]) for row, name in enumerate(names)}
 
 
 def measured(model: str, count: int) -> dict[str, object]:
     settings = load({"clip.model": model})
-    clip = Clip(settings.clip)
+    clip = ClipEmbedder(settings.clip)
     result: dict[str, object] = {"model": model, "weights": clip.space.weights, "cards": share(clip, cards())}
     for kind in KINDS:
         result[kind] = [round(share(clip, asked), 3) for asked in sets(kind, count)]

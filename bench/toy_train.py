@@ -20,10 +20,10 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from reelweave.evaluate.captions import SHAPE, Caption, every_word, random_caption
-from reelweave.evaluate.film import draw_land
-from reelweave.evaluate.painting import COLOURS
-from reelweave.evaluate.scenes import ATTRIBUTES, SHAPES, UNSAID, Style, holds, random_scene
+from reelweave.evaluate.drawn.captions import SHAPE, Caption, every_word, random_caption
+from reelweave.evaluate.drawn.film import draw_land
+from reelweave.evaluate.drawn.painting import COLOURS
+from reelweave.evaluate.drawn.scenes import ATTRIBUTES, SHAPES, UNSAID, Style, captions_hold, random_scene
 
 SIDE = 64
 MODEL: dict[str, Any] = {
@@ -207,13 +207,13 @@ def _step(run: Training, batch: Any) -> list[float]:
     (images, captions, codes, sure), model, asked = batch, run.model, run.asked
     model.train()
     said = np.stack([caption.codes for caption in captions])
-    also = torch.from_numpy(holds(said, codes, sure, lenient=True))
+    also = torch.from_numpy(captions_hold(said, codes, sure, lenient=True))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         seen = model.encode_image(images.contiguous(memory_format=torch.channels_last), normalize=False).float()
     words = model.encode_text(run.words([caption.text for caption in captions]), normalize=True)
     main = contrast(functional.normalize(seen, dim=-1), words, model.logit_scale.exp(), also)
-    yes = torch.from_numpy(holds(asked, codes, sure)).T.float()
-    clear = 1 - (torch.from_numpy(holds(asked, codes, sure, lenient=True)).T.float() - yes)
+    yes = torch.from_numpy(captions_hold(asked, codes, sure)).T.float()
+    clear = 1 - (torch.from_numpy(captions_hold(asked, codes, sure, lenient=True)).T.float() - yes)
     said_of = run.head(seen)
     answers = functional.binary_cross_entropy_with_logits(said_of[:, : len(asked)], yes, weight=clear)
     # Colours come by themselves; shapes are what takes long.

@@ -20,17 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from reelweave import teaching
-from reelweave.breakup.detector import Detector, detector_of
-from reelweave.breakup.evidence import Evidence, read_evidence
-from reelweave.breakup.scores import Found, compared
-from reelweave.breakup.sorting import BROKEN, UNSORTED, read_name, shown
-from reelweave.breakup.sorting import CLEAN as CLEAN_FOLDER
-from reelweave.breakup.verdict import CLEAN
 from reelweave.evaluate.damage import Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
-from reelweave.ingest.identity import content_hash, video_id
-from reelweave.ingest.source import VIDEO_SUFFIXES, open_source
+from reelweave.media.identity import content_hash, video_id
+from reelweave.media.source import VIDEO_SUFFIXES, open_source
+from reelweave.repair import labelling
+from reelweave.repair.detection_scores import DetectionCounts, count_detections
+from reelweave.repair.detector import Detector, detector_of
+from reelweave.repair.evidence import FrameEvidence, measure_evidence
+from reelweave.repair.labels import BROKEN, UNSORTED, offered_frames, read_name
+from reelweave.repair.labels import CLEAN as CLEAN_FOLDER
+from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
 TUNING = frozenset(tomllib.loads(Path(__file__).with_name("clips.toml").read_text(encoding="utf-8"))["tuning"])
@@ -75,16 +75,18 @@ def sort_as_known(folder: Path, taught: Sequence[Case]) -> None:
         picture.rename(folder / (BROKEN if sample.frame in known[sample.video] else CLEAN_FOLDER) / picture.name)
 
 
-def added(found: Sequence[Found]) -> Found:
-    return Found(*(sum(getattr(one, name) for one in found) for name in ("found", "missed", "false_alarms", "passed")))
+def added(found: Sequence[DetectionCounts]) -> DetectionCounts:
+    return DetectionCounts(
+        *(sum(getattr(one, name) for one in found) for name in ("found", "missed", "false_alarms", "passed"))
+    )
 
 
-def judged(judge: Detector, evidence: Evidence, broken: frozenset[int]) -> Found:
+def judged(judge: Detector, evidence: FrameEvidence, broken: frozenset[int]) -> DetectionCounts:
     called = np.array([verdict.kind != CLEAN for verdict in judge.judge(evidence)])
-    return compared(called, np.isin(evidence.frames, list(broken)))
+    return count_detections(called, np.isin(evidence.frames, list(broken)))
 
 
-def row(name: str, judge: Detector, measured: Sequence[tuple[Case, Evidence]]) -> str:
+def row(name: str, judge: Detector, measured: Sequence[tuple[Case, FrameEvidence]]) -> str:
     cells = [name]
     for half in ("check", "real"):
         own = [(case, evidence) for case, evidence in measured if case.half == half]
@@ -102,7 +104,7 @@ def speed(judge: Detector, video: Path) -> tuple[int, float, float, float]:
     with closing(open_source(video, steady=True).frames()) as frames:
         count = sum(1 for _ in frames)
     decoded = time.perf_counter()
-    evidence = read_evidence(open_source(video, steady=True))
+    evidence = measure_evidence(open_source(video, steady=True))
     measured = time.perf_counter()
     judge.judge(evidence)
     return count, decoded - begun, measured - decoded, time.perf_counter() - measured
@@ -164,21 +166,21 @@ class Round:
 
 def teach(examples: Path, taught: Sequence[Case], count: int) -> Round:
     """Sort until there are `count` pictures, those that the last detector doubts most, and train."""
-    detector = teaching.default_detector(examples)
-    before = len(shown(examples)) if examples.exists() else 0
+    detector = labelling.default_detector(examples)
+    before = len(offered_frames(examples)) if examples.exists() else 0
     videos = [one.video for one in taught]
     settings, last = load(), detector if detector.exists() else None
-    teaching.label(videos, examples, settings, count=count - before, detector=last)
+    labelling.label_frames(videos, examples, settings, count=count - before, detector=last)
     sort_as_known(examples, taught)
     begun = time.process_time()
-    model = teaching.train(examples, settings).model
+    model = labelling.train_detector(examples, settings).model
     took = time.process_time() - begun
     broken, clean = sum(video.broken for video in model.videos), sum(video.clean for video in model.videos)
     return Round(broken + clean, broken, model.checked.precision, model.checked.recall, took)
 
 
-def evidence_of(case: Case) -> Evidence:
-    return read_evidence(open_source(case.video, steady=True))
+def evidence_of(case: Case) -> FrameEvidence:
+    return measure_evidence(open_source(case.video, steady=True))
 
 
 def speeds(judge: Detector, chosen: argparse.Namespace) -> str:

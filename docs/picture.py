@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reelweave.frames import Picture
-from reelweave.ingest.appearance import Appearance
-from reelweave.ingest.source import open_source
-from reelweave.render.sheet import contact_sheet, heat_map, save_picture
+from reelweave.ingest.models.appearance import AppearanceEmbedder
+from reelweave.media.source import open_source
+from reelweave.media.types import Picture
+from reelweave.render.report.contact_sheet import contact_sheet, heat_map, save_picture
 
 COLUMNS, CELL, MAP = 5, 104, 296
 
@@ -16,7 +16,7 @@ COLUMNS, CELL, MAP = 5, 104, 296
 def row(film: Path, title: str, chosen: slice) -> Picture:
     """Frames of a film beside the distances of all its frames from one another."""
     pictures = [frame.picture for frame in open_source(film).frames(short_side=180)]
-    vectors = Appearance().embed(pictures)
+    vectors = AppearanceEmbedder().embed(pictures)
     distances = np.sqrt(np.maximum(2 - 2 * vectors @ vectors.T, 0)).astype(np.float32)
     sheet = contact_sheet(pictures[chosen], columns=COLUMNS, cell_width=CELL, title=title)
     heat = heat_map(distances, MAP, "Distance of every frame to every other")

@@ -7,19 +7,17 @@ from typing import Self
 import numpy as np
 
 from ..errors import UsageError
-from ..ranges import shortened
-from ..render.layout import Layout
-from . import breakage
-from .breakage import differs
-from .flips import flipped
-from .planes import planes_of
+from ..media.ranges import shortened
+from ..render.frame_layout import FrameLayout
+from . import artefacts
+from .artefacts import differs, flip_bytes, planes_of
 
 _DRAWN = {
-    "tears": breakage.tears,
-    "smear": breakage.smear,
-    "noise": breakage.noise,
-    "freeze": breakage.freeze,
-    "grey": breakage.grey,
+    "tears": artefacts.tears,
+    "smear": artefacts.smear,
+    "noise": artefacts.noise,
+    "freeze": artefacts.freeze,
+    "grey": artefacts.grey,
 }
 FLIPS = "flips"
 KINDS = (*_DRAWN, FLIPS)
@@ -58,7 +56,7 @@ NONE = Damage()
 
 
 @dataclass(frozen=True)
-class Run:
+class DamagedStretch:
     """A stretch of the clip that one kind of damage falls on."""
 
     kind: str
@@ -66,10 +64,10 @@ class Run:
     length: int
 
 
-def plan_runs(frames: int, damage: Damage, seed: int) -> list[Run]:
+def plan_runs(frames: int, damage: Damage, seed: int) -> list[DamagedStretch]:
     """Runs of all kinds in turn, at random places that leave whole frames between them; a short clip gets fewer."""
     rng = np.random.default_rng([seed, 4])
-    runs: list[Run] = []
+    runs: list[DamagedStretch] = []
     free = np.zeros(frames, bool)
     free[_SPARED : frames - _SPARED] = True
     wanted = round(damage.share * frames) if damage.kinds else 0
@@ -80,13 +78,13 @@ def plan_runs(frames: int, damage: Damage, seed: int) -> list[Run]:
         if sum(run.length for run in runs) >= wanted or not len(starts):
             break
         start = int(rng.choice(starts))
-        runs.append(Run(kind, start, length))
+        runs.append(DamagedStretch(kind, start, length))
         free[max(0, start - _SPARED) : start + length + _SPARED] = False
     return sorted(runs, key=lambda run: run.start)
 
 
-def damaged(
-    frames: Iterator[bytes], runs: Sequence[Run], layout: Layout, seed: int, hit: dict[str, set[int]]
+def damage_frames(
+    frames: Iterator[bytes], runs: Sequence[DamagedStretch], layout: FrameLayout, seed: int, hit: dict[str, set[int]]
 ) -> Generator[bytes, None, None]:
     """The frames, broken where the runs say; those that visibly differ from the clean clip are added to `hit`."""
     place, before = 0, b""
@@ -106,13 +104,13 @@ def damaged(
 
 
 def _flips(
-    run: Run, clean: Iterator[bytes], before: bytes, layout: Layout, rng: np.random.Generator
+    run: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
 ) -> Iterator[tuple[bytes, bool]]:
-    yield from zip(*flipped(list(clean), layout, rng), strict=True)
+    yield from zip(*flip_bytes(list(clean), layout, rng), strict=True)
 
 
 def _drawn(
-    run: Run, clean: Iterator[bytes], before: bytes, layout: Layout, rng: np.random.Generator
+    run: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
 ) -> Iterator[tuple[bytes, bool]]:
     broken = None
     for raw in clean:

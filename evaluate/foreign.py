@@ -9,15 +9,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .. import ffmpeg
-from ..animation import is_animated
 from ..errors import SourceError, UsageError
-from ..frames import Picture
-from ..ingest.pictures import read_picture
-from ..ingest.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files
-from ..ranges import shortened, whole_number
-from ..render.layout import Layout
-from .film import draw_foreign
+from ..media import ffmpeg
+from ..media.animation import is_animated
+from ..media.pictures import read_picture
+from ..media.ranges import shortened, whole_number
+from ..media.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files
+from ..media.types import Picture
+from ..render.frame_layout import FrameLayout
+from .drawn.film import draw_foreign
 
 Foreign: TypeAlias = Path | Sequence[Path] | int
 _VARIANT_CROP = 0.92
@@ -89,7 +89,7 @@ def covering(picture: Picture, size: tuple[int, int]) -> Picture:
     return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
-def raw_picture(picture: Picture, layout: Layout) -> bytes:
+def raw_picture(picture: Picture, layout: FrameLayout) -> bytes:
     """The picture in the samples that the layout pipes, with its own matrix and range."""
     if layout.piped == "bgr24":
         return picture.tobytes()

@@ -6,28 +6,35 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SourceError, UsageError
-from ..frames import Floats, FrameRows, Picture
 from ..index.neighbours import nearest
-from ..ingest.embedder import Embedder
-from ..ingest.proxy import ProxySize, chroma, luma, make_proxy
-from ..ingest.source import open_source, shrunk
-from ..progress import Progress, Silent
-from ..settings import Settings
-from ..solve.arrange import Film, arrange
-from ..solve.measured import Matcher
-from ..untrusted import shown
-from .cuts import Cuts
-from .metrics import Scores, score_order
+from ..index.overwrite import Outputs, Overwrite, content_origin
+from ..ingest.models.embedder import Embedder
+from ..media.proxy import ProxySize, chroma, luma, make_proxy
+from ..media.source import open_source, scaled_size
+from ..media.types import Floats, FrameRows, Picture
+from ..media.untrusted import shown
+from ..progress import SILENT, Progress, SilentProgress
+from ..render.report.bar_chart import bar_chart
+from ..render.report.contact_sheet import save_picture
+from ..settings import Settings, library_folder
+from ..solve.arrange import SolveInput, arrange
+from ..solve.measured_prices import Matcher
+from .annotations import CutDetector, IdenticalFrames, shrunk_luma
+from .degradations import Degradation
+from .scores import Scores, score_order
 from .scramble import MOST_SEED, stretch
-from .spoil import Spoiling
-from .ties import Ties, shrunk_luma
 from .truth import Truth
+
+if TYPE_CHECKING:
+    from .scores import Scores
+    from .truth import Truth
+
 
 _FEWEST = 3
 _MOST_FRAMES, _MOST_SECONDS = 100_000_000, 10_000_000
@@ -39,7 +46,7 @@ _AT_ONCE = 256
 class RobustnessOptions:
     """`frames` is the length of a random stretch (0: the whole film), `within` how far off in seconds is near."""
 
-    spoilings: Sequence[Spoiling]
+    spoilings: Sequence[Degradation]
     frames: int = 200
     within: float = 0.5
     seed: int = 0
@@ -60,10 +67,10 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class Held:
+class RobustnessRow:
     """How one kind of damage at one strength was borne; without a kind, how clean frames do."""
 
-    spoiling: Spoiling | None
+    spoiling: Degradation | None
     retrieval: Retrieval
     order: Scores
 
@@ -77,7 +84,7 @@ class Robustness:
     first: int
     frames: int
     within: float
-    rows: list[Held]
+    rows: list[RobustnessRow]
 
 
 @dataclass
@@ -87,11 +94,11 @@ class _Seen:
     times: npt.NDArray[np.float64]
     vectors: npt.NDArray[np.float32]
     proxies: npt.NDArray[np.uint8]
-    ties: Ties = field(default_factory=Ties)
-    cuts: Cuts = field(default_factory=Cuts)
+    ties: IdenticalFrames = field(default_factory=IdenticalFrames)
+    cuts: CutDetector = field(default_factory=CutDetector)
 
 
-def robustness(
+def measure_robustness(
     source: Path,
     options: RobustnessOptions,
     embedder: Embedder,
@@ -114,7 +121,7 @@ def robustness(
         with progress.stage("search and order", len(options.spoilings) + 1) as stage:
             for way, spoiling in enumerate([None, *options.spoilings]):
                 order = _order(seen, way, embedder.space.name, options.seed, settings, matcher)
-                rows.append(Held(spoiling, _retrieval(seen, way, options.within), order))
+                rows.append(RobustnessRow(spoiling, _retrieval(seen, way, options.within), order))
                 stage.advance()
         # Mapped files must be let go of before their folder can be removed everywhere.
         del seen
@@ -189,7 +196,7 @@ def _variants(picture: Picture, options: RobustnessOptions, slot: int) -> Iterat
 def _as_ingested(picture: Picture, short_side: int) -> Picture:
     import cv2
 
-    size = shrunk(picture.shape[1], picture.shape[0], short_side)
+    size = scaled_size(picture.shape[1], picture.shape[0], short_side)
     if size == (picture.shape[1], picture.shape[0]):
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -222,6 +229,47 @@ def _order(seen: _Seen, way: int, space: str, seed: int, settings: Settings, mat
     proxies = seen.proxies[way][shown]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
-    found = arrange(Film(rows, luma(proxies), near, space, "pictures", colours, matcher), settings, Silent())
+    found = arrange(
+        SolveInput(rows, luma(proxies), near, space, "pictures", colours, matcher), settings, SilentProgress()
+    )
     truth = Truth(source="", fps=1, frames=shown.tolist(), ties=seen.ties.pictures, shots=seen.cuts.shots())
     return score_order(found.order, [dropped.frame for dropped in found.dropped], truth)
+
+
+def evaluate_robustness(
+    path: Path,
+    options: "RobustnessOptions",
+    settings: Settings,
+    progress: Progress = SILENT,
+    *,
+    plot: Path | None = None,
+    overwrite: Overwrite = False,
+) -> "Robustness":
+    """How well frames are found and put in order once they are spoilt; `plot` is a picture of it."""
+    from ..ingest.models.matcher import matcher_for
+    from ..ingest.models.registry import open_embedder
+    from ..render.report.contact_sheet import check_picture
+
+    if plot:
+        check_picture(plot, "a plot")
+    outputs = Outputs(content_origin(path), overwrite, inputs=[path], library=library_folder(settings))
+    outputs.claim(plot)
+    embedder = open_embedder(settings.solve.space, settings.clip)
+    done = measure_robustness(path, options, embedder, settings, progress, matcher_for(settings))
+    if plot:
+        with outputs.writing(plot):
+            draw_robustness(done, plot)
+    return done
+
+
+def draw_robustness(done: Robustness, path: Path) -> Path:
+    """How frames were found and put in order, clean and by every damage."""
+    rows = done.rows
+    series = {
+        "found": [row.retrieval.found for row in rows],
+        f"found within {done.within:g} s": [row.retrieval.near for row in rows],
+        "adjacency": [row.order.adjacency for row in rows],
+        "tau in shots": [row.order.shot_tau for row in rows],
+    }
+    title = f"{done.video}: {done.frames} frames in the {done.space} space"
+    return save_picture(bar_chart([str(row.spoiling or "none") for row in rows], series, title), path)

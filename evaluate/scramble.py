@@ -11,27 +11,31 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .. import ffmpeg
 from ..errors import SourceError, UsageError
-from ..ingest.source import PictureFolder, open_source
-from ..progress import Progress, Silent
+from ..index.overwrite import Outputs, Overwrite, content_origin, library_of
+from ..media import ffmpeg
+from ..media.source import PictureFolder, open_source
+from ..media.untrusted import shown
+from ..progress import SILENT, Progress
+from ..render.audio.soundtrack import has_sound, resliced
 from ..render.encode import Encoding, Soundtrack, check_output, encode
-from ..render.layout import Layout, pictures_layout, video_layout
-from ..render.scratch import in_play_order
-from ..render.sound import has_sound, resliced
-from ..untrusted import shown
-from .cuts import Cuts
-from .damage import NONE, Damage, damaged, plan_runs
+from ..render.frame_layout import FrameLayout, pictures_layout, video_layout
+from ..render.reorder import in_play_order
+from ..settings import Settings
+from .annotations import CutDetector, IdenticalFrames, small_luma
+from .damage import NONE, Damage, damage_frames, plan_runs
+from .degradations import grain, salt_and_pepper
 from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
-from .spoil import grain, salt_and_pepper
-from .ties import Ties, small_luma
 from .truth import FOREIGN, Mixed, Noise, Truth
 
-_SILENT = Silent()
+if TYPE_CHECKING:
+    from .truth import Truth
+
+
 _MOST = 100_000_000
 """Frames of a clip."""
 _MOST_FOREIGN = 100_000
@@ -70,12 +74,12 @@ class _Clip:
     """The stretch of a source that is scrambled, and what is noted of it on the way."""
 
     path: Path
-    layout: Layout
+    layout: FrameLayout
     rate: Fraction
     first: int
     length: int
-    ties: Ties = field(default_factory=Ties)
-    cuts: Cuts = field(default_factory=Cuts)
+    ties: IdenticalFrames = field(default_factory=IdenticalFrames)
+    cuts: CutDetector = field(default_factory=CutDetector)
     hit: dict[str, set[int]] = field(default_factory=dict)
     """For each kind of damage the slots that show it."""
 
@@ -90,7 +94,7 @@ class _Clip:
         }
 
 
-def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = _SILENT) -> Truth:
+def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
     """Write the scrambled video; the caller writes the truth once that is done."""
     _check(options)
     paths = _distinct([source, *options.mix])
@@ -215,7 +219,7 @@ def _arriving(
     for number, clip in enumerate(clips):
         runs = plan_runs(clip.length, options.damage, options.seed + number)
         with closing(_noted(clip, _fitted(clip, layout) if number else _decoded(clip), layout)) as frames:
-            for raw in damaged(frames, runs, layout, options.seed + number, clip.hit):
+            for raw in damage_frames(frames, runs, layout, options.seed + number, clip.hit):
                 yield raw
                 if last == 0:
                     return
@@ -225,7 +229,7 @@ def _arriving(
         yield raw_picture(picture, layout)
 
 
-def _noted(clip: _Clip, frames: Generator[bytes, None, None], layout: Layout) -> Generator[bytes, None, None]:
+def _noted(clip: _Clip, frames: Generator[bytes, None, None], layout: FrameLayout) -> Generator[bytes, None, None]:
     """The frames as they are, seen by whoever tells which look the same and where the shots begin."""
     with closing(frames):
         for slot, raw in enumerate(frames):
@@ -245,7 +249,7 @@ def _suffered(clips: Sequence[_Clip], shown: Sequence[tuple[int, int]]) -> dict[
     return {kind: sorted(found[kind]) for kind in sorted(found)}
 
 
-def _fitted(clip: _Clip, layout: Layout) -> Generator[bytes, None, None]:
+def _fitted(clip: _Clip, layout: FrameLayout) -> Generator[bytes, None, None]:
     """The stretch of a clip that is mixed in, filling the picture of the first."""
     with closing(open_source(clip.path).frames(clip.first)) as frames:
         for seen, frame in enumerate(frames, 1):
@@ -277,7 +281,7 @@ def _fewer(clip: _Clip) -> SourceError:
 
 
 def _noisy(
-    frames: Generator[bytes, None, None], layout: Layout, options: ScrambleOptions
+    frames: Generator[bytes, None, None], layout: FrameLayout, options: ScrambleOptions
 ) -> Generator[bytes, None, None]:
     """Noise falls on the luma alone (on all of blue, green and red alike where frames travel as such)."""
     if not options.salt_pepper and not options.gaussian:
@@ -305,3 +309,33 @@ def _sha256(source: Path) -> str:
             digests.append(hashlib.file_digest(content, "sha256"))
     together = hashlib.sha256(b"".join(digest.digest() for digest in digests))
     return (together if source.is_dir() else digests[0]).hexdigest()
+
+
+def scramble_video(
+    source: Path,
+    output: Path,
+    truth_file: Path,
+    options: "ScrambleOptions",
+    progress: Progress = SILENT,
+    *,
+    settings: Settings | None = None,
+    overwrite: Overwrite = False,
+) -> "Truth":
+    """A clean video in; a shuffled, polluted one out, with the truth about it.
+
+    `settings` name the library whose sources are protected.
+    """
+    from ..media.source import checked_name
+    from ..render.encode import check_output
+    from .truth import write_truth
+
+    checked_name(source)
+    clips = [source, *options.mix]
+    check_output(output, source)
+    outputs = Outputs(content_origin(*clips), overwrite, inputs=clips, library=library_of(settings))
+    outputs.claim(output, truth_file)
+    with outputs.writing(output):
+        truth = scramble(source, output, options, progress)
+    with outputs.writing(truth_file):
+        write_truth(truth, truth_file)
+    return truth

@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import PlanError, command
-from ..files import atomic
-from ..solve.plan import Rate, first_problem
-from ..untrusted import MEGABYTE, UntrustedError, read_json
+from ..media.files import atomic
+from ..media.untrusted import MEGABYTE, UntrustedError, read_json
+from ..solve.plan.files import first_problem
+from ..solve.plan.model import Rate
 
 TRUTH_FORMAT: Literal["reelweave.truth/1"] = "reelweave.truth/1"
 FOREIGN = -1

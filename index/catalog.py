@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError, UsageError, command
-from ..frames import SpaceState, VideoRecord
-from ..untrusted import UntrustedError, checked, parse_json
+from ..media.types import SpaceState, VideoRecord
+from ..media.untrusted import UntrustedError, checked, parse_json
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _NAMED = 5
@@ -74,7 +74,7 @@ def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class SourceLocation:
     """A video that was found somewhere, and the stamp that its file had there."""
 
     video: VideoRecord
@@ -160,12 +160,12 @@ class Catalog:
     def get(self, video: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE id = ?", video)
 
-    def at_source(self, source: str) -> Place | None:
+    def at_source(self, source: str) -> SourceLocation | None:
         """What was last found at that path, be it a video's source or a copy of it."""
         row = self._db.execute(
             "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?", (source,)
         ).fetchone()
-        return Place(_record(row[0]), row[1]) if row else None
+        return SourceLocation(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
         """The stamp of every place that is known, and of every video: its place may hold another one by now."""

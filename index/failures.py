@@ -42,7 +42,7 @@ class _InFolder(Protocol):
 _Owner = TypeVar("_Owner", bound=_InFolder)
 
 
-def explain(folder: Path, failed: Exception) -> LibraryError | None:
+def library_error(folder: Path, failed: Exception) -> LibraryError | None:
     """What a failure says of the library; None when it is none of the library's."""
     if isinstance(failed, BrokenPipeError):
         # Who read the answer has had enough of it.

@@ -11,12 +11,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, command
-from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
+from ..media.proxy import ProxySize, read_proxies
+from ..media.types import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..settings import OWN_SPACE, Settings
 from .catalog import Catalog, catalog_fault
-from .failures import changed, check_and_repair, explain, healing, removed
+from .failures import changed, check_and_repair, healing, library_error, removed
 from .inventory import DATABASE
 from .lock import writer_lock
 from .matrix import kept_rows
@@ -406,7 +408,7 @@ def open_library(folder: Path, settings: Settings | None = None) -> Iterator[Lib
             raise gone from None
         raise
     except Exception as failed:
-        told = (library and _disturbance(library, failed)) or explain(folder, failed)
+        told = (library and _disturbance(library, failed)) or library_error(folder, failed)
         if told is None:
             raise
         raise told from failed
@@ -421,5 +423,21 @@ def _disturbance(library: Library, failed: Exception) -> LibraryError | None:
         return None
     if gone := library.disturbed():
         return gone
-    looked_up = isinstance(failed, (LookupError, ValueError, sqlite3.Error)) or explain(library.folder, failed)
+    looked_up = isinstance(failed, (LookupError, ValueError, sqlite3.Error)) or library_error(library.folder, failed)
     return changed(library.folder, failed) if looked_up and library.was_changed() else None
+
+
+def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
+    size = ProxySize(video.proxy_width, video.proxy_height)
+    if not video.proxy_width:
+        raise LibraryError(
+            f"{video.name} was imported without the small pictures that solving needs.",
+            "Ingest its source, or remove it and import it with proxies.npy.",
+        )
+    try:
+        return read_proxies(library.proxies_file(video.id), size, video.frames)
+    except (OSError, ValueError) as lost:
+        raise LibraryError(
+            f"The small pictures (proxies) of {video.name} are missing or cut short.",
+            f"{ingest_command(video)} makes them again." if video.source else "Import it again.",
+        ) from lost

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import LibraryLocked
-from ..untrusted import read_object, shown
+from ..media.untrusted import read_object, shown
 
 
 @contextmanager

@@ -14,19 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ..frames import FrameRows, Ints, Space, SpaceState, VideoRecord
+from ..media.files import atomic_write
+from ..media.types import FrameRows, Ints, Space, SpaceState, VideoRecord
+from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
-from ..untrusted import open_regular, parse_json
+from .catalog import Catalog
 from .store import collection_name
-from .whole import whole
-
-if TYPE_CHECKING:
-    from .library import Library
 
 _MAGIC = b"reelweave rows 1\n"
 _COLUMNS = {
@@ -44,6 +42,18 @@ _HEAD = 4096
 _CHECKED_AT_ONCE = 1 << 24
 
 SUFFIX = ".rows"
+
+
+class VectorSource(Protocol):
+    """The part of a library that the matrix reads."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def cache(self) -> Path: ...
+
+    def rows(self, video: VideoRecord, space: str) -> FrameRows: ...
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Matrix:
 
 
 def open_matrix(
-    library: "Library", videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
+    library: VectorSource, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
 ) -> Matrix:
     """The matrix of those videos, all of which have complete vectors of that very space.
 
@@ -114,12 +124,12 @@ def open_matrix(
     return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
 
 
-def keep(library: "Library", video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
+def keep(library: VectorSource, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
     """Put a copy of a video's rows where `open_matrix` looks for it."""
     _write(_file(library, video.id, state.space.name), _key(video, state, library.catalog.revisions()), rows)
 
 
-def kept_rows(library: "Library", video: VideoRecord, state: SpaceState) -> FrameRows | None:
+def kept_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
     """The copy of a video's rows, every byte of it checked; nothing where there is none that is up to date."""
     key = _key(video, state, library.catalog.revisions())
     return _read(_file(library, video.id, state.space.name), key, check=True)
@@ -135,7 +145,7 @@ def is_sound(file: Path) -> bool:
     return key is not None and _read(file, key[1].decode(), check=True) is not None
 
 
-def _made(library: "Library", video: VideoRecord, state: SpaceState) -> FrameRows:
+def _made(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows:
     """The rows out of Chroma; where they cannot be kept beside it, they serve this once."""
     rows = library.rows(video, state.space.name)
     try:
@@ -146,7 +156,7 @@ def _made(library: "Library", video: VideoRecord, state: SpaceState) -> FrameRow
     return _read(_file(library, video.id, state.space.name), key, False) or rows
 
 
-def _file(library: "Library", video: str, space: str) -> Path:
+def _file(library: VectorSource, video: str, space: str) -> Path:
     return library.cache / f"{collection_name(video, space)}{SUFFIX}"
 
 
@@ -165,7 +175,7 @@ def _write(file: Path, key: str, rows: FrameRows) -> None:
     sums = {name: _sum(column) for name, column in columns.items()}
     head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
     begin = _padded(_MAGIC + json.dumps(head).encode() + b"\n")
-    with whole(file) as part, part.open("wb") as out:
+    with atomic_write(file) as part, part.open("wb") as out:
         out.write(begin)
         for column in columns.values():
             out.write(_padded(column.tobytes()))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import Floats, Ints, NeighbourGraph
+from ..media.types import Floats, Ints, NeighbourGraph
 
 _CHUNK = 1024
 _CELLS = 4.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError
-from ..frames import FrameRows, Space, SpaceState, VideoRecord
+from ..media.types import FrameRows, Space, SpaceState, VideoRecord
 from .catalog import Catalog
 from .library import CATALOG, Library
 from .matrix import kept_rows

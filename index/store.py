@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
-from ..frames import Floats, FrameRows, Space
-from ..untrusted import UntrustedError, parse_json
+from ..media.types import Floats, FrameRows, Space
+from ..media.untrusted import UntrustedError, parse_json
 from .failures import converted, healing, store_damaged
 from .graph_files import check_graph
 from .inventory import DATABASE, Inventory, store_fault
@@ -28,6 +28,7 @@ from .store_copy import StoreCopy, is_read_only
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection as ChromaCollection
+
 
 PAGE = 2000
 """Rows a read: Chroma fails above 32,766."""
@@ -284,7 +285,7 @@ class ChromaStore:
             )
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
-            raise mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
+            raise space_mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
         return found
 
     @converted
@@ -384,7 +385,7 @@ def _identity(stored: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
+def space_mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..frames import Floats, Frame, FrameRows, Picture
-from .ahead import ahead
-from .embedder import EXACT, Embedder, Made, Staged
-from .proxy import Proxy, ProxySize, make_proxy
-from .sharing import Distinct, Repeats, embed_shared, find_repeats
+from ..media.proxy import Proxy, ProxySize, make_proxy
+from ..media.types import Floats, Frame, FrameRows, Picture
+from .models.embedder import EXACT, EmbeddedBatch, Embedder, TwoStageEmbedder
+from .prefetch import prefetched
+from .repeats import FrameRepeats, LastDistinct, embed_shared, find_repeats
 
 
 @dataclass(frozen=True)
-class Part:
+class BatchPart:
     """A batch in one space; `offset` is where in it the last distinct frame lies, negative when in an earlier one."""
 
     rows: FrameRows
@@ -31,7 +31,7 @@ class Part:
 class Batch:
     """Consecutive frames, ready to be stored, in each embedding space."""
 
-    parts: dict[str, Part]
+    parts: dict[str, BatchPart]
     proxies: list[Proxy]
     last_frame: int
     last_time: float
@@ -40,7 +40,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Levels:
+class RepeatLevels:
     """Mean grey-level differences of proxies under which a frame repeats another, and shares its vector."""
 
     repeats: float
@@ -64,8 +64,8 @@ def embedded(
     size: ProxySize,
     *,
     batch: int,
-    levels: Levels,
-    distinct: Mapping[str, Distinct],
+    levels: RepeatLevels,
+    distinct: Mapping[str, LastDistinct],
     problems: Callable[[], Iterable[str]] = tuple,
 ) -> Generator[Batch, None, None]:
     """Batches of at most `batch` frames; while networks run on one, the next is decoded and looked at.
@@ -73,7 +73,7 @@ def embedded(
     Pictures are let go of at once, and no more than three batches are ever held.
     """
     vectors = {name: known.vector for name, known in distinct.items()}
-    with closing(ahead(_looked_at(frames, embedders, size, batch, levels, distinct, problems))) as looks:
+    with closing(prefetched(_looked_at(frames, embedders, size, batch, levels, distinct, problems))) as looks:
         for look in looks:
             yield _embedded(look, embedders, levels.shares > 0, vectors)
 
@@ -85,7 +85,7 @@ class _Look:
     facts: FrameRows
     proxies: list[Proxy]
     inputs: dict[str, list[Any]]
-    repeats: dict[str, Repeats]
+    repeats: dict[str, FrameRepeats]
     problems: tuple[str, ...]
 
 
@@ -94,8 +94,8 @@ def _looked_at(
     embedders: Sequence[Embedder],
     size: ProxySize,
     batch: int,
-    levels: Levels,
-    distinct: Mapping[str, Distinct],
+    levels: RepeatLevels,
+    distinct: Mapping[str, LastDistinct],
     problems: Callable[[], Iterable[str]],
 ) -> Generator[_Look, None, None]:
     last = dict(distinct)
@@ -124,21 +124,27 @@ class _Seen:
 
 def _seen(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _Seen:
     picture = frame.picture
-    inputs = {e.space.name: e.prepare(picture) if isinstance(e, Staged) else e.embed([picture])[0] for e in embedders}
+    inputs = {
+        e.space.name: e.prepare(picture) if isinstance(e, TwoStageEmbedder) else e.embed([picture])[0]
+        for e in embedders
+    }
     return _Seen(frame.index, frame.time, sharpness(picture), mean_luma(picture), make_proxy(picture, size), inputs)
 
 
 def _look(
     seen: Sequence[_Seen],
     embedders: Sequence[Embedder],
-    levels: Levels,
-    last: dict[str, Distinct],
+    levels: RepeatLevels,
+    last: dict[str, LastDistinct],
     problems: tuple[str, ...],
 ) -> _Look:
     """`last` goes on to the batch's own last distinct frames."""
     repeats, proxies = {}, [one.proxy for one in seen]
     for e in embedders:
-        name, level = e.space.name, levels.shares if levels.shares and isinstance(e, Staged) else levels.repeats
+        name, level = (
+            e.space.name,
+            levels.shares if levels.shares and isinstance(e, TwoStageEmbedder) else levels.repeats,
+        )
         repeats[name] = find_repeats([one.index for one in seen], proxies, level, last.get(name))
         last[name] = repeats[name].last
     inputs = {e.space.name: [one.inputs[e.space.name] for one in seen] for e in embedders}
@@ -161,13 +167,13 @@ def _embedded(look: _Look, embedders: Sequence[Embedder], share: bool, vectors: 
     return Batch(parts, look.proxies, int(look.facts.indices[-1]), float(look.facts.times[-1]), look.problems)
 
 
-def _part(look: _Look, embedder: Embedder, share: bool, vectors: dict[str, Floats | None]) -> Part:
+def _part(look: _Look, embedder: Embedder, share: bool, vectors: dict[str, Floats | None]) -> BatchPart:
     """`vectors` goes on to that of the last distinct frame."""
     name = embedder.space.name
     inputs, repeats = look.inputs[name], look.repeats[name]
     frames = repeats.frames
-    if not isinstance(embedder, Staged):
-        made = Made(np.stack(inputs))
+    if not isinstance(embedder, TwoStageEmbedder):
+        made = EmbeddedBatch(np.stack(inputs))
     elif share and (shared := embed_shared(inputs, repeats, embedder, vectors.get(name))):
         made = shared
     else:
@@ -176,7 +182,7 @@ def _part(look: _Look, embedder: Embedder, share: bool, vectors: dict[str, Float
     if repeats.offset >= 0:
         vectors[name] = made.vectors[repeats.offset]
     rows = replace(look.facts, duplicate_of=np.array(frames, np.int64), vectors=made.vectors)
-    return Part(rows, repeats.last.frame, repeats.offset, made.way, made.cosine)
+    return BatchPart(rows, repeats.last.frame, repeats.offset, made.way, made.cosine)
 
 
 def mean_luma(picture: Picture) -> float:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..frames import Floats, Picture
+from ..media.types import Floats, Picture
 
 _SMALL = (80, 45)
 _SAME = 0.2
@@ -19,7 +19,7 @@ Repeats: TypeAlias = Sequence[bool | None]
 """Of each frame, whether it shows what the one before it does; None where either is broken."""
 
 
-class Watch:
+class RepeatDetector:
     """Tells of frames that go by in order which of them repeat the one before."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Watch:
         self._last = small
 
 
-def steps(repeats: Repeats, first: int, last: int) -> list[int]:
+def motion_steps(repeats: Repeats, first: int, last: int) -> list[int]:
     """How far the film moves on into each of frames `first` to `last` + 1: one frame's worth, or none by cadence."""
     for period in _PERIODS:
         near = range(max(0, first - _ROUNDS * period), min(len(repeats), last + 2 + _ROUNDS * period))

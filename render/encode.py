@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from .. import ffmpeg
 from ..errors import RenderError, SourceError, UsageError
-from ..files import atomic
+from ..media import ffmpeg
+from ..media.files import atomic
 from ..progress import Progress
-from .layout import Layout
-from .scratch import no_space
-from .timed import TIMED_INPUT, TIMED_OUTPUT, timed
+from .frame_layout import FrameLayout
+from .ivf import TIMED_INPUT, TIMED_OUTPUT, timestamped
+from .reorder import no_space
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
 
@@ -54,7 +54,7 @@ def check_output(output: Path, source: Path | None = None) -> Path:
 def encode(
     frames: Iterator[bytes],
     count: int,
-    layout: Layout,
+    layout: FrameLayout,
     target: Path,
     encoding: Encoding,
     rate: Fraction,
@@ -75,7 +75,7 @@ def encode(
             ffmpeg.Writer([*arguments, "-y", ffmpeg.input_argument(part)]) as writer,
             progress.stage(stage_name, count) as stage,
         ):
-            for frame in frames if times is None else timed(frames, times, layout):
+            for frame in frames if times is None else timestamped(frames, times, layout):
                 if not writer.write(frame):
                     break
                 stage.advance()
@@ -85,7 +85,7 @@ def encode(
         raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.", "Write elsewhere.") from failed
 
 
-def _input(layout: Layout, rate: Fraction) -> list[str]:
+def _input(layout: FrameLayout, rate: Fraction) -> list[str]:
     width, height = layout.size
     shape = ["-f", "rawvideo", "-pix_fmt", layout.piped, "-video_size", f"{width}x{height}"]
     return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
@@ -98,7 +98,7 @@ def _heard(sound: Soundtrack | None) -> list[str]:
     return [*sound.input, "-map", "0:v:0", "-map", "1:a:0", *sound.output, "-map_chapters", "-1"]
 
 
-def _output(layout: Layout, encoding: Encoding, target: Path) -> list[str]:
+def _output(layout: FrameLayout, encoding: Encoding, target: Path) -> list[str]:
     filters = [layout.conversion, layout.tags] if layout.piped == "bgr24" else [layout.tags]
     quality = ["-qp", "0"] if encoding.lossless else ["-crf", str(encoding.crf)]
     arguments = ["-vf", ",".join(filters), "-c:v", "libx264", "-preset", encoding.preset, *quality]

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..frames import Floats
-from .layout import Layout
+from ..media.types import Floats
+from .frame_layout import FrameLayout
 
 Planes: TypeAlias = tuple[Floats, ...]
 """Luma and both chromas, from 0 to 255 whatever the depth; chroma may be smaller than luma.
@@ -20,7 +20,7 @@ _STEPS = 4.0
 """Of a sample of ten bits, for each of one of eight."""
 
 
-def planes_of(raw: bytes, layout: Layout) -> Planes:
+def planes_of(raw: bytes, layout: FrameLayout) -> Planes:
     """The planes of a frame that has its size in the film."""
     if layout.piped == _RGB:
         width, height = layout.size
@@ -35,7 +35,7 @@ def planes_of(raw: bytes, layout: Layout) -> Planes:
     return luma.reshape(height, width), blue.reshape(down, across), red.reshape(down, across)
 
 
-def raw_of(planes: Sequence[Floats], layout: Layout) -> bytes:
+def raw_of(planes: Sequence[Floats], layout: FrameLayout) -> bytes:
     """The frame as the encoder takes it; samples are rounded to the nearest."""
     if layout.piped == _RGB:
         green, blue, red = planes

@@ -6,33 +6,32 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ..frames import Picture, SourceInfo, VideoRecord
-from ..ingest.source import fitted
-from ..progress import Progress, Silent
+from ..media.source import letterboxed
+from ..media.types import Picture, SourceInfo, VideoRecord
+from ..progress import SILENT, Progress
 from .encode import Encoding, check_output, encode
-from .gather import Place, gathered
-from .layout import Layout, pictures_layout
-from .scratch import in_play_order
+from .fetch import FrameReference, fetch_frames
+from .frame_layout import FrameLayout, pictures_layout
+from .reorder import in_play_order
 
 _FASTEST = Fraction(60)
-_SILENT = Silent()
 
 
 @dataclass(frozen=True)
-class Held:
+class TimedFrame:
     """A frame and the number of ticks for which it is shown."""
 
-    place: Place
+    place: FrameReference
     ticks: int
 
 
-def rate_of(videos: Sequence[VideoRecord]) -> Fraction:
+def highest_rate(videos: Sequence[VideoRecord]) -> Fraction:
     """The fastest of them, so that none loses frames."""
     return min(_FASTEST, max(Fraction(video.fps).limit_denominator(1001) for video in videos))
 
 
 def render_reel(
-    shown: Sequence[Held],
+    shown: Sequence[TimedFrame],
     videos: dict[str, VideoRecord],
     output: Path,
     encoding: Encoding,
@@ -51,7 +50,7 @@ def render_reel(
     def decode(last: int) -> Generator[bytes, None, None]:
         return _filed([shown[at].place for at in filed[: last + 1]], videos, layout, progress)
 
-    frames = in_play_order(decode, order, layout.frame_bytes, target.parent, scratch_bytes, _SILENT)
+    frames = in_play_order(decode, order, layout.frame_bytes, target.parent, scratch_bytes, SILENT)
     ticks = sum(held.ticks for held in shown)
     with closing(frames):
         held_for = zip(frames, shown, strict=True)
@@ -61,11 +60,11 @@ def render_reel(
 
 
 def _filed(
-    places: Sequence[Place], videos: dict[str, VideoRecord], layout: Layout, progress: Progress
+    places: Sequence[FrameReference], videos: dict[str, VideoRecord], layout: FrameLayout, progress: Progress
 ) -> Generator[bytes, None, None]:
     wanted = iter(places)
     place = next(wanted, None)
-    with closing(gathered(places, videos, progress)) as arriving:
+    with closing(fetch_frames(places, videos, progress)) as arriving:
         for there, picture in arriving:
             raw = _on_canvas(picture, layout)
             while place == there:
@@ -73,12 +72,12 @@ def _filed(
                 place = next(wanted, None)
 
 
-def _canvas(videos: Sequence[VideoRecord], rate: Fraction) -> Layout:
+def _canvas(videos: Sequence[VideoRecord], rate: Fraction) -> FrameLayout:
     """As large as the largest of them."""
     largest = max(videos, key=lambda video: video.width * video.height)
     info = SourceInfo("pictures", largest.width, largest.height, rate, "bgr24", None, has_audio=False)
     return pictures_layout(info, lossless=False)
 
 
-def _on_canvas(picture: Picture, layout: Layout) -> bytes:
-    return layout.evened(fitted(picture, layout.width, layout.height).tobytes())
+def _on_canvas(picture: Picture, layout: FrameLayout) -> bytes:
+    return layout.evened(letterboxed(picture, layout.width, layout.height).tobytes())

@@ -10,25 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..frames import Floats, FrameRows, Ints, NeighbourGraph
+from ..media.types import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
-from .collapse import Groups, apart, collapse
-from .confidence import join_confidence
-from .constrain import constrain
-from .costs import looks as small_pictures
-from .measured import Matcher
-from .motion import Forgetful, MotionMemory
-from .numbered import Block, NumberedShot, blocks, in_frames, number_shots, numbered_as
-from .order import Ordered, Rows, order_rows
-from .outliers import Verdict, find_outliers
-from .plan import Dropped, Neighbour, Reason, Shot
-from .shelf import NoShelf, Shelf, shelved
-from .shots import find_shots
-from .tied import tied_rows
+from .confidence import JoinReview, join_confidence, review_joins
+from .constraints import NO_CONSTRAINTS, Constraints, check_constraints
+from .cost.prices import price_features as small_pictures
+from .measured_prices import Matcher
+from .motion import MotionCache, NoMotionCache
+from .order import OrderInput, OrderResult, order_rows
+from .order_cache import NoOrderCache, OrderCache, cached_order
+from .outliers import OutlierVerdict, find_outliers
+from .path.constrain import constrain
+from .path.pinned import pinned_rows
+from .plan.model import Dropped, Neighbour, Reason, Shot
+from .repeats import RepeatGroups, collapse, split_groups
+from .shots import NumberedShot, ShotBlock, constraints_in_frames, find_shots, match_numbers, number_shots, shot_blocks
 from .undetermined import by_chance, same_rows
-from .weak import Weighed, weigh_joins
-from .wishes import NO_WISHES, Wishes, check_wishes
 
 _NEIGHBOURS_NAMED = 3
 
@@ -36,7 +34,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Film:
+class SolveInput:
     """All that solving looks at; `nearest` makes a kNN graph, so that this room needs no index of its own."""
 
     rows: FrameRows
@@ -48,8 +46,8 @@ class Film:
     """The two planes of colour of every frame, half its luma's sides; wanted for the price `histogram`."""
     matcher: Matcher | None = None
     """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
-    motion: MotionMemory = field(default_factory=Forgetful)
-    shelf: Shelf = field(default_factory=NoShelf)
+    motion: MotionCache = field(default_factory=NoMotionCache)
+    shelf: OrderCache = field(default_factory=NoOrderCache)
     """Where orders that were found are kept."""
 
 
@@ -64,20 +62,20 @@ class Arrangement:
     undetermined: list[int]
     """The joins that nothing decides, by their places in `order`."""
     direction_known: bool
-    weighed: Weighed
-    ordered: Ordered
-    evidence: "Evidence"
-    wishes: Wishes
+    weighed: JoinReview
+    ordered: OrderResult
+    evidence: "OutlierEvidence"
+    wishes: Constraints
     """Those that it holds to, all lists of them expanded."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OutlierEvidence:
     """The kNN graph of the frames that repeat no other, and what it says of them."""
 
     frames: Ints
     graph: NeighbourGraph
-    verdict: Verdict
+    verdict: OutlierVerdict
     repeats: dict[int, list[int]]
     """The frames that look the same as a frame of the graph."""
 
@@ -89,7 +87,7 @@ class _Looks:
     leaders: Ints
     members: dict[int, list[int]]
     graph: NeighbourGraph
-    verdict: Verdict
+    verdict: OutlierVerdict
 
 
 @dataclass(frozen=True)
@@ -97,14 +95,16 @@ class _Solved:
     """Rows of the film, and the path over them."""
 
     rows: Ints
-    ordered: Ordered
+    ordered: OrderResult
 
     @property
     def path(self) -> list[int]:
         return [int(self.rows[row]) for row in self.ordered.path.order]
 
 
-def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes = NO_WISHES) -> Arrangement:
+def arrange(
+    film: SolveInput, settings: Settings, progress: Progress, wishes: Constraints = NO_CONSTRAINTS
+) -> Arrangement:
     """Repeats count once, foreign frames go, the rest is put in order, repeats return to their place.
 
     What the user knows is then made to hold in the order that was found without it, so that shots keep
@@ -112,7 +112,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
     """
     frames = film.rows.indices.tolist()
     wishes = wishes.of_frames(frames)
-    check_wishes(wishes, frames)
+    check_constraints(wishes, frames)
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
         stage.advance()
@@ -123,7 +123,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
     shots = _number(film, looks, solved, settings)
     wishes = wishes.of_shots([shot.number for shot in shots])
     if wishes:
-        wanted = in_frames(wishes, shots)
+        wanted = constraints_in_frames(wishes, shots)
         found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
         kept = _kept(found, wanted, film)
         if not len(kept):
@@ -134,7 +134,9 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
     return _arrangement(film, looks, solved, shots, wishes, settings)
 
 
-def _look(film: Film, groups: Groups, graph: NeighbourGraph, settings: Settings, progress: Progress) -> _Looks:
+def _look(
+    film: SolveInput, groups: RepeatGroups, graph: NeighbourGraph, settings: Settings, progress: Progress
+) -> _Looks:
     leaders, members = groups.leaders, groups.members()
     if len(leaders) < len(graph):
         graph = film.nearest(film.rows.vectors[leaders], settings.neighbours.k)
@@ -142,29 +144,29 @@ def _look(film: Film, groups: Groups, graph: NeighbourGraph, settings: Settings,
 
 
 def _wished_looks(
-    film: Film,
-    groups: Groups,
+    film: SolveInput,
+    groups: RepeatGroups,
     graph: NeighbourGraph,
     looks: _Looks,
-    wishes: Wishes,
+    wishes: Constraints,
     settings: Settings,
     progress: Progress,
 ) -> _Looks:
     """A frame that the user names stands for itself alone."""
     named = wishes.placed | {*wishes.keep, *wishes.drop}
-    alone = apart(groups, np.flatnonzero(np.isin(film.rows.indices, list(named))).tolist())
+    alone = split_groups(groups, np.flatnonzero(np.isin(film.rows.indices, list(named))).tolist())
     return looks if alone is groups else _look(film, alone, graph, settings, progress)
 
 
-def _kept(looks: _Looks, wanted: Wishes, film: Film) -> Ints:
+def _kept(looks: _Looks, wanted: Constraints, film: SolveInput) -> Ints:
     frames = film.rows.indices[looks.leaders]
     playing = np.isin(frames, [*wanted.placed, *wanted.keep])
     return np.flatnonzero((~looks.verdict.dropped | playing) & ~np.isin(frames, wanted.drop))
 
 
-def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
+def _order(film: SolveInput, looks: _Looks, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
     rows = looks.leaders[kept]
-    seen = Rows(
+    seen = OrderInput(
         film.rows.vectors if len(rows) == len(film.rows) else film.rows.vectors[rows],
         film.luma[rows] if _wants_pictures(len(rows), settings) else small_pictures(film.luma, rows),
         film.rows.indices[rows],
@@ -175,7 +177,7 @@ def _order(film: Film, looks: _Looks, kept: Ints, settings: Settings, progress: 
         film.motion,
     )
     find = partial(order_rows, seen, film.space, settings.solve, progress)
-    return _Solved(rows, shelved(film.shelf, seen, film.space, settings.solve, find))
+    return _Solved(rows, cached_order(film.shelf, seen, film.space, settings.solve, find))
 
 
 def _wants_pictures(count: int, settings: Settings) -> bool:
@@ -184,35 +186,40 @@ def _wants_pictures(count: int, settings: Settings) -> bool:
 
 
 def _wished(
-    solved: _Solved, film: Film, looks: _Looks, wanted: Wishes, shots: Sequence[NumberedShot], settings: Settings
+    solved: _Solved,
+    film: SolveInput,
+    looks: _Looks,
+    wanted: Constraints,
+    shots: Sequence[NumberedShot],
+    settings: Settings,
 ) -> _Solved:
     """The path with the wishes held: within each shot where the shots are to stay whole, else over all of it."""
     row = {int(film.rows.indices[at]): number for number, at in enumerate(solved.rows.tolist())}
     path, costs = solved.ordered.path, solved.ordered.costs
     played = [int(film.rows.indices[at]) for at in solved.path]
-    whole = blocks(wanted, shots, played) or [Block(0, played, wanted)]
+    whole = shot_blocks(wanted, shots, played) or [ShotBlock(0, played, wanted)]
     order = [
         number
         for block in whole
         for number in constrain(
-            [row[frame] for frame in block.frames], costs, tied_rows(block.wishes, row), settings.solve
+            [row[frame] for frame in block.frames], costs, pinned_rows(block.wishes, row), settings.solve
         )
     ]
     return _Solved(solved.rows, replace(solved.ordered, path=path.taking(order, costs)))
 
 
 def _arrangement(
-    film: Film,
+    film: SolveInput,
     looks: _Looks,
     solved: _Solved,
     shots: Sequence[NumberedShot],
-    wishes: Wishes,
+    wishes: Constraints,
     settings: Settings,
 ) -> Arrangement:
     frames = film.rows.indices
     played = [looks.members[row] for row in solved.path]
     order = [int(frames[row]) for group in played for row in group]
-    shown = numbered_as(_shots(film, played, settings), order, shots)
+    shown = match_numbers(_shots(film, played, settings), order, shots)
     made = _made(order, wishes)
     alike = [is_open and not known for is_open, known in zip(_alike(played, solved.ordered), made, strict=True)]
     confidence = _confidence(played, solved.ordered, made, alike)
@@ -226,18 +233,18 @@ def _arrangement(
         confidence=confidence,
         undetermined=undetermined,
         direction_known=wishes.say_direction,
-        weighed=weigh_joins(
+        weighed=review_joins(
             order, confidence, shown, row_of, solved.ordered.costs, settings.report.weak_joins, {*undetermined} - cuts
         ),
         ordered=solved.ordered,
-        evidence=Evidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
+        evidence=OutlierEvidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
         wishes=wishes,
     )
 
 
 def _verdict(
     graph: NeighbourGraph, leaders: Ints, members: dict[int, list[int]], settings: Settings, progress: Progress
-) -> Verdict:
+) -> OutlierVerdict:
     weights = np.array([len(members[int(leader)]) for leader in leaders], np.int64)
     verdict = find_outliers(graph, weights, **settings.outliers.model_dump())
     if verdict.spared:
@@ -256,7 +263,7 @@ def _joins(graph: NeighbourGraph, kept: Ints) -> Ints:
     return np.asarray(pairs[(pairs >= 0).all(axis=1)], np.int64)
 
 
-def _number(film: Film, looks: _Looks, solved: _Solved, settings: Settings) -> list[NumberedShot]:
+def _number(film: SolveInput, looks: _Looks, solved: _Solved, settings: Settings) -> list[NumberedShot]:
     """The shots as they play, and behind them the groups of two frames or more that were dropped."""
     played = [looks.members[row] for row in solved.path]
     order = [int(film.rows.indices[row]) for group in played for row in group]
@@ -270,7 +277,7 @@ def _number(film: Film, looks: _Looks, solved: _Solved, settings: Settings) -> l
     )
 
 
-def _dropped(film: Film, looks: _Looks, playing: set[int], shots: Sequence[NumberedShot]) -> list[Dropped]:
+def _dropped(film: SolveInput, looks: _Looks, playing: set[int], shots: Sequence[NumberedShot]) -> list[Dropped]:
     frames, leaders, verdict = film.rows.indices, looks.leaders, looks.verdict
     number = {frame: shot.number for shot in shots if not shot.plays for frame in shot.frames}
     found = []
@@ -292,7 +299,7 @@ def _dropped(film: Film, looks: _Looks, playing: set[int], shots: Sequence[Numbe
     return sorted(found, key=lambda dropped: dropped.frame)
 
 
-def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> list[Shot]:
+def _shots(film: SolveInput, played: Sequence[Sequence[int]], settings: Settings) -> list[Shot]:
     rows = [row for group in played for row in group]
     if not rows:
         return []
@@ -301,7 +308,7 @@ def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> l
     return find_shots(np.array(chords, np.float32), **settings.shots.model_dump())
 
 
-def _made(order: Sequence[int], wishes: Wishes) -> list[bool]:
+def _made(order: Sequence[int], wishes: Constraints) -> list[bool]:
     """For each join whether the user made it; who says how two frames play says all of their order."""
     pairs = {frozenset(pair) for pair in wishes.adjacent}
     if len(order) == 2 and wishes.say_direction:
@@ -309,7 +316,7 @@ def _made(order: Sequence[int], wishes: Wishes) -> list[bool]:
     return [frozenset(join) in pairs for join in pairwise(order)]
 
 
-def _alike(played: Sequence[Sequence[int]], ordered: Ordered) -> list[bool]:
+def _alike(played: Sequence[Sequence[int]], ordered: OrderResult) -> list[bool]:
     """For each join whether another order of the frames around it is as good: any is, of those that look the same."""
     path, orderless = ordered.path.order, ordered.orderless
     only = sum(map(len, played)) == 2
@@ -321,7 +328,7 @@ def _alike(played: Sequence[Sequence[int]], ordered: Ordered) -> list[bool]:
 
 
 def _confidence(
-    played: Sequence[Sequence[int]], ordered: Ordered, made: Sequence[bool], alike: Sequence[bool]
+    played: Sequence[Sequence[int]], ordered: OrderResult, made: Sequence[bool], alike: Sequence[bool]
 ) -> list[float]:
     """Joins that the user made are sure; those between frames that nothing tells apart are as good as chance."""
     joins = _among_repeats(played, join_confidence(ordered), 1.0)

@@ -7,18 +7,18 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..frames import Floats, Ints, Motion
+from ..media.types import Floats, Ints, Motion
 from ..progress import Progress
-from ..settings import Solve as SolveSettings
-from .costs import JoinCosts, Price, dense_costs
-from .echo import EchoFree
-from .fit import Trial, trial
-from .flow import SOFT, FlowPrice, in_units
-from .greedy import greedy_path
-from .learn import learned_prices
-from .local import improve
-from .measured import near_on, with_rest
-from .watch import Watch
+from ..settings import SolveSettings
+from .cost.echo import EchoCorrectedPrice
+from .cost.flow import SOFT, FlowPrice, normalised
+from .cost.learned import learned_prices
+from .cost.prices import JoinCosts, Price, dense_costs
+from .measured_prices import near_pairs, with_other_pairs
+from .path.fit import PriceTrial, try_price
+from .path.greedy import greedy_path
+from .path.local import improve
+from .stop import StopCondition
 
 _ROUNDS = 3
 _NEAR, _NEAR_WIDE = 3, 8
@@ -26,7 +26,7 @@ _WIDER = 3
 _NOISY = 0.25
 
 
-class MotionMemory(Protocol):
+class MotionCache(Protocol):
     """What was measured once need not be again."""
 
     def recall(self) -> Motion: ...
@@ -34,7 +34,7 @@ class MotionMemory(Protocol):
     def keep(self, motion: Motion) -> None: ...
 
 
-class Forgetful:
+class NoMotionCache:
     """Remembers nothing."""
 
     def recall(self) -> Motion:
@@ -45,17 +45,22 @@ class Forgetful:
 
 
 @dataclass(frozen=True)
-class Scenes:
+class MotionInput:
     """What motion is measured on: pictures, their places in the file, and what is remembered of them."""
 
     luma: npt.NDArray[np.uint8]
     files: Ints
-    memory: MotionMemory
+    memory: MotionCache
 
 
 def motion_trials(
-    scenes: Scenes, price: Price, first: Trial, settings: SolveSettings, progress: Progress, watch: Watch
-) -> list[Trial]:
+    scenes: MotionInput,
+    price: Price,
+    first: PriceTrial,
+    settings: SolveSettings,
+    progress: Progress,
+    watch: StopCondition,
+) -> list[PriceTrial]:
     """A path by motion, unless noise is what moves, and one by weights learned on the path that fits best so far.
 
     Where the user ends it there are none, since what is half measured fits no path.
@@ -70,19 +75,21 @@ def motion_trials(
         scenes.memory.keep(motion)
 
 
-def _trials(evidence: "_Evidence", noisy: bool, first: Trial, settings: SolveSettings, watch: Watch) -> list[Trial]:
+def _trials(
+    evidence: "_Evidence", noisy: bool, first: PriceTrial, settings: SolveSettings, watch: StopCondition
+) -> list[PriceTrial]:
     """A first round measures the joins that look likely; what is near on the paths found by it may have
     looked unlikely, and is measured as they are found.
     """
     evidence.measure(evidence.likely() + evidence.near(first.path))
     evidence.measure(evidence.near(_quick_path(evidence.costs(evidence.by_motion()))))
-    found = [] if noisy else [trial("flow", evidence.costs(evidence.by_motion()), settings, watch)]
+    found = [] if noisy else [try_price("flow", evidence.costs(evidence.by_motion()), settings, watch)]
     path = min([first, *found], key=lambda one: one.fit).path
     for _ in range(_ROUNDS - 1):
         evidence.measure(evidence.near(path))
         path = _quick_path(evidence.costs(evidence.learned(path)))
     evidence.measure(evidence.near(path))
-    return [*found, trial("learned", evidence.costs(evidence.learned(path)), settings, watch)]
+    return [*found, try_price("learned", evidence.costs(evidence.learned(path)), settings, watch)]
 
 
 class _EndedError(Exception):
@@ -94,13 +101,13 @@ class _Evidence:
 
     def __init__(
         self,
-        scenes: Scenes,
+        scenes: MotionInput,
         price: Price,
         looks: JoinCosts,
         motion: Motion,
         settings: SolveSettings,
         progress: Progress,
-        watch: Watch,
+        watch: StopCondition,
     ) -> None:
         views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
         self._flows = [
@@ -109,7 +116,7 @@ class _Evidence:
         ]
         self._looks, self._settings, self._stopped = looks, settings, watch.stopped
         self._wide = settings.thorough and not _noisy(price)
-        self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoFree) else _none
+        self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoCorrectedPrice) else _none
 
     def measure(self, joins: list[tuple[int, int]]) -> None:
         for flow in self._flows:
@@ -125,7 +132,7 @@ class _Evidence:
         return [(a, b) for a, others in enumerate(near) for b in others]
 
     def near(self, path: list[int]) -> list[tuple[int, int]]:
-        return near_on(path, _NEAR_WIDE if self._wide else _NEAR)
+        return near_pairs(path, _NEAR_WIDE if self._wide else _NEAR)
 
     def by_motion(self) -> Floats:
         return self._flows[0].prices(self._echo_of_joins())
@@ -137,11 +144,11 @@ class _Evidence:
         for flow in self._flows:
             residual, roughness, coarse, unlike = flow.measures().T
             columns.append(roughness)
-            columns += [in_units(left, joins, count) + self._echo_of_joins() for left in (residual, coarse, unlike)]
+            columns += [normalised(left, joins, count) + self._echo_of_joins() for left in (residual, coarse, unlike)]
         return learned_prices(np.stack(columns, axis=1), joins, path)
 
     def costs(self, values: Floats) -> JoinCosts:
-        return with_rest(self._flows[0].joins(), values, self._looks, self._settings.candidates)
+        return with_other_pairs(self._flows[0].joins(), values, self._looks, self._settings.candidates)
 
     def _echo_of_joins(self) -> Floats:
         joins = self._flows[0].joins()
@@ -155,7 +162,7 @@ def _quick_path(costs: JoinCosts) -> list[int]:
 
 def _noisy(price: Price) -> bool:
     """Whether so much of a best join is the encoder's echo that bending would fit noise rather than motion."""
-    return isinstance(price, EchoFree) and float(price.share[1]) > _NOISY
+    return isinstance(price, EchoCorrectedPrice) and float(price.share[1]) > _NOISY
 
 
 def _none(left: Ints, right: Ints) -> Floats:

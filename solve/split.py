@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..frames import Floats, FrameRows, Ints
+from ..media.types import Floats, FrameRows, Ints
 from ..progress import Progress
 from ..settings import Settings
-from .arrange import Arrangement, Film, arrange
-from .collapse import collapse
-from .outliers import Verdict, find_outliers
-from .plan import Dropped
+from .arrange import Arrangement, SolveInput, arrange
+from .outliers import OutlierVerdict, find_outliers
+from .plan.model import Dropped
+from .repeats import collapse
 
 Yuv: TypeAlias = Callable[[int], npt.NDArray[np.uint8]]
 """A row's small picture as three planes of one size: its brightness and its two colours."""
@@ -32,7 +32,7 @@ _CHUNK = 1024
 
 
 @dataclass(frozen=True)
-class Look:
+class ColourProfile:
     """The share of its pixels that a group of frames has of each colour, and how far its colours spread."""
 
     shares: npt.NDArray[np.float64]
@@ -40,7 +40,7 @@ class Look:
 
 
 def arrange_films(
-    film: Film, yuv: Yuv, settings: Settings, progress: Progress, wanted: int | None = None
+    film: SolveInput, yuv: Yuv, settings: Settings, progress: Progress, wanted: int | None = None
 ) -> list[Arrangement]:
     """Each film in the file by itself, the largest first; the frames of the others are dropped as `elsewhere`."""
     with progress.stage("tell films apart", 1) as stage:
@@ -52,7 +52,7 @@ def arrange_films(
     return [replace(one, dropped=_accounted(film, one, found)) for one in found]
 
 
-def split_rows(film: Film, yuv: Yuv, settings: Settings, wanted: int | None = None) -> list[Ints]:
+def split_rows(film: SolveInput, yuv: Yuv, settings: Settings, wanted: int | None = None) -> list[Ints]:
     """The rows of each film, the largest first; each row is in one, those of no film in the nearest.
 
     Whether a row of no film stays is for the outlier rule to say once that film is alone.
@@ -68,7 +68,7 @@ def split_rows(film: Film, yuv: Yuv, settings: Settings, wanted: int | None = No
     return sorted(films, key=lambda rows: (-len(rows), int(rows[0])))
 
 
-def _groups(film: Film, leaders: Ints, weights: Ints, settings: Settings, wanted: int | None) -> Ints:
+def _groups(film: SolveInput, leaders: Ints, weights: Ints, settings: Settings, wanted: int | None) -> Ints:
     """The number of each leader's group; the cut is tightened where more films are known of than groups are found."""
     vectors = film.rows.vectors[leaders]
     graph = film.nearest(vectors, settings.neighbours.k)
@@ -84,7 +84,7 @@ def _groups(film: Film, leaders: Ints, weights: Ints, settings: Settings, wanted
     return best
 
 
-def _gathered(vectors: Floats, verdict: Verdict, min_group: int) -> Ints:
+def _gathered(vectors: Floats, verdict: OutlierVerdict, min_group: int) -> Ints:
     """The verdict's components less the small ones, each of which goes to the group that it is nearest to."""
     large = np.unique(verdict.component[verdict.size >= min_group])
     if not len(large):
@@ -111,7 +111,7 @@ def _joined(vectors: Floats, groups: Sequence[Ints], cut: float) -> Ints:
     return np.asarray(connected_components(np.array(near), directed=False)[1], np.int64)
 
 
-def _look(yuv: Yuv, rows: Ints) -> Look:
+def _look(yuv: Yuv, rows: Ints) -> ColourProfile:
     counts = np.zeros(_LEVELS * _TINTS**2, np.int64)
     sums = np.zeros((2, 2))
     for row in _spread(rows).tolist():
@@ -120,10 +120,10 @@ def _look(yuv: Yuv, rows: Ints) -> Look:
         counts += np.bincount(cells, minlength=len(counts))
         sums += [[u.mean(), v.mean()], [np.square(u).mean(), np.square(v).mean()]]
     mean, squares = sums / min(len(rows), _LOOKED_AT)
-    return Look(counts / counts.sum(), float(np.sqrt(np.maximum(squares - mean**2, 0).sum())))
+    return ColourProfile(counts / counts.sum(), float(np.sqrt(np.maximum(squares - mean**2, 0).sum())))
 
 
-def look_distance(a: Look, b: Look) -> float:
+def colour_distance(a: ColourProfile, b: ColourProfile) -> float:
     """How differently two groups are coloured (0 the same, 1 nothing shared), and beyond 1 where one has no colours.
 
     Black and white films share their greys with any other.
@@ -132,11 +132,11 @@ def look_distance(a: Look, b: Look) -> float:
     return distance + (min(a.spread, b.spread) < _COLOURLESS)
 
 
-def _same_film(looks: Sequence[Look], same_look: float, wanted: int | None) -> Ints:
+def _same_film(looks: Sequence[ColourProfile], same_look: float, wanted: int | None) -> Ints:
     """The number of each group's film."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    pairs = [look_distance(a, b) for n, a in enumerate(looks) for b in looks[n + 1 :]]
+    pairs = [colour_distance(a, b) for n, a in enumerate(looks) for b in looks[n + 1 :]]
     if not pairs:
         return np.zeros(len(looks), np.int64)
     tree = linkage(np.array(pairs), "average")
@@ -144,12 +144,12 @@ def _same_film(looks: Sequence[Look], same_look: float, wanted: int | None) -> I
     return np.asarray(found, np.int64)
 
 
-def _only(film: Film, rows: Ints) -> Film:
+def _only(film: SolveInput, rows: Ints) -> SolveInput:
     own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
     return replace(film, rows=own, luma=film.luma[rows], chroma=None if film.chroma is None else film.chroma[rows])
 
 
-def _accounted(film: Film, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:
+def _accounted(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:
     """What is dropped from one film: frames of no film, and those that another plays."""
     foreign = [dropped.model_copy(update={"shot": None}) for other in all_found for dropped in other.dropped]
     played = [frame for other in all_found if other is not one for frame in other.order]
@@ -161,7 +161,7 @@ def _accounted(film: Film, one: Arrangement, all_found: Sequence[Arrangement]) -
     return sorted([*foreign, *elsewhere], key=lambda dropped: dropped.frame)
 
 
-def _distances(film: Film, frames: Sequence[int], others: Sequence[int]) -> Floats:
+def _distances(film: SolveInput, frames: Sequence[int], others: Sequence[int]) -> Floats:
     """From each frame to the nearest of the others."""
     rows, own = (np.searchsorted(film.rows.indices, some) for some in (frames, others))
     near = film.rows.vectors[own].T

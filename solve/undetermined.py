@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .costs import JoinCosts
-from .plan import PlanFields
+from .cost.prices import JoinCosts
+from .plan.model import PlanFields
 
 Why: TypeAlias = Literal["same", "cuts", "equal", "direction"]
 

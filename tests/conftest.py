@@ -37,7 +37,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     folder = tmp_path_factory.mktemp("library")
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    # What is quickest is the machine's affair; tests/test_quick.py has the ways that are not exact.
+    # What is quickest is the machine's affair; tests/ingest/test_speed.py has the ways that are not exact.
     monkeypatch.setenv("REELWEAVE_CLIP__SPEED", "exact")
     return folder
 
@@ -81,7 +81,7 @@ def full(stocked: Path, library: Path) -> Path:
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 drawn frames of 192 x 108 in which everything moves."""
-    from reelweave.evaluate.film import draw_film
+    from reelweave.evaluate.drawn.film import draw_film
 
     return draw_film(tmp_path_factory.mktemp("film") / "film.mp4", frames=48, size=(192, 108))
 

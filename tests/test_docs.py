@@ -100,9 +100,9 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
 def test_every_score_is_defined() -> None:
     from dataclasses import fields
 
-    from reelweave.evaluate.grouping import Grouping
-    from reelweave.evaluate.metrics import Scores
     from reelweave.evaluate.robustness import Retrieval
+    from reelweave.evaluate.scores import Scores
+    from reelweave.evaluate.split_scores import Grouping
 
     names = [
         name for cell in re.findall(r"^\| (`.+?`) \|", section("Scores"), re.MULTILINE) for name in cell.split(", ")
@@ -112,7 +112,7 @@ def test_every_score_is_defined() -> None:
 
 def test_every_key_of_a_plan_and_a_truth_is_explained() -> None:
     from reelweave.evaluate.truth import Mixed, Truth
-    from reelweave.solve.plan import Plan
+    from reelweave.solve.plan.model import Plan
 
     text, keys = section("Files"), [*Plan.model_fields, *Truth.model_fields, *Mixed.model_fields]
     assert [key for key in keys if f"`{key}`" not in text] == []
@@ -121,12 +121,12 @@ def test_every_key_of_a_plan_and_a_truth_is_explained() -> None:
 def test_every_field_of_an_answer_is_named() -> None:
     from dataclasses import fields
 
-    from reelweave.asking import Similarity
-    from reelweave.evaluate.grouping import FilmScores, SplitScores
-    from reelweave.films import FilmMade, Reconstruction
-    from reelweave.index.search import Hit, Moment
+    from reelweave.evaluate.split_scores import FilmScores, SplitScores
+    from reelweave.render.results import FilmResult, Reconstruction
+    from reelweave.search.question import Similarity
+    from reelweave.search.results import Hit, Moment
 
-    kinds = (Reconstruction, FilmMade, SplitScores, FilmScores, Hit, Moment, Similarity)
+    kinds = (Reconstruction, FilmResult, SplitScores, FilmScores, Hit, Moment, Similarity)
     text = section("Files")
     assert [field.name for kind in kinds for field in fields(kind) if f"`{field.name}`" not in text] == []
 

@@ -20,8 +20,9 @@ import reelweave
 ROOT = Path(reelweave.__file__).resolve().parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
-OWN_MODEL = ROOT / "ingest" / "toy"
+OWN_MODEL = ROOT / "ingest" / "models" / "toy"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
+NOT_PACKAGED = {".venv", "build", "tests", "bench", "docs"}
 BESIDES_CODE = {"settings.toml", "py.typed"}
 
 
@@ -63,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
         shutil.copy(ROOT / name, copy)
     for file in shipped():
         target = copy / file.relative_to(ROOT)
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     for stranger in ("tests", "bench"):
         (copy / stranger).mkdir()
@@ -83,7 +84,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
 
 def test_the_wheel_holds_the_small_model(wheel: ZipFile) -> None:
     for name in ("open_clip_config.json", "open_clip_model.safetensors", "README.md"):
-        assert wheel.read(f"reelweave/ingest/toy/{name}") == (OWN_MODEL / name).read_bytes()
+        assert wheel.read(f"reelweave/ingest/models/toy/{name}") == (OWN_MODEL / name).read_bytes()
 
 
 def test_the_small_model_is_small() -> None:
@@ -101,7 +102,8 @@ def test_the_changelog_knows_the_version() -> None:
 
 
 def test_every_room_is_listed_as_a_package() -> None:
-    rooms = {"reelweave"} | {f"reelweave.{init.parent.name}" for init in ROOT.glob("[a-z]*/__init__.py")}
+    inits = [init.parent.relative_to(ROOT).parts for init in ROOT.rglob("__init__.py")]
+    rooms = {".".join(("reelweave", *parts)) for parts in inits if not parts or parts[0] not in NOT_PACKAGED}
     assert rooms == set(PACKAGES)
 
 

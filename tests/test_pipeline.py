@@ -10,9 +10,11 @@ import pytest
 from helpers import Scrambled, decoded, nearest, pictures, raw_frames, write_clip, write_pictures
 from runs import Run, contents, in_process, opened, settings
 
-from reelweave import ffmpeg, pipeline
-from reelweave.evaluate.metrics import score_order
-from reelweave.solve.plan import Alternative, Plan, WeakJoin, read_plan
+from reelweave import pipeline
+from reelweave.evaluate.scores import score_order
+from reelweave.media import ffmpeg
+from reelweave.solve.plan.files import read_plan
+from reelweave.solve.plan.model import Alternative, Plan, WeakJoin
 
 
 @pytest.fixture
@@ -226,7 +228,7 @@ def test_solve_needs_no_source(full: Path, monkeypatch: pytest.MonkeyPatch, tmp_
 def test_a_second_reconstruction_ingests_nothing(
     full: Path, scrambled: Scrambled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reelweave.ingest.run.ingest_video", lambda *_: pytest.fail("ingested"))
+    monkeypatch.setattr("reelweave.ingest.video.ingest_video", lambda *_: pytest.fail("ingested"))
     assert pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4").kept == 48
 
 
@@ -317,3 +319,20 @@ def test_wishes_for_films_that_are_split_are_refused_before_any_work(
     assert refused.code == 2
     assert "--split" in refused.err
     assert not library.exists() or not list(library.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ingest", "ingest_all", "solve", "solve_split", "render", "reconstruct", "repair", "find_broken", "mend"),
+        *("write_report", "look", "viewable", "playable", "glimpse", "scramble", "evaluate", "evaluate_split"),
+        *("robustness", "search", "similar", "demo", "every_frame"),
+    ],
+)
+def test_a_function_of_the_first_version_is_still_found(name: str) -> None:
+    assert callable(getattr(pipeline, name))
+
+
+def test_a_name_that_never_was_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError):
+        pipeline.nothing  # noqa: B018

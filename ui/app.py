@@ -7,8 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from . import library, measure, reconstruct, repair, search
-from .house import House
+from .context import PageContext
+from .library.tab import library_tab
+from .measure.tab import measure_tab
+from .reconstruct.tab import reconstruct_tab
+from .repair.tab import repair_tab
+from .search.tab import search_tab
 
 Refreshed = tuple[Callable[..., Any], list[Any] | None, list[Any]]
 """What a tab does whenever it is opened: a function, its inputs and its outputs."""
@@ -17,7 +21,7 @@ Refreshed = tuple[Callable[..., Any], list[Any] | None, list[Any]]
 @dataclass(frozen=True)
 class _Tab:
     name: str
-    build: Callable[[House], Refreshed | None]
+    build: Callable[[PageContext], Refreshed | None]
     lead: str
     """What it is for, in words for who sees it for the first time."""
 
@@ -25,29 +29,29 @@ class _Tab:
 _TABS = (
     _Tab(
         "Reconstruct",
-        reconstruct.tab,
+        reconstruct_tab,
         "A video whose frames are out of order goes back in order, without pictures that do not belong to it. "
         "What is still wrong you then set right yourself.",
     ),
     _Tab(
         "Search",
-        search.tab,
+        search_tab,
         "Finds frames of all videos in the library, by words or by a picture. "
         "Words need CLIP vectors, which the Library adds.",
     ),
     _Tab(
         "Library",
-        library.tab,
+        library_tab,
         "The videos whose frames are remembered: they are searched, and put in order again without reading them anew.",
     ),
     _Tab(
         "Repair",
-        repair.tab,
+        repair_tab,
         "Frames that a bad recording has smeared, torn or frozen are found, and smooth ones are put in their place.",
     ),
     _Tab(
         "Measure",
-        measure.tab,
+        measure_tab,
         "Scrambles a clip that is in order and puts it back, to show how well that works on films like yours.",
     ),
 )
@@ -72,19 +76,19 @@ _READABLE = {
 }
 
 
-def build(house: House) -> gr.Blocks:
+def build(context: PageContext) -> gr.Blocks:
     with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(_HEAD)
         with gr.Tabs():
             for tab in _TABS:
                 with gr.Tab(tab.name, id=tab.name.lower()) as opened:
                     gr.HTML(f'<p class="rw-dim">{tab.lead}</p>')
-                    if refreshed := tab.build(house):
+                    if refreshed := tab.build(context):
                         opened.select(*refreshed, show_progress="hidden", api_visibility="private")
 
         def leave(request: gr.Request) -> None:
-            house.jobs.leave(request.session_hash)
-            for left in house.leaving:
+            context.jobs.leave(request.session_hash)
+            for left in context.leaving:
                 left(request.session_hash or "")
 
         page.unload(leave)
@@ -93,7 +97,7 @@ def build(house: House) -> gr.Blocks:
     return page
 
 
-def looks() -> dict[str, Any]:
+def page_style() -> dict[str, Any]:
     """What `launch` takes of theme and style: the system's own fonts, and no link to elsewhere."""
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_READABLE)

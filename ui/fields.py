@@ -2,13 +2,21 @@
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 import gradio as gr
 
 from ..errors import UsageError
+from ..index import manage
 from ..settings import Settings
-from .shelf import choices
+
+
+def choices(settings: Settings) -> list[tuple[str, str]]:
+    """Every video by its name, and those that share one by their ids, for a list to pick from."""
+    rows = manage.list_videos(settings)
+    times = Counter(row["name"] for row in rows)
+    return [(row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows]
 
 
 def one_of(settings: Settings, label: str, name: str) -> Any:

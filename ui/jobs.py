@@ -19,7 +19,7 @@ class Cancelled(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Seen:
+class JobStatus:
     """How far a job is: its innermost stage, and the notes so far."""
 
     stage: str = ""
@@ -30,7 +30,7 @@ class Seen:
     notes: tuple[str, ...] = ()
     may_stop: bool = False
     """Whether it can end early with what it has."""
-    outer: "Seen | None" = None
+    outer: "JobStatus | None" = None
     """The whole that the stage is a part of, where its length is known."""
 
     @property
@@ -57,8 +57,8 @@ class _Stage:
         self.told = text
         self.job.changed()
 
-    def seen(self) -> Seen:
-        return Seen(self.name, self.done, self.total, self.told, self._seconds_left())
+    def seen(self) -> JobStatus:
+        return JobStatus(self.name, self.done, self.total, self.told, self._seconds_left())
 
     def _seconds_left(self) -> float | None:
         if not self.total or not 0 < self.done < self.total:
@@ -98,7 +98,7 @@ class Job:
     def running(self) -> bool:
         return not self._ended.is_set()
 
-    def watch(self, pause: float = 0.2) -> Iterator[Seen]:
+    def watch(self, pause: float = 0.2) -> Iterator[JobStatus]:
         """How far it is, now and whenever there is news, until it has ended."""
         yield self.seen()
         while not self._ended.wait(pause):
@@ -116,10 +116,10 @@ class Job:
             raise self._failure
         return self._result
 
-    def seen(self) -> Seen:
+    def seen(self) -> JobStatus:
         stages, notes = list(self._stages), tuple(self._notes)
         if not stages:
-            return Seen(notes=notes)
+            return JobStatus(notes=notes)
         may_stop = self._stoppable > 0 and not self._enough.is_set()
         outer = stages[0].seen() if len(stages) > 1 and stages[0].total else None
         return replace(stages[-1].seen(), notes=notes, may_stop=may_stop, outer=outer)

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from reelweave import pipeline
-from reelweave.frames import Floats
 from reelweave.index.library import open_library
 from reelweave.index.neighbours import nearest
-from reelweave.ingest.proxy import ProxySize, luma, read_proxies
+from reelweave.media.proxy import ProxySize, luma, read_proxies
+from reelweave.media.types import Floats
 from reelweave.settings import load
-from reelweave.solve.costs import HuberPrice, all_pairs
-from reelweave.solve.echo import without_echo
+from reelweave.solve.cost.echo import echo_corrected
+from reelweave.solve.cost.prices import HuberPrice, all_pairs
 
 _TOP = 2**16 - 1
 _ECHO_NEIGHBOURS = 24
@@ -42,7 +42,7 @@ def join_prices(vectors: Floats, brightness: npt.NDArray[np.uint8]) -> npt.NDArr
     rows = np.arange(len(vectors))
     near = nearest(vectors, _ECHO_NEIGHBOURS).indices
     joins = np.stack([np.repeat(rows, near.shape[1]), near.ravel()], axis=1)
-    return all_pairs(without_echo(HuberPrice(brightness), rows, joins), rows)
+    return all_pairs(echo_corrected(HuberPrice(brightness), rows, joins), rows)
 
 
 def with_nowhere(prices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

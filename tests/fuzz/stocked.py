@@ -9,12 +9,15 @@ from fuzz.harness import Stock
 from helpers import pictures, write_clip, write_pictures
 from runs import settings
 
-from reelweave import pipeline, upkeep
-from reelweave.asking import Question
-from reelweave.breakup.features import MEASURED_AS, names
-from reelweave.breakup.forest import Forest
-from reelweave.breakup.trained import EVIDENCE, Checked, Learnt, Model, write_model
-from reelweave.evaluate.scramble import ScrambleOptions
+from reelweave import pipeline
+from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
+from reelweave.index import manage
+from reelweave.repair.evidence import EVIDENCE
+from reelweave.repair.features import MEASURED_AS, column_names
+from reelweave.repair.forest import Forest
+from reelweave.repair.trained_detector import CrossValidation, DetectorModel, TrainingVideo, write_model
+from reelweave.search.question import Question
+from reelweave.search.search import search_library
 from reelweave.settings import Settings
 
 _SIZE = (64, 48)
@@ -42,7 +45,7 @@ def _caches(stock: Stock, used: Settings) -> None:
     """What solving and searching keep to save time."""
     for video in ("a.mp4", "b.mp4"):
         pipeline.solve(video, used)
-    pipeline.search(Question(image=stock.picture), used)
+    search_library(Question(image=stock.picture), used)
 
 
 def _small_steps() -> Any:
@@ -60,16 +63,16 @@ def _small_steps() -> Any:
 
 def _documents(stock: Stock, used: Settings) -> None:
     for name in ("a", "b"):
-        upkeep.export_video(f"{name}.mp4", stock.export(name), None, used)
-    pipeline.scramble(stock.a, stock.scrambled, stock.truth, ScrambleOptions(seed=1, foreign=2))
+        manage.export_video(f"{name}.mp4", stock.export(name), None, used)
+    scramble_video(stock.a, stock.scrambled, stock.truth, ScrambleOptions(seed=1, foreign=2))
     pipeline.reconstruct(stock.scrambled, used, output=stock.folder / "film.mp4", plan_file=stock.plan)
-    upkeep.remove_video("scrambled.mp4", used)
+    manage.remove_video("scrambled.mp4", used)
     _detector(stock.detector, used)
 
 
 def _detector(file: Path, used: Settings) -> None:
     """Two trees of three nodes: what is asked of a forest, without the hour that it takes to sort pictures."""
-    features = list(names())
+    features = list(column_names())
     forest = Forest(
         roots=[0, 3],
         feature=[0, -1, -1, len(features) - 1, -1, -1],
@@ -79,7 +82,7 @@ def _detector(file: Path, used: Settings) -> None:
         share=[0.5, 0.1, 0.9, 0.5, 0.2, 0.8],
     )
     write_model(
-        Model(
+        DetectorModel(
             program="0",
             made="2026-01-01",
             measured_as=MEASURED_AS,
@@ -87,8 +90,8 @@ def _detector(file: Path, used: Settings) -> None:
             features=features,
             rules=used.breakup,
             trust=0.4,
-            videos=[Learnt(id="a-00000000", name="a.mp4", sha256="0" * 64, broken=3, clean=9)],
-            checked=Checked(by="time", groups=2, precision=1, recall=1),
+            videos=[TrainingVideo(id="a-00000000", name="a.mp4", sha256="0" * 64, broken=3, clean=9)],
+            checked=CrossValidation(by="time", groups=2, precision=1, recall=1),
             chosen="balance",
             threshold=float(np.float32(0.5)),
             forest=forest,

@@ -1,0 +1,162 @@
+"""Commands that look after what there is: the library, the models, the settings and the machine."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
+from .output import plain, print_answer, print_json_lines, print_table
+
+videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
+
+
+@videos_app.command("list")
+def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Every video of the library."""
+    from ..index import manage
+
+    rows = manage.list_videos(settings_from(library))
+    if as_json:
+        print_json_lines(rows)
+        return
+    print_table(
+        [
+            (
+                r["id"],
+                r["frames"],
+                f"{r['fps']:.2f} fps",
+                ", ".join(s["name"] for s in r["spaces"]),
+                f"{r['bytes'] / 1e6:.1f} MB",
+                r["state"],
+            )
+            for r in rows
+        ]
+    )
+
+
+@videos_app.command("show")
+def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
+    """All that is known of a video."""
+    from ..index import manage
+
+    facts = manage.show_video(video, settings_from(library))
+    print_answer(facts, as_json, "\n".join(f"{key:15} {plain(value)}" for key, value in facts.items()))
+
+
+@videos_app.command("remove")
+def videos_remove(
+    video: Annotated[list[str] | None, typer.Argument(help="Videos of the library.")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Those whose sources are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    library: LibraryFolder = None,
+) -> None:
+    """Forget videos; their sources are not touched."""
+    from ..index import manage
+    from ..ingest.relocate import videos_without_source
+
+    settings = settings_from(library)
+    if bool(video) == missing:
+        raise UsageError("Which videos are to be removed is not clear.", "Name them, or give --missing.")
+    gone = (
+        {found.id: f" (its source {found.source} is gone)" for found in videos_without_source(settings)}
+        if missing
+        else {}
+    )
+    for one in video or gone:
+        name = manage.show_video(one, settings)["id"]
+        if not yes and not _confirmed(f"Forget {name}{gone.get(name, '')}?"):
+            continue
+        print(f"removed {manage.remove_video(name, settings).id}", file=sys.stderr)
+
+
+@videos_app.command("relocate")
+def videos_relocate(
+    *,
+    video: Annotated[
+        list[str] | None, typer.Argument(help="Videos of the library; else all that are not found.")
+    ] = None,
+    path: Annotated[Path, typer.Argument(help="Where the source is now, or a folder to look in.")],
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find sources that were moved, by their content."""
+    from ..ingest.relocate import relocate_videos, videos_without_source
+
+    settings = settings_from(library)
+    found = relocate_videos(video or [], path, settings, progress_for(quiet))
+    if as_json:
+        print_json_lines(asdict(one) for one in found)
+    else:
+        print_table([(one.id, one.source) for one in found])
+    left = [] if video else videos_without_source(settings)
+    for one in left:
+        print(f"not found: {one.id} ({one.source})", file=sys.stderr)
+    if left:
+        raise typer.Exit(1)
+
+
+@videos_app.command("export")
+def videos_export(
+    video: str,
+    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
+    space: Annotated[str | None, typer.Option(help="Which vectors, where there are several.")] = None,
+    overwrite: Replace = False,
+    library: LibraryFolder = None,
+    as_json: Json = False,
+) -> None:
+    """Write a video's vectors and what is known of its frames as files."""
+    from ..index import manage
+
+    done = manage.export_video(video, folder, space, settings_from(library), overwrite=overwriting(overwrite))
+    print_answer(asdict(done), as_json, f"{done.folder}: {done.frames} frames of {done.id} in {done.space}")
+
+
+@videos_app.command("import")
+def videos_import(
+    folder: Annotated[Path, typer.Argument(help="A folder as export writes it.")],
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Take vectors that were made elsewhere into the library: all of them, or none."""
+    from ..ingest.import_video import import_video
+    from .console import terminal_progress
+
+    done = import_video(folder, settings_from(library), terminal_progress(quiet))
+    told = [f"{done.id}  {done.frames} frames  {done.space}  {done.state}"]
+    print_answer(asdict(done), as_json, "\n".join(told + [f"cannot {reason}" for reason in done.cannot]))
+
+
+@videos_app.command("check")
+def videos_check(
+    repair: Annotated[bool, typer.Option("--repair", help="Restore what the rest of the library allows.")] = False,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Whether everything that the catalog promises is there; exit 1 when not."""
+    from ..index import manage
+
+    found = manage.check_library(settings_from(library), progress_for(quiet), repair=repair)
+    if as_json:
+        print_json_lines(asdict(one) for one in found)
+    else:
+        print_table(
+            [
+                (one.id, "; ".join([*one.problems, *(f"warning: {told}" for told in one.warnings)]) or "ok")
+                for one in found
+            ]
+        )
+    if any(one.problems for one in found):
+        raise typer.Exit(1)
+
+
+def _confirmed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
+    return typer.confirm(question, err=True)

@@ -1,0 +1,53 @@
+"""Commands that look after what there is: the library, the models, the settings and the machine."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from .options import Json, LibraryFolder, Quiet, progress_for, settings_from
+from .output import model_report_lines, print_answer, print_json_lines, print_table
+
+_Model = Annotated[
+    str | None, typer.Argument(help="As clip.model names one, or timm:MODEL; else the one that clip.model names.")
+]
+models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here, and whether it works.")
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> None:
+    """The embedding spaces and whether this machine has their models."""
+    from ..ingest.models.registry import list_models
+
+    rows = list_models(settings_from(None))
+    if as_json:
+        print_json_lines(rows)
+    else:
+        print_table(
+            [
+                (r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}", r.get("runs", ""))
+                for r in rows
+            ]
+        )
+
+
+@models_app.command("fetch")
+def models_fetch(model: _Model = None, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Bring a model's weights to this machine; from then on it works offline."""
+    from ..ingest.models.registry import fetch_model
+
+    done = fetch_model(model, settings_from(None), quiet=quiet)
+    print_answer(asdict(done), as_json, f"{done.model}  {done.state}  {done.bytes / 1e6:.1f} MB  {done.place}")
+
+
+@models_app.command("check")
+def models_check(
+    model: _Model = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
+) -> None:
+    """Try a model on drawn pictures and against the library; exit 1 when something is wrong."""
+    from ..evaluate.model_check import check_model
+
+    done = check_model(model, settings_from(library), progress_for(quiet))
+    print_answer(asdict(done), as_json, "\n".join(model_report_lines(done)))
+    if not done.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,203 @@
+"""Broken pictures drawn on clean ones: the marks that lost sync, lost data and lost signal leave."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..media import ffmpeg
+from ..render.frame_layout import FrameLayout
+
+Plane: TypeAlias = npt.NDArray[np.uint8]
+Planes: TypeAlias = Sequence[Plane]
+"""Luma and the two planes of chroma at half its size, or one plane of blue, green and red."""
+
+Breaker: TypeAlias = Callable[[Planes], None]
+"""Breaks one picture after the other in place, all frames of one run in the same manner."""
+
+_MACROBLOCK = 16
+_VISIBLE = 12.0
+_SPOTS = 40
+
+
+def tears(first: Planes, rng: np.random.Generator) -> Breaker:
+    """Bands of rows slip sideways, as after a lost line sync; some lean, and all move on from frame to frame."""
+    bands = [(rng.uniform(0, 0.85), rng.uniform(0.06, 0.3)) for _ in range(rng.integers(1, 4))]
+    shifts = [rng.choice((-1, 1)) * rng.uniform(0.05, 0.3) for _ in bands]
+    lean = rng.uniform(0, 0.2) * rng.integers(0, 2)
+
+    def broken(planes: Planes) -> None:
+        for (top, height), shift in zip(bands, shifts, strict=True):
+            now, slip = (top + rng.uniform(-0.05, 0.05)) % 0.9, shift * rng.uniform(0.6, 1.4)
+            for plane in planes:
+                rows = _part(now, now + height, plane.shape[0])
+                for place, row in enumerate(rows):
+                    offset = round((slip + lean * place / len(rows)) * plane.shape[1])
+                    plane[row] = np.roll(plane[row], offset, 0)
+
+    return broken
+
+
+def smear(first: Planes, rng: np.random.Generator) -> Breaker:
+    """From a macroblock on the decoder repeats what it has; later frames add their changes to that wrong picture."""
+    height, width = (size // _MACROBLOCK for size in first[0].shape[:2])
+    top = int(rng.integers(1, max(2, round(height * 0.7))))
+    left = int(rng.integers(0, max(1, width // 2))) * int(rng.integers(0, 2))
+    rows = max(2, round(height * rng.uniform(0.2, 1.0)))
+    fill = (_repeat_rows, _misplace, _average)[rng.integers(3)]
+    whole = [plane.astype(np.int16) for plane in first]
+    wrong = [plane.copy() for plane in first]
+    for plane in wrong:
+        unit = max(1, round(_MACROBLOCK * plane.shape[0] / first[0].shape[0]))
+        fill(
+            plane,
+            slice(top * unit, (top + rows) * unit),
+            slice(left * unit, None),
+            unit,
+            np.random.default_rng(int(top)),
+        )
+
+    def broken(planes: Planes) -> None:
+        for plane, base, bad in zip(planes, whole, wrong, strict=True):
+            unit = max(1, round(_MACROBLOCK * plane.shape[0] / planes[0].shape[0]))
+            region = slice(top * unit, (top + rows) * unit), slice(left * unit, None)
+            drifted = bad[region].astype(np.int16) + plane[region] - base[region]
+            plane[region] = np.clip(drifted, 0, 255)
+
+    return broken
+
+
+def noise(first: Planes, rng: np.random.Generator) -> Breaker:
+    """Bands of snow, some of it drawn out sideways, at other places in each frame."""
+    streak = int(rng.choice((1, 1, 8, 24)))
+    count, strength = int(rng.integers(1, 4)), rng.uniform(0.6, 1.0)
+
+    def broken(planes: Planes) -> None:
+        for _ in range(count):
+            top = rng.uniform(0, 0.9)
+            height = rng.uniform(0.04, 0.25)
+            for plane in planes:
+                part = plane[_slice(top, top + height, plane.shape[0])]
+                grain = rng.integers(0, 256, (part.shape[0], -(-part.shape[1] // streak), *part.shape[2:]))
+                snow = np.repeat(grain, streak, 1)[:, : part.shape[1]]
+                part[:] = np.rint(strength * snow + (1 - strength) * part)
+
+    return broken
+
+
+def grey(first: Planes, rng: np.random.Generator) -> Breaker:
+    """The picture, or all of it below some row, is one flat colour."""
+    top = float(rng.choice((0.0, 0.0, rng.uniform(0.1, 0.7))))
+    colour = ((128, 128, 128), (16, 128, 128), (90, 200, 90))[rng.integers(3)]
+
+    def broken(planes: Planes) -> None:
+        for plane, value in zip(planes, colour, strict=False):
+            plane[_slice(top, 1.0, plane.shape[0])] = value
+
+    return broken
+
+
+def freeze(first: Planes, rng: np.random.Generator) -> Breaker:
+    """The picture stands still."""
+    held = [plane.copy() for plane in first]
+
+    def broken(planes: Planes) -> None:
+        for plane, still in zip(planes, held, strict=True):
+            plane[:] = still
+
+    return broken
+
+
+def differs(one: Plane, other: Plane) -> bool:
+    """Whether two pictures differ so that it is seen: some spot, on average, by a dozen grey levels.
+
+    A spot is a macroblock, or a fortieth of the width of a large picture, in which a single macroblock is a dot.
+    """
+    import cv2
+
+    apart: Any = cv2.absdiff(one, other)
+    side = max(_MACROBLOCK, one.shape[1] // _SPOTS)
+    size = max(1, one.shape[1] // side), max(1, one.shape[0] // side)
+    blocks = cv2.resize(np.asarray(apart, np.float32), size, interpolation=cv2.INTER_AREA)
+    return float(np.max(blocks)) >= _VISIBLE
+
+
+def _repeat_rows(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.random.Generator) -> None:
+    plane[rows, columns] = plane[max(0, rows.start - 1), columns]
+
+
+def _misplace(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.random.Generator) -> None:
+    """Every macroblock shows another part of the picture."""
+    clean = plane.copy()
+    for y in range(rows.start, min(rows.stop, plane.shape[0] - unit), unit):
+        for x in range(columns.start, plane.shape[1] - unit, unit):
+            from_y, from_x = ((rng.random(2) * (np.array(plane.shape[:2]) - unit)) // 1).astype(int)
+            plane[y : y + unit, x : x + unit] = clean[from_y : from_y + unit, from_x : from_x + unit]
+
+
+def _average(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.random.Generator) -> None:
+    """Every macroblock has one colour, wrong by a chance amount."""
+    for y in range(rows.start, min(rows.stop, plane.shape[0]), unit):
+        for x in range(columns.start, plane.shape[1], unit):
+            block = plane[y : y + unit, x : x + unit]
+            block[:] = np.clip(block.mean((0, 1)) + rng.normal(0, 1.5 * unit), 0, 255)
+
+
+def _part(top: float, end: float, rows: int) -> range:
+    return range(*_slice(top, end, rows).indices(rows))
+
+
+def _slice(top: float, end: float, rows: int) -> slice:
+    return slice(round(max(0.0, top) * rows), max(round(max(0.0, top) * rows) + 1, round(end * rows)))
+
+
+def planes_of(raw: bytes | bytearray, layout: FrameLayout) -> list[Plane]:
+    """Views of the frame's samples: luma and chroma, or blue, green and red as one; a bytearray can be written to."""
+    width, height = layout.size
+    samples = np.frombuffer(raw, np.uint8)
+    if layout.piped == "bgr24":
+        return [samples.reshape(height, width, 3)]
+    half = height // 2, width // 2
+    luma, first, second = np.split(samples, [height * width, height * width + half[0] * half[1]])
+    return [luma.reshape(height, width), first.reshape(half), second.reshape(half)]
+
+
+_TRIES = 8
+# Before the first of them lie the headers, without which nothing decodes.
+_HEADERS = 0.1
+
+
+def flip_bytes(
+    frames: Sequence[bytes], layout: FrameLayout, rng: np.random.Generator
+) -> tuple[list[bytes], list[bool]]:
+    """The frames of one group of pictures after the damage, and which of them it has visibly changed.
+
+    A stretch that loses or gains frames is tried anew, since nobody could say which frame is which.
+    """
+    stream = bytearray(_encoded(frames, layout))
+    clean = _decoded(bytes(stream), layout)
+    for _ in range(_TRIES):
+        broken = stream.copy()
+        for place in rng.integers(round(len(stream) * _HEADERS), len(stream), int(rng.integers(1, 4))):
+            broken[place] ^= int(rng.integers(1, 256))
+        shown = _decoded(bytes(broken), layout)
+        if len(shown) == len(clean) == len(frames):
+            hit = [differs(planes_of(a, layout)[0], planes_of(b, layout)[0]) for a, b in zip(shown, clean, strict=True)]
+            if any(hit):
+                return [bad if is_hit else good for bad, good, is_hit in zip(shown, frames, hit, strict=True)], hit
+    return list(frames), [False] * len(frames)
+
+
+def _encoded(frames: Sequence[bytes], layout: FrameLayout) -> bytes:
+    width, height = layout.size
+    raw = ["-f", "rawvideo", "-pix_fmt", layout.piped, "-s", f"{width}x{height}", "-i", "-"]
+    coding = ["-c:v", "libx264", "-crf", "18", "-g", str(len(frames)), "-sc_threshold", "0", "-pix_fmt", "yuv420p"]
+    return ffmpeg.run([*raw, *coding, "-threads", "1", "-f", "h264", "-"], b"".join(frames)).stdout
+
+
+def _decoded(stream: bytes, layout: FrameLayout) -> list[bytes]:
+    read = ["-threads", "1", "-f", "h264", "-i", "-", "-fps_mode", "passthrough"]
+    out = ["-vf", f"scale={layout.size[0]}:{layout.size[1]}", "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
+    raw, size = ffmpeg.run([*read, *out], stream).stdout, layout.frame_bytes
+    return [raw[start : start + size] for start in range(0, len(raw) - size + 1, size)]

@@ -1,0 +1,159 @@
+"""Drawn pictures with captions that are true of them: what a picture shows is known because a program drew it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ...media.types import Floats, Picture
+from .film import Landscape, Size
+from .painting import COLOURS, DrawnShape, hide, paint_ground, paint_thing
+
+SHAPES: Final = ("circle", "square", "triangle", "star", "cross", "ring")
+TEXTURES: Final = ("plain", "striped", "dotted", "checked")
+SIZES: Final = ("small", "big")
+ACROSS: Final = ("left", "middle", "right")
+DOWN: Final = ("top", "middle", "bottom")
+HEADINGS: Final = ("left", "right", "up", "down")
+GROUNDS: Final = ("plain", "landscape", "pattern")
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Codes: TypeAlias = npt.NDArray[np.int8]
+
+ATTRIBUTES: Final = ("colour", "shape", "texture", "size", "across", "down", "heading", "ground")
+_WORDS = (tuple(COLOURS), SHAPES, TEXTURES, SIZES, ACROSS, DOWN, HEADINGS, GROUNDS)
+
+MOST: Final = 4
+"""Things in a picture, at most."""
+UNSAID, UNCLEAR, ABSENT = -1, -2, -3
+"""What stands for an attribute that a caption leaves open, that a picture leaves open, and that is not there."""
+
+_SMALL, _BIG, _TEXTURED = 0.1, 0.2, 0.13
+_SEEN, _GLIMPSED = 0.6, 0.08
+_CELLS = ((0.1, 0.28), (0.4, 0.6), (0.72, 0.9))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture and what it shows: a row of codes a thing, and whether the thing is seen well enough to be named."""
+
+    picture: Picture
+    codes: Codes
+    sure: Flags
+
+
+@dataclass(frozen=True)
+class Style:
+    """How pictures are drawn: how many things, and whether they are plain enough for a first lesson."""
+
+    most: int = MOST
+    simple: bool = False
+    lands: Sequence[Landscape] = field(default=(), repr=False)
+
+
+def random_scene(rng: np.random.Generator, size: Size, style: Style) -> Scene:
+    """A picture of up to `style.most` things, now and then of none."""
+    count = 1 if style.simple else int(rng.choice(5, p=(0.04, 0.4, 0.26, 0.18, 0.12)))
+    things: list[DrawnShape] = []
+    for _ in range(min(count, style.most)):
+        thing = _random_thing(rng, size, style.simple)
+        if all(_apart(thing, other, size) for other in things):
+            things.append(thing)
+    ground = "plain" if rng.random() < (0.7 if style.simple else 0.4) else "landscape"
+    if count == 0 or rng.random() < 0.12:
+        ground = "pattern"
+    return draw_scene(things, ground if style.lands or ground != "landscape" else "plain", size, rng, style.lands)
+
+
+def draw_scene(
+    things: Sequence[DrawnShape], ground: str, size: Size, rng: np.random.Generator, lands: Sequence[Landscape] = ()
+) -> Scene:
+    """Draw things onto a ground, the last in front; a landscape's own hill may hide some of them."""
+    picture, hill = paint_ground(ground, things, size, rng, lands)
+    covers: list[Floats] = []
+    wholes: list[float] = []
+    behind = len(things) if hill is None else int(rng.integers(len(things) + 1))
+    for number, thing in enumerate(things):
+        if number == behind and hill is not None:
+            hide(picture, covers, hill)
+        cover, whole = paint_thing(picture, thing, size, rng)
+        covers = [earlier * (1 - cover) for earlier in covers] + [cover]
+        wholes.append(whole)
+    if behind == len(things) and hill is not None:
+        hide(picture, covers, hill)
+    shares = [float(cover.sum()) / whole for cover, whole in zip(covers, wholes, strict=True)]
+    codes, sure = _codes(things, shares, ground)
+    return Scene(np.clip(picture, 0, 255).astype(np.uint8), codes, sure)
+
+
+def captions_hold(captions: Codes, scenes: Codes, sure: Flags, lenient: bool = False) -> Flags:
+    """Whether each caption (one thing said, or two) is true of each picture; lenient counts what may be true."""
+    each = np.broadcast_to(scenes[..., -1] != ABSENT if lenient else sure, (*captions.shape[:2], *sure.shape)).copy()
+    for number in range(len(ATTRIBUTES)):
+        said = captions[:, :, None, None, number]
+        if (said == UNSAID).all():
+            continue
+        shown = scenes[None, None, :, :, number]
+        each &= (said == UNSAID) | (said == shown) | (lenient & (shown == UNCLEAR))
+    alone = each[:, 0].any(-1)
+    if captions.shape[1] == 1:
+        return np.asarray(alone)
+    both = each[:, 0, :, :, None] & each[:, 1, :, None, :] & ~np.eye(scenes.shape[1], dtype=bool)
+    return np.asarray(np.where((captions[:, 1] == UNSAID).all(-1)[:, None], alone, both.any((-1, -2))))
+
+
+def _random_thing(rng: np.random.Generator, size: Size, simple: bool) -> DrawnShape:
+    across, down = (float(rng.uniform(*_CELLS[int(rng.integers(3))])) for _ in range(2))
+    if rng.random() < 0.35:
+        across, down = float(rng.uniform(0.03, 0.97)), float(rng.uniform(0.05, 0.95))
+    radius = float(
+        rng.choice((rng.uniform(0.06, 0.1), rng.uniform(0.1, 0.2), rng.uniform(0.2, 0.3)), p=(0.2, 0.5, 0.3))
+    )
+    textured = not simple and radius >= _TEXTURED and rng.random() < 0.4
+    return DrawnShape(
+        colour=str(rng.choice(list(COLOURS))),
+        shape=str(rng.choice(SHAPES)),
+        texture=str(rng.choice(TEXTURES[1:])) if textured else "plain",
+        radius=max(radius, 0.13) if simple else radius,
+        at=(across, down),
+        heading=str(rng.choice(HEADINGS)) if not simple and rng.random() < 0.2 else "",
+        turn=float(rng.uniform(0, 2 * np.pi)) if rng.random() < 0.5 else 0.0,
+    )
+
+
+def _apart(one: DrawnShape, other: DrawnShape, size: Size) -> bool:
+    away = np.hypot((one.at[0] - other.at[0]) * size[0] / size[1], one.at[1] - other.at[1])
+    return bool(away > 0.75 * (one.radius + other.radius))
+
+
+def _codes(things: Sequence[DrawnShape], shares: Sequence[float], ground: str) -> tuple[Codes, Flags]:
+    """What there is to say of each thing, in numbers; a picture of nothing still has its ground."""
+    codes = np.full((MOST, len(ATTRIBUTES)), ABSENT, np.int8)
+    sure = np.zeros(MOST, bool)
+    for row, (thing, share) in enumerate(zip(things, shares, strict=True)):
+        if share > _GLIMPSED:
+            codes[row], sure[row] = _code(thing, ground), share > _SEEN
+    if (codes == ABSENT).all():
+        codes[0, -1], sure[0] = GROUNDS.index(ground), True
+    return codes, sure
+
+
+def _code(thing: DrawnShape, ground: str) -> list[int]:
+    radius = thing.radius
+    return [
+        list(COLOURS).index(thing.colour),
+        SHAPES.index(thing.shape),
+        TEXTURES.index(thing.texture),
+        0 if radius <= _SMALL else 1 if radius >= _BIG else UNCLEAR,
+        *(_cell(part) for part in thing.at),
+        HEADINGS.index(thing.heading) if thing.heading else ABSENT,
+        GROUNDS.index(ground),
+    ]
+
+
+def _cell(part: float) -> int:
+    """The third of the picture, where it is plain which."""
+    found = [number for number, (low, high) in enumerate(_CELLS) if low <= part <= high]
+    return found[0] if found else 0 if part < _CELLS[0][0] else 2 if part > _CELLS[2][1] else UNCLEAR

@@ -1,0 +1,121 @@
+"""Looking after the library and the machine: what is there, whether it works, what can go."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..media.types import VideoRecord
+from ..progress import Progress, SilentProgress
+from ..settings import Settings, library_folder
+
+if TYPE_CHECKING:
+    from ..media.types import Picture
+    from .check import CheckResult
+    from .library import Library
+    from .overwrite import Overwrite
+    from .transfer import Exported
+
+
+def list_videos(settings: Settings) -> list[dict[str, Any]]:
+    from .library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        return [_listed(library, video) for video in library.catalog.videos()]
+
+
+def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
+    from .library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        video = library.catalog.find(wanted)
+        return _listed(library, video) | {
+            "sha256": video.sha256,
+            "kind": video.kind,
+            "sampled_fps": video.sampled_fps,
+            "problems": list(video.problems),
+            "source_present": video.source != "" and Path(video.source).exists(),
+            "solved": library.catalog.plan(video.id) is not None,
+        }
+
+
+def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> "dict[str, Picture]":
+    """Small pictures from all over each video, side by side; nothing for one that has none."""
+    import numpy as np
+
+    from ..media.proxy import ProxySize, proxy_picture, read_proxies
+    from .library import open_library
+
+    found = {}
+    with open_library(library_folder(settings)) as library:
+        for video in filter(None, map(library.catalog.get, videos)):
+            if video.frames and video.proxy_width and library.has_proxies(video):
+                size = ProxySize(video.proxy_width, video.proxy_height)
+                proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
+                rows = np.linspace(0, video.frames - 1, pictures).round().astype(int).tolist()
+                found[video.id] = np.hstack([proxy_picture(proxies[row]) for row in rows])
+    return found
+
+
+def remove_video(wanted: str, settings: Settings) -> VideoRecord:
+    """Forget a video: its vectors, proxies and plan. The source itself is never touched."""
+    from .library import open_library
+
+    with open_library(library_folder(settings)) as library:
+        video = library.catalog.find(wanted)
+        with library.writing(f"videos remove {video.id}"):
+            library.remove(video)
+        return video
+
+
+def export_video(
+    wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: "Overwrite" = False
+) -> "Exported":
+    """A video's vectors in one space as files: see `index.portable`."""
+    from .library import open_library
+    from .transfer import export_vectors
+
+    with open_library(library_folder(settings), settings) as library:
+        return export_vectors(library, wanted, folder, space, overwrite)
+
+
+def check_videos(settings: Settings) -> dict[str, list[str]]:
+    """For each video what is wrong with it; nothing is a good answer."""
+    return {found.id: found.problems for found in check_library(settings)}
+
+
+def check_library(settings: Settings, progress: Progress | None = None, *, repair: bool = False) -> "list[CheckResult]":
+    """What is wrong with each video, and what the user should know of it; with `repair`, once that is done."""
+    from .check import check_library, repair_library
+    from .library import open_library
+
+    with open_library(library_folder(settings), settings) as library:
+        if repair and library.exists:
+            repair_library(library, progress or SilentProgress())
+        return check_library(library)
+
+
+def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
+    states = library.catalog.spaces(video.id)
+    complete = video.complete and all(state.complete for state in states.values())
+    return {
+        "id": video.id,
+        "name": video.name,
+        "source": video.source,
+        "frames": video.frames,
+        "fps": video.fps,
+        "width": video.width,
+        "height": video.height,
+        "seconds": round(video.seconds, 3),
+        "spaces": [
+            {
+                "name": name,
+                "model": state.space.model,
+                "vectors": state.vectors,
+                "way": state.way,
+                "cosine": state.cosine,
+            }
+            for name, state in states.items()
+        ],
+        "state": "complete" if complete else "partial",
+        "bytes": library.size_of(video),
+    }

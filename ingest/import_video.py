@@ -1,0 +1,20 @@
+"""Import a video's vectors, made here or elsewhere, from exported files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..progress import Progress, SilentProgress
+from ..settings import Settings, library_folder
+
+if TYPE_CHECKING:
+    from ..index.transfer import Imported
+
+
+def import_video(folder: Path, settings: Settings, progress: Progress | None = None) -> "Imported":
+    """Vectors from files such as `export_video` writes, into the library under their own identity."""
+    from ..index.library import open_library
+    from ..index.transfer import import_vectors
+    from .models.appearance import AppearanceEmbedder
+
+    with open_library(library_folder(settings)) as library:
+        return import_vectors(library, folder, settings, progress or SilentProgress(), AppearanceEmbedder.space)

@@ -1,0 +1,135 @@
+"""What every embedding space can do, and which of them this machine has."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import UsageError, command
+from ...settings import TIMM_SPACE, NetworkSettings, Settings, library_folder
+from .embedder import Embedder
+from .weights import ModelFamily, fetch_from_hub, local_weights, weights_here
+
+
+def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
+    """The embedder of a space; a SpaceError says how to get one that is not here."""
+    if name == "appearance":
+        from .appearance import AppearanceEmbedder
+
+        return AppearanceEmbedder()
+    if name == "clip":
+        from .clip import ClipEmbedder
+
+        return ClipEmbedder(settings)
+    if name.startswith(TIMM_SPACE):
+        from .timm import TimmEmbedder
+
+        return TimmEmbedder(name, settings)
+    raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
+
+
+def network_here(name: str, settings: NetworkSettings) -> bool:
+    """Whether the model of a space that needs one can be loaded without the network."""
+    from .weights import CLIP, TIMM
+
+    if name == "clip":
+        return weights_here(settings.model, CLIP)
+    return weights_here(name.removeprefix(TIMM_SPACE), TIMM)
+
+
+def fetching(name: str, settings: NetworkSettings) -> str:
+    """What to do first, as a sentence with a space before it, where the weights of a space are not here."""
+    if (name != "clip" and not name.startswith(TIMM_SPACE)) or network_here(name, settings):
+        return ""
+    model = [] if name == "clip" else [name]
+    return f" Its weights are not on this machine: {command('models', 'fetch', *model)} brings them."
+
+
+@dataclass(frozen=True)
+class FetchedModel:
+    """Where a model's weights are; `state` says whether they were here or have just been fetched."""
+
+    space: str
+    model: str
+    state: str
+    place: str
+    bytes: int
+
+
+def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
+    """Bring a model's weights to this machine, if they are not here; a SpaceError says why that cannot be."""
+    space, settings = resolve_model(wanted, settings)
+    family, model = _family(space), _model(space, settings)
+    if family is None:
+        raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
+    here = local_weights(model, family)
+    place = here or fetch_from_hub(model, family)
+    files = [file for file in place.iterdir() if file.is_file()] if place.is_dir() else [place]
+    size = sum(file.stat().st_size for file in files)
+    return FetchedModel(space, model, "here" if here else "fetched", str(place), size)
+
+
+def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings]:
+    """The space of a model, and the settings under which it is the one that is used; without a name, of CLIP."""
+    if wanted == "appearance" or (wanted and wanted.startswith(TIMM_SPACE)):
+        return wanted, settings
+    if wanted is None or wanted == "clip":
+        return "clip", settings
+    return "clip", settings.model_copy(update={"clip": settings.clip.model_copy(update={"model": wanted})})
+
+
+def _family(space: str) -> ModelFamily | None:
+    from .weights import CLIP, TIMM
+
+    return {"clip": CLIP, "appearance": None}.get(space, TIMM)
+
+
+def _model(space: str, settings: Settings) -> str:
+    return settings.clip.model if space == "clip" else space.removeprefix(TIMM_SPACE)
+
+
+def list_models(settings: Settings) -> list[dict[str, Any]]:
+    from .appearance import AppearanceEmbedder
+
+    space = AppearanceEmbedder.space
+    return [
+        {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
+        *(
+            {
+                "space": name,
+                "model": model,
+                "ready": network_here(name, settings.clip),
+                "dimension": None,
+                "needs": "weights on this machine, or the network once",
+                "runs": _runs(model, settings),
+            }
+            for name, model in _networks(settings).items()
+        ),
+    ]
+
+
+def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) -> "FetchedModel":
+    """A model's weights, brought here if they are not; the hub's own client shows how far it is."""
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
+
+    if not quiet:
+        return fetch_weights(wanted, settings)
+    disable_progress_bars()
+    try:
+        return fetch_weights(wanted, settings)
+    finally:
+        enable_progress_bars()
+
+
+def _runs(model: str, settings: Settings) -> str:
+    """What a trial found to be the quickest way that is close enough; empty before the first ingest."""
+    from ...index.library import models_folder
+    from .speed import speed_summary
+
+    return speed_summary(models_folder(library_folder(settings)), model, settings.clip.speed)
+
+
+def _networks(settings: Settings) -> dict[str, str]:
+    """The spaces that need a network and are named in the settings, with its model."""
+    named = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
+    return {"clip": settings.clip.model} | {
+        name: name.removeprefix(TIMM_SPACE) for name in named if name.startswith(TIMM_SPACE)
+    }

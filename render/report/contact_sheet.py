@@ -1,0 +1,170 @@
+"""Pictures about pictures: contact sheets and distance maps, drawn with nothing but OpenCV."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import RenderError, UsageError
+from ...media.files import atomic
+from ...media.types import Floats, Picture
+
+_GROUND = (28, 26, 24)
+_CELL = (44, 41, 38)
+TEXT = (226, 224, 220)
+GAP = 8
+CAPTION = 18
+TITLE = 34
+SMALL = 0.4
+LARGE = 0.55
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+_CLIP = (1.0, 99.0)
+"""Percentiles between which a distance map spends its colours: one stray frame must not darken all others."""
+
+
+def contact_sheet(
+    pictures: Sequence[Picture],
+    captions: Sequence[str] = (),
+    columns: int = 0,
+    cell_width: int = 160,
+    title: str = "",
+) -> Picture:
+    """Pictures in reading order, each whole in its cell; `columns` 0 makes the sheet a little wider than high."""
+    cell_height = _cell_height(pictures, cell_width)
+    columns = columns or _fair_columns(len(pictures), cell_width, cell_height)
+    rows = max(1, -(-len(pictures) // columns))
+    below = CAPTION * max((len(_lines(c)) for c in captions), default=0)
+    top = TITLE if title else 0
+    across, down = cell_width + GAP, cell_height + below + GAP
+    sheet = canvas(top + rows * down + GAP, columns * across + GAP)
+    write_text(sheet, title, GAP, 23, LARGE, sheet.shape[1] - 2 * GAP)
+    for place, picture in enumerate(pictures):
+        left, upper = GAP + place % columns * across, top + GAP + place // columns * down
+        sheet[upper : upper + cell_height, left : left + cell_width] = _cell(picture, cell_width, cell_height)
+        for line, text in enumerate(_lines(captions[place]) if place < len(captions) else ()):
+            write_text(sheet, text, left + 1, upper + cell_height + 13 + line * CAPTION, SMALL, cell_width)
+    return sheet
+
+
+def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
+    """A square of distances, dark for alike and bright for unlike, with the two ends of its scale."""
+    low, high = _ends(distances)
+    square = _square(_grey(distances, low, high), size)
+    top = TITLE if title else GAP
+    sheet = canvas(top + size + 3 * GAP + CAPTION, size + 2 * GAP)
+    sheet[top : top + size, GAP : GAP + size] = _coloured(square)
+    write_text(sheet, title, GAP, 23, LARGE, size)
+    _legend(sheet, top + size + GAP, size, low, high)
+    return sheet
+
+
+def check_picture(path: Path, what: str) -> None:
+    """Refuse, before any work is done, a place that cannot take a picture."""
+    if path.suffix.lower() not in _SUFFIXES or not path.parent.is_dir() or path.is_dir():
+        raise UsageError(
+            f"{path} cannot be {what}.", f"Name a file in a folder that is there, ending in {', '.join(_SUFFIXES)}."
+        )
+
+
+def save_picture(picture: Picture, path: Path) -> Path:
+    """Write a picture in the format its suffix names, under any name the disk allows."""
+    import cv2
+
+    try:
+        done, data = cv2.imencode(path.suffix, picture)
+        if not done:
+            raise RenderError(f"{path} could not be made from a picture of {picture.shape[1]}x{picture.shape[0]}.")
+        with atomic(path) as part:
+            part.write_bytes(data.tobytes())
+    except cv2.error as refused:
+        raise RenderError(f"{path.name} does not end as a picture does.", "Use .png or .jpg.") from refused
+    except OSError as failed:
+        raise RenderError(f"{path} cannot be written: {failed.strerror}.") from failed
+    return path
+
+
+def canvas(height: int, width: int) -> Picture:
+    """The dark ground of every picture, which light and dark pages both set off."""
+    return np.full((height, width, 3), _GROUND, np.uint8)
+
+
+def _cell_height(pictures: Sequence[Picture], cell_width: int) -> int:
+    """The height that the usual picture fills; a rare tall one is shrunk instead of stretching every row."""
+    shapes = sorted(picture.shape[0] / picture.shape[1] for picture in pictures)
+    return max(24, round(cell_width * min(2.0, shapes[len(shapes) // 2]))) if shapes else 24
+
+
+def _fair_columns(count: int, width: int, height: int) -> int:
+    return max(1, min(count, math.ceil(math.sqrt(count * 1.4 * height / width)))) if count else 1
+
+
+def _lines(caption: str) -> list[str]:
+    return caption.split("\n") if caption else []
+
+
+def _cell(picture: Picture, width: int, height: int) -> Picture:
+    import cv2
+
+    factor = min(width / picture.shape[1], height / picture.shape[0])
+    inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(picture, inner, interpolation=way)
+    cell = np.full((height, width, 3), _CELL, np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    cell[top : top + inner[1], left : left + inner[0]] = small
+    return cell
+
+
+def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float, room: int) -> None:
+    """One line of text, cut short with dots where it would run out of its room."""
+    import cv2
+
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    shown = text
+    while shown and cv2.getTextSize(shown, font, scale, 1)[0][0] > room:
+        shown = shown.removesuffix("...")[:-1] + "..." if len(shown) > 4 else ""
+    if shown:
+        cv2.putText(sheet, shown, (left, baseline), font, scale, TEXT, 1, cv2.LINE_AA)
+
+
+def _ends(distances: Floats) -> tuple[float, float]:
+    """The scale's ends, from the pairs of different frames where there are any."""
+    apart = distances[~np.eye(len(distances), dtype=bool)] if len(distances) > 1 else distances.ravel()
+    finite = apart[np.isfinite(apart)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = (float(end) for end in np.percentile(finite, _CLIP))
+    return low, high if high > low else low + 1.0
+
+
+def _grey(distances: Floats, low: float, high: float) -> Floats:
+    if not len(distances):
+        return np.zeros((1, 1), np.float32)
+    known = np.nan_to_num(distances.astype(np.float32), nan=high, posinf=high, neginf=low)
+    return np.asarray(np.clip((known - low) * (255.0 / (high - low)), 0, 255), np.float32)
+
+
+def _square(grey: Floats, size: int) -> Picture:
+    """Few frames stay sharp squares; many are averaged, so that no thin line is lost by chance."""
+    import cv2
+
+    way = cv2.INTER_AREA if len(grey) > size else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(grey, (size, size), interpolation=way).round(), np.uint8)
+
+
+def _coloured(grey: Picture) -> Picture:
+    import cv2
+
+    return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_VIRIDIS), np.uint8)
+
+
+def _legend(sheet: Picture, top: int, size: int, low: float, high: float) -> None:
+    import cv2
+
+    bar = np.tile(np.linspace(0, 255, size).astype(np.uint8), (GAP, 1))
+    sheet[top : top + GAP, GAP : GAP + size] = _coloured(bar)
+    left, right = f"alike {low:.3g}", f"{high:.3g} unlike"
+    wide = cv2.getTextSize(right, cv2.FONT_HERSHEY_SIMPLEX, SMALL, 1)[0][0]
+    write_text(sheet, left, GAP, top + GAP + CAPTION, SMALL, size // 2)
+    write_text(sheet, right, GAP + size - wide, top + GAP + CAPTION, SMALL, size // 2)

@@ -1,0 +1,143 @@
+"""What `reconstruct` answers: each film, its plan, and how sure its order is."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .outputs import OutputPaths
+
+if TYPE_CHECKING:
+    from ..media.types import VideoRecord
+    from ..solve.plan.model import Plan
+    from ..solve.undetermined import Why
+
+
+_UNDETERMINED: "dict[Why, str]" = {
+    "same": "between frames that look the same",
+    "cuts": "between shots",
+    "equal": "between frames that all differ equally",
+    "direction": "of two frames",
+}
+_ALL_UNDETERMINED: "dict[Why, str]" = {
+    "same": "the frames look the same",
+    "cuts": "every frame is a shot of its own",
+    "equal": "the frames all differ equally from one another",
+    "direction": "either of the two frames may come first",
+}
+
+
+@dataclass(frozen=True)
+class FilmResult:
+    """One film, its plan and what is known of it: how many frames are broken, and in place of how many others play."""
+
+    kept: int
+    shots: int
+    gap: float | None
+    mean_confidence: float | None
+    output: str
+    outputs: list[str]
+    plan: str
+    report: str | None
+    broken: int = 0
+    filled: int = 0
+    undetermined: "dict[Why, int]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What came of `reconstruct`, as `--json` prints it: of all films together, and of each.
+
+    `gap` is the widest of them, `mean_confidence` that of the joins that something decided (None: of none),
+    `undetermined` how many others there are and why, `dropped` the frames that are in no film, and `output`, `plan`
+    and `report` are those of the first, which is the only one unless films were told apart.
+    """
+
+    video: str
+    frames: int
+    kept: int
+    dropped: int
+    shots: int
+    gap: float | None
+    mean_confidence: float | None
+    output: str
+    outputs: list[str]
+    plan: str
+    report: str | None
+    space: str
+    seconds: dict[str, float]
+    films: list[FilmResult]
+    broken: int = 0
+    filled: int = 0
+    undetermined: "dict[Why, int]" = field(default_factory=dict)
+
+
+def film_result(plan: "Plan", place: OutputPaths, outputs: Sequence[Path]) -> FilmResult:
+    from ..solve.undetermined import reasons
+
+    return FilmResult(
+        kept=len(plan.order),
+        shots=len(plan.shots),
+        gap=plan.path.gap,
+        mean_confidence=_rounded(plan.mean_confidence),
+        output=str(place.output),
+        outputs=[str(film) for film in outputs],
+        plan=str(place.plan),
+        report=str(place.report) if place.report else None,
+        broken=sum(one.reason == "broken" for one in plan.dropped),
+        filled=len(plan.made),
+        undetermined=reasons(plan),
+    )
+
+
+def reconstruction_of(
+    video: "VideoRecord", plans: Sequence["Plan"], made: list[FilmResult], space: str, seconds: dict[str, float]
+) -> Reconstruction:
+    kept, joins = sum(film.kept for film in made), [value for plan in plans for value in plan.determined]
+    gaps = [film.gap for film in made if film.gap is not None]
+    first = made[0]
+    return Reconstruction(
+        video=video.id,
+        frames=video.frames,
+        kept=kept,
+        dropped=video.frames - kept,
+        shots=sum(film.shots for film in made),
+        gap=max(gaps) if len(gaps) == len(made) else None,
+        mean_confidence=_rounded(sum(joins) / len(joins) if joins else None),
+        output=first.output,
+        outputs=[output for film in made for output in film.outputs],
+        plan=first.plan,
+        report=first.report,
+        space=space,
+        seconds=seconds,
+        films=made,
+        broken=sum(film.broken for film in made),
+        filled=sum(film.filled for film in made),
+        undetermined=dict(sum((Counter(film.undetermined) for film in made), Counter())),
+    )
+
+
+def order_text(frames: int, sure: float | None, undetermined: "Mapping[Why, int]") -> str:
+    """How sure an order of so many frames is, and what nothing decides."""
+    if frames < 2:
+        return "undetermined: there is only one frame" if frames else "undetermined: there is no frame"
+    if sure is None and not undetermined:
+        return "not known"
+    several = len(undetermined) > 1
+    parts = ", ".join(f"{count} {_UNDETERMINED[why]}" for why, count in undetermined.items())
+    if sure is None:
+        return f"undetermined: {parts if several else _ALL_UNDETERMINED[next(iter(undetermined))]}"
+    if not undetermined:
+        return f"{confidence_text(sure)} sure"
+    reasons = parts if several else _UNDETERMINED[next(iter(undetermined))]
+    return f"{confidence_text(sure)} sure; {sum(undetermined.values())} of {frames - 1} joins undetermined ({reasons})"
+
+
+def confidence_text(share: float) -> str:
+    """A chance in percent, rounded; what is not certain is not called so."""
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)

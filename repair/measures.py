@@ -1,0 +1,224 @@
+"""What a frame shows by itself, and how well it fits another: small pictures, cheap sums."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..media.types import Floats
+
+Grey: TypeAlias = npt.NDArray[np.uint8]
+
+_SEEN_AS = 64
+"""Pixels on the short side of the picture that is compared with others."""
+_TILE = 8
+"""Pixels of that picture on a side of the squares whose fit is told one by one."""
+_WORST = 0.05
+"""The share of tiles that speaks for a frame: damage is often a part of the picture only."""
+_SPOT = (3, 3)
+_MACROBLOCK = 16
+_WIDEST = 288
+_CONTRAST, _MOST_GAIN = 48.0, 3.0
+FLAT = 3.0
+"""Contrast in grey levels under which a picture shows nothing."""
+_BLANK = 0.6
+_BANDS = 12
+_STRIPED = 0.15
+_TEXTURE = 2.0
+_NEAR = np.ones((5, 5), np.uint8)
+
+
+def halvings(width: int, height: int) -> int:
+    """By how much a picture is shrunk for measuring: a power of two, so that macroblocks keep whole pixels."""
+    factor = 1
+    while min(width, height) / factor > _WIDEST and factor < _MACROBLOCK // 2:
+        factor *= 2
+    return factor
+
+
+@dataclass(frozen=True)
+class FrameMeasures:
+    """One frame, measured by itself and kept small for as long as neighbours are compared with it."""
+
+    index: int
+    time: float
+    plain: Grey
+    fine: Grey
+    """The same picture, twice as large."""
+    level: float
+    contrast: float
+    stripes: float
+    smears: float
+    blank: float
+    blocks: float
+    grain: Floats
+    """How busy each band of rows is, in doublings."""
+    rows: Floats
+    """How sharp the border under each row is."""
+
+    @cached_property
+    def even(self) -> Grey:
+        return self.evened(self.plain)
+
+    def evened(self, plain: Grey) -> Grey:
+        """The picture at equal brightness and contrast, so that a flash or a fade is none of its features."""
+        import cv2
+
+        gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
+        return _grey(cv2.addWeighted(plain, gain, plain, 0, 128 - self.level * gain))
+
+    @cached_property
+    def borders(self) -> Floats:
+        """The sharpest border between rows near each row: what movement may carry there."""
+        import cv2
+
+        return np.asarray(cv2.dilate(self.rows, _NEAR[:, :1]), np.float32)
+
+    @cached_property
+    def reach(self) -> tuple[Grey, Grey]:
+        return local_range(self.even)
+
+
+def measure_frame(index: int, time: float, grey: Grey, factor: int) -> FrameMeasures:
+    """Measure a frame by itself; `factor` says how much it was shrunk before."""
+    import cv2
+
+    # A picture that is one pixel wide or high has no neighbours to compare until its edge is repeated.
+    if min(grey.shape) < 2:
+        grey = np.pad(grey, [(0, max(0, 2 - side)) for side in grey.shape], mode="edge")
+    across, down = _grey(cv2.absdiff(grey[:, 1:], grey[:, :-1])), _grey(cv2.absdiff(grey[1:], grey[:-1]))
+    plain, fine = _small(grey)
+    level, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(plain))
+    stripes, smears, blank = _textured(across, down)
+    rows = _along(down, 1)
+    blocks = max(_on_grid(steps.ravel(), _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
+    grain = np.asarray(cv2.resize(_along(across, 1), (1, _BANDS), interpolation=cv2.INTER_AREA), np.float32)
+    return FrameMeasures(
+        index, time, plain, fine, level, contrast, stripes, smears, blank, blocks, np.log2(grain + 1), rows
+    )
+
+
+def _small(grey: Grey) -> tuple[Grey, Grey]:
+    """The picture that is compared with others, in whole tiles, and one twice as large.
+
+    It is halved first, which is much the quickest way to it.
+    """
+    import cv2
+
+    scale = min(1.0, _SEEN_AS / min(grey.shape))
+    width, height = (_TILE * max(1, round(side * scale / _TILE)) for side in grey.shape[::-1])
+    larger = grey
+    while grey.shape[1] >= 2 * width and grey.shape[0] >= 2 * height:
+        larger = grey
+        half = grey.shape[1] // 2, grey.shape[0] // 2
+        grey = _grey(cv2.resize(grey[: 2 * half[1], : 2 * half[0]], half, interpolation=cv2.INTER_AREA))
+    fine = cv2.resize(larger, (2 * width, 2 * height), interpolation=cv2.INTER_LINEAR)
+    return _grey(cv2.resize(grey, (width, height), interpolation=cv2.INTER_LINEAR)), _grey(fine)
+
+
+def _grey(plane: Any) -> Grey:
+    """What OpenCV returns, whose stubs know less than we do."""
+    return np.asarray(plane, np.uint8)
+
+
+def _mean(values: Floats) -> float:
+    """What `mean` gives, in a third of the time where there are few."""
+    return float(values.sum()) / values.size
+
+
+def _along(plane: Grey, axis: int) -> Floats:
+    """The mean of each column (0) or row (1), as a row or a column."""
+    import cv2
+
+    return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32)
+
+
+def unexplained_difference(one: FrameMeasures, other: FrameMeasures) -> Floats:
+    """For each tile, by how many grey levels the two frames do not explain each other, movement allowed for."""
+    return np.maximum(_unexplained(one, other), _unexplained(other, one))
+
+
+def worst_spot(one: FrameMeasures, other: FrameMeasures) -> float:
+    """The same in the worst spot, which is as large as a few macroblocks."""
+    import cv2
+
+    return max(float(cv2.blur(outside_range(a.even, b.reach), _SPOT).max()) for a, b in ((one, other), (other, one)))
+
+
+def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
+    """How much frames differ from those on both sides where these do not differ from each other: worst part, in all."""
+    beyond = np.maximum(0, np.minimum(into, out_of) - across)
+    return worst(beyond), _mean(beyond)
+
+
+def change(one: FrameMeasures, before: FrameMeasures) -> tuple[float, float]:
+    """The difference in grey levels of two frames: in the worst part, and in all."""
+    import cv2
+
+    tiles = _tiles(np.asarray(cv2.absdiff(one.plain, before.plain), np.float32), _TILE)
+    return worst(tiles), _mean(tiles)
+
+
+def worst(tiles: Floats) -> float:
+    count = max(1, round(tiles.size * _WORST))
+    return _mean(np.partition(tiles.ravel(), -count)[-count:])
+
+
+def torn_border(one: FrameMeasures, before: FrameMeasures, after: FrameMeasures) -> float:
+    """The sharpest border between two rows, across the whole picture, that neither neighbour has nearby."""
+    return float(np.max(one.rows - np.maximum(before.borders, after.borders), initial=0))
+
+
+def grainier(one: FrameMeasures, before: FrameMeasures, after: FrameMeasures) -> float:
+    """By how much a band of rows is busier, or emptier, than in both neighbours, in doublings."""
+    most, least = np.maximum(before.grain, after.grain), np.minimum(before.grain, after.grain)
+    return float(np.max(np.maximum(one.grain - most, least - one.grain), initial=0))
+
+
+def _unexplained(one: FrameMeasures, by: FrameMeasures) -> Floats:
+    """Grey levels of each tile that lie outside what the other frame has near there."""
+    return _tiles(outside_range(one.even, by.reach).astype(np.float32), _TILE)
+
+
+def local_range(even: Grey) -> tuple[Grey, Grey]:
+    """The darkest and the brightest near each pixel: what may appear there after a small movement."""
+    import cv2
+
+    return _grey(cv2.erode(even, _NEAR)), _grey(cv2.dilate(even, _NEAR))
+
+
+def outside_range(even: Grey, reach: tuple[Grey, Grey]) -> Grey:
+    """By how much each pixel lies outside what another frame has near there."""
+    import cv2
+
+    low, high = reach
+    return _grey(cv2.add(cv2.subtract(even, high), cv2.subtract(low, even)))
+
+
+def _tiles(plane: Any, side: int) -> Floats:
+    """The means of whole squares; what is over at the right and below is left out, since its share takes long."""
+    import cv2
+
+    across, down = max(1, plane.shape[1] // side), max(1, plane.shape[0] // side)
+    whole = plane[: down * side, : across * side]
+    return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
+    """The shares of the picture in which rows repeat, columns repeat, although there is something to see; or is not."""
+    x, y = _tiles(across[:-1], _MACROBLOCK), _tiles(down[:, :-1], _MACROBLOCK)
+    rows, columns = (x > _TEXTURE) & (y < _STRIPED * x), (y > _TEXTURE) & (x < _STRIPED * y)
+    nothing = (x < _BLANK) & (y < _BLANK)
+    rows_share, columns_share, blank = (np.count_nonzero(marks) / marks.size for marks in (rows, columns, nothing))
+    return rows_share, columns_share, blank
+
+
+def _on_grid(steps: Floats, pitch: int) -> float:
+    """How much sharper borders are on the macroblock grid than beside it, in doublings; no line counts for many."""
+    lines = np.arange(pitch - 1, steps.size - 1, pitch) if pitch > 1 else np.empty(0, np.int64)
+    if not lines.size:
+        return 0.0
+    beside = (steps[lines - 1] + steps[lines + 1]) / 2
+    return _mean(np.clip(np.log2((steps[lines] + 1) / (beside + 1)), -1, 1))

@@ -1,0 +1,45 @@
+"""Make a plan of an arrangement."""
+
+from typing import Any
+
+from ..media.types import VideoRecord
+from ..settings import Settings
+from .arrange import Arrangement, SolveInput
+from .constraints import Constraints
+from .plan.model import Direction, PathReport, Plan, PlanVideo
+
+
+def plan_from(
+    video: VideoRecord, film: SolveInput, found: Arrangement, used: dict[str, Any], wishes: Constraints
+) -> Plan:
+    facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
+    path = found.ordered.path
+    return Plan(
+        video=PlanVideo(**facts, frames=len(film.rows), gaps=film.rows.gaps),
+        order=found.order,
+        dropped=found.dropped,
+        shots=found.shots,
+        confidence=found.confidence,
+        undetermined=found.undetermined,
+        prices=found.weighed.prices,
+        weak=found.weighed.weak,
+        path=PathReport(
+            cost=path.cost,
+            lower_bound=path.lower_bound,
+            gap=path.gap,
+            solver=path.solver,
+            seconds=round(found.ordered.seconds, 3),
+            interrupted=path.interrupted,
+            price=found.ordered.price,
+            band=found.ordered.band,
+            thorough=bool(used["solve"]["thorough"]),
+        ),
+        direction=Direction(confidence=float(found.direction_known)),
+        settings=used,
+        wishes=wishes.given(),
+    )
+
+
+def mark_split(plan: Plan, number: int, films: int, settings: Settings) -> Plan:
+    facts = {"film": number, "of": films} | settings.split.model_dump()
+    return plan.model_copy(update={"settings": plan.settings | {"split": facts}})

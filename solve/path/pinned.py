@@ -1,0 +1,92 @@
+"""Costs under which the cheapest path has the user's frames side by side and at its ends."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..constraints import Constraints, Pair
+from ..cost.prices import JoinCosts, dense_rows
+
+_FAR = 1 << 45
+"""More than any whole path costs."""
+
+
+@dataclass(frozen=True)
+class PinnedRows:
+    """What must hold of a path, in its own rows."""
+
+    first: int | None = None
+    last: int | None = None
+    before: tuple[Pair, ...] = ()
+    adjacent: tuple[Pair, ...] = ()
+
+    @property
+    def ends(self) -> list[int]:
+        return [row for row in (self.first, self.last) if row is not None]
+
+
+def pinned_rows(said: Constraints | PinnedRows, row: Mapping[int, int]) -> PinnedRows:
+    """The same of rows, given the row of each frame or the new number of each row."""
+    return PinnedRows(
+        first=None if said.first is None else row[said.first],
+        last=None if said.last is None else row[said.last],
+        before=tuple((row[a], row[b]) for a, b in said.before),
+        adjacent=tuple((row[a], row[b]) for a, b in said.adjacent),
+    )
+
+
+def pinned_costs(costs: JoinCosts, ties: PinnedRows) -> JoinCosts:
+    """The same costs, but a tied join costs less than nothing, and each given end has a guard, a row more.
+
+    A guard costs nothing beside its end and very much beside any other row: so it can only stand at the
+    end of a path, with its row beside it.
+    """
+    count = len(costs)
+    guards = list(enumerate(ties.ends, count))
+    size = count + len(guards)
+    rows: list[dict[int, int]] = [_LazyRow(size, costs.rows[row].__getitem__) for row in range(count)]
+    near = [list(neighbours) for neighbours in costs.neighbours]
+    for a, b in ties.adjacent:
+        rows[a][b] = rows[b][a] = -_FAR
+        near[a].append(b)
+        near[b].append(a)
+    for guard, row in guards:
+        for other in rows:
+            other[guard] = _FAR
+        rows.append({**dict.fromkeys(range(size), _FAR), size: 0, row: 0})
+        rows[row][guard] = 0
+        near.append([row])
+        near[row].append(guard)
+    for row, known in enumerate(rows):
+        near[row] = [other for _, other in sorted((known[other], other) for other in set(near[row]))]
+    return JoinCosts([*rows, defaultdict(int)], near, costs.scale, None)
+
+
+def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
+    """The costs of some rows alone, numbered from 0 in the order given."""
+    new = {row: number for number, row in enumerate(rows)}
+    near = [[new[b] for b in costs.neighbours[row] if b in new] for row in rows]
+    if costs.matrix is None:
+        lazy = [_LazyRow(len(rows), partial(_renumbered, costs.rows[row], rows)) for row in rows]
+        return JoinCosts([*lazy, defaultdict(int)], near, costs.scale, None)
+    matrix = costs.matrix[np.ix_(rows, rows)]
+    return JoinCosts(dense_rows(matrix), near, costs.scale, matrix)
+
+
+class _LazyRow(dict[int, int]):
+    """A row's costs, looked up as they are asked for, but for those set; nowhere is free."""
+
+    def __init__(self, nowhere: int, price: Callable[[int], int]) -> None:
+        super().__init__({nowhere: 0})
+        self._price = price
+
+    def __missing__(self, other: int) -> int:
+        value = self[other] = self._price(other)
+        return value
+
+
+def _renumbered(known: Sequence[int] | dict[int, int], rows: Sequence[int], other: int) -> int:
+    return known[rows[other]]

@@ -1,0 +1,143 @@
+"""Where not every frame is compared, the best are found all the same, with their exact scores."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from helpers import pictures, write_clip
+from matrices import matrix, shots
+from runs import settings
+
+from reelweave import pipeline
+from reelweave.index import approximate, manage
+from reelweave.index.approximate import open_approximate
+from reelweave.index.matrix import Matrix
+from reelweave.progress import SilentProgress
+from reelweave.search.finder import open_finder
+from reelweave.search.question import Question
+from reelweave.search.results import all_scores, ranked, scores_of
+from reelweave.search.search import search_library
+
+if TYPE_CHECKING:
+    from reelweave.search.finder import SearchResult
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Matrix:
+    return matrix(shots(60, 100))
+
+
+def recall(made: Matrix, folder: Path, share: float) -> float:
+    index, queries = open_approximate(made, folder, share), shots(20, 1, seed=1)
+    found = []
+    for query in queries:
+        rows = index.candidates(query[None], 300)
+        named = ranked(scores_of(made, query[None], rows), rows, 10)
+        best = ranked(all_scores(made, query[None]), None, 10)
+        assert np.allclose(named.scores, all_scores(made, query[None])[named.rows], atol=1e-5)
+        found.append(np.isin(best.rows, named.rows).mean())
+    return float(np.mean(found))
+
+
+def test_all_lists_name_the_ten_best(drawn: Matrix, tmp_path: Path) -> None:
+    assert recall(drawn, tmp_path, 1.0) == 1.0
+
+
+def test_fewer_lists_find_less(drawn: Matrix, tmp_path: Path) -> None:
+    assert 0.2 < recall(drawn, tmp_path, 0.1) < recall(drawn, tmp_path, 1.0)
+
+
+@pytest.fixture
+def filled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows went into each index that was made."""
+    made: list[int] = []
+    fill = approximate._filled
+
+    def noted(what: Matrix) -> Any:
+        made.append(len(what))
+        return fill(what)
+
+    monkeypatch.setattr(approximate, "_filled", noted)
+    return made
+
+
+def test_an_index_is_made_once_and_anew_for_other_vectors(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
+    for key in ("1" * 64, "1" * 64, "2" * 64):
+        open_approximate(matrix(drawn.segments[0].rows.vectors, key), tmp_path, 0.5)
+    assert len(filled) == 2
+    assert len(list(tmp_path.iterdir())) == 1, "the index of an earlier state is not kept"
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="cut short"),
+        pytest.param(lambda _: b"", id="empty"),
+        pytest.param(lambda _: b"no index" * 100, id="no index"),
+    ],
+)
+def test_an_index_that_is_damaged_is_made_again(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any) -> None:
+    open_approximate(drawn, tmp_path, 0.5)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(spoilt(file.read_bytes()))
+    assert recall(drawn, tmp_path, 1.0) == 1.0
+    assert len(filled) == 2
+
+
+def test_where_an_index_cannot_be_kept_it_serves_all_the_same(drawn: Matrix, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in the way", encoding="utf-8")
+    assert recall(drawn, tmp_path / "cache", 1.0) == 1.0
+
+
+@pytest.mark.parametrize("lasting", [True, False], ids=["lasting", "asked again"])
+@pytest.mark.parametrize("worth", [1, 100], ids=["by the copy", "by every frame"])
+def test_a_finder_that_is_asked_again_answers_as_another_does(
+    stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, lasting: bool, worth: int
+) -> None:
+    for name, value in (("_QUICK_ENOUGH", 5), ("_CANDIDATES", 3), ("_CANDIDATES_EACH", 1), ("_WORTH", worth)):
+        monkeypatch.setattr(f"reelweave.search.finder.{name}", value)
+    with open_finder(settings(library=str(stock / "library")), SilentProgress(), lasting=lasting) as finder:
+        answers = [finder.ask(question).hits for _ in range(3)]
+        cut = finder.ask(replace(question, threshold=-1.0, count=4)).hits
+    assert answers == [asked(stock, question).hits] * 3 == [cut] * 3
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stock")
+    for seed in range(3):
+        film = write_clip(folder / f"film{seed}.mp4", pictures(8, (96, 54), seed=seed))
+        pipeline.ingest(film, settings(library=str(folder / "library")))
+    return folder
+
+
+@pytest.fixture
+def question(stock: Path, tmp_path: Path) -> Question:
+    with open_finder(settings(library=str(stock / "library")), SilentProgress()) as finder:
+        videos = finder.library.catalog.videos()
+        np.save(tmp_path / "query.npy", finder.library.rows(videos[1], "appearance").vectors[5])
+    return Question(vector=tmp_path / "query.npy", count=4)
+
+
+def asked(stock: Path, question: Question, **flags: object) -> "SearchResult":
+    return search_library(question, settings(library=str(stock / "library"), **flags))
+
+
+def test_a_library_past_its_memory_answers_as_one_within(stock: Path, question: Question) -> None:
+    within = asked(stock, question)
+    past = asked(stock, question, search__memory_gb=1e-9, search__probe=1)
+    assert past.hits == within.hits
+    assert within.hits[0].score == pytest.approx(1, abs=1e-5)
+    assert list((stock / "library" / "cache").glob("*.faiss"))
+
+
+def test_an_index_never_outlives_a_video(stock: Path, question: Question, library: Path) -> None:
+    import shutil
+
+    shutil.copytree(stock / "library", library, dirs_exist_ok=True)
+    using = settings(search__memory_gb=1e-9, search__probe=1)
+    best = search_library(question, using).hits[0]
+    manage.remove_video(best.video, using)
+    assert best.video not in {hit.video for hit in search_library(question, using).hits}

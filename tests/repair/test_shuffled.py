@@ -1,0 +1,164 @@
+"""Broken frames of a shuffled video: found along the order, left out of it, and others made where they belong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import panned
+from helpers import raw_frames, write_clip
+from runs import Run
+
+from reelweave.errors import UsageError
+from reelweave.evaluate.truth import Truth, write_truth
+from reelweave.media.source import open_source
+from reelweave.media.types import Picture
+from reelweave.pipeline import reconstruct
+from reelweave.repair.evidence import measure_evidence
+from reelweave.repair.frame_cache import cached_measures
+from reelweave.repair.placement import OrderedFrames, Stretch
+from reelweave.settings import load
+from reelweave.solve.plan.files import read_plan
+from reelweave.solve.plan.model import Plan
+
+COUNT = 40
+
+
+def torn(picture: Picture, shift: int) -> Picture:
+    """The middle of the picture slipped sideways."""
+    broken = picture.copy()
+    broken[20:44] = np.roll(broken[20:44], shift, 1)
+    return broken
+
+
+def shuffled(folder: Path, broken: Sequence[int]) -> tuple[Path, Truth, list[Picture]]:
+    """A drawn film with torn frames, out of order, and the clean one."""
+    clean = panned(COUNT)
+    damaged = [torn(one, 40 + 7 * (n % 3)) if n in broken else one for n, one in enumerate(clean)]
+    order = np.random.default_rng(3).permutation(COUNT).tolist()
+    video = write_clip(folder / "shuffled.mkv", [damaged[f] for f in order])
+    source = write_clip(folder / "clean.mkv", clean)
+    places = [place for place, f in enumerate(order) if f in broken]
+    return video, Truth(source=str(source), fps=25, frames=order, damage={"tears": places}), clean
+
+
+@pytest.mark.parametrize("broken", [[12], [12, 13, 25]], ids=["one", "a run and one"])
+def test_broken_frames_go_and_others_come_in_their_places(run: Run, tmp_path: Path, broken: list[int]) -> None:
+    video, truth, _ = shuffled(tmp_path, broken)
+    output, truth_file = tmp_path / "film.mkv", tmp_path / "truth.json"
+    write_truth(truth, truth_file)
+    done = run(
+        "reconstruct", video, "-o", output, "--repair", "--lossless", "--library", tmp_path / "library", "--json"
+    )
+    assert done.code == 0, done.err
+    assert (done.data["broken"], done.data["filled"], done.data["kept"]) == (
+        len(broken),
+        len(broken),
+        COUNT - len(broken),
+    )
+    plan = read_plan(Path(done.data["plan"]))
+    assert sorted(truth.frames[f] for hole in plan.fill for f in hole.frames) == broken
+    assert [truth.frames[f] for f in plan.played] in (list(range(COUNT)), list(range(COUNT))[::-1])
+    scores = run("evaluate", done.data["plan"], "--truth", truth_file, "--rendered", output, "--json").data
+    assert (scores["exact"], scores["broken_precision"], scores["broken_recall"]) == (True, 1.0, 1.0)
+    assert (scores["made"], scores["made_psnr"] > 25) == (len(broken), True)
+
+
+def test_a_film_without_broken_frames_stays_as_it_is(run: Run, tmp_path: Path) -> None:
+    video, _, _ = shuffled(tmp_path, [])
+    plans = []
+    for name, asked in (("plain", []), ("asked", ["--repair"])):
+        output = tmp_path / f"{name}.mkv"
+        done = run("reconstruct", video, "-o", output, "--library", tmp_path / "library", "--json", *asked)
+        assert done.code == 0, done.err
+        plans.append(read_plan(Path(done.data["plan"])))
+    assert (plans[0].order, plans[0].dropped, plans[1].fill) == (plans[1].order, plans[1].dropped, [])
+
+
+def test_the_plan_alone_makes_the_film_again(run: Run, tmp_path: Path) -> None:
+    video, _, _ = shuffled(tmp_path, [12, 13])
+    first, again = tmp_path / "film.mkv", tmp_path / "again.mkv"
+    asked = ["--repair", "--lossless", "--reverse", "--both", "--library", tmp_path / "library"]
+    assert run("reconstruct", video, "-o", first, *asked).code == 0
+    assert run("render", first.with_suffix(".plan.json"), "-o", again, "--lossless").code == 0
+    assert raw_frames(again) == raw_frames(first)
+    backwards = raw_frames(tmp_path / "film.reversed.mkv")
+    plan = read_plan(first.with_suffix(".plan.json"))
+    kept = [place for place in range(COUNT) if place not in plan.made]
+    assert [backwards[::-1][place] for place in kept] == [raw_frames(first)[place] for place in kept]
+
+
+def test_a_frame_that_the_user_keeps_is_never_broken(run: Run, tmp_path: Path) -> None:
+    video, truth, _ = shuffled(tmp_path, [12, 25])
+    kept = truth.frames.index(12)
+    output = tmp_path / "film.mkv"
+    asked = ["--repair", "--keep", kept, "--library", tmp_path / "library", "--json"]
+    plan = _plan(run("reconstruct", video, "-o", output, *asked).data["plan"])
+    assert kept in plan.order
+    assert [truth.frames[f] for hole in plan.fill for f in hole.frames] == [25]
+    assert plan.wishes == {"keep": [kept]}
+
+
+def _plan(file: str) -> Plan:
+    return read_plan(Path(file))
+
+
+def test_solve_names_the_holes_and_a_detector_that_is_none_is_refused_first(run: Run, tmp_path: Path) -> None:
+    video, truth, _ = shuffled(tmp_path, [12])
+    library = ["--library", tmp_path / "library"]
+    wrong = tmp_path / "detector.json"
+    wrong.write_text("{}", encoding="utf-8")
+    refused = run("reconstruct", video, "-o", tmp_path / "film.mkv", "--detector", wrong, *library)
+    assert (refused.code, "detector" in refused.err, (tmp_path / "library").exists()) == (1, True, False)
+    assert run("ingest", video, "--space", "appearance", *library).code == 0
+    done = run("solve", video, "--repair", "--plan", tmp_path / "plan.json", *library)
+    assert done.code == 0, done.err
+    assert [truth.frames[f] for hole in read_plan(tmp_path / "plan.json").fill for f in hole.frames] == [12]
+
+
+def test_films_that_are_told_apart_are_not_repaired(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="repair"):
+        reconstruct(tmp_path / "video.mkv", load(), split=True, repair=True)
+
+
+def test_evidence_along_the_files_own_order_is_that_of_the_file(tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "video.mkv", [torn(one, 40) if n == 9 else one for n, one in enumerate(panned())])
+    source = open_source(video, steady=True)
+    plain = measure_evidence(source)
+    with cached_measures(source) as looks:
+        along = looks.along(range(len(looks)), 25.0)
+        turned = looks.along(range(len(looks))[::-1], 25.0)
+    assert np.array_equal(along.values, plain.values)
+    assert np.array_equal(along.frames, plain.frames)
+    assert turned.of("torn").argmax() == len(plain) - 1 - 9
+
+
+GREY = [np.ascontiguousarray(picture[..., 1]) for picture in panned(COUNT)]
+
+
+@pytest.mark.parametrize(
+    ("gone", "beside"),
+    [
+        pytest.param([20], (19, 21), id="one"),
+        pytest.param([20, 21, 22], (), id="a run whose neighbours are unknown"),
+        pytest.param([22, 21, 20], (39,), id="a run that lay backwards at the end"),
+    ],
+)
+def test_frames_belong_where_they_fit_and_where_frames_lack(gone: list[int], beside: tuple[int, ...]) -> None:
+    order = [f for f in range(COUNT) if f not in gone]
+    film = OrderedFrames(order, lambda f: GREY[f])
+    join = film.place(Stretch(gone, beside))
+    assert join is not None
+    assert order[join - 1] == min(gone) - 1
+    assert film.arranged(join, [Stretch(gone, beside)]) == sorted(gone)
+
+
+def test_frames_that_show_nothing_go_where_as_many_lack_or_nowhere() -> None:
+    flat = {100 + n: np.full_like(GREY[0], 128) for n in range(3)}
+    pictures = dict(enumerate(GREY)) | flat
+    order = [f for f in range(COUNT) if f not in (10, 11, 12, 30)]
+    film = OrderedFrames(order, lambda f: pictures[f])
+    joins = [film.place(Stretch(frames)) for frames in ([100], [101, 102])]
+    assert [order[join - 1] if join else None for join in joins] == [29, 9]
+    whole = OrderedFrames(range(COUNT), lambda f: pictures[f])
+    assert whole.place(Stretch([100])) is None

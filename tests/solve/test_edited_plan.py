@@ -1,0 +1,290 @@
+"""A plan edited by hand: what is wrong is named with its line and its remedy, what does no harm is let pass."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from runs import Run
+
+from reelweave.errors import PlanError
+from reelweave.solve.plan.files import read_plan, write_plan
+from reelweave.solve.plan.model import Alternative, Dropped, PathReport, Plan, PlanVideo, Shot, WeakJoin
+
+ORDER = [*range(30, 59), *range(29)]
+PLAN = Plan(
+    video=PlanVideo(id="film-1", name="film", source="film.mp4", sha256="", fps=25, width=64, height=36, frames=60),
+    order=ORDER,
+    dropped=[Dropped(frame=29, reason="outlier", score=1.5), Dropped(frame=59, reason="foreign", score=1.2)],
+    shots=[Shot(start=0, length=29), Shot(start=29, length=29)],
+    confidence=[0.5] * 57,
+    undetermined=[56],
+    prices=[1.0] * 57,
+    weak=[
+        WeakJoin(at=2, left=32, right=33, confidence=0.5, price=1.0, alternatives=[]),
+        WeakJoin(at=40, left=11, right=12, confidence=0.5, price=1.0, alternatives=[]),
+    ],
+    path=PathReport(cost=1, lower_bound=0.99, gap=0.0101, solver="greedy", seconds=0.5),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_plan(PLAN, tmp_path / "plan.json")
+
+
+class Edit(NamedTuple):
+    """Some text replaced once, the text whose line the message must name, and what else it must say."""
+
+    old: str
+    new: str
+    at: str
+    said: list[str]
+
+
+DROPPED_29 = '{"frame": 29, "reason": "outlier", "score": 1.5, "component": null, "shot": null, "neighbours": []}'
+
+SYNTAX = {
+    "a comma missing between frames": Edit(" 34, 35,", " 34 35,", " 34 35", ["column 23", "comma is missing"]),
+    "a comma missing at the end of a line": Edit(" 48, 49,\n", " 48, 49\n", " 49\n", ["comma is missing"]),
+    "a comma missing between facts": Edit('"height": 36,', '"height": 36', '"height"', ["comma is missing"]),
+    "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["comma too many before ]"]),
+    "a comma too many in an object": Edit('"band": null', '"band": null,', "null,\n", ["comma too many before }"]),
+    "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["comma too many before }"]),
+    "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
+    "an object that is not closed": Edit('},\n  "order"', ',\n  "order"', "LAST", ["a bracket is not closed"]),
+    "a file cut short": Edit('"wishes": {}\n}\n', '"wishes": {', "LAST", ["cut short"]),
+    "a number without an end": Edit('"cost": 1.0', '"cost": ' + "9" * 5000, '"cost"', ["too many digits"]),
+    "a tower of brackets": Edit('"wishes": {}', '"wishes": ' + "[" * 100_000, '"wishes"', ["brackets within"]),
+    "the wrong bracket": Edit("28\n  ],", "28\n  },", '  },\n  "dropped"', ["] is wanted"]),
+    "a word without quotes": Edit(" 34, 35,", " 34, foo,", "foo", ["column 25", "foo is no value"]),
+    "a key without quotes": Edit('"order":', "order:", "order:", ["double quotes"]),
+    "a key in single quotes": Edit('"order":', "'order':", "'order'", ["double quotes"]),
+    "no colon": Edit('"order": [', '"order" [', '"order" [', ["colon"]),
+    "a text without an end": Edit('"name": "film",', '"name": "film,', '"name"', ["closing quote"]),
+    "a remark": Edit('"order":', '// mine\n  "order":', "// mine", ["double quotes"]),
+    "no number at all": Edit('"cost": 1.0', '"cost": NaN', "NaN", ["no number"]),
+    "a value left out": Edit('"cost": 1.0', '"cost": ', '"cost"', ["value is missing"]),
+    "two plans in one file": Edit('"wishes": {}\n}', '"wishes": {}\n}\n{', "\n{", ["after the end"]),
+    "a key twice": Edit(
+        '"dropped": [', '"order": [],\n  "dropped": [', '"order": []', ['"order" is already at line 14']
+    ),
+}
+
+SHAPE = {
+    "a mistyped key": Edit('"order":', '"oder":', '"oder"', ['"oder" is no key', 'write "order"']),
+    "a mistyped key within": Edit('"height": 36', '"hieght": 36', '"hieght"', ['write "height"']),
+    "a mistyped key of a dropped frame": Edit(
+        '"frame": 29, "reason"', '"frame": 29, "raeson"', '"raeson"', ["column 19", 'write "reason"']
+    ),
+    "a key of somebody's own": Edit('"order":', '"zzz": 1,\n  "order":', '"zzz"', ["begin it with _"]),
+    "a key gone": Edit('"shots":', '"_shots":', "{", ["shots is missing"]),
+    "a key gone within": Edit('"fps": 25.0,\n', "", '"video"', ["video.fps is missing"]),
+    "a word for a frame": Edit(
+        " 34, 35,", ' 34, "two",', '"two"', ["column 25", 'a whole number is wanted, not "two"']
+    ),
+    "a number in quotes": Edit(" 34, 35,", ' 34, "35",', '"35"', ["a whole number is wanted"]),
+    "half a frame": Edit(" 34, 35,", " 34, 35.5,", "35.5", ["a whole number is wanted, not 35.5"]),
+    "a number for a text": Edit('"source": "film.mp4"', '"source": 5', '"source"', ["text in double quotes is wanted"]),
+    "a text for a list": Edit(DROPPED_29, '"29"', '"29"', ["object in { } is wanted"]),
+    "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["a list in [ ] is wanted, not 5"]),
+    "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["true or false is wanted"]),
+    "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'user' or 'elsewhere'"]),
+    "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than"]),
+    "more than sure": Edit('"confidence": [\n    0.5', '"confidence": [\n    1.5', "1.5, 0.5", ["confidence: 1.5"]),
+    "another version": Edit("plan/1", "plan/99", '"format"', ["plan/99", "reads reelweave.plan/1"]),
+    "a truth": Edit("reelweave.plan/1", "reelweave.truth/1", '"format"', ["truth/1", "reads reelweave.plan/1"]),
+}
+
+CONTENT = {
+    "a frame taken out": Edit(
+        " 34, 35,",
+        " 34,",
+        '"dropped"',
+        ['frame 35 is in neither order nor dropped; add {"frame": 35, "reason": "user", "score": 0} to dropped'],
+    ),
+    "five frames taken out": Edit(
+        " 34, 35, 36, 37, 38,", "", '"dropped"', ["frames 34, 35, 36 and 2 more are in neither order nor dropped"]
+    ),
+    "a frame twice in the order": Edit(
+        " 11, 12,", " 11, 30, 12,", " 11, 30, 12", ["frame 30 is there twice, first at line 15; take one"]
+    ),
+    "a frame kept and dropped": Edit(
+        DROPPED_29,
+        f'{DROPPED_29},\n    {{"frame": 35, "reason": "user", "score": 0}}',
+        '"user"',
+        ["frame 35 is there twice, first at line 15, column 25"],
+    ),
+    "a frame dropped twice": Edit('"frame": 59', '"frame": 29', '"foreign"', ["frame 29 is there twice"]),
+    "a frame beyond the end": Edit(" 11, 12,", " 11, 60, 12,", " 11, 60", ["frame 60", "0 to 59"]),
+    "a frame below nothing": Edit(" 11, 12,", " 11, -1, 12,", " 11, -1", ["frame -1", "take it out"]),
+    "a mistyped frame": Edit(" 34, 35,", " 34, 355,", " 355", ["frame 355", "frame 35 is in neither"]),
+    "a gap between shots": Edit('"start": 29', '"start": 30', '"start": 30', ["shot 2 starts at 30", "ends at 29"]),
+    "shots one over another": Edit('"start": 29', '"start": 28', '"start": 28', ["shot 2 starts at 28"]),
+    "a first shot that is late": Edit('"start": 0', '"start": 1', '"start": 1', ["shot 1 starts at 1", "starts at 0"]),
+    "a shot of nothing": Edit(
+        '"length": 29, "number": null},', '"length": 0, "number": null},', '"length": 0', ["shot 1 is 0 frames long"]
+    ),
+    "a shot backwards": Edit(
+        '"length": 29, "number": null},', '"length": -3, "number": null},', '"length": -3', ["shot 1 is -3 frames long"]
+    ),
+}
+
+
+def edited(file: Path, edit: Edit) -> int:
+    """The line that the message must name."""
+    before = file.read_text(encoding="utf-8")
+    assert edit.old in before
+    after = before.replace(edit.old, edit.new, 1)
+    file.write_text(after, encoding="utf-8")
+    found = len(after) if edit.at == "LAST" else after.index(edit.at)
+    return after[:found].count("\n") + 1 + edit.at.startswith("\n")
+
+
+@pytest.mark.parametrize(
+    "edit", [*SYNTAX.values(), *SHAPE.values(), *CONTENT.values()], ids=[*SYNTAX, *SHAPE, *CONTENT]
+)
+def test_a_faulty_plan_is_refused_with_the_line_and_the_remedy(file: Path, run: Run, edit: Edit) -> None:
+    line = edited(file, edit)
+    answer = run("render", file, "-o", file.with_name("film.mp4"), "-q")
+    assert answer.code == 1
+    assert answer.out == ""
+    assert "Traceback" not in answer.err
+    assert re.search(rf"^error: {re.escape(str(file))}, line {line}\b", answer.err), answer.err
+    assert [words for words in edit.said if words not in answer.err] == []
+    assert not file.with_name("film.mp4").exists()
+
+
+WHOLE: dict[str, tuple[str | bytes, int, str]] = {
+    "empty": ("", 1, "ends too early"),
+    "no object": ("[]", 1, "an object in { } is wanted"),
+    "other JSON": ('{"a": 1}', 1, "video is missing"),
+    "no text": (b"\xff\xfe\x00\x81", 1, "not text in UTF-8"),
+    "a wrong byte": (b'{\n  "format": "reelweave.plan/1",\n  "\xff"', 3, "not text in UTF-8"),
+    "lines that end as on Windows": ("{\r\n\r\n  order: 5\r\n}", 3, "double quotes"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "said"), WHOLE.values(), ids=WHOLE)
+def test_a_file_that_is_no_plan_is_refused_with_its_line(
+    file: Path, run: Run, text: str | bytes, line: int, said: str
+) -> None:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    answer = run("render", file, "-o", file.with_name("film.mp4"), "-q")
+    assert (answer.code, answer.out) == (1, "")
+    assert f"{file}, line {line}" in answer.err
+    assert said in answer.err
+
+
+def test_several_faults_are_told_at_once_but_not_without_end(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(r"\b3(\d),", r"93\1,", text), encoding="utf-8")
+    with pytest.raises(PlanError) as refused:
+        read_plan(file)
+    told = str(refused.value).splitlines()
+    assert len([line for line in told if "is not in the video" in line]) == 5
+    assert told[-1].strip() == "and 6 more"
+
+
+def test_a_plan_without_frames_is_refused(file: Path, run: Run) -> None:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(data | {"order": []}, indent=1), encoding="utf-8")
+    answer = run("render", file, "-o", file.with_name("film.mp4"), "-q")
+    assert answer.code == 1
+    assert "order is empty" in answer.err
+
+
+def changed(file: Path, old: str, new: str) -> Path:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return file
+
+
+def test_a_frame_is_moved_by_moving_its_number(file: Path) -> None:
+    heard: list[str] = []
+    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), " 20,", " 35, 20,"), heard.append)
+    assert plan.order.index(35) == plan.order.index(20) - 1
+    assert len(plan.confidence) == len(plan.prices) == 57
+    assert heard == []
+
+
+def test_a_frame_is_dropped_by_moving_its_number_alone(file: Path) -> None:
+    """What was known of the joins and shots is void then, which is said and harms nothing."""
+    heard: list[str] = []
+    gone = '{"frame": 35, "reason": "user", "score": 0}'
+    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), DROPPED_29, f"{DROPPED_29},\n    {gone}"), heard.append)
+    assert plan.order == [frame for frame in ORDER if frame != 35]
+    assert (plan.confidence, plan.prices, plan.shots, plan.undetermined) == ([], [], [], [])
+    assert plan.mean_confidence is None
+    assert [name for name in ("confidence (line", "prices (line", "shots (line") if name not in heard[0]] == []
+    assert [join.left for join in plan.weak] == [32]
+    again = write_plan(plan, file).read_bytes()
+    assert read_plan(write_plan(read_plan(file), file)) == plan
+    assert file.read_bytes() == again
+
+
+@pytest.mark.parametrize("name", ["confidence", "undetermined", "prices", "weak", "direction", "settings"])
+def test_what_no_film_needs_may_be_taken_out(file: Path, name: str) -> None:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    del data[name]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert read_plan(file).order == ORDER
+
+
+def test_without_confidence_nothing_is_known_to_be_undetermined(file: Path) -> None:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    del data["confidence"]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert read_plan(file).undetermined == []
+
+
+@pytest.mark.parametrize("made", [PLAN, PLAN.reversed()], ids=["forwards", "backwards"])
+def test_writing_what_was_read_changes_no_byte(tmp_path: Path, made: Plan) -> None:
+    first = write_plan(made, tmp_path / "plan.json").read_bytes()
+    assert write_plan(read_plan(tmp_path / "plan.json"), tmp_path / "plan.json").read_bytes() == first
+
+
+def test_a_line_of_the_order_is_short_and_a_shot_begins_one(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    lines = re.search(r'"order": \[\n(.*?)\n  \]', text, re.DOTALL)
+    assert lines
+    rows = [json.loads(f"[{line.strip().rstrip(',')}]") for line in lines[1].splitlines()]
+    assert max(len(row) for row in rows) == 20
+    assert [row[0] for row in rows] == [30, 50, 0, 20]
+    assert [frame for row in rows for frame in row] == ORDER
+
+
+def sampled(order: list[int]) -> dict[str, Any]:
+    video = PLAN.video.model_copy(update={"frames": 4, "gaps": True})
+    return PLAN.model_copy(
+        update={"video": video, "order": order, "dropped": [], "shots": [], "confidence": [], "undetermined": []}
+        | {"prices": [], "weak": []}
+    ).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [([0, 15, 30, 45], ""), ([0, 15, 30], "name 3 of 4 frames"), ([0, 15, 30, -1], "frame -1")],
+    ids=["all", "one lost", "one below nothing"],
+)
+def test_where_some_frames_were_looked_at_their_number_is_checked(file: Path, order: list[int], said: str) -> None:
+    file.write_text(json.dumps(sampled(order)), encoding="utf-8")
+    if not said:
+        assert read_plan(file).order == order
+        return
+    with pytest.raises(PlanError, match=said):
+        read_plan(file)
+
+
+def test_weak_joins_turn_with_the_film() -> None:
+    joins = [Alternative(side="after", frame=3, price=1.5), Alternative(side="before", frame=7, price=2.0)]
+    plan = PLAN.model_copy(
+        update={"weak": [WeakJoin(at=2, left=32, right=33, confidence=0.4, price=1.4, alternatives=joins)]}
+    )
+    turned = plan.reversed()
+    [join] = turned.weak
+    assert turned.order[join.at : join.at + 2] == [join.left, join.right] == [33, 32]
+    assert [(other.side, other.frame) for other in join.alternatives] == [("before", 3), ("after", 7)]
+    assert turned.reversed() == plan

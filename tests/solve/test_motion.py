@@ -1,0 +1,220 @@
+"""Motion and learned weights: what they mend, what they may never do, and that nothing is measured twice."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers import write_clip
+from runs import opened, settings
+
+from reelweave import pipeline
+from reelweave.index import manage
+from reelweave.index.cache import MotionCacheFile
+from reelweave.index.neighbours import nearest
+from reelweave.ingest.models.appearance import AppearanceEmbedder
+from reelweave.media.types import Motion
+from reelweave.progress import SilentProgress
+from reelweave.settings import load
+from reelweave.solve.cost.flow import FlowPrice, _Bend
+from reelweave.solve.cost.learned import learned_prices
+from reelweave.solve.order import OrderInput, OrderResult, order_rows
+
+Luma = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+def shuffled(count: int, seed: int = 3) -> Ints:
+    return np.random.default_rng(seed).permutation(count)
+
+
+@cache
+def noisy_pan(frames: int = 36, noise: float = 12.0) -> Luma:
+    """A camera that sways over a texture, in a film whose every frame has a grain of its own."""
+    import cv2
+
+    rng = np.random.default_rng(5)
+    world = cv2.GaussianBlur(rng.random((140, 260), np.float32), (0, 0), 4)
+    world = np.asarray(cv2.normalize(world, None, 0, 255, cv2.NORM_MINMAX), np.float32)
+    views = [
+        cv2.warpAffine(world, np.array([[1, 0, -1.2 * at], [0, 1, -3 * np.sin(at / 4)]], np.float32), (160, 90))
+        for at in range(frames)
+    ]
+    return np.clip(np.rint(np.stack(views) + rng.normal(0, noise, (frames, 90, 160))), 0, 255).astype(np.uint8)
+
+
+def rows_of(luma: Luma, memory: MotionCacheFile | None = None) -> OrderInput:
+    vectors = AppearanceEmbedder().embed([np.repeat(plane[..., None], 3, axis=2) for plane in luma])
+    near = nearest(vectors, 24).indices
+    joins = np.stack([np.repeat(np.arange(len(luma)), near.shape[1]), near.ravel()], axis=1)
+    rows = OrderInput(vectors, luma, np.arange(len(luma)), joins, True)
+    return rows if memory is None else OrderInput(*list(vars(rows).values())[:-1], motion=memory)
+
+
+def ordered(rows: OrderInput, **changes: object) -> OrderResult:
+    flags = {f"solve.{key}": value for key, value in ({"doubt": 0.1, "candidates": 5} | changes).items()}
+    return order_rows(rows, "appearance", load(flags).solve, SilentProgress())
+
+
+def right_joins(order: Sequence[int]) -> float:
+    return float((np.abs(np.diff(order)) == 1).mean())
+
+
+@pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
+def test_a_noisy_film_that_sways_comes_back_in_order(thorough: bool) -> None:
+    mix = shuffled(36)
+    assert right_joins(mix[ordered(rows_of(noisy_pan()[mix]), thorough=thorough).path.order]) > 0.95
+
+
+@pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
+def test_a_file_in_order_stays_as_it_is_however_long_it_is_looked_at(thorough: bool) -> None:
+    assert ordered(rows_of(noisy_pan()), thorough=thorough).path.order == list(range(36))
+
+
+def test_the_path_taken_fits_its_prices_no_worse_than_the_one_by_looks_alone() -> None:
+    rows = rows_of(noisy_pan()[shuffled(36)])
+    assert ordered(rows).band <= ordered(rows, price="huber").band
+
+
+def test_a_thorough_look_measures_more_and_in_two_ways(tmp_path: Path) -> None:
+    luma = noisy_pan()[shuffled(36)]
+    counts = []
+    for thorough in (False, True):
+        memory = MotionCacheFile(tmp_path / f"{thorough}", luma, "a")
+        ordered(rows_of(luma, memory), thorough=thorough)
+        counts.append({view: len(pairs) for view, pairs in memory.recall().items()})
+    usual, longer = counts
+    assert usual.keys() == {"sharp"}
+    assert longer["sharp"] == longer["soft"] > usual["sharp"]
+
+
+def on_a_line(count: int, spreads: Sequence[float]) -> tuple[npt.NDArray[np.float32], Ints]:
+    """Evidence of frames that lie on a line: distances, each kind blurred by noise of its own."""
+    rng = np.random.default_rng(0)
+    joins = np.array([(a, b) for a in range(count) for b in range(a + 1, min(count, a + 12))])
+    steps = (joins[:, 1] - joins[:, 0]).astype(float)
+    kinds = [steps * np.exp(rng.normal(0, spread, len(steps))) for spread in spreads]
+    return np.stack(kinds, axis=1).astype(np.float32), joins
+
+
+def sorts(values: npt.NDArray[np.float32], joins: Ints) -> float:
+    """How often a join to the next frame is cheaper than one to a frame further off."""
+    near = joins[:, 1] - joins[:, 0] == 1
+    return float((values[near][:, None] < values[~near][None]).mean())
+
+
+def test_learned_prices_trust_the_evidence_that_tells_neighbours_apart() -> None:
+    evidence, joins = on_a_line(80, [0.2, 3.0, 3.0])
+    learned, alike = learned_prices(evidence, joins, range(80)), np.exp(np.log(evidence).mean(axis=1))
+    assert sorts(learned, joins) > 0.97 > sorts(alike, joins)
+
+
+def test_weights_learned_on_a_path_with_faults_still_hold() -> None:
+    evidence, joins = on_a_line(80, [0.2, 3.0, 3.0])
+    faulty = [*range(20), *range(39, 19, -1), *range(60, 80), *range(40, 60)]
+    faulty[5], faulty[30] = faulty[30], faulty[5]
+    assert sorts(learned_prices(evidence, joins, faulty), joins) > 0.97
+
+
+@pytest.mark.parametrize("path", [list(range(40)), shuffled(40).tolist()], ids=["right", "all wrong"])
+def test_a_join_with_more_of_every_evidence_against_it_is_never_cheaper(path: list[int]) -> None:
+    evidence, joins = on_a_line(40, [0.5, 2.0])
+    prices = learned_prices(evidence, joins, path)
+    order = np.lexsort(evidence.T[::-1])
+    worse = (evidence[order][:, None] <= evidence[order][None]).all(axis=2)
+    assert (prices[order][:, None] <= prices[order][None] * (1 + 1e-5))[worse].all()
+    assert (prices > 0).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_film_too_short_to_learn_from_has_prices_all_the_same(count: int) -> None:
+    evidence, joins = on_a_line(count, [0.1, 0.1])
+    assert np.isfinite(learned_prices(evidence, joins, range(count))).all()
+
+
+MOTION: Motion = {
+    "sharp": {(0, 1): (1.5, 0.25, 3.0, 0.125), (0, 7): (1.0, 2.0, 3.0, 4.0)},
+    "soft": {(3, 4): (0.0, 0.0, 0.0, 0.0)},
+}
+
+
+def pictures_of(count: int = 10, level: int = 0) -> Luma:
+    return np.full((count, 9, 16), level, np.uint8)
+
+
+def test_measures_are_read_back_as_they_were_kept(tmp_path: Path) -> None:
+    MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").keep(MOTION)
+    assert MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").recall() == MOTION
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("luma", "measured"),
+    [(pictures_of(level=1), "way/1"), (pictures_of(9), "way/1"), (pictures_of(), "way/2")],
+    ids=["other pictures", "fewer pictures", "another way of measuring"],
+)
+def test_measures_of_something_else_are_not_taken_for_these(tmp_path: Path, luma: Luma, measured: str) -> None:
+    MotionCacheFile(tmp_path / "a", pictures_of(), "way/1").keep(MOTION)
+    other = MotionCacheFile(tmp_path / "a", luma, measured)
+    assert other.recall() == {}
+    other.keep(MOTION)
+    assert other.recall() == MOTION
+
+
+def test_a_damaged_file_reads_as_empty(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    memory = MotionCacheFile(file, pictures_of(), "way/1")
+    memory.keep(MOTION)
+    whole = file.read_bytes()
+    damaged = [whole[:length] for length in range(0, len(whole), 7)]
+    damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 11)]
+    for data in [*damaged, whole + b"x"]:
+        file.write_bytes(data)
+        assert memory.recall() == {}
+
+
+def test_a_place_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    memory = MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1")
+    memory.keep(MOTION)
+    assert memory.recall() == {}
+
+
+def test_what_is_known_is_by_frame_whatever_the_rows_are() -> None:
+    luma, known = noisy_pan(), {}
+    whole = FlowPrice(luma, SilentProgress(), known=known)
+    whole.measure([(4, 10), (10, 11)])
+    part = FlowPrice(luma[[4, 10, 11]], SilentProgress(), files=np.array([4, 10, 11]), known=dict(known))
+    part.measure([(0, 1), (1, 2)])
+    assert np.array_equal(part.measures(), whole.measures())
+    assert part.joins().tolist() == [[0, 1], [1, 2]]
+
+
+def test_a_film_is_looked_at_once_and_solved_the_same_from_memory(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = noisy_pan()[shuffled(36)]
+    clip = write_clip(tmp_path / "film.mp4", [np.repeat(plane[..., None], 3, axis=2) for plane in film], crf=18)
+    video, doubtful = pipeline.ingest(clip, settings()), settings(**{"solve.doubt": 0.1})
+    first = pipeline.solve(video.id, doubtful)
+    with opened(library) as shelf:
+        kept = shelf.motion_file(video.id)
+    assert kept.exists()
+    with monkeypatch.context() as blind:
+        blind.setattr(_Bend, "compare", lambda *_: pytest.fail("measured again"))
+        again = pipeline.solve(video.id, doubtful)
+    assert again.order == first.order
+    assert again.path.band == first.path.band
+    kept.write_bytes(b"damaged")
+    assert pipeline.solve(video.id, doubtful).order == first.order
+    manage.remove_video(video.id, settings())
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
+def test_the_plan_says_how_long_was_looked(stocked: Path, full: Path, thorough: bool) -> None:
+    plan = pipeline.solve("clip", settings(**{"solve.thorough": thorough}))
+    assert plan.path.thorough is thorough
+    assert plan.settings["solve"]["thorough"] is thorough

@@ -1,0 +1,198 @@
+"""Which price orders a film, when motion is looked at, and when a file is left as it is."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from reelweave.errors import UsageError
+from reelweave.index.neighbours import nearest
+from reelweave.ingest.models.appearance import AppearanceEmbedder
+from reelweave.progress import SilentProgress
+from reelweave.settings import SolveSettings, load
+from reelweave.solve.confidence import join_confidence
+from reelweave.solve.cost.echo import echo_corrected
+from reelweave.solve.cost.flow import FlowPrice, normalised
+from reelweave.solve.cost.prices import HuberPrice, dense_costs
+from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.path.fit import band, file_order_holds
+
+Luma = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+def settings(**changes: object) -> SolveSettings:
+    return load({f"solve.{key}": value for key, value in changes.items()}).solve
+
+
+@cache
+def panned(frames: int, step: float) -> Luma:
+    """A camera that glides over a texture of blobs."""
+    import cv2
+
+    rng = np.random.default_rng(5)
+    world = cv2.GaussianBlur(rng.random((120, 200 + int(frames * step)), np.float32), (0, 0), 3)
+    world = np.asarray(cv2.normalize(world, None, 0, 255, cv2.NORM_MINMAX), np.float32)
+    views = [
+        cv2.warpAffine(world, np.array([[1, 0, -step * index], [0, 1, 0]], np.float32), (160, 90))
+        for index in range(frames)
+    ]
+    return np.rint(np.stack(views)).astype(np.uint8)
+
+
+def rows_of(luma: Luma, from_video: bool = True) -> OrderInput:
+    vectors = AppearanceEmbedder().embed([np.repeat(plane[..., None], 3, axis=2) for plane in luma])
+    near = nearest(vectors, 24).indices
+    joins = np.stack([np.repeat(np.arange(len(luma)), near.shape[1]), near.ravel()], axis=1)
+    return OrderInput(vectors, luma, np.arange(len(luma)), joins, from_video)
+
+
+def ordered(luma: Luma, **changes: object) -> OrderResult:
+    return order_rows(rows_of(luma), "appearance", settings(**changes), SilentProgress())
+
+
+def line_costs(count: int, noise: float = 0.0) -> npt.NDArray[np.float64]:
+    places = np.arange(count) + noise * np.random.default_rng(1).standard_normal(count)
+    return np.abs(places[:, None] - places[None])
+
+
+def shuffled(count: int, seed: int = 3) -> Ints:
+    return np.random.default_rng(seed).permutation(count)
+
+
+@pytest.mark.parametrize("doubt", [1.75, 0.1], ids=["by looks", "by motion too"])
+def test_a_shuffled_film_comes_back_in_order(doubt: float) -> None:
+    mix = shuffled(60)
+    found = mix[ordered(panned(60, 2.0)[mix], doubt=doubt).path.order]
+    assert found.tolist() in (list(range(60)), list(range(59, -1, -1)))
+
+
+@pytest.mark.parametrize("dense_limit", [1500, 0], ids=["all pairs", "candidates"])
+@pytest.mark.parametrize("price", ["flow", "sift"])
+def test_a_price_that_is_measured_puts_a_film_in_order(price: str, dense_limit: int) -> None:
+    mix = shuffled(60)
+    done = ordered(panned(60, 2.0)[mix], price=price, dense_limit=dense_limit)
+    assert done.price == price
+    assert mix[done.path.order].tolist() in (list(range(60)), list(range(59, -1, -1)))
+
+
+def test_looks_decide_where_nothing_could_be_measured() -> None:
+    steps = np.repeat(np.arange(0, 240, 8, dtype=np.uint8), 90 * 160).reshape(30, 90, 160)
+    steps[:, :, :80] = 0
+    mix = shuffled(30)
+    by_sift, by_looks = (ordered(steps[mix], price=price).path.order for price in ("sift", "huber"))
+    assert by_sift == by_looks
+
+
+def test_motion_is_refused_where_pictures_are_too_small_to_show_it() -> None:
+    with pytest.raises(UsageError) as refused:
+        ordered(panned(30, 2.0)[:, :20, :20], price="flow")
+    assert "--price" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("changes", "looked"),
+    [({"doubt": 0.1}, True), ({"doubt": 50.0}, False), ({"doubt": 0.1, "flow_limit": 10}, False)],
+    ids=["in doubt", "sure", "too long a film"],
+)
+def test_motion_is_looked_at_only_in_doubt_and_in_reach(
+    changes: dict[str, object], looked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    measure = FlowPrice.measure
+
+    def watched(self: FlowPrice, joins: object, *rest: Callable[[], bool]) -> None:
+        calls.append(1)
+        measure(self, joins, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FlowPrice, "measure", watched)
+    ordered(panned(40, 2.0)[shuffled(40)], **changes)
+    assert bool(calls) is looked
+
+
+def test_motion_tells_apart_what_looks_alike() -> None:
+    """A step of a fast pan leaves no more likeness than a stranger has; bent onto each other the frames fit."""
+    film = panned(30, 6.0)
+    flow = FlowPrice(film, SilentProgress())
+    flow.measure((a, b) for a in range(30) for b in range(a + 1, 30))
+    prices = dict(zip(map(tuple, flow.joins().tolist()), flow.prices().tolist(), strict=True))
+    right = [prices[a, a + 1] for a in range(29)]
+    wrong = [prices[a, a + 10] for a in range(20)]
+    assert max(right) < min(wrong)
+
+
+def test_values_in_units_do_not_depend_on_their_scale() -> None:
+    joins = np.array([[0, 1], [1, 2], [0, 2]])
+    values = np.array([1.0, 2.0, 4.0])
+    assert np.allclose(normalised(values, joins, 3), normalised(1000 * values, joins, 3))
+
+
+@pytest.mark.parametrize("changes", [{}, {"doubt": 0.1}], ids=["by looks", "by motion too"])
+def test_a_file_in_order_comes_back_as_it_is(changes: dict[str, object]) -> None:
+    assert ordered(panned(60, 2.0), **changes).path.order == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("order", "stands"),
+    [
+        (list(range(40)), True),
+        ([*range(20), 21, 20, *range(22, 40)], False),
+        ([*range(10), *range(25, 40), *range(10, 25)], False),
+        (shuffled(40).tolist(), False),
+    ],
+    ids=["in order", "two swapped", "a stretch elsewhere", "shuffled"],
+)
+def test_the_file_order_stands_only_where_nothing_is_out_of_place(order: list[int], stands: bool) -> None:
+    filed = dense_costs(line_costs(40)[np.ix_(order, order)], 10)
+    assert file_order_holds(np.argsort(order).tolist(), filed, slack=5e-4) is stands
+
+
+@pytest.mark.parametrize(("order", "stands"), [(list(range(40)), True), (shuffled(40).tolist(), False)])
+def test_noise_that_makes_every_join_dear_leaves_no_shuffled_file_as_it_is(order: list[int], stands: bool) -> None:
+    filed = dense_costs((100 + line_costs(40))[np.ix_(order, order)], 10)
+    assert file_order_holds(np.argsort(order).tolist(), filed, slack=5e-4) is stands
+
+
+def test_the_band_is_narrow_on_the_right_path_and_wide_on_a_wrong_one() -> None:
+    costs = dense_costs(line_costs(50, noise=0.1), 10)
+    assert band(list(range(50)), costs) < 1.75 < band(shuffled(50).tolist(), costs)
+
+
+def echoing(still: Luma, strength: float) -> Luma:
+    """Frames with noise of their own, into which each takes over some of the noise of the one before it."""
+    rng = np.random.default_rng(2)
+    noise = rng.normal(0, 3, still.shape)
+    for place in range(1, len(still)):
+        noise[place] = strength * noise[place - 1] + (1 - strength**2) ** 0.5 * noise[place]
+    return np.clip(np.rint(still + noise), 0, 255).astype(np.uint8)
+
+
+def test_the_echo_between_neighbours_in_a_shuffled_file_is_taken_off() -> None:
+    mix = shuffled(120)
+    rows = rows_of(echoing(panned(120, 0.02)[mix], 0.7))
+    plain = HuberPrice(rows.luma)
+    better = echo_corrected(plain, rows.files, rows.joins)
+    beside, apart = np.arange(100), np.arange(100) + 15
+    before = plain.pairs(beside, beside + 1).mean() / plain.pairs(beside, apart).mean()
+    after = better.pairs(beside, beside + 1).mean() / better.pairs(beside, apart).mean()
+    assert before < after <= 1.2
+    assert np.array_equal(better.pairs(beside, apart), plain.pairs(beside, apart))
+
+
+@pytest.mark.parametrize("count", [120, 20], ids=["a file in order", "too few frames"])
+def test_there_is_no_echo_to_take_off(count: int) -> None:
+    rows = rows_of(panned(120, 2.0)[:count])
+    assert isinstance(echo_corrected(HuberPrice(rows.luma), rows.files, rows.joins), HuberPrice)
+
+
+def test_confidence_is_a_chance_and_low_where_joins_were_a_toss() -> None:
+    found = ordered(np.concatenate([panned(30, 2.0), 255 - panned(30, 2.0)[:, ::-1]])[shuffled(60)])
+    sure = join_confidence(found)
+    assert len(sure) == 59
+    assert all(0 <= chance <= 1 for chance in sure)
+    scenes = shuffled(60)[found.path.order] < 30
+    assert scenes[sure.index(min(sure))] != scenes[sure.index(min(sure)) + 1], "the cut is the least sure"
+    doubt = sorted(1 - chance for chance in sure)
+    assert doubt[-1] > 10 * doubt[-2], "one join, the cut, is a toss; the others are not"

@@ -1,0 +1,234 @@
+"""The tab Library in a real browser: what it lists, what gets in, what goes, and what is told on the way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from browser import faint, needs_browser, overflow, page_of, screenshot, window
+from helpers import pictures, write_clip
+from runs import opened, settings
+from tiny_clip import make_tiny_clip
+
+from reelweave import pipeline
+from reelweave.index import manage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_browser
+
+EVIL = "<img src=x onerror=alert(1)> ${alert(2)} {{7}} & co.mp4"
+SIZE = (160, 90)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film that takes a while, another, one of a name that would like to be code, and what is none."""
+    folder = tmp_path_factory.mktemp("clips")
+    write_clip(folder / "long.mp4", pictures(120, SIZE, seed=1))
+    write_clip(folder / "short.mp4", pictures(8, SIZE, seed=2))
+    write_clip(folder / EVIL, pictures(8, SIZE, seed=3))
+    (folder / "broken.mp4").write_bytes(b"this is no video\n" * 100)
+    return folder
+
+
+def show(page: "Page") -> None:
+    page.get_by_role("tab", name="Library").click()
+    page.locator("#li-count p").wait_for()
+
+
+def drop(page: "Page", *files: Path) -> None:
+    page.locator("#li-uploads input[type=file]").set_input_files([str(file) for file in files])
+    page.locator("#li-uploads").get_by_text("B").nth(len(files) - 1).wait_for()
+
+
+def add(page: "Page", then: str) -> None:
+    page.get_by_role("button", name="Add to the library").click()
+    page.locator(then).first.wait_for()
+
+
+def ended(page: "Page") -> None:
+    page.locator("#li-cancel").wait_for(state="hidden")
+
+
+def names(page: "Page") -> set[str]:
+    return set(page.locator("#li-videos b").all_inner_texts())
+
+
+def states(library: Path) -> dict[str, str]:
+    return {row["name"]: row["state"] for row in manage.list_videos(settings(library=str(library)))}
+
+
+def kept(library: Path) -> set[str]:
+    return {file.name for file in library.with_name(f"{library.name}.page").glob("given/*/*")}
+
+
+def test_several_files_get_in_and_one_that_is_none_is_told(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    with page_of(library) as address, window(browser, address) as page:
+        show(page)
+        assert "empty" in page.locator("#li-count").inner_text()
+        drop(page, clips / "short.mp4", clips / "broken.mp4", clips / "long.mp4")
+        add(page, "#li-taken .rw-bad")
+        page.locator("#li-videos li").nth(1).wait_for()
+        ended(page)
+        assert "2 new, 1 unreadable" in page.locator("#li-taken").inner_text()
+        assert page.locator("#li-taken .rw-bad b").inner_text() == "broken.mp4"
+        assert names(page) == {"short.mp4", "long.mp4"}
+        long = page.locator("#li-videos li", has_text="long.mp4")
+        assert long.locator("img").evaluate("image => image.naturalWidth > image.naturalHeight")
+        assert "120 frames" in long.inner_text()
+        assert "MB" in long.inner_text() or "kB" in long.inner_text()
+        # An upload is kept only as long as a video needs it.
+        assert kept(library) == {"short.mp4", "long.mp4"}
+        page.get_by_role("button", name="remove short.mp4").click()
+        page.get_by_role("button", name="No", exact=True).click()
+        assert set(states(library)) == {"short.mp4", "long.mp4"}
+        page.get_by_role("button", name="remove short.mp4").click()
+        page.locator("#li-sure", has_text="Remove short.mp4 from the library?").wait_for()
+        page.get_by_role("button", name="Yes, remove it").click()
+        page.get_by_text("short.mp4 is removed.").wait_for()
+        assert (set(states(library)), kept(library)) == ({"long.mp4"}, {"long.mp4"})
+
+
+def test_a_folder_is_taken_by_its_name_and_names_are_shown_as_they_are(
+    browser: "Browser", clips: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    with page_of(library) as address, window(browser, address) as page:
+        show(page)
+        page.get_by_label("or a folder, a file or a pattern").fill(str(clips))
+        add(page, "#li-taken .rw-bad")
+        page.locator("#li-videos li").nth(2).wait_for()
+        assert names(page) == {EVIL, "long.mp4", "short.mp4"}
+        page.get_by_label("Videos whose name holds").fill("onerror")
+        page.locator("#li-count", has_text="1 of 3 videos").wait_for()
+        assert names(page) == {EVIL}
+        page.get_by_role("button", name=f"remove {EVIL}").click()
+        page.get_by_text(f"Remove {EVIL} from the library?").wait_for()
+        page.get_by_role("button", name="Yes, remove it").click()
+        page.get_by_text(f"{EVIL} is removed.").wait_for()
+        ended(page)
+    # A file that was not dropped on the page is nobody's to delete.
+    assert (clips / EVIL).exists()
+    assert set(states(library)) == {"long.mp4", "short.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        pytest.param("", "No video was given", id="nothing given"),
+        pytest.param("/nowhere/at all.mp4", "no file or folder", id="nothing there"),
+        pytest.param("/nowhere/*.mkv", "Nothing matches", id="a pattern of nothing"),
+    ],
+)
+def test_what_is_not_there_is_told(empty: "Page", place: str, told: str) -> None:
+    empty.get_by_label("or a folder, a file or a pattern").fill(place)
+    add(empty, f"#li-told :text('{told}'), #li-taken :text('{told}')")
+    ended(empty)
+
+
+@pytest.fixture(scope="module")
+def empty_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with page_of(tmp_path_factory.mktemp("empty") / "library") as address:
+        yield address
+
+
+@pytest.fixture
+def empty(empty_page: str, browser: "Browser") -> "Iterator[Page]":
+    with window(browser, empty_page) as page:
+        show(page)
+        yield page
+
+
+def test_an_ingest_is_cancelled_and_gone_on_with_while_another_waits_its_turn(
+    browser: "Browser", clips: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    with page_of(library, manner="slow") as address, window(browser, address) as one, window(browser, address) as two:
+        show(one)
+        show(two)
+        drop(one, clips / "long.mp4")
+        drop(two, clips / "short.mp4")
+        add(one, ".rw-progress :text('of 120')")
+        add(two, "[role=alert]:has-text('is being written by')")
+        one.get_by_role("button", name="Cancel").click()
+        one.get_by_text("Cancelled.").wait_for()
+        one.locator("#li-videos .rw-partial").wait_for()
+        assert states(library) == {"long.mp4": "partial"}
+        assert kept(library) == {"long.mp4"}
+        one.get_by_role("button", name="ingest the rest of long.mp4").click()
+        one.get_by_text("long.mp4: complete.").wait_for()
+        ended(one)
+        assert states(library) == {"long.mp4": "complete"}
+        # What was refused has not to be dropped again.
+        add(two, "#li-videos li:has-text('short.mp4')")
+    assert not any(manage.check_videos(settings(library=str(library))).values())
+
+
+def test_clip_vectors_are_added_and_then_words_can_be_searched(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library, model = tmp_path / "library", make_tiny_clip(tmp_path / "model")
+    pipeline.ingest(clips / "short.mp4", settings(library=str(library)))
+    with (
+        page_of(library, REELWEAVE_CLIP__MODEL=f"local-dir:{model}") as address,
+        window(browser, address) as page,
+    ):
+        page.get_by_role("tab", name="Search").click()
+        page.get_by_label("Words").fill("a ball")
+        page.get_by_role("button", name="Search", exact=True).click()
+        page.get_by_role("alert").get_by_text("on the tab Library makes them").wait_for()
+        show(page)
+        page.get_by_role("button", name="add CLIP vectors to short.mp4").click()
+        page.locator("#li-videos .rw-mark", has_text="CLIP").wait_for()
+        ended(page)
+        assert page.get_by_role("button", name="add CLIP vectors to short.mp4").count() == 0
+        page.get_by_role("tab", name="Search").click()
+        page.get_by_role("button", name="Search", exact=True).click()
+        page.locator("#se-gallery .rw-hit").first.wait_for()
+
+
+@pytest.fixture(scope="module")
+def many(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library whose catalog knows 300 videos; all but one are without their files."""
+    library = tmp_path_factory.mktemp("many") / "library"
+    pipeline.ingest(clips / "long.mp4", settings(library=str(library)))
+    with opened(library) as found, found.writing("a test"):
+        first = found.catalog.videos()[0]
+        spaces = list(found.catalog.spaces(first.id).values())
+        for number in range(299):
+            ids = {"id": f"copy-{number:08x}", "name": f"copy {number}.mp4", "sha256": f"{number:064x}", "source": ""}
+            found.catalog.save(replace(first, **ids), spaces)
+            found.proxies_file(ids["id"]).hardlink_to(found.proxies_file(first.id))
+    return library
+
+
+@pytest.fixture(scope="module")
+def many_page(many: Path) -> Iterator[str]:
+    with page_of(many) as address:
+        yield address
+
+
+def test_a_large_library_is_paged_through(browser: "Browser", many_page: str) -> None:
+    with window(browser, many_page) as page:
+        show(page)
+        assert page.locator("#li-count").inner_text().startswith("300 videos")
+        first = names(page)
+        page.get_by_role("button", name="Next page").click()
+        page.locator("#li-count", has_text="page 2 of 25").wait_for()
+        assert len(first) == len(names(page)) == 12
+        assert not first & names(page)
+        page.get_by_role("button", name="Earlier page").click()
+        page.locator("#li-count", has_text="page 1 of 25").wait_for()
+        assert names(page) == first
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_it_fits_a_phone_and_a_laptop(browser: "Browser", many_page: str, width: int, scheme: str) -> None:
+    with window(browser, many_page, width, scheme) as page:
+        show(page)
+        page.locator("#li-videos li img").nth(11).wait_for()
+        assert (overflow(page), faint(page)) == (0, [])
+        assert page.locator("#li-space input").evaluate("chosen => chosen.scrollWidth - chosen.clientWidth") <= 0
+        screenshot(page, f"page-library-{width}-{scheme}")

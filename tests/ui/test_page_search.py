@@ -1,0 +1,273 @@
+"""The tab Search in a real browser: what is found, played and taken along, and what is told where nothing is."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
+from helpers import decoded, pictures, write_clip, write_pictures
+from runs import settings
+from tiny_clip import make_tiny_clip
+
+from reelweave import pipeline
+from reelweave.index import manage
+from reelweave.media.types import Picture
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = needs_browser
+
+EVIL = "<img src=x onerror=alert(1)> ${alert(2)} {{7}} & co.mp4"
+SIZE = (320, 180)
+
+
+def saved(picture: Picture, file: Path) -> Path:
+    cv2.imwrite(str(file), picture)
+    return file
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two films, one of a name that would like to be code, and a folder of pictures, with vectors of both kinds."""
+    folder = tmp_path_factory.mktemp("searched")
+    model = make_tiny_clip(folder / "model")
+    films = folder / "films"
+    films.mkdir()
+    write_clip(films / "meadow.mp4", pictures(50, SIZE, seed=1))
+    write_clip(films / EVIL, [np.asarray(255 - p) for p in pictures(50, SIZE, seed=5)])
+    write_pictures(folder / "stills", pictures(8, SIZE, seed=9))
+    told = settings(library=str(folder / "library"), ingest__space="all", clip__model=f"local-dir:{model}")
+    for taken in pipeline.ingest_all([films, folder / "stills"], told):
+        assert not taken.error
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(there: Path) -> Iterator[str]:
+    with page_of(there / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{there / 'model'}") as found:
+        yield found
+
+
+@pytest.fixture
+def page(address: str, browser: "Browser") -> "Iterator[Page]":
+    with window(browser, address) as found:
+        opened(found)
+        yield found
+
+
+def opened(page: "Page") -> None:
+    page.get_by_role("tab", name="Search").click()
+
+
+def give(page: "Page", picture: Path) -> None:
+    if (clear := page.locator("#se-picture").get_by_label("Clear")).count():
+        clear.click()
+        page.locator("#se-preview img").wait_for(state="detached")
+    page.locator("#se-picture input[type=file]").set_input_files(str(picture))
+    page.locator("#se-preview").locator("img, [role=alert]").first.wait_for()
+
+
+def search(page: "Page", then: str = "#se-gallery .rw-hit") -> None:
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.locator(then).first.wait_for()
+    page.locator("#se-cancel").wait_for(state="hidden")
+
+
+def pick(page: "Page", field: str, choice: str) -> None:
+    page.locator(f"{field} input").first.click()
+    page.get_by_role("option", name=choice).click()
+
+
+def more(page: "Page") -> None:
+    page.get_by_role("button", name="Where, and how many").click()
+    page.locator("#se-cut").wait_for()
+
+
+def play(page: "Page", place: int) -> str:
+    page.locator("#se-gallery .rw-hit").nth(place).click()
+    page.locator("#se-player video").wait_for()
+    page.locator("#se-cancel").wait_for(state="hidden")
+    assert plays(page.locator("#se-player video"))
+    return page.locator("#se-player figcaption").inner_text()
+
+
+def downloaded(page: "Page", button: str, text: str, folder: Path) -> Path:
+    page.locator(button).click()
+    with page.expect_download() as waiting:
+        page.locator("#se-made a", has_text=text).click()
+    target = folder / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", there: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(there / "films" / EVIL)[20], tmp_path / "seen.png"))
+    search(page)
+    best = page.locator("#se-gallery .rw-hit").first
+    assert best.locator(".rw-hit-score").inner_text() == "1.00"
+    assert best.locator(".rw-hit-time").inner_text() == "0:00.80"
+    # What a file is called is shown letter for letter, and nothing of it is run.
+    assert best.locator(".rw-hit-name").inner_text() == EVIL
+    assert play(page, 0) == f"{EVIL}, 0:00.80"
+
+
+def test_what_plays_is_the_place_that_was_found(page: "Page", there: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(there / "films" / "meadow.mp4")[2], tmp_path / "seen.png"))
+    search(page)
+    play(page, 0)
+    # From the beginning of the film, which is nearer than two seconds, to two seconds behind the frame.
+    seconds = page.locator("#se-player video").evaluate("video => video.duration")
+    assert 1.9 <= seconds <= 2.2
+
+
+def test_words_and_a_picture_are_asked_for_together(page: "Page", there: Path, tmp_path: Path) -> None:
+    page.get_by_label("Words").fill("a red ball")
+    search(page)
+    words = page.locator("#se-gallery .rw-hit-score").all_inner_texts()
+    assert "by what is in the picture" in page.locator("#se-said").inner_text()
+    page.locator("#se-gallery .rw-hits").evaluate("list => list.classList.add('before')")
+    give(page, saved(decoded(there / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
+    search(page, "#se-gallery .rw-hits:not(.before)")
+    assert page.locator("#se-gallery .rw-hit-score").all_inner_texts() != words
+
+
+def test_only_what_was_chosen_is_searched_and_moments_play(page: "Page", there: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+    more(page)
+    pick(page, "#se-videos", "stills")
+    page.keyboard.press("Escape")
+    page.get_by_label("Join hits side by side").check()
+    search(page)
+    assert set(page.locator("#se-gallery .rw-hit-name").all_inner_texts()) == {"stills"}
+    assert " to " in play(page, 0)
+
+
+def test_what_was_found_can_be_taken_along(page: "Page", there: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(there / "films" / "meadow.mp4")[10], tmp_path / "seen.png"))
+    search(page)
+    with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as frames:
+        names = [name for name in frames.namelist() if name.endswith(".jpg")]
+        first = np.frombuffer(frames.read(min(names)), np.uint8)
+    assert len(names) == page.locator("#se-gallery .rw-hit").count()
+    assert cv2.imdecode(first, cv2.IMREAD_COLOR).shape == (180, 320, 3)
+    assert decoded(downloaded(page, "#se-film", "Film", tmp_path))
+    assert cv2.imread(str(downloaded(page, "#se-sheet", "Contact sheet", tmp_path))) is not None
+
+
+def test_nothing_found_says_what_came_nearest(page: "Page", tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (180, 320, 3), np.uint8)
+    give(page, saved(noise, tmp_path / "noise.png"))
+    more(page)
+    pick(page, "#se-cut", "a score")
+    page.locator("#se-least input").fill("0.99")
+    search(page, "#se-said :text('Nothing reaches 0.990')")
+    assert page.locator("#se-gallery .rw-hit").count() == 0
+    assert not page.locator("#se-frames").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param("", "Nothing is asked for", id="nothing asked"),
+        pytest.param("sea + @/etc/passwd", "A picture is not named in words here", id="a file of the machine"),
+        pytest.param("beach - ", "lacks a word", id="a sign without a word"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(page: "Page", words: str, told: str) -> None:
+    page.get_by_label("Words").fill(words)
+    search(page, f"[role=alert]:has-text('{told}')")
+
+
+def test_an_upload_that_is_no_picture_is_told(page: "Page", tmp_path: Path) -> None:
+    (tmp_path / "<b>no.png").write_text("no picture")
+    give(page, tmp_path / "<b>no.png")
+    assert page.locator("#se-preview [role=alert]").is_visible()
+    search(page, "#se-told [role=alert]")
+
+
+def test_a_source_that_is_gone_is_told_when_it_should_play(browser: "Browser", tmp_path: Path) -> None:
+    """The library still finds it; the same page goes on to answer."""
+    clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
+    pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
+    picture = saved(decoded(clip)[3], tmp_path / "seen.png")
+    clip.rename(tmp_path / "elsewhere.mp4")
+    with page_of(tmp_path / "library") as address, window(browser, address) as page:
+        opened(page)
+        give(page, picture)
+        search(page)
+        page.locator("#se-gallery .rw-hit").first.click()
+        page.get_by_role("alert").get_by_text("None of the sources").wait_for()
+        page.get_by_label("Words").fill("a ball")
+        search(page, "[role=alert]:has-text('CLIP')")
+
+
+def test_videos_that_come_later_are_found_without_a_new_start(browser: "Browser", tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
+    with page_of(library) as address, window(browser, address) as page:
+        opened(page)
+        give(page, saved(decoded(clip)[3], tmp_path / "seen.png"))
+        search(page, "[role=alert]:has-text('The library is empty')")
+        pipeline.ingest(clip, settings(library=str(library)))
+        search(page)
+        later = write_clip(tmp_path / "later.mp4", [np.asarray(255 - p) for p in pictures(12, SIZE)])
+        pipeline.ingest(later, settings(library=str(library)))
+        give(page, saved(decoded(later)[3], tmp_path / "later.png"))
+        search(page, "#se-gallery .rw-hit-name:text-is('later.mp4')")
+
+
+def test_a_video_that_was_removed_since_it_was_chosen_is_told_and_can_be_taken_out(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    library = settings(library=str(tmp_path / "library"))
+    clips = [write_clip(tmp_path / f"{seed}.mp4", pictures(12, SIZE, seed=seed)) for seed in (1, 2)]
+    with page_of(tmp_path / "library") as address, window(browser, address) as page:
+        # Ingested only now, they are offered by the answer to the first click, which thus is not still under way later.
+        for clip in clips:
+            pipeline.ingest(clip, library)
+        opened(page)
+        give(page, saved(decoded(clips[1])[3], tmp_path / "seen.png"))
+        more(page)
+        pick(page, "#se-videos", "1.mp4")
+        page.keyboard.press("Escape")
+        manage.remove_video("1.mp4", library)
+        page.get_by_role("heading", name="Reelweave").click()
+        page.locator("#se-videos input").click()
+        page.get_by_role("option", name="(removed)").wait_for()
+        page.keyboard.press("Escape")
+        search(page, "[role=alert]:has-text('library')")
+        page.locator("#se-videos input").focus()
+        page.keyboard.press("Backspace")
+        page.locator("#se-videos .token").wait_for(state="detached")
+        page.keyboard.press("Escape")
+        search(page, "#se-gallery .rw-hit-name:text-is('2.mp4')")
+
+
+def test_more_answers_than_usual_are_given_where_the_settings_say_so(browser: "Browser", tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
+    pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
+    with page_of(tmp_path / "library", REELWEAVE_SEARCH__K="110") as address, window(browser, address) as page:
+        opened(page)
+        give(page, saved(decoded(clip)[3], tmp_path / "seen.png"))
+        search(page)
+        assert page.locator("#se-gallery .rw-hit").count() == 12
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_it_fits_a_phone_and_a_laptop(
+    address: str, browser: "Browser", there: Path, tmp_path: Path, width: int, scheme: str
+) -> None:
+    with window(browser, address, width, scheme) as page:
+        opened(page)
+        give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+        more(page)
+        pick(page, "#se-space", "looks")
+        search(page)
+        play(page, 1)
+        assert (overflow(page), faint(page)) == (0, [])
+        screenshot(page, f"page-search-{width}-{scheme}")
