@@ -13,7 +13,7 @@ DEV := $(VENV)/.installed-dev
 PAGE := $(VENV)/.installed-ui
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test fuzz lint types layers wheel clean
+.PHONY: help demo ui test fuzz lint types layers reference docs wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -28,14 +28,15 @@ ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes option
 test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
 	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
 
-# The fuzz tests are few and long, so that they are shared out one by one. What fails is kept in .hypothesis/ and tried
+# The fuzz tests are few and long, so they are distributed one by one. Failing inputs are kept in .hypothesis/ and tried
 # first the next time.
 fuzz: $(DEV) ## try 10,000 damaged or hostile inputs; FUZZ_EXAMPLES=2000 says how many
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-10000} $(RUN) -m pytest -n auto --dist worksteal tests/fuzz $(ARGS)
 
-lint: $(DEV) ## check the style
+lint: $(DEV) ## check the style and the spelling
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/codespell
 
 # mypy does not follow an editable install that maps this folder, whatever its name, to the package.
 types: $(DEV) ## check the types
@@ -45,11 +46,17 @@ types: $(DEV) ## check the types
 layers: $(DEV) ## check that imports run downwards
 	$(VENV)/bin/lint-imports --no-cache
 
+reference: $(DEV) ## write docs/reference/cli.md and settings.md anew from the code
+	$(RUN) docs/generate.py
+
+docs: $(DEV) ## build the documentation site in build/site; fail on a broken link
+	$(RUN) docs/make_site.py
+
 wheel: $(DEV) ## build dist/*.whl and try it away from the checkout
 	.ci/wheel $(RUN)
 
 clean: ## remove what was built, the environment included
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist .cache *.egg-info .hypothesis .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(USER): pyproject.toml constraints.txt | $(RUN)

@@ -1,4 +1,4 @@
-"""Tables of bench/repair.py: python bench/betweens.py [FILE] [--readme README.md]"""
+"""Tables of bench/repair.py: python bench/betweens.py [FILE] [--into PAGE.md]"""
 
 import argparse
 import json
@@ -122,12 +122,12 @@ def _worst(lines: Sequence[Line], most: int = 4) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", default=Path(".bench/repair.jsonl"))
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--into", type=Path)
     chosen = parser.parse_args()
     block = report(lines_in(chosen.file), read_split())
-    if chosen.readme:
-        text = put_between_marks(chosen.readme.read_text("utf-8"), block, BEGIN, END)
-        chosen.readme.write_text(text, "utf-8")
+    if chosen.into:
+        text = put_between_marks(chosen.into.read_text("utf-8"), block, BEGIN, END)
+        chosen.into.write_text(text, "utf-8")
     print(block)
 
 

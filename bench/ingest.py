@@ -1,4 +1,4 @@
-"""What ingest in the clip space costs: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--readme FILE]
+"""What ingest in the clip space costs: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--into PAGE]
 
 --threads N sets how many threads the networks have (one for each core by default). With one, none waits for another,
 and "times plain", which compares CPU time, means something on a busy machine too.
@@ -9,7 +9,7 @@ alone, the floor; `plain`, open_clip in fp32 with one frame at a time; and inges
 ways in turn, and a way's median counts, so that a machine busy with other work spoils them alike.
 
 Without --model a ViT-B-32 with random weights is made: what it costs is true, how close its ways come is not that of
-trained weights. A line of JSON for each run; --readme puts the table between the marks of that file. It needs Linux.
+trained weights. A line of JSON for each run; --into puts the table between the marks of that page. It needs Linux.
 """
 
 import argparse
@@ -228,7 +228,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="of the networks; 0 is one for each core")
     parser.add_argument("--model", help="local-dir:FOLDER of a CLIP model")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--into", type=Path)
     parser.add_argument("--job", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.job:
@@ -255,8 +255,8 @@ def main() -> None:
                             file.write(f"{line}\n")
     block = f"{heading(given.rounds, given.threads)}\n\n{table(results)}"
     print(block)
-    if given.readme:
-        put_between_marks(given.readme, block)
+    if given.into:
+        put_between_marks(given.into, block)
 
 
 if __name__ == "__main__":

@@ -38,26 +38,26 @@ def binned(joins: Joins) -> list[tuple[float, float, Joins]]:
 
 
 def calibration_error(joins: Joins) -> float:
-    """The mean distance of what was said from what is right, over all joins by bin."""
+    """Average |mean confidence - share correct| over the bins, weighted by joins: the expected calibration error."""
     gaps = [(abs(mean(s for s, _ in found) - mean(r for _, r in found)), len(found)) for _, _, found in binned(joins)]
     return sum(gap * count for gap, count in gaps) / len(joins)
 
 
 def reliability(results: Sequence[Result], split: Split) -> str:
-    """Joins by how sure they were said to be and how many are right, in both halves and in the check half."""
+    """Tabulate joins by confidence, with the share that is correct, in both halves and in the check half."""
     joins = joins_of(results)
     if not joins:
         return ""
     check = joins_of(result for result in results if split.half(result.clip) == "check")
-    lines = ["| said to be right | joins | said | are right | joins of the check half | are right |", "|---" * 6 + "|"]
+    lines = ["| confidence | joins | mean confidence | correct | joins of the check half | correct |", "|---" * 6 + "|"]
     for low, high, found in binned(joins):
         there = [right for said, right in check if low <= said < high]
         half = f"{100 * mean(there):.1f} %" if there else "-"
         said, right = (100 * mean(column) for column in zip(*found, strict=True))
         span = f"{100 * low:.0f} to {min(100, 100 * high):.0f} %"
         lines.append(f"| {span} | {len(found)} | {said:.1f} % | {right:.1f} % | {len(there)} | {half} |")
-    error = f"What is said is off by {100 * calibration_error(joins):.2f} % of the joins on average by row"
-    also = f", in the check half by {100 * calibration_error(check):.2f} %." if check else "."
+    error = f"Calibration error: {100 * calibration_error(joins):.2f} %"
+    also = f"; in the check half: {100 * calibration_error(check):.2f} %." if check else "."
     return "\n".join([*lines, "", error + also])
 
 

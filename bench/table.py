@@ -1,6 +1,6 @@
-"""Tables of a bench from its file: python bench/table.py [FILE] [--per-clip METHOD] [--readme README.md]
+"""Tables of a bench from its file: python bench/table.py [FILE] [--per-clip METHOD] [--into PAGE.md]
 
-`--readme` puts them between the marks of that file, `--picture` draws how far the confidences can be trusted.
+`--into` puts them between the marks of that page, `--picture` draws the calibration of the confidences.
 """
 
 import argparse
@@ -217,7 +217,7 @@ def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[st
     parts += ["#### Hard clips", "Adjacency / tau in shots:", hard] if hard else []
     for name in methods_of(told.results):
         sure = reliability(of_kind((run for run in told.results if run.method == name), "clean"), split)
-        parts += [f"#### How sure {name} is", sure] if sure and name in ("reelweave", "thorough") else []
+        parts += [f"#### Calibration of {name}", sure] if sure and name in ("reelweave", "thorough") else []
     wrong = failures(told)
     return "\n\n".join([*parts, *(["#### What failed or was not run", wrong] if wrong else [])])
 
@@ -258,13 +258,13 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", default=Path(".bench/order.jsonl"))
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 300, 0])
     parser.add_argument("--per-clip", nargs="+", default=[], metavar="METHOD")
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--into", type=Path)
     parser.add_argument("--picture", type=Path)
     chosen = parser.parse_args()
     told, split = ResultsFile(chosen.file).told(), read_split()
     block = report(told, split, chosen.frames, chosen.per_clip)
-    if chosen.readme:
-        chosen.readme.write_text(put_between_marks(chosen.readme.read_text("utf-8"), block), "utf-8")
+    if chosen.into:
+        chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block), "utf-8")
     if chosen.picture:
         ours = [result for result in of_kind(told.results, "clean") if result.method == "reelweave"]
         draw_reliability(ours, split, chosen.picture)

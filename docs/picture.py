@@ -36,7 +36,7 @@ def main() -> None:
     ]
     width = max(r.shape[1] for r in rows)
     picture = np.vstack([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), "edge") for r in rows])
-    print(save_picture(picture, Path(__file__).with_name("before-after.jpg")), picture.shape)
+    print(save_picture(picture, Path(__file__).with_name("images") / "before-after.jpg"), picture.shape)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,16 @@ def test_constraints_pin_versions_and_nothing_else() -> None:
     assert declared() <= {normal(line.split("==")[0]) for line in lines}
 
 
+def test_the_public_gate_runs_every_supported_python() -> None:
+    import yaml
+
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    gate = workflow["jobs"]["gate"]
+    supported = re.findall(r"Programming Language :: Python :: (3\.\d+)", "\n".join(PROJECT["project"]["classifiers"]))
+    assert gate["strategy"]["matrix"]["python"] == supported
+    assert {".ci/run"} <= {step.get("run") for step in gate["steps"]}
+
+
 def test_no_module_at_the_root_hides_one_of_the_standard_library() -> None:
     names = {path.stem for path in ROOT.iterdir() if path.is_dir() or path.suffix == ".py"}
     assert names & sys.stdlib_module_names == set()

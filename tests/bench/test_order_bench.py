@@ -374,7 +374,7 @@ def test_reliability_counts_what_was_said_against_what_is_right() -> None:
     runs = [sure([0.6, 0.6, 0.99], [1, 0, 1]), sure([0.6], [0], "other.mp4")]
     rows = cells(reliability(runs, SPLIT).split("\n\n")[0])
     assert [row["joins"] for row in rows] == ["3", "1"]
-    assert rows[0]["said"] == "60.0 %"
+    assert rows[0]["mean confidence"] == "60.0 %"
     assert "50 to 70 % | 3 | 60.0 % | 33.3 % | 1 | 0.0 % |" in reliability(runs, SPLIT)
 
 
@@ -395,12 +395,12 @@ def test_reliability_is_drawn_where_it_lies(tmp_path: Path) -> None:
     assert drawn[56 + round(0.25 * 420), 56 + round(0.2 * 420)].tolist() == [60, 90, 220]
 
 
-def test_the_readmes_block_is_replaced_and_nothing_else() -> None:
+def test_the_block_of_a_page_is_replaced_and_nothing_else() -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     once = put_between_marks(text, "new")
     assert put_between_marks(once, "new") == once == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
 
 
-def test_a_readme_without_marks_is_an_error() -> None:
+def test_a_page_without_marks_is_an_error() -> None:
     with pytest.raises(SystemExit, match="no <!-- bench/order"):
         put_between_marks("text", "new")
