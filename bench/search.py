@@ -43,12 +43,12 @@ from time import perf_counter
 begun = perf_counter()
 import json, sys
 from pathlib import Path
-from reelweave.asking import Question
-from reelweave.progress import Silent
-from reelweave.searching import open_finder
+from reelweave.search.question import Question
+from reelweave.progress import SILENT
+from reelweave.search.finder import open_finder
 from reelweave.settings import load
 settings = load({"library": sys.argv[1], "search.memory_gb": float(sys.argv[3])})
-with open_finder(settings, Silent()) as finder:
+with open_finder(settings, SILENT) as finder:
     found = finder.ask(Question(vector=Path(sys.argv[2])))
 assert found.hits and "chromadb" not in sys.modules and "torch" not in sys.modules
 seconds = perf_counter() - begun

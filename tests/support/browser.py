@@ -24,13 +24,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome
 _MANNERS = {
     "slow": """
 import threading
-from reelweave.breakup.between import Between
+from reelweave.repair.misfit import Misfit
 from reelweave.index.library import Library
 from reelweave.ui.jobs import Job
 caught = threading.Event()
-write, see, cancel = Library.write, Between.see, Job.cancel
+write, see, cancel = Library.write, Misfit.see, Job.cancel
 Library.write = lambda *arguments: (write(*arguments), caught.wait(1))
-Between.see = lambda *arguments: (see(*arguments), caught.wait(0.5))
+Misfit.see = lambda *arguments: (see(*arguments), caught.wait(0.5))
 Job.cancel = lambda self: (self.running and caught.set(), cancel(self))
 from reelweave.cli import main
 main()
