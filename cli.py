@@ -67,7 +67,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Takes videos apart into frames, remembers every frame as vectors, and puts videos back together.",
+    help="Reconstruct, search and repair videos frame by frame.",
 )
 app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
@@ -86,9 +86,9 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @with_constraints
 def reconstruct(
     video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="Where the plan goes.")] = None,
-    report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan to write.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
     split: Split = False,
     films: Films = None,
     repair: Repair = False,
@@ -110,7 +110,7 @@ def reconstruct(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Put a shuffled, polluted video back in order."""
+    """Put a shuffled video back in order and drop foreign frames."""
     from . import pipeline
 
     progress = progress_for(quiet)
@@ -139,17 +139,17 @@ def reconstruct(
 @app.command()
 def ingest(
     # One that may not be read is reported beside the others; Typer's own check would end the whole command.
-    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or patterns in quotes.")],
+    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or quoted patterns.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
-    no_share: Annotated[bool, typer.Option("--no-share", help="Frames that look the same share no vector.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    no_share: Annotated[bool, typer.Option("--no-share", help="Give every frame its own vector.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done; write nothing.")] = False,
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Embed every frame into the library; nothing is done twice."""
+    """Store vectors of every frame in the library. Resumes where it was interrupted."""
     from . import pipeline
 
     flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
@@ -179,13 +179,13 @@ def ingest(
 @with_constraints
 def solve(
     video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
-    plan: Annotated[Path | None, typer.Option(help="Where the plan goes; else it is printed.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan to write; printed by default.")] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
+        Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")
     ] = None,
     wishes: "Constraints | None" = None,
     space: Annotated[
-        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
+        str | None, typer.Option(help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
     ] = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,
@@ -200,7 +200,7 @@ def solve(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find the order again from what the library holds; nothing is decoded or embedded, but for --repair."""
+    """Find the order of a video in the library and write a plan. Decodes nothing, except with --repair."""
     from . import pipeline
 
     settings = settings_from(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
@@ -239,10 +239,10 @@ def solve(
 @app.command()
 def render(
     plan: Annotated[Path, typer.Argument(help="A plan that solve or reconstruct wrote.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     reverse: Reverse = False,
     both: Both = False,
-    fps: Annotated[str | None, typer.Option(help="Play at this rate, for example 25 or 30000/1001.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame rate of the film: 25, 29.97 or 30000/1001.")] = None,
     lossless: Lossless = False,
     crf: Crf = None,
     audio: Audio = None,
@@ -250,7 +250,7 @@ def render(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the film that a plan describes."""
+    """Write the film of a plan."""
     from . import pipeline
     from .render.outputs import default_output_of
     from .solve.plan.files import read_plan

@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from ..repair.training import TrainingResult
 
 
-breakup_app = typer.Typer(no_args_is_help=True, help="Broken frames: sort examples, train a detector, test it.")
+breakup_app = typer.Typer(no_args_is_help=True, help="Train and test a detector of broken frames.")
 
 
 @breakup_app.command("label")
 def breakup_label(
-    video: Annotated[list[Path], typer.Argument(help="Videos, folders, or patterns in quotes.")],
-    out: Annotated[Path, typer.Option(help="A folder for the pictures; what is sorted there stays.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=0, max=100_000, help="How many further pictures.")] = 100,
+    video: Annotated[list[Path], typer.Argument(help="Videos, folders, or quoted patterns.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures; what is sorted there stays.")],
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=0, max=100_000, help="How many more pictures to choose.")
+    ] = 100,
     detector: DetectorFile = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Pick frames to sort by hand, first those that are in doubt."""
+    """Choose frames to sort by hand, the most doubtful first."""
     from ..repair import labelling
 
     done = labelling.label_frames(video, out, settings_from(None), progress_for(quiet), count=count, detector=detector)
@@ -36,16 +38,16 @@ def breakup_label(
 
 @breakup_app.command("train")
 def breakup_train(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder in which pictures were sorted.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The detector to write.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with sorted pictures.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Detector to write.")] = None,
     precision: Annotated[
-        float | None, typer.Option(min=0, max=1, help="The precision wanted; else the best balance with recall.")
+        float | None, typer.Option(min=0, max=1, help="Precision to reach; by default the best balance with recall.")
     ] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Learn from sorted pictures, in seconds."""
+    """Train a detector on sorted pictures."""
     from ..repair import labelling
 
     file = output or labelling.default_detector(folder)
@@ -59,13 +61,13 @@ def breakup_train(
 
 @breakup_app.command("test")
 def breakup_test(
-    target: Annotated[Path, typer.Argument(help="A folder of sorted pictures, or a video with --truth.")],
+    target: Annotated[Path, typer.Argument(help="Folder of sorted pictures, or a video with --truth.")],
     detector: DetectorFile = None,
-    truth: Annotated[Path | None, typer.Option(help="The truth that scramble wrote with the video.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Truth file from scramble.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a detector, or the rules, on frames of which it is known whether they are broken."""
+    """Score a detector, or the rules, on frames with known labels."""
     from ..evaluate.detectors import score_detector
 
     done = score_detector(detector, target, truth, settings_from(None), progress_for(quiet))

@@ -30,12 +30,12 @@ class Demonstration:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("reelweave-demo"),
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
+    """Draw a film, shuffle it, reconstruct it, search it by text, and score the result."""
     settings = settings_from(None, {"ingest.space": "appearance"})
     done = run_demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]

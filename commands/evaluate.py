@@ -33,12 +33,12 @@ _SUFFIX = ".robustness.png"
 
 def evaluate(
     plan: Annotated[list[Path], typer.Argument(help="A plan for the scrambled video, or all plans of a split.")],
-    truth: Annotated[Path, typer.Option(help="The truth that scramble wrote.")],
-    rendered: Annotated[Path | None, typer.Option(help="The film made from the plan, to score its pictures.")] = None,
+    truth: Annotated[Path, typer.Option(help="Truth file from scramble.")],
+    rendered: Annotated[Path | None, typer.Option(help="Film made from the plan, to score its pictures.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a plan against the truth, or the plans of films that were mixed."""
+    """Score a plan, or all plans of a split, against the truth."""
     from ..evaluate.scores import evaluate_plan
     from ..evaluate.split_scores import evaluate_split
     from ..evaluate.truth import read_truth
@@ -58,20 +58,22 @@ def evaluate(
 def robustness(
     video: Annotated[Path, typer.Argument(help="A clean video, GIF or folder of pictures, frames in order.")],
     noise: Annotated[
-        list[str] | None, typer.Option(help="KIND, or KIND=STRENGTH,STRENGTH; repeatable. Else every kind.")
+        list[str] | None, typer.Option(help="KIND, or KIND=STRENGTH,STRENGTH; repeatable. Every kind by default.")
     ] = None,
     frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole film.")] = 200,
-    within: Annotated[float, typer.Option(help="Seconds by which a hit may be off and count as near.")] = 0.5,
-    space: Annotated[str | None, typer.Option(help="appearance, clip or timm:MODEL; else that of solving.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same stretch, noise and disorder.")] = 0,
+    within: Annotated[float, typer.Option(help="Seconds by which a hit may be off and still count as near.")] = 0.5,
+    space: Annotated[
+        str | None, typer.Option(help="Space: appearance, clip or timm:MODEL; solve.space by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same stretch, noise and order.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(help="The picture; else ./NAME.robustness.png, none with --json.")
+        Path | None, typer.Option(help="Plot to write; ./NAME.robustness.png by default, none with --json.")
     ] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Spoil a film's frames: are they still found, and still put in order?"""
+    """Measure how well degraded frames are still found and put in order."""
     from ..evaluate.degradations import parse_degradations
     from ..evaluate.robustness import RobustnessOptions, evaluate_robustness
 
@@ -147,24 +149,24 @@ class EvaluateCommand(TyperCommand):
 def scramble(
     video: Annotated[Path, typer.Argument(help="A clean video.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The scrambled video to write.")],
-    truth: Annotated[Path, typer.Option(help="Where the truth goes.")],
+    truth: Annotated[Path, typer.Option(help="Truth file to write.")],
     frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole clip.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
-    foreign: Annotated[str, typer.Option(help="How many pictures to draw, or a folder to borrow from.")] = "0",
+    foreign: Annotated[str, typer.Option(help="Foreign frames: how many to draw, or a folder to borrow from.")] = "0",
     foreign_share: Annotated[float, typer.Option(help="Borrowed frames for each true one.")] = 0.05,
-    bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
+    bursts: Annotated[bool, typer.Option(help="Foreign frames in groups that look alike.")] = False,
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
-    gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
-    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for broken frames alone.")] = False,
-    damage: Annotated[str, typer.Option(help="Broken frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
-    audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
+    gaussian: Annotated[float, typer.Option(help="Noise, in grey levels.")] = 0.0,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for breakup test.")] = False,
+    damage: Annotated[str, typer.Option(help="Break frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
+    audio: Annotated[str, typer.Option(help="Sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
-    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
+    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; repeatable.")] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Make a test case from a clean video, with the truth about it."""
+    """Make a test case from a clean video: shuffle it and write the truth."""
     from ..evaluate.damage import Damage
     from ..evaluate.foreign import read_foreign
     from ..evaluate.scramble import ScrambleOptions, scramble_video

@@ -11,12 +11,12 @@ from ..errors import UsageError
 from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import plain, print_answer, print_json_lines, print_table
 
-videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
+videos_app = typer.Typer(no_args_is_help=True, help="Manage the library.")
 
 
 @videos_app.command("list")
 def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Every video of the library."""
+    """List the videos of the library."""
     from ..index import manage
 
     rows = manage.list_videos(settings_from(library))
@@ -40,7 +40,7 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
 
 @videos_app.command("show")
 def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
-    """All that is known of a video."""
+    """Show everything known about a video."""
     from ..index import manage
 
     facts = manage.show_video(video, settings_from(library))
@@ -54,7 +54,7 @@ def videos_remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     library: LibraryFolder = None,
 ) -> None:
-    """Forget videos; their sources are not touched."""
+    """Remove videos from the library. Their sources stay."""
     from ..index import manage
     from ..ingest.relocate import videos_without_source
 
@@ -103,13 +103,13 @@ def videos_relocate(
 @videos_app.command("export")
 def videos_export(
     video: str,
-    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
-    space: Annotated[str | None, typer.Option(help="Which vectors, where there are several.")] = None,
+    folder: Annotated[Path, typer.Argument(help="New folder for the files.")],
+    space: Annotated[str | None, typer.Option(help="Space, if the video has several.")] = None,
     overwrite: Replace = False,
     library: LibraryFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Write a video's vectors and what is known of its frames as files."""
+    """Write the vectors and frame data of a video as files."""
     from ..index import manage
 
     done = manage.export_video(video, folder, space, settings_from(library), overwrite=overwriting(overwrite))
@@ -118,12 +118,12 @@ def videos_export(
 
 @videos_app.command("import")
 def videos_import(
-    folder: Annotated[Path, typer.Argument(help="A folder as export writes it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder from videos export.")],
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Take vectors that were made elsewhere into the library: all of them, or none."""
+    """Import vectors that were made elsewhere: all of them, or none."""
     from ..ingest.import_video import import_video
     from .console import terminal_progress
 
@@ -139,7 +139,7 @@ def videos_check(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Whether everything that the catalog promises is there; exit 1 when not."""
+    """Verify everything in the library. Exits with 1 if anything is wrong."""
     from ..index import manage
 
     found = manage.check_library(settings_from(library), progress_for(quiet), repair=repair)

@@ -23,27 +23,37 @@ if TYPE_CHECKING:
 LEAST_RATE, MOST_RATE = Fraction(1, 1000), Fraction(1000)
 """Frames a second that a film may play at."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
-SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, timm:MODEL, fused, all or auto.")]
-SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
-Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
-TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
-JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow, sift or match.")]
-OutlierRule = Annotated[str | None, typer.Option("--outliers", help="density, dbscan or hdbscan.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="Look longer at films that leave doubt.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide progress.")]
+LibraryFolder = Annotated[Path | None, typer.Option("--library", help="Folder of the library.")]
+SpaceName = Annotated[
+    str | None, typer.Option("--space", help="Space: appearance, clip, timm:MODEL, fused, all or auto.")
+]
+SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
+Size = Annotated[
+    int | None, typer.Option("--size", help="Short side of the picture that is embedded; 0 is as decoded.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option("--time-limit", help="Time limit of each search for a path, in seconds.")
+]
+JoinPrice = Annotated[
+    str | None, typer.Option("--price", help="Price of a join: auto, huber, cosine, histogram, flow, sift or match.")
+]
+OutlierRule = Annotated[str | None, typer.Option("--outliers", help="Outlier rule: density, dbscan or hdbscan.")]
+Thorough = Annotated[bool, typer.Option("--thorough", help="Search longer where the order is in doubt.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
-Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
-Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
-Audio = Annotated[str | None, typer.Option("--audio", help="The source's sound: drop, keep or reslice.")]
-Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
-Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
-DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the samples of the source, in a larger file.")]
+Reverse = Annotated[bool, typer.Option("--reverse", help="Play the film backwards.")]
+Audio = Annotated[str | None, typer.Option("--audio", help="Sound: drop, keep or reslice.")]
+Both = Annotated[bool, typer.Option("--both", help="Write the film forwards and backwards.")]
+Split = Annotated[bool, typer.Option("--split", help="Separate films that were mixed into one file.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames with interpolated ones.")]
+DetectorFile = Annotated[
+    Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair where that exists.")
+]
 Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that are there, without asking.")]
 Films = Annotated[
-    int | None, typer.Option("--films", min=1, max=1000, help="How many films were mixed; implies --split.")
+    int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]
 
 
@@ -69,16 +79,16 @@ def _several(metavar: str, text: str) -> Any:
 
 
 _WISHES = {
-    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the first.")],
-    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the last.")],
+    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F begins the film.")],
+    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F ends the film.")],
     "before": _several("A:B", "Frame A plays before frame B"),
     "adjacent": _several("A:B", "Frames A and B are neighbours"),
-    "keep": _several("F", "Frames that play, whatever they look like: 3,7-9"),
-    "drop": _several("F", "Frames that go: 3,7-9"),
-    "keep_shot": _several("S", "A dropped group that plays after all"),
-    "drop_shot": _several("S", "A shot that goes"),
-    "flip_shot": _several("S", "A shot that plays backwards"),
-    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="The shots play in this order.")],
+    "keep": _several("F", "Frames to keep: 3,7-9"),
+    "drop": _several("F", "Frames to drop: 3,7-9"),
+    "keep_shot": _several("S", "A dropped group to keep"),
+    "drop_shot": _several("S", "A shot to drop"),
+    "flip_shot": _several("S", "A shot to reverse"),
+    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")],
 }
 
 

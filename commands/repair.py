@@ -20,23 +20,24 @@ _TOLD = 20
 
 def repair(
     video: Annotated[Path, typer.Argument(help="A video file.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     frames: Annotated[
-        str | None, typer.Option(metavar="F,F-F", help="Replace these instead of looking for broken ones: 3,229-267.")
+        str | None,
+        typer.Option(metavar="F,F-F", help="Replace these frames instead of looking for broken ones: 3,229-267."),
     ] = None,
     detector: DetectorFile = None,
-    detect_only: Annotated[bool, typer.Option("--detect-only", help="Say what is broken; write no film.")] = False,
-    report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
-    method: Annotated[str | None, typer.Option(help="auto, motion, blend or hold.")] = None,
-    long: Annotated[str | None, typer.Option(help="Gaps too long to fill: leave or hold.")] = None,
-    longest: Annotated[int | None, typer.Option(help="Frames of a gap up to which it is filled.")] = None,
+    detect_only: Annotated[bool, typer.Option("--detect-only", help="Report what is broken; write no film.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    method: Annotated[str | None, typer.Option(help="How frames are made: auto, motion, blend or hold.")] = None,
+    long: Annotated[str | None, typer.Option(help="Gaps over --longest: leave or hold.")] = None,
+    longest: Annotated[int | None, typer.Option(help="Longest gap that is filled, in frames.")] = None,
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find broken frames and put smooth ones in their place; all else stays as it was."""
+    """Find broken frames and replace them with interpolated ones."""
     from ..repair.repair import repair_video
 
     progress = progress_for(quiet)

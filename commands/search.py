@@ -26,36 +26,36 @@ _TIME = re.compile(
     r"(?:(?:(\d{1,9}):(?=[0-5]?\d:))?(\d{1,9}):(?=[0-5]?\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII
 )
 
-_Space = Annotated[str | None, typer.Option("--space", help="The space to compare in: appearance, clip or timm:MODEL.")]
+_Space = Annotated[str | None, typer.Option("--space", help="Space to compare in: appearance, clip or timm:MODEL.")]
 
 
 def search(
     text: Annotated[
         str,
         typer.Argument(
-            help="What to look for: beach, or 'beach - people + 0.5*@sea.jpg'; after -- when it begins with a dash."
+            help="Query: beach, or 'beach - people + 0.5*@sea.jpg'; put it after -- if it begins with a dash."
         ),
     ] = "",
-    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
-    vector: Annotated[Path | None, typer.Option(help="A vector to look for, as numpy saves one.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
+    vector: Annotated[Path | None, typer.Option(help="Vector to search for, a file from numpy.save.")] = None,
     video: Annotated[list[str] | None, typer.Option(help="Search this video only; repeatable.")] = None,
-    after: Annotated[str | None, typer.Option(help="Frames from this time on: seconds or mm:ss.")] = None,
-    before: Annotated[str | None, typer.Option(help="Frames up to this time.")] = None,
-    count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="How many answers.")] = None,
-    threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number, auto or calibrated.")] = None,
-    moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
-    repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
-    export: Annotated[Path | None, typer.Option(help="A folder for the frames at full size.")] = None,
-    clip: Annotated[Path | None, typer.Option(help="A film of the hits or moments.")] = None,
-    by: Annotated[str, typer.Option(help="The order in the film: time or score.")] = "time",
-    sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the hits or moments.")] = None,
+    after: Annotated[str | None, typer.Option(help="Only frames from this time on: 75, 1:15 or 1:02:03.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only frames up to this time.")] = None,
+    count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="Number of results.")] = None,
+    threshold: Annotated[str | None, typer.Option(help="Minimum score: a number, auto or calibrated.")] = None,
+    moments: Annotated[bool, typer.Option("--moments", help="Join neighbouring hits into moments.")] = False,
+    repeats: Annotated[bool, typer.Option("--all", help="Also show frames that look the same as another.")] = False,
+    export: Annotated[Path | None, typer.Option(help="Folder for the frames at full size.")] = None,
+    clip: Annotated[Path | None, typer.Option(help="Film of the hits or moments.")] = None,
+    by: Annotated[str, typer.Option(help="Order of the film: time or score.")] = "time",
+    sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the hits or moments.")] = None,
     space: _Space = None,
     library: LibraryFolder = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find frames by what they show or by how they look."""
+    """Find frames by text, by image or by a vector."""
     from ..search.export import ExportOptions
     from ..search.question import Question, read_threshold
     from ..search.search import search_library
@@ -94,13 +94,13 @@ def search(
 
 
 def similar(
-    a: Annotated[Path, typer.Argument(help="A picture.")],
-    b: Annotated[Path, typer.Argument(help="Another one.")],
+    a: Annotated[Path, typer.Argument(help="First image.")],
+    b: Annotated[Path, typer.Argument(help="Second image.")],
     space: _Space = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """How alike two pictures are: the cosine of their vectors, 1 for the same."""
+    """Print the cosine of two images; 1 means the same."""
     from ..search.search import compare_two_pictures
 
     found = compare_two_pictures(a, b, settings_from(None), progress_for(quiet), space=space)
