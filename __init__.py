@@ -1,3 +1,97 @@
-"""Reelweave takes videos apart into frames, remembers every frame as vectors, and puts videos back together."""
+"""Reconstruct, search and repair videos frame by frame.
+
+The names in `__all__` are the public API. They are imported on first access (PEP 562), so that `import reelweave` and
+`reelweave --help` stay fast. No function has the name of a subpackage: `reelweave.solve` is the package, and the
+function is `solve_video`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ReelweaveError
+    from .evaluate.robustness import evaluate_robustness
+    from .evaluate.scores import evaluate_plan
+    from .evaluate.scramble import scramble_video
+    from .evaluate.split_scores import evaluate_split
+    from .pipeline import (
+        ReconstructRequest,
+        SolveRequest,
+        ingest_all,
+        reconstruct,
+        save_plan,
+        solve_split,
+        write_report,
+    )
+    from .pipeline import ingest as ingest_video
+    from .pipeline import render as render_plan
+    from .pipeline import solve as solve_video
+    from .repair.repair import repair_video
+    from .search.search import compare_two_pictures as compare_images
+    from .search.search import search_library
+    from .settings import Settings
+    from .settings import load as load_settings
+    from .solve.plan.files import read_plan
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ReconstructRequest",
+    "ReelweaveError",
+    "Settings",
+    "SolveRequest",
+    "__version__",
+    "compare_images",
+    "evaluate_plan",
+    "evaluate_robustness",
+    "evaluate_split",
+    "ingest_all",
+    "ingest_video",
+    "load_settings",
+    "read_plan",
+    "reconstruct",
+    "render_plan",
+    "repair_video",
+    "save_plan",
+    "scramble_video",
+    "search_library",
+    "solve_split",
+    "solve_video",
+    "write_report",
+]
+
+_PUBLIC = {
+    "ReconstructRequest": "pipeline:ReconstructRequest",
+    "ReelweaveError": "errors:ReelweaveError",
+    "Settings": "settings:Settings",
+    "SolveRequest": "pipeline:SolveRequest",
+    "compare_images": "search.search:compare_two_pictures",
+    "evaluate_plan": "evaluate.scores:evaluate_plan",
+    "evaluate_robustness": "evaluate.robustness:evaluate_robustness",
+    "evaluate_split": "evaluate.split_scores:evaluate_split",
+    "ingest_all": "pipeline:ingest_all",
+    "ingest_video": "pipeline:ingest",
+    "load_settings": "settings:load",
+    "read_plan": "solve.plan.files:read_plan",
+    "reconstruct": "pipeline:reconstruct",
+    "render_plan": "pipeline:render",
+    "repair_video": "repair.repair:repair_video",
+    "save_plan": "pipeline:save_plan",
+    "scramble_video": "evaluate.scramble:scramble_video",
+    "search_library": "search.search:search_library",
+    "solve_split": "pipeline:solve_split",
+    "solve_video": "pipeline:solve",
+    "write_report": "pipeline:write_report",
+}
+"""Where each public name is defined: module and attribute."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

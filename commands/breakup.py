@@ -1,4 +1,4 @@
-"""Commands that make a detector of broken frames: `breakup label`, `breakup train`, `breakup test`."""
+"""Define the commands that train and test a detector of broken frames."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +33,7 @@ def breakup_label(
     from ..repair import labelling
 
     done = labelling.label_frames(video, out, settings_from(None), progress_for(quiet), count=count, detector=detector)
-    print_answer(asdict(done), as_json, _labelled_told(done))
+    print_answer(asdict(done), as_json, _labelled_text(done))
 
 
 @breakup_app.command("train")
@@ -51,12 +51,12 @@ def breakup_train(
     from ..repair import labelling
 
     file = output or labelling.default_detector(folder)
-    taught = labelling.train_detector(
+    trained = labelling.train_detector(
         folder, settings_from(None), file, precision=precision, overwrite=overwriting(overwrite)
     )
-    for note in taught.notes:
+    for note in trained.notes:
         progress_for(quiet).note(note)
-    print_answer({"output": str(file), **_taught_data(taught)}, as_json, _taught_told(taught, file))
+    print_answer({"output": str(file), **_training_data(trained)}, as_json, _training_text(trained, file))
 
 
 @breakup_app.command("test")
@@ -71,44 +71,46 @@ def breakup_test(
     from ..evaluate.detectors import score_detector
 
     done = score_detector(detector, target, truth, settings_from(None), progress_for(quiet))
-    print_answer(asdict(done), as_json, _tested_told(done))
+    print_answer(asdict(done), as_json, _test_text(done))
 
 
-def _labelled_told(done: "Labelled") -> str:
-    told = [f"{count:5}  {name}" for name, count in done.videos.items()]
-    return "\n".join([*told, f"{done.pictures} pictures to sort in {done.folder}/unsorted; see README.txt there"])
+def _labelled_text(done: "Labelled") -> str:
+    lines = [f"{count:5}  {name}" for name, count in done.videos.items()]
+    return "\n".join([*lines, f"{done.pictures} pictures to sort in {done.folder}/unsorted; see README.txt there"])
 
 
-def _taught_data(taught: "TrainingResult") -> dict[str, Any]:
-    """The model's identity, without the model."""
-    facts = taught.model.model_dump(mode="json", exclude={"forest", "evidence", "features", "measured_as"})
-    scores = {video: {"precision": found.precision, "recall": found.recall} for video, found in taught.by_video.items()}
+def _training_data(trained: "TrainingResult") -> dict[str, Any]:
+    """Return what identifies the model, without the model itself."""
+    facts = trained.model.model_dump(mode="json", exclude={"forest", "evidence", "features", "measured_as"})
+    scores = {
+        video: {"precision": found.precision, "recall": found.recall} for video, found in trained.by_video.items()
+    }
     return facts | {"by_video": scores}
 
 
-def _taught_told(taught: "TrainingResult", file: Path) -> str:
-    model, checked = taught.model, taught.model.checked
+def _training_text(trained: "TrainingResult", file: Path) -> str:
+    model, checked = trained.model, trained.model.checked
     broken, clean = sum(video.broken for video in model.videos), sum(video.clean for video in model.videos)
-    told = [
-        f"learnt from  {broken} broken and {clean} clean frames of {len(model.videos)} videos",
-        f"checked      on what was left out in turn ({checked.groups} times, by {checked.by}): "
+    lines = [
+        f"trained on   {broken} broken and {clean} clean frames of {len(model.videos)} videos",
+        f"tested       on held-out frames ({checked.groups} times, by {checked.by}): "
         f"precision {checked.precision:.3f}, recall {checked.recall:.3f}",
         *(
             f"             {found.precision:.3f}  {found.recall:.3f}  {video}"
-            for video, found in taught.by_video.items()
+            for video, found in trained.by_video.items()
         ),
         f"threshold    {model.threshold:.3f} ({model.chosen})",
         f"detector     {file}",
     ]
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
-def _tested_told(done: "DetectorScores") -> str:
+def _test_text(done: "DetectorScores") -> str:
     alarms = done.false_alarms_a_minute
-    told = [
+    lines = [
         f"precision     {done.precision:.3f}  ({done.found} found, {done.false_alarms} false alarms)",
         f"recall        {done.recall:.3f}  ({done.missed} missed)",
-        *([] if alarms is None else [f"false alarms  {alarms:.2f} a minute"]),
+        *([] if alarms is None else [f"false alarms  {alarms:.2f} per minute"]),
         *(f"recall        {share:.3f}  {kind}" for kind, share in done.recall_by_kind.items()),
     ]
-    return "\n".join(told)
+    return "\n".join(lines)

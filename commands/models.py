@@ -1,4 +1,4 @@
-"""Commands that look after what there is: the library, the models, the settings and the machine."""
+"""Define the commands of the group `models`."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Commands that look after what there is: the library, the models, the settings and the machine."""
+"""Define the commands `settings show`, `doctor` and `ui`."""
 
 import json
 import sys
@@ -28,9 +28,9 @@ def settings_show(as_json: Json = False) -> None:
 
 def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
     """Check everything that Reelweave needs. Exits with 1 if something is missing."""
-    from .doctor import doctor
+    from .doctor import run_checks
 
-    checks = doctor(settings_from(library))
+    checks = run_checks(settings_from(library))
     if as_json:
         print_json_lines(asdict(check) for check in checks)
     else:
@@ -54,5 +54,5 @@ def ui(
     def opened(address: str) -> None:
         print(f"the page is at {address} until Ctrl-C", file=sys.stderr, flush=True)
 
-    entry = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
-    serve(settings_from(library), host, port, entry, opened)
+    account = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
+    serve(settings_from(library), host, port, account, opened)

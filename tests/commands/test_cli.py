@@ -179,7 +179,7 @@ def test_videos_remove_wants_a_yes(run: Run, known: str) -> None:
 def test_videos_remove_asks_on_a_terminal(known: str, library: Path, answer: str, left: int) -> None:
     code, said = on_a_terminal("videos", "remove", known, type_in=f"{answer}\n")
     assert code == 0
-    assert f"Forget {known}?" in said
+    assert f"Remove {known}?" in said
     with opened(library) as shelf:
         assert len(shelf.catalog.videos()) == left
 
@@ -296,7 +296,7 @@ def test_only_what_goes_on_is_said_to_go_on(
     assert cli.run([verb, *given.format(clip=film, folder=tmp_path).split()]) == 130
     said = capsys.readouterr().err
     assert "interrupted" in said
-    assert ("goes on from there" in said) is goes_on
+    assert ("resumes from there" in said) is goes_on
 
 
 def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_demo_shows_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytes
     again = run("demo", "--folder", tmp_path / "demo", "-q")
     assert again.code == 0
     assert re.search("exact +True", again.out)
-    assert "'a red circle', by the small model 'toy': 10 of the 10 best frames show it" in again.out
+    assert "'a red circle', with the small model 'toy': 10 of the 10 best frames show it" in again.out
 
 
 # The terminal
