@@ -88,7 +88,7 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 @with_constraints
 def reconstruct(
-    video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
+    video: Annotated[Path, typer.Argument(help="Shuffled video, GIF or folder of pictures.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Plan to write.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
@@ -180,7 +180,7 @@ def ingest(
 @app.command()
 @with_constraints
 def solve(
-    video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
+    video: Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")],
     plan: Annotated[Path | None, typer.Option(help="Plan to write; printed by default.")] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")

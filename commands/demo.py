@@ -35,7 +35,7 @@ def demo(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a film, shuffle it, reconstruct it, search it by text, and score the result."""
+    """Scramble, reconstruct and search a drawn film, with scores."""
     settings = settings_from(None, {"ingest.space": "appearance"})
     done = run_demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
     lines = [f"original   {done.original}", f"scrambled  {done.scrambled}"]

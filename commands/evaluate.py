@@ -166,7 +166,7 @@ def scramble(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Make a test case from a clean video: shuffle it and write the truth."""
+    """Shuffle a clean video into a test case and write its truth."""
     from ..evaluate.damage import Damage
     from ..evaluate.foreign import read_foreign
     from ..evaluate.scramble import ScrambleOptions, scramble_video

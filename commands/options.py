@@ -54,7 +54,7 @@ Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames wi
 DetectorFile = Annotated[
     Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair where that exists.")
 ]
-Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that are there, without asking.")]
+Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing files without asking.")]
 Films = Annotated[
     int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]
