@@ -23,6 +23,7 @@ from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
 from .ingest.models.matcher import KeypointMatcher, matcher_for
 from .ingest.models.registry import fetching
+from .media.identity import stamp
 from .media.proxy import chroma, luma, proxy_yuv
 from .media.source import open_source
 from .media.types import FrameRows, VideoRecord
@@ -222,7 +223,7 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
                 again = arrange.arrange(frames, settings, progress, dropping)
                 return plan_from(record, frames, again, used, constraints)
 
-            checked_source(plan)
+            _source_of(plan, record)
             pinned = {*constraints.placed, *constraints.keep}
             plan = drop_broken(plan, solve_without, detector, settings.repair.longest, pinned, progress)
         library.keep_plan(record, plan.model_dump_json())
@@ -271,6 +272,14 @@ def solve_split(
         if request.plan_file:
             _write_plan(plan, numbered(request.plan_file, number), outputs)
     return plans
+
+
+def _source_of(plan: Plan, video: VideoRecord) -> Path:
+    """Check the source of a plan just made from a video. It is read again only if its stamp changed since ingest."""
+    source = Path(plan.video.source)
+    if plan.video.source and source.exists() and stamp(source) == video.stamp:
+        return source
+    return checked_source(plan)
 
 
 def _outputs_of(video: VideoRecord, settings: Settings, request: SolveRequest) -> Outputs:
@@ -426,7 +435,7 @@ def reconstruct(
     timer.lap("solve")
     results = []
     for plan, paths in films:
-        source = checked_source(plan)
+        source = _source_of(plan, video)
         written = _render(
             plan, source, paths.output, outputs, settings, progress, both=request.both, lossless=request.lossless
         )

@@ -14,7 +14,7 @@ from runs import Run, contents, in_process, modules_after, opened, settings
 import reelweave
 from reelweave import pipeline
 from reelweave.evaluate.scores import score_order
-from reelweave.media import ffmpeg
+from reelweave.media import ffmpeg, identity
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Alternative, Plan, WeakJoin
@@ -82,9 +82,7 @@ def test_a_plan_holds_every_frame_and_the_settings_it_was_made_with(full: Path, 
     assert plan.settings["solve"]["seed"] == 0
 
 
-def test_film_and_plan_are_written_beside_the_source_by_default(
-    full: Path, scrambled: Scrambled, tmp_path: Path
-) -> None:
+def test_film_and_plan_go_beside_the_source_by_default(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     own = Path(shutil.copy(scrambled.video, tmp_path / "my film.v2.mkv"))
     done = pipeline.reconstruct(own, settings())
     assert done.output == str(tmp_path / "my film.v2.reordered.mp4")
@@ -115,9 +113,7 @@ def test_a_lossless_film_holds_the_samples_of_the_source(full: Path, scrambled: 
     assert made == [source[frame] for frame in read_plan(Path(done.plan)).order]
 
 
-def test_the_report_and_the_plan_are_written_to_the_given_paths(
-    full: Path, scrambled: Scrambled, tmp_path: Path
-) -> None:
+def test_report_and_plan_go_to_the_given_paths(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     done = pipeline.reconstruct(
         scrambled.video,
         settings(),
@@ -230,6 +226,17 @@ def test_solve_needs_no_source(full: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     for name in ("run", "Reader"):
         monkeypatch.setattr(ffmpeg, name, lambda *_, **__: pytest.fail("ffmpeg was started"))
     assert len(pipeline.solve("own.mp4", settings()).order) == 48
+
+
+def test_reconstruct_hashes_its_source_once(
+    scrambled: Scrambled, tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    content_hash = identity.content_hash
+    monkeypatch.setattr(identity, "content_hash", lambda path: hashed.append(path) or content_hash(path))
+    for runs in (1, 2):
+        pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
+        assert hashed == [scrambled.video] * runs
 
 
 def test_a_second_reconstruction_ingests_nothing(
