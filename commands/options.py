@@ -51,8 +51,9 @@ Audio = Annotated[str | None, typer.Option("--audio", help="Sound: drop, keep or
 Both = Annotated[bool, typer.Option("--both", help="Write the film forwards and backwards.")]
 Split = Annotated[bool, typer.Option("--split", help="Separate films that were mixed into one file.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames with interpolated ones.")]
-DetectorFile = Annotated[
-    Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair where that exists.")
+DetectorFile = Annotated[Path | None, typer.Option("--detector", help="Detector from breakup train.")]
+RepairDetector = Annotated[
+    Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair.")
 ]
 Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing files without asking.")]
 Films = Annotated[
