@@ -101,7 +101,7 @@ def _film_text(film: "FilmResult") -> str:
     gap = "not proven" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
     order = order_text(film.kept, film.mean_confidence, film.undetermined)
     path = "" if film.mean_confidence is None else f", path {gap}"
-    broken = f"{film.broken} broken, {film.filled} interpolated; " if film.broken else ""
+    broken = f"{film.broken} broken, {film.filled} filled; " if film.broken else ""
     return f"{broken}{_shot_count(film.shots)}; order {order}{path}"
 
 
