@@ -1,3 +1,5 @@
+"""Run the command line: python -m reelweave."""
+
 from .cli import main
 
 main()

@@ -1,4 +1,7 @@
-"""The command line: parse, call, print. stdout is data, stderr is talk."""
+"""Define the command line: parse, call, print. stdout carries data, stderr messages.
+
+The four main verbs are here; the other commands are in the modules of `commands`.
+"""
 
 import os
 import signal
@@ -20,7 +23,6 @@ from .commands.options import (
     Audio,
     Both,
     Crf,
-    DetectorFile,
     Films,
     JoinPrice,
     Json,
@@ -29,6 +31,7 @@ from .commands.options import (
     OutlierRule,
     Quiet,
     Repair,
+    RepairDetector,
     Replace,
     Reverse,
     SampleRate,
@@ -67,7 +70,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Takes videos apart into frames, remembers every frame as vectors, and puts videos back together.",
+    help="Reconstruct, search and repair videos frame by frame.",
 )
 app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
@@ -85,18 +88,18 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 @with_constraints
 def reconstruct(
-    video: Annotated[Path, typer.Argument(help="A shuffled video, GIF or folder of pictures.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
-    plan: Annotated[Path | None, typer.Option(help="Where the plan goes.")] = None,
-    report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
+    video: Annotated[Path, typer.Argument(help="Shuffled video, GIF or folder of pictures.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan to write.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
     split: Split = False,
     films: Films = None,
     repair: Repair = False,
-    detector: DetectorFile = None,
+    detector: RepairDetector = None,
     reverse: Reverse = False,
     both: Both = False,
     lossless: Lossless = False,
-    wishes: "Constraints | None" = None,
+    constraints: "Constraints | None" = None,
     crf: Crf = None,
     audio: Audio = None,
     space: SpaceName = None,
@@ -110,17 +113,16 @@ def reconstruct(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Put a shuffled, polluted video back in order."""
+    """Put a shuffled video back in order and drop foreign frames."""
     from . import pipeline
 
     progress = progress_for(quiet)
     flags = ingest_flags(space, None, size) | method_flags(outliers, price, thorough, time_limit)
     flags |= {"render.crf": crf, "render.audio": audio}
-    done = pipeline.reconstruct(
+    flags |= {"solve.space": None if space in ("all", "auto") else space}
+    request = pipeline.ReconstructRequest(
         video,
-        settings_from(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
-        progress,
-        wishes=wishes,
+        constraints=constraints,
         output=output,
         plan_file=plan,
         report=report,
@@ -133,42 +135,42 @@ def reconstruct(
         detector=detector,
         overwrite=overwriting(overwrite),
     )
+    done = pipeline.reconstruct(request, settings_from(library, flags), progress)
     print_answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_text(done))
 
 
 @app.command()
 def ingest(
-    # One that may not be read is reported beside the others; Typer's own check would end the whole command.
-    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or patterns in quotes.")],
+    # readable=False: an unreadable path is reported with the others. Typer's own check would end the whole command.
+    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or quoted patterns.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
-    no_share: Annotated[bool, typer.Option("--no-share", help="Frames that look the same share no vector.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
+    no_share: Annotated[bool, typer.Option("--no-share", help="Give every frame its own vector.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done; write nothing.")] = False,
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Embed every frame into the library; nothing is done twice."""
+    """Store vectors of every frame in the library. Resumes where it was interrupted."""
     from . import pipeline
 
     flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
     settings, progress, total, failed = settings_from(library, flags), progress_for(quiet), 0, []
     try:
-        told = 0
-        for taken in pipeline.ingest_all(path, settings, progress, dry_run=dry_run):
+        noted = 0
+        for result in pipeline.ingest_all(path, settings, progress, dry_run=dry_run):
             total += 1
-            if taken.error:
-                failed.append(taken.error)
-            if as_json or dry_run or not taken.error:
-                print_answer(
-                    ingest_data(taken) | {"notes": progress.notes[told:]}, as_json, ingest_text(taken, dry_run)
-                )
-            told = len(progress.notes)
+            if result.error:
+                failed.append(result.error)
+            if as_json or dry_run or not result.error:
+                data = ingest_data(result) | {"notes": progress.notes[noted:]}
+                print_answer(data, as_json, ingest_text(result, dry_run))
+            noted = len(progress.notes)
     finally:
-        # Those that failed before an interruption are told of, too.
+        # In a finally block, so that an interruption does not hide earlier failures.
         for error in failed:
-            _complain(error)
+            _print_error(error)
     if failed:
         if total > 1:
             print(f"{len(failed)} of {total} sources failed", file=sys.stderr)
@@ -178,21 +180,21 @@ def ingest(
 @app.command()
 @with_constraints
 def solve(
-    video: Annotated[str, typer.Argument(help="A video of the library: its id, name or path.")],
-    plan: Annotated[Path | None, typer.Option(help="Where the plan goes; else it is printed.")] = None,
+    video: Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")],
+    plan: Annotated[Path | None, typer.Option(help="Plan to write; printed by default.")] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="Where the kNN graph and its verdicts go, a frame a line.")
+        Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")
     ] = None,
-    wishes: "Constraints | None" = None,
+    constraints: "Constraints | None" = None,
     space: Annotated[
-        str | None, typer.Option(help="The space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
+        str | None, typer.Option(help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
     ] = None,
     outliers: OutlierRule = None,
     price: JoinPrice = None,
     split: Split = False,
     films: Films = None,
     repair: Repair = False,
-    detector: DetectorFile = None,
+    detector: RepairDetector = None,
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
@@ -200,49 +202,38 @@ def solve(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find the order again from what the library holds; nothing is decoded or embedded, but for --repair."""
+    """Find the order of a video in the library and write a plan. Decodes nothing, except with --repair."""
     from . import pipeline
 
     settings = settings_from(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})
-    if split or films:
-        pipeline.refuse_repair_with_split(repair or detector is not None)
-        plans = pipeline.solve_split(
-            video,
-            settings,
-            progress_for(quiet),
-            films=films,
-            wishes=wishes,
-            plan_file=plan,
-            evidence=evidence,
-            overwrite=overwriting(overwrite),
-        )
-        for number, found in enumerate(plans, 1):
-            file = plan and numbered(plan, number)
-            print_answer(found.model_dump(mode="json"), as_json or not plan, plan_text(found, file))
-        return
-    found = pipeline.solve(
+    request = pipeline.SolveRequest(
         video,
-        settings,
-        progress_for(quiet),
-        wishes=wishes,
+        constraints=constraints,
         plan_file=plan,
         evidence=evidence,
         repair=repair,
         detector=detector,
+        films=films,
         overwrite=overwriting(overwrite),
     )
+    if split or films:
+        for number, film in enumerate(pipeline.solve_split(request, settings, progress_for(quiet)), 1):
+            file = plan and numbered(plan, number)
+            print_answer(film.model_dump(mode="json"), as_json or not plan, plan_text(film, file))
+        return
+    solved = pipeline.solve(request, settings, progress_for(quiet))
     if not (plan or as_json or quiet):
-        print(plan_text(found, plan), file=sys.stderr)
-    print_answer(found.model_dump(mode="json"), as_json or not plan, plan_text(found, plan))
+        print(plan_text(solved, plan), file=sys.stderr)
+    print_answer(solved.model_dump(mode="json"), as_json or not plan, plan_text(solved, plan))
 
 
 @app.command()
 def render(
-    plan: Annotated[Path, typer.Argument(help="A plan that solve or reconstruct wrote.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    plan: Annotated[Path, typer.Argument(help="Plan from solve or reconstruct.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     reverse: Reverse = False,
     both: Both = False,
-    fps: Annotated[str | None, typer.Option(help="Play at this rate, for example 25 or 30000/1001.")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frame rate of the film: 25, 29.97 or 30000/1001.")] = None,
     lossless: Lossless = False,
     crf: Crf = None,
     audio: Audio = None,
@@ -250,17 +241,16 @@ def render(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the film that a plan describes."""
+    """Write the film of a plan."""
     from . import pipeline
     from .render.outputs import default_output_of
     from .solve.plan.files import read_plan
 
     progress = progress_for(quiet)
-    wanted = read_plan(plan, progress.note)
-    target = output or default_output_of(wanted)
+    film = read_plan(plan, progress.note)
     films = pipeline.render(
-        wanted.reversed() if reverse else wanted,
-        target,
+        film.reversed() if reverse else film,
+        output or default_output_of(film),
         settings_from(None, {"render.crf": crf, "render.audio": audio}),
         progress,
         both=both,
@@ -268,9 +258,8 @@ def render(
         fps=frame_rate(fps),
         overwrite=overwriting(overwrite),
     )
-    print_answer(
-        {"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films))
-    )
+    paths = [str(path) for path in films]
+    print_answer({"outputs": paths, "notes": progress.notes}, as_json, "\n".join(paths))
 
 
 app.command(cls=EvaluateCommand)(evaluate)
@@ -283,49 +272,54 @@ app.command()(doctor)
 app.command()(ui)
 
 
-_Refusal: Any = typer.BadParameter.__mro__[2]
-"""What all of Typer's refusals of a command line have in common; it exports only the leaves of that tree."""
+_ClickException: Any = typer.BadParameter.__mro__[2]
+"""The common base of all usage errors. Typer vendors Click and exports only some of the subclasses."""
 
 _INTERRUPTED = 130
-"""Also what Typer makes of Ctrl-C by itself."""
+"""The exit code that Typer itself returns after Ctrl-C."""
 
 
 def main() -> None:
+    """Run the command line of this process and exit."""
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-        # A terminal without a letter of a file's name still shows all the rest.
+        # A file name may hold a character that the terminal cannot encode: escape it instead of failing.
         sys.stdout.reconfigure(errors="backslashreplace")
-    # Being told to end clears away what is half done, as Ctrl-C does.
+    # Treat SIGTERM as Ctrl-C, so that temporary files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line; the exit code. 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run a command line.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
     try:
         code = int(app(arguments, prog_name="reelweave", standalone_mode=False) or 0)
         if sys.stdout:
             sys.stdout.flush()
-    except _Refusal as wrong:
-        wrong.show()
-        return int(wrong.exit_code)
+    except _ClickException as error:
+        error.show()
+        return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ReelweaveError, OSError) as failed:
-        _complain(failed)
-        return getattr(failed, "exit_code", 1)
+    except (ReelweaveError, OSError) as error:
+        _print_error(error)
+        return getattr(error, "exit_code", 1)
     if code == _INTERRUPTED:
-        stored = arguments[:1] in (["ingest"], ["reconstruct"])
-        going_on = "; what was stored is kept, and the same command goes on from there" if stored else ""
-        print(f"interrupted{going_on}", file=sys.stderr)
+        resumes = arguments[:1] in (["ingest"], ["reconstruct"])
+        hint = "; stored frames are kept, and the same command resumes from there" if resumes else ""
+        print(f"interrupted{hint}", file=sys.stderr)
     return code
 
 
-def _complain(failed: Exception) -> None:
-    """Say in a line what failed; whoever wants the traceback gets it instead."""
+def _print_error(error: Exception) -> None:
+    """Print one line, or raise the error for its traceback if REELWEAVE_DEBUG is set."""
     if os.environ.get("REELWEAVE_DEBUG"):
-        raise failed
-    told = f"{failed.filename}: {failed.strerror}" if isinstance(failed, OSError) and failed.filename else failed
-    print(f"error: {told}", file=sys.stderr)
+        raise error
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+    print(f"error: {text}", file=sys.stderr)

@@ -1,28 +1,34 @@
-"""The story in order: a source is ingested, its frames are solved into a plan, the plan is rendered.
+"""Run the main job: ingest a source, solve its order into a plan, render the plan as a film.
 
-Every verb of the command line that works on films is one function here, and can be called from Python.
+Each verb of the command line that works on films is one function here. `reconstruct` runs all of them.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from .errors import LibraryError, UsageError
 from .index.cache import MotionCacheFile, OrderCacheFolder
 from .index.fusion import FUSED, space_identity, space_rows
-from .index.library import Library, proxies_of
+from .index.library import Library, open_library, proxies_of
 from .index.neighbours import nearest
 from .index.overwrite import Outputs, Overwrite, content_origin
-from .ingest.models.matcher import KeypointMatcher
+from .ingest.discover import discover_sources
+from .ingest.ingester import Ingester, IngestResult
+from .ingest.many import dry_run_sources, ingest_sources
+from .ingest.models.matcher import KeypointMatcher, matcher_for
 from .ingest.models.registry import fetching
-from .media.proxy import chroma, luma
+from .media.identity import stamp
+from .media.proxy import chroma, luma, proxy_yuv
+from .media.source import open_source
 from .media.types import FrameRows, VideoRecord
 from .progress import SILENT, Progress, noted
+from .render.encode import Encoding, check_output
 from .render.outputs import (
     OutputPaths,
     checked_source,
@@ -33,17 +39,21 @@ from .render.outputs import (
     write_plan_file,
 )
 from .render.results import Reconstruction, film_result, reconstruction_of
+from .repair.detector import detector_of
+from .repair.shuffled import drop_broken
 from .settings import Settings, library_folder
-from .solve.arrange import SolveInput
-from .solve.constraints import Constraints
+from .solve import arrange
+from .solve.constraints import NO_CONSTRAINTS, Constraints
 from .solve.cost.flow import MEASURED
+from .solve.evidence import write_evidence
+from .solve.make_plan import mark_split, plan_from
 from .solve.plan.model import Plan
+from .solve.split import arrange_films
 
-if TYPE_CHECKING:
-    from .ingest.ingester import IngestResult
+# render.film and render.report load the audio and page code, which solve does not need: they are imported where used.
 
 _CLAIMED_EARLY = 16
-"""Films of a split whose names are checked before any work. How many there are is known once they were told apart."""
+"""Bound on the films of a split whose names are checked before any work; their number is known only after solving."""
 
 _MOVED = {
     "demo": "commands.demo:run_demo",
@@ -61,178 +71,230 @@ _MOVED = {
     "similar": "search.search:compare_two_pictures",
     "viewable": "ui.reconstruct.reconstruct_job:viewable_source",
 }
-"""Functions that were here in 0.1, and where they are now."""
+"""Functions that were in this module in version 0.1, and where they are now."""
 
 
 def __getattr__(name: str) -> Any:
-    """Find a function that moved, so that callers of 0.1 keep working; it is loaded when it is asked for."""
+    """Import a moved function on first access, so that code written for 0.1 keeps working."""
     if name not in _MOVED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, function = _MOVED[name].partition(":")
     return getattr(import_module(f"{__package__}.{module}"), function)
 
 
-class LapTimer:
-    """Seconds since the last lap, by name."""
+@dataclass(frozen=True)
+class SolveRequest:
+    """Everything `solve` and `solve_split` need to know besides the settings."""
 
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = perf_counter()
+    video: str
+    """Id, name or path of a video in the library."""
+    constraints: Constraints | None = None
+    plan_file: Path | None = None
+    evidence: Path | None = None
+    """File for the nearest-neighbour graph, one line per frame."""
+    repair: bool = False
+    """Replace broken frames with gaps that `render` fills."""
+    detector: Path | None = None
+    """Trained detector of broken frames; implies `repair`."""
+    films: int | None = None
+    """Number of films that were mixed, if known; `solve_split` only."""
+    overwrite: Overwrite = False
 
-    def lap(self, name: str) -> None:
-        now = perf_counter()
-        self.laps[name], self._last = round(now - self._last, 3), now
+
+@dataclass(frozen=True)
+class ReconstructRequest:
+    """Everything `reconstruct` needs to know besides the settings."""
+
+    path: Path
+    constraints: Constraints | None = None
+    output: Path | None = None
+    plan_file: Path | None = None
+    report: Path | None = None
+    reverse: bool = False
+    both: bool = False
+    lossless: bool = False
+    split: bool = False
+    films: int | None = None
+    """Number of films that were mixed; implies `split`."""
+    repair: bool = False
+    detector: Path | None = None
+    """Trained detector of broken frames; implies `repair`."""
+    overwrite: Overwrite = False
+
+    @property
+    def splits(self) -> bool:
+        return self.split or self.films is not None
+
+    def solving(self, video: str) -> SolveRequest:
+        """Return the request to solve the ingested video; writing the plan is left to `reconstruct`."""
+        return SolveRequest(video, self.constraints, repair=self.repair, detector=self.detector, films=self.films)
+
+    def paths(self, number: int) -> OutputPaths:
+        """Return where film `number`, its plan and its report go."""
+        output = self.output or default_output(self.path)
+        return output_paths(output, self.plan_file, self.report, number if self.splits else None)
 
 
-def refuse_with_split(wishes: Constraints | None) -> None:
-    """What is known of an order says nothing of which film a frame is from."""
-    if wishes:
+_Request = TypeVar("_Request", SolveRequest, ReconstructRequest)
+
+
+def _request(kind: type[_Request], subject: Any, options: dict[str, Any]) -> _Request:
+    """Return the request itself, or build it from a path or name with keywords. 0.1 called constraints `wishes`."""
+    if isinstance(subject, kind):
+        if options:
+            raise TypeError(f"{kind.__name__} takes no further keywords: {', '.join(options)}")
+        return subject
+    if "wishes" in options:
+        options["constraints"] = options.pop("wishes")
+    return kind(subject, **options)
+
+
+def _check_split(request: SolveRequest | ReconstructRequest) -> None:
+    """Refuse options that cannot be combined with a split."""
+    # Constraints name frames of one order and do not say to which film a frame belongs.
+    if request.constraints:
         raise UsageError(
-            "What you know of the order cannot be said together with --split.",
-            "Without it, --drop-shot leaves out the shots of the other films.",
+            "Constraints on the order cannot be combined with --split.",
+            "Without --split, --drop-shot leaves out the shots of the other films.",
         )
-
-
-def refuse_repair_with_split(wanted: bool) -> None:
-    """Films that were mixed are repaired one by one, once they lie in order."""
-    if wanted:
-        raise UsageError(
-            "--repair cannot be said together with --split.", "Split first, and repair each of the films by itself."
-        )
+    # Broken frames are found by their neighbours, so a film must be in order before it is repaired.
+    if request.repair or request.detector is not None:
+        raise UsageError("--repair cannot be combined with --split.", "Split first, then repair each film by itself.")
 
 
 def ingest(path: Path, settings: Settings, progress: Progress = SILENT) -> VideoRecord:
-    """Every frame of a source into the library; what is there already is not decoded again."""
-    from .index.library import open_library
-    from .ingest.ingester import Ingester
-
+    """Store vectors of every frame of a source in the library. Frames that are stored are not decoded again."""
     with open_library(library_folder(settings)) as library:
-        taken = Ingester(library, settings, progress).take(path)
-        assert taken.video
-        return taken.video
+        ingested = Ingester(library, settings, progress).take(path)
+        assert ingested.video
+        return ingested.video
 
 
 def ingest_all(
     paths: Iterable[Path], settings: Settings, progress: Progress = SILENT, *, dry_run: bool = False
-) -> "Iterator[IngestResult]":
-    """What became of each source that files, folders and patterns stand for; or what would, in a dry run.
+) -> Iterator[IngestResult]:
+    """Ingest many sources. A source that fails is yielded with its error and does not stop the others.
 
-    A source that cannot be taken in is told with its error, and keeps no other out.
+    Args:
+        paths: Files, folders and glob patterns.
+        settings: The settings.
+        progress: Where stages and notes go.
+        dry_run: Report what would be done and write nothing.
     """
-    from .index.library import open_library
-    from .ingest.discover import discover_sources
-    from .ingest.many import dry_run_sources, ingest_sources
-
-    gathered = discover_sources(paths)
-    for note in gathered.notes:
+    sources = discover_sources(paths)
+    for note in sources.notes:
         progress.note(note)
     with open_library(library_folder(settings)) as library:
-        yield from (dry_run_sources if dry_run else ingest_sources)(library, gathered, settings, progress)
+        yield from (dry_run_sources if dry_run else ingest_sources)(library, sources, settings, progress)
 
 
-def solve(
-    video: str,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    wishes: Constraints | None = None,
-    plan_file: Path | None = None,
-    evidence: Path | None = None,
-    repair: bool = False,
-    detector: Path | None = None,
-    overwrite: Overwrite = False,
-) -> Plan:
-    """The plan for a video of the library, from its stored vectors and proxies alone.
+def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any) -> Plan:
+    """Find the order of a video from its stored vectors and proxies alone.
 
-    With `repair`, or a trained `detector`, its source is decoded to find broken frames, which leave holes.
+    With `repair` or a `detector` the source is decoded to find broken frames, which become gaps of the plan.
+
+    Args:
+        video: A request, or the id, name or path of a video in the library.
+        settings: The settings.
+        progress: Where stages and notes go.
+        options: The other fields of `SolveRequest`, unless a request is given.
+
+    Raises:
+        UsageError: The constraints contradict each other, or an output must not be replaced.
+        LibraryError: The library lacks the video or the vectors of the space.
     """
-    from .index.library import open_library
-    from .ingest.models.matcher import matcher_for
-    from .repair.detector import detector_of
-    from .solve.arrange import arrange
-    from .solve.constraints import NO_CONSTRAINTS
-    from .solve.evidence import write_evidence
-    from .solve.make_plan import plan_from
-
-    wishes = wishes or NO_CONSTRAINTS
-    judge = detector_of(detector, settings.breakup) if repair or detector else None
+    request = _request(SolveRequest, video, options)
+    repairs = request.repair or request.detector is not None
+    detector = detector_of(request.detector, settings.breakup) if repairs else None
     with open_library(library_folder(settings), settings) as library:
-        record = library.catalog.find(video)
-        outputs = _outputs_of(record, settings, overwrite, detector)
-        outputs.claim(plan_file, evidence)
+        record = library.catalog.find(request.video)
+        outputs = _outputs_of(record, settings, request)
+        outputs.claim(request.plan_file, request.evidence)
         matcher = matcher_for(settings)
-        film = solve_input(library, record, settings, matcher)
-        arrangement = arrange(film, settings, progress, wishes)
-        wishes = arrangement.wishes
+        frames = solve_input(library, record, settings, matcher)
+        arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
+        constraints = arrangement.wishes
         used = settings_used(library, record, settings, matcher)
-        plan = plan_from(record, film, arrangement, used, wishes)
-        if judge:
-            from .repair.shuffled import drop_broken
+        plan = plan_from(record, frames, arrangement, used, constraints)
+        if detector:
 
-            def without(frames: set[int]) -> Plan:
-                asked = replace(wishes, drop=tuple({*wishes.drop, *frames}))
-                return plan_from(record, film, arrange(film, settings, progress, asked), used, wishes)
+            def solve_without(broken: set[int]) -> Plan:
+                dropping = replace(constraints, drop=tuple({*constraints.drop, *broken}))
+                again = arrange.arrange(frames, settings, progress, dropping)
+                return plan_from(record, frames, again, used, constraints)
 
-            checked_source(plan)
-            plan = drop_broken(plan, without, judge, settings.repair.longest, {*wishes.placed, *wishes.keep}, progress)
+            _source_of(plan, record)
+            pinned = {*constraints.placed, *constraints.keep}
+            plan = drop_broken(plan, solve_without, detector, settings.repair.longest, pinned, progress)
         library.keep_plan(record, plan.model_dump_json())
-    if evidence:
-        with outputs.writing(evidence):
-            write_evidence(arrangement, evidence)
-    if plan_file:
-        with outputs.writing(plan_file):
-            write_plan_file(plan, plan_file)
+    if request.evidence:
+        with outputs.writing(request.evidence):
+            write_evidence(arrangement, request.evidence)
+    if request.plan_file:
+        _write_plan(plan, request.plan_file, outputs)
     return plan
 
 
 def solve_split(
-    video: str,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    films: int | None = None,
-    wishes: Constraints | None = None,
-    plan_file: Path | None = None,
-    evidence: Path | None = None,
-    overwrite: Overwrite = False,
+    video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> list[Plan]:
-    """A plan for each film that was mixed into a video, the largest first; `films` is how many, where that is known."""
-    from .index.library import open_library, proxies_of
-    from .ingest.models.matcher import matcher_for
-    from .media.proxy import proxy_yuv
-    from .solve.constraints import NO_CONSTRAINTS
-    from .solve.evidence import write_evidence
-    from .solve.make_plan import mark_split, plan_from
-    from .solve.split import arrange_films
+    """Find the films that were mixed into one video and return a plan of each, the longest first.
 
-    refuse_with_split(wishes)
+    Args:
+        video: A request, or the id, name or path of a video in the library.
+        settings: The settings.
+        progress: Where stages and notes go.
+        options: The other fields of `SolveRequest`, unless a request is given.
+
+    Raises:
+        UsageError: The request has constraints or asks for a repair, or an output must not be replaced.
+    """
+    request = _request(SolveRequest, video, options)
+    _check_split(request)
     with open_library(library_folder(settings), settings) as library:
-        record = library.catalog.find(video)
-        outputs = _outputs_of(record, settings, overwrite)
-        files, claimed = [file for file in (plan_file, evidence) if file], min(films or 1, _CLAIMED_EARLY)
+        record = library.catalog.find(request.video)
+        outputs = _outputs_of(record, settings, request)
+        files = [file for file in (request.plan_file, request.evidence) if file]
+        claimed = min(request.films or 1, _CLAIMED_EARLY)
         outputs.claim(*(numbered(file, number) for number in range(1, claimed + 1) for file in files))
         matcher = matcher_for(settings)
-        film, proxies = solve_input(library, record, settings, matcher), proxies_of(library, record)
-        found = arrange_films(film, lambda row: proxy_yuv(proxies[row]), settings, progress, films)
+        frames, proxies = solve_input(library, record, settings, matcher), proxies_of(library, record)
+        films = arrange_films(frames, lambda row: proxy_yuv(proxies[row]), settings, progress, request.films)
         used = settings_used(library, record, settings, matcher)
-        plans = [plan_from(record, film, one, used, NO_CONSTRAINTS) for one in found]
+        plans = [plan_from(record, frames, film, used, NO_CONSTRAINTS) for film in films]
         plans = [mark_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
         library.keep_plan(record, plans[0].model_dump_json())
     outputs.claim(*(numbered(file, number) for number in range(claimed + 1, len(plans) + 1) for file in files))
-    for number, (one, plan) in enumerate(zip(found, plans, strict=True), 1):
-        if evidence:
-            with outputs.writing(place := numbered(evidence, number)):
-                write_evidence(one, place)
-        if plan_file:
-            with outputs.writing(place := numbered(plan_file, number)):
-                write_plan_file(plan, place)
+    for number, (film, plan) in enumerate(zip(films, plans, strict=True), 1):
+        if request.evidence:
+            with outputs.writing(file := numbered(request.evidence, number)):
+                write_evidence(film, file)
+        if request.plan_file:
+            _write_plan(plan, numbered(request.plan_file, number), outputs)
     return plans
 
 
-def _outputs_of(video: VideoRecord, settings: Settings, overwrite: Overwrite, detector: Path | None = None) -> Outputs:
-    """What is made from a video of the library."""
+def _source_of(plan: Plan, video: VideoRecord) -> Path:
+    """Check the source of a plan just made from a video. It is read again only if its stamp changed since ingest."""
+    source = Path(plan.video.source)
+    if plan.video.source and source.exists() and stamp(source) == video.stamp:
+        return source
+    return checked_source(plan)
+
+
+def _outputs_of(video: VideoRecord, settings: Settings, request: SolveRequest) -> Outputs:
     source = Path(video.source) if video.source else None
-    return Outputs(video.sha256 or video.id, overwrite, inputs=[source, detector], library=library_folder(settings))
+    return Outputs(
+        video.sha256 or video.id,
+        request.overwrite,
+        inputs=[source, request.detector],
+        library=library_folder(settings),
+    )
+
+
+def _write_plan(plan: Plan, file: Path, outputs: Outputs) -> None:
+    with outputs.writing(file):
+        write_plan_file(plan, file)
 
 
 def render(
@@ -246,9 +308,25 @@ def render(
     fps: Fraction | None = None,
     overwrite: Overwrite = False,
 ) -> list[Path]:
-    """The plan's frames as a film; with `both`, also the film backwards beside it."""
-    from .render.encode import check_output
+    """Write the film of a plan.
 
+    Args:
+        plan: The plan. Its source must be the file that was solved.
+        output: The film to write; the suffix chooses the container.
+        settings: The settings.
+        progress: Where stages and notes go.
+        both: Also write the film backwards, beside it.
+        lossless: Keep the samples of the source.
+        fps: Frame rate of the film; that of the source by default.
+        overwrite: Whether files that Reelweave did not write may be replaced.
+
+    Returns:
+        The films that were written.
+
+    Raises:
+        SourceError: The source is missing or has changed since the plan was made.
+        RenderError: ffmpeg could not write the film.
+    """
     source = checked_source(plan)
     check_output(output, source)
     outputs = _outputs_from(plan, settings, overwrite)
@@ -257,7 +335,6 @@ def render(
 
 
 def _outputs_from(plan: Plan, settings: Settings, overwrite: Overwrite) -> Outputs:
-    """What is made from a plan."""
     source = Path(plan.video.source) if plan.video.source else None
     origin = plan.video.sha256 or plan.video.id
     return Outputs(origin, overwrite, inputs=[source], library=library_folder(settings))
@@ -275,10 +352,9 @@ def _render(
     lossless: bool,
     fps: Fraction | None = None,
 ) -> list[Path]:
+    from .render import film
     from .render.audio.soundtrack import has_sound
-    from .render.encode import Encoding
     from .render.fill import FillOptions
-    from .render.film import render as write_film
 
     progress = noted(progress)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
@@ -286,10 +362,10 @@ def _render(
     if not has_sound(source, audio, ("keep", "reslice"), progress):
         audio = "drop"
     films = films_at(output, both)
-    for film, target in zip((plan, plan.reversed()), films, strict=False):
+    for directed, target in zip((plan, plan.reversed()), films, strict=False):
         with outputs.writing(target):
-            write_film(
-                film,
+            film.render(
+                directed,
                 source,
                 target,
                 encoding,
@@ -303,95 +379,99 @@ def _render(
 
 
 def save_plan(plan: Plan, file: Path, *, overwrite: Overwrite = False) -> Path:
-    """A plan as a file that `render` takes and people can edit."""
-    with Outputs(plan.video.sha256 or plan.video.id, overwrite).writing(file):
-        write_plan_file(plan, file)
+    """Write a plan as a file that `render` reads and people can edit."""
+    _write_plan(plan, file, Outputs(plan.video.sha256 or plan.video.id, overwrite))
     return file
 
 
 def reconstruct(
-    path: Path,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    wishes: Constraints | None = None,
-    output: Path | None = None,
-    plan_file: Path | None = None,
-    report: Path | None = None,
-    reverse: bool = False,
-    both: bool = False,
-    lossless: bool = False,
-    split: bool = False,
-    films: int | None = None,
-    repair: bool = False,
-    detector: Path | None = None,
-    overwrite: Overwrite = False,
+    path: Path | ReconstructRequest, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> Reconstruction:
-    """A shuffled, polluted video in; the film in order out, with its plan beside it.
+    """Put a shuffled video back in order: ingest it, solve its order, write the plan and render the film.
 
-    With `split`, or a number of `films`, each film that was mixed into the video by itself, under a number.
-    With `repair`, or a trained `detector`, broken frames go and others are made in their places.
+    With `split` or `films`, each film that was mixed into the video is written under its number.
+    With `repair` or a `detector`, broken frames are replaced with interpolated ones.
+
+    Args:
+        path: A request, or the video, GIF or folder of pictures.
+        settings: The settings. Every frame is ingested, whatever `ingest.fps` says.
+        progress: Where stages and notes go.
+        options: The other fields of `ReconstructRequest`, unless a request is given.
+
+    Raises:
+        SourceError: The source cannot be read.
+        UsageError: Options contradict each other, or an output must not be replaced.
+        RenderError: ffmpeg could not write the film.
     """
-    from .media.source import open_source
-    from .render.encode import check_output
-    from .repair.detector import detector_of
-
-    apart = split or films is not None
-    if apart:
-        refuse_with_split(wishes)
-        refuse_repair_with_split(repair or detector is not None)
-    if detector:
-        detector_of(detector, settings.breakup)
-    open_source(path)
-    output = output or default_output(path)
-    check_output(output, path)
-
-    def place(number: int) -> OutputPaths:
-        return output_paths(output, plan_file, report, number if apart else None)
-
-    outputs = Outputs(content_origin(path), overwrite, inputs=[path, detector], library=library_folder(settings))
-    claimed = min(films or 1, _CLAIMED_EARLY)
-    for number in range(1, claimed + 1):
-        _claim(outputs, place(number), both)
-    settings, progress = every_frame(settings), noted(progress)
-    clock = LapTimer()
-    video = ingest(path, settings, progress)
-    outputs.origin = video.sha256
-    clock.lap("ingest")
-    plans = (
-        solve_split(video.id, settings, progress, films=films, wishes=wishes)
-        if apart
-        else [solve(video.id, settings, progress, wishes=wishes, repair=repair, detector=detector)]
+    request = _request(ReconstructRequest, path, options)
+    if request.splits:
+        _check_split(request)
+    if request.detector:
+        detector_of(request.detector, settings.breakup)
+    open_source(request.path)
+    check_output(request.output or default_output(request.path), request.path)
+    outputs = Outputs(
+        content_origin(request.path),
+        request.overwrite,
+        inputs=[request.path, request.detector],
+        library=library_folder(settings),
     )
-    plans = [plan.reversed() if reverse else plan for plan in plans]
-    places = [place(number) for number in range(1, len(plans) + 1)]
-    for one in places[claimed:]:
-        _claim(outputs, one, both)
-    for plan, one in zip(plans, places, strict=True):
-        with outputs.writing(one.plan):
-            write_plan_file(plan, one.plan)
-    clock.lap("solve")
-    made = []
-    for plan, one in zip(plans, places, strict=True):
-        source = checked_source(plan)
-        done = _render(plan, source, one.output, outputs, settings, progress, both=both, lossless=lossless)
-        made.append(film_result(plan, one, done))
-    clock.lap("render")
-    if report:
-        for plan, one in zip(plans, places, strict=True):
-            _write_report(plan, one.report or report, outputs, settings)
-        clock.lap("report")
-    return reconstruction_of(video, plans, made, settings.solve.space, clock.laps)
+    claimed = min(request.films or 1, _CLAIMED_EARLY)
+    for number in range(1, claimed + 1):
+        _claim(outputs, request.paths(number), request.both)
+    settings, progress = every_frame(settings), noted(progress)
+    timer = _Timer()
+    video = ingest(request.path, settings, progress)
+    outputs.origin = video.sha256
+    timer.lap("ingest")
+    solving = request.solving(video.id)
+    plans = solve_split(solving, settings, progress) if request.splits else [solve(solving, settings, progress)]
+    plans = [plan.reversed() if request.reverse else plan for plan in plans]
+    films = [(plan, request.paths(number)) for number, plan in enumerate(plans, 1)]
+    for _, paths in films[claimed:]:
+        _claim(outputs, paths, request.both)
+    for plan, paths in films:
+        _write_plan(plan, paths.plan, outputs)
+    timer.lap("solve")
+    results = []
+    for plan, paths in films:
+        source = _source_of(plan, video)
+        written = _render(
+            plan, source, paths.output, outputs, settings, progress, both=request.both, lossless=request.lossless
+        )
+        results.append(film_result(plan, paths, written))
+    timer.lap("render")
+    if request.report:
+        for plan, paths in films:
+            _write_report(plan, paths.report or request.report, outputs, settings)
+        timer.lap("report")
+    return reconstruction_of(video, plans, results, settings.solve.space, timer.laps)
 
 
-def _claim(outputs: Outputs, place: OutputPaths, both: bool) -> None:
+class _Timer:
+    """Measure the seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = perf_counter()
+        self.laps[name], self._last = round(now - self._last, 3), now
+
+
+def _claim(outputs: Outputs, paths: OutputPaths, both: bool) -> None:
     from .render.report.folder import REPORT_FILES
 
-    outputs.claim(*films_at(place.output, both), place.plan, folder=place.report, names=REPORT_FILES)
+    outputs.claim(*films_at(paths.output, both), paths.plan, folder=paths.report, names=REPORT_FILES)
 
 
 def write_report(plan: Plan, folder: Path, settings: Settings, *, overwrite: Overwrite = False) -> list[Path]:
-    """Pictures of a film before and after, for people who would rather look than read."""
+    """Write a page with pictures of the film before and after.
+
+    Returns:
+        The files that were written; the last one is the page.
+    """
     from .render.report.folder import REPORT_FILES
 
     outputs = _outputs_from(plan, settings, overwrite)
@@ -400,7 +480,6 @@ def write_report(plan: Plan, folder: Path, settings: Settings, *, overwrite: Ove
 
 
 def _write_report(plan: Plan, folder: Path, outputs: Outputs, settings: Settings) -> list[Path]:
-    from .index.library import open_library
     from .render.report.build import write_plan_report
     from .render.report.folder import REPORT_FILES
 
@@ -409,37 +488,40 @@ def _write_report(plan: Plan, folder: Path, outputs: Outputs, settings: Settings
 
 
 def every_frame(settings: Settings) -> Settings:
-    """A film is made of all its frames, at whatever rate others are searched."""
+    """Return the settings with every frame sampled. A film needs all of them; `ingest.fps` is meant for search."""
     return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
 
 
 def solve_input(
     library: Library, video: VideoRecord, settings: Settings, matcher: KeypointMatcher | None = None
-) -> SolveInput:
+) -> arrange.SolveInput:
+    """Collect what the solver needs of a stored video: vectors, proxies, neighbour search and caches."""
     rows = _rows(library, video, settings)
     proxies = proxies_of(library, video)[: len(rows)]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     motion = MotionCacheFile(library.motion_file(video.id), luma(proxies), MEASURED)
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
-    shelf = OrderCacheFolder(library.orders_folder(video.id))
-    return SolveInput(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, shelf)
+    orders = OrderCacheFolder(library.orders_folder(video.id))
+    return arrange.SolveInput(
+        rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, orders
+    )
 
 
 def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows:
-    """The rows that are to be solved; who is told to make them hears what else that takes."""
+    """Read the vectors of the space. If they are missing, the error also says which weights must be fetched."""
     try:
         return space_rows(library, video, settings.solve.model_dump())
-    except LibraryError as lacking:
+    except LibraryError as missing:
         space = settings.solve.fused_with if settings.solve.space == FUSED else settings.solve.space
-        if also := fetching(space, settings.clip):
-            raise LibraryError(lacking.cause, f"{lacking.remedy}{also}") from lacking
+        if remedy := fetching(space, settings.clip):
+            raise LibraryError(missing.cause, f"{missing.remedy}{remedy}") from missing
         raise
 
 
 def settings_used(
     library: Library, video: VideoRecord, settings: Settings, matcher: KeypointMatcher | None
 ) -> dict[str, Any]:
-    """What the plan says it was solved with, the identity of the models included."""
+    """Return the settings that the plan records, with the identity of the models."""
     sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
     models: dict[str, Any] = {"space": asdict(space_identity(library, video, sections["solve"]))}
     return sections | {"models": models | ({"matcher": matcher.identity} if matcher else {})}

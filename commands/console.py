@@ -1,4 +1,4 @@
-"""Progress on a terminal: bars where somebody watches, one line a stage where not; always on stderr."""
+"""Show progress on stderr: bars on a terminal, one line per stage elsewhere."""
 
 import signal
 import sys
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-_SHOWN = 8
-"""Bars of stages that have ended; a terminal has no room for those of a thousand films."""
+_FINISHED_BARS = 8
+"""Most bars of finished stages that stay visible, so that those of a thousand films do not fill the terminal."""
 
-_PAUSE = 30.0
-"""Seconds between two lines of one stage."""
+_LINE_INTERVAL = 30.0
+"""Least seconds between two lines of one stage, so that a log stays short."""
 
 
 def terminal_progress(quiet: bool = False) -> Progress:
-    """The progress that fits where stderr goes."""
+    """Return the kind of progress that suits stderr."""
     if quiet:
         return QuietProgress()
     return BarProgress() if sys.stderr.isatty() else LineProgress()
 
 
 class QuietProgress:
-    """Says what the user should see, and nothing of how far it is."""
+    """Print notes and no progress."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
@@ -40,26 +40,26 @@ class QuietProgress:
 
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
-        with deferred_interrupt(signal.SIGINT) as wanted:
-            yield wanted
-            if wanted():
-                self.note("Ctrl-C was heard; once more ends the whole command.")
+        with deferred_interrupt(signal.SIGINT) as interrupted:
+            yield interrupted
+            if interrupted():
+                self.note("Ctrl-C ended this stage early; press it again to end the whole command.")
 
 
 class LineProgress(QuietProgress):
-    """A line when a stage ends and, while a long one lasts, one with the time left, for logs."""
+    """Print a line when a stage ends and, during a long one, lines with the time left."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
-        counter, started = _Reporter(name, total), perf_counter()
+        counter, started = _LineCounter(name, total), perf_counter()
         yield counter
         count = f"{counter.done} in " if counter.done > 1 else ""
-        told = f", {counter.told}" if counter.told else ""
-        print(f"{name}: {count}{perf_counter() - started:.1f} s{told}", file=sys.stderr, flush=True)
+        status = f", {counter.status}" if counter.status else ""
+        print(f"{name}: {count}{perf_counter() - started:.1f} s{status}", file=sys.stderr, flush=True)
 
 
 class BarProgress(QuietProgress):
-    """A bar a stage, with count and time left; stages within stages share one display, as a terminal has but one."""
+    """Show a bar per stage, with count and time left. Nested stages share one display, since rich allows only one."""
 
     def __init__(self) -> None:
         self._rich: Rich | None = None
@@ -67,11 +67,11 @@ class BarProgress(QuietProgress):
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         with self._display() as rich:
-            task = rich.add_task(name, total=total, told="")
+            task = rich.add_task(name, total=total, status="")
             yield _Bar(rich, task)
             finished = next(t for t in rich.tasks if t.id == task)
             rich.update(task, total=finished.completed, completed=finished.completed)
-            for old in [t for t in rich.tasks if t.finished][:-_SHOWN]:
+            for old in [t for t in rich.tasks if t.finished][:-_FINISHED_BARS]:
                 rich.remove_task(old.id)
 
     def note(self, text: str) -> None:
@@ -95,9 +95,9 @@ class BarProgress(QuietProgress):
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[status]}"),
         )
-        # Data that is printed meanwhile goes above the bars only where it is shown on the same terminal.
+        # Redirect stdout above the bars only if it goes to the same terminal.
         rich = Rich(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
         with rich as self._rich:
             try:
@@ -114,34 +114,34 @@ class _Bar:
         self._rich.advance(self._task, steps)
 
     def tell(self, text: str) -> None:
-        self._rich.update(self._task, told=text)
+        self._rich.update(self._task, status=text)
 
 
 class _Counter:
     def __init__(self) -> None:
-        self.done, self.told = 0, ""
+        self.done, self.status = 0, ""
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
 
     def tell(self, text: str) -> None:
-        self.told = text
+        self.status = text
 
 
-class _Reporter(_Counter):
-    """Says now and then how far a stage is, and how long it will take at this pace."""
+class _LineCounter(_Counter):
+    """Print the count and the time left at intervals."""
 
     def __init__(self, name: str, total: int | None) -> None:
         super().__init__()
         self._name, self._total = name, total
-        self._started = self._said = perf_counter()
+        self._started = self._last_line = perf_counter()
 
     def advance(self, steps: int = 1) -> None:
         super().advance(steps)
         now = perf_counter()
-        if not self._total or not 0 < self.done < self._total or now - self._said < _PAUSE:
+        if not self._total or not 0 < self.done < self._total or now - self._last_line < _LINE_INTERVAL:
             return
-        self._said = now
+        self._last_line = now
         left = (now - self._started) * (self._total - self.done) / self.done
         time = f"{left / 60:.0f} min" if left >= 60 else f"{left:.0f} s"
         print(f"{self._name}: {self.done} of {self._total}, {time} left", file=sys.stderr, flush=True)

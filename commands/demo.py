@@ -1,4 +1,4 @@
-"""`reelweave demo`: draw a film, scramble it, reconstruct it, search it, and report the scores."""
+"""Define the command `demo`, which tries the main job on a drawn film and scores the result."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What `demo` made and how well it did."""
+    """The files and scores of a demo."""
 
     scores: "Scores"
     reconstruction: "Reconstruction"
@@ -30,23 +30,23 @@ class Demonstration:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
+    folder: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("reelweave-demo"),
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
+    """Scramble, reconstruct and search a drawn film, with scores."""
     settings = settings_from(None, {"ingest.space": "appearance"})
     done = run_demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
-    told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
-    told += [reconstruction_text(done.reconstruction), scores_text(done.scores), demo_search_text(done.search)]
-    print_answer(asdict(done), as_json, "\n".join(told))
+    lines = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
+    lines += [reconstruction_text(done.reconstruction), scores_text(done.scores), demo_search_text(done.search)]
+    print_answer(asdict(done), as_json, "\n".join(lines))
 
 
 def run_demo(
     folder: Path, settings: "Settings", progress: Progress = SILENT, *, overwrite: "Overwrite" = False
 ) -> Demonstration:
-    """Draw a film, scramble it with foreign pictures, reconstruct it, search it, and say how well that went."""
+    """Draw a film, scramble it with foreign pictures, reconstruct it, search it, and score the results."""
     from ..evaluate.drawn.demo_search import search_demo_film, with_model
     from ..evaluate.drawn.film import draw_film
     from ..evaluate.scores import evaluate_plan
@@ -60,7 +60,7 @@ def run_demo(
     folder.mkdir(parents=True, exist_ok=True)
     names = ("original.mp4", "scrambled.mp4", "truth.json", "reconstructed.mp4", "reconstructed.plan.json")
     original, scrambled, truth_file, film, plan = (folder / name for name in names)
-    # All demos have one origin, so that one replaces what an earlier version drew.
+    # All demos share one origin, so that a demo may replace the files of an earlier version.
     outputs = Outputs("demo", overwrite, library=library_folder(settings))
     outputs.claim(original, scrambled, truth_file, film, plan, folder=folder / "report", names=REPORT_FILES)
     with progress.stage("draw a film") as stage, outputs.writing(original):

@@ -1,4 +1,4 @@
-"""Commands that score: `evaluate` over plans, `evaluate robustness` over a film."""
+"""Define the commands that score: `evaluate`, `evaluate robustness`, and `scramble`, which makes test cases."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -28,56 +28,55 @@ if TYPE_CHECKING:
     from ..evaluate.robustness import Robustness, RobustnessRow
 
 
-_SUFFIX = ".robustness.png"
-
-
 def evaluate(
-    plan: Annotated[list[Path], typer.Argument(help="A plan for the scrambled video, or all plans of a split.")],
-    truth: Annotated[Path, typer.Option(help="The truth that scramble wrote.")],
-    rendered: Annotated[Path | None, typer.Option(help="The film made from the plan, to score its pictures.")] = None,
+    plan: Annotated[list[Path], typer.Argument(help="Plan for the scrambled video, or all plans of a split.")],
+    truth: Annotated[Path, typer.Option(help="Truth file from scramble.")],
+    rendered: Annotated[Path | None, typer.Option(help="Film made from the plan, to score its pictures.")] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a plan against the truth, or the plans of films that were mixed."""
+    """Score a plan, or all plans of a split, against the truth."""
     from ..evaluate.scores import evaluate_plan
     from ..evaluate.split_scores import evaluate_split
     from ..evaluate.truth import read_truth
     from ..solve.plan.files import read_plan
 
-    known, plans = read_truth(truth), [read_plan(one) for one in plan]
-    if known.mixed or len(plans) > 1:
+    facts, plans = read_truth(truth), [read_plan(file) for file in plan]
+    if facts.mixed or len(plans) > 1:
         if rendered:
-            raise UsageError("--rendered is for a single plan of a single clip.", "Leave it out for mixed films.")
-        split = evaluate_split(plans, known)
+            raise UsageError("--rendered needs a single plan of a single clip.", "Leave it out for mixed films.")
+        split = evaluate_split(plans, facts)
         print_answer(asdict(split), as_json, split_text(split))
         return
-    scores = evaluate_plan(plans[0], known, progress_for(quiet), rendered)
+    scores = evaluate_plan(plans[0], facts, progress_for(quiet), rendered)
     print_answer(asdict(scores), as_json, scores_text(scores))
 
 
 def robustness(
-    video: Annotated[Path, typer.Argument(help="A clean video, GIF or folder of pictures, frames in order.")],
+    video: Annotated[Path, typer.Argument(help="Clean video, GIF or folder of pictures, with the frames in order.")],
     noise: Annotated[
-        list[str] | None, typer.Option(help="KIND, or KIND=STRENGTH,STRENGTH; repeatable. Else every kind.")
+        list[str] | None, typer.Option(help="KIND, or KIND=STRENGTH,STRENGTH; repeatable. Every kind by default.")
     ] = None,
     frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole film.")] = 200,
-    within: Annotated[float, typer.Option(help="Seconds by which a hit may be off and count as near.")] = 0.5,
-    space: Annotated[str | None, typer.Option(help="appearance, clip or timm:MODEL; else that of solving.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same stretch, noise and disorder.")] = 0,
+    within: Annotated[float, typer.Option(help="Seconds by which a hit may be off and still count as near.")] = 0.5,
+    space: Annotated[
+        str | None, typer.Option(help="Space: appearance, clip or timm:MODEL; solve.space by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same stretch, noise and order.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(help="The picture; else ./NAME.robustness.png, none with --json.")
+        Path | None, typer.Option(help="Plot to write; ./NAME.robustness.png by default, none with --json.")
     ] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Spoil a film's frames: are they still found, and still put in order?"""
+    """Measure how well degraded frames are still found and put in order."""
     from ..evaluate.degradations import parse_degradations
     from ..evaluate.robustness import RobustnessOptions, evaluate_robustness
 
     options = RobustnessOptions(parse_degradations(noise or ()), frames, within, seed)
     if plot is None and not as_json:
-        plot = Path(f"{video.resolve().stem}{_SUFFIX}")
+        plot = Path(f"{video.resolve().stem}.robustness.png")
     done = evaluate_robustness(
         video,
         options,
@@ -87,51 +86,54 @@ def robustness(
         overwrite=overwriting(overwrite),
     )
     if as_json:
-        print_json_lines(_flat(done, held) for held in done.rows)
+        print_json_lines(_row_data(done, row) for row in done.rows)
         return
-    print_table(_told(done))
+    print_table(_table(done))
     print(f"plot       {plot}")
 
 
-def _flat(done: "Robustness", held: "RobustnessRow") -> dict[str, Any]:
-    spoiling = held.spoiling
+def _row_data(done: "Robustness", row: "RobustnessRow") -> dict[str, Any]:
+    noise = row.spoiling
     facts = {"video": done.video, "space": done.space, "first": done.first, "frames": done.frames}
-    noise = {"noise": spoiling.kind if spoiling else "none", "strength": spoiling.strength if spoiling else None}
-    order = {name: value for name, value in asdict(held.order).items() if value is not None}
-    return facts | noise | {"within": done.within} | asdict(held.retrieval) | order
+    facts |= {"noise": noise.kind if noise else "none", "strength": noise.strength if noise else None}
+    order = {name: value for name, value in asdict(row.order).items() if value is not None}
+    return facts | {"within": done.within} | asdict(row.retrieval) | order
 
 
-def _told(done: "Robustness") -> list[tuple[str, ...]]:
+def _table(done: "Robustness") -> list[tuple[str, ...]]:
     head = ("noise", "found", f"within {done.within:g} s", "cosine", "lowest", "adjacency", "tau in shots", "lost")
-    return [head, *(_row(held) for held in done.rows)]
+    return [head, *map(_table_row, done.rows)]
 
 
-def _row(held: "RobustnessRow") -> tuple[str, ...]:
-    seen, order = held.retrieval, held.order
-    shares = (seen.found, seen.near, seen.cosine, seen.lowest, order.adjacency, order.shot_tau)
-    return (str(held.spoiling or "none"), *(f"{share:.3f}" for share in shares), str(order.lost))
+def _table_row(row: "RobustnessRow") -> tuple[str, ...]:
+    hits, order = row.retrieval, row.order
+    scores = (hits.found, hits.near, hits.cosine, hits.lowest, order.adjacency, order.shot_tau)
+    return (str(row.spoiling or "none"), *(f"{score:.3f}" for score in scores), str(order.lost))
 
 
-_below = typer.Typer(add_completion=False, rich_markup_mode=None)
-_below.command("robustness")(robustness)
+_subcommands = typer.Typer(add_completion=False, rich_markup_mode=None)
+_subcommands.command("robustness")(robustness)
 
 
-def _names_a_plan(args: list[str]) -> bool:
-    """A plan may have the name of a command; scoring it takes a truth, which the command below does not know."""
+def _is_plan(args: list[str]) -> bool:
+    """Tell a plan called `robustness` from the subcommand: only plans are scored against a --truth."""
     truth = any(word == "--truth" or word.startswith("--truth=") for word in args)
     return truth and Path(args[0]).is_file()
 
 
 class EvaluateCommand(TyperCommand):
-    """A command that has another below it: `evaluate PLAN...`, and `evaluate robustness VIDEO`."""
+    """A command with a subcommand: `evaluate PLAN...` and `evaluate robustness VIDEO`.
+
+    A Typer group cannot take arguments of its own.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.commands = {"robustness": typer.main.get_command(_below)}
+        self.commands = {"robustness": typer.main.get_command(_subcommands)}
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        if args and not _names_a_plan(args) and (below := self.commands.get(args[0])):
-            return below.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        if args and not _is_plan(args) and (subcommand := self.commands.get(args[0])):
+            return subcommand.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
@@ -145,26 +147,26 @@ class EvaluateCommand(TyperCommand):
 
 
 def scramble(
-    video: Annotated[Path, typer.Argument(help="A clean video.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The scrambled video to write.")],
-    truth: Annotated[Path, typer.Option(help="Where the truth goes.")],
+    video: Annotated[Path, typer.Argument(help="Clean video.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Scrambled video to write.")],
+    truth: Annotated[Path, typer.Option(help="Truth file to write.")],
     frames: Annotated[int, typer.Option(help="Length of a random stretch; 0 is the whole clip.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
-    foreign: Annotated[str, typer.Option(help="How many pictures to draw, or a folder to borrow from.")] = "0",
+    foreign: Annotated[str, typer.Option(help="Foreign frames: how many to draw, or a folder to borrow from.")] = "0",
     foreign_share: Annotated[float, typer.Option(help="Borrowed frames for each true one.")] = 0.05,
-    bursts: Annotated[bool, typer.Option(help="Foreign frames come in groups that look alike.")] = False,
+    bursts: Annotated[bool, typer.Option(help="Foreign frames in groups that look alike.")] = False,
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
-    gaussian: Annotated[float, typer.Option(help="Noise in grey levels.")] = 0.0,
-    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for broken frames alone.")] = False,
-    damage: Annotated[str, typer.Option(help="Broken frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
-    audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
+    gaussian: Annotated[float, typer.Option(help="Noise, in grey levels.")] = 0.0,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for breakup test.")] = False,
+    damage: Annotated[str, typer.Option(help="Break frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
+    audio: Annotated[str, typer.Option(help="Sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
-    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
+    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; repeatable.")] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Make a test case from a clean video, with the truth about it."""
+    """Shuffle a clean video into a test case and write its truth."""
     from ..evaluate.damage import Damage
     from ..evaluate.foreign import read_foreign
     from ..evaluate.scramble import ScrambleOptions, scramble_video
@@ -192,6 +194,6 @@ def scramble(
         settings=settings_from(None),
         overwrite=overwriting(overwrite),
     )
-    told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
-    told += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
-    print_answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
+    text = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
+    text += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
+    print_answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, text)

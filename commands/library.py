@@ -1,4 +1,4 @@
-"""Commands that look after what there is: the library, the models, the settings and the machine."""
+"""Define the commands of the group `videos`, which manage the library."""
 
 import sys
 from dataclasses import asdict
@@ -11,12 +11,14 @@ from ..errors import UsageError
 from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import plain, print_answer, print_json_lines, print_table
 
-videos_app = typer.Typer(no_args_is_help=True, help="The library: what is in it.")
+_Video = Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")]
+
+videos_app = typer.Typer(no_args_is_help=True, help="Manage the library.")
 
 
 @videos_app.command("list")
 def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Every video of the library."""
+    """List the videos of the library."""
     from ..index import manage
 
     rows = manage.list_videos(settings_from(library))
@@ -39,8 +41,8 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
 
 
 @videos_app.command("show")
-def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False) -> None:
-    """All that is known of a video."""
+def videos_show(video: _Video, library: LibraryFolder = None, as_json: Json = False) -> None:
+    """Show everything known about a video."""
     from ..index import manage
 
     facts = manage.show_video(video, settings_from(library))
@@ -50,25 +52,22 @@ def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False
 @videos_app.command("remove")
 def videos_remove(
     video: Annotated[list[str] | None, typer.Argument(help="Videos of the library.")] = None,
-    missing: Annotated[bool, typer.Option("--missing", help="Those whose sources are gone.")] = False,
+    missing: Annotated[bool, typer.Option("--missing", help="Remove the videos whose sources are missing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     library: LibraryFolder = None,
 ) -> None:
-    """Forget videos; their sources are not touched."""
+    """Remove videos from the library. Their sources stay."""
     from ..index import manage
     from ..ingest.relocate import videos_without_source
 
     settings = settings_from(library)
     if bool(video) == missing:
-        raise UsageError("Which videos are to be removed is not clear.", "Name them, or give --missing.")
-    gone = (
-        {found.id: f" (its source {found.source} is gone)" for found in videos_without_source(settings)}
-        if missing
-        else {}
-    )
-    for one in video or gone:
-        name = manage.show_video(one, settings)["id"]
-        if not yes and not _confirmed(f"Forget {name}{gone.get(name, '')}?"):
+        raise UsageError("It is not clear which videos to remove.", "Name them, or give --missing.")
+    without_source = videos_without_source(settings) if missing else []
+    reasons = {found.id: f" (its source {found.source} is missing)" for found in without_source}
+    for wanted in video or reasons:
+        name = manage.show_video(wanted, settings)["id"]
+        if not yes and not _confirmed(f"Remove {name}{reasons.get(name, '')}?"):
             continue
         print(f"removed {manage.remove_video(name, settings).id}", file=sys.stderr)
 
@@ -77,14 +76,14 @@ def videos_remove(
 def videos_relocate(
     *,
     video: Annotated[
-        list[str] | None, typer.Argument(help="Videos of the library; else all that are not found.")
+        list[str] | None, typer.Argument(help="Videos of the library; all that are not found by default.")
     ] = None,
-    path: Annotated[Path, typer.Argument(help="Where the source is now, or a folder to look in.")],
+    path: Annotated[Path, typer.Argument(help="New path of the source, or a folder to search.")],
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find sources that were moved, by their content."""
+    """Find moved sources by their content."""
     from ..ingest.relocate import relocate_videos, videos_without_source
 
     settings = settings_from(library)
@@ -93,23 +92,23 @@ def videos_relocate(
         print_json_lines(asdict(one) for one in found)
     else:
         print_table([(one.id, one.source) for one in found])
-    left = [] if video else videos_without_source(settings)
-    for one in left:
+    missing = [] if video else videos_without_source(settings)
+    for one in missing:
         print(f"not found: {one.id} ({one.source})", file=sys.stderr)
-    if left:
+    if missing:
         raise typer.Exit(1)
 
 
 @videos_app.command("export")
 def videos_export(
-    video: str,
-    folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
-    space: Annotated[str | None, typer.Option(help="Which vectors, where there are several.")] = None,
+    video: _Video,
+    folder: Annotated[Path, typer.Argument(help="New folder for the files.")],
+    space: Annotated[str | None, typer.Option(help="Space, if the video has several.")] = None,
     overwrite: Replace = False,
     library: LibraryFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Write a video's vectors and what is known of its frames as files."""
+    """Write the vectors and frame data of a video as files."""
     from ..index import manage
 
     done = manage.export_video(video, folder, space, settings_from(library), overwrite=overwriting(overwrite))
@@ -118,18 +117,18 @@ def videos_export(
 
 @videos_app.command("import")
 def videos_import(
-    folder: Annotated[Path, typer.Argument(help="A folder as export writes it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder from videos export.")],
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Take vectors that were made elsewhere into the library: all of them, or none."""
+    """Import vectors that were made elsewhere: all of them, or none."""
     from ..ingest.import_video import import_video
     from .console import terminal_progress
 
     done = import_video(folder, settings_from(library), terminal_progress(quiet))
-    told = [f"{done.id}  {done.frames} frames  {done.space}  {done.state}"]
-    print_answer(asdict(done), as_json, "\n".join(told + [f"cannot {reason}" for reason in done.cannot]))
+    text = f"{done.id}  {done.frames} frames  {done.space}  {done.state}"
+    print_answer(asdict(done), as_json, "\n".join([text, *(f"cannot {reason}" for reason in done.cannot)]))
 
 
 @videos_app.command("check")
@@ -139,7 +138,7 @@ def videos_check(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Whether everything that the catalog promises is there; exit 1 when not."""
+    """Verify everything in the library. Exits with 1 if anything is wrong."""
     from ..index import manage
 
     found = manage.check_library(settings_from(library), progress_for(quiet), repair=repair)
@@ -148,7 +147,7 @@ def videos_check(
     else:
         print_table(
             [
-                (one.id, "; ".join([*one.problems, *(f"warning: {told}" for told in one.warnings)]) or "ok")
+                (one.id, "; ".join([*one.problems, *(f"warning: {warning}" for warning in one.warnings)]) or "ok")
                 for one in found
             ]
         )
@@ -158,5 +157,5 @@ def videos_check(
 
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("Nobody is there to confirm.", "Give --yes to remove without asking.")
+        raise UsageError("Removing a video needs a confirmation.", "Give --yes to remove without asking.")
     return typer.confirm(question, err=True)

@@ -1,4 +1,4 @@
-"""Commands that look after what there is: the library, the models, the settings and the machine."""
+"""Define the commands of the group `models`."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -8,15 +8,13 @@ import typer
 from .options import Json, LibraryFolder, Quiet, progress_for, settings_from
 from .output import model_report_lines, print_answer, print_json_lines, print_table
 
-_Model = Annotated[
-    str | None, typer.Argument(help="As clip.model names one, or timm:MODEL; else the one that clip.model names.")
-]
-models_app = typer.Typer(no_args_is_help=True, help="Embedding models: what is here, and whether it works.")
+_Model = Annotated[str | None, typer.Argument(help="A value of clip.model, or timm:MODEL; clip.model by default.")]
+models_app = typer.Typer(no_args_is_help=True, help="List, fetch and check embedding models.")
 
 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
-    """The embedding spaces and whether this machine has their models."""
+    """List the spaces and whether their models are on this machine."""
     from ..ingest.models.registry import list_models
 
     rows = list_models(settings_from(None))
@@ -33,7 +31,7 @@ def models_list(as_json: Json = False) -> None:
 
 @models_app.command("fetch")
 def models_fetch(model: _Model = None, quiet: Quiet = False, as_json: Json = False) -> None:
-    """Bring a model's weights to this machine; from then on it works offline."""
+    """Download the weights of a model; it works offline from then on."""
     from ..ingest.models.registry import fetch_model
 
     done = fetch_model(model, settings_from(None), quiet=quiet)
@@ -44,7 +42,7 @@ def models_fetch(model: _Model = None, quiet: Quiet = False, as_json: Json = Fal
 def models_check(
     model: _Model = None, library: LibraryFolder = None, quiet: Quiet = False, as_json: Json = False
 ) -> None:
-    """Try a model on drawn pictures and against the library; exit 1 when something is wrong."""
+    """Test a model on drawn pictures and against the library. Exits with 1 if a test fails."""
     from ..evaluate.model_check import check_model
 
     done = check_model(model, settings_from(library), progress_for(quiet))

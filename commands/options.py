@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Define the options that several commands share, and turn them into settings."""
 
 import re
 import sys
@@ -20,69 +20,90 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-LEAST_RATE, MOST_RATE = Fraction(1, 1000), Fraction(1000)
-"""Frames a second that a film may play at."""
+_LOWEST_RATE = Fraction(1, 1000)
+"""Lowest frame rate of a film: one frame in 17 minutes."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-LibraryFolder = Annotated[Path | None, typer.Option("--library", help="The library's folder.")]
-SpaceName = Annotated[str | None, typer.Option("--space", help="appearance, clip, timm:MODEL, fused, all or auto.")]
-SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames a second to look at, or all.")]
-Size = Annotated[int | None, typer.Option("--size", help="Short side of the embedded picture; 0 is as decoded.")]
-TimeLimit = Annotated[float | None, typer.Option("--time-limit", help="Seconds that each search for a path may take.")]
-JoinPrice = Annotated[str | None, typer.Option("--price", help="auto, huber, cosine, histogram, flow, sift or match.")]
-OutlierRule = Annotated[str | None, typer.Option("--outliers", help="density, dbscan or hdbscan.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="Look longer at films that leave doubt.")]
+_HIGHEST_RATE = Fraction(1000)
+"""Highest frame rate of a film: a frame per millisecond."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide progress.")]
+LibraryFolder = Annotated[Path | None, typer.Option("--library", help="Folder of the library.")]
+SpaceName = Annotated[
+    str | None, typer.Option("--space", help="Space: appearance, clip, timm:MODEL, fused, all or auto.")
+]
+SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
+Size = Annotated[
+    int | None, typer.Option("--size", help="Short side of the picture that is embedded; 0 is as decoded.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option("--time-limit", help="Time limit of each search for a path, in seconds.")
+]
+JoinPrice = Annotated[
+    str | None, typer.Option("--price", help="Price of a join: auto, huber, cosine, histogram, flow, sift or match.")
+]
+OutlierRule = Annotated[str | None, typer.Option("--outliers", help="Outlier rule: density, dbscan or hdbscan.")]
+Thorough = Annotated[bool, typer.Option("--thorough", help="Search longer where the order is in doubt.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
-Lossless = Annotated[bool, typer.Option("--lossless", help="The source's own samples, in a larger file.")]
-Reverse = Annotated[bool, typer.Option("--reverse", help="Play it backwards.")]
-Audio = Annotated[str | None, typer.Option("--audio", help="The source's sound: drop, keep or reslice.")]
-Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwards.")]
-Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
-Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
-DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
-Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that are there, without asking.")]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the samples of the source, in a larger file.")]
+Reverse = Annotated[bool, typer.Option("--reverse", help="Play the film backwards.")]
+Audio = Annotated[str | None, typer.Option("--audio", help="Sound: drop, keep or reslice.")]
+Both = Annotated[bool, typer.Option("--both", help="Write the film forwards and backwards.")]
+Split = Annotated[bool, typer.Option("--split", help="Separate films that were mixed into one file.")]
+Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames with interpolated ones.")]
+DetectorFile = Annotated[Path | None, typer.Option("--detector", help="Detector from breakup train.")]
+RepairDetector = Annotated[
+    Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair.")
+]
+Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing files without asking.")]
 Films = Annotated[
-    int | None, typer.Option("--films", min=1, max=1000, help="How many films were mixed; implies --split.")
+    int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]
 
 
 def with_constraints(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say what the user knows; they reach it as `wishes`."""
+    """Add the options that constrain the order to a command, which takes them parsed, as `constraints`.
+
+    Typer reads options from the signature and cannot share a group of them, so the signature is extended here.
+    """
 
     @wraps(command)
-    def wished(**given: Any) -> None:
+    def constrained(**given: Any) -> None:
         from ..solve.constraints import parse_constraints
 
-        said = {name: value for name in _WISHES if (value := given.pop(name)) is not None}
-        command(**given, wishes=parse_constraints(**said))
+        values = {name: value for name in _CONSTRAINTS if (value := given.pop(name)) is not None}
+        command(**given, constraints=parse_constraints(**values))
 
-    own = [parameter for parameter in signature(command).parameters.values() if parameter.name != "wishes"]
-    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _WISHES.items()]
-    wished.__signature__ = Signature([p.replace(kind=Parameter.KEYWORD_ONLY) for p in own] + added)  # type: ignore[attr-defined]
-    wished.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
-    return wished
+    own = [parameter for parameter in signature(command).parameters.values() if parameter.name != "constraints"]
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _CONSTRAINTS.items()
+    ]
+    parameters = [*(parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own), *added]
+    constrained.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    constrained.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return constrained
 
 
-def _several(metavar: str, text: str) -> Any:
+def _repeatable(metavar: str, text: str) -> Any:
     return Annotated[list[str] | None, typer.Option(metavar=metavar, help=f"{text}; repeatable.")]
 
 
-_WISHES = {
-    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the first.")],
-    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F is the last.")],
-    "before": _several("A:B", "Frame A plays before frame B"),
-    "adjacent": _several("A:B", "Frames A and B are neighbours"),
-    "keep": _several("F", "Frames that play, whatever they look like: 3,7-9"),
-    "drop": _several("F", "Frames that go: 3,7-9"),
-    "keep_shot": _several("S", "A dropped group that plays after all"),
-    "drop_shot": _several("S", "A shot that goes"),
-    "flip_shot": _several("S", "A shot that plays backwards"),
-    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="The shots play in this order.")],
+_CONSTRAINTS = {
+    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F begins the film.")],
+    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F ends the film.")],
+    "before": _repeatable("A:B", "Frame A plays before frame B"),
+    "adjacent": _repeatable("A:B", "Frames A and B are neighbours"),
+    "keep": _repeatable("F", "Frames to keep: 3,7-9"),
+    "drop": _repeatable("F", "Frames to drop: 3,7-9"),
+    "keep_shot": _repeatable("S", "A dropped group to keep"),
+    "drop_shot": _repeatable("S", "A shot to drop"),
+    "flip_shot": _repeatable("S", "A shot to reverse"),
+    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")],
 }
 
 
 def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
+    """Load the settings with values of the command line on top; None means that an option was not given."""
     from ..settings import load
 
     said_on_the_command_line(library)
@@ -97,12 +118,12 @@ def progress_for(quiet: bool) -> "Noted":
 
 
 def overwriting(replace: bool) -> "Overwrite":
-    """Replace what is there if that was said, and ask otherwise."""
+    """Return True for --overwrite, else a function that asks the user."""
     return True if replace else _ask_to_replace
 
 
 def _ask_to_replace(files: Sequence[Path]) -> bool:
-    """Ask on a terminal; elsewhere nobody is there to answer. The question goes to stderr, since stdout is data."""
+    """Ask on a terminal; decline elsewhere. The question goes to stderr, because stdout carries data."""
     from ..index.overwrite import foreign_told
 
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
@@ -112,14 +133,19 @@ def _ask_to_replace(files: Sequence[Path]) -> bool:
 
 
 def frame_rate(fps: str | None) -> Fraction | None:
+    """Parse 25, 29.97 or 30000/1001.
+
+    Raises:
+        UsageError: It is not a frame rate, or out of range.
+    """
     if not fps:
         return None
-    # Nothing longer, and no exponent: Fraction would write 1e999999999 out in full.
+    # Limit the digits and refuse exponents: Fraction would write 1e999999999 out in full.
     number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{0,9})?)(?:/([1-9][0-9]{0,8}))?", fps.strip())
     rate = Fraction(number[1]) / int(number[2] or 1) if number else Fraction(0)
-    if not LEAST_RATE <= rate <= MOST_RATE:
+    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
         raise UsageError(
-            f"{shortened(fps)!r} is not a frame rate from {LEAST_RATE} to {MOST_RATE}.",
+            f"{shortened(fps)!r} is not a frame rate between {_LOWEST_RATE} and {_HIGHEST_RATE}.",
             "Give a number or a fraction: 25, 29.97, 30000/1001.",
         )
     return rate

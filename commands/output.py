@@ -1,4 +1,4 @@
-"""What a command prints: data as JSON for programs, or a few lines for people."""
+"""Format what commands print: JSON for programs, a few lines of text for people."""
 
 import json
 from collections.abc import Iterable
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from ..solve.plan.model import Plan
 
 
-_GROUPS_TOLD, _FRAMES_TOLD = 10, 6
+_LISTED_GROUPS = 10
+"""Most dropped groups that are listed one by one; the rest are counted."""
+
+_LISTED_FRAMES = 6
+"""Most frames of a dropped group that are listed."""
 
 
-def print_answer(data: dict[str, Any], as_json: bool, told: str) -> None:
-    print(json.dumps(data) if as_json else told)
+def print_answer(data: dict[str, Any], as_json: bool, text: str) -> None:
+    print(json.dumps(data) if as_json else text)
 
 
 def print_json_lines(rows: Iterable[dict[str, Any]]) -> None:
@@ -34,16 +38,16 @@ def print_table(rows: list[tuple[Any, ...]]) -> None:
 
 
 def single_line(name: str) -> str:
-    """A file may be called anything; a table has one line a row."""
+    """Replace unprintable characters of a file name, so that it fits one row of a table."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def demo_search_text(found: "DemoSearch") -> str:
-    """What chance would find stands beside what was found."""
+    """Format the result of the search beside what chance would find."""
     return (
-        f"search     {found.text!r}, by the small model {found.model!r}: {found.right} of the {found.hits} best frames "
-        f"show it, as {found.showing} of all {found.frames} do; one that does is above one that does not in "
-        f"{100 * found.above:.1f} % (chance 50)"
+        f"search     {found.text!r}, with the small model {found.model!r}: {found.right} of the {found.hits} best "
+        f"frames show it, and {found.showing} of all {found.frames} do; a frame that shows it scores above one that "
+        f"does not in {100 * found.above:.1f} % of pairs (chance: 50 %)"
     )
 
 
@@ -53,10 +57,11 @@ def model_report_lines(done: "ModelReport") -> list[str]:
         facts += [
             ("preprocessing", str(done.preprocessing)),
             ("dimension", str(done.dimension)),
-            ("speed", f"{done.milliseconds:.1f} ms a picture"),
+            ("speed", f"{done.milliseconds:.1f} ms per picture"),
         ]
     return _columns(
-        [("", *fact) for fact in facts] + [("ok" if t.ok else "FAILED", t.name, t.detail) for t in done.trials]
+        [("", *fact) for fact in facts]
+        + [("ok" if test.ok else "FAILED", test.name, test.detail) for test in done.trials]
     )
 
 
@@ -69,38 +74,38 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def ingest_data(taken: "IngestResult") -> dict[str, Any]:
-    """What `ingest` says of a source: its video, where there is one, or why there is none."""
-    facts = asdict(taken.video) if taken.video else {}
-    error = {"error": taken.error.cause, "remedy": taken.error.remedy} if taken.error else {}
-    return facts | {"path": taken.path, "state": taken.state} | error
+def ingest_data(result: "IngestResult") -> dict[str, Any]:
+    """Return the video that a source became, or the error."""
+    facts = asdict(result.video) if result.video else {}
+    error = {"error": result.error.cause, "remedy": result.error.remedy} if result.error else {}
+    return facts | {"path": result.path, "state": result.state} | error
 
 
-def ingest_text(taken: "IngestResult", dry_run: bool) -> str:
-    if dry_run or not taken.video:
-        return f"{taken.state:9}  {single_line(taken.path)}"
-    return f"{taken.video.id}  {taken.video.frames} frames  {taken.video.seconds:.1f} s  {taken.state}"
+def ingest_text(result: "IngestResult", dry_run: bool) -> str:
+    if dry_run or not result.video:
+        return f"{result.state:9}  {single_line(result.path)}"
+    return f"{result.video.id}  {result.video.frames} frames  {result.video.seconds:.1f} s  {result.state}"
 
 
 def reconstruction_text(done: "Reconstruction") -> str:
     lines = [f"kept {done.kept} of {done.frames} frames, dropped {done.dropped}"]
     for number, film in enumerate(done.films, 1):
         title = f"film {number}: {film.kept} frames, " if len(done.films) > 1 else ""
-        lines += [f"{title}{_film_told(film)}", *_files_told(film)]
+        lines += [f"{title}{_film_text(film)}", *_file_lines(film)]
     return "\n".join([", ".join(lines[:2]), *lines[2:]] if len(done.films) == 1 else lines)
 
 
-def _film_told(film: "FilmResult") -> str:
+def _film_text(film: "FilmResult") -> str:
     from ..render.results import order_text
 
-    gap = "unproved" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
+    gap = "not proven" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
     order = order_text(film.kept, film.mean_confidence, film.undetermined)
     path = "" if film.mean_confidence is None else f", path {gap}"
-    broken = f"{film.broken} broken, {film.filled} made in their places; " if film.broken else ""
-    return f"{broken}{_shots_told(film.shots)}; order {order}{path}"
+    broken = f"{film.broken} broken, {film.filled} filled; " if film.broken else ""
+    return f"{broken}{_shot_count(film.shots)}; order {order}{path}"
 
 
-def _files_told(film: "FilmResult") -> list[str]:
+def _file_lines(film: "FilmResult") -> list[str]:
     return [
         *(f"film       {output}" for output in film.outputs),
         f"plan       {film.plan}",
@@ -109,59 +114,57 @@ def _files_told(film: "FilmResult") -> list[str]:
 
 
 def plan_text(plan: "Plan", file: Path | None) -> str:
-    """The shots of a plan by the numbers that options take, how many joins are weak, and what was dropped."""
+    """Format the shots of a plan under the numbers that options take, its weak joins, and the dropped frames."""
     from ..render.results import order_text
     from ..solve.confidence import count_weak
     from ..solve.undetermined import reasons
 
     weak = count_weak(plan)
-    told = f"{len(plan.order)} frames in {_shots_told(len(plan.shots))}, {len(plan.dropped)} dropped"
+    summary = f"{len(plan.order)} frames in {_shot_count(len(plan.shots))}, {len(plan.dropped)} dropped"
     lines = [
-        f"{file}: {told}" if file else told,
-        *_columns([("shot", "frames", "seconds", "first", "last"), *_shots(plan)]),
+        f"{file}: {summary}" if file else summary,
+        *_columns([("shot", "frames", "seconds", "first", "last"), *_shot_rows(plan)]),
         f"order {order_text(len(plan.order), plan.mean_confidence, reasons(plan))}",
     ]
     if weak:
-        lines.append(
-            f"{weak} of {len(plan.confidence)} joins are weak: `weak` in the plan says what else could be there"
-        )
+        lines.append(f"{weak} of {len(plan.confidence)} joins are weak: `weak` in the plan lists the alternatives")
     if plan.dropped:
-        lines += ["dropped:", *_columns([("shot", "frames", "reason", "which"), *_dropped_groups(plan)])]
+        lines += ["dropped:", *_columns([("shot", "frames", "reason", "which"), *_dropped_rows(plan)])]
     return "\n".join(lines)
 
 
-def _shots(plan: "Plan") -> list[tuple[Any, ...]]:
+def _shot_rows(plan: "Plan") -> list[tuple[Any, ...]]:
     return [
         (
-            shot.number or place,
+            shot.number or position,
             shot.length,
             f"{shot.length / plan.video.fps:.2f}",
             plan.order[shot.start],
             plan.order[shot.start + shot.length - 1],
         )
-        for place, shot in enumerate(plan.shots, 1)
+        for position, shot in enumerate(plan.shots, 1)
     ]
 
 
-def _dropped_groups(plan: "Plan") -> list[tuple[Any, ...]]:
-    """The largest first, by the numbers that `--keep-shot` takes; frames of no group stand together by their reason."""
+def _dropped_rows(plan: "Plan") -> list[tuple[Any, ...]]:
+    """Group the dropped frames by the numbers that `--keep-shot` takes, or by their reason; the largest group first."""
     groups: dict[tuple[int | None, str], list[int]] = {}
     for dropped in plan.dropped:
         groups.setdefault((dropped.shot, dropped.reason), []).append(dropped.frame)
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     rows: list[tuple[Any, ...]] = [
-        ("-" if group is None else group, len(frames), reason, _some(frames))
-        for (group, reason), frames in ordered[:_GROUPS_TOLD]
+        ("-" if group is None else group, len(frames), reason, _first_frames(frames))
+        for (group, reason), frames in ordered[:_LISTED_GROUPS]
     ]
-    rest = ordered[_GROUPS_TOLD:]
+    rest = ordered[_LISTED_GROUPS:]
     return rows + ([("...", sum(len(frames) for _, frames in rest), f"{len(rest)} more groups", "")] if rest else [])
 
 
-def _some(frames: list[int]) -> str:
-    return ", ".join(map(str, frames[:_FRAMES_TOLD])) + ", ..." * (len(frames) > _FRAMES_TOLD)
+def _first_frames(frames: list[int]) -> str:
+    return ", ".join(map(str, frames[:_LISTED_FRAMES])) + ", ..." * (len(frames) > _LISTED_FRAMES)
 
 
-def _shots_told(count: int) -> str:
+def _shot_count(count: int) -> str:
     return f"{count} shot{'s' * (count != 1)}"
 
 

@@ -1,4 +1,4 @@
-"""Commands for broken frames."""
+"""Define the command `repair`."""
 
 from itertools import groupby
 from pathlib import Path
@@ -15,28 +15,30 @@ if TYPE_CHECKING:
     from ..repair.verdict import Verdict
 
 
-_TOLD = 20
+_LISTED_RUNS = 20
+"""Most runs of broken frames that are listed; --json lists every frame."""
 
 
 def repair(
-    video: Annotated[Path, typer.Argument(help="A video file.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The film to write.")] = None,
+    video: Annotated[Path, typer.Argument(help="Video file.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     frames: Annotated[
-        str | None, typer.Option(metavar="F,F-F", help="Replace these instead of looking for broken ones: 3,229-267.")
+        str | None,
+        typer.Option(metavar="F,F-F", help="Replace these frames instead of looking for broken ones: 3,229-267."),
     ] = None,
     detector: DetectorFile = None,
-    detect_only: Annotated[bool, typer.Option("--detect-only", help="Say what is broken; write no film.")] = False,
-    report: Annotated[Path | None, typer.Option(help="A folder for pictures of what was done.")] = None,
-    method: Annotated[str | None, typer.Option(help="auto, motion, blend or hold.")] = None,
-    long: Annotated[str | None, typer.Option(help="Gaps too long to fill: leave or hold.")] = None,
-    longest: Annotated[int | None, typer.Option(help="Frames of a gap up to which it is filled.")] = None,
+    detect_only: Annotated[bool, typer.Option("--detect-only", help="Report what is broken; write no film.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+    method: Annotated[str | None, typer.Option(help="How frames are made: auto, motion, blend or hold.")] = None,
+    long: Annotated[str | None, typer.Option(help="Gaps over --longest: leave or hold.")] = None,
+    longest: Annotated[int | None, typer.Option(help="Longest gap that is filled, in frames.")] = None,
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find broken frames and put smooth ones in their place; all else stays as it was."""
+    """Find broken frames and replace them with interpolated ones."""
     from ..repair.repair import repair_video
 
     progress = progress_for(quiet)
@@ -53,24 +55,24 @@ def repair(
         lossless=lossless,
         overwrite=overwriting(overwrite),
     )
-    print_answer(done.data() | {"notes": progress.notes}, as_json, _told(done))
+    print_answer(done.data() | {"notes": progress.notes}, as_json, _text(done))
 
 
-def _told(done: "RepairResult") -> str:
-    """What was found and done, a line for each run of frames of which the same is said."""
+def _text(done: "RepairResult") -> str:
+    """Format one line per run of frames with the same verdict."""
     frames = len(done.found)
     lines = [f"{frames} of {len(done.scores)} frames are broken" if frames else "no frame is broken"]
-    runs = [list(run) for _, run in groupby(enumerate(done.found), key=lambda at: _same(at[0], *at[1]))]
-    for run in runs[:_TOLD]:
+    runs = [list(run) for _, run in groupby(enumerate(done.found), key=lambda item: _run_key(item[0], *item[1]))]
+    for run in runs[:_LISTED_RUNS]:
         (verdict, replaced), last = run[0][1], run[-1][1][0].frame
         span = str(verdict.frame) if last == verdict.frame else f"{verdict.frame}-{last}"
         why = f" ({replaced.why})" if replaced.why else ""
         lines.append(f"{span:11}  {verdict.kind}  {replaced.method}{why}")
-    if len(runs) > _TOLD:
-        lines.append(f"and {len(runs) - _TOLD} more; --json names every frame")
+    if len(runs) > _LISTED_RUNS:
+        lines.append(f"and {len(runs) - _LISTED_RUNS} more; --json lists every frame")
     lines += [f"film       {done.output}"] if done.output else []
     return "\n".join([*lines, *([f"report     {done.report}/index.html"] if done.report else [])])
 
 
-def _same(place: int, verdict: "Verdict", replaced: "ReplacedFrame") -> tuple[int, str, str, str]:
-    return verdict.frame - place, verdict.kind, replaced.method, replaced.why
+def _run_key(index: int, verdict: "Verdict", replaced: "ReplacedFrame") -> tuple[int, str, str, str]:
+    return verdict.frame - index, verdict.kind, replaced.method, replaced.why

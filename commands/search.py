@@ -1,4 +1,4 @@
-"""Commands that look for frames: `search` over the library, `similar` for two pictures."""
+"""Define the commands `search` and `similar`."""
 
 import re
 import sys
@@ -21,47 +21,47 @@ if TYPE_CHECKING:
     from ..search.results import Hit, Moment
 
 
-# Nine digits are thirty years of seconds; Python turns no more than 4,300 into a number.
+# Nine digits are thirty years of seconds. More are refused because int() fails beyond 4,300 digits.
 _TIME = re.compile(
     r"(?:(?:(\d{1,9}):(?=[0-5]?\d:))?(\d{1,9}):(?=[0-5]?\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII
 )
 
-_Space = Annotated[str | None, typer.Option("--space", help="The space to compare in: appearance, clip or timm:MODEL.")]
+_Space = Annotated[str | None, typer.Option("--space", help="Space to compare in: appearance, clip or timm:MODEL.")]
 
 
 def search(
     text: Annotated[
         str,
         typer.Argument(
-            help="What to look for: beach, or 'beach - people + 0.5*@sea.jpg'; after -- when it begins with a dash."
+            help="Query: beach, or 'beach - people + 0.5*@sea.jpg'; put it after -- if it begins with a dash."
         ),
     ] = "",
-    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
-    vector: Annotated[Path | None, typer.Option(help="A vector to look for, as numpy saves one.")] = None,
-    video: Annotated[list[str] | None, typer.Option(help="Search this video only; repeatable.")] = None,
-    after: Annotated[str | None, typer.Option(help="Frames from this time on: seconds or mm:ss.")] = None,
-    before: Annotated[str | None, typer.Option(help="Frames up to this time.")] = None,
-    count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="How many answers.")] = None,
-    threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number, auto or calibrated.")] = None,
-    moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
-    repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
-    export: Annotated[Path | None, typer.Option(help="A folder for the frames at full size.")] = None,
-    clip: Annotated[Path | None, typer.Option(help="A film of the hits or moments.")] = None,
-    by: Annotated[str, typer.Option(help="The order in the film: time or score.")] = "time",
-    sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the hits or moments.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
+    vector: Annotated[Path | None, typer.Option(help="Vector to search for, a file from numpy.save.")] = None,
+    video: Annotated[list[str] | None, typer.Option(help="Search only this video; repeatable.")] = None,
+    after: Annotated[str | None, typer.Option(help="Only frames from this time on: 75, 1:15 or 1:02:03.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only frames up to this time.")] = None,
+    count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="Number of results.")] = None,
+    threshold: Annotated[str | None, typer.Option(help="Minimum score: a number, auto or calibrated.")] = None,
+    moments: Annotated[bool, typer.Option("--moments", help="Join neighbouring hits into moments.")] = False,
+    repeats: Annotated[bool, typer.Option("--all", help="Also show frames that look the same as another.")] = False,
+    export: Annotated[Path | None, typer.Option(help="Folder for the frames at full size.")] = None,
+    clip: Annotated[Path | None, typer.Option(help="Film of the hits or moments.")] = None,
+    by: Annotated[str, typer.Option(help="Order of the film: time or score.")] = "time",
+    sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the hits or moments.")] = None,
     space: _Space = None,
     library: LibraryFolder = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find frames by what they show or by how they look."""
+    """Find frames by text, by image or by a vector."""
     from ..search.export import ExportOptions
     from ..search.question import Question, read_threshold
     from ..search.search import search_library
 
     if by not in ("time", "score"):
-        raise UsageError(f"{by!r} is no order for a film.", "Give --by time or --by score.")
+        raise UsageError(f"{by!r} is not an order of a film.", "Give --by time or --by score.")
     question = Question(
         text=text,
         image=image,
@@ -75,32 +75,32 @@ def search(
         moments=moments,
         repeats=repeats,
     )
-    wanted = ExportOptions(export, clip, sheet, "score" if by == "score" else "time")
+    options = ExportOptions(export, clip, sheet, "score" if by == "score" else "time")
     progress = progress_for(quiet)
 
-    def tell(found: "SearchResult") -> None:
+    def print_result(found: "SearchResult") -> None:
         if not (found.moments or found.hits):
             progress.note(found.why_nothing)
         if as_json:
             print_json_lines(asdict(row) for row in found.moments or found.hits)
         else:
-            print_table(_told(found))
-        # What is made of the answer may take long.
+            print_table(_table(found))
+        # Writing the exports may take long.
         sys.stdout.flush()
 
     search_library(
-        question, settings_from(library), progress, wanted=wanted, tell=tell, overwrite=overwriting(overwrite)
+        question, settings_from(library), progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite)
     )
 
 
 def similar(
-    a: Annotated[Path, typer.Argument(help="A picture.")],
-    b: Annotated[Path, typer.Argument(help="Another one.")],
+    a: Annotated[Path, typer.Argument(help="First image.")],
+    b: Annotated[Path, typer.Argument(help="Second image.")],
     space: _Space = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """How alike two pictures are: the cosine of their vectors, 1 for the same."""
+    """Print the cosine of two images; 1 means the same."""
     from ..search.search import compare_two_pictures
 
     found = compare_two_pictures(a, b, settings_from(None), progress_for(quiet), space=space)
@@ -108,7 +108,7 @@ def similar(
 
 
 def _seconds(time: str | None) -> float | None:
-    """Seconds out of 75, 1:15, 1:15.5, 90:00 or 1:02:03."""
+    """Parse 75, 1:15, 1:15.5, 90:00 or 1:02:03."""
     if time is None:
         return None
     if not (found := _TIME.fullmatch(time.strip())):
@@ -118,7 +118,7 @@ def _seconds(time: str | None) -> float | None:
     return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
 
 
-def _told(found: "SearchResult") -> list[tuple[str, ...]]:
+def _table(found: "SearchResult") -> list[tuple[str, ...]]:
     names = _names(found.moments or found.hits)
     if found.moments:
         moments = [(names[m.video], *_span(m), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments]
@@ -131,8 +131,8 @@ def _span(moment: "Moment") -> tuple[str, str]:
     return clock(moment.start), clock(moment.end)
 
 
-def _names(answers: "Sequence[Hit | Moment]") -> dict[str, str]:
-    """What each video is called in a table: its file's name, or where two have the same its id."""
-    found = {answer.video: answer.name for answer in answers}
+def _names(rows: "Sequence[Hit | Moment]") -> dict[str, str]:
+    """Map each video to its file name or, if two share that, to its id."""
+    found = {row.video: row.name for row in rows}
     shared = {name for name, times in Counter(found.values()).items() if times > 1}
     return {video: video if name in shared else single_line(name) for video, name in found.items()}

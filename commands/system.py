@@ -1,4 +1,4 @@
-"""Commands that look after what there is: the library, the models, the settings and the machine."""
+"""Define the commands `settings show`, `doctor` and `ui`."""
 
 import json
 import sys
@@ -11,12 +11,12 @@ import typer
 from .options import Json, LibraryFolder, settings_from
 from .output import print_json_lines, print_table
 
-settings_app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
+settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 
 
 @settings_app.command("show")
 def settings_show(as_json: Json = False) -> None:
-    """Each value and where it came from."""
+    """Show every setting and where its value comes from."""
     from ..settings import explain
 
     rows = explain()
@@ -27,10 +27,10 @@ def settings_show(as_json: Json = False) -> None:
 
 
 def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
-    """Try everything that Reelweave needs; exit 1 when something is missing."""
-    from .doctor import doctor
+    """Check everything that Reelweave needs. Exits with 1 if something is missing."""
+    from .doctor import run_checks
 
-    checks = doctor(settings_from(library))
+    checks = run_checks(settings_from(library))
     if as_json:
         print_json_lines(asdict(check) for check in checks)
     else:
@@ -40,17 +40,19 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
 
 
 def ui(
-    port: Annotated[int, typer.Option(help="The port of the page.", min=1, max=65535)] = 7860,
-    host: Annotated[str, typer.Option(help="Where others may reach it; wants a user and a password.")] = "127.0.0.1",
-    user: Annotated[str | None, typer.Option(help="Who may enter; the password is asked for.")] = None,
-    password_file: Annotated[Path | None, typer.Option(help="A file whose first line is the password.")] = None,
+    port: Annotated[int, typer.Option(help="Port of the page.", min=1, max=65535)] = 7860,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need a user and a password.")
+    ] = "127.0.0.1",
+    user: Annotated[str | None, typer.Option(help="User name; the password is prompted for.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password.")] = None,
     library: LibraryFolder = None,
 ) -> None:
-    """Open the page in this machine's browser, until Ctrl-C."""
+    """Open the page in the browser, until Ctrl-C."""
     from ..ui.server import password_for, serve
 
     def opened(address: str) -> None:
         print(f"the page is at {address} until Ctrl-C", file=sys.stderr, flush=True)
 
-    entry = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
-    serve(settings_from(library), host, port, entry, opened)
+    account = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
+    serve(settings_from(library), host, port, account, opened)

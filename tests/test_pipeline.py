@@ -1,6 +1,7 @@
-"""The story from end to end: shuffled and polluted in, in order and clean out."""
+"""The main job from end to end: a shuffled video with foreign frames goes in, an ordered one comes out."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import Scrambled, decoded, nearest, pictures, raw_frames, write_clip, write_pictures
-from runs import Run, contents, in_process, opened, settings
+from runs import Run, contents, in_process, modules_after, opened, settings
 
+import reelweave
 from reelweave import pipeline
 from reelweave.evaluate.scores import score_order
-from reelweave.media import ffmpeg
+from reelweave.media import ffmpeg, identity
+from reelweave.solve.constraints import Constraints
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Alternative, Plan, WeakJoin
 
@@ -25,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="module")
 def stocked(scrambled: Scrambled, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that holds the scrambled film; never to be changed."""
+    """A library that holds the scrambled film. Tests must not change it."""
     folder = tmp_path_factory.mktemp("stocked")
     pipeline.ingest(scrambled.video, settings(library=str(folder)))
     return folder
@@ -41,7 +44,7 @@ def true_order(plan: Plan, scrambled: Scrambled) -> list[int]:
     return [scrambled.truth.frames[frame] for frame in plan.order]
 
 
-def test_a_shuffled_polluted_film_comes_out_whole_and_in_order(
+def test_reconstruct_orders_a_shuffled_film_and_drops_foreign_frames(
     scrambled: Scrambled, film: Path, tmp_path: Path
 ) -> None:
     done = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
@@ -54,7 +57,7 @@ def test_a_shuffled_polluted_film_comes_out_whole_and_in_order(
     assert shown in (list(range(48)), list(range(47, -1, -1)))
 
 
-def test_the_answer_holds_what_was_promised(full: Path, scrambled: Scrambled, run: Run, tmp_path: Path) -> None:
+def test_the_json_answer_agrees_with_the_plan(full: Path, scrambled: Scrambled, run: Run, tmp_path: Path) -> None:
     answer = run("reconstruct", scrambled.video, "-o", tmp_path / "out.mp4", "--json", "-q").data
     plan = read_plan(tmp_path / "out.plan.json")
     assert answer["video"] == plan.video.id
@@ -67,7 +70,7 @@ def test_the_answer_holds_what_was_promised(full: Path, scrambled: Scrambled, ru
     assert set(answer["seconds"]) == {"ingest", "solve", "render"}
 
 
-def test_the_plan_accounts_for_every_frame_and_says_how_it_was_made(full: Path, scrambled: Scrambled) -> None:
+def test_a_plan_holds_every_frame_and_the_settings_it_was_made_with(full: Path, scrambled: Scrambled) -> None:
     plan = pipeline.solve("scrambled.mp4", settings())
     assert sorted(plan.order + [d.frame for d in plan.dropped]) == list(range(52))
     assert plan.video.frames == 52
@@ -79,7 +82,7 @@ def test_the_plan_accounts_for_every_frame_and_says_how_it_was_made(full: Path, 
     assert plan.settings["solve"]["seed"] == 0
 
 
-def test_film_and_plan_lie_beside_the_source_unless_told(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+def test_film_and_plan_go_beside_the_source_by_default(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     own = Path(shutil.copy(scrambled.video, tmp_path / "my film.v2.mkv"))
     done = pipeline.reconstruct(own, settings())
     assert done.output == str(tmp_path / "my film.v2.reordered.mp4")
@@ -104,13 +107,13 @@ def test_both_writes_the_film_both_ways(full: Path, scrambled: Scrambled, tmp_pa
     assert raw_frames(tmp_path / "out.reversed.mkv") == raw_frames(tmp_path / "out.mkv")[::-1]
 
 
-def test_lossless_holds_the_sources_very_samples(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+def test_a_lossless_film_holds_the_samples_of_the_source(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     done = pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mkv", lossless=True)
     source, made = raw_frames(scrambled.video), raw_frames(tmp_path / "out.mkv")
     assert made == [source[frame] for frame in read_plan(Path(done.plan)).order]
 
 
-def test_the_report_and_the_plan_go_where_they_are_told(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+def test_report_and_plan_go_to_the_given_paths(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     done = pipeline.reconstruct(
         scrambled.video,
         settings(),
@@ -132,7 +135,7 @@ def test_the_report_and_the_plan_go_where_they_are_told(full: Path, scrambled: S
     assert np.median([price for price in plan.prices if price]) == pytest.approx(1, abs=0.01)
 
 
-def test_every_frame_of_a_weak_join_is_in_the_report_with_its_remedy(full: Path, tmp_path: Path) -> None:
+def test_the_report_names_the_frames_of_a_weak_join_and_the_option_that_fixes_it(full: Path, tmp_path: Path) -> None:
     plan = pipeline.solve("scrambled.mp4", settings())
     known = {frame for frame in plan.order if frame not in plan.order[3:6]}
     left, right, other = plan.order[3], plan.order[4], min(known)
@@ -177,7 +180,7 @@ def test_a_folder_of_pictures_is_reconstructed(tmp_path: Path) -> None:
     assert done.output == str(tmp_path / "pictures.reordered.mp4")
 
 
-def test_a_folder_with_a_broken_picture_is_rendered_from_the_right_ones(tmp_path: Path) -> None:
+def test_a_folder_with_an_unreadable_picture_is_rendered_from_the_others(tmp_path: Path) -> None:
     film = pictures(16, (192, 108))
     folder = write_pictures(tmp_path / "pictures", film)
     (folder / "frame 5.png").write_bytes(b"no picture")
@@ -188,7 +191,7 @@ def test_a_folder_with_a_broken_picture_is_rendered_from_the_right_ones(tmp_path
     assert sorted(shown) == [place for place in range(16) if place != 4]
 
 
-def test_every_frame_makes_the_film_whatever_rate_is_set_for_searching(
+def test_reconstruct_ingests_every_frame_whatever_the_sampling_rate(
     scrambled: Scrambled, tmp_path: Path, library: Path
 ) -> None:
     wanted = settings(ingest__fps=2)
@@ -209,7 +212,7 @@ def test_the_same_seed_gives_the_same_plan(stocked: Path, tmp_path: Path, seed: 
     assert made[0] == made[1]
 
 
-def test_the_same_film_ingested_anew_gives_the_same_plan(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
+def test_the_same_film_ingested_again_gives_the_same_plan(full: Path, scrambled: Scrambled, tmp_path: Path) -> None:
     first = pipeline.solve("scrambled.mp4", settings())
     pipeline.ingest(scrambled.video, settings(library=str(tmp_path), ingest__batch=7))
     second = pipeline.solve("scrambled.mp4", settings(library=str(tmp_path)))
@@ -225,6 +228,17 @@ def test_solve_needs_no_source(full: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     assert len(pipeline.solve("own.mp4", settings()).order) == 48
 
 
+def test_reconstruct_hashes_its_source_once(
+    scrambled: Scrambled, tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    content_hash = identity.content_hash
+    monkeypatch.setattr(identity, "content_hash", lambda path: hashed.append(path) or content_hash(path))
+    for runs in (1, 2):
+        pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
+        assert hashed == [scrambled.video] * runs
+
+
 def test_a_second_reconstruction_ingests_nothing(
     full: Path, scrambled: Scrambled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,13 +246,13 @@ def test_a_second_reconstruction_ingests_nothing(
     assert pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4").kept == 48
 
 
-def test_the_library_remembers_the_latest_plan(full: Path) -> None:
+def test_the_library_stores_the_latest_plan(full: Path) -> None:
     plan = pipeline.solve("scrambled.mp4", settings(solve__seed=3))
-    with opened(full) as shelf:
-        assert shelf.catalog.plan(plan.video.id) == plan.model_dump_json()
+    with opened(full) as library:
+        assert library.catalog.plan(plan.video.id) == plan.model_dump_json()
 
 
-def test_solving_needs_no_room_to_remember(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_solve_works_if_the_plan_cannot_be_stored(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlite3
 
     from reelweave.index.catalog import Catalog
@@ -250,7 +264,7 @@ def test_solving_needs_no_room_to_remember(full: Path, monkeypatch: pytest.Monke
     assert len(pipeline.solve("scrambled.mp4", settings()).order) == 48
 
 
-def test_the_evidence_has_a_line_for_every_frame(full: Path, run: Run, tmp_path: Path) -> None:
+def test_the_evidence_has_one_line_per_frame(full: Path, run: Run, tmp_path: Path) -> None:
     answer = run("solve", "scrambled.mp4", "--evidence", tmp_path / "evidence.jsonl", "--plan", tmp_path / "p.json")
     assert answer.code == 0
     rows = [json.loads(line) for line in (tmp_path / "evidence.jsonl").read_text().splitlines()]
@@ -266,7 +280,7 @@ def test_solve_prints_the_plan_unless_it_goes_to_a_file(full: Path, run: Run, tm
     assert str(tmp_path / "p.json") in told.out
 
 
-def test_render_takes_a_plan_and_nothing_else(
+def test_render_needs_only_the_plan_and_its_source(
     full: Path, scrambled: Scrambled, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("solve", "scrambled.mp4", "--plan", tmp_path / "p.json", "-q").code == 0
@@ -278,9 +292,7 @@ def test_render_takes_a_plan_and_nothing_else(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_source_that_changed_since_the_plan_is_not_rendered_as_if_it_had_not(
-    film: Path, tmp_path: Path, run: Run
-) -> None:
+def test_a_source_that_changed_since_the_plan_is_refused(film: Path, tmp_path: Path, run: Run) -> None:
     own = Path(shutil.copy(film, tmp_path / "own.mp4"))
     assert run("ingest", own).code == 0
     assert run("solve", own, "--plan", tmp_path / "p.json").code == 0
@@ -291,8 +303,8 @@ def test_a_source_that_changed_since_the_plan_is_not_rendered_as_if_it_had_not(
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_what_the_user_knows_holds_in_the_plan_and_is_written_down(full: Path, scrambled: Scrambled, run: Run) -> None:
-    """Solved from the library alone: one known pair settles the direction for good."""
+def test_constraints_hold_in_the_plan_and_are_recorded(full: Path, scrambled: Scrambled, run: Run) -> None:
+    """One ordered pair also settles the direction."""
     place = {true: frame for frame, true in enumerate(scrambled.truth.frames)}
     for early, late in ((3, 40), (40, 3)):
         pair = f"{place[early]}:{place[late]}"
@@ -304,7 +316,7 @@ def test_what_the_user_knows_holds_in_the_plan_and_is_written_down(full: Path, s
         assert shown == sorted(set(range(48)) - {10}, reverse=early > late)
 
 
-def test_wishes_that_cannot_hold_together_are_wrong_usage(full: Path, run: Run) -> None:
+def test_contradictory_constraints_are_wrong_usage(full: Path, run: Run) -> None:
     refused = run("solve", "scrambled", "--before", "1:2", "--before", "2:1")
     assert refused.code == 2
     assert "--before 1:2" in refused.err
@@ -312,7 +324,7 @@ def test_wishes_that_cannot_hold_together_are_wrong_usage(full: Path, run: Run) 
 
 
 @pytest.mark.parametrize("command", ["solve", "reconstruct"])
-def test_wishes_for_films_that_are_split_are_refused_before_any_work(
+def test_constraints_on_a_split_are_refused_before_any_work(
     command: str, library: Path, scrambled: Scrambled, run: Run
 ) -> None:
     refused = run(command, scrambled.video, "--split", "--before", "1:2", "-q")
@@ -329,10 +341,47 @@ def test_wishes_for_films_that_are_split_are_refused_before_any_work(
         *("robustness", "search", "similar", "demo", "every_frame"),
     ],
 )
-def test_a_function_of_the_first_version_is_still_found(name: str) -> None:
+def test_the_functions_of_version_0_1_are_still_found(name: str) -> None:
     assert callable(getattr(pipeline, name))
 
 
-def test_a_name_that_never_was_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError):
         pipeline.nothing  # noqa: B018
+
+
+def test_a_request_and_the_keywords_of_version_0_1_give_the_same_plan(full: Path) -> None:
+    constraints = Constraints(drop=(3,))
+    request = pipeline.SolveRequest("scrambled.mp4", constraints=constraints)
+    plans = [
+        pipeline.solve(request, settings()),
+        pipeline.solve("scrambled.mp4", settings(), constraints=constraints),
+        pipeline.solve("scrambled.mp4", settings(), wishes=constraints),
+    ]
+    assert [plan.order for plan in plans] == [plans[0].order] * 3
+    assert 3 not in plans[0].order
+
+
+def test_an_unknown_keyword_is_refused_before_any_work(library: Path) -> None:
+    request = pipeline.SolveRequest("scrambled.mp4")
+    with pytest.raises(TypeError, match="colour"):
+        pipeline.solve("scrambled.mp4", settings(), colour="red")
+    with pytest.raises(TypeError, match="repair"):
+        pipeline.solve(request, settings(), repair=True)
+    with pytest.raises(TypeError, match="colour"):
+        pipeline.reconstruct(Path("scrambled.mp4"), settings(), colour="red")
+    assert not library.exists() or not list(library.iterdir())
+
+
+def test_the_public_api_is_loaded_on_first_access() -> None:
+    assert modules_after("import reelweave") & {"numpy", "pydantic", "typer"} == set()
+    assert set(reelweave.__all__) <= set(dir(reelweave))
+    assert reelweave.solve_video is pipeline.solve
+    assert [name for name in reelweave.__all__ if not hasattr(reelweave, name)] == []
+    with pytest.raises(AttributeError, match="nothing"):
+        reelweave.nothing  # noqa: B018
+
+
+def test_type_checkers_see_the_public_api() -> None:
+    stub = Path(reelweave.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    assert set(re.findall(r'^    "(\w+)",$', stub, re.MULTILINE)) == set(reelweave.__all__)

@@ -1,4 +1,4 @@
-"""What people really give a program: each thing works, or is refused in words, and harms nothing."""
+"""Bad input of every kind works or is refused in one clear message, and damages nothing."""
 
 import json
 import os
@@ -27,13 +27,13 @@ def refused(answer: Answer, code: int, *said: str) -> None:
     assert answer.code == code, answer.err
     assert answer.out == ""
     assert "Traceback" not in answer.err
-    told = [line for line in answer.err.splitlines() if line.lower().startswith("error:")]
-    assert len(told) == 1
+    errors = [line for line in answer.err.splitlines() if line.lower().startswith("error:")]
+    assert len(errors) == 1
     for word in said:
         assert word in answer.err
 
 
-# Sources that cannot be
+# Sources that cannot be read
 
 
 def text(folder: Path) -> Path:
@@ -104,7 +104,7 @@ def dangling(folder: Path) -> Path:
     return folder / "link.mp4"
 
 
-IMPOSSIBLE = {
+UNUSABLE = {
     "nothing there": (lambda folder: folder / "missing.mp4", "There is no file or folder"),
     "a dangling link": (dangling, "There is no file or folder"),
     "text called .mp4": (text, "not a video"),
@@ -122,8 +122,8 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("command", ["reconstruct", "ingest"])
-@pytest.mark.parametrize(("make", "said"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_what_cannot_be_a_source_is_refused(
+@pytest.mark.parametrize(("make", "said"), UNUSABLE.values(), ids=UNUSABLE)
+def test_an_unusable_source_is_refused(
     tmp_path: Path, full: Path, run: Run, make: Make, said: str, command: str
 ) -> None:
     path, before, there = make(tmp_path), contents(full), files(full)
@@ -135,7 +135,7 @@ def test_what_cannot_be_a_source_is_refused(
 
 
 @pytest.mark.parametrize("make", [text, empty, sound_only, empty_folder], ids=lambda make: make.__name__)
-def test_scramble_refuses_them_too(tmp_path: Path, run: Run, make: Make) -> None:
+def test_scramble_refuses_an_unusable_source(tmp_path: Path, run: Run, make: Make) -> None:
     path = make(tmp_path)
     answer = run("scramble", path, "-o", tmp_path / "out.mp4", "--truth", tmp_path / "truth.json")
     refused(answer, 1)
@@ -143,7 +143,7 @@ def test_scramble_refuses_them_too(tmp_path: Path, run: Run, make: Make) -> None
     assert not (tmp_path / "truth.json").exists()
 
 
-def test_one_bad_file_among_many_keeps_no_other_out(tmp_path: Path, full: Path, run: Run) -> None:
+def test_one_bad_source_does_not_stop_the_others(tmp_path: Path, full: Path, run: Run) -> None:
     good = write_clip(tmp_path / "good.mp4", FILM[:3])
     answer = run("ingest", text(tmp_path), good, "--json")
     assert answer.code == 1
@@ -154,7 +154,7 @@ def test_one_bad_file_among_many_keeps_no_other_out(tmp_path: Path, full: Path, 
     assert (taken["name"], taken["state"]) == ("good.mp4", "new")
 
 
-# Sources that are odd, and yet must work
+# Unusual sources that must work
 
 
 def cut_mkv(folder: Path) -> Path:
@@ -180,7 +180,7 @@ def one_broken(folder: Path) -> Path:
     return made
 
 
-ODD: dict[str, tuple[Make, int | None, bool]] = {
+UNUSUAL: dict[str, tuple[Make, int | None, bool]] = {
     "one frame": (lambda folder: write_clip(folder / "one.mp4", FILM[:1]), 1, False),
     "two frames": (lambda folder: write_clip(folder / "two.mp4", FILM[:2]), 2, False),
     "three frames": (lambda folder: write_clip(folder / "three.mp4", FILM[:3]), 3, False),
@@ -196,8 +196,10 @@ ODD: dict[str, tuple[Make, int | None, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "kept", "noted"), ODD.values(), ids=ODD)
-def test_what_is_odd_works(tmp_path: Path, run: Run, make: Make, kept: int | None, noted: bool) -> None:
+@pytest.mark.parametrize(("make", "kept", "noted"), UNUSUAL.values(), ids=UNUSUAL)
+def test_an_unusual_source_is_reconstructed(
+    tmp_path: Path, run: Run, make: Make, kept: int | None, noted: bool
+) -> None:
     path = make(tmp_path)
     answer = run("reconstruct", path, "-o", tmp_path / "film.mp4", "--json", "-q")
     assert answer.code == 0, answer.err
@@ -209,11 +211,23 @@ def test_what_is_odd_works(tmp_path: Path, run: Run, make: Make, kept: int | Non
     assert len(plan.confidence) == len(plan.order) - 1
 
 
-HOSTILE = ["-dash", "two words", "[br](x)", "q'u\"o", "🎬", "éàü", "new\nline", "%d %%03d", "a:b", "..", "back\\slash"]
+UNUSUAL_NAMES = [
+    "-dash",
+    "two words",
+    "[br](x)",
+    "q'u\"o",
+    "🎬",
+    "éàü",
+    "new\nline",
+    "%d %%03d",
+    "a:b",
+    "..",
+    "back\\slash",
+]
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
-def test_any_name_will_do(
+@pytest.mark.parametrize("name", UNUSUAL_NAMES, ids=ascii)
+def test_a_source_may_have_any_name(
     clip: Path, tmp_path: Path, library: Path, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -226,7 +240,7 @@ def test_any_name_will_do(
     assert run("render", "-q", "-o", "again.mp4", "--", f"{name}.reordered.plan.json").code == 0
 
 
-# Places that cannot be written
+# Wrong requests
 
 
 @pytest.mark.parametrize(
@@ -287,7 +301,7 @@ def test_a_wrong_request_is_refused_before_any_work(
         ),
     ],
 )
-def test_wrong_usage_is_code_2(clip: Path, full: Path, run: Run, command: list[str], said: str) -> None:
+def test_wrong_usage_exits_with_2(clip: Path, full: Path, run: Run, command: list[str], said: str) -> None:
     before = contents(full)
     refused(run(*(part.format(clip=clip) for part in command)), 2, said)
     assert contents(full) == before
@@ -304,7 +318,7 @@ def test_wrong_usage_is_code_2(clip: Path, full: Path, run: Run, command: list[s
     ],
     ids=["unknown", "out of range", "not a number", "mistyped"],
 )
-def test_a_bad_variable_is_named(
+def test_an_invalid_environment_variable_is_named(
     clip: Path, run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -312,7 +326,7 @@ def test_a_bad_variable_is_named(
 
 
 def test_a_space_without_vectors_is_refused_with_the_command_that_makes_them(full: Path, run: Run, clip: Path) -> None:
-    """As the frames were sampled, and with the one that brings the weights, which are not here."""
+    """The commands keep the sampling of the stored frames, and fetch the weights, which are missing here."""
     command = f"`reelweave ingest {clip} --fps all --size 360 --space clip`"
     refused(run("solve", "clip", "--space", "clip"), 1, command, "`reelweave models fetch`")
 
@@ -350,7 +364,7 @@ def plan(solved: str, tmp_path: Path, clip: Path) -> Path:
     return edited(tmp_path / "plan.json", video__source=str(own))
 
 
-SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
+UNUSABLE_PLANS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda plan: plan.unlink(), "no plan"),
     "a folder": (lambda plan: (plan.unlink(), plan.mkdir()), "not a plan"),
     "another version": (lambda plan: edited(plan, format="reelweave.plan/9"), "format"),
@@ -364,18 +378,18 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize(("change", "said"), UNUSABLE_PLANS.values(), ids=UNUSABLE_PLANS)
 def test_a_plan_that_cannot_be_rendered_is_refused(
-    plan: Path, tmp_path: Path, run: Run, spoil: Callable[[Path], Any], said: str
+    plan: Path, tmp_path: Path, run: Run, change: Callable[[Path], Any], said: str
 ) -> None:
-    spoil(plan)
+    change(plan)
     refused(run("render", plan, "-o", tmp_path / "film.mp4", "-q"), 1, said)
     assert not (tmp_path / "film.mp4").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("fps", ["0", "-25", "fast", "1/0", "nan"])
-def test_a_rate_that_is_none_is_refused(plan: Path, tmp_path: Path, run: Run, fps: str) -> None:
+def test_an_invalid_frame_rate_is_refused(plan: Path, tmp_path: Path, run: Run, fps: str) -> None:
     refused(run("render", plan, "-o", tmp_path / "film.mp4", f"--fps={fps}", "-q"), 2)
 
 
@@ -389,15 +403,13 @@ def test_a_rate_that_is_none_is_refused(plan: Path, tmp_path: Path, run: Run, fp
         pytest.param('{"format": "reelweave.plan/1"}', "not a truth", id="a plan"),
     ],
 )
-def test_a_truth_that_cannot_be_used_is_refused(
-    plan: Path, tmp_path: Path, run: Run, truth: str | None, said: str
-) -> None:
+def test_an_unusable_truth_is_refused(plan: Path, tmp_path: Path, run: Run, truth: str | None, said: str) -> None:
     if truth is not None:
         (tmp_path / "truth.json").write_text(truth)
     refused(run("evaluate", plan, "--truth", tmp_path / "truth.json"), 1, said)
 
 
-def test_a_plan_of_another_film_than_the_truth_is_refused(plan: Path, tmp_path: Path, run: Run) -> None:
+def test_a_plan_and_a_truth_of_different_films_are_refused(plan: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "truth.json").write_text('{"source": "x", "fps": 25, "frames": [2, 0, 1]}')
     refused(run("evaluate", plan, "--truth", tmp_path / "truth.json"), 1)
 
@@ -418,7 +430,7 @@ def test_an_edited_plan_is_rendered_as_edited(plan: Path, tmp_path: Path, run: R
     [["settings", "show"], ["settings", "show", "--json"], ["solve", "clip"], ["videos", "list"]],
     ids=" ".join,
 )
-def test_a_reader_that_leaves_is_no_failure_worth_a_traceback(full: Path, command: list[str]) -> None:
+def test_a_closed_pipe_causes_no_traceback(full: Path, command: list[str]) -> None:
     with started(*command) as process:
         assert process.stdout
         process.stdout.close()
@@ -428,7 +440,7 @@ def test_a_reader_that_leaves_is_no_failure_worth_a_traceback(full: Path, comman
     assert process.returncode in (0, 1)
 
 
-def test_a_full_output_is_named(full: Path) -> None:
+def test_a_full_output_device_is_reported(full: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("only Linux has a file that is always full")
     with Path("/dev/full").open("w") as output:
@@ -444,7 +456,7 @@ def test_a_full_output_is_named(full: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_terminal_without_the_letters_shows_the_rest(clip: Path, tmp_path: Path, library: Path) -> None:
+def test_characters_the_terminal_lacks_are_escaped(clip: Path, tmp_path: Path, library: Path) -> None:
     path = shutil.copy(clip, tmp_path / "été.mp4")
     answer = in_a_process("ingest", path, "--space", "appearance", PYTHONIOENCODING="ascii")
     assert answer.code == 0, answer.err
@@ -453,7 +465,7 @@ def test_a_terminal_without_the_letters_shows_the_rest(clip: Path, tmp_path: Pat
     assert "mp4" in answer.out
 
 
-def test_a_render_that_is_interrupted_leaves_no_part_of_a_film(tmp_path: Path) -> None:
+def test_an_interrupted_render_leaves_no_partial_film(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "long.mp4", [*pictures(10, (640, 360))] * 5, crf=30)
     pipeline.ingest(path, settings())
     write_plan(pipeline.solve("long.mp4", settings(solve__time_limit=0)), tmp_path / "plan.json")

@@ -1,4 +1,4 @@
-"""The command line: what each command prints, where, and what it leaves unloaded."""
+"""What each command prints to stdout and stderr, and which modules it does not load."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from runs import Run, in_a_process, modules_after, opened
 import reelweave
 from reelweave import cli, pipeline
 from reelweave.commands.console import BarProgress, LineProgress, QuietProgress, terminal_progress
+from reelweave.evaluate import scramble
 
 HEAVY = {"numpy", "torch", "chromadb", "cv2", "scipy", "ortools", "faiss", "open_clip", "PIL", "huggingface_hub"}
 
@@ -55,7 +56,7 @@ def known(run: Run, clip: Path) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself_on_stdout(run: Run, command: str) -> None:
+def test_every_command_prints_its_help_to_stdout(run: Run, command: str) -> None:
     answer = run(*command.split(), "--help")
     assert (answer.code, answer.err) == (0, "")
     assert f"reelweave {command}" in answer.out
@@ -73,11 +74,11 @@ def test_the_version_is_one_line(run: Run) -> None:
 @pytest.mark.parametrize(
     "command", [["--help"], ["--version"], ["reconstruct", "--help"], ["settings", "show"]], ids=" ".join
 )
-def test_asking_loads_nothing_heavy(command: list[str]) -> None:
+def test_help_and_settings_load_no_heavy_library(command: list[str]) -> None:
     assert modules_after(f"from reelweave.cli import run; run({command})") & HEAVY == set()
 
 
-def test_looking_at_the_library_loads_no_vectors(known: str) -> None:
+def test_videos_show_loads_no_vector_store(known: str) -> None:
     loaded = modules_after(f"from reelweave.cli import run; run(['videos', 'show', {known!r}])")
     assert loaded & (HEAVY - {"numpy"}) == set()
 
@@ -87,16 +88,16 @@ def test_solve_loads_no_model(known: str) -> None:
     assert loaded & {"torch", "open_clip"} == set()
 
 
-def test_the_module_is_the_program(clip: Path) -> None:
+def test_the_package_runs_as_a_module(clip: Path) -> None:
     answer = in_a_process("ingest", clip, "--space", "appearance", "--json", "-q")
     assert answer.code == 0
     assert answer.err == ""
     assert answer.data["frames"] == 12
 
 
-@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["talking", "quiet"])
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["normal", "quiet"])
 @pytest.mark.parametrize("command", ["ingest {clip}", "solve {clip}", "reconstruct {clip} -o {folder}/film.mp4"])
-def test_stdout_is_data_and_stderr_is_talk(
+def test_stdout_carries_data_and_stderr_messages(
     run: Run, clip: Path, tmp_path: Path, known: str, command: str, quiet: list[str]
 ) -> None:
     answer = run(*command.format(clip=clip, folder=tmp_path).split(), "--json", *quiet)
@@ -105,12 +106,12 @@ def test_stdout_is_data_and_stderr_is_talk(
     assert (answer.err == "") == bool(quiet or command.startswith("ingest"))
 
 
-def test_a_traceback_is_shown_to_who_asks_for_it(tmp_path: Path) -> None:
+def test_a_traceback_is_shown_only_with_reelweave_debug(tmp_path: Path) -> None:
     assert "Traceback" not in in_a_process("ingest", tmp_path / "none").err
     assert "Traceback" in in_a_process("ingest", tmp_path / "none", REELWEAVE_DEBUG=1).err
 
 
-def test_ingest_answers_a_line_a_video(run: Run, clip: Path, tmp_path: Path) -> None:
+def test_ingest_prints_one_line_per_video(run: Run, clip: Path, tmp_path: Path) -> None:
     other = write_clip(tmp_path / "other.mkv", pictures(5, seed=3))
     rows = run("ingest", clip, other, "--json").rows
     assert [(row["name"], row["frames"], row["complete"]) for row in rows] == [
@@ -133,7 +134,7 @@ def test_fps_is_a_number_or_all(run: Run, clip: Path, fps: str, frames: int) -> 
     assert run("ingest", clip, "--fps", fps, "--json").data["frames"] == frames
 
 
-def test_videos_list(run: Run, known: str, clip: Path) -> None:
+def test_videos_list_prints_every_video(run: Run, known: str, clip: Path) -> None:
     (row,) = run("videos", "list", "--json").rows
     assert row["bytes"] > 0
     assert row | {"spaces": None, "bytes": None} == {
@@ -154,7 +155,7 @@ def test_videos_list(run: Run, known: str, clip: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["id", "name", "source"])
-def test_videos_show_takes_any_name(run: Run, known: str, name: str) -> None:
+def test_videos_show_takes_an_id_a_name_or_a_path(run: Run, known: str, name: str) -> None:
     (row,) = run("videos", "list", "--json").rows
     shown = run("videos", "show", row[name], "--json").data
     assert row.items() <= shown.items()
@@ -164,7 +165,7 @@ def test_videos_show_takes_any_name(run: Run, known: str, name: str) -> None:
     assert known in run("videos", "show", row[name]).out
 
 
-def test_videos_remove_wants_a_yes(run: Run, known: str) -> None:
+def test_videos_remove_needs_a_confirmation(run: Run, known: str) -> None:
     refused = run("videos", "remove", known)
     assert refused.code == 2
     assert "--yes" in refused.err
@@ -179,9 +180,9 @@ def test_videos_remove_wants_a_yes(run: Run, known: str) -> None:
 def test_videos_remove_asks_on_a_terminal(known: str, library: Path, answer: str, left: int) -> None:
     code, said = on_a_terminal("videos", "remove", known, type_in=f"{answer}\n")
     assert code == 0
-    assert f"Forget {known}?" in said
-    with opened(library) as shelf:
-        assert len(shelf.catalog.videos()) == left
+    assert f"Remove {known}?" in said
+    with opened(library) as library:
+        assert len(library.catalog.videos()) == left
 
 
 def test_videos_remove_takes_several(run: Run, known: str, tmp_path: Path) -> None:
@@ -190,15 +191,15 @@ def test_videos_remove_takes_several(run: Run, known: str, tmp_path: Path) -> No
     assert run("videos", "list").out == ""
 
 
-def test_videos_check(run: Run, known: str, library: Path) -> None:
+def test_videos_check_finds_a_missing_file(run: Run, known: str, library: Path) -> None:
     assert run("videos", "check", "--json").rows == [{"id": known, "problems": [], "warnings": []}]
     assert run("videos", "check").out.split() == [known, "ok"]
-    with opened(library) as shelf:
-        shelf.proxies_file(known).unlink()
+    with opened(library) as library:
+        library.proxies_file(known).unlink()
     assert run("videos", "check").code == 1
 
 
-def test_doctor_tries_everything(run: Run, known: str) -> None:
+def test_doctor_checks_everything(run: Run, known: str) -> None:
     answer = run("doctor", "--json")
     assert answer.code == 0
     assert {row["name"] for row in answer.rows} >= {"ffmpeg", "packages", "library", "disk", "store", "clip weights"}
@@ -207,14 +208,14 @@ def test_doctor_tries_everything(run: Run, known: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["no ffmpeg", "damage", "a file for the library"])
-def test_doctor_finds_what_is_wrong(
+def test_doctor_finds_the_fault(
     run: Run, known: str, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     if what == "no ffmpeg":
         monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
     elif what == "damage":
-        with opened(library) as shelf:
-            shelf.proxies_file(known).unlink()
+        with opened(library) as library:
+            library.proxies_file(known).unlink()
     else:
         (tmp_path / "file").touch()
         monkeypatch.setenv("REELWEAVE_LIBRARY", str(tmp_path / "file"))
@@ -224,14 +225,14 @@ def test_doctor_finds_what_is_wrong(
     assert "Traceback" not in answer.err
 
 
-def test_models_list(run: Run) -> None:
+def test_models_list_tells_which_models_are_here(run: Run) -> None:
     rows = {row["space"]: row for row in run("models", "list", "--json").rows}
     assert rows["appearance"]["ready"] is True
     assert rows["clip"]["ready"] is False
     assert len(run("models", "list").out.splitlines()) == 2
 
 
-def test_settings_show_names_values_and_where_they_came_from(run: Run, library: Path) -> None:
+def test_settings_show_prints_values_with_their_origin(run: Run, library: Path) -> None:
     rows = {row["key"]: row for row in run("settings", "show", "--json").rows}
     assert rows["library"]["value"] == str(library)
     assert rows["ingest.space"]["origin"] == "environment REELWEAVE_INGEST__SPACE"
@@ -239,9 +240,7 @@ def test_settings_show_names_values_and_where_they_came_from(run: Run, library: 
     assert len(run("settings", "show").out.splitlines()) == len(rows)
 
 
-def test_reconstruct_says_at_the_end_what_it_kept_dropped_and_wrote(
-    run: Run, scrambled: Scrambled, tmp_path: Path
-) -> None:
+def test_reconstruct_prints_what_it_kept_dropped_and_wrote(run: Run, scrambled: Scrambled, tmp_path: Path) -> None:
     lines = run(
         *("reconstruct", scrambled.video, "-o", tmp_path / "film.mp4", "--report", tmp_path / "report", "-q")
     ).out.splitlines()
@@ -254,10 +253,8 @@ def test_reconstruct_says_at_the_end_what_it_kept_dropped_and_wrote(
 
 
 @pytest.mark.parametrize(("count", "which"), [(1, 1), (2, 2), (12, 1)], ids=["one", "two", "identical"])
-def test_an_order_that_nothing_decided_is_called_undetermined_everywhere(
-    run: Run, tmp_path: Path, count: int, which: int
-) -> None:
-    """In what people read, in what programs read, and in the report."""
+def test_an_undetermined_order_is_called_so_everywhere(run: Run, tmp_path: Path, count: int, which: int) -> None:
+    """In the text, in the JSON and in the report."""
     clip = write_clip(tmp_path / "clip.mp4", [pictures(40)[17 * (place % which)] for place in range(count)])
     report = tmp_path / "report"
     asked = ("reconstruct", clip, "--space", "appearance", "-o", tmp_path / "film.mp4", "--report", report, "-q")
@@ -273,33 +270,38 @@ def test_an_order_that_nothing_decided_is_called_undetermined_everywhere(
 
 
 @pytest.mark.parametrize(
-    ("verb", "given", "goes_on"),
+    ("verb", "given", "resumes"),
     [
         ("ingest", "{clip}", True),
         ("reconstruct", "{clip}", True),
         ("scramble", "{clip} -o {folder}/s.mp4 --truth {folder}/t.json", False),
     ],
 )
-def test_only_what_goes_on_is_said_to_go_on(
+def test_only_resumable_commands_say_that_they_resume(
     film: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     verb: str,
     given: str,
-    goes_on: bool,
+    resumes: bool,
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, {"ingest": "ingest_all"}.get(verb, verb), interrupted)
+    works = {
+        "ingest": (pipeline, "ingest_all"),
+        "reconstruct": (pipeline, "reconstruct"),
+        "scramble": (scramble, "scramble_video"),
+    }
+    monkeypatch.setattr(*works[verb], interrupted)
     assert cli.run([verb, *given.format(clip=film, folder=tmp_path).split()]) == 130
     said = capsys.readouterr().err
     assert "interrupted" in said
-    assert ("goes on from there" in said) is goes_on
+    assert ("resumes from there" in said) is resumes
 
 
-def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp_path: Path) -> None:
+def test_a_scrambled_film_is_reconstructed_and_scored(run: Run, film: Path, tmp_path: Path) -> None:
     shuffled, truth, plan = tmp_path / "shuffled.mp4", tmp_path / "truth.json", tmp_path / "plan.json"
     made = run("scramble", film, "-o", shuffled, "--truth", truth, "--foreign", "3", "--seed", "7", "--json", "-q")
     assert made.data["frames"].count(-1) == 3
@@ -314,7 +316,7 @@ def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp
     assert re.search(r"^adjacency +1\.0000$", run("evaluate", plan, "--truth", truth, "-q").out, re.MULTILINE)
 
 
-def test_demo_shows_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_reconstructs_and_searches_its_film(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.evaluate.drawn import film
 
     draw = film.draw_film
@@ -335,14 +337,14 @@ def test_demo_shows_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytes
     again = run("demo", "--folder", tmp_path / "demo", "-q")
     assert again.code == 0
     assert re.search("exact +True", again.out)
-    assert "'a red circle', by the small model 'toy': 10 of the 10 best frames show it" in again.out
+    assert "'a red circle', with the small model 'toy': 10 of the 10 best frames show it" in again.out
 
 
 # The terminal
 
 
 def on_a_terminal(*arguments: object, type_in: str = "") -> tuple[int, str]:
-    """Run the program where it believes that somebody watches: its exit code and all that it showed."""
+    """Run the program on a pseudo-terminal; return its exit code and everything it printed."""
     parent, child = pty.openpty()
     command = [sys.executable, "-m", "reelweave", *map(str, arguments)]
     with subprocess.Popen(
@@ -365,7 +367,7 @@ def on_a_terminal(*arguments: object, type_in: str = "") -> tuple[int, str]:
     return process.returncode, shown.decode("utf-8", "replace")
 
 
-def test_a_terminal_shows_bars_for_stages_and_for_stages_within(clip: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_bars_for_nested_stages(clip: Path, tmp_path: Path) -> None:
     code, said = on_a_terminal("reconstruct", clip, "--space", "appearance", "-o", tmp_path / "film.mp4")
     assert code == 0, said
     assert "Traceback" not in said
@@ -375,7 +377,7 @@ def test_a_terminal_shows_bars_for_stages_and_for_stages_within(clip: Path, tmp_
     assert "kept 12 of 12" in said
 
 
-def test_bars_share_one_display_however_deep(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nested_bars_share_one_display(capsys: pytest.CaptureFixture[str]) -> None:
     bars = BarProgress()
     with bars.stage("outer", 2) as outer:
         with bars.stage("inner") as inner, bars.stage("innermost", 3) as innermost:
@@ -391,7 +393,7 @@ def test_bars_share_one_display_however_deep(capsys: pytest.CaptureFixture[str])
         assert word in err
 
 
-def test_bars_survive_a_failure_within(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bars_work_after_a_failure_inside_them(capsys: pytest.CaptureFixture[str]) -> None:
     bars = BarProgress()
     with pytest.raises(ValueError, match="inside"), bars.stage("outer"), bars.stage("inner"):
         raise ValueError("inside")
@@ -400,7 +402,7 @@ def test_bars_survive_a_failure_within(capsys: pytest.CaptureFixture[str]) -> No
     assert "1/1" in capsys.readouterr().err
 
 
-def test_a_log_gets_a_line_a_stage_and_quiet_gets_notes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_gets_one_line_per_stage_and_quiet_only_notes(capsys: pytest.CaptureFixture[str]) -> None:
     for progress in (LineProgress(), QuietProgress()):
         with progress.stage("work", 5) as stage:
             stage.advance(5)
@@ -409,6 +411,6 @@ def test_a_log_gets_a_line_a_stage_and_quiet_gets_notes(capsys: pytest.CaptureFi
     assert [line.split(" in ")[0] for line in lines] == ["work: 5", "note: mind this", "note: mind this"]
 
 
-def test_nobody_watching_means_no_bars() -> None:
+def test_without_a_terminal_there_are_no_bars() -> None:
     assert type(terminal_progress()) is LineProgress
     assert type(terminal_progress(quiet=True)) is QuietProgress

@@ -1,4 +1,4 @@
-"""Which files a command replaces: what it wrote itself, and nothing else unless somebody allows it."""
+"""A command replaces only files that it wrote itself, unless the user allows more."""
 
 import os
 import pty
@@ -36,8 +36,8 @@ from reelweave.ui.repair import state
 MINE = b"written by somebody else"
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
-    """What ends a command half way."""
+class Stopped(Exception):  # noqa: N818 - not an error
+    """Raised by the tests to end a command half way."""
 
 
 def stop(*_: object) -> None:
@@ -75,7 +75,7 @@ WRITERS = pytest.mark.parametrize("line", COMMANDS.values(), ids=COMMANDS)
 
 @pytest.fixture(scope="module")
 def examples(snowy: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of sorted pictures; never to be changed."""
+    """A folder of sorted pictures. Tests must not change it."""
     folder = tmp_path_factory.mktemp("sorted") / "examples"
     labelling.label_frames(snowy, folder, settings(), count=44)
     sort_pictures(folder)
@@ -84,7 +84,7 @@ def examples(snowy: Sequence[Path], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """A film, a library with nothing else in it, and its plan; never to be changed."""
+    """A film, a library that holds only this film, and its plan. Tests must not change them."""
     folder = tmp_path_factory.mktemp("stage")
     clip, wanted = write_clip(folder / "clip.mp4", pictures(12)), settings(library=str(folder / "library"))
     pipeline.ingest(clip, wanted)
@@ -133,13 +133,13 @@ def commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from commands(below, f"{path} {name}".strip())
 
 
-def test_every_command_that_writes_to_a_path_can_be_told_to_overwrite_and_is_tried_here() -> None:
+def test_every_command_that_writes_files_has_overwrite_and_is_tested_here() -> None:
     for name, command in commands(typer.main.get_command(app)):
         paths = {option.name for option in command.params if "path" in repr(option.type_descriptor).lower()}
         written = {path for path in paths if not {path, f"{name} {path}"} & READ}
-        told = any("--overwrite" in option.opts for option in command.params)
-        assert told == bool(written), name
-        assert not told or name in {*COMMANDS, "demo"}, name
+        overwrites = any("--overwrite" in option.opts for option in command.params)
+        assert overwrites == bool(written), name
+        assert not overwrites or name in {*COMMANDS, "demo"}, name
 
 
 @WRITERS
@@ -151,7 +151,7 @@ def test_a_command_can_be_repeated(scene: Scene, run: Run, line: str) -> None:
 
 
 @WRITERS
-def test_no_file_that_somebody_else_wrote_is_lost(scene: Scene, run: Run, line: str) -> None:
+def test_a_foreign_file_is_not_replaced(scene: Scene, run: Run, line: str) -> None:
     assert run(*scene.command(line)).code == 0
     before = contents(scene.out)
     assert before
@@ -165,7 +165,7 @@ def test_no_file_that_somebody_else_wrote_is_lost(scene: Scene, run: Run, line: 
 
 
 @WRITERS
-def test_what_is_there_is_replaced_where_that_is_asked_for(scene: Scene, run: Run, line: str) -> None:
+def test_overwrite_replaces_existing_files(scene: Scene, run: Run, line: str) -> None:
     assert run(*scene.command(line)).code == 0
     before = contents(scene.out)
     for name in before:
@@ -176,7 +176,7 @@ def test_what_is_there_is_replaced_where_that_is_asked_for(scene: Scene, run: Ru
     assert MINE not in after.values()
 
 
-def test_a_plan_that_was_edited_is_not_replaced_and_neither_is_its_film(scene: Scene, run: Run) -> None:
+def test_an_edited_plan_and_its_film_are_not_replaced(scene: Scene, run: Run) -> None:
     command = ["reconstruct", scene.clip, "-o", scene.out / "film.mp4"]
     assert run(*command).code == 0
     plan = scene.out / "film.plan.json"
@@ -197,7 +197,7 @@ def test_a_film_of_another_source_is_not_replaced(scene: Scene, run: Run, tmp_pa
     assert contents(scene.out) == before
 
 
-def test_a_copy_of_what_was_written_is_known_by_its_content(scene: Scene, run: Run) -> None:
+def test_a_moved_output_is_recognised_by_its_content(scene: Scene, run: Run) -> None:
     assert run("solve", "clip", "--plan", scene.out / "plan.json").code == 0
     (scene.out / "plan.json").rename(scene.out / "moved.json")
     assert run("solve", "clip", "--plan", scene.out / "moved.json").code == 0
@@ -208,14 +208,14 @@ def test_a_command_that_failed_half_way_can_be_repeated(
 ) -> None:
     command = ["reconstruct", scene.clip, "-o", scene.out / "film.mp4"]
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "checked_source", stop)
+        patch.setattr(pipeline, "_source_of", stop)
         with pytest.raises(Stopped):
             run(*command)
     assert contents(scene.out).keys() == {"film.plan.json"}
     assert run(*command).code == 0
 
 
-def test_a_file_that_is_changed_while_the_command_works_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
+def test_a_file_that_changes_during_the_command_is_not_replaced(scene: Scene, tmp_path: Path) -> None:
     outputs, file = Outputs("origin"), scene.out / "plan.json"
     with outputs.writing(file):
         file.write_bytes(b"plan")
@@ -231,7 +231,7 @@ def test_a_file_that_is_changed_while_the_command_works_is_not_replaced(scene: S
         assert asked == [file]
 
 
-def test_a_broken_report_that_was_begun_can_be_replaced(scene: Scene, tmp_path: Path) -> None:
+def test_an_incomplete_report_can_be_replaced(scene: Scene, tmp_path: Path) -> None:
     outputs = Outputs("origin", library=scene.out)
     outputs.claim(folder=scene.out, names=["*.png"])
     with suppress(Stopped), outputs.writing_folder(scene.out, ["*.png"]):
@@ -242,7 +242,7 @@ def test_a_broken_report_that_was_begun_can_be_replaced(scene: Scene, tmp_path: 
         Outputs("another origin").claim(folder=scene.out, names=["*.png"])
 
 
-def test_stale_pictures_of_an_earlier_repair_go_and_those_of_others_stay(scene: Scene, run: Run) -> None:
+def test_a_repair_removes_its_old_pictures_and_keeps_foreign_ones(scene: Scene, run: Run) -> None:
     command = ["repair", scene.clip, "-o", scene.out / "film.mp4", "--report", scene.out / "report"]
     assert run(*command, "--frames", "3").code == 0
     assert run(*command, "--frames", "7").code == 0
@@ -316,7 +316,7 @@ def test_a_picture_of_a_folder_that_is_a_source_is_never_overwritten(
     assert (run(*(word.format(**words) for word in line.split()), "-y").code, contents(folder)) == (2, before)
 
 
-def test_a_report_is_not_written_among_the_pictures_that_it_is_about(scene: Scene, run: Run, tmp_path: Path) -> None:
+def test_a_report_is_not_written_into_its_source_folder(scene: Scene, run: Run, tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "stills", pictures(3, seed=3))
     before = contents(folder)
     refused = run("reconstruct", folder, "-o", scene.out / "film.mp4", "--report", folder, "-y")
@@ -332,7 +332,7 @@ def test_a_report_is_not_written_among_the_pictures_that_it_is_about(scene: Scen
         "search @{query} --sheet {query}",
     ],
 )
-def test_what_a_command_reads_is_never_overwritten(scene: Scene, run: Run, tmp_path: Path, line: str) -> None:
+def test_an_input_of_the_command_is_never_overwritten(scene: Scene, run: Run, tmp_path: Path, line: str) -> None:
     before = contents(tmp_path), scene.clip.read_bytes()
     assert run(*scene.command(line), "-y").code == 2
     assert (contents(tmp_path), scene.clip.read_bytes()) == before
@@ -344,7 +344,7 @@ def test_the_librarys_own_files_are_never_overwritten(scene: Scene, run: Run, li
     assert (library / "catalog.db").read_bytes() == before
 
 
-def test_films_may_lie_beside_the_librarys_own_files(scene: Scene, run: Run, library: Path) -> None:
+def test_other_files_may_be_written_into_the_library_folder(scene: Scene, run: Run, library: Path) -> None:
     for _ in range(2):
         assert run("solve", "clip", "--plan", library / "plan.json").code == 0
 
@@ -359,7 +359,7 @@ def test_films_may_lie_beside_the_librarys_own_files(scene: Scene, run: Run, lib
         "reconstruct {clip} -o {out}/a.mp4 --plan {out}/index.html --report {out}",
     ],
 )
-def test_two_outputs_never_share_a_name(scene: Scene, run: Run, line: str) -> None:
+def test_two_outputs_must_not_share_a_name(scene: Scene, run: Run, line: str) -> None:
     (scene.out / "b").mkdir()
     assert run(*scene.command(line), "-y").code == 2
     assert contents(scene.out) == {}
@@ -369,7 +369,7 @@ def test_two_outputs_never_share_a_name(scene: Scene, run: Run, line: str) -> No
 def test_all_films_of_a_split_are_checked_before_one_is_written(
     scene: Scene, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: int
 ) -> None:
-    """Also where how many there are is known only once they were told apart."""
+    """Also if their number is known only after solving."""
     monkeypatch.setattr(pipeline, "_CLAIMED_EARLY", early)
     other = write_clip(tmp_path / "other.mp4", pictures(12, seed=3))
     mixed = ["--mix", other, "--truth", tmp_path / "truth.json", "-o", tmp_path / "mixed.mp4"]
@@ -389,7 +389,7 @@ def test_a_demo_can_be_repeated_and_replaces_nothing_else(
     monkeypatch.setattr(film, "draw_film", small)
     command = ["demo", "--folder", tmp_path / "demo", "--quiet"]
     assert run(*command).code == 0
-    # What another version drew comes from the demo as well.
+    # The demo of another version counts as the same origin.
     monkeypatch.setattr(film, "draw_film", partial(small, seed=1))
     assert run(*command).code == 0
     (tmp_path / "demo" / "original.mp4").write_bytes(MINE)
@@ -397,7 +397,7 @@ def test_a_demo_can_be_repeated_and_replaces_nothing_else(
     assert (tmp_path / "demo" / "original.mp4").read_bytes() == MINE
 
 
-def test_a_folder_to_sort_in_keeps_what_others_put_there(snowy: Sequence[Path], tmp_path: Path) -> None:
+def test_breakup_label_keeps_foreign_files_in_its_folder(snowy: Sequence[Path], tmp_path: Path) -> None:
     (tmp_path / "README.txt").write_bytes(MINE)
     labelling.label_frames(snowy[:1], tmp_path, settings(), count=3)
     labelling.label_frames(snowy[:1], tmp_path, settings(), count=3)
@@ -427,7 +427,7 @@ class Asked(NamedTuple):
 
 
 def on_a_terminal(answer: bytes, *arguments: object) -> Asked:
-    """A command whose input and errors are a terminal, where the answer is typed once a question is asked."""
+    """Run a command with stdin and stderr on a terminal, and type the answer when it asks."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", _ON_A_TERMINAL, *map(str, arguments)]
     with subprocess.Popen(command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True) as process:
@@ -441,7 +441,7 @@ def on_a_terminal(answer: bytes, *arguments: object) -> Asked:
                 if b"[y/N]" in seen and not asked_before:
                     os.write(ours, answer)
         except OSError:
-            # Linux says so that nobody holds the other end any more.
+            # Linux raises this when the other end is closed.
             pass
         out, _ = process.communicate()
         guard.cancel()
@@ -464,7 +464,7 @@ def scrambling(scene: Scene, *more: str) -> list[object]:
         pytest.param(b"\x03", 130, [], id="Ctrl-C"),
     ],
 )
-def test_on_a_terminal_it_is_asked(scene: Scene, answer: bytes, code: int, more: list[str]) -> None:
+def test_a_command_asks_on_a_terminal(scene: Scene, answer: bytes, code: int, more: list[str]) -> None:
     (scene.out / "a.json").write_bytes(MINE)
     done = on_a_terminal(answer, *scrambling(scene, *more))
     assert done.code == code, done.terminal
@@ -478,7 +478,7 @@ def test_on_a_terminal_it_is_asked(scene: Scene, answer: bytes, code: int, more:
         assert done.out.startswith("{" if more else str(scene.out))
 
 
-def test_on_a_terminal_nothing_is_asked_where_nothing_is_lost(scene: Scene) -> None:
+def test_a_command_does_not_ask_if_nothing_would_be_lost(scene: Scene) -> None:
     for _ in range(2):
         done = on_a_terminal(b"n\n", *scrambling(scene))
         assert (done.code, "[y/N]" in done.terminal) == (0, False)
@@ -490,7 +490,7 @@ def test_on_a_terminal_nothing_is_asked_where_nothing_is_lost(scene: Scene) -> N
 # From Python
 
 
-def test_from_python_it_is_refused_unless_allowed(scene: Scene) -> None:
+def test_python_calls_refuse_unless_allowed(scene: Scene) -> None:
     (scene.out / "a.json").write_bytes(MINE)
     with pytest.raises(UsageError):
         scramble_video(scene.clip, scene.out / "a.mp4", scene.out / "a.json", ScrambleOptions())
@@ -506,16 +506,16 @@ def test_from_python_it_is_refused_unless_allowed(scene: Scene) -> None:
     assert (scene.out / "a.json").read_bytes() != MINE
 
 
-# What is remembered
+# The record of outputs
 
 
-def test_another_process_knows_what_was_written(scene: Scene) -> None:
+def test_another_process_recognises_the_outputs(scene: Scene) -> None:
     for _ in range(2):
         done = in_a_process(*scrambling(scene))
         assert done.code == 0, done.err
 
 
-def test_where_nothing_can_be_remembered_a_command_works_and_nothing_is_lost(scene: Scene, tmp_path: Path) -> None:
+def test_without_a_state_folder_commands_work_and_nothing_is_lost(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "no folder").write_bytes(b"")
     first = in_a_process(*scrambling(scene), XDG_STATE_HOME=tmp_path / "no folder")
     assert first.code == 0, first.err
@@ -524,14 +524,14 @@ def test_where_nothing_can_be_remembered_a_command_works_and_nothing_is_lost(sce
     assert (again.code, contents(scene.out)) == (2, before)
 
 
-def test_a_damaged_memory_is_none(scene: Scene, tmp_path: Path) -> None:
+def test_a_damaged_record_counts_as_empty(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "state" / "reelweave").mkdir(parents=True)
     (tmp_path / "state" / "reelweave" / "outputs.db").write_bytes(MINE * 100)
     for code in (0, 2):
         assert in_a_process(*scrambling(scene), XDG_STATE_HOME=tmp_path / "state").code == code
 
 
-def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_outputs_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reelweave.index.overwrite._KEPT", 3)
     monkeypatch.setattr(Record, "_own", set())
     record, file = Record(tmp_path / "outputs.db"), tmp_path / "file"
@@ -547,7 +547,7 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not known[0]
 
 
-def test_an_origin_tells_its_parts_apart() -> None:
+def test_an_origin_depends_on_its_parts_not_their_concatenation() -> None:
     assert origin_of("a", "b") == origin_of("a", "b")
     assert origin_of("a", "b") != origin_of("ab")
 
@@ -555,7 +555,7 @@ def test_an_origin_tells_its_parts_apart() -> None:
 # Atomic writes
 
 
-def test_a_link_is_followed_and_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+def test_an_atomic_write_follows_links_and_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(MINE)
     (tmp_path / "link").symlink_to("file")
     with suppress(Stopped), atomic(tmp_path / "link") as part:
@@ -568,7 +568,7 @@ def test_a_link_is_followed_and_a_failure_leaves_what_was_there(tmp_path: Path) 
     assert contents(tmp_path) == {"file": b"all", "link": b"all"}
 
 
-def test_a_pipe_is_written_to_and_stays_a_pipe(scene: Scene, run: Run) -> None:
+def test_a_named_pipe_is_written_to_and_not_replaced(scene: Scene, run: Run) -> None:
     pipe, heard = scene.out / "pipe", []
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: heard.append(pipe.read_bytes()), daemon=True)
@@ -583,7 +583,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(scene: Scene, run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["robustness", "./robustness"])
-def test_a_plan_may_be_called_as_a_command_is(
+def test_a_plan_may_have_the_name_of_a_subcommand(
     scene: Scene, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     assert run(*scrambling(scene)).code == 0
@@ -597,7 +597,7 @@ def test_a_plan_may_be_called_as_a_command_is(
 # The page
 
 
-def test_the_page_writes_into_its_own_folder_alone(scene: Scene, library: Path, tmp_path: Path) -> None:
+def test_the_page_writes_only_into_its_own_folder(scene: Scene, library: Path, tmp_path: Path) -> None:
     beside = tmp_path / "films"
     beside.mkdir()
     shutil.copy(scene.clip, beside / "clip.mp4")
@@ -606,36 +606,36 @@ def test_the_page_writes_into_its_own_folder_alone(scene: Scene, library: Path, 
     before = contents(beside)
     wanted = settings(library=str(tmp_path / "library"))
     pipeline.ingest(beside / "clip.mp4", wanted)
-    with open_context(wanted) as house:
-        desk = reconstruct_job.begin(house, None, "clip", SilentProgress())
-        reconstruct_job.render(house, desk, False, SilentProgress())
+    with open_context(wanted) as context:
+        job = reconstruct_job.begin(context, None, "clip", SilentProgress())
+        reconstruct_job.render(context, job, False, SilentProgress())
         reconstruct_job.render(
-            house, reconstruct_job.solve_again(house, desk, SilentProgress()), True, SilentProgress()
+            context, reconstruct_job.solve_again(context, job, SilentProgress()), True, SilentProgress()
         )
-        found = state.begin(house, beside / "clip.mp4", None, SilentProgress())
+        found = state.begin(context, beside / "clip.mp4", None, SilentProgress())
         state.repair(found.marked([3], True), wanted, SilentProgress())
-        measure_job.measure(house, beside / "clip.mp4", ScrambleOptions(), SilentProgress())
+        measure_job.measure(context, beside / "clip.mp4", ScrambleOptions(), SilentProgress())
     assert contents(beside) == before
 
 
 def test_the_page_never_overwrites(scene: Scene, tmp_path: Path) -> None:
     wanted = settings(library=str(tmp_path / "library"))
     pipeline.ingest(scene.clip, wanted)
-    with open_context(wanted) as house:
-        desk = reconstruct_job.begin(house, None, "clip", SilentProgress())
+    with open_context(wanted) as context:
+        job = reconstruct_job.begin(context, None, "clip", SilentProgress())
         for name in ("clip.reordered.mp4", "clip.reordered.plan.json", "glimpse.mp4"):
-            (desk.folder / name).write_bytes(MINE)
+            (job.folder / name).write_bytes(MINE)
         for work in (
-            lambda: reconstruct_job.render(house, desk, False, SilentProgress()),
-            lambda: reconstruct_job.solve_again(house, desk, SilentProgress()),
-            lambda: reconstruct_job.write_preview(desk, SilentProgress()),
+            lambda: reconstruct_job.render(context, job, False, SilentProgress()),
+            lambda: reconstruct_job.solve_again(context, job, SilentProgress()),
+            lambda: reconstruct_job.write_preview(job, SilentProgress()),
         ):
             with pytest.raises(UsageError):
                 work()
-        assert list(contents(desk.folder).values()).count(MINE) == 3
+        assert list(contents(job.folder).values()).count(MINE) == 3
 
 
-def test_a_plan_is_saved_from_python_where_nothing_else_lies(scene: Scene) -> None:
+def test_save_plan_does_not_replace_a_foreign_file(scene: Scene) -> None:
     plan = read_plan(scene.plan)
     for _ in range(2):
         assert read_plan(pipeline.save_plan(plan, scene.out / "plan.json")) == plan

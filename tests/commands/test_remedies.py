@@ -1,4 +1,4 @@
-"""What messages tell the user to type can be typed."""
+"""Commands and options that messages suggest exist and can be typed."""
 
 import ast
 import re
@@ -17,34 +17,34 @@ from reelweave.search.question import check_vectors
 from reelweave.settings import load
 
 ROOT = Path(reelweave.__file__).resolve().parent
-NO_PART = {"tests", "bench", "docs", ".venv", "build", "dist"}
+NOT_PACKAGED = {"tests", "bench", "docs", ".venv", "build", "dist"}
 NAMED = re.compile(r"[`>](reelweave\b[^`<]*)[`<]")
 LEFT_OPEN = re.compile(r"\.\.\.|\u2026|\b[A-Z][A-Z_]+\b")
-FILLED = "x1"
-"""What stands in for a value that is known only when the message is made."""
+PLACEHOLDER = "x1"
+"""Replaces a value that is known only when the message is made."""
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
     for file in sorted(ROOT.rglob("*.py")):
-        if not NO_PART & {*file.relative_to(ROOT).parts}:
+        if not NOT_PACKAGED & {*file.relative_to(ROOT).parts}:
             yield file, ast.parse(file.read_text(encoding="utf-8"))
 
 
 def texts(tree: ast.Module) -> Iterator[str]:
-    """The texts of a module that may come to be read, without those that explain it."""
-    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    silent |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    """Yield the strings of a module except its docstrings."""
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    skipped |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
-        if id(node) in silent:
+        if id(node) in skipped:
             continue
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
         elif isinstance(node, ast.JoinedStr):
-            yield "".join(str(p.value) if isinstance(p, ast.Constant) else FILLED for p in node.values)
+            yield "".join(str(p.value) if isinstance(p, ast.Constant) else PLACEHOLDER for p in node.values)
 
 
 def called(tree: ast.Module) -> Iterator[str]:
-    """The command lines that a module has made by `command` or `command_line`."""
+    """Yield the command lines that a module builds with `command` or `command_line`."""
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Call)
@@ -52,7 +52,7 @@ def called(tree: ast.Module) -> Iterator[str]:
             and isinstance(node.func, ast.Name)
             and node.func.id in ("command", "command_line")
         ):
-            words = [word.value if isinstance(word, ast.Constant) else FILLED for word in node.args]
+            words = [word.value if isinstance(word, ast.Constant) else PLACEHOLDER for word in node.args]
             yield shlex.join(["reelweave", *map(str, words)])
 
 
@@ -69,27 +69,27 @@ def test_messages_suggest_commands() -> None:
 
 
 @pytest.mark.parametrize("line", suggested())
-def test_a_suggested_command_is_understood(line: str) -> None:
+def test_a_suggested_command_is_valid(line: str) -> None:
     words = shlex.split(line)
     assert LEFT_OPEN.findall(line) == []
     assert misunderstood(words[1:]) == ""
 
 
-def test_every_option_in_a_message_is_one_of_the_programs() -> None:
+def test_every_option_in_a_message_exists() -> None:
     known = {name for path in COMMANDS for name in options(COMMANDS[path])} | {"--help"}
-    told = [text for _, tree in modules() for text in texts(tree) if " " in text and "var(--" not in text]
-    named = {name for text in told for name in re.findall(r"(?<![\w<!-])--[a-z][\w-]*", text)}
-    assert named - known == {f"--{FILLED}"}
+    messages = [text for _, tree in modules() for text in texts(tree) if " " in text and "var(--" not in text]
+    named = {name for text in messages for name in re.findall(r"(?<![\w<!-])--[a-z][\w-]*", text)}
+    assert named - known == {f"--{PLACEHOLDER}"}
 
 
-def test_commands_for_a_library_know_how_to_name_it() -> None:
+def test_every_command_on_a_library_has_the_option_library() -> None:
     for first in errors._ON_THE_LIBRARY:
         below = [path for path in COMMANDS if path[:1] == (first,) and COMMANDS[path].params]
         assert below
         assert [path for path in below if "--library" not in options(COMMANDS[path])] == []
 
 
-def test_a_command_is_quoted_as_a_shell_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_command_is_quoted_for_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     words = shlex.split(
         command_line("ingest", tmp_path / "it's a film.mp4", Path("-q.mp4"), Path("/$HOME/x"), "--fps", "all")
@@ -98,14 +98,14 @@ def test_a_command_is_quoted_as_a_shell_wants_it(monkeypatch: pytest.MonkeyPatch
     assert command("doctor") == "`reelweave doctor`"
 
 
-def test_a_command_names_the_library_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_repeats_the_library_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors._Said, "library", Path("my films"))
     assert shlex.split(command_line("videos", "list")) == ["reelweave", "videos", "list", "--library", "my films"]
     assert command_line("doctor") == "reelweave doctor"
 
 
-def test_what_is_ingested_again_is_sampled_as_before() -> None:
-    """At another rate or size it would be made anew."""
+def test_the_command_to_ingest_again_keeps_the_sampling() -> None:
+    """Another rate or size would replace the stored frames."""
     video = VideoRecord("f-1", "f", "a b.mp4", "", "", "video", 25, 64, 36, 2.5, 224, 64, 36)
     line = ingest_command(video, "clip").strip("`")
     assert shlex.split(line)[1:] == ["ingest", "a b.mp4", "--fps", "2.5", "--size", "224", "--space", "clip"]
@@ -113,8 +113,8 @@ def test_what_is_ingested_again_is_sampled_as_before() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 9])
-def test_vectors_that_videos_lack_are_made_by_a_command_whatever_their_number(count: int) -> None:
-    """It names some of many, and says of how many; the weights, which are not here, are to be fetched first."""
+def test_missing_vectors_are_reported_with_the_command_that_makes_them(count: int) -> None:
+    """It names the first of many videos and counts the rest. The weights, missing here, must be fetched first."""
     videos = [
         VideoRecord(f"f-{number}", "f", f"films/a {number}.mp4", "", "", "video", 25, 64, 36, 0, 360, 64, 36)
         for number in range(count)

@@ -1,4 +1,4 @@
-"""How the page is opened, and when it is not."""
+"""When `reelweave ui` opens the page and when it refuses."""
 
 import signal
 import socket
@@ -12,7 +12,7 @@ from runs import Run
 pytest.importorskip("gradio")
 
 
-def test_a_busy_port_says_so_and_names_the_next(run: Run) -> None:
+def test_a_busy_port_is_reported_with_a_free_one(run: Run) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -35,28 +35,26 @@ def test_a_busy_port_says_so_and_names_the_next(run: Run) -> None:
         pytest.param(("--host", "no host of this machine"), id="no such host"),
     ],
 )
-def test_what_would_open_the_page_to_anybody_is_refused(
-    run: Run, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_open_to_anybody_is_refused(run: Run, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     answer = run("ui", "--port", free_port(), *options)
     assert answer.code == 2
     assert len(answer.err.splitlines()) >= 2
 
 
-def test_an_empty_password_is_none(run: Run, tmp_path: Path) -> None:
+def test_an_empty_password_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("\nsecond line\n")
     assert run("ui", "--user", "ada", "--password-file", tmp_path / "password").code == 2
 
 
-def test_a_page_that_is_ended_as_soon_as_it_opens_ends_in_silence(tmp_path: Path) -> None:
+def test_a_page_stopped_right_after_opening_ends_quietly(tmp_path: Path) -> None:
     with page_of(tmp_path / "library"):
         pass
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no thread can be sent a signal here")
-def test_a_signal_that_another_thread_gets_ends_the_page() -> None:
-    """A system may deliver it to any thread, and only the main one does something about it."""
+def test_a_signal_to_another_thread_ends_the_page() -> None:
+    """A system may deliver a signal to any thread, but Python handles it in the main one."""
     from reelweave.progress import deferred_interrupt
     from reelweave.ui.server import wait_until
 
