@@ -87,7 +87,7 @@ def save_picture(picture: Picture, path: Path) -> Path:
         done, data = cv2.imencode(path.suffix, picture)
         if not done:
             raise RenderError(
-                f"{path} cannot be written: its format does not hold a picture of {picture.shape[1]}x{picture.shape[0]}."
+                f"{path} cannot be written: its format has no {picture.shape[1]}x{picture.shape[0]} pictures."
             )
         with atomic(path) as part:
             part.write_bytes(data.tobytes())

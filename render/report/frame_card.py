@@ -11,7 +11,7 @@ from ...media.types import Frame, Picture
 from .contact_sheet import GAP, LARGE, TITLE, canvas, contact_sheet, write_text
 
 _NEIGHBOUR_LAGS = (-8, -1, 1, 8)
-"""Neighbours that are shown: the adjacent frames reveal freezes, the far ones slow changes."""
+"""Distances in frames of the neighbours that are shown."""
 _SHORT_SIDE = 480
 """Pixels of a decoded frame, which bounds the memory of the frames that are kept."""
 _LEAST_WIDTH = 480
