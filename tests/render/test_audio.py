@@ -471,7 +471,7 @@ def _full_disk(_: Path, patch: pytest.MonkeyPatch) -> Case:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    patch.setattr(track, "_put", full)
+    patch.setattr(track, "write_all", full)
     return Case(RenderError, f"{2 * FRAMES * 1920 * 2 * 2} bytes")
 
 
@@ -488,7 +488,7 @@ def _interrupted_late(_: Path, patch: pytest.MonkeyPatch) -> Case:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_put", stop)
+    patch.setattr(reorder, "write_all", stop)
     return Case(KeyboardInterrupt, "")
 
 

@@ -384,7 +384,7 @@ def _full_disk(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path, Encod
         def write(self, _: memoryview) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    patch.setattr(reorder, "_nameless_file", lambda folder: Full())
+    patch.setattr(reorder.tempfile, "TemporaryFile", lambda **_: Full())
     return plan_of(SHUFFLED), clip, QUICK
 
 
@@ -392,7 +392,7 @@ def _interrupted(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path, Enc
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_put", stop)
+    patch.setattr(reorder, "write_all", stop)
     return plan_of(SHUFFLED), clip, QUICK
 
 
@@ -401,7 +401,7 @@ def _interrupted_late(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path
         yield b"\0" * (96 * 64 * 3 // 2)
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_front_to_back", some)
+    patch.setattr(reorder, "_stored", some)
     return plan_of(SHUFFLED), clip, QUICK
 
 
