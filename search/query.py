@@ -64,7 +64,7 @@ def _term(text: str, sign: float, query: str) -> Term:
         text = text[1:-1].strip()
     if not text:
         raise UsageError(
-            f"The query {shortened(query)!r} lacks a text or picture next to a sign.",
+            f"The query {shortened(query)!r} lacks a word or picture next to a sign.",
             "Write it as in 'beach - people + 0.5*sunset + @door.jpg'.",
         )
     return Term(weight, picture=Path(text)) if is_picture else Term(weight, text=text)
