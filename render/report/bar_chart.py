@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ...media.types import Picture
-from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, write_text
+from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, write_legend, write_text
 
 _COLOURS = ((168, 150, 96), (205, 196, 160), (66, 148, 244), (150, 196, 246), (120, 200, 120), (190, 220, 190))
 _LINE_COLOUR = (90, 85, 80)
@@ -29,7 +29,7 @@ def bar_chart(labels: Sequence[str], series: Mapping[str, Sequence[float]], titl
         write_text(sheet, label, GAP, upper + (group - _ROW_GAP) // 2 + 5, SMALL, _LABEL_WIDTH - GAP)
         for index, values in enumerate(series.values()):
             _bar(sheet, values[row], upper + index * _BAR_HEIGHT, left, _COLOURS[index % len(_COLOURS)])
-    _legend(sheet, list(series), bottom + CAPTION + GAP, left)
+    write_legend(sheet, list(zip(_COLOURS * len(series), series, strict=False)), left, bottom + CAPTION + GAP, 7)
     return sheet
 
 
@@ -44,10 +44,3 @@ def _bar(sheet: Picture, value: float, upper: int, left: int, colour: tuple[int,
     long = round(min(1.0, max(0.0, value)) * _WIDTH)
     sheet[upper : upper + _BAR_HEIGHT - 1, left : left + max(1, long)] = colour
     write_text(sheet, f"{value:.2f}", left + long + 5, upper + _BAR_HEIGHT - 2, 0.32, _VALUE_WIDTH)
-
-
-def _legend(sheet: Picture, names: Sequence[str], baseline: int, left: int) -> None:
-    for name, colour in zip(names, _COLOURS * len(names), strict=False):
-        sheet[baseline - 9 : baseline + 1, left : left + 10] = colour
-        write_text(sheet, name, left + 16, baseline, SMALL, 300)
-        left += 16 + 7 * len(name) + 24

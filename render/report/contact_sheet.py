@@ -142,6 +142,16 @@ def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float
         cv2.putText(sheet, shown, (left, baseline), font, scale, TEXT, 1, cv2.LINE_AA)
 
 
+def write_legend(
+    sheet: Picture, entries: Sequence[tuple[tuple[int, int, int], str]], left: int, baseline: int, character: int = 8
+) -> None:
+    """Draw a row of coloured squares, each with its text of so many pixels a character."""
+    for colour, text in entries:
+        sheet[baseline - 9 : baseline + 1, left : left + 10] = colour
+        write_text(sheet, text, left + 16, baseline, SMALL, 300)
+        left += 16 + character * len(text) + 24
+
+
 def _scale_ends(distances: Floats) -> tuple[float, float]:
     """Take the percentiles of distances between different frames, where there are any."""
     apart = distances[~np.eye(len(distances), dtype=bool)] if len(distances) > 1 else distances.ravel()

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...media.types import Picture
-from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, write_text
+from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, write_legend, write_text
 
 _PRICE_COLOUR = (168, 150, 96)
 _WEAK_COLOUR = (66, 148, 244)
@@ -44,7 +44,8 @@ def price_curve(
     _grid(sheet, scale, width)
     _cuts(sheet, cuts, starts, top, height)
     _positions(sheet, len(prices), top + height + CAPTION, width)
-    _legend(sheet, top + height + 2 * CAPTION + GAP)
+    legend = [(_PRICE_COLOUR, "price of a join, 1 x is the median"), (_WEAK_COLOUR, "weak join"), (_CUT_COLOUR, "cut")]
+    write_legend(sheet, legend, _AXIS_WIDTH, top + height + 2 * CAPTION + GAP)
     return sheet
 
 
@@ -101,12 +102,3 @@ def _positions(sheet: Picture, joins: int, baseline: int, width: int) -> None:
         shift = 0 if tick == 0 else 34 if tick == _TICKS - 1 else 10
         position = str(tick * (joins - 1) // (_TICKS - 1))
         write_text(sheet, position, _AXIS_WIDTH + tick * width // (_TICKS - 1) - shift, baseline - 2, SMALL, 60)
-
-
-def _legend(sheet: Picture, baseline: int) -> None:
-    left = _AXIS_WIDTH
-    marks = (_PRICE_COLOUR, "price of a join, 1 x is the median"), (_WEAK_COLOUR, "weak join"), (_CUT_COLOUR, "cut")
-    for colour, text in marks:
-        sheet[baseline - 9 : baseline + 1, left : left + 10] = colour
-        write_text(sheet, text, left + 16, baseline, SMALL, 300)
-        left += 16 + 8 * len(text) + 24

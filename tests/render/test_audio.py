@@ -160,7 +160,7 @@ def test_a_shuffled_tone_sweep_rises_again_after_reconstruction(
     [SHUFFLED, range(FRAMES), range(FRAMES)[::-1], SHUFFLED[:9], [FRAMES - 1], [0], range(1, FRAMES, 3)],
     ids=["shuffled", "as filmed", "reversed", "a few", "only the last", "only the first", "every third"],
 )
-def test_every_frame_plays_with_its_own_sound_and_a_dropped_frame_without(
+def test_every_frame_plays_with_its_own_sound_and_dropped_frames_lose_theirs(
     clip: Path, left_behind: Path, order: Sequence[int]
 ) -> None:
     made = render(plan_of(order), clip, left_behind / "film.mp4", QUICK, audio="reslice")
