@@ -138,7 +138,7 @@ def test_filled_frames_are_scored_against_the_frames_they_replace(clip: Path, tm
     frames[6], frames[7] = 7, 6
     shuffled = write_clip(tmp_path / "shuffled.mkv", [panned()[f] for f in frames])
     truth = Truth(source=str(clip), fps=25, frames=frames, damage={"grey": [6, 7]})
-    # Which of the two broken frames came first is told wrongly; the film is right all the same.
+    # The plan swaps the two broken frames; the film is nevertheless correct.
     plan = holed([f for f in range(COUNT) if f not in (6, 7)], [Hole(after=5, frames=[6, 7])])
     assert wanted_frames(plan, truth) == list(range(COUNT))
     assert wanted_frames(plan.reversed(), truth) == list(range(COUNT))[::-1]

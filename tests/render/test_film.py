@@ -35,7 +35,7 @@ BITS = 8
 
 
 def coded(number: int, width: int = 96, height: int = 64) -> Bytes:
-    """A grey picture that states its number: dark and bright columns above, noise of its own below."""
+    """Draw a grey picture that encodes its number: dark and bright columns above, its own noise below."""
     bits = [(number >> bit) & 1 for bit in range(BITS)]
     columns = np.repeat(np.where(bits, 200, 50), -(-width // BITS))[:width]
     picture = np.tile(columns, (height, 1)).astype(np.uint8)
@@ -45,7 +45,7 @@ def coded(number: int, width: int = 96, height: int = 64) -> Bytes:
 
 
 def number_of(picture: Bytes) -> int:
-    """The number a decoded picture states."""
+    """Return the number that a decoded picture encodes."""
     height, width = picture.shape[:2]
     step = -(-width // BITS)
     middle = slice(step // 4, step // 2)
@@ -64,7 +64,7 @@ def ffmpeg_ok(*arguments: str, stdin: bytes = b"") -> bytes:
 def draw(
     path: Path, *encoder: str, size: tuple[int, int] = (96, 64), rate: str = "25", look: str = "format=yuv420p"
 ) -> Path:
-    """A film of coded frames whose chroma drifts, encoded as asked."""
+    """Write a film of numbered frames whose chroma drifts."""
     width, height = size
     raw = b"".join(coded(i, width, height).tobytes() for i in range(FRAMES))
     tint = "hue=h=0,format=yuv444p,geq=lum=lum(X\\,Y):cb=128+40*sin(X/20+N/5):cr=128+40*cos(Y/20)"
@@ -78,7 +78,7 @@ def numbers(path: Path) -> list[int]:
 
 
 def samples(path: Path, pixel_format: str, order: Sequence[int] | None = None) -> list[bytes]:
-    """The decoded frames of a file, untouched."""
+    """Return the raw decoded frames of a file."""
     lines = ffmpeg_ok(
         "-i", str(path), "-map", "0:V:0", "-fps_mode", "passthrough", "-pix_fmt", pixel_format, "-f", "framemd5", "-"
     )
@@ -87,7 +87,7 @@ def samples(path: Path, pixel_format: str, order: Sequence[int] | None = None) -
 
 
 def shown(path: Path) -> str:
-    """What ffmpeg says of a file's video stream."""
+    """Return ffmpeg's description of a file's video stream."""
     log = ffmpeg.run(["-i", ffmpeg.input_argument(path)]).stderr.decode()
     found = re.search(r"Stream #0:0.*Video:.*", log)
     assert found
@@ -108,7 +108,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def left_behind(tmp_path: Path) -> Iterator[Path]:
-    """The folder that films are written to; no hidden file may be in it when a test is over."""
+    """The output folder; after a test it must contain no hidden file."""
     folder = tmp_path / "out"
     folder.mkdir()
     yield folder
@@ -503,7 +503,7 @@ def test_an_impossible_rate_is_rejected(clip: Path, left_behind: Path, rate: Fra
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with 256 KiB, where the machine lets one be mounted."""
+    """A mounted disk of 256 KiB, if the machine allows it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True).returncode:

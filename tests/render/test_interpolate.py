@@ -26,7 +26,7 @@ SIZE = (160, 96)
 
 
 def ground(seed: int = 0) -> Floats:
-    """A landscape with something to hold on to everywhere."""
+    """Draw a landscape with texture everywhere."""
     coarse = np.random.default_rng(seed).uniform(60, 200, (12, 20)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), np.float32)
 
@@ -37,7 +37,7 @@ def planes(luma: Floats) -> tuple[Floats, ...]:
 
 
 def scene(place: float, seed: int = 0) -> tuple[Floats, ...]:
-    """A patterned square before a landscape that moves the other way."""
+    """Draw a patterned square in front of a landscape that moves the other way."""
     shift = np.array([[1, 0, -place / 4], [0, 1, 0]], np.float32)
     luma = cv2.warpAffine(ground(seed), shift, SIZE, borderMode=cv2.BORDER_REPLICATE)
     square = np.random.default_rng(9).uniform(100, 255, (4, 4)).astype(np.float32)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two films of different sizes and rates and a folder of pictures."""
+    """A library with two films of different sizes and rates, and a folder of pictures."""
     folder = tmp_path_factory.mktemp("stock")
     write_clip(folder / "wide.mp4", pictures(20, (192, 108)), fps=10)
     write_clip(folder / "small.mp4", pictures(10, (96, 72), seed=4), fps=20)
@@ -204,15 +204,15 @@ def test_an_impossible_output_is_rejected_before_the_search(there: Path, run: "R
 
 
 def played(there: Path, video: str, frame: int, output: Path, moment: bool = False) -> Path:
-    """What is played of the place that is found for a frame of a video."""
+    """Return the excerpt of the answer to a search for a frame of a video."""
     picture = (
         read_picture(there / video / f"frame {frame + 1}.png") if video == "pictures" else decoded(there / video)[frame]
     )
     query = output.with_suffix(".png")
     query.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    told = settings(library=str(there / "library"))
-    found = search_library(Question(image=query, videos=(video,), count=1, moments=moment), told)
-    return write_excerpt(found, (found.moments or found.hits)[0], output, told, SilentProgress())
+    using = settings(library=str(there / "library"))
+    found = search_library(Question(image=query, videos=(video,), count=1, moments=moment), using)
+    return write_excerpt(found, (found.moments or found.hits)[0], output, using, SilentProgress())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from runs import Run
 
 @pytest.fixture
 def library_of_two(run: Run, tmp_path: Path, library: Path) -> list[str]:
-    """One of them looked at more rarely than the other."""
+    """A library of two videos with different sampling rates."""
     sources = [write_clip(tmp_path / f"{name}.mp4", pictures(6, seed=seed)) for seed, name in enumerate(("one", "two"))]
     ingested = run("ingest", sources[0], "--json", "-q").rows + run("ingest", sources[1], "--fps", 5, "--json").rows
     return [row["id"] for row in ingested]

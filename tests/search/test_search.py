@@ -78,7 +78,7 @@ def test_terms_that_cancel_one_another_are_rejected() -> None:
         combined([1, -1], np.ones((2, 2), np.float32))
 
 
-# Ranking, on rows made by hand
+# Ranking of hand-made rows
 
 
 def video(name: str, sampled_fps: float = 0.0) -> VideoRecord:
@@ -168,7 +168,7 @@ def test_moments_never_span_two_videos_and_the_best_comes_first() -> None:
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film, pictures of two shapes, and a film of a variable rate, each of its own drawing."""
+    """A library with a film, pictures of two shapes, and a film of a variable rate, all with different content."""
     folder = tmp_path_factory.mktemp("stock")
     write_clip(folder / "film.mp4", pictures(12, (160, 90)))
     odd = [*pictures(4, (160, 90), seed=1), *pictures(2, (90, 160), seed=2)]
