@@ -48,7 +48,7 @@ def check_output(output: Path, source: Path | None = None) -> Path:
     if output.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{output.name} does not end as a film does.", f"Use one of {', '.join(SUFFIXES)}.")
     if not output.parent.is_dir():
-        raise UsageError(f"The folder {output.parent} does not exist.", "Create it, or write elsewhere.")
+        raise UsageError(f"There is no folder {output.parent}.", "Create it, or write elsewhere.")
     if output.is_dir():
         raise UsageError(f"{output} is a folder.", "Give a file name.")
     if source is not None and output.exists() and output.samefile(source):

@@ -240,11 +240,11 @@ def test_several_passes_make_the_same_film_as_one(
 
 
 def test_a_plan_in_file_order_needs_no_scratch(clip: Path, left_behind: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reorder, "_nameless_file", _never)
+    monkeypatch.setattr(reorder.tempfile, "TemporaryFile", _never)
     assert numbers(render(plan_of(range(3, 20)), clip, left_behind / "film.mp4", QUICK)) == list(range(3, 20))
 
 
-def _never(*_: object) -> IO[bytes]:
+def _never(*_: object, **__: object) -> IO[bytes]:
     raise AssertionError
 
 
