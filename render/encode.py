@@ -1,4 +1,4 @@
-"""Raw frames become a film that appears whole under its name, or not at all."""
+"""Encode raw frames and a soundtrack to a film, which is written atomically."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,12 @@ from .ivf import TIMED_INPUT, TIMED_OUTPUT, timestamped
 from .reorder import no_space
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".avi")
+"""The formats of films, which are named by the suffix."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """H.264 that any player shows; `lossless` keeps the source's own samples instead and needs a better player."""
+    """H.264 settings for any player; `lossless` keeps the source's samples, which not every player can show."""
 
     crf: int = 18
     preset: str = "medium"
@@ -28,22 +29,28 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Soundtrack:
-    """The encoder's second input, whose first sound track goes into the film as `output` says."""
+    """The encoder's second input and the options that put its first audio track into the film."""
 
     input: list[str]
     output: list[str]
 
 
 def check_output(output: Path, source: Path | None = None) -> Path:
-    """The file that will be replaced (behind a link, if there is one), once nothing speaks against it."""
+    """Return the file that will be written, with links resolved, if it can be a film.
+
+    Raises:
+        SourceError: `source` does not exist.
+        UsageError: The output has another suffix, is the source, or its folder does not exist.
+        RenderError: The folder is read-only.
+    """
     if source is not None and not source.exists():
-        raise SourceError(f"The source {source} is not there.", "If it was moved, give its new place.")
+        raise SourceError(f"The source {source} does not exist.", "If it was moved, give its new path.")
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output.name} does not end as a film does.", f"Films end in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{output.name} does not end as a film does.", f"Use one of {', '.join(SUFFIXES)}.")
     if not output.parent.is_dir():
-        raise UsageError(f"There is no folder {output.parent}.", "Create it first, or write elsewhere.")
+        raise UsageError(f"There is no folder {output.parent}.", "Create it, or write elsewhere.")
     if output.is_dir():
-        raise UsageError(f"{output} is a folder.", "Give the name of a file.")
+        raise UsageError(f"{output} is a folder.", "Give a file name.")
     if source is not None and output.exists() and output.samefile(source):
         raise UsageError(f"{output} is the source itself.", "Write the film under another name.")
     if not os.access(output.parent, os.W_OK):
@@ -63,12 +70,15 @@ def encode(
     sound: Soundtrack | None = None,
     times: Sequence[float] | None = None,
 ) -> None:
-    """Write `count` frames that lie as `layout` says, and the sound if there is any.
+    """Write `count` raw frames in the given layout, and the sound if there is any, atomically.
 
-    They are shown at a constant rate unless `times` says, in rising order, when each of them is.
+    Frames are shown at a constant rate, or at their `times`, which must increase.
+
+    Raises:
+        RenderError: The film cannot be written, or the disk is full.
     """
-    given = _input(layout, rate) if times is None else TIMED_INPUT
-    arguments = [*given, *_heard(sound), *_output(layout, encoding, target), *TIMED_OUTPUT * (times is not None)]
+    frame_input = _input(layout, rate) if times is None else TIMED_INPUT
+    arguments = [*frame_input, *_sound(sound), *_output(layout, encoding, target), *TIMED_OUTPUT * (times is not None)]
     try:
         with (
             atomic(target) as part,
@@ -80,7 +90,7 @@ def encode(
                     break
                 stage.advance()
             if writer.finish():
-                raise _refused(writer.problems, target, count * layout.frame_bytes, sound)
+                raise _failure(writer.problems, target, count * layout.frame_bytes, sound)
     except OSError as failed:
         raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.", "Write elsewhere.") from failed
 
@@ -91,8 +101,8 @@ def _input(layout: FrameLayout, rate: Fraction) -> list[str]:
     return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
 
 
-def _heard(sound: Soundtrack | None) -> list[str]:
-    """The second input and what becomes of it; its chapters would name places that the film no longer has."""
+def _sound(sound: Soundtrack | None) -> list[str]:
+    """Map the second input; its chapters are dropped, since they do not fit the new order."""
     if sound is None:
         return []
     return [*sound.input, "-map", "0:v:0", "-map", "1:a:0", *sound.output, "-map_chapters", "-1"]
@@ -103,15 +113,15 @@ def _output(layout: FrameLayout, encoding: Encoding, target: Path) -> list[str]:
     quality = ["-qp", "0"] if encoding.lossless else ["-crf", str(encoding.crf)]
     arguments = ["-vf", ",".join(filters), "-c:v", "libx264", "-preset", encoding.preset, *quality]
     arguments += ["-pix_fmt", layout.coded]
-    # AVI has no place for the timestamps that B-frames need.
+    # AVI cannot store the timestamps that B-frames need.
     arguments += ["-bf", "0"] if target.suffix.lower() == ".avi" else []
     arguments += ["-movflags", "+faststart"] if target.suffix.lower() in (".mp4", ".mov", ".m4v") else []
     return [*arguments, "-fps_mode", "passthrough"]
 
 
-def _refused(problems: list[str], target: Path, needed: int, sound: Soundtrack | None) -> RenderError:
+def _failure(problems: list[str], target: Path, needed: int, sound: Soundtrack | None) -> RenderError:
     if any("No space left" in line for line in problems):
         return no_space(target.parent, needed)
-    why = problems[0] if problems else "it does not say why"
+    why = problems[0] if problems else "it gives no reason"
     check = "Check render.crf and render.preset" + (", or try without sound: --audio drop." if sound else ".")
     return RenderError(f"ffmpeg could not encode {target.name}: {why}.", check)

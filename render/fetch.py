@@ -1,4 +1,4 @@
-"""Frames of several sources at full size, each source decoded once and in sequence."""
+"""Read frames of several sources at full size, decoding each source once and in sequence."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -21,32 +21,36 @@ class FrameReference:
 
 
 def fetch_frames(
-    places: Sequence[FrameReference], videos: dict[str, VideoRecord], progress: Progress
+    frames: Sequence[FrameReference], videos: dict[str, VideoRecord], progress: Progress
 ) -> Generator[tuple[FrameReference, Picture], None, None]:
-    """Each of the places once: video by video as they are named first, in each the earlier frame first."""
+    """Yield each frame once: videos in the order of their first mention, frames in file order.
+
+    Raises:
+        RenderError: A source has fewer frames than the library.
+    """
     wanted: dict[str, set[int]] = {}
-    for place in places:
-        wanted.setdefault(place.video, set()).add(place.frame)
+    for reference in frames:
+        wanted.setdefault(reference.video, set()).add(reference.frame)
     with progress.stage("read frames", sum(map(len, wanted.values()))) as stage:
-        for video, frames in wanted.items():
-            for index, picture in _pictures(videos[video], frames):
+        for video, indices in wanted.items():
+            for index, picture in _pictures(videos[video], indices):
                 yield FrameReference(video, index), picture
                 stage.advance()
 
 
 def _pictures(video: VideoRecord, frames: set[int]) -> Generator[tuple[int, Picture], None, None]:
-    """Pictures of a folder are read one by one, each in its own size."""
+    """Yield the frames in file order; pictures of a folder keep their own size."""
     source = Path(video.source)
     if video.kind == "pictures":
         files = picture_files(source)
         yield from ((index, read_picture(files[index])) for index in sorted(frames))
         return
-    left = set(frames)
+    missing = set(frames)
     with closing(open_source(source).frames()) as decoded:
         for frame in decoded:
-            if frame.index in left:
-                left.remove(frame.index)
+            if frame.index in missing:
+                missing.remove(frame.index)
                 yield frame.index, frame.picture
-            if not left:
+            if not missing:
                 return
-    raise RenderError(f"{source} gave no frame {min(left)}.", "Remove the video from the library and ingest it again.")
+    raise RenderError(f"{source} has no frame {min(missing)}.", "Remove the video and ingest it again.")

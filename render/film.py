@@ -1,8 +1,8 @@
-"""A plan becomes a film: ffmpeg decodes once in sequence, the disk puts frames in order, ffmpeg encodes.
+"""Render a plan to a film: decode the source in one pass, reorder the frames on disk, encode.
 
-Frames stay in the YUV of the source all the way. Turning them into RGB and back would round every
-sample twice, and would need a matrix and a range that many files do not state; untouched samples with
-the source's own tags look the same in any player, and a lossless film holds the source's very frames.
+Frames keep the YUV format of the source. A round trip through RGB would round every sample twice and would
+need a colour matrix and a range that many files do not state. Untouched samples with the source's own tags
+look the same in any player, and a lossless film holds exactly the source's frames.
 """
 
 from array import array
@@ -23,10 +23,11 @@ from .encode import Encoding, check_output, encode
 from .fill import FillOptions, FrameTiming, GapFiller, ReplacedFrame
 from .frame_layout import FrameLayout, pictures_layout, video_layout
 from .gaps import gaps_of
-from .reorder import in_play_order
+from .reorder import in_play_order, missing_frame
 
 _FILLING = FillOptions()
 _MOST_RATE = 1_000_000
+"""The highest rate, in frames per second, that is passed on to ffmpeg."""
 
 
 def render(
@@ -41,43 +42,61 @@ def render(
     scratch_bytes: int = 8 << 30,
     progress: Progress = SILENT,
 ) -> Path:
-    """Write the frames that the plan plays at a constant rate, its holes filled from the frames around them.
+    """Write the frames that a plan plays, at a constant rate, and interpolate the frames that it fills.
 
-    `output` appears whole or stays as it was.
+    The output is written atomically: it is complete, or stays as it was.
+
+    Args:
+        plan: The order of the frames, and the broken frames to fill.
+        source: The video or the folder of pictures that the plan was made from.
+        output: The film, in a format named by its suffix.
+        encoding: Quality of the video.
+        fps: Frames per second; that of the source by default.
+        audio: What to do with the sound.
+        filling: How broken frames are replaced.
+        scratch_bytes: Disk space for reordering; less makes more decoding passes.
+        progress: Receives the stages and notes.
+
+    Returns:
+        `output`.
+
+    Raises:
+        UsageError: The output or the rate cannot be used.
+        RenderError: The film cannot be written, or the plan does not fit the source.
+        SourceError: The source is missing or cannot be read.
     """
     target = check_output(output, source)
     rate = fps if fps is not None else own_rate(plan)
     if not 0 < rate <= _MOST_RATE:
-        raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0 and up to 1,000,000.")
+        raise UsageError(f"A film cannot play at {rate} frames per second.", "Give a rate above 0 and up to 1,000,000.")
     order = _checked_order(plan)
     try:
         if source.is_dir():
-            frames, layout, lost = _pictures(source, order, encoding.lossless, rate)
+            frames, layout, losses = _pictures(source, order, encoding.lossless, rate)
         else:
-            frames, layout, lost = _video(
+            frames, layout, losses = _video(
                 source, order, encoding.lossless, target.parent, scratch_bytes, rate, progress
             )
     except OSError as failed:
         raise RenderError(f"{output} cannot be written: {failed.strerror or failed}.") from failed
-    mender = GapFiller(layout, filling, FrameTiming(rate))
+    filler = GapFiller(layout, filling, FrameTiming(rate))
     gaps = gaps_of(plan.made, len(order), filling.longest)
     with closing(frames), soundtrack(audio, plan, source, target, encoding, rate, progress) as sound:
-        film = mender.mended(frames, gaps)
+        film = filler.filled(frames, gaps)
         encode(film, len(order), layout, target, encoding, rate, progress, sound=sound)
-    _tell(mender.replaced, filling.longest, progress)
-    for text in lost():
+    _note_held_frames(filler.replaced, filling.longest, progress)
+    for text in losses():
         progress.note(f"{source.name}: {text}")
     return output
 
 
-def _tell(replaced: Sequence[ReplacedFrame], longest: int, progress: Progress) -> None:
-    """What was not made from both sides of a gap, and why."""
-    long = sum(one.why == "long" for one in replaced)
-    if long:
-        kept = "stay as they were" if replaced and any(one.method == "left" for one in replaced) else "show the nearest"
-        progress.note(f"{long} broken frames lie in gaps of over {longest} (repair.longest) and {kept}.")
+def _note_held_frames(replaced: Sequence[ReplacedFrame], longest: int, progress: Progress) -> None:
+    """Report the broken frames that could not be interpolated."""
+    if long := [one.method for one in replaced if one.why == "long"]:
+        kept = "stay unchanged" if "left" in long else "show the nearest clean frame"
+        progress.note(f"{len(long)} broken frames are in gaps longer than {longest} (repair.longest) and {kept}.")
     if held := sum(one.why in ("start", "end", "cut") for one in replaced):
-        progress.note(f"{held} broken frames at a cut or at an end of the film show the clean frame next to them.")
+        progress.note(f"{held} broken frames at a cut or at an end of the film show the nearest clean frame.")
 
 
 def _checked_order(plan: Plan) -> list[int]:
@@ -85,12 +104,12 @@ def _checked_order(plan: Plan) -> list[int]:
     if not plan.order:
         raise RenderError("The plan keeps no frame, so there is no film to write.", "Keep frames with --keep.")
     if len(set(order)) != len(order) or min(order) < 0:
-        raise RenderError("The plan's order names a frame twice or below 0.", "Correct `order` in the plan.")
+        raise RenderError("The plan's order has a duplicate or negative frame.", "Correct `order` in the plan.")
     return order
 
 
-_Lost = Callable[[], Sequence[str]]
-"""What of the source did not reach the film, known once all of its frames were read."""
+_Losses = Callable[[], Sequence[str]]
+"""Return what the film lacks of the source, once all frames were read."""
 
 
 def _video(
@@ -101,7 +120,7 @@ def _video(
     scratch_bytes: int,
     rate: Fraction,
     progress: Progress,
-) -> tuple[Generator[bytes, None, None], FrameLayout, _Lost]:
+) -> tuple[Generator[bytes, None, None], FrameLayout, _Losses]:
     layout, times = video_layout(source, lossless), array("d")
     decode = partial(_decoded, source, layout, times)
     frames = in_play_order(decode, order, layout.frame_bytes, scratch, scratch_bytes, progress)
@@ -110,18 +129,18 @@ def _video(
 
 def _pictures(
     source: Path, order: Sequence[int], lossless: bool, rate: Fraction
-) -> tuple[Generator[bytes, None, None], FrameLayout, _Lost]:
-    """Every picture is a file of its own, so that any order is read straight from the folder."""
+) -> tuple[Generator[bytes, None, None], FrameLayout, _Losses]:
+    """Read the pictures in play order straight from their files."""
     folder = PictureFolder(source, float(rate))
     if max(order) >= len(folder.files):
-        raise _lost(source, max(order), len(folder.files), [])
+        raise missing_frame(source, max(order), len(folder.files))
     layout = pictures_layout(folder.info(), lossless)
     pictures = (folder.picture(folder.files[index], layout.width, layout.height) for index in order)
     return (layout.evened(picture.tobytes()) for picture in pictures), layout, lambda: folder.notes
 
 
 def _decoded(source: Path, layout: FrameLayout, times: "array[float]", last: int) -> Generator[bytes, None, None]:
-    """Frames 0 to `last` in decode order, and their times; the decoder is stopped there."""
+    """Yield frames 0 to `last` in decode order and collect their times; stop the decoder there."""
     filters = f"{SHOW_TIMES},{layout.conversion}"
     output = ["-vf", filters, "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
     del times[:]
@@ -129,14 +148,6 @@ def _decoded(source: Path, layout: FrameLayout, times: "array[float]", last: int
         for index in range(last + 1):
             if len(raw := reader.read(layout.decoded_bytes)) < layout.decoded_bytes:
                 reader.finish()
-                raise _lost(source, last, index, reader.problems)
+                raise missing_frame(source, last, index, reader.problems)
             times.append(next_time(reader, DecoderReport()))
             yield layout.evened(raw)
-
-
-def _lost(source: Path, wanted: int, there: int, problems: Sequence[str]) -> RenderError:
-    why = f" ({problems[-1]})" if problems else ""
-    return RenderError(
-        f"Frame {wanted} of {source} could not be had: only {there} frames came out of it{why}.",
-        "The source is not the one the plan was made from; solve it again.",
-    )

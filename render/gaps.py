@@ -1,4 +1,4 @@
-"""Frames that are to be replaced, as gaps between clean ones, and what becomes of each gap."""
+"""Group broken frames into gaps, and decide which gaps cannot be interpolated."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Literal, TypeAlias
 from ..errors import UsageError
 
 Long: TypeAlias = Literal["leave", "hold"]
+"""What to do with a gap that is too long: leave its frames unchanged, or hold the nearest clean frame."""
 Why: TypeAlias = Literal["", "start", "end", "cut", "long"]
-"""Why a gap is not filled from both its sides: it has only one, the film cuts in it, or it is too long."""
+"""Why a gap is not interpolated: it has a clean frame on one side only, the film cuts in it, or it is too long."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Frames `first` to `last`, both of them broken, and whether the film has clean ones on either side."""
+    """The broken frames `first` to `last`, and why they cannot be interpolated, if so."""
 
     first: int
     last: int
@@ -28,7 +29,11 @@ class Gap:
 
 
 def gaps_of(broken: Collection[int], frames: int, longest: int) -> list[Gap]:
-    """The gaps of a film of so many frames; those of more than `longest` frames are marked as long."""
+    """Group the broken frames of a film; gaps longer than `longest` are marked.
+
+    Raises:
+        UsageError: Every frame is broken.
+    """
     runs: list[list[int]] = []
     for frame in sorted(set(broken)):
         if runs and frame == runs[-1][1] + 1:
@@ -36,7 +41,7 @@ def gaps_of(broken: Collection[int], frames: int, longest: int) -> list[Gap]:
         else:
             runs.append([frame, frame])
     if runs == [[0, frames - 1]]:
-        raise UsageError(f"All {frames} frames are to be replaced.", "Nothing clean is left to make others from.")
+        raise UsageError(f"All {frames} frames are to be replaced.", "Leave a clean frame to make the others from.")
     return [Gap(first, last, _why(first, last, frames, longest)) for first, last in runs]
 
 

@@ -1,4 +1,4 @@
-"""Pictures between two clean ones: several ways behind one protocol, none of which knows where frames come from."""
+"""Interpolate pictures between two clean ones: several methods behind one protocol."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,13 +12,16 @@ from .planes import Planes
 
 MethodName = Literal["auto", "motion", "blend", "hold"]
 
-_MOST_LOOKED_AT = 960
-"""Pixels across at which motion is told: it is smooth, and at full size costs more than it shows."""
-_HIDDEN = 0.2
-_AROUND = 4.0
+_MOST_MOTION_PIXELS = 960
+"""Longer side at which motion is estimated: motion is smooth, and full size costs more than it gains."""
+_OCCLUSION_RATE = 0.2
+"""Decay, for each pixel of difference in motion, of the weight of a picture in which a point is hidden."""
+_NEIGHBOURHOOD = 4.0
+"""Width in pixels of the blur over which two pictures are compared."""
 _NOISE = 4.0
-_LOST = 0.2
-"""How quickly a place is left to fading with each pixel by which both ways miss each other."""
+"""Squared grey levels of difference that count as noise when motion and crossfade are compared."""
+_MISMATCH_RATE = 0.2
+"""Log odds against motion for each pixel by which forward and backward motion disagree."""
 
 
 @dataclass(frozen=True)
@@ -31,57 +34,61 @@ class GapEnds:
 
 @dataclass(frozen=True)
 class Interpolated:
-    """A picture, and the share of it that was made by following motion."""
+    """An interpolated picture, and the share of it that follows motion."""
 
     planes: Planes
     moved: float
 
 
 AtMoment: TypeAlias = Callable[[float], Interpolated]
+"""Make the picture at a moment from 0 (before) to 1 (after)."""
 
 
 class Interpolator(Protocol):
+    """A method of interpolation."""
+
     def across(self, sides: GapEnds) -> AtMoment:
-        """Look at a gap once; the answer makes its picture at any moment from 0 (before) to 1 (after)."""
+        """Analyse a gap once, and return the function that makes its pictures."""
         ...
 
 
 class HoldNearest:
-    """The nearer of the two pictures."""
+    """Repeat the nearer of the two pictures."""
 
     def across(self, sides: GapEnds) -> AtMoment:
         return lambda at: Interpolated(sides.before if at <= 0.5 else sides.after, 0.0)
 
 
 class Crossfade:
-    """One picture fades into the other."""
+    """Fade one picture into the other."""
 
     def across(self, sides: GapEnds) -> AtMoment:
         return lambda at: Interpolated(_mixed(sides.before, sides.after, at), 0.0)
 
 
 class FollowMotion:
-    """Each thing is put where it was on its way, taken from the picture that shows it."""
+    """Move each pixel along its motion, taken from the picture in which it is visible."""
 
     def across(self, sides: GapEnds) -> AtMoment:
-        moving = _Moving(sides)
-        return lambda at: Interpolated(moving.at(at).planes, 1.0)
+        motion = _MotionCompensation(sides)
+        return lambda at: Interpolated(motion.at(at).planes, 1.0)
 
 
 class AutomaticInterpolator:
-    """Motion where following it makes the two pictures agree, fading where it does not; from one to the other softly.
+    """Follow motion where that makes the two pictures agree, crossfade elsewhere, with a soft transition.
 
-    Both are guesses at what nobody saw. How far the two pictures are apart at a place, as they are and once they
-    are bent together, tells how far off each guess may be.
+    The difference of the two pictures at a pixel, as they are and after motion compensation, estimates the error
+    of each method there.
     """
 
     def across(self, sides: GapEnds) -> AtMoment:
-        moving = _Moving(sides)
-        apart = _apart(sides.before[0], sides.after[0])
+        motion = _MotionCompensation(sides)
+        difference = _local_difference(sides.before[0], sides.after[0])
 
         def make(at: float) -> Interpolated:
-            moved = moving.at(at)
-            odds = np.log((apart + _NOISE) / (_apart(moved.before, moved.after) + _NOISE)) - _LOST * moved.lost
+            moved = motion.at(at)
+            compensated = _local_difference(moved.before, moved.after)
+            odds = np.log((difference + _NOISE) / (compensated + _NOISE)) - _MISMATCH_RATE * moved.mismatch
             share = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
             faded = _mixed(sides.before, sides.after, at)
             planes = tuple(
@@ -94,40 +101,41 @@ class AutomaticInterpolator:
 
 
 def interpolator(method: MethodName) -> Interpolator:
-    ways: dict[MethodName, type[Interpolator]] = {
+    """Return the interpolator of that name."""
+    methods: dict[MethodName, type[Interpolator]] = {
         "auto": AutomaticInterpolator,
         "motion": FollowMotion,
         "blend": Crossfade,
         "hold": HoldNearest,
     }
-    return ways[method]()
+    return methods[method]()
 
 
 @dataclass(frozen=True)
 class _Moved:
-    """The picture at a moment, the luma of each side bent to that moment, and by how much both ways miss there."""
+    """A motion-compensated picture, the luma warped from each side, and by how much the motions disagree there."""
 
     planes: Planes
     before: Floats
     after: Floats
-    lost: Floats
+    mismatch: Floats
 
 
 @dataclass
-class _Moving:
+class _MotionCompensation:
     sides: GapEnds
     motion: Motion = field(init=False)
 
     def __post_init__(self) -> None:
-        small = _looked_at(self.sides.before[0])
+        small = _motion_size(self.sides.before[0])
         self.motion = estimate_motion(*(resized(side[0], small) for side in (self.sides.before, self.sides.after)))
 
     def at(self, at: float) -> _Moved:
         flow = at_moment(self.motion, at)
         to_before, to_after = np.float32(-at) * flow, np.float32(1 - at) * flow
-        seen_before = _seen(self.motion.forth, to_before, flow) * np.float32(1 - at)
-        seen_after = _seen(-self.motion.back, to_after, flow) * np.float32(at)
-        share = np.asarray((seen_after + 1e-6) / (seen_before + seen_after + 2e-6), np.float32)
+        visible_before = _visibility(self.motion.forth, to_before, flow) * np.float32(1 - at)
+        visible_after = _visibility(-self.motion.back, to_after, flow) * np.float32(at)
+        share = np.asarray((visible_after + 1e-6) / (visible_before + visible_after + 2e-6), np.float32)
         planes, lumas = [], []
         for before, after in zip(self.sides.before, self.sides.after, strict=True):
             size = _size(before)
@@ -135,19 +143,19 @@ class _Moving:
             lumas.append((a, b))
             planes.append(a + resized(share, size) * (b - a))
         misses = (self.motion.forth_miss, to_before), (self.motion.back_miss, to_after)
-        # Where one side hides what the other shows, only one of the two misses.
-        lost = np.minimum(*(warped(miss, flow, smooth=False) for miss, flow in misses))
-        return _Moved(tuple(planes), *lumas[0], resized(blurred(lost, _AROUND), _size(lumas[0][0])))
+        # At an occlusion only one of the two directions misses.
+        mismatch = np.minimum(*(warped(miss, flow, smooth=False) for miss, flow in misses))
+        return _Moved(tuple(planes), *lumas[0], resized(blurred(mismatch, _NEIGHBOURHOOD), _size(lumas[0][0])))
 
 
-def _seen(own: Floats, there: Floats, flow: Floats) -> Floats:
-    """How likely a picture shows what moves like this: where it moves otherwise, something else hides it."""
-    otherwise = np.minimum(np.linalg.norm(warped(own, there, smooth=False) - flow, axis=2), FAR)
-    return np.asarray(np.exp(-_HIDDEN * otherwise) * inside(there), np.float32)
+def _visibility(own: Floats, to_picture: Floats, flow: Floats) -> Floats:
+    """Estimate how likely a picture shows what moves by `flow`: where its own motion differs, something hides it."""
+    difference = np.minimum(np.linalg.norm(warped(own, to_picture, smooth=False) - flow, axis=2), FAR)
+    return np.asarray(np.exp(-_OCCLUSION_RATE * difference) * inside(to_picture), np.float32)
 
 
-def _apart(a: Floats, b: Floats) -> Floats:
-    return blurred(np.square(a - b), _AROUND)
+def _local_difference(a: Floats, b: Floats) -> Floats:
+    return blurred(np.square(a - b), _NEIGHBOURHOOD)
 
 
 def _mixed(before: Planes, after: Planes, at: float) -> Planes:
@@ -158,7 +166,7 @@ def _size(plane: Floats) -> tuple[int, int]:
     return plane.shape[1], plane.shape[0]
 
 
-def _looked_at(luma: Floats) -> tuple[int, int]:
+def _motion_size(luma: Floats) -> tuple[int, int]:
     width, height = _size(luma)
-    factor = min(1.0, _MOST_LOOKED_AT / max(width, height))
+    factor = min(1.0, _MOST_MOTION_PIXELS / max(width, height))
     return max(1, round(width * factor)), max(1, round(height * factor))

@@ -1,4 +1,4 @@
-"""Raw frames with a time each, in the simplest container that ffmpeg reads from a pipe: IVF."""
+"""Pack raw frames with timestamps into IVF, the simplest container that ffmpeg reads from a pipe."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from itertools import pairwise
 from .frame_layout import FrameLayout
 
 TICKS = 90_000
-"""A second: the clock of transport streams, in which every usual rate is a whole number."""
+"""Ticks per second: the clock of transport streams, in which the usual rates are whole numbers."""
 
 TIMED_INPUT = ["-f", "ivf", "-c:v", "rawvideo", "-i", "pipe:0"]
 TIMED_OUTPUT = ["-enc_time_base", f"1:{TICKS}"]
@@ -23,13 +23,13 @@ _CODES = {
 
 
 def ticks_of(times: Sequence[float]) -> list[int] | None:
-    """The times since the first of them, or nothing where they do not rise from frame to frame."""
+    """Convert times to ticks since the first; return `None` if they do not increase from frame to frame."""
     ticks = [round((time - times[0]) * TICKS) for time in times]
     return ticks if all(one < other for one, other in pairwise(ticks)) else None
 
 
 def timestamped(frames: Iterator[bytes], times: Sequence[float], layout: FrameLayout) -> Iterator[bytes]:
-    """The frames that lie as `layout` says, each behind its time."""
+    """Yield the frames as an IVF stream, each with its time."""
     header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, _CODES[layout.piped], *layout.size, TICKS, 1, 0, 0)
     for frame, tick in zip(frames, ticks_of(times) or range(len(times)), strict=True):
         yield header + struct.pack("<IQ", len(frame), tick) + frame

@@ -1,4 +1,4 @@
-"""Name outputs, and find the source of a plan."""
+"""Name the files that are written, and find the source of a plan."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """Where one film, its plan and its report go."""
+    """The paths of a film, its plan and its report."""
 
     output: Path
     plan: Path
@@ -20,6 +20,7 @@ class OutputPaths:
 
 
 def output_paths(output: Path, plan_file: Path | None, report: Path | None, number: int | None) -> OutputPaths:
+    """Return the paths of a film; those of film `number` of several have the number in their names."""
     if number is None:
         return OutputPaths(output, plan_file or output.with_suffix(".plan.json"), report)
     film = numbered(output, number)
@@ -28,30 +29,34 @@ def output_paths(output: Path, plan_file: Path | None, report: Path | None, numb
 
 
 def films_at(output: Path, both: bool) -> list[Path]:
-    """The film and, with `both`, the same backwards beside it."""
+    """Return the path of the film and, with `both`, that of its reverse."""
     return [output, output.with_stem(f"{output.stem}.reversed")] if both else [output]
 
 
 def numbered(file: Path, number: int) -> Path:
-    """The name of the first, second, ... of several files: NAME.1.mp4."""
+    """Add a number to a file name, as in NAME.1.mp4."""
     return file.with_stem(f"{file.stem}.{number}")
 
 
 def default_output(path: Path) -> Path:
-    """Beside the source, under its own name."""
+    """Return the default path of a film: next to its source, under the source's name."""
     path = path.resolve()
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
 
 
 def default_output_of(plan: "Plan") -> Path:
-    """Beside the plan's source; a film that was told apart from others goes under its number."""
+    """Return the default path of a plan's film: next to its source, numbered if the source holds several films."""
     output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
     number = split.get("film") if isinstance(split, dict) else None
     return numbered(output, number) if isinstance(number, int) else output
 
 
 def write_plan_file(plan: "Plan", file: Path) -> None:
-    """Write a plan, or say why that cannot be."""
+    """Write a plan.
+
+    Raises:
+        PlanError: The file cannot be written.
+    """
     from ..solve.plan.files import write_plan
 
     try:
@@ -61,23 +66,27 @@ def write_plan_file(plan: "Plan", file: Path) -> None:
 
 
 def checked_source(plan: "Plan") -> Path:
-    """The plan's source, if it still is what the plan was made from."""
+    """Return the source of a plan if it is unchanged since the plan was made.
+
+    Raises:
+        SourceError: The source is missing or has changed.
+    """
     from ..media.identity import check_kind, content_hash
 
     source = Path(plan.video.source)
     if not plan.video.source:
         raise SourceError(
             f"{plan.video.name} was imported without its source, which rendering needs.",
-            "Ingest the source and solve again, or name it in the plan (video.source).",
+            "Ingest the source and solve again, or give its path in the plan (video.source).",
         )
     if not source.exists():
         raise SourceError(
-            f"The source of the plan, {source}, is not there.", "Put it back, or correct video.source in the plan."
+            f"The source of the plan, {source}, does not exist.", "Restore it, or correct video.source in the plan."
         )
     check_kind(source)
     if plan.video.sha256 and content_hash(source) != plan.video.sha256:
         raise SourceError(
             f"{source} has changed since the plan was made.",
-            f"{command('reconstruct', source)} makes a new one.",
+            f"{command('reconstruct', source)} makes a new plan.",
         )
     return source

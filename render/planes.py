@@ -1,4 +1,4 @@
-"""A raw frame as its planes of numbers, for those few frames that are made anew."""
+"""Convert raw frames to planes of floats and back, for the frames that are interpolated."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,19 +9,19 @@ from ..media.types import Floats
 from .frame_layout import FrameLayout
 
 Planes: TypeAlias = tuple[Floats, ...]
-"""Luma and both chromas, from 0 to 255 whatever the depth; chroma may be smaller than luma.
+"""Luma and both chroma planes, from 0 to 255 at any bit depth; chroma may be subsampled.
 
-Of a picture that travels as RGB these are green, which is nearest to luma, blue and red.
+An RGB frame has green, which is closest to luma, then blue and red.
 """
 
 _DEEP = "10le"
 _RGB = "bgr24"
 _STEPS = 4.0
-"""Of a sample of ten bits, for each of one of eight."""
+"""Steps of a 10-bit sample in one step of an 8-bit sample."""
 
 
 def planes_of(raw: bytes, layout: FrameLayout) -> Planes:
-    """The planes of a frame that has its size in the film."""
+    """Split a raw frame of the film's size into planes."""
     if layout.piped == _RGB:
         width, height = layout.size
         pixels = np.frombuffer(raw, np.uint8).astype(np.float32).reshape(height, width, 3)
@@ -36,7 +36,7 @@ def planes_of(raw: bytes, layout: FrameLayout) -> Planes:
 
 
 def raw_of(planes: Sequence[Floats], layout: FrameLayout) -> bytes:
-    """The frame as the encoder takes it; samples are rounded to the nearest."""
+    """Pack planes into a raw frame for the encoder; samples are rounded to the nearest."""
     if layout.piped == _RGB:
         green, blue, red = planes
         return np.clip(np.rint(np.stack([blue, green, red], axis=2)), 0, 255).astype(np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""What `reconstruct` answers: each film, its plan, and how sure its order is."""
+"""The result of `reconstruct`: each film, its plan, and how certain its order is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _ALL_UNDETERMINED: "dict[Why, str]" = {
 
 @dataclass(frozen=True)
 class FilmResult:
-    """One film, its plan and what is known of it: how many frames are broken, and in place of how many others play."""
+    """A film and its plan; `broken` frames were found, and `filled` of them are replaced in the film."""
 
     kept: int
     shots: int
@@ -47,11 +47,11 @@ class FilmResult:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What came of `reconstruct`, as `--json` prints it: of all films together, and of each.
+    """The result of `reconstruct` as `--json` prints it: the totals of all films, and each film.
 
-    `gap` is the widest of them, `mean_confidence` that of the joins that something decided (None: of none),
-    `undetermined` how many others there are and why, `dropped` the frames that are in no film, and `output`, `plan`
-    and `report` are those of the first, which is the only one unless films were told apart.
+    `gap` is the widest of the films. `mean_confidence` covers the determined joins and is `None` without any;
+    `undetermined` counts the others by reason. `dropped` counts the frames that are in no film. `output`, `plan` and
+    `report` are those of the first film, which is the only one unless the source was split.
     """
 
     video: str
@@ -74,6 +74,7 @@ class Reconstruction:
 
 
 def film_result(plan: "Plan", place: OutputPaths, outputs: Sequence[Path]) -> FilmResult:
+    """Return the result of one film."""
     from ..solve.undetermined import reasons
 
     return FilmResult(
@@ -94,6 +95,7 @@ def film_result(plan: "Plan", place: OutputPaths, outputs: Sequence[Path]) -> Fi
 def reconstruction_of(
     video: "VideoRecord", plans: Sequence["Plan"], made: list[FilmResult], space: str, seconds: dict[str, float]
 ) -> Reconstruction:
+    """Add up the results of all films of a video."""
     kept, joins = sum(film.kept for film in made), [value for plan in plans for value in plan.determined]
     gaps = [film.gap for film in made if film.gap is not None]
     first = made[0]
@@ -119,7 +121,7 @@ def reconstruction_of(
 
 
 def order_text(frames: int, sure: float | None, undetermined: "Mapping[Why, int]") -> str:
-    """How sure an order of so many frames is, and what nothing decides."""
+    """Say how certain the order of so many frames is, and why joins are undetermined."""
     if frames < 2:
         return "undetermined: there is only one frame" if frames else "undetermined: there is no frame"
     if sure is None and not undetermined:
@@ -135,7 +137,7 @@ def order_text(frames: int, sure: float | None, undetermined: "Mapping[Why, int]
 
 
 def confidence_text(share: float) -> str:
-    """A chance in percent, rounded; what is not certain is not called so."""
+    """Format a probability in percent; only certainty becomes 100 %."""
     return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 

@@ -1,4 +1,4 @@
-"""Frames that were found, as pictures of full size in folders, named by their rank."""
+"""Export search results: pictures at full size, a film, a contact sheet, or an excerpt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,61 +28,69 @@ from .question import Question
 from .results import Hit, Moment
 
 _DIGITS = 3
+"""Least digits of a rank in a file name, so that names sort by rank."""
 EXPORTED = "[0-9]*_*_[0-9]*.jpg"
-"""What exported pictures are called."""
+"""The names of exported pictures, as a pattern."""
+_TOP = "top"
+"""Folder of the best frames, regardless of the threshold."""
+_ABOVE_THRESHOLD = "above_threshold"
+_EXPORTED_FILES = (f"{_TOP}/{EXPORTED}", f"{_ABOVE_THRESHOLD}/{EXPORTED}")
+_TIME_TOLERANCE = 1e-6
+"""Seconds by which times are rounded in files."""
+_EMPTY_WIDTH = 160
+"""Pixels of the placeholder of a video without thumbnails."""
+_EXCERPT_MARGIN = 2.0
+"""Seconds that an excerpt plays before and after an answer."""
+_LONGEST_EXCERPT = 60.0
+"""Seconds of a long moment that an excerpt plays."""
 
 
 def check_export_folder(folder: Path, parts: Sequence[str]) -> None:
-    """Refuse a place where pictures of a search would mix with something else."""
+    """Raise `UsageError` if exported pictures would mix with other files in the folder."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file.", "Give the name of a folder.")
+        raise UsageError(f"{folder} is a file.", "Name a folder.")
     for part in (folder / part for part in parts):
         if part.exists() and not part.is_dir():
-            raise UsageError(f"{part} is a file.", "Give another folder.")
+            raise UsageError(f"{part} is a file.", "Name another folder.")
         if part.exists() and not all(file.is_file() and file.match(EXPORTED) for file in part.iterdir()):
-            raise UsageError(f"{part} holds other files already.", "Give another folder, or empty this one.")
+            raise UsageError(f"{part} contains other files.", "Name another folder, or empty this one.")
 
 
 def write_result_pictures(
     folder: Path, parts: Mapping[str, Sequence[FrameReference]], videos: dict[str, VideoRecord], progress: Progress
 ) -> list[Path]:
-    """Write each part into a folder of its own; a frame that is in several is decoded once.
+    """Write each part to its own folder; a frame in several parts is decoded once.
 
-    Pictures of an earlier search go once the new ones are there.
+    Pictures of an earlier search are deleted after the new ones are written.
+
+    Raises:
+        RenderError: The folder cannot be written, or a source lacks a frame.
     """
     earlier = {file for part in parts for file in (folder / part).glob(EXPORTED)}
     names: dict[FrameReference, list[Path]] = {}
     try:
-        for part, places in parts.items():
+        for part, frames in parts.items():
             (folder / part).mkdir(parents=True, exist_ok=True)
-            digits = max(_DIGITS, len(str(len(places))))
-            for rank, place in enumerate(places, 1):
-                if place.video in videos:
-                    name = f"{rank:0{digits}}_{place.video}_{place.frame}.jpg"
-                    names.setdefault(place, []).append(folder / part / name)
+            digits = max(_DIGITS, len(str(len(frames))))
+            for rank, reference in enumerate(frames, 1):
+                if reference.video in videos:
+                    name = f"{rank:0{digits}}_{reference.video}_{reference.frame}.jpg"
+                    names.setdefault(reference, []).append(folder / part / name)
     except OSError as failed:
-        raise RenderError(f"{folder} cannot be written: {failed.strerror}.", "Give another folder.") from failed
+        raise RenderError(f"{folder} cannot be written: {failed.strerror}.", "Name another folder.") from failed
     written = [
         save_picture(picture, file)
-        for place, picture in fetch_frames(list(names), videos, progress)
-        for file in names[place]
+        for reference, picture in fetch_frames(list(names), videos, progress)
+        for file in names[reference]
     ]
     for file in earlier - set(written):
         file.unlink(missing_ok=True)
     return written
 
 
-_TOP, _OVER = "top", "above_threshold"
-_EXPORTED = (f"{_TOP}/{EXPORTED}", f"{_OVER}/{EXPORTED}")
-_EARLIEST = 1e-6
-_EMPTY = 160
-_AROUND, _LONGEST = 2.0, 60.0
-"""Seconds that are played around an answer, and of one."""
-
-
 @dataclass(frozen=True)
 class ExportOptions:
-    """What is to be made of an answer, and where."""
+    """The exports of a search and their paths; `by` orders the film."""
 
     export: Path | None = None
     clip: Path | None = None
@@ -90,18 +98,22 @@ class ExportOptions:
     by: Literal["time", "score"] = "time"
 
     def claim(self, outputs: Outputs) -> None:
-        """Refuse, before anything is searched, places that cannot take what is to be made."""
+        """Check the paths and claim them as outputs before anything is searched.
+
+        Raises:
+            UsageError: A path cannot be used.
+        """
         if self.export:
-            check_export_folder(self.export, (_TOP, _OVER))
+            check_export_folder(self.export, (_TOP, _ABOVE_THRESHOLD))
         if self.clip:
             check_output(self.clip)
         if self.sheet:
             check_picture(self.sheet, "a contact sheet")
-        outputs.claim(self.clip, self.sheet, folder=self.export, names=_EXPORTED)
+        outputs.claim(self.clip, self.sheet, folder=self.export, names=_EXPORTED_FILES)
 
 
 def outputs_of_question(question: Question, settings: Settings, overwrite: Overwrite) -> Outputs:
-    """What is made of the answer to a question. The same question to the same library may replace it."""
+    """Return the outputs of a question; only the same question to the same library replaces them."""
     folder = library_folder(settings)
     inputs = [question.image, question.vector, *(term.picture for term in question.terms)]
     return Outputs(origin_of(folder.resolve(), question), overwrite, inputs=inputs, library=folder)
@@ -115,32 +127,32 @@ def export_results(
     progress: Progress,
     outputs: Outputs,
 ) -> list[Path]:
-    """Make what is wanted; the files that were written. The sheet comes first: sources that are gone end the rest."""
-    there = bool(found.hits or found.moments)
+    """Write the exports and return their paths; the sheet comes first, since it needs no sources."""
+    answered = bool(found.hits or found.moments)
     made = []
-    if wanted.sheet and there:
+    if wanted.sheet and answered:
         with outputs.writing(wanted.sheet):
             made.append(_sheet(found, wanted.sheet, library, progress))
     if wanted.export:
-        with outputs.writing_folder(wanted.export, _EXPORTED):
+        with outputs.writing_folder(wanted.export, _EXPORTED_FILES):
             made += _export(found, wanted.export, progress)
-    if wanted.clip and there:
+    if wanted.clip and answered:
         with outputs.writing(wanted.clip):
             made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
-    if (wanted.clip or wanted.sheet) and not there:
-        progress.note("Nothing was found, so there is nothing to export_results.")
+    if (wanted.clip or wanted.sheet) and not answered:
+        progress.note("Nothing was found, so there is nothing to export.")
     return made
 
 
 def export_found(found: SearchResult, wanted: ExportOptions, settings: Settings, progress: Progress) -> list[Path]:
-    """The same for an answer that was given before; nothing but what was made of the same answer is replaced."""
-    outputs = _outputs_of_answers(found, settings)
+    """Export an earlier result; only exports of the same result are replaced."""
+    outputs = _outputs_of_result(found, settings)
     wanted.claim(outputs)
     with open_library(library_folder(settings)) as library:
         return export_results(found, wanted, library, settings, progress, outputs)
 
 
-def _outputs_of_answers(found: SearchResult, settings: Settings) -> Outputs:
+def _outputs_of_result(found: SearchResult, settings: Settings) -> Outputs:
     folder = library_folder(settings)
     return Outputs(origin_of(folder.resolve(), found.space, found.hits, found.moments, found.top), library=folder)
 
@@ -148,74 +160,82 @@ def _outputs_of_answers(found: SearchResult, settings: Settings) -> Outputs:
 def write_excerpt(
     found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress
 ) -> Path:
-    """An answer with what comes before and after it, quickly, as any browser plays it; of a long moment its start."""
-    with _outputs_of_answers(found, settings).writing(output):
-        return _played(found, answer, output, settings, progress)
+    """Write an answer with the seconds around it to a film for browsers; of a long moment the start."""
+    with _outputs_of_result(found, settings).writing(output):
+        return _excerpt(found, answer, output, settings, progress)
 
 
-def _played(found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
+def _excerpt(found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
     begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
     video = next(iter(unchanged_videos(_videos(found, {answer.video}), progress).values()))
-    begin, end = _shown_at(found, answer.video, begin - _AROUND), min(end, begin + _LONGEST) + _AROUND
+    begin, end = (
+        _frame_start(found, answer.video, begin - _EXCERPT_MARGIN),
+        min(end, begin + _LONGEST_EXCERPT) + _EXCERPT_MARGIN,
+    )
     if video.kind == "video":
         return excerpt(Path(video.source), begin, end - begin, output, progress)
-    place, score = _place(answer).frame, answer.score
-    span = Moment(1, video.id, video.name, begin, end, place, begin, 1, score, found.space)
+    frame, score = _reference(answer).frame, answer.score
+    span = Moment(1, video.id, video.name, begin, end, frame, begin, 1, score, found.space)
     return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
 
 
-def _shown_at(found: SearchResult, video: str, time: float) -> float:
-    """When the frame that is shown at that time began."""
+def _frame_start(found: SearchResult, video: str, time: float) -> float:
+    """Return the time at which the frame shown at `time` begins."""
     times = next(segment.rows.times for segment in found.matrix.segments if segment.video.id == video)
-    return float(times[max(0, int(np.searchsorted(times, time + _EARLIEST, side="right")) - 1)])
+    return float(times[max(0, int(np.searchsorted(times, time + _TIME_TOLERANCE, side="right")) - 1)])
 
 
 def small_pictures(found: SearchResult, library: Library) -> list[Picture]:
-    """The small picture of each hit or moment; an empty one where a video came without."""
+    """Return the thumbnail of each hit or moment; a placeholder if the video has none."""
     segments = {segment.video.id: segment for segment in found.matrix.segments}
-    return [_thumbnail(_place(one), segments[one.video], library) for one in found.moments or found.hits]
+    return [_thumbnail(_reference(one), segments[one.video], library) for one in found.moments or found.hits]
 
 
 def _export(found: SearchResult, folder: Path, progress: Progress) -> list[Path]:
-    """The best whatever the threshold, and what reached it; of moments their best frames."""
+    """Write the top frames, and those above the threshold; a moment is represented by its best frame."""
     parts = {_TOP: [FrameReference(hit.video, hit.frame) for hit in found.top]}
     if found.threshold is not None:
-        parts[_OVER] = [_place(one) for one in found.moments or found.hits]
-    named = {place.video for places in parts.values() for place in places}
+        parts[_ABOVE_THRESHOLD] = [_reference(one) for one in found.moments or found.hits]
+    named = {reference.video for frames in parts.values() for reference in frames}
     return write_result_pictures(folder, parts, unchanged_videos(_videos(found, named), progress), progress)
 
 
 def _clip(found: SearchResult, output: Path, by: str, settings: Settings, progress: Progress) -> Path:
-    """Moments play, single hits stand for a while."""
+    """Write a film that plays moments and holds single hits."""
     answers = _in_order(found, by)
     videos = unchanged_videos(_videos(found, {one.video for one in answers}), progress)
     if any(output.exists() and output.samefile(video.source) for video in videos.values()):
         raise UsageError(f"{output} is the source of a video that was found.", "Write the film under another name.")
     rate = highest_rate(list(videos.values())) if videos else Fraction(25)
     segments = {segment.video.id: segment for segment in found.matrix.segments}
-    shown = [held for one in answers if one.video in videos for held in _held(one, segments[one.video], rate, settings)]
+    shown = [
+        timed
+        for one in answers
+        if one.video in videos
+        for timed in _timed_frames(one, segments[one.video], rate, settings)
+    ]
     encoding = Encoding(settings.render.crf, settings.render.preset)
     return render_reel(shown, videos, output, encoding, rate, int(settings.render.scratch_gb * 1e9), progress)
 
 
 def _in_order(found: SearchResult, by: str) -> Sequence[Hit | Moment]:
-    """By score as they are ranked, by time video after video, the one with the best answer first."""
+    """Order answers by score, or by time within videos, the video with the best answer first."""
     answers: Sequence[Hit | Moment] = found.moments or found.hits
     if by == "score":
         return answers
-    number = {video: place for place, video in enumerate(dict.fromkeys(one.video for one in answers))}
+    number = {video: index for index, video in enumerate(dict.fromkeys(one.video for one in answers))}
     return sorted(answers, key=lambda one: (number[one.video], one.start if isinstance(one, Moment) else one.time))
 
 
-def _held(answer: Hit | Moment, segment: Segment, rate: Fraction, settings: Settings) -> list[TimedFrame]:
+def _timed_frames(answer: Hit | Moment, segment: Segment, rate: Fraction, settings: Settings) -> list[TimedFrame]:
     if isinstance(answer, Hit):
         return [TimedFrame(FrameReference(answer.video, answer.frame), max(1, round(settings.search.still * rate)))]
     margin, times = settings.search.margin, segment.rows.times
     begin = max(float(times[0]), answer.start - margin)
     count = max(1, ceil((answer.end + margin - begin) * rate))
     ticks = begin + np.arange(count) / float(rate)
-    # What is shown at a time is the last frame that began before it.
-    rows = np.searchsorted(times, ticks[ticks <= times[-1] + float(1 / rate)] + _EARLIEST, side="right") - 1
+    # At any time the last frame that began before it is shown.
+    rows = np.searchsorted(times, ticks[ticks <= times[-1] + float(1 / rate)] + _TIME_TOLERANCE, side="right") - 1
     unique, shown = np.unique(np.maximum(rows, 0), return_counts=True)
     frames = segment.rows.indices[unique].tolist()
     return [
@@ -225,7 +245,7 @@ def _held(answer: Hit | Moment, segment: Segment, rate: Fraction, settings: Sett
 
 
 def _sheet(found: SearchResult, output: Path, library: Library, progress: Progress) -> Path:
-    """From the small pictures of the library, so that no source is needed."""
+    """Write a contact sheet from the library's thumbnails, which needs no sources."""
     answers: Sequence[Hit | Moment] = found.moments or found.hits
     with progress.stage("contact sheet") as stage:
         pictures = small_pictures(found, library)
@@ -239,16 +259,18 @@ def _caption(answer: Hit | Moment) -> str:
     return f"{int(time // 60)}:{time % 60:05.2f} {answer.name}"
 
 
-def _thumbnail(place: FrameReference, segment: Segment, library: Library) -> Picture:
+def _thumbnail(reference: FrameReference, segment: Segment, library: Library) -> Picture:
     video = segment.video
     if not (video.proxy_width and library.has_proxies(video)):
-        return canvas(max(1, round(_EMPTY * min(8, max(1 / 8, video.height / max(1, video.width))))), _EMPTY)
+        return canvas(
+            max(1, round(_EMPTY_WIDTH * min(8, max(1 / 8, video.height / max(1, video.width))))), _EMPTY_WIDTH
+        )
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
-    return proxy_picture(proxies[np.searchsorted(segment.rows.indices, place.frame)])
+    return proxy_picture(proxies[np.searchsorted(segment.rows.indices, reference.frame)])
 
 
-def _place(answer: Hit | Moment) -> FrameReference:
+def _reference(answer: Hit | Moment) -> FrameReference:
     return FrameReference(answer.video, answer.peak_frame if isinstance(answer, Moment) else answer.frame)
 
 

@@ -1,4 +1,4 @@
-"""Searches over the library: what is asked is compared with every frame, and the answer told in videos and times."""
+"""Answer questions: compare them with the frames of the library, exactly or through an index."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,16 +29,23 @@ from .question import (
 from .results import Hit, Moment, Ranked, all_scores, best_distinct, hits, moments, ranked, scores_of
 from .threshold import FEW, auto_cut, calibrated_cut
 
-_SAME_TIME = 1e-6
-_QUICK_ENOUGH = 20_000
-_CANDIDATES, _CANDIDATES_EACH, _MORE = 512, 16, 4
-_WORTH = 8
-"""To compare an eighth of all frames, picked one by one, takes as long as to compare all of them."""
+_TIME_TOLERANCE = 1e-6
+"""Seconds by which times are rounded in files."""
+_FAST_ROWS = 20_000
+"""Rows up to which comparing all of them needs no quantized copy."""
+_CANDIDATES = 512
+"""Least number of candidates that are compared exactly."""
+_CANDIDATES_EACH = 16
+"""Candidates for each answer wanted, since frames that look the same are dropped."""
+_CANDIDATE_GROWTH = 4
+"""Growth of the number of candidates while too few of them differ."""
+_RANDOM_ACCESS_COST = 8
+"""Comparing an eighth of all frames, picked one by one, takes as long as comparing all of them in sequence."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The answer to a question: `hits` or `moments` over the threshold, and the best frames whatever it is."""
+    """The answer to a question: `hits` or `moments` above the threshold, and the `top` frames regardless of it."""
 
     space: str
     threshold: float | None
@@ -46,22 +53,22 @@ class SearchResult:
     moments: list[Moment]
     top: list[Hit]
     matrix: Matrix = field(repr=False, compare=False)
-    """What was searched."""
+    """The vectors that were searched."""
 
     @property
     def why_nothing(self) -> str:
-        """What to say where there are neither hits nor moments."""
+        """The explanation of a result without hits and moments."""
         if self.threshold is None or not self.top:
-            return "There are no frames in what was searched."
+            return "There are no frames to search."
         return f"Nothing reaches {self.threshold:.3f}; the best score is {self.top[0].score:.3f}."
 
 
 @dataclass
 class Finder:
-    """Answers one question after another; vectors and models that are loaded stay for the next.
+    """Answer questions one after another, keeping vectors and models in memory for the next.
 
-    From the second question about the same frames on, and from the first where it is `lasting`, a finder goes by a
-    rounded copy of their vectors, which takes about a second to make and answers the same in a fraction of the time.
+    From the second question about the same frames on, or from the first if it is `lasting`, a finder searches a
+    quantized copy of their vectors, which takes about a second to make and finds the same in a fraction of the time.
     """
 
     library: Library
@@ -74,40 +81,46 @@ class Finder:
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
     _marks: dict[tuple[str, str], str] = field(default_factory=dict)
-    """What the catalog says of a video in a space, as text."""
+    """The catalog's record of a video in a space, as text."""
 
     def ask(self, question: Question) -> SearchResult:
+        """Answer a question.
+
+        Raises:
+            UsageError: The question cannot be asked.
+            SpaceError: The videos have no vectors that fit it.
+            SourceError: A picture of the question cannot be read.
+        """
         terms = question.terms
         videos, states = self._scope(question.videos)
         space, note = choose_space(question, videos, states, self.settings)
-        for told in (note, check_vectors(videos, states, space, self.settings)):
-            if told:
-                self.progress.note(told)
+        for text in filter(None, (note, check_vectors(videos, states, space, self.settings))):
+            self.progress.note(text)
         embedder = None if question.vector else self._embedder(space)
-        # What cannot be asked is told before a model is loaded.
+        # Report unreadable pictures before a model is loaded.
         for picture in {term.picture for term in terms if term.picture}:
             query_picture(picture)
         searched = videos_by_model(videos, states, space, embedder.space if embedder else None)
         if other := sum(has_vectors(states, video, space) for video in videos) - len(searched):
-            self.progress.note(f"The {space} vectors of {other} videos are by another model: these are left out.")
+            self.progress.note(f"{other} videos are left out, since another model made their {space} vectors.")
         named = [video.id for video in searched]
         if question.threshold == "calibrated":
-            # What chance does is told by the whole library, whatever part of it is searched.
+            # Chance is estimated from the whole library, whichever part of it is searched.
             searched = videos_by_model(list(self._scope(())[0]), states, space, states[searched[0].id][space].space)
         matrix = self._matrix(searched, space, states)
         return self._answer(question, matrix, self._queries(question, matrix, embedder), named)
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
         plain = question.threshold is None and not question.moments and question.after is question.before is None
-        if plain and (quick := self._quickly(question, matrix, queries)):
+        if plain and (quick := self._indexed(question, matrix, queries)):
             best = hits(matrix, quick)
             return SearchResult(matrix.space.name, None, best, [], best, matrix)
         chosen, rows = self.settings.search, _within(matrix, question, named)
-        everywhere = all_scores(matrix, queries)
-        scores = everywhere[rows]
+        library_scores = all_scores(matrix, queries)
+        scores = library_scores[rows]
         count = question.count or chosen.k
-        top = self._first(question, matrix, scores, rows, count)
-        cut = self._cut(question, matrix, everywhere, float(top.scores[0]) if len(top) else 0.0)
+        top = self._best(question, matrix, scores, rows, count)
+        cut = self._cut(question, matrix, library_scores, float(top.scores[0]) if len(top) else 0.0)
         space, best = matrix.space.name, hits(matrix, top)
         if cut is None:
             return SearchResult(space, None, best, [], best, matrix)
@@ -115,11 +128,11 @@ class Finder:
         if question.moments:
             spans = moments(matrix, Ranked(rows[over], scores[over]), chosen.gap)
             return SearchResult(space, cut, [], spans[:count], best, matrix)
-        found = self._first(question, matrix, scores[over], rows[over], question.count or chosen.most)
+        found = self._best(question, matrix, scores[over], rows[over], question.count or chosen.most)
         return SearchResult(space, cut, hits(matrix, found), [], best, matrix)
 
     def _cut(self, question: Question, matrix: Matrix, scores: Floats, best: float) -> float | None:
-        """Moments need an end, so that they get one where none was asked for."""
+        """Return the threshold; moments need one, so that `auto` is their default."""
         threshold = question.threshold
         if threshold is None and not question.moments:
             return None
@@ -128,66 +141,67 @@ class Finder:
         if threshold == "calibrated":
             if len(matrix) < FEW:
                 self.progress.note(
-                    f"{len(matrix)} frames are few to tell a hit from chance by: under {FEW} it is a guess."
+                    f"{len(matrix)} frames are too few to calibrate a threshold; below {FEW} it is a guess."
                 )
             return calibrated_cut(matrix, scores, self.settings.search.stand_out, self.settings.search.same)
         return auto_cut(best, self.settings.search.auto)
 
-    def _first(self, question: Question, matrix: Matrix, scores: Floats, rows: Ints, count: int) -> Ranked:
+    def _best(self, question: Question, matrix: Matrix, scores: Floats, rows: Ints, count: int) -> Ranked:
         if question.repeats:
             return ranked(scores, rows, count)
         return best_distinct(matrix, scores, count, self.settings.search.same, rows)
 
-    def _quickly(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
-        """The best without comparing every frame, where that can be told soon."""
+    def _indexed(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
+        """Return the best rows without comparing all of them, or `None` if that would take longer."""
         if matrix.bytes > self.settings.search.memory_gb * 1e9:
-            return self._likely(question, matrix, queries, self._index(matrix))
+            return self._approximate(question, matrix, queries, self._index(matrix))
         copy = self._copy(matrix)
-        return self._surely(question, matrix, queries, copy) if copy else None
+        return self._exact(question, matrix, queries, copy) if copy else None
 
-    def _likely(self, question: Question, matrix: Matrix, queries: Floats, index: ApproximateIndex) -> Ranked:
-        """The best among candidates, of which more are asked for until enough of them differ."""
+    def _approximate(self, question: Question, matrix: Matrix, queries: Floats, index: ApproximateIndex) -> Ranked:
+        """Return the best of the index's candidates, requesting more until enough of them differ."""
         count = question.count or self.settings.search.k
-        looked = max(_CANDIDATES, _CANDIDATES_EACH * count)
+        candidates = max(_CANDIDATES, _CANDIDATES_EACH * count)
         while True:
-            rows = index.candidates(queries, min(looked, len(matrix)))
-            found = self._first(question, matrix, scores_of(matrix, queries, rows), rows, count)
-            if len(found) == count or looked >= len(matrix):
+            rows = index.candidates(queries, min(candidates, len(matrix)))
+            found = self._best(question, matrix, scores_of(matrix, queries, rows), rows, count)
+            if len(found) == count or candidates >= len(matrix):
                 return found
-            looked *= _MORE
+            candidates *= _CANDIDATE_GROWTH
 
-    def _surely(self, question: Question, matrix: Matrix, queries: Floats, copy: QuantizedMatrix) -> Ranked | None:
-        """The best of all; nothing where so many come close that it is quicker to compare every frame."""
+    def _exact(self, question: Question, matrix: Matrix, queries: Floats, copy: QuantizedMatrix) -> Ranked | None:
+        """Return the best of all rows; `None` if so many are close that comparing every frame is faster."""
         count = question.count or self.settings.search.k
-        looked = max(_CANDIDATES, _CANDIDATES_EACH * count)
-        while looked * _WORTH <= len(matrix):
-            named = copy.candidates(queries, looked)
-            found = self._first(question, matrix, scores_of(matrix, queries, named.rows), named.rows, count)
-            if len(found) == count and found.scores[-1] >= named.floor:
+        candidates = max(_CANDIDATES, _CANDIDATES_EACH * count)
+        while candidates * _RANDOM_ACCESS_COST <= len(matrix):
+            nearest = copy.candidates(queries, candidates)
+            found = self._best(question, matrix, scores_of(matrix, queries, nearest.rows), nearest.rows, count)
+            if len(found) == count and found.scores[-1] >= nearest.floor:
                 return found
-            looked *= _MORE
+            candidates *= _CANDIDATE_GROWTH
         return None
 
     def _index(self, matrix: Matrix) -> ApproximateIndex:
-        """For what does not fit in memory."""
+        """Open the index of vectors that do not fit in memory; the last one is kept."""
         if matrix.key not in self._indexes:
             with self.progress.stage("index"):
                 self._indexes = {matrix.key: open_approximate(matrix, self.library.cache, self.settings.search.probe)}
         return self._indexes[matrix.key]
 
     def _copy(self, matrix: Matrix) -> QuantizedMatrix | None:
-        """Where to compare every frame takes long, and was done before."""
-        if len(matrix) <= _QUICK_ENOUGH:
+        """Return a quantized copy if comparing every frame takes long and has been done before."""
+        if len(matrix) <= _FAST_ROWS:
             return None
         seen = self.lasting or matrix.key in self._copies
         copy = self._copies.get(matrix.key)
         if seen and copy is None:
             copy = QuantizedMatrix(matrix)
-        # Another library's frames, or another state of them, are seldom asked again.
+        # Only the last copy is kept: other videos, or an older state of them, are seldom searched again.
         self._copies = {matrix.key: copy}
         return copy
 
     def _scope(self, wanted: Sequence[str]) -> tuple[list[VideoRecord], States]:
+        """Return the videos to search and the states of all, read anew when the catalog has changed."""
         version, catalog = self.library.catalog.version(), self.library.catalog
         if self._known is None or self._known[0] != version:
             videos = catalog.videos()
@@ -195,7 +209,7 @@ class Finder:
             self._marks = {}
         _, videos, states = self._known
         if not videos:
-            raise UsageError("The library is empty.", f"{command('ingest', '--help')} says how to fill it.")
+            raise UsageError("The library is empty.", f"{command('ingest', '--help')} explains how to add videos.")
         named = {catalog.find(one).id for one in wanted}
         return [video for video in videos if not wanted or video.id in named], states
 
@@ -208,20 +222,20 @@ class Finder:
         queries = vectors_of(question, embedder, [s.video for s in matrix.segments], self.settings)
         if queries.shape[1] != matrix.space.dimension:
             raise UsageError(
-                f"The vector has {queries.shape[1]} numbers, those of the {matrix.space.name} space "
+                f"The vector has {queries.shape[1]} numbers, but the {matrix.space.name} space has "
                 f"{matrix.space.dimension}.",
-                "Make it with the model of that space, or name another with --space.",
+                "Make it with the model of that space, or choose another space with --space.",
             )
         return queries
 
     def _matrix(self, videos: Sequence[VideoRecord], space: str, states: States) -> Matrix:
-        """Kept while neither the videos nor what the catalog says of them has changed."""
+        """Open the vectors of the videos; they are kept until the videos or their records change."""
         key = (space, *(self._mark(video.id, space, states) for video in videos))
         if key not in self._matrices:
             self._matrices = {known: matrix for known, matrix in self._matrices.items() if known[0] != space}
             identity = states[videos[0].id][space].space
             size = sum(states[video.id][space].vectors for video in videos) * identity.dimension * 4
-            # To check every byte is to read it, which a library that does not fit in memory must not ask for.
+            # A check reads every byte, which takes too long if the vectors do not fit in memory.
             check = size <= self.settings.search.memory_gb * 1e9
             self._matrices[key] = open_matrix(self.library, videos, identity, self.progress, check)
         return self._matrices[key]
@@ -234,15 +248,21 @@ class Finder:
 
 @contextmanager
 def open_finder(settings: Settings, progress: Progress, lasting: bool = False) -> Iterator[Finder]:
+    """Open the library for questions; `lasting` promises many of them.
+
+    Example:
+        with open_finder(settings, SILENT) as finder:
+            hits = finder.ask(Question(text="beach")).hits
+    """
     with open_library(library_folder(settings), settings) as library:
         yield Finder(library, settings, progress, lasting)
 
 
 def _within(matrix: Matrix, question: Question, named: Sequence[str]) -> Ints:
-    """The rows of those videos whose own time lies between the two that were asked for, ends included."""
+    """Return the rows of the named videos within the times of the question, ends included."""
     wanted = set(named)
-    after = -np.inf if question.after is None else question.after - _SAME_TIME
-    before = np.inf if question.before is None else question.before + _SAME_TIME
+    after = -np.inf if question.after is None else question.after - _TIME_TOLERANCE
+    before = np.inf if question.before is None else question.before + _TIME_TOLERANCE
     within = (matrix.times >= after) & (matrix.times <= before)
     for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
         if segment.video.id not in wanted:

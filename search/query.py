@@ -1,4 +1,4 @@
-"""What a query says: words and pictures, added and taken away, each with a weight."""
+"""Parse queries: a weighted sum of texts and pictures."""
 
 import re
 from collections.abc import Sequence
@@ -14,14 +14,17 @@ from ..media.types import Floats
 _SIGN = re.compile(r"(?:^|\s)([+-])(?=\s|$)")
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.*)", re.DOTALL)
 _MOST_WEIGHT = 1e6
+"""Keeps the sum of vectors within the precision of 32-bit floats."""
 _MOST_TERMS = 1000
+"""Bounds the time that a query takes."""
 _QUOTED = re.compile(r'"[^"]*"')
-_NOTHING = 1e-6
+_LEAST_LENGTH = 1e-6
+"""Length of a sum of vectors below which its direction is rounding noise."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A text or a picture, and how much of it."""
+    """A text or a picture, and its weight."""
 
     weight: float
     text: str = ""
@@ -29,45 +32,52 @@ class Term:
 
 
 def parse(query: str) -> list[Term]:
-    """`beach - people + 0.5*sunset + @door.jpg`: a sign stands between spaces, so that `close-up` is one word.
+    """Parse a query such as `beach - people + 0.5*sunset + @door.jpg`.
 
-    What is in double quotes is taken as it is.
+    A sign needs spaces around it, so that `close-up` is one word. Text in double quotes is kept as it is.
+
+    Raises:
+        UsageError: A term is empty or its weight is too large, or there are too many terms.
     """
-    # Quoted parts are put out of sight of the signs, letter for letter.
-    hidden = _QUOTED.sub(lambda quoted: "\0" * len(quoted[0]), query)
+    # Quoted parts are masked, letter for letter, so that their signs do not count.
+    masked = _QUOTED.sub(lambda quoted: "\0" * len(quoted[0]), query)
     terms, sign, start = [], 1.0, 0
-    for found in _SIGN.finditer(hidden):
+    for found in _SIGN.finditer(masked):
         before = query[start : found.start()]
         if before.strip() or start:
             terms.append(_term(before, sign, query))
         if len(terms) >= _MOST_TERMS:
-            raise UsageError(f"The query has more than {_MOST_TERMS} terms.", "Ask for less at once.")
+            raise UsageError(f"The query has more than {_MOST_TERMS} terms.", "Use fewer terms.")
         sign, start = (-1.0 if found[1] == "-" else 1.0), found.end()
     return [*terms, _term(query[start:], sign, query)]
 
 
-def _term(said: str, sign: float, query: str) -> Term:
-    said = said.strip()
-    weighed = _WEIGHT.fullmatch(said)
-    weight, said = (sign * float(weighed[1]), weighed[2].strip()) if weighed else (sign, said)
+def _term(text: str, sign: float, query: str) -> Term:
+    text = text.strip()
+    weighted = _WEIGHT.fullmatch(text)
+    weight, text = (sign * float(weighted[1]), weighted[2].strip()) if weighted else (sign, text)
     if abs(weight) > _MOST_WEIGHT:
-        raise UsageError(f"The query weighs a term with over {_MOST_WEIGHT:,.0f}.", "Weights such as 0.5 or 2 do.")
-    is_picture = said.startswith("@")
-    said = said.removeprefix("@").strip()
-    if len(said) > 1 and said[0] == said[-1] == '"':
-        said = said[1:-1].strip()
-    if not said:
+        raise UsageError(f"The query has a weight above {_MOST_WEIGHT:,.0f}.", "Use weights such as 0.5 or 2.")
+    is_picture = text.startswith("@")
+    text = text.removeprefix("@").strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1].strip()
+    if not text:
         raise UsageError(
-            f"The query {shortened(query)!r} lacks a word or picture beside a sign.",
-            "Say it like this: 'beach - people + 0.5*sunset + @door.jpg'.",
+            f"The query {shortened(query)!r} lacks a word or picture next to a sign.",
+            "Write it as in 'beach - people + 0.5*sunset + @door.jpg'.",
         )
-    return Term(weight, picture=Path(said)) if is_picture else Term(weight, text=said)
+    return Term(weight, picture=Path(text)) if is_picture else Term(weight, text=text)
 
 
 def combined(weights: Sequence[float], vectors: Floats) -> Floats:
-    """The weighted sum of unit vectors, brought to length one."""
+    """Return the weighted sum of unit vectors, normalised.
+
+    Raises:
+        UsageError: The terms cancel one another.
+    """
     total = np.asarray(weights, np.float32) @ vectors
     length = float(np.linalg.norm(total))
-    if not length > _NOTHING:
-        raise UsageError("The query takes away all that it asks for.", "Change its terms or their weights.")
+    if not length > _LEAST_LENGTH:
+        raise UsageError("The terms of the query cancel one another.", "Change the terms or their weights.")
     return np.asarray(total / length, np.float32)

@@ -1,4 +1,4 @@
-"""What is asked: words, pictures or a ready vector become unit vectors of the space that can answer."""
+"""Questions to the library: texts, pictures or a vector, embedded as unit vectors of a suitable space."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,19 @@ from .query import Term, combined, parse
 APPEARANCE, CLIP = "appearance", "clip"
 
 States = Mapping[str, Mapping[str, SpaceState]]
-"""For each video, what it has in which space."""
+"""The state of each space by video id and space name."""
 
 _MOST_SHAPES = 8
+"""Shapes in which a query picture is embedded, each of which costs one more embedding."""
 _MOST_NAMED = 4
-_MOST_VECTOR = MEGABYTE
-"""Bytes of a file that holds one vector."""
-_PICTURES = "a .jpg, .png or .webp"
+"""Videos that a message names."""
+_MOST_VECTOR_BYTES = MEGABYTE
+"""Largest file that is read as a single vector."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One search: a text, an image, both together or a vector says what for, the rest where and how much."""
+    """A search for a text, a picture, both together or a vector, with the videos to search and the answers wanted."""
 
     text: str = ""
     image: Path | None = None
@@ -48,53 +49,67 @@ class Question:
     threshold: float | Literal["auto", "calibrated"] | None = None
     moments: bool = False
     repeats: bool = False
-    """Frames that look the same come each for itself."""
+    """List frames that look the same separately."""
 
     @property
     def terms(self) -> list[Term]:
-        """What is to be embedded; nothing where the vector is ready."""
-        seen = bool(self.text.strip()) or self.image is not None
-        if seen == (self.vector is not None):
+        """The texts and pictures to embed; none for a vector.
+
+        Raises:
+            UsageError: Nothing is asked, or a vector together with something else.
+        """
+        has_terms = bool(self.text.strip()) or self.image is not None
+        if has_terms == (self.vector is not None):
             raise UsageError(
-                "A search is for a text, a picture (--image), both together, or a vector (--vector).",
-                "A text may name pictures as well, as in 'beach - @door.jpg'.",
+                "Search for a text, a picture (--image), both together, or a vector (--vector).",
+                "A text may also name pictures, as in 'beach - @door.jpg'.",
             )
-        said = parse(self.text) if self.text.strip() else []
-        return [*said, Term(1.0, picture=self.image)] if self.image else said
+        terms = parse(self.text) if self.text.strip() else []
+        return [*terms, Term(1.0, picture=self.image)] if self.image else terms
 
     @property
     def only_pictures(self) -> bool:
+        """Whether all terms are pictures."""
         return self.vector is None and not any(term.text for term in self.terms)
 
 
-def read_threshold(said: str | None) -> float | Literal["auto", "calibrated"] | None:
-    """The threshold that a user writes: a cosine, or the name of a way to find one."""
-    if said is None:
+def read_threshold(text: str | None) -> float | Literal["auto", "calibrated"] | None:
+    """Parse a threshold: a cosine, `auto` or `calibrated`.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text is None:
         return None
-    if said == "auto" or said == "calibrated":
-        return "auto" if said == "auto" else "calibrated"
+    if text == "auto" or text == "calibrated":
+        return "auto" if text == "auto" else "calibrated"
     try:
-        cut = float(said)
+        cut = float(text)
     except ValueError:
         cut = float("nan")
     if not -1 <= cut <= 1:
-        raise UsageError(f"{shortened(said)!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
+        raise UsageError(f"{shortened(text)!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
     return cut
 
 
 def has_vectors(states: States, video: VideoRecord, space: str) -> bool:
+    """Check whether a video has all its vectors in a space."""
     return space in states[video.id] and states[video.id][space].complete
 
 
 def choose_space(
     question: Question, videos: Sequence[VideoRecord], states: States, settings: Settings
 ) -> tuple[str, str]:
-    """The space to search in, and what the user should know of the choice; that is nothing where it was his own."""
+    """Return the space to search in, and a note on the choice, which is empty if the user made it.
+
+    Raises:
+        UsageError: The question cannot be asked in the space that it names, or its vector fits no single space.
+    """
     if question.space:
         if question.space.startswith(OWN_SPACE) and not question.vector:
             raise UsageError(
-                f"Vectors of the {question.space} space are made elsewhere, those of words and pictures too.",
-                "Ask with one of them: --vector q.npy.",
+                f"The {question.space} space has imported vectors only; texts and pictures cannot be embedded in it.",
+                "Search with a vector of that space: --vector q.npy.",
             )
         return question.space, ""
     if question.vector:
@@ -104,8 +119,8 @@ def choose_space(
     with_clip = sum(has_vectors(states, video, CLIP) for video in videos)
     if with_clip == len(videos) and network_here(CLIP, settings.clip):
         return CLIP, ""
-    why = "the weights of CLIP are not here" if with_clip == len(videos) else "not every video has CLIP's vectors"
-    return APPEARANCE, f"Pictures are compared by their looks, in the appearance space: {why}."
+    why = "CLIP's weights are not available" if with_clip == len(videos) else "not every video has CLIP vectors"
+    return APPEARANCE, f"Pictures are compared by appearance, since {why}."
 
 
 def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States) -> str:
@@ -113,26 +128,28 @@ def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States)
     fitting = sorted(name for name, size in stored.items() if size == dimension)
     if len(fitting) == 1:
         return fitting[0]
-    there = ", ".join(f"{name} has {size}" for name, size in sorted(stored.items()))
+    sizes = ", ".join(f"{name} has {size}" for name, size in sorted(stored.items()))
     raise UsageError(
-        f"A vector of {dimension} numbers fits {'several spaces' if fitting else 'no space'} here ({there}).",
+        f"A vector of {dimension} numbers fits {'several spaces' if fitting else 'no space'} of the library ({sizes}).",
         "Name the space with --space." if fitting else "Make it with the model of one of these spaces.",
     )
 
 
 def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, settings: Settings) -> str:
-    """What the user should know of videos without such vectors, which are nothing to search where all lack them."""
+    """Return a note on videos without vectors in a space, which are left out.
+
+    Raises:
+        SpaceError: No video has such vectors.
+    """
     lacking = [video for video in videos if not has_vectors(states, video, space)]
     if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
-        # What is no space at all, opening it tells.
+        # An unknown space is reported when it is opened.
         return ""
-    remedy = _making(lacking, space, settings)
+    remedy = _ingest_remedy(lacking, space, settings)
     if len(lacking) == len(videos):
-        raise SpaceError(
-            f"No video that would be searched has vectors in the {space} space: {_named(lacking)}.", remedy
-        )
-    told = f"{len(lacking)} of {len(videos)} videos have no vectors in the {space} space and are left out"
-    return f"{told}: {_named(lacking)}. {remedy}"
+        raise SpaceError(f"None of the videos to search has vectors in the {space} space: {_named(lacking)}.", remedy)
+    note = f"{len(lacking)} of {len(videos)} videos have no vectors in the {space} space and are left out"
+    return f"{note}: {_named(lacking)}. {remedy}"
 
 
 def _named(videos: Sequence[VideoRecord]) -> str:
@@ -140,26 +157,30 @@ def _named(videos: Sequence[VideoRecord]) -> str:
     return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _making(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
-    """How vectors are added to what is stored; at other rates and sizes they would be made anew."""
+def _ingest_remedy(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
+    """Say how to add the vectors, at the stored rate and size: with others, all frames would be ingested again."""
     sources = [video for video in videos if video.source]
     if space.startswith(OWN_SPACE) or not sources:
-        return f"Import them from files: see {command('videos', 'import', '--help')}."
+        return f"Import them from files; see {command('videos', 'import', '--help')}."
     first = sources[0]
     alike = [v for v in sources if (v.sampled_fps, v.short_side) == (first.sampled_fps, first.short_side)]
     named = list(dict.fromkeys(Path(video.source) for video in alike[:_MOST_NAMED]))
     fps = ["--fps", f"{first.sampled_fps:g}"] if first.sampled_fps != settings.ingest.fps else []
     size = ["--size", str(first.short_side)] if first.short_side != settings.ingest.size else []
-    whole = len(videos) == min(len(alike), _MOST_NAMED)
-    those = "them" if whole else f"those of the first {len(named)}" if len(named) > 1 else "those of the first"
-    told = f"{command('ingest', *named, *fps, *size, '--space', space)} makes {those}."
-    return told + fetching(space, settings.clip)
+    all_named = len(videos) == min(len(alike), _MOST_NAMED)
+    those = "them" if all_named else f"those of the first {len(named)}" if len(named) > 1 else "those of the first"
+    ingest = command("ingest", *named, *fps, *size, "--space", space)
+    return f"{ingest} makes {those}." + fetching(space, settings.clip)
 
 
 def videos_by_model(
     videos: Sequence[VideoRecord], states: States, space: str, made_by: Space | None
 ) -> list[VideoRecord]:
-    """The videos whose vectors are by that model; without one, by the model that made most of them."""
+    """Return the videos whose vectors a model made; by default the model that made most of them.
+
+    Raises:
+        SpaceError: The model made none.
+    """
     having = [video for video in videos if has_vectors(states, video, space)]
     identities = Counter(states[video.id][space].space for video in having)
     wanted = made_by or identities.most_common(1)[0][0]
@@ -168,8 +189,8 @@ def videos_by_model(
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
             f"not {wanted.model} ({wanted.weights}).",
-            f"Restore the setting; or {command('videos', 'remove', having[0].id)} and ingesting it again make them "
-            "anew, and so on for each video.",
+            f"Restore the setting; or make them again, for each video: {command('videos', 'remove', having[0].id)}, "
+            "then ingest it.",
         )
     return [video for video in having if states[video.id][space].space == wanted]
 
@@ -177,60 +198,70 @@ def videos_by_model(
 def vectors_of(
     question: Question, embedder: Embedder | None, videos: Sequence[VideoRecord], settings: Settings
 ) -> Floats:
-    """The question as unit vectors, which are variants of one another: a row for each shape a picture may have."""
+    """Embed a question as unit vectors, one for each shape in which the videos were ingested."""
     if question.vector:
         return read_vector(question.vector)[None]
     assert embedder is not None
     terms = question.terms
-    texts = _of_texts([term.text for term in terms if term.text], embedder, settings)
+    texts = _embed_texts([term.text for term in terms if term.text], embedder, settings)
     pictures = {term.picture: query_picture(term.picture) for term in terms if term.picture}
     rows = []
     for shape in _shapes(videos, settings) if pictures else [None]:
-        seen = iter(embedder.embed([_as_ingested(picture, shape) for picture in pictures.values()]) if shape else ())
-        at = dict(zip(pictures, seen, strict=True))
-        words = iter(texts)
+        embedded = iter(
+            embedder.embed([_as_ingested(picture, shape) for picture in pictures.values()]) if shape else ()
+        )
+        vectors = dict(zip(pictures, embedded, strict=True))
+        remaining = iter(texts)
         rows.append(
-            combined([t.weight for t in terms], np.stack([at[t.picture] if t.picture else next(words) for t in terms]))
+            combined(
+                [t.weight for t in terms],
+                np.stack([vectors[t.picture] if t.picture else next(remaining) for t in terms]),
+            )
         )
     return np.unique(np.stack(rows), axis=0)
 
 
 def query_picture(path: Path) -> Picture:
+    """Read a query picture.
+
+    Raises:
+        SourceError: The file is not a picture.
+    """
     try:
         check_kind(path)
         return read_picture(path)
     except SourceError as wrong:
-        raise SourceError(wrong.cause, f"Ask with a file that holds one picture, such as {_PICTURES}.") from wrong
+        raise SourceError(wrong.cause, "Use a file that holds one picture, such as a .jpg, .png or .webp.") from wrong
 
 
-def _of_texts(texts: Sequence[str], embedder: Embedder, settings: Settings) -> Floats:
+def _embed_texts(texts: Sequence[str], embedder: Embedder, settings: Settings) -> Floats:
     if not texts:
         return np.zeros((0, embedder.space.dimension), np.float32)
     if not isinstance(embedder, TextEmbedder):
         raise UsageError(
-            f"The {embedder.space.name} space knows no words.",
-            f"Ask with a picture (--image), or in the space clip (--space clip).{fetching(CLIP, settings.clip)}",
+            f"Texts cannot be embedded in the {embedder.space.name} space.",
+            f"Search with a picture (--image), or in the clip space (--space clip).{fetching(CLIP, settings.clip)}",
         )
     return embedder.embed_texts(texts)
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """How frames were brought to size: their short side, and for pictures the canvas of their folder."""
+    """How frames were scaled: their short side, and the canvas for a folder of pictures."""
 
     short_side: int
     canvas: tuple[int, int] | None
 
 
 def _shapes(videos: Sequence[VideoRecord], settings: Settings) -> list[_Shape]:
-    """The shapes of most videos: a frame's own vector is met again only by a picture that was shrunk as it was.
+    """Return the most frequent shapes: a picture matches its own vector only if it is scaled in the same way.
 
-    A folder of pictures gives all of them the size of its first, so that one that is shaped otherwise has bars.
+    Pictures of a folder are letterboxed to the size of the first.
     """
-    found = Counter(
+    shapes = Counter(
         _Shape(video.short_side, (video.width, video.height) if video.kind == "pictures" else None) for video in videos
     )
-    return [shape for shape, _ in found.most_common(_MOST_SHAPES)] or [_Shape(settings.ingest.size, None)]
+    return [shape for shape, _ in shapes.most_common(_MOST_SHAPES)] or [_Shape(settings.ingest.size, None)]
 
 
 def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
@@ -246,37 +277,41 @@ def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
 
 
 def read_vector(path: Path) -> Floats:
-    """A unit vector out of a file that numpy wrote."""
+    """Read a vector from a .npy file and normalise it.
+
+    Raises:
+        UsageError: The file cannot be read, or does not hold one finite vector other than 0.
+    """
     try:
-        vector = np.atleast_1d(np.squeeze(read_array(path, _MOST_VECTOR, mapped=False)))
+        vector = np.atleast_1d(np.squeeze(read_array(path, _MOST_VECTOR_BYTES, mapped=False)))
     except OSError as failed:
         raise UsageError(f"{path} cannot be read: {failed.strerror or failed}.") from failed
     except UntrustedError as wrong:
         raise UsageError(f"{path} holds no vector: it {wrong}.", "Write one with numpy.save.") from wrong
     if vector.ndim != 1 or vector.dtype.kind not in "iuf" or not np.isfinite(vector).all():
-        raise UsageError(f"{path} holds no single vector of finite numbers.", "Write it with numpy.save.")
-    # To 1 first, so that no number is too large or too small for its square.
+        raise UsageError(f"{path} does not hold a single vector of finite numbers.", "Write it with numpy.save.")
+    # Scale to 1 first, so that no square overflows or underflows.
     largest = float(np.abs(vector.astype(np.float64)).max(initial=0))
     if not 0 < largest < np.inf:
-        raise UsageError(f"{path} holds no vector of numbers that are not all 0.", "Write it with numpy.save.")
+        raise UsageError(f"{path} holds a vector whose numbers are all 0 or infinite.", "Write another.")
     scaled = vector.astype(np.float64) / largest
     return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two pictures are, as `similar --json` prints it."""
+    """The similarity of two pictures as `similar --json` prints it."""
 
     score: float
     space: str
 
 
 def similarity(left: Path, right: Path, settings: Settings, progress: Progress, space: str | None) -> Similarity:
-    """The cosine of two pictures; without a space in CLIP's, or where its weights are not here by their looks."""
+    """Return the cosine of two pictures, by default in CLIP's space or, without its weights, by appearance."""
     if space is None:
         space = CLIP if network_here(CLIP, settings.clip) else APPEARANCE
         if space == APPEARANCE:
-            progress.note("The pictures are compared by their looks: the weights of CLIP are not here.")
+            progress.note("The pictures are compared by appearance, since CLIP's weights are not available.")
     shape = _Shape(settings.ingest.size, None)
     pictures = [_as_ingested(query_picture(path), shape) for path in (left, right)]
     one, other = open_embedder(space, settings.clip).embed(pictures)

@@ -1,4 +1,4 @@
-"""Every frame is compared with the query, the best are ranked, and frames that look the same stand for one another."""
+"""Score all frames against a query, rank them, and collapse frames that look the same."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,18 @@ from ..index.matrix import Matrix
 from ..media.types import Floats, Ints, VideoRecord
 
 _SHORT_LIST = 2048
-_FIRST_LOOK = 512
-_LOOK_FURTHER = 4
+"""Best rows that are tried first: sorting all rows takes longer and is seldom needed."""
+_FIRST_BATCH = 512
+"""Ranked rows that are compared with one another at first."""
+_BATCH_GROWTH = 4
+"""Growth of that number while too few rows differ."""
 _FRAMES_APART = 1.5
+"""Frame intervals within which sampled neighbours make one moment."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A frame that answers a query, as `search --json` prints it; `score` is a cosine."""
+    """A frame that matches a query, as `search --json` prints it; `score` is a cosine."""
 
     rank: int
     video: str
@@ -29,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Moment:
-    """Hits that lie side by side in a video, in seconds, with the best of them."""
+    """Adjacent hits of a video, from `start` to `end` in seconds, with the best of them."""
 
     rank: int
     video: str
@@ -45,7 +49,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows of a matrix with their scores, the best first."""
+    """Rows of a matrix with their scores, best first."""
 
     rows: Ints
     scores: Floats
@@ -54,18 +58,20 @@ class Ranked:
         return len(self.rows)
 
     def over(self, cut: float) -> "Ranked":
-        """Those that reach it."""
+        """Keep the rows whose scores reach the cut."""
         return self.first(int(np.count_nonzero(self.scores >= cut)))
 
     def first(self, count: int) -> "Ranked":
+        """Keep the best `count` rows."""
         return Ranked(self.rows[:count], self.scores[:count])
 
     def only(self, chosen: Ints | npt.NDArray[np.bool_]) -> "Ranked":
+        """Keep the chosen rows."""
         return Ranked(self.rows[chosen], self.scores[chosen])
 
 
 def all_scores(matrix: Matrix, queries: Floats) -> Floats:
-    """The cosine of each row with the nearest of the queries: variants of one question, as unit vectors."""
+    """Return the cosine of each row with the nearest query; the queries are variants of one question."""
     scores = np.empty(len(matrix), np.float32)
     for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
         found = segment.rows.vectors @ queries.T
@@ -74,15 +80,15 @@ def all_scores(matrix: Matrix, queries: Floats) -> Floats:
 
 
 def scores_of(matrix: Matrix, queries: Floats, rows: Ints) -> Floats:
-    """The same for some rows."""
+    """Return the scores of some rows only."""
     return np.asarray((matrix.vectors(rows) @ queries.T).max(axis=1), np.float32)
 
 
 def ranked(scores: Floats, rows: Ints | None = None, count: int | None = None) -> Ranked:
-    """The best `count`, or all; among equals the earlier row comes first."""
+    """Rank the best `count` rows, or all; of equal scores the earlier row comes first."""
     rows = np.arange(len(scores)) if rows is None else rows
     if count is not None and count < len(scores):
-        # Equals of the last one stay in, so that which of them is taken is no accident.
+        # Keep all ties of the last score, so that the choice among them is deterministic.
         least = np.partition(scores, len(scores) - count)[len(scores) - count]
         within = np.flatnonzero(scores >= least)
         rows, scores = rows[within], scores[within]
@@ -91,7 +97,7 @@ def ranked(scores: Floats, rows: Ints | None = None, count: int | None = None) -
 
 
 def best_distinct(matrix: Matrix, scores: Floats, count: int, same: float, rows: Ints | None = None) -> Ranked:
-    """The best `count` that differ, without sorting more rows than that takes."""
+    """Return the best `count` distinct rows, without sorting more rows than needed."""
     short = ranked(scores, rows, max(_SHORT_LIST, count))
     found = distinct(matrix, short, count, same)
     if len(found) == count or len(short) == len(scores):
@@ -100,57 +106,58 @@ def best_distinct(matrix: Matrix, scores: Floats, count: int, same: float, rows:
 
 
 def distinct(matrix: Matrix, found: Ranked, count: int, same: float) -> Ranked:
-    """The first `count` that differ: a frame gives way to a better one of its video that it repeats or looks like.
+    """Return the first `count` distinct rows.
 
-    Two frames look alike where their cosine is over `same`.
+    A frame is skipped if a better one of its video repeats it or looks the same, with a cosine above `same`.
     """
-    look = max(_FIRST_LOOK, _LOOK_FURTHER * count)
+    batch = max(_FIRST_BATCH, _BATCH_GROWTH * count)
     while True:
-        kept = _apart(matrix, found.first(look), count, same)
-        if len(kept) == count or look >= len(found):
+        kept = _distinct_positions(matrix, found.first(batch), count, same)
+        if len(kept) == count or batch >= len(found):
             return found.only(kept)
-        look *= _LOOK_FURTHER
+        batch *= _BATCH_GROWTH
 
 
-def _apart(matrix: Matrix, found: Ranked, count: int, same: float) -> Ints:
+def _distinct_positions(matrix: Matrix, found: Ranked, count: int, same: float) -> Ints:
     owners, vectors = matrix.owners(found.rows), matrix.vectors(found.rows)
     originals = _originals(matrix, found.rows, owners)
-    standing, kept = np.ones(len(found), bool), []
-    for place in range(len(found)):
-        if not standing[place]:
+    remaining, kept = np.ones(len(found), bool), []
+    for position in range(len(found)):
+        if not remaining[position]:
             continue
-        kept.append(place)
+        kept.append(position)
         if len(kept) == count:
             break
-        others = place + 1 + np.flatnonzero(standing[place + 1 :] & (owners[place + 1 :] == owners[place]))
-        alike = (originals[others] == originals[place]) | (vectors[others] @ vectors[place] > same)
-        standing[others[alike]] = False
+        others = position + 1 + np.flatnonzero(remaining[position + 1 :] & (owners[position + 1 :] == owners[position]))
+        alike = (originals[others] == originals[position]) | (vectors[others] @ vectors[position] > same)
+        remaining[others[alike]] = False
     return np.array(kept, np.int64)
 
 
 def _originals(matrix: Matrix, rows: Ints, owners: Ints) -> Ints:
-    """For each row the index of the frame that it repeats, or its own."""
-    found = np.empty(len(rows), np.int64)
+    """Return for each row the index of the frame that it repeats, or its own."""
+    originals = np.empty(len(rows), np.int64)
     for owner in np.unique(owners):
         own, segment = owners == owner, matrix.segments[owner].rows
-        places = rows[own] - matrix.starts[owner]
-        repeated = segment.duplicate_of[places]
-        found[own] = np.where(repeated >= 0, repeated, segment.indices[places])
-    return found
+        positions = rows[own] - matrix.starts[owner]
+        repeated = segment.duplicate_of[positions]
+        originals[own] = np.where(repeated >= 0, repeated, segment.indices[positions])
+    return originals
 
 
 def hits(matrix: Matrix, found: Ranked) -> list[Hit]:
+    """Turn ranked rows into hits."""
     answers = []
     for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), 1):
-        video, frame, time = _place(matrix, row)
+        video, frame, time = _locate(matrix, row)
         answers.append(Hit(rank, video.id, video.name, frame, time, round(score, 6), matrix.space.name))
     return answers
 
 
 def moments(matrix: Matrix, found: Ranked, gap: float) -> list[Moment]:
-    """Hits of a video that follow one another within `gap` seconds, the moment with the best hit first.
+    """Join hits of a video that are at most `gap` seconds apart into moments, best first.
 
-    Where frames were looked at more rarely than that, neighbours are joined all the same.
+    Neighbouring frames are joined even where they were sampled farther apart.
     """
     spans = [span for owner in range(len(matrix.segments)) for span in _spans(matrix, found, owner, gap)]
     spans.sort(key=lambda span: (-float(span.scores.max()), int(span.rows[0])))
@@ -168,7 +175,7 @@ def _spans(matrix: Matrix, found: Ranked, owner: int, gap: float) -> list[Ranked
 
 def _moment(matrix: Matrix, span: Ranked, rank: int) -> Moment:
     best = int(np.argmax(span.scores))
-    video, peak, peak_time = _place(matrix, int(span.rows[best]))
+    video, peak, peak_time = _locate(matrix, int(span.rows[best]))
     times = matrix.times[span.rows]
     return Moment(
         rank=rank,
@@ -184,8 +191,8 @@ def _moment(matrix: Matrix, span: Ranked, rank: int) -> Moment:
     )
 
 
-def _place(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
-    """The video, frame and time of a row."""
+def _locate(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
+    """Return the video, frame and time of a row."""
     owner = int(np.searchsorted(matrix.starts, row, side="right") - 1)
-    segment, place = matrix.segments[owner], row - int(matrix.starts[owner])
-    return segment.video, int(segment.rows.indices[place]), float(segment.rows.times[place])
+    segment, position = matrix.segments[owner], row - int(matrix.starts[owner])
+    return segment.video, int(segment.rows.indices[position]), float(segment.rows.times[position])

@@ -2,35 +2,40 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..index.overwrite import Overwrite
 from ..progress import SILENT, Progress
 from ..settings import Settings
-
-if TYPE_CHECKING:
-    from .export import ExportOptions
-    from .finder import SearchResult
-    from .question import Question, Similarity
+from .export import ExportOptions, export_results, outputs_of_question
+from .finder import SearchResult, open_finder
+from .question import Question, Similarity, similarity
 
 
 def search_library(
-    question: "Question",
+    question: Question,
     settings: Settings,
     progress: Progress = SILENT,
     *,
-    wanted: "ExportOptions | None" = None,
-    tell: "Callable[[SearchResult], None] | None" = None,
+    wanted: ExportOptions | None = None,
+    tell: Callable[[SearchResult], None] | None = None,
     overwrite: Overwrite = False,
-) -> "SearchResult":
-    """The frames of the library that answer a question, made visible as is wanted.
+) -> SearchResult:
+    """Find the frames of the library that match a question, and export them as requested.
 
-    `tell` has the answer before that, which may take long, or fail where a source is gone.
-    For many questions keep a `searching.open_finder` open.
+    For many questions keep a finder open with `search.finder.open_finder`.
+
+    Args:
+        question: What to search for, and where.
+        settings: The settings, which name the library.
+        progress: Receives the stages and notes.
+        wanted: What to export.
+        tell: Called with the result before the export, which may take long or fail if a source is missing.
+        overwrite: Whether existing outputs may be replaced.
+
+    Raises:
+        UsageError: The question or an output cannot be used.
+        SpaceError: The videos have no vectors that fit the question.
     """
-    from .export import export_results, outputs_of_question
-    from .finder import open_finder
-
     outputs = outputs_of_question(question, settings, overwrite)
     if wanted:
         wanted.claim(outputs)
@@ -45,8 +50,6 @@ def search_library(
 
 def compare_two_pictures(
     left: Path, right: Path, settings: Settings, progress: Progress = SILENT, *, space: str | None = None
-) -> "Similarity":
-    """How alike two pictures are."""
-    from .question import similarity
-
+) -> Similarity:
+    """Return the similarity of two pictures, in a given space or in CLIP's if its weights are available."""
     return similarity(left, right, settings, progress, space)

@@ -1,4 +1,4 @@
-"""Where hits end: at a share of the best score, or where scores are no higher than chance makes them."""
+"""Score thresholds: a share of the best score, or the level that chance reaches."""
 
 import numpy as np
 
@@ -7,25 +7,25 @@ from ..media.types import Floats
 from .results import best_distinct
 
 _LOWEST = 3
-
+"""Lowest scores that are averaged, so that a single outlier does not set the threshold."""
 FEW = 30
-"""Under so many frames little can be said of chance."""
+"""Frames below which a calibrated threshold is a guess."""
 
 
 def auto_cut(best: float, share: float) -> float:
-    """The cosine that is that share of the best; under 0, as far below it as it would be above."""
+    """Return that share of the best cosine; a negative one is lowered by the same amount."""
     return best - (1 - share) * abs(best)
 
 
 def calibrated_cut(matrix: Matrix, scores: Floats, factor: float, same: float) -> float:
-    """The cosine that lies `factor` times as far above the median score as the lowest scores lie below it.
+    """Return the cosine `factor` times as far above the median score as the lowest scores are below it.
 
-    Nothing is unlike a query on purpose: how far the frames that fit it least fall below it is what chance
-    does in a library of this size, in this space, for this query. The thing itself stands out farther. What is over
-    `same` is the same picture, and never left out.
+    No frame is unlike a query on purpose, so the spread of the lowest scores shows what chance does in a library of
+    this size, in this space, for this query. A true hit stands out farther. The threshold never exceeds `same`, above
+    which two pictures count as the same.
     """
     if not len(scores):
         return same
-    usual = float(np.median(scores))
+    median = float(np.median(scores))
     lowest = float(-best_distinct(matrix, -scores, _LOWEST, same).scores.mean())
-    return min(same, usual + factor * (usual - lowest))
+    return min(same, median + factor * (median - lowest))

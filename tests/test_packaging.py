@@ -21,6 +21,7 @@ ROOT = Path(reelweave.__file__).resolve().parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 OWN_MODEL = ROOT / "ingest" / "models" / "toy"
+TEMPLATES = ROOT / "render" / "report" / "templates"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
 NOT_PACKAGED = {".venv", "build", "tests", "bench", "docs"}
 BESIDES_CODE = {"settings.toml", "py.typed"}
@@ -29,7 +30,7 @@ BESIDES_CODE = {"settings.toml", "py.typed"}
 def shipped() -> Iterator[Path]:
     """The package's files in the checkout, which also holds tests, an environment and more."""
     yield from (file for file in ROOT.iterdir() if file.suffix == ".py" or file.name in BESIDES_CODE)
-    for room in [*ROOMS, OWN_MODEL]:
+    for room in [*ROOMS, OWN_MODEL, TEMPLATES]:
         yield from (file for file in room.iterdir() if file.is_file() and file.suffix != ".pyc")
 
 

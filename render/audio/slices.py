@@ -1,4 +1,4 @@
-"""Which sound belongs to which frame, and how slices of it are joined without clicks."""
+"""Assign the sound to frames, and join the slices without clicks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,24 @@ from ...media.types import Ints
 
 Seconds: TypeAlias = npt.NDArray[np.float64]
 Samples: TypeAlias = npt.NDArray[Any]
-"""Samples x channels, whole numbers."""
+"""Integer samples x channels."""
 
 SILENT = -1
-"""In the place of a frame: one that has no sound."""
+"""Stands for a frame without sound."""
 
 _ROUNDING = 0.001
-"""Containers that count milliseconds put a frame up to this far from its true time."""
+"""Seconds by which containers that count milliseconds round the time of a frame."""
 _NOWHERE = -(1 << 60)
-_SAME_PLACE = 2
+"""A sample before every track, which reads as silence."""
+_SAME_POSITION = 2
+"""Samples by which neighbouring slices may be off, since both ends of a slice are rounded."""
 _CHUNK = 1 << 16
+"""Samples that are copied at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class SlicePositions:
-    """For every place in the film the sample of the track where its sound begins, and of the film where it ends."""
+    """For each frame of the film the first sample of its sound in the track, and its end in the film in samples."""
 
     frames: Sequence[int]
     starts: Ints
@@ -34,13 +37,14 @@ class SlicePositions:
 
     @property
     def total(self) -> int:
+        """The length of the film's sound in samples."""
         return int(self.ends[-1])
 
 
 def frame_edges(times: Sequence[float], rate: Fraction) -> Seconds:
-    """When each frame begins and the last one ends; the exact times of a constant rate where rounding alone hid them.
+    """Return the start of each frame and the end of the last; restore the exact times of a constant rate.
 
-    Rounded times are cut at other samples than the frames' true ones, and lengths made of them add up to a drift.
+    Rounded times would cut the sound at wrong samples, and their errors would add up to a drift.
     """
     seen = np.maximum.accumulate(np.asarray(times, np.float64))
     exact: Seconds = seen[0] + np.arange(len(seen) + 1, dtype=np.float64) / float(rate)
@@ -52,7 +56,7 @@ def frame_edges(times: Sequence[float], rate: Fraction) -> Seconds:
 def slice_positions(
     frames: Sequence[int], edges: Seconds, sample_rate: int, slot: Fraction | None = None
 ) -> SlicePositions:
-    """Slices of their natural length one after another, or each as long as `slot` seconds whatever it was."""
+    """Place the slices one after another, each with its natural length, or with a length of `slot` seconds."""
     chosen = np.asarray(frames, np.int64)
     starts = np.where(chosen == SILENT, _NOWHERE, np.rint(edges[chosen] * sample_rate).astype(np.int64))
     lengths = np.diff(edges)[chosen] if slot is None else np.full(len(chosen), float(slot))
@@ -60,19 +64,18 @@ def slice_positions(
 
 
 def out_of_step(made: SlicePositions) -> float:
-    """How far a slice lies at most from its picture where pictures all last as long: in mean lengths of a slice."""
-    places = np.arange(1, len(made.ends) + 1)
-    return float(np.abs(made.ends * (len(made.ends) / made.total) - places).max()) if made.total else 0.0
+    """Return the largest distance of a slice from its picture at a constant rate, in mean lengths of a slice."""
+    numbers = np.arange(1, len(made.ends) + 1)
+    return float(np.abs(made.ends * (len(made.ends) / made.total) - numbers).max()) if made.total else 0.0
 
 
 def contiguous_runs(made: SlicePositions) -> Iterator[tuple[int, int]]:
-    """Start and length of each stretch of the track that plays on unbroken: neighbours there and in the film."""
+    """Yield the start and length of each stretch of the track that plays without interruption."""
     start = length = 0
-    for place, (frame, begins) in enumerate(zip(made.frames, made.starts.tolist(), strict=True)):
-        more = int(made.ends[place]) - (int(made.ends[place - 1]) if place else 0)
-        neighbour = place > 0 and frame == made.frames[place - 1] + 1
-        # Both ends of a slice are rounded to samples: going on is right as long as no more than that was lost.
-        if neighbour and abs(start + length - begins) <= _SAME_PLACE:
+    for index, (frame, begins) in enumerate(zip(made.frames, made.starts.tolist(), strict=True)):
+        more = int(made.ends[index]) - (int(made.ends[index - 1]) if index else 0)
+        neighbour = index > 0 and frame == made.frames[index - 1] + 1
+        if neighbour and abs(start + length - begins) <= _SAME_POSITION:
             length += more
             continue
         if length:
@@ -83,7 +86,7 @@ def contiguous_runs(made: SlicePositions) -> Iterator[tuple[int, int]]:
 
 
 def joined_audio(track: Samples, made: SlicePositions, fade: int) -> Iterator[Samples]:
-    """The film's sound in blocks; where the track ends there is silence, and `fade` samples soften each click."""
+    """Yield the film's sound in blocks, silent where the track has ended, each click softened over `fade` samples."""
     before = track[:0]
     for start, length in contiguous_runs(made):
         for at in range(start, start + length, _CHUNK):
@@ -95,17 +98,17 @@ def joined_audio(track: Samples, made: SlicePositions, fade: int) -> Iterator[Sa
 
 
 def declicked(before: Samples, after: Samples, fade: int) -> Samples:
-    """`after` without the click it makes behind `before`, if it makes one: a step higher than those around it.
+    """Soften the click at the start of `after`, if there is one: a step larger than the steps on either side.
 
-    What came before is faded out as its own mirror image, since the sound that once followed it is another
-    frame's; a join that was one all along has no such step, and stays as it is to the bit.
+    The end of `before` is mirrored and faded out, since the sound that followed it belongs to another frame. Sound
+    that was continuous in the source has no such step, and stays bit-identical.
     """
     n = min(fade, len(before), len(after))
     if n < 2:
         return after
     left, right = before[-n:].astype(np.float64), after[:n].astype(np.float64)
-    usual = np.maximum(np.abs(np.diff(left, axis=0)).max(0), np.abs(np.diff(right, axis=0)).max(0))
-    click = np.abs(right[0] - left[-1]) > usual
+    largest_step = np.maximum(np.abs(np.diff(left, axis=0)).max(0), np.abs(np.diff(right, axis=0)).max(0))
+    click = np.abs(right[0] - left[-1]) > largest_step
     if not click.any():
         return after
     share = np.arange(n, 0, -1)[:, None] / (n + 1)
@@ -114,11 +117,11 @@ def declicked(before: Samples, after: Samples, fade: int) -> Samples:
 
 
 def _read(track: Samples, start: int, length: int) -> Samples:
-    """A stretch of the track as it lies there, with silence where it reaches past either end."""
-    there = track[max(0, start) : max(0, start + length)]
-    if len(there) == length:
-        return there
+    """Return a stretch of the track, padded with silence past either end."""
+    part = track[max(0, start) : max(0, start + length)]
+    if len(part) == length:
+        return part
     block = np.zeros((length, track.shape[1]), track.dtype)
     lead = min(length, max(0, -start))
-    block[lead : lead + len(there)] = there
+    block[lead : lead + len(part)] = part
     return block

@@ -1,4 +1,4 @@
-"""The sound of a film: none, the source's track as it is, or that track cut by frame and put in the plan's order."""
+"""The soundtrack of a film: none, the source's track unchanged, or the track cut by frame in the plan's order."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -13,45 +13,48 @@ from ...media.source import open_source
 from ...progress import Progress
 from ...solve.plan.model import Plan
 from ..encode import Encoding, Soundtrack
-from ..reorder import FULL, no_space
+from ..reorder import FULL, missing_frame, no_space
 from .slices import SlicePositions, frame_edges, joined_audio, out_of_step, slice_positions
-from .track import Track, ask, decoded
+from .track import Track, decoded, probe_track
 
 Audio: TypeAlias = Literal["drop", "keep", "reslice"]
+"""No sound, the track unchanged, or the track cut by frame and reordered."""
 
 _FADE_SECONDS = 0.001
+"""Length of the fade that softens a click between slices."""
 _AAC_KBITS = 96
-_HEARD_AS_ONE = 0.02
+"""Bit rate of each channel in kbit/s."""
+_NOTICEABLE_LEAD = 0.02
+"""Seconds between sound and picture up to which they seem simultaneous."""
 
 
 def own_rate(plan: Plan) -> Fraction:
-    """The rate of the plan's source, exact again."""
-    # A picture an hour or fewer would come to 0.
+    """Restore the exact frame rate of the plan's source."""
+    # The first form would be 0 for a picture an hour or fewer.
     return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
 
 
 def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:
-    """Whether there is sound to do with what was asked; what the user may not expect is said."""
+    """Check whether the source has sound, and note what the user may not expect; `others` are the other options."""
     tracks = 0 if source.is_dir() else open_source(source).info().audio_tracks
-    there = tracks > 0
-    if not there and audio != "drop":
+    if not tracks and audio != "drop":
         progress.note(f"{source.name} has no sound to {audio}.")
-    if there and audio == "drop":
-        progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} takes it along.")
+    if tracks and audio == "drop":
+        progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} includes it.")
     if tracks > 1 and audio != "drop":
-        progress.note(f"{source.name} has {tracks} sound tracks; the first is taken.")
-    return there
+        progress.note(f"{source.name} has {tracks} sound tracks; the first is used.")
+    return tracks > 0
 
 
 def soundtrack(
     audio: Audio, plan: Plan, source: Path, target: Path, encoding: Encoding, rate: Fraction, progress: Progress
 ) -> AbstractContextManager[Soundtrack | None]:
-    """What the encoder needs to give a film that plays at `rate` its sound."""
+    """Open the soundtrack of a film that plays at `rate`."""
     if audio == "keep":
         changed = float(len(plan.played) / rate - plan.video.frames / own_rate(plan))
         if abs(changed) > 1 / rate:
             than = "longer" if changed > 0 else "shorter"
-            progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound is kept whole.")
+            progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound keeps its length.")
         return nullcontext(original_track(source, target, encoding, progress))
     if audio == "reslice":
         return resliced(source, plan.played, target, encoding, (own_rate(plan), rate), progress)
@@ -69,13 +72,13 @@ def resliced(
     *,
     bare: bool = False,
 ) -> Iterator[Soundtrack]:
-    """The slices of the source's sound in the order of `frames`, of which SILENT is one without any.
+    """Cut the source's sound by frame and join the slices in the order of `frames`; SILENT is a frame without sound.
 
-    `rates` are the source's own and the one that the film plays at. `bare` cuts as a test case wants it:
-    every slice exactly as long as its frame is shown, no join softened.
+    `rates` are those of the source and of the film. With `bare`, as for test films, each slice has exactly the length
+    of a frame and no join is softened.
     """
     own, played = rates
-    track, _ = ask(source)
+    track, _ = probe_track(source)
     edges = frame_edges(_frame_times(source, max(frames), progress), own)
     made = slice_positions(frames, edges - edges[0] - track.lead, track.rate, 1 / own if bare else None)
     scratch = target.with_name(f".reelweave-{secrets.token_hex(6)}.pcm")
@@ -90,20 +93,20 @@ def resliced(
 
 
 def original_track(source: Path, target: Path, encoding: Encoding, progress: Progress) -> Soundtrack:
-    """The track as it lies in the source, in step with the first picture; encoded anew only for a container's sake."""
-    track, first_picture = ask(source)
-    given = ["-copyts", "-itsoffset", f"{-first_picture:.6f}", "-i", ffmpeg.input_argument(source)]
+    """Keep the track in step with the first picture; re-encode it only where the container cannot hold it."""
+    track, first_picture = probe_track(source)
+    original = ["-copyts", "-itsoffset", f"{-first_picture:.6f}", "-i", ffmpeg.input_argument(source)]
     suffix = target.suffix.lower()
-    # AVI has no place for the time at which sound begins.
-    if (suffix != ".avi" or abs(track.lead) <= _HEARD_AS_ONE) and _taken(source, target):
-        return Soundtrack(given, ["-c:a", "copy"])
+    # AVI cannot store the time at which sound begins.
+    if (suffix != ".avi" or abs(track.lead) <= _NOTICEABLE_LEAD) and _container_holds(source, target):
+        return Soundtrack(original, ["-c:a", "copy"])
     codec = _codec(suffix, track, encoding.lossless)
-    progress.note(f"{suffix} cannot hold the sound of {source.name} as it is: encoded anew as {codec[1]}.")
-    return Soundtrack(given, ["-af", "aresample=async=1:first_pts=0", *codec])
+    progress.note(f"{suffix} cannot hold the sound of {source.name} unchanged; it is re-encoded as {codec[1]}.")
+    return Soundtrack(original, ["-af", "aresample=async=1:first_pts=0", *codec])
 
 
-def _taken(source: Path, target: Path) -> bool:
-    """Whether the container takes the track as it is: ffmpeg is asked to try with a bit of it."""
+def _container_holds(source: Path, target: Path) -> bool:
+    """Try whether the container holds the track unchanged by writing a few frames of it."""
     trial = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
     copy = ["-map", "0:a:0", "-c:a", "copy", "-frames:a", "4", "-y", ffmpeg.input_argument(trial)]
     try:
@@ -113,23 +116,21 @@ def _taken(source: Path, target: Path) -> bool:
 
 
 def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
-    """Every frame's own time, from the decoder that numbers frames everywhere else."""
-    film = open_source(source)
+    """Return the time of every frame, from the decoder that numbers frames elsewhere."""
+    opened = open_source(source)
     times = []
-    with progress.stage("frame times", film.info().frames_hint) as stage, closing(film.frames(short_side=1)) as frames:
+    hint = opened.info().frames_hint
+    with progress.stage("frame times", hint) as stage, closing(opened.frames(short_side=1)) as frames:
         for frame in frames:
             times.append(frame.time)
             stage.advance()
     if last >= len(times):
-        raise RenderError(
-            f"Frame {last} of {source} could not be had: only {len(times)} frames came out of it.",
-            "The source is not the one the plan was made from; solve it again.",
-        )
+        raise missing_frame(source, last, len(times))
     return times
 
 
 def _write(path: Path, source: Path, track: Track, made: SlicePositions, fade: int, progress: Progress) -> None:
-    """The film's sound as PCM, which the disk puts in order as it does the frames."""
+    """Write the film's sound to a PCM file; the track is mapped from disk, as frames are."""
     try:
         with progress.stage("cut sound"), decoded(source, track, path.parent) as samples, path.open("wb") as file:
             for block in joined_audio(samples, made, fade):
@@ -137,27 +138,27 @@ def _write(path: Path, source: Path, track: Track, made: SlicePositions, fade: i
     except OSError as failed:
         if failed.errno in FULL:
             raise no_space(path.parent, 2 * made.total * track.channels * track.sample.itemsize) from failed
-        raise RenderError(f"{path.parent} takes no scratch file: {failed.strerror or failed}.") from failed
+        raise RenderError(f"No scratch file can be written to {path.parent}: {failed.strerror or failed}.") from failed
 
 
 def _fitted(made: SlicePositions, sample_rate: int, played: Fraction, film: str, progress: Progress) -> str:
-    """Filters that make the sound as long as the film, to the sample: stretched where over a frame is amiss."""
-    lasts = round(len(made.frames) * sample_rate / played)
+    """Return the filters that fit the sound to the film's length; it is stretched if more than a frame is off."""
+    samples = round(len(made.frames) * sample_rate / played)
     steps = []
-    if abs(made.total - lasts) > sample_rate / played:
-        tempo = made.total / lasts
+    if abs(made.total - samples) > sample_rate / played:
+        tempo = made.total / samples
         steps = list(_tempo(tempo))
-        progress.note(f"{film}: its sound plays at {tempo:.4g} times its speed and at its own pitch, to fit the film.")
-    if (apart := out_of_step(made)) > 1:
+        progress.note(f"{film}: its sound plays at {tempo:.4g} times its speed, with its pitch kept, to fit the film.")
+    if (offset := out_of_step(made)) > 1:
         progress.note(
             f"{film} plays at a constant rate and its source does not: "
-            f"sound and picture are up to {apart / float(played):.2f} s apart."
+            f"sound and picture are up to {offset / float(played):.2f} s apart."
         )
-    return ",".join([*steps, f"apad=whole_len={lasts}", f"atrim=end_sample={lasts}"])
+    return ",".join([*steps, f"apad=whole_len={samples}", f"atrim=end_sample={samples}"])
 
 
 def _tempo(factor: float) -> Iterator[str]:
-    """The stretcher goes down to a half at a time, and leaves sound out where it goes above two."""
+    """Split a tempo into steps of 0.5 to 2: the filter takes no less, and skips samples beyond."""
     while not 0.5 <= factor <= 2:
         step = 2.0 if factor > 1 else 0.5
         yield f"atempo={step}"
@@ -166,7 +167,7 @@ def _tempo(factor: float) -> Iterator[str]:
 
 
 def _codec(suffix: str, track: Track, lossless: bool) -> list[str]:
-    """AAC for any player; FLAC or ALAC where nothing may be lost, and PCM in AVI, which AAC does not fit."""
+    """Choose AAC for any player, FLAC or ALAC for lossless films, and PCM in AVI, which cannot hold AAC."""
     if suffix == ".avi":
         return ["-c:a", "pcm_s24le" if track.deep and lossless else "pcm_s16le"]
     if lossless:

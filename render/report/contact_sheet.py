@@ -1,4 +1,4 @@
-"""Pictures about pictures: contact sheets and distance maps, drawn with nothing but OpenCV."""
+"""Draw contact sheets and distance maps with OpenCV alone."""
 
 import math
 from collections.abc import Sequence
@@ -10,17 +10,22 @@ from ...errors import RenderError, UsageError
 from ...media.files import atomic
 from ...media.types import Floats, Picture
 
-_GROUND = (28, 26, 24)
-_CELL = (44, 41, 38)
+_BACKGROUND = (28, 26, 24)
+_CELL_COLOUR = (44, 41, 38)
 TEXT = (226, 224, 220)
 GAP = 8
+"""Pixels between cells and around the sheet."""
 CAPTION = 18
+"""Height of a line of caption in pixels."""
 TITLE = 34
+"""Height of the title in pixels."""
 SMALL = 0.4
+"""Font scale of captions."""
 LARGE = 0.55
+"""Font scale of titles."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-_CLIP = (1.0, 99.0)
-"""Percentiles between which a distance map spends its colours: one stray frame must not darken all others."""
+_CLIP_PERCENTILES = (1.0, 99.0)
+"""The ends of the colour scale of a distance map, so that one outlier does not darken all other frames."""
 
 
 def contact_sheet(
@@ -30,26 +35,29 @@ def contact_sheet(
     cell_width: int = 160,
     title: str = "",
 ) -> Picture:
-    """Pictures in reading order, each whole in its cell; `columns` 0 makes the sheet a little wider than high."""
+    """Draw pictures in reading order, each scaled to fit its cell.
+
+    With `columns` 0 the sheet becomes slightly wider than high.
+    """
     cell_height = _cell_height(pictures, cell_width)
-    columns = columns or _fair_columns(len(pictures), cell_width, cell_height)
+    columns = columns or _default_columns(len(pictures), cell_width, cell_height)
     rows = max(1, -(-len(pictures) // columns))
     below = CAPTION * max((len(_lines(c)) for c in captions), default=0)
     top = TITLE if title else 0
     across, down = cell_width + GAP, cell_height + below + GAP
     sheet = canvas(top + rows * down + GAP, columns * across + GAP)
     write_text(sheet, title, GAP, 23, LARGE, sheet.shape[1] - 2 * GAP)
-    for place, picture in enumerate(pictures):
-        left, upper = GAP + place % columns * across, top + GAP + place // columns * down
+    for index, picture in enumerate(pictures):
+        left, upper = GAP + index % columns * across, top + GAP + index // columns * down
         sheet[upper : upper + cell_height, left : left + cell_width] = _cell(picture, cell_width, cell_height)
-        for line, text in enumerate(_lines(captions[place]) if place < len(captions) else ()):
+        for line, text in enumerate(_lines(captions[index]) if index < len(captions) else ()):
             write_text(sheet, text, left + 1, upper + cell_height + 13 + line * CAPTION, SMALL, cell_width)
     return sheet
 
 
 def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
-    """A square of distances, dark for alike and bright for unlike, with the two ends of its scale."""
-    low, high = _ends(distances)
+    """Draw a square of distances, dark where frames are alike, with a labelled colour scale."""
+    low, high = _scale_ends(distances)
     square = _square(_grey(distances, low, high), size)
     top = TITLE if title else GAP
     sheet = canvas(top + size + 3 * GAP + CAPTION, size + 2 * GAP)
@@ -60,42 +68,48 @@ def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
 
 
 def check_picture(path: Path, what: str) -> None:
-    """Refuse, before any work is done, a place that cannot take a picture."""
+    """Raise `UsageError` before any work is done if no picture can be written to `path`; `what` names its purpose."""
     if path.suffix.lower() not in _SUFFIXES or not path.parent.is_dir() or path.is_dir():
         raise UsageError(
-            f"{path} cannot be {what}.", f"Name a file in a folder that is there, ending in {', '.join(_SUFFIXES)}."
+            f"{path} cannot be {what}.", f"Name a file in an existing folder, ending in {', '.join(_SUFFIXES)}."
         )
 
 
 def save_picture(picture: Picture, path: Path) -> Path:
-    """Write a picture in the format its suffix names, under any name the disk allows."""
+    """Write a picture atomically in the format of its suffix; any file name will do.
+
+    Raises:
+        RenderError: The suffix is not that of a picture, or the file cannot be written.
+    """
     import cv2
 
     try:
         done, data = cv2.imencode(path.suffix, picture)
         if not done:
-            raise RenderError(f"{path} could not be made from a picture of {picture.shape[1]}x{picture.shape[0]}.")
+            raise RenderError(
+                f"{path} cannot be written: its format has no {picture.shape[1]}x{picture.shape[0]} pictures."
+            )
         with atomic(path) as part:
             part.write_bytes(data.tobytes())
     except cv2.error as refused:
-        raise RenderError(f"{path.name} does not end as a picture does.", "Use .png or .jpg.") from refused
+        raise RenderError(f"{path.name} has no suffix of a picture format.", "Use .png or .jpg.") from refused
     except OSError as failed:
         raise RenderError(f"{path} cannot be written: {failed.strerror}.") from failed
     return path
 
 
 def canvas(height: int, width: int) -> Picture:
-    """The dark ground of every picture, which light and dark pages both set off."""
-    return np.full((height, width, 3), _GROUND, np.uint8)
+    """Return an empty dark picture, which stands out from light and dark pages."""
+    return np.full((height, width, 3), _BACKGROUND, np.uint8)
 
 
 def _cell_height(pictures: Sequence[Picture], cell_width: int) -> int:
-    """The height that the usual picture fills; a rare tall one is shrunk instead of stretching every row."""
+    """Fit the median aspect ratio; a rare tall picture is shrunk instead of stretching every row."""
     shapes = sorted(picture.shape[0] / picture.shape[1] for picture in pictures)
     return max(24, round(cell_width * min(2.0, shapes[len(shapes) // 2]))) if shapes else 24
 
 
-def _fair_columns(count: int, width: int, height: int) -> int:
+def _default_columns(count: int, width: int, height: int) -> int:
     return max(1, min(count, math.ceil(math.sqrt(count * 1.4 * height / width)))) if count else 1
 
 
@@ -108,16 +122,16 @@ def _cell(picture: Picture, width: int, height: int) -> Picture:
 
     factor = min(width / picture.shape[1], height / picture.shape[0])
     inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(picture, inner, interpolation=way)
-    cell = np.full((height, width, 3), _CELL, np.uint8)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(picture, inner, interpolation=method)
+    cell = np.full((height, width, 3), _CELL_COLOUR, np.uint8)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
     cell[top : top + inner[1], left : left + inner[0]] = small
     return cell
 
 
 def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float, room: int) -> None:
-    """One line of text, cut short with dots where it would run out of its room."""
+    """Draw one line of text, truncated with dots where it is wider than `room` pixels."""
     import cv2
 
     font = cv2.FONT_HERSHEY_SIMPLEX
@@ -128,13 +142,23 @@ def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float
         cv2.putText(sheet, shown, (left, baseline), font, scale, TEXT, 1, cv2.LINE_AA)
 
 
-def _ends(distances: Floats) -> tuple[float, float]:
-    """The scale's ends, from the pairs of different frames where there are any."""
+def write_legend(
+    sheet: Picture, entries: Sequence[tuple[tuple[int, int, int], str]], left: int, baseline: int, character: int = 8
+) -> None:
+    """Draw a row of coloured squares, each with its text of so many pixels a character."""
+    for colour, text in entries:
+        sheet[baseline - 9 : baseline + 1, left : left + 10] = colour
+        write_text(sheet, text, left + 16, baseline, SMALL, 300)
+        left += 16 + character * len(text) + 24
+
+
+def _scale_ends(distances: Floats) -> tuple[float, float]:
+    """Take the percentiles of distances between different frames, where there are any."""
     apart = distances[~np.eye(len(distances), dtype=bool)] if len(distances) > 1 else distances.ravel()
     finite = apart[np.isfinite(apart)]
     if not finite.size:
         return 0.0, 1.0
-    low, high = (float(end) for end in np.percentile(finite, _CLIP))
+    low, high = (float(end) for end in np.percentile(finite, _CLIP_PERCENTILES))
     return low, high if high > low else low + 1.0
 
 
@@ -146,11 +170,11 @@ def _grey(distances: Floats, low: float, high: float) -> Floats:
 
 
 def _square(grey: Floats, size: int) -> Picture:
-    """Few frames stay sharp squares; many are averaged, so that no thin line is lost by chance."""
+    """Enlarge few frames to sharp squares; average many, so that no thin line is lost."""
     import cv2
 
-    way = cv2.INTER_AREA if len(grey) > size else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(grey, (size, size), interpolation=way).round(), np.uint8)
+    method = cv2.INTER_AREA if len(grey) > size else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(grey, (size, size), interpolation=method).round(), np.uint8)
 
 
 def _coloured(grey: Picture) -> Picture:

@@ -1,7 +1,8 @@
-"""A folder that shows what a reconstruction did: pictures, a table of what was dropped, and a page that holds them."""
+"""Write a report folder: pictures, a table of the dropped frames, and a page that embeds the pictures."""
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import RenderError
@@ -12,26 +13,39 @@ from .model import DroppedFrame, Report
 from .page import MOST_SHOWN, dropped_title, report_page
 from .price_curve import price_curve
 
-_NOT_ALWAYS = ("dropped.png", "joins.png")
+_OPTIONAL_FILES = ("dropped.png", "joins.png")
 _MAPS = ("distances-before.png", "distances-after.png")
-REPORT_FILES = ("before.png", "after.png", *_MAPS, *_NOT_ALWAYS, "dropped.csv", "index.html")
+REPORT_FILES = ("before.png", "after.png", *_MAPS, *_OPTIONAL_FILES, "dropped.csv", "index.html")
+"""Every file that a report may consist of."""
 
 
 def write_report(folder: Path, report: Report) -> list[Path]:
-    """Write the pictures, dropped.csv and index.html; an older report in the folder is replaced whole."""
+    """Write the pictures, dropped.csv and index.html, and return their paths; an older report is replaced.
+
+    Raises:
+        RenderError: The folder cannot be written.
+    """
     pictures = _pictures(report)
+    texts = {"dropped.csv": _dropped_table(report.dropped), "index.html": report_page(report, pictures)}
+    return write_folder(folder, pictures, texts, _OPTIONAL_FILES)
+
+
+def write_folder(
+    folder: Path, pictures: Mapping[str, Picture], texts: Mapping[str, str], outdated: Iterable[str]
+) -> list[Path]:
+    """Write pictures and texts by name, after deleting older files that match `outdated` and are not replaced."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for old in (file for pattern in outdated for file in folder.glob(pattern) if file.name not in pictures):
+            old.unlink(missing_ok=True)
         written = [save_picture(picture, folder / name) for name, picture in pictures.items()]
-        for name in set(_NOT_ALWAYS) - set(pictures):
-            (folder / name).unlink(missing_ok=True)
-        written.append(_write_table(folder / "dropped.csv", report.dropped))
-        page = folder / "index.html"
-        with atomic(page) as part:
-            part.write_text(report_page(report, pictures), encoding="utf-8")
+        for name, text in texts.items():
+            with atomic(folder / name) as part:
+                part.write_text(text, encoding="utf-8", newline="")
+            written.append(folder / name)
     except OSError as failed:
         raise RenderError(f"The report cannot be written to {folder}: {failed.strerror or failed}.") from failed
-    return [*written, page]
+    return written
 
 
 def _pictures(report: Report) -> dict[str, Picture]:
@@ -45,21 +59,18 @@ def _pictures(report: Report) -> dict[str, Picture]:
         weak = {row.at for row in report.joins.weak}
         pictures["joins.png"] = price_curve(report.joins.prices, weak, report.joins.cuts, "Price of every join")
     if report.dropped:
-        pictures["dropped.png"] = _dropped_sheet(report.dropped)
+        shown = report.dropped[:MOST_SHOWN]
+        captions = [f"frame {one.frame}\n{one.reason} {one.score:.3g}" for one in shown]
+        title = dropped_title(report.dropped)
+        pictures["dropped.png"] = contact_sheet([one.thumbnail for one in shown], captions, title=title)
     return pictures
 
 
-def _dropped_sheet(dropped: Sequence[DroppedFrame]) -> Picture:
-    shown = dropped[:MOST_SHOWN]
-    captions = [f"frame {d.frame}\n{d.reason} {d.score:.3g}" for d in shown]
-    return contact_sheet([d.thumbnail for d in shown], captions, title=dropped_title(dropped))
-
-
-def _write_table(path: Path, dropped: Sequence[DroppedFrame]) -> Path:
-    with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["frame", "reason", "score", "neighbours"])
-        for d in dropped:
-            near = " ".join(f"{frame}:{distance:.6g}" for frame, distance in d.neighbours)
-            table.writerow([d.frame, d.reason, f"{d.score:.6g}", near])
-    return path
+def _dropped_table(dropped: Sequence[DroppedFrame]) -> str:
+    file = io.StringIO(newline="")
+    table = csv.writer(file)
+    table.writerow(["frame", "reason", "score", "neighbours"])
+    for one in dropped:
+        neighbours = " ".join(f"{frame}:{distance:.6g}" for frame, distance in one.neighbours)
+        table.writerow([one.frame, one.reason, f"{one.score:.6g}", neighbours])
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""What a report shows, as its caller has chosen it."""
+"""The content of a report: what the caller has selected for the page and its pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ...media.types import Floats, Picture
 
 @dataclass(frozen=True)
 class DroppedFrame:
-    """A frame left out, why, and the nearest frames as (frame, distance)."""
+    """A dropped frame, the reason, and its nearest frames as (frame, distance)."""
 
     thumbnail: Picture
     frame: int
@@ -20,7 +20,7 @@ class DroppedFrame:
 
 @dataclass(frozen=True)
 class FrameThumbnail:
-    """A frame by its index in the source and its time there."""
+    """A frame with its index and its time in the source."""
 
     thumbnail: Picture
     frame: int
@@ -29,7 +29,7 @@ class FrameThumbnail:
 
 @dataclass(frozen=True)
 class ShotStrip:
-    """A shot by its number, from 1 up; `start` and `seconds` are of the film."""
+    """A shot by its number, counted from 1; `start` and `seconds` are positions in the film."""
 
     number: int
     frames: int
@@ -49,7 +49,7 @@ class JoinAlternative:
 
 @dataclass(frozen=True)
 class WeakJoinRow:
-    """A weak join at a time of the film; prices are multiples of the film's median join. A cut has no confidence."""
+    """A weak join at a time of the film; prices are multiples of the median join. A cut has no confidence."""
 
     at: int
     time: float
@@ -62,7 +62,7 @@ class WeakJoinRow:
 
 @dataclass(frozen=True)
 class JoinPrices:
-    """The price of every join, the places of cuts among them, and the weak ones that are shown out of all."""
+    """The price of every join, the positions of cuts, and the weak joins that are shown."""
 
     prices: Sequence[float] = ()
     cuts: Sequence[int] = ()
@@ -71,12 +71,12 @@ class JoinPrices:
     solving: str = ""
     """The command line that solves the video again."""
     decided: bool = True
-    """Whether anything speaks for the order of any two frames."""
+    """Whether the pictures favour any order at all."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows; the caller has chosen the thumbnails and thinned the distances to 1000 frames or fewer."""
+    """The content of the page. The caller selects the thumbnails and thins the distances to 1000 frames or fewer."""
 
     video: str
     summary: Sequence[tuple[str, str]]

@@ -1,32 +1,38 @@
-"""A folder that shows what a repair did: broken frames above, what is in their place below, and how sure that was."""
+"""Write a folder that shows a repair: broken frames above their replacements, and how certain the detection was."""
 
-import html
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import RenderError
-from ...media.files import atomic
 from ...media.types import Picture
-from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, contact_sheet, save_picture, write_text
-from .page import document, figure
+from .contact_sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, contact_sheet, write_text
+from .folder import write_folder
+from .page import render_page
 
-_FINE, _BROKEN, _LINE = (168, 150, 96), (66, 148, 244), (90, 85, 80)
-_LEFT, _WIDTH, _HEIGHT = 40, 960, 120
-_GAPS = "gap-*.png"
-STRIP_FILES = ("timeline.png", _GAPS, "index.html")
+_CLEAN_COLOUR = (168, 150, 96)
+_BROKEN_COLOUR = (66, 148, 244)
+_LINE_COLOUR = (90, 85, 80)
+_AXIS_WIDTH = 40
+"""Pixels to the left of the timeline, for the labels of its scale."""
+_WIDTH = 960
+"""Columns of the timeline, which fits a page without scrolling on most screens."""
+_HEIGHT = 120
+_GAP_FILES = "gap-*.png"
+STRIP_FILES = ("timeline.png", _GAP_FILES, "index.html")
+"""The files of a repair report, as patterns."""
 
 
 @dataclass(frozen=True)
 class GapStrip:
-    """A gap with a clean frame on either side: what was there, what is now (nothing if only looked for), and words."""
+    """A gap with a clean frame on each side: its frames before and after, which are empty without a repair."""
 
     title: str
     told: str
+    """The caption."""
     first: int
-    """The first broken frame, which names its picture."""
+    """The first broken frame, which names the picture."""
     frames: Sequence[int]
     before: Sequence[Picture]
     after: Sequence[Picture]
@@ -34,7 +40,7 @@ class GapStrip:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What the page shows; of many gaps only the first have a strip."""
+    """The content of the page; `strips` may be fewer than the `in_all` gaps."""
 
     video: str
     summary: Sequence[tuple[str, str]]
@@ -45,76 +51,41 @@ class RepairReport:
 
 
 def write_repair_page(folder: Path, shown: RepairReport) -> list[Path]:
-    """Write timeline.png, a picture of every strip and index.html; older strips in the folder go."""
-    pictures = {"timeline.png": timeline(shown.scores, shown.broken, "How sure each frame is to be broken")}
-    for strip in shown.strips:
-        pictures[f"gap-{strip.first}.png"] = _drawn(strip)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(_GAPS):
-            old.unlink()
-        written = [save_picture(picture, folder / name) for name, picture in pictures.items()]
-        page = folder / "index.html"
-        with atomic(page) as part:
-            part.write_text(_page(shown, pictures), encoding="utf-8")
-    except OSError as failed:
-        raise RenderError(f"The report cannot be written to {folder}: {failed.strerror or failed}.") from failed
-    return [*written, page]
+    """Write timeline.png, a picture of each strip and index.html; older strips in the folder are deleted."""
+    pictures = {"timeline.png": timeline(shown.scores, shown.broken, "How likely each frame is to be broken")}
+    pictures |= {f"gap-{strip.first}.png": _strip_picture(strip) for strip in shown.strips}
+    page = render_page("repair.html", title=shown.video, summary=shown.summary, report=shown, pictures=pictures)
+    return write_folder(folder, pictures, {"index.html": page}, [_GAP_FILES])
 
 
 def timeline(scores: Sequence[float], broken: Collection[int], title: str = "") -> Picture:
-    """The score of every frame along the film, broken ones marked; where frames outnumber columns, the worst shows."""
-    sheet = canvas(TITLE + _HEIGHT + 2 * CAPTION + GAP, _LEFT + _WIDTH + 2 * GAP)
+    """Draw the score of every frame along the film, broken frames in another colour.
+
+    Where there are more frames than columns, a column shows the worst of its frames.
+    """
+    sheet = canvas(TITLE + _HEIGHT + 2 * CAPTION + GAP, _AXIS_WIDTH + _WIDTH + 2 * GAP)
     write_text(sheet, title, GAP, 23, LARGE, _WIDTH)
     bottom = TITLE + _HEIGHT
-    for share in (0.0, 0.5, 1.0):
-        row = bottom - round(share * (_HEIGHT - 1))
-        sheet[row, _LEFT : _LEFT + _WIDTH] = _LINE
-        write_text(sheet, f"{share:g}", GAP, row + 4, SMALL, _LEFT - GAP)
+    for score in (0.0, 0.5, 1.0):
+        row = bottom - round(score * (_HEIGHT - 1))
+        sheet[row, _AXIS_WIDTH : _AXIS_WIDTH + _WIDTH] = _LINE_COLOUR
+        write_text(sheet, f"{score:g}", GAP, row + 4, SMALL, _AXIS_WIDTH - GAP)
     edges = np.linspace(0, len(scores), _WIDTH + 1)
     for column, (low, high) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
         frames = range(int(low), max(int(low) + 1, int(np.ceil(high))))
         worst = max(scores[frame] for frame in frames)
-        colour = _BROKEN if any(frame in broken for frame in frames) else _FINE
-        sheet[bottom - round(worst * (_HEIGHT - 1)) : bottom + 1, _LEFT + column] = colour
+        colour = _BROKEN_COLOUR if any(frame in broken for frame in frames) else _CLEAN_COLOUR
+        sheet[bottom - round(worst * (_HEIGHT - 1)) : bottom + 1, _AXIS_WIDTH + column] = colour
     for share in (0.0, 0.25, 0.5, 0.75):
-        at = round(share * len(scores))
-        write_text(sheet, str(at), _LEFT + round(share * _WIDTH), bottom + CAPTION, SMALL, 80)
+        frame = round(share * len(scores))
+        write_text(sheet, str(frame), _AXIS_WIDTH + round(share * _WIDTH), bottom + CAPTION, SMALL, 80)
     last = str(len(scores) - 1)
-    write_text(sheet, last, _LEFT + _WIDTH - 8 * len(last), bottom + CAPTION, SMALL, 80)
+    write_text(sheet, last, _AXIS_WIDTH + _WIDTH - 8 * len(last), bottom + CAPTION, SMALL, 80)
     return sheet
 
 
-def _drawn(strip: GapStrip) -> Picture:
+def _strip_picture(strip: GapStrip) -> Picture:
     captions = [str(frame) for frame in strip.frames]
-    captions = (
-        captions if not strip.after else [f"{one} before" for one in captions] + [f"{one} after" for one in captions]
-    )
+    if strip.after:
+        captions = [f"{frame} {when}" for when in ("before", "after") for frame in strip.frames]
     return contact_sheet([*strip.before, *strip.after], captions, columns=len(strip.frames), title=strip.title)
-
-
-def _page(shown: RepairReport, pictures: dict[str, Picture]) -> str:
-    name = html.escape(shown.video)
-    rows = "\n".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in shown.summary)
-    some = f"<p>The first {len(shown.strips)} of {shown.in_all}.</p>" if len(shown.strips) < shown.in_all else ""
-    curve = figure(
-        "How sure each frame is to be broken; marked are those that are taken for it",
-        "timeline.png",
-        pictures["timeline.png"],
-    )
-    return document(
-        name,
-        [
-            f"<h1>{name}</h1>",
-            f"<table>\n{rows}\n</table>",
-            f'<h2>Timeline</h2>\n<div class="wide">\n{curve}\n</div>',
-            f"<h2>Gaps</h2>\n{some}" if shown.strips else "<h2>Gaps</h2>\n<p>None: no frame is broken.</p>",
-            *(_part(strip, pictures[f"gap-{strip.first}.png"]) for strip in shown.strips),
-        ],
-    )
-
-
-def _part(strip: GapStrip, picture: Picture) -> str:
-    told = f"{html.escape(strip.told)}" + (": before above, after below" if strip.after else "")
-    shown = figure(told, f"gap-{strip.first}.png", picture)
-    return f'<h3>{html.escape(strip.title)}</h3>\n<div class="wide">\n{shown}\n</div>'

@@ -1,4 +1,4 @@
-"""Sound: left out, kept as it is, or cut by frame and put in the order of the film, without clicks or drift."""
+"""Sound is dropped, kept, or cut by frame and reordered, without clicks or drift."""
 
 import errno
 import json
@@ -49,14 +49,14 @@ class Notes(SilentProgress):
 
 
 def sweep(seconds: float, rate: int, channels: int = 1, fps: float = 25.0) -> Samples:
-    """A tone that rises by STEP Hz a frame; each channel at a loudness of its own."""
+    """Return a tone that rises by STEP Hz a frame; each channel has its own volume."""
     time = np.arange(round(seconds * rate)) / rate
     tone = np.sin(2 * np.pi * (LOW * time + STEP * fps * time**2 / 2))
     return np.rint(tone[:, None] * (12000 - 1500 * np.arange(channels))).astype("<i2")
 
 
 def frame_heard(slice_: Samples, rate: int) -> float:
-    """Which frame of a sweep this sound was recorded with: the middle of the frame is a half."""
+    """Return the frame of a sweep that this sound belongs to, where .5 is the middle of a frame."""
     window = slice_.astype(float) * np.hanning(len(slice_))
     spectrum = np.abs(np.fft.rfft(window, 1 << 15))
     return (float(spectrum.argmax()) * rate / (1 << 15) - LOW) / STEP - 0.5
@@ -69,7 +69,7 @@ def frames_heard(film: Path, count: int, fps: float = 25.0, rate: int = 48000) -
 
 
 def heard(film: Path, *filters: str) -> Samples:
-    """A film's sound as it plays, from the moment its first picture shows."""
+    """Return a film's sound as it plays, from its first picture on."""
     said = ffmpeg.run(["-i", str(film), "-map", "0:a:0", "-af", "ashowinfo", "-f", "null", "-"]).stderr.decode()
     found = re.search(r"channels:(\d+)", said)
     assert found, said
@@ -81,7 +81,7 @@ def heard(film: Path, *filters: str) -> Samples:
 def add_sound(
     silent: Path, path: Path, samples: Samples, rate: int = 48000, codec: Sequence[str] = ("flac",), offset: float = 0.0
 ) -> Path:
-    """The same film with this sound, which begins `offset` seconds after it (below 0: before it)."""
+    """Add sound to a film; it starts `offset` seconds after the film, or before it if negative."""
     raw, coded = path.with_suffix(".raw"), path.with_suffix(".mka")
     raw.write_bytes(samples.tobytes())
     shape = ["-f", "s16le", "-ar", str(rate), "-ac", str(samples.shape[1]), "-i", str(raw)]
@@ -94,20 +94,20 @@ def add_sound(
     return path
 
 
-def told(film: Path) -> str:
-    """What ffmpeg says of a film's sound, or nothing."""
+def audio_stream(film: Path) -> str:
+    """Return ffmpeg's description of a film's sound, or an empty text."""
     found = re.search(r"Stream #0.*: Audio: (.*)", ffmpeg.run(["-i", str(film)]).stderr.decode())
     return found[1] if found else ""
 
 
 def packets(film: Path) -> list[bytes]:
-    """The hash of every packet of sound."""
+    """Return the hash of every audio packet."""
     lines = ffmpeg_ok("-i", str(film), "-map", "0:a", "-c", "copy", "-f", "framemd5", "-").splitlines()
     return [line.rsplit(b",", 1)[1].strip() for line in lines if not line.startswith(b"#")]
 
 
 def seconds_of(film: Path) -> float:
-    """How long the pictures last."""
+    """Return the duration of the pictures."""
     source = open_source(film)
     return sum(1 for _ in source.frames(short_side=8)) / float(source.info().fps)
 
@@ -119,13 +119,13 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clip(silent: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film whose sound rises with its frames, without loss."""
+    """A film with a lossless tone that rises with its frames."""
     return add_sound(silent, tmp_path_factory.mktemp("clip") / "clip é [1].mkv", sweep(FRAMES / 25, 48000, 2))
 
 
 @pytest.fixture
 def left_behind(tmp_path: Path) -> Iterator[Path]:
-    """The folder that films are written to; no hidden file may be in it when a test is over."""
+    """The output folder; after a test it must contain no hidden file."""
     folder = tmp_path / "out"
     folder.mkdir()
     yield folder
@@ -133,7 +133,9 @@ def left_behind(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_a_tone_sweep_that_was_shuffled_along_rises_again(film: Path, run: Run, tmp_path: Path, suffix: str) -> None:
+def test_a_shuffled_tone_sweep_rises_again_after_reconstruction(
+    film: Path, run: Run, tmp_path: Path, suffix: str
+) -> None:
     source = add_sound(film, tmp_path / f"sweep{suffix}", sweep(48 / 25, 48000), codec=("aac", "-b:a", "192k"))
     scrambled, truth_file = tmp_path / f"scrambled{suffix}", tmp_path / "truth.json"
     asked = ["--truth", truth_file, "--seed", "1", "--foreign", "4", "--audio", "shuffle"]
@@ -158,7 +160,7 @@ def test_a_tone_sweep_that_was_shuffled_along_rises_again(film: Path, run: Run, 
     [SHUFFLED, range(FRAMES), range(FRAMES)[::-1], SHUFFLED[:9], [FRAMES - 1], [0], range(1, FRAMES, 3)],
     ids=["shuffled", "as filmed", "reversed", "a few", "only the last", "only the first", "every third"],
 )
-def test_every_frame_brings_its_own_sound_and_dropped_ones_take_theirs_along(
+def test_every_frame_plays_with_its_own_sound_and_dropped_frames_lose_theirs(
     clip: Path, left_behind: Path, order: Sequence[int]
 ) -> None:
     made = render(plan_of(order), clip, left_behind / "film.mp4", QUICK, audio="reslice")
@@ -184,7 +186,7 @@ def test_a_reversed_film_plays_each_slice_forwards(clip: Path, left_behind: Path
     ],
     ids=lambda value: str(value),
 )
-def test_a_film_in_its_own_order_keeps_every_sample(left_behind: Path, rate: int, fps: Fraction, channels: int) -> None:
+def test_a_film_in_source_order_keeps_every_sample(left_behind: Path, rate: int, fps: Fraction, channels: int) -> None:
     silent = write_clip(left_behind / "silent.mkv", pictures(FRAMES), float(fps), crf=30)
     samples = sweep(FRAMES / float(fps), rate, channels, float(fps))
     source = add_sound(silent, left_behind / "source.mkv", samples, rate)
@@ -213,11 +215,11 @@ def test_an_hour_drifts_by_less_than_two_samples(fps: Fraction, digits: int, ord
 
 
 LASTING = [0.04, 0.12, 0.04, 0.2, 0.08, 0.04, 0.16, 0.68 / 7]
-"""What the last frame lasts is not known of any film: the mean of the others is what is taken for it."""
+"""No film stores the duration of its last frame; the mean of the others is used."""
 
 
 @pytest.mark.parametrize("order", [range(8), [3, 6, 1, 4, 0, 7, 2, 5]], ids=["as filmed", "shuffled"])
-def test_in_a_variable_rate_every_slice_is_as_long_as_its_frame_was_shown(
+def test_at_a_variable_rate_every_slice_is_as_long_as_its_frame_was_shown(
     left_behind: Path, order: Sequence[int]
 ) -> None:
     silent = write_vfr(left_behind / "silent.mkv", pictures(8), LASTING)
@@ -237,14 +239,14 @@ def test_in_a_variable_rate_every_slice_is_as_long_as_its_frame_was_shown(
     assert len([note for note in watcher.notes if "apart" in note]) == (order[0] == 3)
 
 
-def test_a_constant_rate_gives_no_note(clip: Path, left_behind: Path) -> None:
+def test_a_constant_rate_causes_no_note(clip: Path, left_behind: Path) -> None:
     watcher = Notes()
     render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", QUICK, audio="reslice", progress=watcher)
     assert watcher.notes == []
 
 
 @pytest.mark.parametrize("fps", [Fraction(50), Fraction(10), Fraction(5)], ids=str)
-def test_at_another_rate_sound_is_stretched_at_its_own_pitch_and_that_is_said(
+def test_at_another_rate_sound_is_stretched_with_its_pitch_kept_and_noted(
     silent: Path, left_behind: Path, fps: Fraction
 ) -> None:
     tone = sweep(FRAMES / 25, 48000, fps=0)
@@ -259,7 +261,7 @@ def test_at_another_rate_sound_is_stretched_at_its_own_pitch_and_that_is_said(
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3.0], ids=["shorter", "longer"])
-def test_sound_that_ends_at_another_time_than_the_film_fills_it_with_silence_or_is_cut(
+def test_sound_is_padded_with_silence_or_cut_to_the_length_of_the_film(
     silent: Path, left_behind: Path, seconds: float
 ) -> None:
     source = add_sound(silent, left_behind / "source.mkv", sweep(seconds, 48000))
@@ -310,10 +312,10 @@ def test_keep_copies_every_packet(silent: Path, left_behind: Path, suffix: str, 
     assert watcher.notes == []
 
 
-def test_keep_encodes_anew_what_the_container_cannot_hold_and_says_so(clip: Path, left_behind: Path) -> None:
+def test_keep_reencodes_what_the_container_cannot_hold_and_notes_it(clip: Path, left_behind: Path) -> None:
     watcher = Notes()
     made = render(plan_of(SHUFFLED), clip, left_behind / "film.m4v", QUICK, audio="keep", progress=watcher)
-    assert told(made).startswith("aac")
+    assert audio_stream(made).startswith("aac")
     assert frames_heard(made, FRAMES) == list(range(FRAMES))
     assert [".m4v" in note and "aac" in note for note in watcher.notes] == [True]
 
@@ -323,7 +325,7 @@ def test_keep_encodes_anew_what_the_container_cannot_hold_and_says_so(clip: Path
     [(SHUFFLED[:14], None, "0.40 s shorter"), (SHUFFLED, Fraction(20), "0.24 s longer")],
     ids=["frames dropped", "slower"],
 )
-def test_keep_says_when_the_film_no_longer_lasts_as_long(
+def test_keep_notes_a_film_of_another_length_than_its_source(
     clip: Path, left_behind: Path, order: Sequence[int], fps: Fraction | None, said: str
 ) -> None:
     watcher = Notes()
@@ -336,7 +338,7 @@ def test_keep_says_when_the_film_no_longer_lasts_as_long(
 def test_lossless_films_keep_every_sample(clip: Path, left_behind: Path, suffix: str) -> None:
     made = render(plan_of(range(FRAMES)), clip, left_behind / f"film{suffix}", LOSSLESS, audio="reslice")
     codec = {".mkv": "flac", ".avi": "pcm_s16le"}.get(suffix, "alac")
-    assert told(made).startswith(codec)
+    assert audio_stream(made).startswith(codec)
     assert np.array_equal(heard(made), heard(clip))
 
 
@@ -353,11 +355,11 @@ def test_lossless_keeps_24_bits(silent: Path, left_behind: Path) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_container_plays_resliced_sound(clip: Path, left_behind: Path, suffix: str) -> None:
     made = render(plan_of(SHUFFLED), clip, left_behind / f"film{suffix}", QUICK, audio="reslice")
-    assert told(made).startswith("pcm" if suffix == ".avi" else "aac")
+    assert audio_stream(made).startswith("pcm" if suffix == ".avi" else "aac")
     assert frames_heard(made, FRAMES) == SHUFFLED
 
 
-def test_joins_that_were_none_before_make_no_click() -> None:
+def test_new_joins_make_no_click() -> None:
     track = sweep(1.0, 48000, 2, fps=2)
     edges = slices.frame_edges([frame / 25 for frame in range(25)], Fraction(25))
     made = slices.slice_positions(range(25)[::-1], edges, 48000)
@@ -370,7 +372,7 @@ def test_joins_that_were_none_before_make_no_click() -> None:
     assert set((changed % 1920).tolist()) <= set(range(48))
 
 
-def test_slices_that_belong_together_join_to_the_bit_wherever_they_lay() -> None:
+def test_slices_that_were_adjacent_in_the_source_join_bit_for_bit() -> None:
     true = sweep(1.0, 48000, 2)
     order = random.Random(2).sample(range(25), 25)
     track = true.reshape(25, 1920, 2)[order].reshape(-1, 2)
@@ -381,14 +383,14 @@ def test_slices_that_belong_together_join_to_the_bit_wherever_they_lay() -> None
 
 @pytest.mark.parametrize("encoding", [QUICK, LOSSLESS], ids=["crf", "lossless"])
 def test_drop_leaves_no_sound(clip: Path, left_behind: Path, encoding: Encoding) -> None:
-    assert told(clip)
-    assert told(render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", encoding)) == ""
+    assert audio_stream(clip)
+    assert audio_stream(render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", encoding)) == ""
 
 
 @pytest.mark.parametrize("asked", [[], ["--audio", "drop"]], ids=["by default", "asked for"])
-def test_dropping_sound_is_said(clip: Path, run: Run, left_behind: Path, asked: list[str]) -> None:
+def test_dropped_sound_is_noted(clip: Path, run: Run, left_behind: Path, asked: list[str]) -> None:
     answer = run("reconstruct", clip, "-o", left_behind / "film.mp4", "--quiet", "--both", *asked)
-    assert (answer.code, told(left_behind / "film.mp4")) == (0, "")
+    assert (answer.code, audio_stream(left_behind / "film.mp4")) == (0, "")
     notes = [line for line in answer.err.splitlines() if "has sound, left out" in line]
     assert len(notes) == 1
     assert re.search("--audio keep.*reslice", notes[0])
@@ -410,11 +412,11 @@ def without(folder: Path) -> Path:
 @pytest.mark.parametrize("make", [gif, folder_of_pictures, without], ids=lambda make: str(make.__name__))
 def test_a_source_without_sound_is_rendered_with_a_note(make: Any, run: Run, left_behind: Path, audio: str) -> None:
     answer = run("reconstruct", make(left_behind), "-o", left_behind / "film.mp4", "--quiet", "--audio", audio)
-    assert (answer.code, told(left_behind / "film.mp4")) == (0, "")
+    assert (answer.code, audio_stream(left_behind / "film.mp4")) == (0, "")
     assert ("has no sound" in answer.err) == (audio != "drop")
 
 
-def test_both_films_have_their_own_sound(clip: Path, run: Run, left_behind: Path) -> None:
+def test_the_film_and_its_reverse_have_their_own_sound(clip: Path, run: Run, left_behind: Path) -> None:
     made = left_behind / "film.mp4"
     assert run("reconstruct", clip, "-o", made, "--both", "--audio", "reslice", "-q").code == 0
     order = read_plan(made.with_suffix(".plan.json")).order
@@ -422,7 +424,7 @@ def test_both_films_have_their_own_sound(clip: Path, run: Run, left_behind: Path
     assert frames_heard(left_behind / "film.reversed.mp4", FRAMES) == order[::-1]
 
 
-def test_render_takes_sound_along_as_the_settings_say(
+def test_render_treats_sound_as_the_settings_say(
     clip: Path, run: Run, left_behind: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("reconstruct", clip, "-o", left_behind / "film.mp4", "-q").code == 0
@@ -431,11 +433,11 @@ def test_render_takes_sound_along_as_the_settings_say(
     assert run("render", plan, "-o", made, "-q").code == 0
     assert packets(made) == packets(clip)
     assert run("render", plan, "-o", made, "-q", "--audio", "drop").code == 0
-    assert told(made) == ""
+    assert audio_stream(made) == ""
 
 
 @pytest.mark.parametrize("command", ["reconstruct {clip}", "scramble {clip} --truth {folder}/truth.json"])
-def test_an_unknown_way_with_sound_is_refused(clip: Path, run: Run, left_behind: Path, command: str) -> None:
+def test_an_unknown_audio_option_is_rejected(clip: Path, run: Run, left_behind: Path, command: str) -> None:
     words = [word.format(clip=clip, folder=left_behind) for word in command.split(" ")]
     answer = run(*words, "-o", left_behind / "film.mp4", "--audio", "loud")
     assert answer.code == 2
@@ -471,7 +473,7 @@ def _full_disk(_: Path, patch: pytest.MonkeyPatch) -> Case:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    patch.setattr(track, "_put", full)
+    patch.setattr(track, "write_all", full)
     return Case(RenderError, f"{2 * FRAMES * 1920 * 2 * 2} bytes")
 
 
@@ -488,7 +490,7 @@ def _interrupted_late(_: Path, patch: pytest.MonkeyPatch) -> Case:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_put", stop)
+    patch.setattr(reorder, "write_all", stop)
     return Case(KeyboardInterrupt, "")
 
 
@@ -498,7 +500,7 @@ def _interrupted_late(_: Path, patch: pytest.MonkeyPatch) -> Case:
     ids=lambda spoil: str(spoil.__name__),
 )
 @pytest.mark.parametrize("existing", [b"", b"an older film"], ids=["new", "existing"])
-def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
+def test_a_failure_leaves_no_file_behind_and_keeps_the_old_film(
     clip: Path, tmp_path: Path, left_behind: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, existing: bytes
 ) -> None:
     source, output = tmp_path / "source.mkv", left_behind / "film.mp4"
@@ -513,14 +515,14 @@ def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
     assert not existing or output.read_bytes() == existing
 
 
-def test_scramble_says_that_it_leaves_sound_out(clip: Path, tmp_path: Path) -> None:
+def test_scramble_notes_that_it_leaves_sound_out(clip: Path, tmp_path: Path) -> None:
     watcher = Notes()
     scramble(clip, tmp_path / "out.mkv", ScrambleOptions(crf=40), watcher)
-    assert told(tmp_path / "out.mkv") == ""
+    assert audio_stream(tmp_path / "out.mkv") == ""
     assert [("left out" in note, "--audio shuffle" in note) for note in watcher.notes] == [(True, True)]
 
 
-def test_scramble_shuffles_sound_of_a_stretch_to_the_bit(clip: Path, tmp_path: Path) -> None:
+def test_scramble_shuffles_the_sound_of_a_range_bit_for_bit(clip: Path, tmp_path: Path) -> None:
     options = ScrambleOptions(frames=10, seed=4, crf=0, foreign=2, audio="shuffle")
     truth = scramble(clip, tmp_path / "out.mkv", options)
     there = heard(clip).reshape(FRAMES, 1920, 2)
@@ -529,7 +531,7 @@ def test_scramble_shuffles_sound_of_a_stretch_to_the_bit(clip: Path, tmp_path: P
         assert np.array_equal(piece, np.zeros_like(piece) if frame == FOREIGN else there[frame])
 
 
-def test_a_scrambled_variable_rate_gives_each_frame_the_sound_it_began_with(tmp_path: Path) -> None:
+def test_scramble_gives_each_frame_of_a_variable_rate_the_sound_at_its_start(tmp_path: Path) -> None:
     silent = write_vfr(tmp_path / "silent.mkv", pictures(8), LASTING)
     times = [frame.time for frame in open_source(silent).frames()]
     starts = np.rint(np.asarray(times) * 48000).astype(int)
@@ -541,11 +543,11 @@ def test_a_scrambled_variable_rate_gives_each_frame_the_sound_it_began_with(tmp_
     assert [int(made[round(place * slot) + 96] / 1000) - 1 for place in range(8)] == truth.frames
 
 
-def test_asking_for_sound_is_refused_by_name_in_python(clip: Path, tmp_path: Path) -> None:
+def test_an_unknown_audio_option_is_rejected_in_python(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="audio"):
         scramble(clip, tmp_path / "out.mkv", ScrambleOptions(audio="loud"))
 
 
-def test_answers_stay_one_json_object(clip: Path, run: Run, left_behind: Path) -> None:
+def test_json_output_stays_a_single_object(clip: Path, run: Run, left_behind: Path) -> None:
     answer = run("reconstruct", clip, "-o", left_behind / "film.mp4", "--audio", "reslice", "--json")
     assert json.loads(answer.out)["output"].endswith("film.mp4")

@@ -1,4 +1,4 @@
-"""A plan whose broken frames left holes: what it plays, forwards and backwards, and the film that is made of it."""
+"""A plan with filled frames plays the right order in both directions and renders to the right film."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param([Hole(after=0, frames=[3]), Hole(after=4, frames=[2])], [0, 3, 1, 4, 2, 5], id="two"),
     ],
 )
-def test_a_plan_plays_its_order_and_what_is_filled_and_backwards_the_same(fill: list[Hole], played: list[int]) -> None:
+def test_a_plan_plays_its_order_and_its_filled_frames_in_both_directions(fill: list[Hole], played: list[int]) -> None:
     plan = holed([0, 1, 4, 5], fill, frames=6)
     assert plan.played == played
     assert [played[place] for place in plan.made] == [f for f in played if f in (2, 3)]
@@ -63,7 +63,7 @@ def test_a_plan_plays_its_order_and_what_is_filled_and_backwards_the_same(fill: 
         pytest.param([Hole(after=1, frames=[2]), Hole(after=1, frames=[3])], "two entries", id="two holes at a place"),
     ],
 )
-def test_a_hole_that_cannot_be_is_named_with_its_line(fill: list[Hole], said: str, tmp_path: Path) -> None:
+def test_the_error_names_an_invalid_hole_and_its_line(fill: list[Hole], said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said):
         holed([0, 1, 4, 5], fill, frames=6)
     good = holed([0, 1, 4, 5], [Hole(after=1, frames=[2])], frames=6)
@@ -72,13 +72,13 @@ def test_a_hole_that_cannot_be_is_named_with_its_line(fill: list[Hole], said: st
         read_plan(file)
 
 
-def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_plan_survives_writing_and_reading(tmp_path: Path) -> None:
     plan = holed([0, 1, 4, 5], [Hole(after=None, frames=[3]), Hole(after=4, frames=[2])], frames=6)
     assert read_plan(write_plan(plan, tmp_path / "plan.json")) == plan
 
 
 @pytest.mark.parametrize("backwards", [False, True])
-def test_the_film_is_the_kept_frames_bit_for_bit_and_others_between_them(
+def test_kept_frames_are_bit_identical_and_filled_frames_lie_between_them(
     clip: Path, tmp_path: Path, backwards: bool
 ) -> None:
     order = [f for f in range(COUNT) if f not in (6, 7)]
@@ -94,7 +94,7 @@ def test_the_film_is_the_kept_frames_bit_for_bit_and_others_between_them(
         assert int(np.argmin(apart)) == place
 
 
-def test_pictures_of_a_folder_are_filled_in_their_own_colours(tmp_path: Path) -> None:
+def test_filled_frames_of_a_folder_of_pictures_keep_the_colours(tmp_path: Path) -> None:
     true = panned()
     folder = write_pictures(tmp_path / "pictures", true)
     order = [f for f in range(COUNT) if f != 6]
@@ -106,7 +106,7 @@ def test_pictures_of_a_folder_are_filled_in_their_own_colours(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("long", "same_as"), [("leave", [6, 7]), ("hold", [5, 8])])
-def test_a_gap_over_the_limit_shows_what_was_there_or_the_nearest(
+def test_a_gap_over_the_limit_stays_unchanged_or_holds_the_nearest_frame(
     clip: Path, tmp_path: Path, long: str, same_as: list[int]
 ) -> None:
     plan = holed([f for f in range(COUNT) if f not in (6, 7)], [Hole(after=5, frames=[6, 7])])
@@ -115,7 +115,7 @@ def test_a_gap_over_the_limit_shows_what_was_there_or_the_nearest(
     assert shown[6:8] == [true[f] for f in same_as]
 
 
-def test_the_sound_of_a_broken_frame_stays_in_its_place(clip: Path, run: Run, tmp_path: Path) -> None:
+def test_the_sound_of_a_broken_frame_stays_in_place(clip: Path, run: Run, tmp_path: Path) -> None:
     video = tmp_path / "loud.mkv"
     sweep = "aevalsrc=sin(2*PI*(300+1500*t)*t):s=48000:d=0.64"
     ffmpeg_ok("-i", str(clip), "-f", "lavfi", "-i", sweep, "-c:v", "copy", "-c:a", "pcm_s16le", str(video))
@@ -133,12 +133,12 @@ def _pcm(path: Path) -> bytes:
     return ffmpeg_ok("-i", str(path), "-map", "0:a", "-f", "s16le", "-c:a", "pcm_s16le", "-")
 
 
-def test_filled_frames_are_scored_against_the_frames_they_stand_for(clip: Path, tmp_path: Path) -> None:
+def test_filled_frames_are_scored_against_the_frames_they_replace(clip: Path, tmp_path: Path) -> None:
     frames = list(range(COUNT))
     frames[6], frames[7] = 7, 6
     shuffled = write_clip(tmp_path / "shuffled.mkv", [panned()[f] for f in frames])
     truth = Truth(source=str(clip), fps=25, frames=frames, damage={"grey": [6, 7]})
-    # Which of the two broken frames came first is told wrongly; the film is right all the same.
+    # The plan swaps the two broken frames; the film is nevertheless correct.
     plan = holed([f for f in range(COUNT) if f not in (6, 7)], [Hole(after=5, frames=[6, 7])])
     assert wanted_frames(plan, truth) == list(range(COUNT))
     assert wanted_frames(plan.reversed(), truth) == list(range(COUNT))[::-1]

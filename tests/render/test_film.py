@@ -1,4 +1,4 @@
-"""Render: the frames of the plan, in its order, at its rate, looking as the source looks; or nothing at all."""
+"""Rendering plays the frames of a plan in order, at its rate, looking like the source, or writes nothing."""
 
 import errno
 import random
@@ -35,7 +35,7 @@ BITS = 8
 
 
 def coded(number: int, width: int = 96, height: int = 64) -> Bytes:
-    """A grey picture that states its number: dark and bright columns above, noise of its own below."""
+    """Draw a grey picture that encodes its number: dark and bright columns above, its own noise below."""
     bits = [(number >> bit) & 1 for bit in range(BITS)]
     columns = np.repeat(np.where(bits, 200, 50), -(-width // BITS))[:width]
     picture = np.tile(columns, (height, 1)).astype(np.uint8)
@@ -45,7 +45,7 @@ def coded(number: int, width: int = 96, height: int = 64) -> Bytes:
 
 
 def number_of(picture: Bytes) -> int:
-    """The number a decoded picture states."""
+    """Return the number that a decoded picture encodes."""
     height, width = picture.shape[:2]
     step = -(-width // BITS)
     middle = slice(step // 4, step // 2)
@@ -64,7 +64,7 @@ def ffmpeg_ok(*arguments: str, stdin: bytes = b"") -> bytes:
 def draw(
     path: Path, *encoder: str, size: tuple[int, int] = (96, 64), rate: str = "25", look: str = "format=yuv420p"
 ) -> Path:
-    """A film of coded frames whose chroma drifts, encoded as asked."""
+    """Write a film of numbered frames whose chroma drifts."""
     width, height = size
     raw = b"".join(coded(i, width, height).tobytes() for i in range(FRAMES))
     tint = "hue=h=0,format=yuv444p,geq=lum=lum(X\\,Y):cb=128+40*sin(X/20+N/5):cr=128+40*cos(Y/20)"
@@ -78,7 +78,7 @@ def numbers(path: Path) -> list[int]:
 
 
 def samples(path: Path, pixel_format: str, order: Sequence[int] | None = None) -> list[bytes]:
-    """The decoded frames of a file, untouched."""
+    """Return the raw decoded frames of a file."""
     lines = ffmpeg_ok(
         "-i", str(path), "-map", "0:V:0", "-fps_mode", "passthrough", "-pix_fmt", pixel_format, "-f", "framemd5", "-"
     )
@@ -87,7 +87,7 @@ def samples(path: Path, pixel_format: str, order: Sequence[int] | None = None) -
 
 
 def shown(path: Path) -> str:
-    """What ffmpeg says of a file's video stream."""
+    """Return ffmpeg's description of a file's video stream."""
     log = ffmpeg.run(["-i", ffmpeg.input_argument(path)]).stderr.decode()
     found = re.search(r"Stream #0:0.*Video:.*", log)
     assert found
@@ -108,7 +108,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def left_behind(tmp_path: Path) -> Iterator[Path]:
-    """The folder that films are written to; no hidden file may be in it when a test is over."""
+    """The output folder; after a test it must contain no hidden file."""
     folder = tmp_path / "out"
     folder.mkdir()
     yield folder
@@ -153,7 +153,7 @@ def test_a_reversed_plan_is_the_same_film_backwards(clip: Path, left_behind: Pat
     ],
     ids=["8 bit", "full range", "full range 4:2:2", "4:2:2", "4:4:4", "10 bit", "10 bit 4:2:2", "10 bit 4:4:4"],
 )
-def test_lossless_holds_the_decoded_frames_to_the_bit(
+def test_a_lossless_film_is_bit_identical_to_the_decoded_frames(
     left_behind: Path, look: str, encoder: list[str], pixel_format: str
 ) -> None:
     source = draw(left_behind / "source.mkv", *encoder, look=look)
@@ -197,14 +197,14 @@ def test_brightness_and_colour_do_not_shift(left_behind: Path, look: str, encode
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("lossless", [False, True], ids=["crf", "lossless"])
-def test_the_sources_colour_tags_are_carried(left_behind: Path, said: str, suffix: str, lossless: bool) -> None:
+def test_the_colour_tags_of_the_source_are_kept(left_behind: Path, said: str, suffix: str, lossless: bool) -> None:
     source = draw(left_behind / "source.mp4", "-c:v", "libx264", look=f"format=yuv420p,setparams={said}")
     made = render(plan_of(range(5)), source, left_behind / f"film{suffix}", Encoding(23, "ultrafast", lossless))
     assert tags(made) == tags(source)
     assert all(part.split("=")[1] in tags(source) for part in said.split(":"))
 
 
-def test_pixels_that_are_not_square_stay_so(left_behind: Path) -> None:
+def test_the_pixel_aspect_ratio_is_kept(left_behind: Path) -> None:
     source = draw(left_behind / "source.mp4", "-c:v", "libx264", look="format=yuv420p,setsar=16/11")
     made = render(plan_of(range(5)), source, left_behind / "film.mp4", QUICK)
     assert "SAR 16:11" in shown(source)
@@ -240,11 +240,11 @@ def test_several_passes_make_the_same_film_as_one(
 
 
 def test_a_plan_in_file_order_needs_no_scratch(clip: Path, left_behind: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reorder, "_nameless_file", _never)
+    monkeypatch.setattr(reorder.tempfile, "TemporaryFile", _never)
     assert numbers(render(plan_of(range(3, 20)), clip, left_behind / "film.mp4", QUICK)) == list(range(3, 20))
 
 
-def _never(*_: object) -> IO[bytes]:
+def _never(*_: object, **__: object) -> IO[bytes]:
     raise AssertionError
 
 
@@ -269,7 +269,7 @@ def test_the_rate_is_exact_and_constant(
     assert times == pytest.approx([float(i / exact) for i in range(FRAMES)], abs=1e-5)
 
 
-def test_a_variable_frame_rate_loses_and_repeats_nothing(left_behind: Path) -> None:
+def test_a_variable_frame_rate_loses_and_repeats_no_frame(left_behind: Path) -> None:
     source = draw(
         left_behind / "source.mkv",
         *["-c:v", "libx264", "-fps_mode", "passthrough"],
@@ -293,7 +293,7 @@ def test_a_turned_recording_stays_upright(left_behind: Path, clip: Path, degrees
     assert all(np.abs(g - wanted[i]).mean() < 8 for g, i in zip(got, SHUFFLED, strict=True))
 
 
-def test_cover_art_is_not_taken_for_the_film(left_behind: Path, clip: Path) -> None:
+def test_cover_art_is_not_mistaken_for_the_video(left_behind: Path, clip: Path) -> None:
     cover = left_behind / "cover.png"
     ffmpeg_ok("-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", str(cover))
     source = left_behind / "covered.mp4"
@@ -302,7 +302,7 @@ def test_cover_art_is_not_taken_for_the_film(left_behind: Path, clip: Path) -> N
     assert numbers(render(plan_of(SHUFFLED), source, left_behind / "film.mp4", QUICK)) == SHUFFLED
 
 
-def test_an_animated_gif_is_a_source(left_behind: Path) -> None:
+def test_an_animated_gif_can_be_rendered(left_behind: Path) -> None:
     source = draw(left_behind / "source.gif", look="format=bgr8")
     assert numbers(render(plan_of(SHUFFLED), source, left_behind / "film.mp4", QUICK)) == SHUFFLED
 
@@ -384,7 +384,7 @@ def _full_disk(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path, Encod
         def write(self, _: memoryview) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    patch.setattr(reorder, "_nameless_file", lambda folder: Full())
+    patch.setattr(reorder.tempfile, "TemporaryFile", lambda **_: Full())
     return plan_of(SHUFFLED), clip, QUICK
 
 
@@ -392,7 +392,7 @@ def _interrupted(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path, Enc
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_put", stop)
+    patch.setattr(reorder, "write_all", stop)
     return plan_of(SHUFFLED), clip, QUICK
 
 
@@ -401,7 +401,7 @@ def _interrupted_late(clip: Path, patch: pytest.MonkeyPatch) -> tuple[Plan, Path
         yield b"\0" * (96 * 64 * 3 // 2)
         raise KeyboardInterrupt
 
-    patch.setattr(reorder, "_front_to_back", some)
+    patch.setattr(reorder, "_stored", some)
     return plan_of(SHUFFLED), clip, QUICK
 
 
@@ -443,7 +443,7 @@ FAILURES: dict[str, tuple[Setup, type[BaseException], str]] = {
 
 @pytest.mark.parametrize("existing", [b"", b"an older film"], ids=["new", "existing"])
 @pytest.mark.parametrize(("setup", "error", "names"), FAILURES.values(), ids=FAILURES)
-def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
+def test_a_failure_leaves_no_file_behind_and_keeps_the_old_film(
     clip: Path,
     left_behind: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -477,7 +477,7 @@ def test_a_failure_leaves_nothing_behind_and_the_old_film_as_it_was(
     [("film.webm", ".mp4"), ("film", ".mp4"), ("nowhere/film.mp4", "nowhere"), ("folder.mp4", "folder.mp4")],
     ids=["unknown suffix", "no suffix", "no folder", "a folder"],
 )
-def test_an_impossible_output_is_refused_by_name(clip: Path, left_behind: Path, place: str, names: str) -> None:
+def test_the_error_names_an_impossible_output(clip: Path, left_behind: Path, place: str, names: str) -> None:
     (left_behind / "folder.mp4").mkdir()
     with pytest.raises(UsageError, match=re.escape(names)):
         render(plan_of(SHUFFLED), clip, left_behind / place, QUICK)
@@ -496,14 +496,14 @@ def test_the_source_is_never_overwritten(clip: Path, left_behind: Path, way: str
 
 
 @pytest.mark.parametrize("rate", [Fraction(0), Fraction(-25)], ids=str)
-def test_a_rate_that_cannot_play_is_refused(clip: Path, left_behind: Path, rate: Fraction) -> None:
+def test_an_impossible_rate_is_rejected(clip: Path, left_behind: Path, rate: Fraction) -> None:
     with pytest.raises(UsageError):
         render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", QUICK, fps=rate)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with 256 KiB, where the machine lets one be mounted."""
+    """A mounted disk of 256 KiB, if the machine allows it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True).returncode:
@@ -513,7 +513,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("fill", [200, 252], ids=["too small for the film", "too small for a frame"])
-def test_a_full_disk_is_named_with_what_was_needed(clip: Path, small_disk: Path, fill: int) -> None:
+def test_the_error_of_a_full_disk_says_how_much_space_is_needed(clip: Path, small_disk: Path, fill: int) -> None:
     (small_disk / "other").write_bytes(b"\0" * (fill << 10))
     with pytest.raises(RenderError, match=re.escape(str(small_disk))) as raised:
         render(plan_of(SHUFFLED), clip, small_disk / "film.mkv", LOSSLESS)
@@ -521,12 +521,12 @@ def test_a_full_disk_is_named_with_what_was_needed(clip: Path, small_disk: Path,
     assert [f.name for f in small_disk.iterdir()] == ["other"]
 
 
-def test_a_disk_smaller_than_the_sorted_frames_is_used_in_passes(clip: Path, small_disk: Path) -> None:
+def test_a_small_scratch_disk_is_used_in_several_passes(clip: Path, small_disk: Path) -> None:
     assert FRAMES * 96 * 64 * 3 // 2 > 256 << 10
     assert numbers(render(plan_of(SHUFFLED), clip, small_disk / "film.mp4", QUICK)) == SHUFFLED
 
 
-def test_a_new_film_has_the_rights_any_new_file_has(clip: Path, left_behind: Path) -> None:
+def test_a_new_film_has_the_permissions_of_any_new_file(clip: Path, left_behind: Path) -> None:
     plain = left_behind / "plain"
     plain.touch()
     made = render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", QUICK)
@@ -534,5 +534,5 @@ def test_a_new_film_has_the_rights_any_new_file_has(clip: Path, left_behind: Pat
 
 
 @pytest.mark.parametrize("name", ["-y.mp4", "100%d.mp4", "a:b.mp4", "日本 'film'.mp4"])
-def test_any_file_name_will_do(clip: Path, left_behind: Path, name: str) -> None:
+def test_any_file_name_works(clip: Path, left_behind: Path, name: str) -> None:
     assert numbers(render(plan_of(SHUFFLED), clip, left_behind / name, QUICK)) == SHUFFLED

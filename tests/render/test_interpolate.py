@@ -1,4 +1,4 @@
-"""Pictures made between two clean ones, and the gaps that they are made for."""
+"""Interpolation between clean pictures, and the gaps and cadences that guide it."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ SIZE = (160, 96)
 
 
 def ground(seed: int = 0) -> Floats:
-    """A landscape with something to hold on to everywhere."""
+    """Draw a landscape with texture everywhere."""
     coarse = np.random.default_rng(seed).uniform(60, 200, (12, 20)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC), np.float32)
 
@@ -37,7 +37,7 @@ def planes(luma: Floats) -> tuple[Floats, ...]:
 
 
 def scene(place: float, seed: int = 0) -> tuple[Floats, ...]:
-    """A patterned square before a landscape that moves the other way."""
+    """Draw a patterned square in front of a landscape that moves the other way."""
     shift = np.array([[1, 0, -place / 4], [0, 1, 0]], np.float32)
     luma = cv2.warpAffine(ground(seed), shift, SIZE, borderMode=cv2.BORDER_REPLICATE)
     square = np.random.default_rng(9).uniform(100, 255, (4, 4)).astype(np.float32)
@@ -51,7 +51,7 @@ def error(made: Sequence[Floats], true: Sequence[Floats]) -> float:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_nothing_moves_between_pictures_that_are_alike(way: Interpolator) -> None:
+def test_nothing_moves_between_identical_pictures(way: Interpolator) -> None:
     still = scene(10)
     made = way.across(GapEnds(still, still))(0.3).planes
     assert max(float(np.abs(a - b).max()) for a, b in zip(made, still, strict=True)) < 0.5
@@ -59,7 +59,7 @@ def test_nothing_moves_between_pictures_that_are_alike(way: Interpolator) -> Non
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("size", [(64, 48), (65, 49), (17, 16), (16, 90)], ids=str)
-def test_a_picture_of_any_size_keeps_it(way: Interpolator, size: tuple[int, int]) -> None:
+def test_pictures_of_any_size_keep_their_size(way: Interpolator, size: tuple[int, int]) -> None:
     grey = np.full((size[1], size[0]), 90, np.float32)
     small = np.full(((size[1] + 1) // 2, (size[0] + 1) // 2), 128, np.float32)
     made = way.across(GapEnds((grey, small, small), (grey + 20, small, small)))(0.5)
@@ -69,13 +69,13 @@ def test_a_picture_of_any_size_keeps_it(way: Interpolator, size: tuple[int, int]
 
 @pytest.mark.parametrize("name", ["motion", "auto"])
 @pytest.mark.parametrize("at", [0.25, 0.5, 0.75])
-def test_what_moves_is_put_where_it_was(name: str, at: float) -> None:
+def test_moving_objects_are_placed_along_their_path(name: str, at: float) -> None:
     sides, true = GapEnds(scene(0), scene(8)), scene(8 * at)
     blended, made = (WAYS[way].across(sides)(at).planes for way in ("blend", name))
     assert error(made, true) < error(blended, true) / 3
 
 
-def test_where_motion_explains_nothing_the_best_way_fades() -> None:
+def test_auto_crossfades_where_motion_explains_nothing() -> None:
     rng = np.random.default_rng(4)
     noise = [planes(rng.uniform(0, 255, SIZE[::-1]).astype(np.float32)) for _ in range(3)]
     sides = GapEnds(noise[0], noise[1])
@@ -84,7 +84,7 @@ def test_where_motion_explains_nothing_the_best_way_fades() -> None:
     assert error(best.planes, blended.planes) < error(followed.planes, blended.planes)
 
 
-def test_the_shares_say_how_much_was_moved() -> None:
+def test_the_share_of_motion_is_reported() -> None:
     sides = GapEnds(scene(0), scene(8))
     assert Crossfade().across(sides)(0.5).moved == 0
     assert FollowMotion().across(sides)(0.5).moved == 1
@@ -92,12 +92,12 @@ def test_the_shares_say_how_much_was_moved() -> None:
 
 
 @pytest.mark.parametrize(("at", "shown"), [(0.2, 0), (0.5, 0), (0.7, 8)], ids=["early", "middle", "late"])
-def test_held_is_the_nearer_picture(at: float, shown: int) -> None:
+def test_hold_repeats_the_nearer_picture(at: float, shown: int) -> None:
     made = HoldNearest().across(GapEnds(scene(0), scene(8)))(at).planes
     assert error(made, scene(shown)) == 0
 
 
-def test_motion_is_told_in_pixels() -> None:
+def test_motion_is_measured_in_pixels() -> None:
     moved = estimate_motion(ground(), np.roll(ground(), 3, 1))
     middle = at_moment(moved, 0.5)[20:-20, 20:-20]
     assert np.median(middle[..., 0]) == pytest.approx(3, abs=0.2)
@@ -115,7 +115,7 @@ def test_motion_is_told_in_pixels() -> None:
         pytest.param(scene(0)[0], ground(seed=7)[::-1], False, id="another scene"),
     ],
 )
-def test_a_cut_is_told_from_motion(before: Floats, after: Floats, together: bool) -> None:
+def test_cuts_are_distinguished_from_motion(before: Floats, after: Floats, together: bool) -> None:
     assert same_scene(np.ascontiguousarray(before), np.ascontiguousarray(after)) is together
 
 
@@ -132,11 +132,11 @@ def test_a_cut_is_told_from_motion(before: Floats, after: Floats, together: bool
         pytest.param(range(12, 20), [Gap(12, 19, "long")], id="long at the end"),
     ],
 )
-def test_broken_frames_make_gaps(broken: Sequence[int], gaps: list[Gap]) -> None:
+def test_broken_frames_are_grouped_into_gaps(broken: Sequence[int], gaps: list[Gap]) -> None:
     assert gaps_of(broken, frames=20, longest=6) == gaps
 
 
-def test_a_film_without_a_clean_frame_cannot_be_mended() -> None:
+def test_a_film_without_a_clean_frame_is_rejected() -> None:
     with pytest.raises(UsageError, match="All 5 frames"):
         gaps_of(range(5), frames=5, longest=10)
 
@@ -145,12 +145,12 @@ def test_a_film_without_a_clean_frame_cannot_be_mended() -> None:
     ("text", "frames"),
     [("3", [3]), ("3,7-9", [3, 7, 8, 9]), ("7-9, 3", [3, 7, 8, 9]), ("0-0", [0]), ("2-4,3-5", [2, 3, 4, 5])],
 )
-def test_frames_are_named_by_numbers_and_ranges(text: str, frames: list[int]) -> None:
+def test_frames_are_listed_as_numbers_and_ranges(text: str, frames: list[int]) -> None:
     assert read_ranges(text, 10) == frames
 
 
 @pytest.mark.parametrize("text", ["", "x", "3-", "-3", "5-3", "10", "8-10", "3,,4", "3.5"])
-def test_frames_that_are_none_are_refused(text: str) -> None:
+def test_invalid_frame_lists_are_rejected(text: str) -> None:
     with pytest.raises(UsageError):
         read_ranges(text, 10)
 
@@ -167,7 +167,7 @@ def test_frames_that_are_none_are_refused(text: str) -> None:
         pytest.param(5, 0, range(40), (20, 20), [1, 1], id="nothing is known"),
     ],
 )
-def test_repeats_in_step_are_foreseen(
+def test_repeats_in_a_cadence_are_predicted(
     period: int, place: int, unknown: Sequence[int], gap: tuple[int, int], moves: list[int]
 ) -> None:
     repeats = [None if frame in unknown else frame % period == place for frame in range(40)]
@@ -183,5 +183,5 @@ def test_repeats_in_step_are_foreseen(
         pytest.param([frame < 20 for frame in range(40)], id="still, then moving"),
     ],
 )
-def test_repeats_out_of_step_are_nothing_to_go_by(repeats: list[bool]) -> None:
+def test_irregular_repeats_predict_nothing(repeats: list[bool]) -> None:
     assert motion_steps(repeats, 20, 21) == [1, 1, 1]

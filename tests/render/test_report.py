@@ -1,4 +1,4 @@
-"""Reports: pictures that can be read, a table that is complete, a page that no name can break."""
+"""Reports have readable pictures, a complete table, and a page that escapes every name."""
 
 import csv
 import dataclasses
@@ -36,7 +36,7 @@ def plain(level: int, width: int = 160, height: int = 90) -> Picture:
 
 
 def line_distances(n: int) -> Floats:
-    """Frames along a line: far apart in time is far apart."""
+    """Return distances that grow with the distance in time."""
     return np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.float32)
 
 
@@ -53,7 +53,7 @@ def shown(frame: int) -> FrameThumbnail:
 
 
 def joined(report: Report, video: str = "film-1") -> Report:
-    """The report with a shot and a weak join whose alternatives are one of each kind."""
+    """Add a shot, and a weak join with one alternative of each kind."""
     choices = [JoinAlternative("after", shown(40), 0.5), JoinAlternative("before", shown(50), 12.4)]
     weak = WeakJoinRow(3, 65.25, 0.554, 2.94, shown(20), shown(30), choices)
     strip = ShotStrip(1, 12, 0.0, 0.5, [shown(1), shown(2), shown(3)])
@@ -61,8 +61,8 @@ def joined(report: Report, video: str = "film-1") -> Report:
     return dataclasses.replace(report, joins=joins, shots=[strip], shots_in_all=2)
 
 
-class Seen(HTMLParser):
-    """What a browser would make of the page."""
+class ParsedPage(HTMLParser):
+    """The page as a browser parses it."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -80,29 +80,29 @@ class Seen(HTMLParser):
         self.words += data
 
 
-def test_every_file_of_a_report_is_there_and_every_picture_can_be_read(tmp_path: Path) -> None:
+def test_a_report_has_all_its_files_and_every_picture_can_be_read(tmp_path: Path) -> None:
     written = write_report(tmp_path / "new" / "folder", report_of())
     assert {p.name for p in written} == {*PAGES, "dropped.png", "dropped.csv", "index.html"}
     pictures = [cv2.imread(str(p)) for p in written if p.suffix == ".png"]
     assert all(picture is not None and min(picture.shape[:2]) > 90 for picture in pictures)
 
 
-def test_a_hostile_name_is_only_ever_text(tmp_path: Path) -> None:
-    page = Seen(write_report(tmp_path, report_of(name=HOSTILE))[-1].read_text(encoding="utf-8"))
+def test_a_hostile_name_is_escaped_everywhere(tmp_path: Path) -> None:
+    page = ParsedPage(write_report(tmp_path, report_of(name=HOSTILE))[-1].read_text(encoding="utf-8"))
     assert page.words.count(HOSTILE) == 4  # title, heading, and both cells of a summary line
     assert "script" not in page.tags
     assert page.tags.count("img") == 5
 
 
-def test_the_page_asks_nothing_of_the_network(tmp_path: Path) -> None:
+def test_the_page_loads_nothing_from_the_network(tmp_path: Path) -> None:
     written = write_report(tmp_path, report_of())
-    links = Seen(written[-1].read_text(encoding="utf-8")).links
+    links = ParsedPage(written[-1].read_text(encoding="utf-8")).links
     beside = {link for link in links if not link.startswith("data:image/jpeg;base64,")}
     assert beside == {p.name for p in written} - {"index.html"}
 
 
 @pytest.mark.parametrize("dropped", [0, 1, MOST_SHOWN, MOST_SHOWN + 30])
-def test_the_table_names_every_dropped_frame_once(tmp_path: Path, dropped: int) -> None:
+def test_the_table_lists_every_dropped_frame_once(tmp_path: Path, dropped: int) -> None:
     write_report(tmp_path, report_of(dropped))
     with (tmp_path / "dropped.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -111,21 +111,21 @@ def test_the_table_names_every_dropped_frame_once(tmp_path: Path, dropped: int) 
     assert [float(row["score"]) for row in rows] == [0.5 + i for i in range(dropped)]
 
 
-def test_what_is_not_shown_is_said(tmp_path: Path) -> None:
-    page = Seen(write_report(tmp_path, report_of(MOST_SHOWN + 30))[-1].read_text(encoding="utf-8"))
+def test_the_page_says_how_many_dropped_frames_it_leaves_out(tmp_path: Path) -> None:
+    page = ParsedPage(write_report(tmp_path, report_of(MOST_SHOWN + 30))[-1].read_text(encoding="utf-8"))
     assert f"{MOST_SHOWN} of {MOST_SHOWN + 30}" in page.words
 
 
-def test_a_newer_report_leaves_no_picture_of_an_older_one(tmp_path: Path) -> None:
+def test_a_new_report_deletes_pictures_of_an_older_one(tmp_path: Path) -> None:
     write_report(tmp_path, joined(report_of(dropped=3)))
     written = write_report(tmp_path, report_of(dropped=0))
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in written}
 
 
-def test_a_weak_join_is_shown_with_what_else_could_be_there_and_how_to_choose_it(tmp_path: Path) -> None:
+def test_a_weak_join_lists_its_alternatives_and_the_option_that_chooses_each(tmp_path: Path) -> None:
     written = write_report(tmp_path, joined(report_of()))
     assert {p.name for p in written} == {*PAGES, "joins.png", "dropped.png", "dropped.csv", "index.html"}
-    page = Seen(written[-1].read_text(encoding="utf-8"))
+    page = ParsedPage(written[-1].read_text(encoding="utf-8"))
     assert page.tags.count("img") == 5 + 1 + 3 + 4
     said = ["Join 3", "1:05.25 of the film", "55 % sure", "price 2.9 \u00d7", "frame 20", "at 0:02.00", "frame 30"]
     said += ["40 after 20", "price 0.5 \u00d7", "--adjacent 20:40", "50 before 30", "12 \u00d7", "--adjacent 50:30"]
@@ -147,7 +147,7 @@ def test_a_weak_join_is_shown_with_what_else_could_be_there_and_how_to_choose_it
     ],
     ids=["one", "two", "more than are shown"],
 )
-def test_the_options_for_shots_are_for_shots_that_there_are(
+def test_shot_options_name_only_shots_that_exist(
     tmp_path: Path, shots: list[int], in_all: int, options: list[str]
 ) -> None:
     strips = [ShotStrip(number, 2, 0.0, 1.0, [shown(1)]) for number in shots]
@@ -156,36 +156,38 @@ def test_the_options_for_shots_are_for_shots_that_there_are(
     assert re.findall(r"<code>(--[^<]*shot[^<]*)</code>", page) == options
 
 
-def test_without_an_alternative_no_command_is_made_up(tmp_path: Path) -> None:
+def test_a_weak_join_without_alternatives_suggests_no_command(tmp_path: Path) -> None:
     joins = dataclasses.replace(
         joined(report_of()).joins, weak=[WeakJoinRow(3, 65.25, 0.554, 2.94, shown(20), shown(30))]
     )
-    page = Seen(write_report(tmp_path, dataclasses.replace(report_of(), joins=joins))[-1].read_text(encoding="utf-8"))
+    page = ParsedPage(
+        write_report(tmp_path, dataclasses.replace(report_of(), joins=joins))[-1].read_text(encoding="utf-8")
+    )
     assert "weak join" in page.words
     assert "reelweave solve" not in page.words
 
 
-def test_a_weak_cut_has_no_percentage(tmp_path: Path) -> None:
+def test_an_undetermined_cut_has_no_percentage(tmp_path: Path) -> None:
     cut = WeakJoinRow(3, 65.25, None, 2.94, shown(20), shown(30))
     report = dataclasses.replace(report_of(), joins=JoinPrices([1.0] * 11, [3], [cut], 1, "reelweave solve film-1"))
-    page = Seen(write_report(tmp_path, report)[-1].read_text(encoding="utf-8"))
+    page = ParsedPage(write_report(tmp_path, report)[-1].read_text(encoding="utf-8"))
     assert "undetermined" in page.words
     assert "% sure" not in page.words
 
 
-def test_a_hostile_name_is_only_ever_text_in_a_command(tmp_path: Path) -> None:
-    page = Seen(write_report(tmp_path, joined(report_of(), HOSTILE))[-1].read_text(encoding="utf-8"))
+def test_a_hostile_name_is_escaped_in_a_command(tmp_path: Path) -> None:
+    page = ParsedPage(write_report(tmp_path, joined(report_of(), HOSTILE))[-1].read_text(encoding="utf-8"))
     assert f"reelweave solve {HOSTILE} --adjacent" in page.words
     assert "script" not in page.tags
 
 
-def test_a_report_of_nothing_is_still_a_page(tmp_path: Path) -> None:
+def test_an_empty_report_is_still_written(tmp_path: Path) -> None:
     none = np.zeros((0, 0), np.float32)
     written = write_report(tmp_path, Report("film.mp4", [], [], [], [], [], none, none))
     assert all(p.stat().st_size for p in written)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RenderError, match="file"):
         write_report(tmp_path / "file" / "report", report_of())
@@ -206,14 +208,14 @@ def test_a_contact_sheet_shows_every_picture_in_reading_order(count: int, column
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 90), (40, 90), (160, 90)], ids=["wide", "tall", "same"])
-def test_a_cell_keeps_the_pictures_proportions(width: int, height: int) -> None:
+def test_a_cell_keeps_the_aspect_ratio_of_its_picture(width: int, height: int) -> None:
     sheet = contact_sheet([plain(250), plain(250), plain(251, width, height)], columns=1)
     ys, xs = np.nonzero(sheet[:, :, 0] == 251)
     assert (np.ptp(xs) + 1) / (np.ptp(ys) + 1) == pytest.approx(width / height, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 50, 720, 1000])
-def test_a_heat_map_has_its_size_whatever_it_shows(n: int) -> None:
+def test_a_heat_map_has_the_same_size_for_any_number_of_frames(n: int) -> None:
     assert heat_map(line_distances(n), 300).shape == heat_map(line_distances(10), 300).shape
 
 
@@ -224,7 +226,7 @@ def test_a_heat_map_is_dark_where_frames_are_alike_and_symmetric() -> None:
     assert light[200, 200] < light[200, 350] < light[20, 380]
 
 
-def test_one_stray_frame_does_not_flatten_the_map() -> None:
+def test_one_outlier_does_not_flatten_the_heat_map() -> None:
     distances = line_distances(300)
     calm = heat_map(distances, 300)
     distances[7, :] = distances[:, 7] = 1e6
@@ -233,7 +235,7 @@ def test_one_stray_frame_does_not_flatten_the_map() -> None:
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, 0.0], ids=["nan", "infinite", "all the same"])
-def test_odd_distances_are_drawn_not_refused(odd: float) -> None:
+def test_a_heat_map_accepts_degenerate_distances(odd: float) -> None:
     distances = np.full((20, 20), odd, np.float32)
     assert heat_map(distances).dtype == np.uint8
 
@@ -247,7 +249,7 @@ def test_a_picture_is_saved_under_any_name(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere/a.png", "a.xyz", "a"], ids=["no folder", "unknown suffix", "no suffix"])
-def test_a_picture_that_cannot_be_saved_is_named(tmp_path: Path, place: str) -> None:
+def test_the_error_names_a_picture_that_cannot_be_saved(tmp_path: Path, place: str) -> None:
     with pytest.raises(RenderError, match=Path(place).name):
         save_picture(plain(90), tmp_path / place)
 
@@ -257,14 +259,14 @@ def colours(picture: Picture) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("joins", [1, 2, 40, 960, 5000])
-def test_a_price_curve_has_its_size_whatever_it_shows(joins: int) -> None:
+def test_a_price_curve_has_the_same_size_for_any_number_of_joins(joins: int) -> None:
     prices = [1.0 + place % 7 for place in range(joins)]
     assert price_curve(prices).shape == price_curve([1.0] * 10).shape
 
 
 @pytest.mark.parametrize("joins", [40, 5000], ids=["few joins", "more joins than columns"])
-def test_a_dear_join_stands_out_and_weak_joins_and_cuts_have_colours_of_their_own(joins: int) -> None:
-    """Compared without the legend, which names the colours on every curve."""
+def test_an_expensive_join_stands_out_and_weak_joins_and_cuts_have_their_own_colours(joins: int) -> None:
+    """Compare without the legend, which has all colours on every curve."""
     calm = price_curve([1.0] * joins + [30.0])[:-30]
     dear = price_curve([1.0] * (joins // 2) + [30.0] + [1.0] * (joins // 2))[:-30]
     column = slice(52 + 440, 52 + 520)
@@ -279,5 +281,5 @@ def test_a_dear_join_stands_out_and_weak_joins_and_cuts_have_colours_of_their_ow
 @pytest.mark.parametrize(
     "prices", [[], [0.0], [0.0, 0.0, 1.0], [1e-6, 1e6]], ids=["none", "zero", "zeros", "far apart"]
 )
-def test_odd_prices_are_drawn_not_refused(prices: list[float]) -> None:
+def test_a_price_curve_accepts_degenerate_prices(prices: list[float]) -> None:
     assert price_curve(prices, weak=range(len(prices)), cuts=range(len(prices))).dtype == np.uint8

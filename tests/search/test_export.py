@@ -1,4 +1,4 @@
-"""What a search found comes out at full size, in the order asked for, each source decoded once."""
+"""Exports have full size and the requested order, and decode each source once."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two films of different sizes and rates and a folder of pictures."""
+    """A library with two films of different sizes and rates, and a folder of pictures."""
     folder = tmp_path_factory.mktemp("stock")
     write_clip(folder / "wide.mp4", pictures(20, (192, 108)), fps=10)
     write_clip(folder / "small.mp4", pictures(10, (96, 72), seed=4), fps=20)
@@ -61,7 +61,9 @@ def test_frames_are_exported_at_full_size_by_rank(there: Path, run: "Run", tmp_p
     assert not (tmp_path / "out" / "above_threshold").exists()
 
 
-def test_what_reached_the_threshold_is_exported_beside_the_best(there: Path, run: "Run", tmp_path: Path) -> None:
+def test_frames_above_the_threshold_are_exported_next_to_the_top_frames(
+    there: Path, run: "Run", tmp_path: Path
+) -> None:
     options = ["--image", there / "query.png", "--threshold", "0.999", "--all", "--json"]
     rows = run("search", *options, "--export", tmp_path / "out").rows
     names = [f"{row['rank']:03}_{row['video']}_{row['frame']}.jpg" for row in rows]
@@ -69,7 +71,7 @@ def test_what_reached_the_threshold_is_exported_beside_the_best(there: Path, run
     assert 0 < len(names) < len(list((tmp_path / "out" / "top").iterdir())) == 10
 
 
-def test_two_searches_are_never_mixed_in_a_folder(there: Path, run: "Run", tmp_path: Path) -> None:
+def test_a_folder_never_mixes_two_searches(there: Path, run: "Run", tmp_path: Path) -> None:
     options = ["search", "--image", there / "query.png", "--export", tmp_path / "out"]
     assert run(*options).code == 0
     before = sorted((tmp_path / "out" / "top").iterdir())
@@ -93,9 +95,7 @@ def test_each_source_is_decoded_once(there: Path, run: "Run", tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("by", ["time", "score"])
-def test_a_film_of_hits_shows_each_for_a_while_in_the_order_asked_for(
-    there: Path, run: "Run", tmp_path: Path, by: str
-) -> None:
+def test_a_film_of_hits_holds_each_in_the_requested_order(there: Path, run: "Run", tmp_path: Path, by: str) -> None:
     clip = tmp_path / "clip.mp4"
     options = ["--video", "wide.mp4", "-k", 6, "--all", "--clip", clip, "--by", by, "--json"]
     rows = run("search", "--image", there / "query.png", *options).rows
@@ -105,7 +105,7 @@ def test_a_film_of_hits_shows_each_for_a_while_in_the_order_asked_for(
     assert [nearest(picture, truth) for picture in film] == [frame for frame in expected for _ in range(2)]
 
 
-def test_a_film_of_moments_plays_them_with_what_is_around(
+def test_a_film_of_moments_plays_them_with_a_margin(
     there: Path, run: "Run", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELWEAVE_SEARCH__MARGIN", "0.2")
@@ -133,7 +133,9 @@ def test_a_moment_of_a_variable_rate_plays_by_its_own_times(
     assert seconds == pytest.approx([1, 2, 3], abs=1.01 / float(rate))
 
 
-def test_a_film_of_several_videos_has_room_for_all_and_the_best_rate(there: Path, run: "Run", tmp_path: Path) -> None:
+def test_a_film_of_several_videos_has_the_largest_size_and_the_highest_rate(
+    there: Path, run: "Run", tmp_path: Path
+) -> None:
     clip = tmp_path / "clip.mp4"
     run("search", "--image", there / "query.png", "-k", 40, "--threshold", -1, "--clip", clip, "--by", "score")
     info = open_source(clip).info()
@@ -143,7 +145,7 @@ def test_a_film_of_several_videos_has_room_for_all_and_the_best_rate(there: Path
     assert len(shares) > 1, "narrow pictures have bars, wide ones none"
 
 
-def test_a_source_that_is_gone_is_left_out_and_named(stock: Path, run: "Run", tmp_path: Path) -> None:
+def test_a_missing_source_is_left_out_and_named(stock: Path, run: "Run", tmp_path: Path) -> None:
     import shutil
 
     copy = tmp_path / "gone.mp4"
@@ -172,7 +174,7 @@ def test_a_contact_sheet_has_a_cell_for_each_answer_and_needs_no_source(
     assert read_picture(many).size > 6 * read_picture(few).size
 
 
-def test_where_nothing_is_found_nothing_is_made(there: Path, run: "Run", tmp_path: Path) -> None:
+def test_a_search_without_hits_exports_nothing(there: Path, run: "Run", tmp_path: Path) -> None:
     outputs = ["--clip", tmp_path / "clip.mp4", "--sheet", tmp_path / "sheet.png"]
     answer = run("search", "--image", there / "query.png", "--after", "1:00:00", *outputs)
     assert (answer.code, answer.out) == (0, "")
@@ -196,23 +198,21 @@ def test_a_film_never_replaces_a_source(there: Path, run: "Run") -> None:
         pytest.param(["--by", "colour"], id="no order"),
     ],
 )
-def test_a_place_that_cannot_be_is_refused_before_anything_is_searched(
-    there: Path, run: "Run", options: list[str]
-) -> None:
+def test_an_impossible_output_is_rejected_before_the_search(there: Path, run: "Run", options: list[str]) -> None:
     answer = run("search", "--image", there / "query.png", *options)
     assert (answer.code, answer.out) == (2, "")
 
 
 def played(there: Path, video: str, frame: int, output: Path, moment: bool = False) -> Path:
-    """What is played of the place that is found for a frame of a video."""
+    """Return the excerpt of the answer to a search for a frame of a video."""
     picture = (
         read_picture(there / video / f"frame {frame + 1}.png") if video == "pictures" else decoded(there / video)[frame]
     )
     query = output.with_suffix(".png")
     query.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    told = settings(library=str(there / "library"))
-    found = search_library(Question(image=query, videos=(video,), count=1, moments=moment), told)
-    return write_excerpt(found, (found.moments or found.hits)[0], output, told, SilentProgress())
+    using = settings(library=str(there / "library"))
+    found = search_library(Question(image=query, videos=(video,), count=1, moments=moment), using)
+    return write_excerpt(found, (found.moments or found.hits)[0], output, using, SilentProgress())
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def played(there: Path, video: str, frame: int, output: Path, moment: bool = Fal
         pytest.param("pictures", 2, [0, 3], id="a folder of pictures"),
     ],
 )
-def test_a_place_is_played_with_what_lies_around_it(
+def test_an_excerpt_plays_an_answer_with_a_margin(
     there: Path, tmp_path: Path, video: str, frame: int, expected: list[int]
 ) -> None:
     frames = decoded(played(there, video, frame, tmp_path / "shown.mp4"))
@@ -233,7 +233,7 @@ def test_a_place_is_played_with_what_lies_around_it(
     assert [nearest(np.asarray(picture, np.uint8), originals) for picture in shown] == expected
 
 
-def test_a_place_beyond_the_film_is_told(there: Path, tmp_path: Path) -> None:
+def test_an_excerpt_beyond_the_end_is_an_error(there: Path, tmp_path: Path) -> None:
     with pytest.raises(RenderError):
         excerpt(there / "small.mp4", 500.0, 2.0, tmp_path / "shown.mp4", SilentProgress())
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What a search says where it cannot answer, or cannot show what it found."""
+"""Error messages of searches that cannot be answered or exported."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from runs import Run
 
 @pytest.fixture
 def library_of_two(run: Run, tmp_path: Path, library: Path) -> list[str]:
-    """One of them looked at more rarely than the other."""
+    """A library of two videos with different sampling rates."""
     sources = [write_clip(tmp_path / f"{name}.mp4", pictures(6, seed=seed)) for seed, name in enumerate(("one", "two"))]
     ingested = run("ingest", sources[0], "--json", "-q").rows + run("ingest", sources[1], "--fps", 5, "--json").rows
     return [row["id"] for row in ingested]
@@ -22,7 +22,7 @@ def query(library_of_two: list[str], tmp_path: Path) -> Path:
     return tmp_path / "query.png"
 
 
-def test_words_without_vectors_name_the_videos_and_the_command_that_makes_them(
+def test_a_text_without_clip_vectors_names_the_videos_and_the_command_that_adds_them(
     run: Run, library_of_two: list[str], tmp_path: Path
 ) -> None:
     refused = run("search", "a red car")
@@ -32,7 +32,7 @@ def test_words_without_vectors_name_the_videos_and_the_command_that_makes_them(
     assert "--space clip" in refused.err
 
 
-def test_the_command_asks_for_frames_as_they_are_stored(run: Run, library_of_two: list[str], tmp_path: Path) -> None:
+def test_that_command_keeps_the_stored_rate(run: Run, library_of_two: list[str], tmp_path: Path) -> None:
     refused = run("search", "a red car", "--video", library_of_two[1])
     assert f"reelweave ingest {tmp_path / 'two.mp4'} --fps 5 --space clip" in refused.err
     assert library_of_two[0] not in refused.err
@@ -40,7 +40,7 @@ def test_the_command_asks_for_frames_as_they_are_stored(run: Run, library_of_two
 
 @pytest.mark.parametrize("content", [None, b"", b"no picture"], ids=["missing", "empty", "text"])
 @pytest.mark.parametrize("way", ["image", "term"])
-def test_a_query_picture_that_is_none_is_refused_by_name(
+def test_the_error_names_a_query_that_is_not_a_picture(
     run: Run, library_of_two: list[str], tmp_path: Path, content: bytes | None, way: str
 ) -> None:
     file = tmp_path / "bad.jpg"
@@ -52,7 +52,7 @@ def test_a_query_picture_that_is_none_is_refused_by_name(
     assert "folder" not in refused.err
 
 
-def test_where_the_source_is_gone_the_answer_is_told_all_the_same(run: Run, query: Path, tmp_path: Path) -> None:
+def test_a_missing_source_does_not_prevent_the_answer(run: Run, query: Path, tmp_path: Path) -> None:
     there = run("search", "--image", query, "-q")
     (tmp_path / "one.mp4").rename(tmp_path / "elsewhere.mp4")
     (tmp_path / "two.mp4").unlink()

@@ -1,4 +1,4 @@
-"""A search finds the frames that answer it, tells where they are, and shows what looks the same once."""
+"""A search finds the matching frames and lists frames that look the same once."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def saved(picture: Picture, path: Path) -> Path:
     return path
 
 
-# What a query says
+# Queries
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def saved(picture: Picture, path: Path) -> Path:
         pytest.param("3 dogs", [Term(1, "3 dogs")], id="number of things"),
     ],
 )
-def test_a_query_is_read_as_it_is_meant(query: str, terms: list[Term]) -> None:
+def test_a_query_is_parsed_into_terms(query: str, terms: list[Term]) -> None:
     assert parse(query) == terms
 
 
 @pytest.mark.parametrize("query", ["beach -", "+", "a - - b", "a + @", "2*", '""'])
-def test_a_query_that_lacks_a_part_is_refused(query: str) -> None:
+def test_an_incomplete_query_is_rejected(query: str) -> None:
     with pytest.raises(UsageError):
         parse(query)
 
@@ -73,12 +73,12 @@ def test_terms_add_up_to_a_unit_vector() -> None:
     assert both.tolist() == pytest.approx([2 / 5**0.5, -1 / 5**0.5])
 
 
-def test_a_query_that_leaves_nothing_is_refused() -> None:
+def test_terms_that_cancel_one_another_are_rejected() -> None:
     with pytest.raises(UsageError):
         combined([1, -1], np.ones((2, 2), np.float32))
 
 
-# Ranking, on rows made by hand
+# Ranking of hand-made rows
 
 
 def video(name: str, sampled_fps: float = 0.0) -> VideoRecord:
@@ -107,26 +107,26 @@ def matrix(*segments: Segment) -> Matrix:
     return Matrix(replace(SPACE, dimension=segments[0].rows.vectors.shape[1]), segments, "")
 
 
-def test_scores_are_cosines_with_the_nearest_variant_of_the_question() -> None:
+def test_a_score_is_the_cosine_with_the_nearest_variant_of_the_question() -> None:
     made = matrix(segment("a", [[1, 0, 0, 0], [0, 1, 0, 0]]), segment("b", [[1, 1, 0, 0]]))
     scores = all_scores(made, np.eye(4, dtype=np.float32)[:2])
     assert scores.tolist() == pytest.approx([1, 1, 0.5**0.5])
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 50, None])
-def test_the_best_come_first_and_equals_in_their_order(count: int | None) -> None:
+def test_the_best_rows_come_first_and_ties_keep_their_order(count: int | None) -> None:
     scores = np.random.default_rng(3).integers(0, 5, 40).astype(np.float32)
     expected = sorted(range(40), key=lambda row: (-scores[row], row))[:count]
     assert ranked(scores, None, count).rows.tolist() == expected
 
 
-def test_of_frames_that_look_the_same_the_best_stands_for_all() -> None:
+def test_of_frames_that_look_the_same_only_the_best_is_listed() -> None:
     still = segment("a", [[1, 0, 0, 0], [1, 0.01, 0, 0], [0, 1, 0, 0]])
     kept = distinct(matrix(still), Ranked(np.array([1, 0, 2]), np.array([0.9, 0.8, 0.1], np.float32)), 3, 0.98)
     assert kept.rows.tolist() == [1, 2]
 
 
-def test_a_frame_that_repeats_another_stands_for_it_however_far_their_vectors_are() -> None:
+def test_repeats_are_collapsed_even_if_their_vectors_differ() -> None:
     still = segment("a", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]])
     still = Segment(still.video, replace(still.rows, duplicate_of=np.array([-1, 0, 0])))
     assert distinct(matrix(still), ranked(np.array([0.1, 0.2, 0.3], np.float32)), 3, 0.98).rows.tolist() == [2]
@@ -137,7 +137,7 @@ def test_the_same_picture_in_two_videos_is_found_in_both() -> None:
     assert len(distinct(made, ranked(np.ones(2, np.float32)), 5, 0.98)) == 2
 
 
-def test_behind_thousands_of_frames_of_a_still_the_next_picture_is_found() -> None:
+def test_the_next_picture_is_found_behind_thousands_of_repeats() -> None:
     made = matrix(segment("a", [[1, 0, 0, 0]] * 3000 + [[0, 1, 0, 0]]))
     scores = all_scores(made, np.array([[1, 0.1, 0, 0]], np.float32))
     assert distinct(made, ranked(scores), 2, 0.98).rows.tolist() == [0, 3000]
@@ -151,13 +151,13 @@ def test_behind_thousands_of_frames_of_a_still_the_next_picture_is_found() -> No
         pytest.param([0, 5, 10, 15], 0, [(0, 0), (5, 5), (10, 10), (15, 15)], id="all apart"),
     ],
 )
-def test_neighbouring_hits_make_a_moment(times: list[float], sampled_fps: float, spans: list[tuple[int, int]]) -> None:
+def test_adjacent_hits_make_a_moment(times: list[float], sampled_fps: float, spans: list[tuple[int, int]]) -> None:
     made = matrix(segment("a", np.eye(4), times, sampled_fps))
     found = moments(made, ranked(np.array([0.9, 0.8, 0.7, 0.6], np.float32)), 2.0)
     assert [(moment.start, moment.end) for moment in found] == spans
 
 
-def test_moments_never_reach_over_two_videos_and_the_best_comes_first() -> None:
+def test_moments_never_span_two_videos_and_the_best_comes_first() -> None:
     made = matrix(segment("a", np.eye(4)[:2]), segment("b", np.eye(4)[:2]))
     found = moments(made, ranked(np.array([0.1, 0.2, 0.4, 0.3], np.float32)), 2.0)
     assert [(m.video, m.peak_frame, m.frames) for m in found] == [("b", 0, 2), ("a", 1, 2)]
@@ -168,7 +168,7 @@ def test_moments_never_reach_over_two_videos_and_the_best_comes_first() -> None:
 
 @pytest.fixture(scope="module")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film, pictures of two shapes, and a film of a variable rate, each of its own drawing."""
+    """A library with a film, pictures of two shapes, and a film of a variable rate, all with different content."""
     folder = tmp_path_factory.mktemp("stock")
     write_clip(folder / "film.mp4", pictures(12, (160, 90)))
     odd = [*pictures(4, (160, 90), seed=1), *pictures(2, (90, 160), seed=2)]
@@ -185,7 +185,7 @@ def used(folder: Path, **flags: object) -> Settings:
 
 @pytest.fixture
 def there(stock: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The stock's library is the one that commands use."""
+    """Make commands use the library of the stock."""
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(stock / "library"))
     return stock
 
@@ -211,11 +211,11 @@ def test_a_frame_of_the_library_is_found_first_with_cosine_one(
     assert best["score"] > 0.995
 
 
-def test_a_picture_is_said_to_be_compared_by_its_looks_where_there_is_no_clip(there: Path, run: "Run") -> None:
+def test_without_clip_a_note_says_that_pictures_are_compared_by_appearance(there: Path, run: "Run") -> None:
     assert "appearance" in run("search", "--image", there / "pictures" / "frame 1.png").err
 
 
-def test_an_answer_holds_what_is_promised(there: Path, run: "Run") -> None:
+def test_json_answers_have_the_documented_keys(there: Path, run: "Run") -> None:
     query = there / "pictures" / "frame 1.png"
     rows = run("search", "--image", query, "-k", 3, "--json").rows
     assert [list(row) for row in rows] == [["rank", "video", "name", "frame", "time", "score", "space"]] * 3
@@ -225,7 +225,7 @@ def test_an_answer_holds_what_is_promised(there: Path, run: "Run") -> None:
     assert {"rank", "video", "name", "start", "end", "peak_frame", "score"} <= set(spans[0])
 
 
-def test_who_reads_only_the_first_lines_hears_nothing_ill_of_the_library(there: Path) -> None:
+def test_a_closed_pipe_is_not_reported_as_a_library_error(there: Path) -> None:
     def closed(_found: SearchResult) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
@@ -233,14 +233,14 @@ def test_who_reads_only_the_first_lines_hears_nothing_ill_of_the_library(there: 
         search_library(Question(image=there / "pictures" / "frame 1.png"), settings(), tell=closed)
 
 
-def test_people_get_a_table(there: Path, run: "Run") -> None:
+def test_text_output_is_a_table(there: Path, run: "Run") -> None:
     lines = run("search", "--image", there / "pictures" / "frame 1.png", "-k", 2).out.splitlines()
     assert lines[0].split() == ["video", "time", "frame", "score"]
     assert lines[1].split() == ["pictures", "0:00.00", "0", "1.000"]
     assert len(lines) == 3
 
 
-def test_videos_of_one_name_are_told_apart_by_their_ids(run: "Run", tmp_path: Path) -> None:
+def test_videos_of_the_same_name_are_distinguished_by_their_ids(run: "Run", tmp_path: Path) -> None:
     films = [write_clip(folder / "film.mp4", pictures(3, seed=seed)) for seed, folder in enumerate(folders(tmp_path))]
     for film in films:
         assert run("ingest", film).code == 0
@@ -264,20 +264,22 @@ def folders(above: Path) -> list[Path]:
         pytest.param(["--before", "90:00"], {0, 1, 2, 3}, id="more than an hour, in minutes"),
     ],
 )
-def test_times_are_the_frames_own(there: Path, run: "Run", options: list[object], frames: set[int]) -> None:
+def test_time_limits_apply_to_the_times_of_frames(
+    there: Path, run: "Run", options: list[object], frames: set[int]
+) -> None:
     query = there / "pictures" / "frame 1.png"
     rows = run("search", "--image", query, "--video", "slow.mkv", *options, "--all", "--json").rows
     assert {row["frame"] for row in rows} == frames
 
 
-def test_only_the_videos_that_were_named_are_searched(there: Path, run: "Run") -> None:
+def test_only_the_named_videos_are_searched(there: Path, run: "Run") -> None:
     query = there / "pictures" / "frame 1.png"
     rows = run("search", "--image", query, "--video", "film.mp4", "--video", "slow.mkv", "-k", 50, "--json").rows
     assert {row["name"] for row in rows} == {"film.mp4", "slow.mkv"}
 
 
 @pytest.mark.parametrize("threshold", ["0.5", "auto"])
-def test_a_threshold_ends_the_hits(there: Path, run: "Run", threshold: str) -> None:
+def test_only_hits_above_the_threshold_are_listed(there: Path, run: "Run", threshold: str) -> None:
     query = there / "film.mp4"
     picture = saved(decoded(query)[3], there / "third.png")
     everything = run("search", "--image", picture, "-k", 100, "--all", "--json").rows
@@ -288,15 +290,15 @@ def test_a_threshold_ends_the_hits(there: Path, run: "Run", threshold: str) -> N
 
 
 def crowd(count: int, seed: int = 0) -> npt.NDArray[np.float64]:
-    """Unit vectors without any order, as frames that have nothing to do with a query."""
+    """Return random unit vectors, like frames that are unrelated to a query."""
     found = np.random.default_rng(seed).standard_normal((count, 256))
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("count", [50, 400, 3000])
 @pytest.mark.parametrize("shared", [0.0, 2.0], ids=["cosines around 0", "cosines around .8"])
-def test_the_calibrated_cut_parts_what_stands_out_from_chance(count: int, shared: float) -> None:
-    """Whatever the size of the library, and wherever a model's cosines lie."""
+def test_the_calibrated_threshold_separates_hits_from_chance(count: int, shared: float) -> None:
+    """This holds for any size of the library and any range of a model's cosines."""
     common = shared * crowd(1, seed=9)
     frames, query = crowd(count), crowd(1, seed=1)
     unit = np.asarray((query + common) / np.linalg.norm(query + common), np.float32)
@@ -308,7 +310,7 @@ def test_the_calibrated_cut_parts_what_stands_out_from_chance(count: int, shared
     assert np.flatnonzero(scores >= calibrated_cut(shown, scores, 2.2, 0.98)).tolist() == [count, count + 1, count + 2]
 
 
-def test_one_odd_picture_shown_for_long_does_not_shift_the_calibrated_cut() -> None:
+def test_a_long_unusual_shot_does_not_shift_the_calibrated_threshold() -> None:
     frames, query = crowd(200), crowd(1, seed=1).astype(np.float32)
     odd = np.repeat(-query, 50, axis=0)
     made = matrix(segment("a", np.concatenate([frames, odd])))
@@ -318,11 +320,11 @@ def test_one_odd_picture_shown_for_long_does_not_shift_the_calibrated_cut() -> N
 
 
 @pytest.mark.parametrize(("best", "cut"), [(0.3, 0.27), (-0.2, -0.22), (0.0, 0.0)])
-def test_auto_is_a_share_of_the_best_and_never_above_it(best: float, cut: float) -> None:
+def test_the_automatic_threshold_is_a_share_of_the_best_score_and_never_above_it(best: float, cut: float) -> None:
     assert auto_cut(best, 0.9) == pytest.approx(cut)
 
 
-def test_a_picture_of_something_else_is_calibrated_away_and_a_frame_is_not(
+def test_the_calibrated_threshold_rejects_a_strange_picture_and_keeps_a_frame(
     there: Path, run: "Run", tmp_path: Path
 ) -> None:
     own = saved(decoded(there / "film.mp4")[3], tmp_path / "own.png")
@@ -336,7 +338,9 @@ def test_a_picture_of_something_else_is_calibrated_away_and_a_frame_is_not(
     assert run("search", "--image", strange, "--threshold", "auto", "--json").rows
 
 
-def test_a_part_of_the_library_is_calibrated_by_all_of_it(there: Path, run: "Run", tmp_path: Path) -> None:
+def test_a_threshold_for_some_videos_is_calibrated_on_the_whole_library(
+    there: Path, run: "Run", tmp_path: Path
+) -> None:
     own = saved(decoded(there / "film.mp4")[3], tmp_path / "own.png")
     options = ["--threshold", "calibrated", "--json"]
     everywhere = run("search", "--image", own, *options).rows
@@ -346,14 +350,14 @@ def test_a_part_of_the_library_is_calibrated_by_all_of_it(there: Path, run: "Run
 
 @pytest.fixture
 def vector(there: Path, tmp_path: Path) -> Path:
-    """What is stored of the film's frame 4, of another length and kind."""
+    """The stored vector of the film's frame 4, scaled and as 64-bit floats."""
     with open_library(there / "library") as library:
         rows = library.rows(library.catalog.find("film.mp4"), "appearance")
     np.save(tmp_path / "vector.npy", 3 * rows.vectors[4].astype(np.float64))
     return tmp_path / "vector.npy"
 
 
-def test_a_ready_vector_is_searched_in_the_space_it_fits(vector: Path, run: "Run") -> None:
+def test_a_vector_is_searched_in_the_space_that_it_fits(vector: Path, run: "Run") -> None:
     best = run("search", "--vector", vector, "--json").rows[0]
     assert (best["name"], best["frame"], best["space"]) == ("film.mp4", 4, "appearance")
     assert best["score"] == pytest.approx(1, abs=1e-5)
@@ -370,7 +374,7 @@ def test_a_ready_vector_is_searched_in_the_space_it_fits(vector: Path, run: "Run
         pytest.param(np.array(1.0), id="a number"),
     ],
 )
-def test_a_vector_that_is_none_is_refused(there: Path, tmp_path: Path, run: "Run", wrong: npt.ArrayLike) -> None:
+def test_an_invalid_vector_is_rejected(there: Path, tmp_path: Path, run: "Run", wrong: npt.ArrayLike) -> None:
     np.save(tmp_path / "wrong.npy", wrong)
     answer = run("search", "--vector", tmp_path / "wrong.npy")
     assert (answer.code, answer.out) == (2, "")
@@ -396,14 +400,16 @@ def test_a_vector_that_is_none_is_refused(there: Path, tmp_path: Path, run: "Run
         pytest.param(["--vector", "missing.npy"], 2, id="no such vector"),
     ],
 )
-def test_a_wrong_question_is_refused_with_a_next_step(there: Path, run: "Run", options: list[str], code: int) -> None:
+def test_an_invalid_question_is_rejected_with_a_next_step(
+    there: Path, run: "Run", options: list[str], code: int
+) -> None:
     answer = run("search", *options)
     assert (answer.code, answer.out) == (code, "")
     assert answer.err
     assert "Traceback" not in answer.err
 
 
-def test_the_command_that_adds_vectors_names_no_file_twice(run: "Run", tmp_path: Path) -> None:
+def test_the_command_that_adds_vectors_names_each_file_once(run: "Run", tmp_path: Path) -> None:
     for first in (0, 5):
         write_clip(tmp_path / "film.mp4", pictures(12)[first:])
         run("ingest", tmp_path / "film.mp4")
@@ -419,19 +425,19 @@ def test_an_empty_library_says_how_to_fill_it(run: "Run", tmp_path: Path) -> Non
 # Two pictures
 
 
-def test_a_picture_is_as_like_itself_as_can_be_and_less_like_another(run: "Run", tmp_path: Path) -> None:
+def test_a_picture_is_most_similar_to_itself(run: "Run", tmp_path: Path) -> None:
     one, other = (saved(pictures(1, seed=seed)[0], tmp_path / f"{seed}.png") for seed in (0, 9))
     same, apart = (run("similar", one, b, "--json").data for b in (one, other))
     assert same == {"score": pytest.approx(1, abs=1e-5), "space": "appearance"}
     assert apart["score"] < 0.9
 
 
-# Words, with a model that the tests make
+# Texts, with a model that the tests make
 
 
 @pytest.fixture(scope="module")
 def worded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
-    """A library with two films in the space of a small CLIP."""
+    """A library with the vectors of a small CLIP for two films."""
     folder = tmp_path_factory.mktemp("worded")
     model = make_tiny_clip(folder / "model")
     using = used(folder, ingest__space="all", clip__model=f"local-dir:{model}", clip__device="cpu")
@@ -444,7 +450,7 @@ def asked(using: Settings, **question: object) -> "SearchResult":
     return search_library(Question(**question), using)  # type: ignore[arg-type]
 
 
-def test_words_find_the_frames_nearest_to_them(worded: tuple[Path, Settings]) -> None:
+def test_a_text_finds_the_nearest_frames(worded: tuple[Path, Settings]) -> None:
     from reelweave.ingest.models.clip import ClipEmbedder
 
     folder, using = worded
@@ -461,7 +467,7 @@ def test_words_find_the_frames_nearest_to_them(worded: tuple[Path, Settings]) ->
     assert (found.hits[0].video, found.hits[0].frame) == expected[0][1:]
 
 
-def test_words_and_pictures_add_up(worded: tuple[Path, Settings], tmp_path: Path) -> None:
+def test_texts_and_pictures_can_be_combined(worded: tuple[Path, Settings], tmp_path: Path) -> None:
     folder, using = worded
     picture = saved(decoded(folder / "film1.mp4")[2], tmp_path / "a b.png")
     found = asked(using, text=f'@"{picture}" + 0.000001*dog')
@@ -471,7 +477,7 @@ def test_words_and_pictures_add_up(worded: tuple[Path, Settings], tmp_path: Path
     assert (turned.hits[-1].name, turned.hits[-1].frame) == ("film1.mp4", 2)
 
 
-def test_a_picture_is_compared_by_meaning_where_every_video_has_clip(worded: tuple[Path, Settings]) -> None:
+def test_pictures_are_compared_with_clip_if_every_video_has_its_vectors(worded: tuple[Path, Settings]) -> None:
     folder, using = worded
     picture = saved(decoded(folder / "film0.mp4")[2], folder / "picture.png")
     assert asked(using, image=picture).space == "clip"
@@ -486,7 +492,7 @@ def test_vectors_of_another_model_are_never_searched(worded: tuple[Path, Setting
         asked(changed, text="a red ball")
 
 
-def test_solving_and_searching_by_looks_load_no_torch(there: Path) -> None:
+def test_searching_by_appearance_loads_no_torch(there: Path) -> None:
     from runs import modules_after
 
     query = there / "pictures" / "frame 1.png"
