@@ -58,7 +58,7 @@ def _score_on_sorted(judge: "Detector", folder: Path, settings: "Settings", prog
     table = training_table(labels, folder, settings.breakup)
     if isinstance(judge, TrainedDetector) and (same := judge.learnt_from & set(table.videos)):
         progress.note(
-            f"The detector learnt from {len(same)} of these {len(table.videos)} videos: it knows them already."
+            f"The detector trained on {len(same)} of these {len(table.videos)} videos, so the scores are too good."
         )
     called = {video: dict(_called(judge, one.evidence)) for video, one in table.videos.items()}
     marks = [called[sample.video][sample.frame] for sample in table.samples]
