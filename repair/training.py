@@ -184,7 +184,7 @@ def _measured(video: str, folder: Path) -> features.VideoEvidence:
     if not measured.usable:
         raise SourceError(
             f"{file} was written by another version.",
-            f"Measure the video again: {command('breakup', 'label', Path(measured.source), '--out', folder, '-n', '0')}.",
+            f"Write it again: {command('breakup', 'label', Path(measured.source), '--out', folder, '-n', '0')}.",
         )
     return measured
 
@@ -195,7 +195,7 @@ def _row(sample: LabelledFrame, measured: features.VideoEvidence) -> int:
     if row >= len(frames) or frames[row] != sample.frame:
         raise SourceError(
             f"{sample.picture} is named after frame {sample.frame}, which {measured.name} does not have.",
-            "Restore the name of the picture, or remove it from the folder.",
+            "Restore its name, or remove it from the folder.",
         )
     return row
 

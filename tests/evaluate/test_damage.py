@@ -10,7 +10,7 @@ from runs import Run
 
 from reelweave.errors import UsageError
 from reelweave.evaluate.artefacts import differs
-from reelweave.evaluate.damage import KINDS, Damage, plan_runs
+from reelweave.evaluate.damage import KINDS, Damage, plan_stretches
 from reelweave.evaluate.scores import score_order
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.evaluate.truth import Truth
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_damage(clip: Path, tmp_path: Path) -> None
 
 
 def test_runs_of_damage_leave_whole_frames_between_and_around_them() -> None:
-    runs = plan_runs(600, Damage(KINDS, 0.3), seed=5)
+    runs = plan_stretches(600, Damage(KINDS, 0.3), seed=5)
     hit = np.zeros(600, bool)
     for run in runs:
         assert not hit[max(0, run.start - 6) : run.start + run.length + 6].any()
@@ -80,7 +80,7 @@ def test_runs_of_damage_leave_whole_frames_between_and_around_them() -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 12, 14])
 def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
-    runs = plan_runs(frames, Damage(KINDS, 0.5), seed=0)
+    runs = plan_stretches(frames, Damage(KINDS, 0.5), seed=0)
     assert all(run.start >= 6 and run.start + run.length <= frames - 6 for run in runs)
 
 

@@ -31,7 +31,7 @@ def own(tmp_path: Path) -> Path:
 
 def examined(model: str, library: Path | None = None) -> model_check.ModelReport:
     named = {"library": str(library)} if library else {}
-    return model_check.examine_model(model, settings(**named))
+    return model_check.check_model(model, settings(**named))
 
 
 def outcome(done: model_check.ModelReport, name: str) -> model_check.ModelTest:

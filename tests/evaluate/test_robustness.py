@@ -1,4 +1,4 @@
-"""How frames hold up that were spoilt, and that the command which measures it measures what it says."""
+"""How frames hold up that were degraded, and that the command which measures it measures what it says."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from reelweave.progress import SilentProgress
 from reelweave.settings import load
 
 
-def spoilt(kind: str, strength: float, picture: Picture, seed: int = 0) -> Picture:
+def degraded(kind: str, strength: float, picture: Picture, seed: int = 0) -> Picture:
     return Degradation(kind, strength).of(picture, np.random.default_rng(seed))
 
 
@@ -34,48 +34,48 @@ def detail(picture: Picture) -> float:
 def test_no_kind_changes_the_picture_that_it_is_given(kind: str) -> None:
     picture = pictures(1)[0]
     before = picture.copy()
-    changed = spoilt(kind, KINDS[kind].usual[-1], picture)
+    changed = degraded(kind, KINDS[kind].defaults[-1], picture)
     assert np.array_equal(picture, before)
     assert not np.array_equal(changed, before)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_spoils_in_the_same_way(kind: str) -> None:
-    picture, strength = pictures(1)[0], KINDS[kind].usual[0]
-    assert np.array_equal(spoilt(kind, strength, picture), spoilt(kind, strength, picture))
+    picture, strength = pictures(1)[0], KINDS[kind].defaults[0]
+    assert np.array_equal(degraded(kind, strength, picture), degraded(kind, strength, picture))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_second_of_the_usual_strengths_is_told_from_the_first(kind: str) -> None:
-    first, second = (spoilt(kind, strength, pictures(1)[0]) for strength in KINDS[kind].usual)
+    first, second = (degraded(kind, strength, pictures(1)[0]) for strength in KINDS[kind].defaults)
     assert not np.array_equal(first, second)
 
 
 def test_salt_and_pepper_falls_on_its_share_of_the_pixels_black_and_white_alike() -> None:
-    noisy = spoilt("salt-pepper", 0.1, grey())
+    noisy = degraded("salt-pepper", 0.1, grey())
     assert {tuple(pixel) for pixel in noisy.reshape(-1, 3)} == {(0,) * 3, (100,) * 3, (255,) * 3}
     shares = [float(np.mean(noisy == level)) for level in (0, 255)]
     assert shares == pytest.approx([0.05, 0.05], abs=0.01)
 
 
 def test_gaussian_noise_has_the_deviation_that_was_asked_for() -> None:
-    assert float(spoilt("gaussian", 10, grey()).std()) == pytest.approx(10, rel=0.05)
+    assert float(degraded("gaussian", 10, grey()).std()) == pytest.approx(10, rel=0.05)
 
 
 @pytest.mark.parametrize(("factor", "level"), [(0.5, 50), (1.5, 150), (10, 255)])
 def test_brightness_is_a_factor_that_ends_at_white(factor: float, level: int) -> None:
-    assert np.unique(spoilt("brightness", factor, grey())).tolist() == [level]
+    assert np.unique(degraded("brightness", factor, grey())).tolist() == [level]
 
 
 def test_a_blurred_picture_has_less_detail_and_keeps_its_brightness() -> None:
     picture = pictures(1)[0]
-    blurred = spoilt("blur", 0.05, picture)
+    blurred = degraded("blur", 0.05, picture)
     assert detail(blurred) < 0.5 * detail(picture)
     assert float(blurred.mean()) == pytest.approx(float(picture.mean()), abs=1)
 
 
 def test_resize_is_a_share_of_both_sides() -> None:
-    assert spoilt("resize", 0.25, grey()).shape == (30, 40, 3)
+    assert degraded("resize", 0.25, grey()).shape == (30, 40, 3)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_resize_is_a_share_of_both_sides() -> None:
     [
         (["blur=0.02"], [("blur", 0.02)]),
         (["salt-pepper=0.05,0.1", "jpeg=20"], [("salt-pepper", 0.05), ("salt-pepper", 0.1), ("jpeg", 20)]),
-        (["jpeg"], [("jpeg", strength) for strength in KINDS["jpeg"].usual]),
+        (["jpeg"], [("jpeg", strength) for strength in KINDS["jpeg"].defaults]),
         (["blur=.02", "blur=0.02"], [("blur", 0.02)]),
-        ([], [(name, strength) for name, kind in KINDS.items() for strength in kind.usual]),
+        ([], [(name, strength) for name, kind in KINDS.items() for strength in kind.defaults]),
     ],
-    ids=["one", "several", "usual", "twice", "nothing"],
+    ids=["one", "several", "defaults", "twice", "nothing"],
 )
 def test_kinds_and_strengths_are_understood(said: list[str], meant: list[tuple[str, float]]) -> None:
     assert [(one.kind, one.strength) for one in parse_degradations(said)] == meant
@@ -104,7 +104,7 @@ Measured = dict[str, dict[str, float]]
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
-    """A drawn film of 40 frames, by kind: hardly spoilt, and spoilt beyond recognition."""
+    """A drawn film of 40 frames, by kind: hardly degraded, and degraded beyond recognition."""
     folder = tmp_path_factory.mktemp("measured")
     clip = write_clip(folder / "film.mp4", pictures(40, (192, 108)))
     kinds = [Degradation("brightness", 0.8), Degradation("salt-pepper", 0.05), Degradation("salt-pepper", 1)]
@@ -224,7 +224,7 @@ Noise = Callable[[str, str], float]
 
 @pytest.fixture
 def by_scramble(run: Run, film: Path, tmp_path: Path) -> Noise:
-    """The adjacency of the film that `scramble` spoilt, with nothing lost between."""
+    """The adjacency of the film that `scramble` degraded, with nothing lost between."""
 
     def score(option: str, strength: str) -> float:
         scrambled, truth, plan = tmp_path / "s.mkv", tmp_path / "t.json", tmp_path / "p.json"

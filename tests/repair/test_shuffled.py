@@ -43,9 +43,7 @@ def shuffled(folder: Path, broken: Sequence[int]) -> tuple[Path, Truth, list[Pic
 
 
 @pytest.mark.parametrize("broken", [[12], [12, 13, 25]], ids=["one", "a run and one"])
-def test_broken_frames_are_removed_and_interpolated_frames_take_their_places(
-    run: Run, tmp_path: Path, broken: list[int]
-) -> None:
+def test_broken_frames_are_replaced_by_interpolated_ones(run: Run, tmp_path: Path, broken: list[int]) -> None:
     video, truth, _ = shuffled(tmp_path, broken)
     output, truth_file = tmp_path / "film.mkv", tmp_path / "truth.json"
     write_truth(truth, truth_file)
@@ -146,9 +144,7 @@ GREY = [np.ascontiguousarray(picture[..., 1]) for picture in panned(COUNT)]
         pytest.param([22, 21, 20], (39,), id="a run that lay backwards at the end"),
     ],
 )
-def test_frames_are_placed_where_they_fit_and_where_frames_are_missing(
-    missing: list[int], neighbours: tuple[int, ...]
-) -> None:
+def test_frames_are_placed_where_they_fit_and_are_missing(missing: list[int], neighbours: tuple[int, ...]) -> None:
     order = [f for f in range(COUNT) if f not in missing]
     film = OrderedFrames(order, lambda f: GREY[f])
     join = film.place(Stretch(missing, neighbours))

@@ -260,7 +260,7 @@ def test_an_unreachable_precision_is_refused() -> None:
     [([1, 1, 0, 0], [1, 0, 1, 0], 0.5, 0.5), ([0, 0], [0, 0], 1, 1), ([0, 0], [1, 0], 1, 0), ([1], [0], 0, 1)],
     ids=["mixed", "nothing there", "nothing found", "a false alarm"],
 )
-def test_precision_and_recall_follow_from_the_counts(
+def test_precision_and_recall_follow_from_counts(
     called: list[int], broken: list[int], precision: float, recall: float
 ) -> None:
     found = count_detections(np.array(called, bool), np.array(broken, bool))
