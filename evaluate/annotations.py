@@ -93,7 +93,7 @@ class IdenticalFrames:
 
 
 def same_picture(a: Floats, b: Floats) -> bool:
-    """Whether two small lumas show the same picture."""
+    """Return whether two small lumas show the same picture."""
     import cv2
 
     change = a - b

@@ -113,7 +113,7 @@ def freeze(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def differs(one: Plane, other: Plane) -> bool:
-    """Whether two pictures differ visibly: some spot by a dozen grey levels on average.
+    """Return whether two pictures differ visibly: some spot by a dozen grey levels on average.
 
     A spot is a macroblock, or a fortieth of the width of a large picture, in which a macroblock would be a dot.
     """
@@ -191,11 +191,13 @@ def flip_bytes(
         broken = stream.copy()
         for place in rng.integers(round(len(stream) * _HEADERS), len(stream), int(rng.integers(1, 4))):
             broken[place] ^= int(rng.integers(1, 256))
-        shown = _decoded(bytes(broken), layout)
-        if len(shown) == len(clean) == len(frames):
-            hit = [differs(planes_of(a, layout)[0], planes_of(b, layout)[0]) for a, b in zip(shown, clean, strict=True)]
+        decoded = _decoded(bytes(broken), layout)
+        if len(decoded) == len(clean) == len(frames):
+            hit = [
+                differs(planes_of(a, layout)[0], planes_of(b, layout)[0]) for a, b in zip(decoded, clean, strict=True)
+            ]
             if any(hit):
-                return [bad if is_hit else good for bad, good, is_hit in zip(shown, frames, hit, strict=True)], hit
+                return [bad if is_hit else good for bad, good, is_hit in zip(decoded, frames, hit, strict=True)], hit
     return list(frames), [False] * len(frames)
 
 

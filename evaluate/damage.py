@@ -41,15 +41,15 @@ class Damage:
         names, _, share = text.partition(":")
         kinds = KINDS if names == "all" else tuple(name for name in names.split(",") if name)
         try:
-            asked = cls(kinds, float(share) if share else cls.share)
+            damage = cls(kinds, float(share) if share else cls.share)
         except ValueError:
-            asked = cls(kinds, -1)
-        if not 0 < asked.share <= 0.5 or not kinds or not set(kinds) <= set(KINDS):
+            damage = cls(kinds, -1)
+        if not 0 < damage.share <= 0.5 or not kinds or not set(kinds) <= set(KINDS):
             raise UsageError(
                 f"--damage {shortened(text)} is not valid.",
                 f"Give all, or some of {','.join(KINDS)}, and if you like a share up to .5: tears,grey:0.1.",
             )
-        return asked
+        return damage
 
 
 NONE = Damage()

@@ -75,8 +75,8 @@ def _score_on_labels(judge: Detector, folder: Path, settings: Settings, progress
 def _score_on_video(judge: Detector, video: Path, truth_file: Path, progress: Progress) -> DetectorScores:
     truth = read_truth(truth_file)
     films = truth.films or [0] * len(truth.frames)
-    shown = [(film, frame) for film, frame in zip(films, truth.frames, strict=True) if frame >= 0]
-    if shown != sorted(shown):
+    true_frames = [(film, frame) for film, frame in zip(films, truth.frames, strict=True) if frame >= 0]
+    if true_frames != sorted(true_frames):
         raise UsageError(
             f"The frames of {video} are shuffled: damage shows only next to the true neighbours of a frame.",
             f"Write the video with scramble --in-order: see {command('scramble', '--help')}.",

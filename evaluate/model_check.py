@@ -145,7 +145,7 @@ def _batches(embedder: Embedder, pictures: Sequence[Picture]) -> str:
 
 
 def _copies(embedder: Embedder, pictures: Sequence[Picture]) -> str:
-    """The copies are slightly brighter and strongly compressed."""
+    """Search slightly brighter, strongly compressed copies among the originals."""
     scores = embedder.embed([_copied(picture) for picture in pictures]) @ embedder.embed(pictures).T
     found = int((scores.argmax(1) == np.arange(len(pictures))).sum())
     measured = f"{found} of {len(pictures)} brighter, compressed copies are nearest to their originals"
@@ -165,9 +165,9 @@ def _copied(picture: Picture) -> Picture:
 def _words(embedder: Embedder) -> str:
     """Compare text-to-picture recall among drawn shapes with that of guessing."""
     assert isinstance(embedder, TextEmbedder)
-    asked = cards()
-    count = len(asked.texts)
-    share = recall(embedder.embed_texts(asked.texts), embedder.embed(asked.pictures))
+    drawn = cards()
+    count = len(drawn.texts)
+    share = recall(embedder.embed_texts(drawn.texts), embedder.embed(drawn.pictures))
     measured = f"recall@1 {share:.2f} among {count} drawn shapes (chance {1 / count:.2f})"
     if share * count < _chance_limit(count):
         raise SpaceError(
@@ -184,7 +184,7 @@ def _chance_limit(count: int) -> int:
 
 
 def _quick(embedder: Embedder, pictures: Sequence[Picture]) -> str:
-    """Vectors as `ingest` makes them, which may be faster than exact ones, must stay close to them."""
+    """Compare vectors as `ingest` makes them, which may be faster to make, with exact ones."""
     assert isinstance(embedder, TwoStageEmbedder)
     made = embedder.finish([embedder.prepare(picture) for picture in pictures])
     least = float((made.vectors * embedder.embed(pictures)).sum(1).min())

@@ -222,8 +222,8 @@ def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:
     )
 
 
-def _best(clean: Floats, asked: Floats) -> npt.NDArray[np.intp]:
-    return np.asarray(np.argmax(asked @ clean.T, axis=1))
+def _best(clean: Floats, queries: Floats) -> npt.NDArray[np.intp]:
+    return np.asarray(np.argmax(queries @ clean.T, axis=1))
 
 
 def _order(measured: _Measured, row: int, space: str, seed: int, settings: Settings, matcher: Matcher | None) -> Scores:

@@ -207,9 +207,9 @@ def right_joins(order: Sequence[int], truth: Truth) -> list[bool]:
     """Return for each join of the order whether it joins a picture to itself or to its true neighbour."""
     shown = [truth.frames[place] for place in order]
     film = [truth.picture_of(frame) for frame in sorted(frame for frame in truth.frames if frame != FOREIGN)]
-    beside = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
+    neighbours = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
     played = [None if frame == FOREIGN else truth.picture_of(frame) for frame in shown]
-    return [join in beside for join in pairwise(played)]
+    return [join in neighbours for join in pairwise(played)]
 
 
 def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:

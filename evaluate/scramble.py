@@ -116,30 +116,30 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
     clip, decode = clips[0], partial(_source_frames, clips, options, groups)
     frame_bytes = clip.layout.frame_bytes
     ordered = in_play_order(decode, order, frame_bytes, target.parent, options.scratch_bytes, progress)
-    shown = [owners[slot] if slot < len(owners) else (FOREIGN, FOREIGN) for slot in order]
-    heard = [frame if film == 0 else FOREIGN for film, frame in shown]
+    origins = [owners[slot] if slot < len(owners) else (FOREIGN, FOREIGN) for slot in order]
+    audible = [frame if film == 0 else FOREIGN for film, frame in origins]
     encoding = Encoding(options.crf, lossless=options.crf == 0)
     with (
         closing(ordered),
         closing(_noisy(ordered, clip.layout, options)) as frames,
-        _sound(clip, heard, target, encoding, options, progress) as sound,
+        _sound(clip, audible, target, encoding, options, progress) as sound,
     ):
         encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode", sound)
     return Truth(
         **clip.facts(),
         seed=options.seed,
         fps=float(clip.rate),
-        frames=[frame for _, frame in shown],
+        frames=[frame for _, frame in origins],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
-        damage=_damaged_places(clips, shown),
+        damage=_damaged_places(clips, origins),
         crf=options.crf,
         mixed=[Mixed(**other.facts()) for other in clips[1:]],
-        films=[film for film, _ in shown] if options.mix else [],
+        films=[film for film, _ in origins] if options.mix else [],
     )
 
 
 def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
-    """Refuse a clip that is mixed with itself: its frames could not be told apart."""
+    """Refuse a clip that is mixed with itself: nothing could tell its frames apart."""
     seen: set[Path] = set()
     for path in paths:
         if path.resolve() in seen:
@@ -247,9 +247,9 @@ def _annotated(clip: _Clip, frames: Generator[bytes, None, None], layout: FrameL
             yield raw
 
 
-def _damaged_places(clips: Sequence[_Clip], shown: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+def _damaged_places(clips: Sequence[_Clip], origins: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
     """Return for each kind of damage the places of the scrambled video that show it."""
-    place_of = {owner: place for place, owner in enumerate(shown)}
+    place_of = {owner: place for place, owner in enumerate(origins)}
     found: dict[str, list[int]] = {}
     for film, clip in enumerate(clips):
         for kind, slots in clip.hit.items():

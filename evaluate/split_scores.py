@@ -54,15 +54,15 @@ def score_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
     """
     played = _played(plans, truth)
     true = [place for place in range(len(truth.frames)) if truth.film_at(place) != FOREIGN]
-    shown = [place for place in true if place in played]
+    kept = [place for place in true if place in played]
     groups = _table([truth.film_at(place) for place in true], [played.get(place, -1 - place) for place in true])
-    main = _table([truth.film_at(place) for place in shown], [played[place] for place in shown])
+    main = _table([truth.film_at(place) for place in kept], [played[place] for place in kept])
     grouping = Grouping(
         films=truth.clips,
         plans=len(plans),
         rand=round(_adjusted_rand(groups), 6),
-        purity=float(main.max(axis=0).sum() / len(shown)) if shown else 1.0,
-        completeness=float(main.max(axis=1).sum() / len(true)) if shown else float(not true),
+        purity=float(main.max(axis=0).sum() / len(kept)) if kept else 1.0,
+        completeness=float(main.max(axis=1).sum() / len(true)) if kept else float(not true),
     )
     return SplitScores(grouping, [_score_film(plan, truth) for plan in plans])
 
@@ -80,8 +80,8 @@ def _played(plans: Sequence[Plan], truth: Truth) -> dict[int, int]:
 
 
 def _score_film(plan: Plan, truth: Truth) -> FilmScores:
-    shown = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
-    film = shown.most_common(1)[0][0] if shown else 0
+    counts = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
+    film = counts.most_common(1)[0][0] if counts else 0
     own = truth.of_film(film)
     return FilmScores(film, own.source, len(plan.order), score_plan(plan, own))
 

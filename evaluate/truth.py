@@ -73,11 +73,11 @@ class Truth(BaseModel):
         if self.films or self.mixed:
             self._check_films()
         clips: list[Truth | Mixed] = [self, *self.mixed]
-        shown: list[list[int]] = [[] for _ in clips]
+        indices: list[list[int]] = [[] for _ in clips]
         for place, frame in enumerate(self.frames):
             if (film := self.film_at(place)) != FOREIGN:
-                shown[film].append(frame)
-        for clip, frames in zip(clips, shown, strict=True):
+                indices[film].append(frame)
+        for clip, frames in zip(clips, indices, strict=True):
             _check_clip(clip, frames)
         for kind, places in self.damage.items():
             if any(not 0 <= place < len(self.frames) for place in places):
@@ -131,13 +131,13 @@ class Truth(BaseModel):
         return self.model_copy(update={"frames": frames, "films": films})
 
 
-def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
-    if len(set(shown)) < len(shown):
+def _check_clip(clip: Truth | Mixed, indices: Sequence[int]) -> None:
+    if len(set(indices)) < len(indices):
         raise ValueError("a source frame appears more than once in frames")
-    if shown and min(shown) < clip.first:
-        raise ValueError(f"frame {min(shown)} comes before the first one, {clip.first}")
-    if clip.ties and shown and max(shown) >= clip.first + len(clip.ties):
-        raise ValueError(f"ties says nothing of frame {max(shown)}")
+    if indices and min(indices) < clip.first:
+        raise ValueError(f"frame {min(indices)} comes before the first one, {clip.first}")
+    if clip.ties and indices and max(indices) >= clip.first + len(clip.ties):
+        raise ValueError(f"ties says nothing of frame {max(indices)}")
 
 
 def write_truth(truth: Truth, path: Path) -> Path:

@@ -108,19 +108,19 @@ def _counted(measured: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameM
         stage.advance()
 
 
-def spread(guesses: DecoderReport, frames: list[int], spots: list[float]) -> list[float]:
+def spread(report: DecoderReport, frames: list[int], spots: list[float]) -> list[float]:
     """Return how far the decoder's concealment reaches into each frame.
 
     1 is a concealed frame, .5 one predicted from it, and .25 such a frame where no damage is visible. Prediction
     reaches up to the next frame that refers to no earlier one. Damage appears and disappears abruptly, and only motion
     can hide that: where nothing changes from the concealed frame up to the next intact one, nothing is damaged.
     """
-    found = _predicted(guesses, frames)
+    found = _predicted(report, frames)
     # A concealed frame that refers to no other and changes nothing may still show the earlier damage.
     refreshed = [
         row
         for row, frame in enumerate(frames)
-        if frame in guesses.whole and (not found[row] or spots[row] > _VISIBLE_CHANGE)
+        if frame in report.whole and (not found[row] or spots[row] > _VISIBLE_CHANGE)
     ]
     for start, end in pairwise([0, *refreshed, len(frames)]):
         doubted = [row for row in range(start, end) if found[row]]
@@ -130,18 +130,18 @@ def spread(guesses: DecoderReport, frames: list[int], spots: list[float]) -> lis
     return found
 
 
-def _predicted(guesses: DecoderReport, frames: list[int]) -> list[float]:
+def _predicted(report: DecoderReport, frames: list[int]) -> list[float]:
     """Return 1 for concealed frames and .5 for frames predicted from them."""
     found: list[float] = []
     is_predicted = False
     for frame in frames:
-        is_predicted = is_predicted and frame not in guesses.whole
-        found.append(1.0 if frame in guesses.guessed else 0.5 if is_predicted else 0.0)
+        is_predicted = is_predicted and frame not in report.whole
+        found.append(1.0 if frame in report.guessed else 0.5 if is_predicted else 0.0)
         # A B-frame is seldom a reference, but it refers to the frame after it too.
-        if frame in guesses.guessed and frame not in guesses.both_ways:
+        if frame in report.guessed and frame not in report.both_ways:
             is_predicted = True
             for row in range(len(found) - 2, -1, -1):
-                if frames[row] not in guesses.both_ways:
+                if frames[row] not in report.both_ways:
                     break
                 found[row] = max(found[row], 0.5)
     return found
@@ -168,6 +168,7 @@ class NeighbourComparison:
         self._rows: list[list[float]] = []
 
     def add(self, one: FrameMeasures) -> None:
+        """Add the next frame."""
         self._window.append(one)
         if len(self._window) > 1:
             self._rows.append(self._row(len(self._window) - 2))

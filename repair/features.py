@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import SourceError
 from ..media.files import atomic_write
@@ -16,6 +15,7 @@ from ..media.types import Floats
 from ..media.untrusted import MEGABYTE, UntrustedError, parse_json, read_arrays
 from ..progress import SILENT, Progress
 from ..settings import BreakupSettings
+from .detection_scores import Shares
 from .evidence import EVIDENCE, FrameEvidence, measure_evidence
 from .rules import all_signs
 
@@ -31,8 +31,6 @@ _MOST = 20.0
 """Bounds a normalised feature."""
 _MOST_BYTES = 512 * MEGABYTE
 """Bounds an evidence file; that of a million frames has about 100 MB."""
-
-Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..media.types import Floats
+from .detection_scores import Marks, Shares
 
 TREES = 200
 """Trees that are trained."""
@@ -21,8 +22,6 @@ _MOST_DEPTH = 500
 _DIGITS = 6
 """Decimals that are stored, which keeps the file short."""
 
-Shares = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -5,12 +5,11 @@ Damage that appears little by little disappears all at once, at the next intact 
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats
+from .detection_scores import Marks
 from .measures import FrameMeasures, Grey, local_range, outside_range
 
 BACK = 45
@@ -45,8 +44,6 @@ _SPOT = (3, 3)
 _REACH = np.ones((9, 9), np.uint8)
 """How near a moving edge explains a jump."""
 
-Marks: TypeAlias = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class FinePicture:
@@ -68,6 +65,7 @@ class Healing:
         self._steps: deque[Grey] = deque(maxlen=2 * _AROUND + 1)
 
     def add(self, one: FrameMeasures) -> None:
+        """Add the next frame."""
         even = one.evened(one.fine)
         picture = FinePicture(even, local_range(even))
         self._steps.append(_difference(picture, self._pictures[-1]) if self._pictures else np.zeros_like(even))
@@ -147,7 +145,7 @@ def _difference(one: FinePicture, other: FinePicture) -> Grey:
 
 
 def _is_camera_motion(one: FinePicture, before: FinePicture, step: Grey, jumps: Marks) -> bool:
-    """Whether the camera caused the jumps: a jolt moves the whole picture."""
+    """Return whether the camera caused the jumps: a jolt moves the whole picture."""
     import cv2
 
     first, second = (picture.even.astype(np.float32) for picture in (before, one))

@@ -117,6 +117,7 @@ def train_detector(
 
 
 def default_detector(folder: Path) -> Path:
+    """Return the file that `train_detector` writes by default."""
     return folder / "detector.json"
 
 

@@ -216,8 +216,8 @@ def _tiles(plane: Any, side: int) -> Floats:
     import cv2
 
     across, down = max(1, plane.shape[1] // side), max(1, plane.shape[0] // side)
-    whole = plane[: down * side, : across * side]
-    return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.float32)
+    cropped = plane[: down * side, : across * side]
+    return np.asarray(cv2.resize(cropped, (across, down), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
@@ -233,9 +233,9 @@ def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
 
 
 def _on_grid(steps: Floats, pitch: int) -> float:
-    """Return how much sharper borders are on the macroblock grid than beside it, in doublings, clipped per line."""
+    """Return how much sharper borders are on the macroblock grid than next to it, in doublings, clipped per line."""
     lines = np.arange(pitch - 1, steps.size - 1, pitch) if pitch > 1 else np.empty(0, np.int64)
     if not lines.size:
         return 0.0
-    beside = (steps[lines - 1] + steps[lines + 1]) / 2
-    return _mean(np.clip(np.log2((steps[lines] + 1) / (beside + 1)), -1, 1))
+    neighbours = (steps[lines - 1] + steps[lines + 1]) / 2
+    return _mean(np.clip(np.log2((steps[lines] + 1) / (neighbours + 1)), -1, 1))

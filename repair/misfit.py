@@ -37,6 +37,7 @@ class Misfit:
         self._jumps: deque[tuple[int, Floats, FrameMeasures]] = deque(maxlen=_KEPT)
 
     def add(self, one: FrameMeasures) -> None:
+        """Add the next frame."""
         window, steps, place = self._window, self._steps, len(self.run)
         back = {lag: window[-lag] for lag in (*LAGS, 2 * LAGS[-1]) if lag <= len(window)}
         steps.append({lag: unexplained_difference(one, other) for lag, other in back.items()})
@@ -49,10 +50,10 @@ class Misfit:
         self.jump.append(worst(steps[-1][1]) if place else 0.0)
         for number, lag in enumerate(LAGS):
             if place >= 2 * lag:
-                part, whole = excess(steps[-1 - lag][lag], steps[-1][lag], steps[-1][2 * lag])
+                part, overall = excess(steps[-1 - lag][lag], steps[-1][lag], steps[-1][2 * lag])
                 self.single[place - lag][number] = part
                 if lag == 1:
-                    self.single[place - lag][-1] = whole
+                    self.single[place - lag][-1] = overall
         if place and self._is_jump(place):
             self._close_runs(place, one)
             self._jumps.append((place, steps[-1][1], window[-2]))

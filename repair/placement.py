@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats
-
-Grey: TypeAlias = npt.NDArray[np.uint8]
+from .measures import Grey
 
 _TILE = 8
 """Pixels on a side of the tiles that are compared."""

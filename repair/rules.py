@@ -7,14 +7,13 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats, Ints
 from ..settings import BreakupSettings
+from .detection_scores import Marks
 from .evidence import FrameEvidence
 
 Signs: TypeAlias = dict[str, Floats]
-Marks: TypeAlias = npt.NDArray[np.bool_]
 
 _LOOK = 60
 """Frames on either side that define the usual look of a picture: two seconds."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from itertools import cycle
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats
+from .detection_scores import Shares
 from .detector import Detector
 from .evidence import FrameEvidence
 from .features import VideoEvidence
@@ -21,8 +21,6 @@ _FARTHEST = 12
 _ALIKE = 0.02
 """Frames look alike whose normalised evidence differs by less than this."""
 
-Shares = npt.NDArray[np.float64]
-
 
 def suspicion(judge: Detector, evidence: FrameEvidence) -> Shares:
     """Return the score of each frame; .5 is most uncertain."""
@@ -35,12 +33,12 @@ class CandidatePool:
     def __init__(self, measured: VideoEvidence, suspected: Shares, known: set[LabelledFrame], share: float) -> None:
         self._measured, self._suspected = measured, suspected
         count = len(suspected)
-        taken = [sample.frame for sample in known if sample.video == measured.video]
-        self._gap = int(np.clip(count / (2 * max(share + len(taken), 1)), _NEAREST, _FARTHEST))
+        known_frames = [sample.frame for sample in known if sample.video == measured.video]
+        self._gap = int(np.clip(count / (2 * max(share + len(known_frames), 1)), _NEAREST, _FARTHEST))
         self._numbers = _normalised(measured.evidence.values)
         self._free = np.ones(count, bool)
         self._distance = np.full(count, count)
-        for row in np.flatnonzero(np.isin(measured.evidence.frames, taken)):
+        for row in np.flatnonzero(np.isin(measured.evidence.frames, known_frames)):
             self._take(int(row))
 
     def next(self, turn: str) -> LabelledFrame | None:
@@ -52,7 +50,7 @@ class CandidatePool:
             "broken": self._suspected,
             "anywhere": np.zeros(len(self._distance)),
         }[turn]
-        # Among equals, take the frame farthest from all that were taken.
+        # Among equals, take the frame farthest from all chosen ones.
         value = value.round(2) + 0.01 * self._distance / (len(self._distance) + 1)
         row = int(np.argmax(np.where(self._free, value, -np.inf)))
         self._take(row)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SourceError, command
@@ -12,8 +11,9 @@ from ..media.files import atomic
 from ..media.types import Floats
 from ..media.untrusted import MEGABYTE, UntrustedError, read_json
 from ..settings import BreakupSettings
+from .detection_scores import Shares
 from .evidence import EVIDENCE, FrameEvidence
-from .features import MEASURED_AS, SIGNS, Shares, column_names, evidence_of, in_context, rule_scores
+from .features import MEASURED_AS, SIGNS, column_names, evidence_of, in_context, rule_scores
 from .forest import Forest, Share
 from .verdict import CLEAN, Verdict
 
@@ -22,7 +22,7 @@ BROKEN = "broken"
 _MOST_BYTES = 64 * MEGABYTE
 """Bounds the file; a detector of 200 trees trained on 1,000 pictures has 2 MB."""
 TRUST = 0.4
-"""The weight of the rules beside the forest, which is weak while few pictures are labelled."""
+"""The weight of the rules against the forest, which is weak while few pictures are labelled."""
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -51,7 +51,7 @@ class CrossValidation(_FrozenModel):
 
 
 class DetectorModel(_FrozenModel):
-    """The identity of a detector, its forest over frames in context, and the rules it was trained beside."""
+    """The identity of a detector, its forest, and the rules that its forest is combined with."""
 
     format: Literal["reelweave.detector/1"] = FORMAT
     program: str
@@ -99,7 +99,7 @@ class TrainedDetector:
         is_ruled = trust * rule_scores(values) > (1 - trust) * forest.predict(values)
         return [sign if ruled else name for sign, name, ruled in zip(signs, names, is_ruled, strict=True)]
 
-    def _rescaled(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _rescaled(self, scores: Shares) -> Shares:
         """Rescale scores so that the threshold becomes one half, as for every detector."""
         threshold = self.model.threshold
         return np.where(

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import __version__
 from ..errors import SourceError, UsageError, command
 from ..media.types import Floats, Ints
 from ..settings import BreakupSettings
 from . import features
-from .detection_scores import DetectionCounts, count_detections, threshold_for
+from .detection_scores import DetectionCounts, Marks, Shares, count_detections, threshold_for
 from .evidence import EVIDENCE
 from .forest import train_forest
 from .labels import BROKEN, CLEAN, FEATURES, UNSORTED, LabelledFrame, Labels, read_labels
@@ -29,9 +28,6 @@ _BLOCKS = 5
 """Parts that a single video is cut into for cross-validation."""
 _FEW = 40
 """Pictures of a label below which the scores are rough."""
-
-Marks = npt.NDArray[np.bool_]
-Shares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,7 @@ def _splits(groups: Ints) -> Iterator[Marks]:
 
 
 def _can_leave_out(groups: Ints, broken: Marks) -> bool:
-    """Whether both labels remain whichever group is left out."""
+    """Return whether both labels remain whichever group is left out."""
     return len(np.unique(groups)) > 1 and all(0 < broken[~inside].sum() < (~inside).sum() for inside in _splits(groups))
 
 

@@ -40,9 +40,9 @@ def search_demo_film(actor: str, film: VideoRecord, settings: Settings, progress
     text = f"a {actor}"
     with open_finder(settings, progress) as finder:
         ranked = finder.ask(Question(text, space="clip", videos=(film.id,), count=film.frames, repeats=True)).hits
-    shown = film_shown(film.frames, (film.width, film.height))
+    visible = film_shown(film.frames, (film.width, film.height))
     scores = [hit.score for hit in sorted(ranked, key=lambda hit: hit.frame)]
-    ranking = rank_frames(scores, [frame[actor] for frame in shown])
+    ranking = rank_frames(scores, [frame[actor] for frame in visible])
     return DemoSearch(
         text=text,
         model=settings.clip.model,

@@ -124,7 +124,7 @@ def film_frames(frames: int, size: Size, seed: int = 0) -> Iterator[Picture]:
 def film_shown(frames: int, size: Size, seed: int = 0) -> list[dict[str, float]]:
     """Return for each frame of the film how much of each actor (`red circle`) is visible, 0 to 1."""
     _, _, cover, cast = _draw_world(frames, size, seed)
-    shown = []
+    visible = []
     for t in _times(frames):
         marked = np.zeros((size[1], size[0]), np.uint8)
         marks = {actor.name: number for number, actor in enumerate(cast, 1)}
@@ -132,8 +132,8 @@ def film_shown(frames: int, size: Size, seed: int = 0) -> list[dict[str, float]]
         marked[_view(cover, size, t) > 127] = 0
         _mark_all(marked, [a for a in cast if not a.behind_hill], marks, t)
         seen = np.bincount(marked.ravel(), minlength=len(cast) + 1)
-        shown.append({a.name: min(1.0, float(seen[marks[a.name]] / _pixels(a, size))) for a in cast})
-    return shown
+        visible.append({a.name: min(1.0, float(seen[marks[a.name]] / _pixels(a, size))) for a in cast})
+    return visible
 
 
 def _times(frames: int) -> Iterator[float]:

@@ -67,8 +67,8 @@ def paint_ground(
     shades = rng.random((cells, max(2, round(cells * size[0] / size[1])), 1)).astype(np.float32)
     if rng.random() < 0.5:
         shades = np.round(shades)
-    way = int(rng.choice((cv2.INTER_NEAREST, cv2.INTER_CUBIC)))
-    mixed = np.asarray(cv2.resize(shades, size, interpolation=way), np.float32)[:, :, None]
+    interpolation = int(rng.choice((cv2.INTER_NEAREST, cv2.INTER_CUBIC)))
+    mixed = np.asarray(cv2.resize(shades, size, interpolation=interpolation), np.float32)[:, :, None]
     return np.asarray(corners[0] + (corners[1] - corners[0]) * mixed, np.float32), None
 
 

@@ -31,25 +31,25 @@ class CaptionSet:
 def cards(seed: int = 0) -> CaptionSet:
     """Draw the plainest pictures: one large shape each, in the middle of a background of another colour."""
     rng = np.random.default_rng(seed)
-    asked = CaptionSet([], [])
+    drawn = CaptionSet([], [])
     for colour in _CARDS[0]:
         for shape in _CARDS[1]:
             scene = draw_scene([DrawnShape(colour, shape, radius=0.3)], "plain", (256, 256), rng)
-            asked.texts.append(plain_caption(colour, shape).text)
-            asked.pictures.append(scene.picture)
-    return asked
+            drawn.texts.append(plain_caption(colour, shape).text)
+            drawn.pictures.append(scene.picture)
+    return drawn
 
 
 def plain_set(count: int, seed: int, style: Style) -> CaptionSet:
     """Draw pictures of one thing anywhere on any background, with different captions such as "a red circle"."""
     rng = np.random.default_rng(seed)
     pairs = [(colour, shape) for colour in COLOURS for shape in SHAPES]
-    asked = CaptionSet([], [])
+    drawn = CaptionSet([], [])
     for at in rng.permutation(len(pairs))[:count]:
         caption = plain_caption(*pairs[at])
-        asked.texts.append(caption.text)
-        asked.pictures.append(_shows(caption, rng, style).picture)
-    return asked
+        drawn.texts.append(caption.text)
+        drawn.pictures.append(_shows(caption, rng, style).picture)
+    return drawn
 
 
 def mixed_set(count: int, seed: int, style: Style) -> CaptionSet:
@@ -126,7 +126,7 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 def _confused(scene: Scene, caption: Caption, scenes: list[Scene], captions: list[Caption]) -> bool:
     if not scenes:
         return False
-    shown, sure = np.stack([s.codes for s in [*scenes, scene]]), np.stack([s.sure for s in [*scenes, scene]])
-    told = np.stack([c.codes for c in [*captions, caption]])
-    true = captions_hold(told, shown, sure, lenient=True)
+    codes, sure = np.stack([s.codes for s in [*scenes, scene]]), np.stack([s.sure for s in [*scenes, scene]])
+    captioned = np.stack([c.codes for c in [*captions, caption]])
+    true = captions_hold(captioned, codes, sure, lenient=True)
     return bool(true[-1, :-1].any() or true[:-1, -1].any())

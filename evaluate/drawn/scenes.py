@@ -86,17 +86,17 @@ def draw_scene(
     """Draw things on a background, the last in front; the hill of a landscape may hide some of them."""
     picture, hill = paint_ground(ground, things, size, rng, lands)
     covers: list[Floats] = []
-    wholes: list[float] = []
+    areas: list[float] = []
     behind = len(things) if hill is None else int(rng.integers(len(things) + 1))
     for number, thing in enumerate(things):
         if number == behind and hill is not None:
             hide(picture, covers, hill)
-        cover, whole = paint_thing(picture, thing, size, rng)
+        cover, area = paint_thing(picture, thing, size, rng)
         covers = [earlier * (1 - cover) for earlier in covers] + [cover]
-        wholes.append(whole)
+        areas.append(area)
     if behind == len(things) and hill is not None:
         hide(picture, covers, hill)
-    shares = [float(cover.sum()) / whole for cover, whole in zip(covers, wholes, strict=True)]
+    shares = [float(cover.sum()) / area for cover, area in zip(covers, areas, strict=True)]
     codes, sure = _codes(things, shares, ground)
     return Scene(np.clip(picture, 0, 255).astype(np.uint8), codes, sure)
 
@@ -105,11 +105,11 @@ def captions_hold(captions: Codes, scenes: Codes, sure: Flags, lenient: bool = F
     """Return whether each caption, of one or two things, is true of each picture; lenient includes what may be true."""
     each = np.broadcast_to(scenes[..., -1] != ABSENT if lenient else sure, (*captions.shape[:2], *sure.shape)).copy()
     for number in range(len(ATTRIBUTES)):
-        said = captions[:, :, None, None, number]
-        if (said == UNSAID).all():
+        stated = captions[:, :, None, None, number]
+        if (stated == UNSAID).all():
             continue
         shown = scenes[None, None, :, :, number]
-        each &= (said == UNSAID) | (said == shown) | (lenient & (shown == UNCLEAR))
+        each &= (stated == UNSAID) | (stated == shown) | (lenient & (shown == UNCLEAR))
     alone = each[:, 0].any(-1)
     if captions.shape[1] == 1:
         return np.asarray(alone)

@@ -16,11 +16,12 @@ from runs import Run, settings
 from reelweave.media.source import open_source
 from reelweave.render.report.frame_card import read_card_frames
 from reelweave.repair import features, labelling
+from reelweave.repair.detection_scores import Shares
 from reelweave.repair.detector import RuleDetector
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence
 from reelweave.repair.features import VideoEvidence
 from reelweave.repair.labels import LabelledFrame, move_picture, read_name
-from reelweave.repair.sampling import Shares, choose_frames, suspicion
+from reelweave.repair.sampling import choose_frames, suspicion
 
 
 @pytest.fixture(scope="module")
