@@ -206,8 +206,8 @@ def _library(identity: Space, settings: Settings) -> str:
         raise SpaceError(
             f"{len(changed)} videos, first {video}, have vectors by other weights of {identity.model}: {other.weights} "
             f"there, {identity.weights} here.",
-            f"Restore the old weights; or run {command('videos', 'remove', video)} and ingest it again, "
-            "and so for each of the videos.",
+            f"Restore the old weights; or {command('videos', 'remove', video)} and ingesting it again "
+            "replace the vectors, and so on for each video.",
         )
     same = sum(other == identity for other in stored.values())
     others = f", {len(stored) - same} by another model" if len(stored) > same else ""

@@ -168,6 +168,6 @@ def read_truth(path: Path) -> Truth:
             f"There is no truth file {path}.", f"Write one with scramble --truth: see {command('scramble', '--help')}."
         ) from missing
     except UntrustedError as bad:
-        raise PlanError(f"{path} is not a usable truth file: it {bad}.") from bad
+        raise PlanError(f"{path} is not a truth file: it {bad}.") from bad
     except (ValidationError, OSError) as bad:
-        raise PlanError(f"{path} is not a usable truth file: {first_problem(bad)}") from bad
+        raise PlanError(f"{path} is not a truth file: {first_problem(bad)}") from bad

@@ -3,7 +3,10 @@
 from collections import deque
 from statistics import median
 
+import numpy as np
+
 from ..media.types import Floats
+from .detection_scores import Marks
 from .measures import FLAT, FrameMeasures, excess, unexplained_difference, worst, worst_spot
 
 LAGS = (1, 2)
@@ -11,9 +14,9 @@ LAGS = (1, 2)
 LONGEST = 60
 """Bounds a run, in frames between the jump into it and the jump out of it."""
 
-_RISE = 1.7
+_JUMP_RISE = 1.7
 """A jump exceeds the usual change by this factor."""
-_LEAST = 4.0
+_JUMP_LEAST = 4.0
 """Grey levels of the smallest jump."""
 _KEPT = 6
 """Bounds the earlier jumps that a run may begin at."""
@@ -60,7 +63,7 @@ class Misfit:
 
     def _is_jump(self, place: int) -> bool:
         usual = median(self.jump[max(1, place - 15) : place] or [0.0])
-        return self.jump[place] > max(_LEAST, _RISE * usual)
+        return self.jump[place] > max(_JUMP_LEAST, _JUMP_RISE * usual)
 
     def _close_runs(self, end: int, one: FrameMeasures) -> None:
         """Record the runs between each earlier jump and this one."""
@@ -73,6 +76,11 @@ class Misfit:
             for place in range(start, end):
                 if _weight(part, length) > _weight(self.run[place], self.length[place]):
                     self.run[place], self.start[place], self.length[place] = part, start, length
+
+
+def is_jump(change: Floats, usual: Floats) -> Marks:
+    """Return which changes are jumps, given the usual change around each."""
+    return np.asarray(change > np.maximum(_JUMP_LEAST, _JUMP_RISE * usual))
 
 
 def _weight(part: float, length: int) -> float:

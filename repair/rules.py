@@ -12,6 +12,7 @@ from ..media.types import Floats, Ints
 from ..settings import BreakupSettings
 from .detection_scores import Marks
 from .evidence import FrameEvidence
+from .misfit import is_jump
 
 Signs: TypeAlias = dict[str, Floats]
 
@@ -43,6 +44,28 @@ _BRIGHTER = 60.0
 """Grey levels by which a flash is brighter."""
 _WASHED = 230.0
 """Grey levels of what a flash washes out."""
+_FLASH_LEVELS = 20
+"""Grey levels of a flash at which a misfit counts half."""
+_MISFIT_LEAST = 2.5
+"""Grey levels of misfit that noise explains."""
+_MISFIT_USUAL = 0.6
+"""The share of the usual change that motion adds to them."""
+_TORN_LEAST = 1.5
+"""Grey levels of a border between rows that noise explains."""
+_RUN_LEAST = 9
+"""The same as `_MISFIT_LEAST` for a run, whose two sides are farther apart."""
+_RUN_USUAL = 1.4
+"""The same as `_MISFIT_USUAL` for a run."""
+_RUN_PERCENT = 80
+"""Percentile of the changes around a run that is usual there."""
+_STILL_LEAST = 0.6
+"""Grey levels of change that coding noise adds to a still picture."""
+_STILL_SHARE = 0.12
+"""The share of the movement around that a still picture stays under."""
+_FREEZE_MOTION = 3
+"""Factor by which movement before and after exceeds what is left in a freeze."""
+_FREEZE_JUMP = 1.25
+"""Factor by which the end of a freeze exceeds the movement around."""
 _Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
@@ -57,11 +80,12 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
     usual = _usual(jump)
+    expected = _MISFIT_LEAST + _MISFIT_USUAL * usual
     torn = evidence.of("torn")
     found = {
         "guessed": evidence.of("guessed") * np.float32(settings.guessed),
-        "misfit": evidence.of("misfit_1") / (2.5 + 0.6 * usual) / _flash(evidence.of("level"), 1) / settings.misfit,
-        "torn": torn / (1.5 + _median(torn, _HASTE * 2)) / settings.torn,
+        "misfit": evidence.of("misfit_1") / expected / _flash(evidence.of("level"), 1) / settings.misfit,
+        "torn": torn / (_TORN_LEAST + _median(torn, _HASTE * 2)) / settings.torn,
         "grain": evidence.of("grain") / settings.grain,
     }
     for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
@@ -69,7 +93,7 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
         # The content at the ends of a film is usual there: skies are blank, but not blocky.
         usual_there = _median(values, _LOOK, "nearest" if name == "blank" else "mirror")
         found[name] = np.maximum(0, values - usual_there) / least
-    jumps = np.flatnonzero(_is_jump(jump, usual))
+    jumps = np.flatnonzero(is_jump(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     washed_out = _washed_out(evidence)
@@ -94,8 +118,9 @@ def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) 
     places = np.arange(len(evidence))
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
     jump = evidence.of("jump")
-    strength = evidence.of("run") / (9 + 1.4 * _percentile(jump, 80, _MOTION)) / settings.misfit
-    jumps = _is_jump(jump, _usual(jump))
+    expected = _RUN_LEAST + _RUN_USUAL * _percentile(jump, _RUN_PERCENT, _MOTION)
+    strength = evidence.of("run") / expected / settings.misfit
+    jumps = is_jump(jump, _usual(jump))
     called = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
@@ -147,7 +172,7 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
     """
     raw, change = change, _without(change, broken)
     found = np.zeros(len(change), np.float32)
-    still = change < np.maximum(0.6, 0.12 * _percentile(change, 70, 20))
+    still = change < np.maximum(_STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
     still[:1] = False
     for start, end in _runs(still):
         before, after = change[max(0, start - 8) : start], change[end + 1 : end + 9]
@@ -155,7 +180,7 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
             continue
         moves = float(min(before.mean(), after.mean()))
         jump = float(raw[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
-        found[start:end] = min(moves / (3 * (float(change[start:end].max()) + 0.3)), jump / 1.25)
+        found[start:end] = min(moves / (_FREEZE_MOTION * (float(change[start:end].max()) + 0.3)), jump / _FREEZE_JUMP)
     return found
 
 
@@ -163,13 +188,9 @@ def _usual(jump: Floats) -> Floats:
     return np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
 
 
-def _is_jump(jump: Floats, usual: Floats) -> Marks:
-    return np.asarray(jump > np.maximum(4, 1.7 * usual))
-
-
 def _flash(level: Floats, length: int) -> Floats:
     """Return the divisor of a misfit where the picture is brighter than on both sides, as in a flash."""
-    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / 20, np.float32)
+    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / _FLASH_LEVELS, np.float32)
 
 
 def _brighter(level: Floats, length: int) -> Floats:

@@ -19,6 +19,7 @@ from ..solve.plan.model import Hole, Plan
 from .detector import Detector
 from .evidence import FrameEvidence
 from .frame_cache import FrameMeasureCache, cached_measures
+from .misfit import is_jump
 from .placement import OrderedFrames, Stretch
 from .verdict import CLEAN, Verdict
 
@@ -27,10 +28,6 @@ Solve = Callable[[set[int]], Plan]
 
 _FROZEN = "frozen"
 _UNSPECIFIC = "misfit"
-_JUMP = 4.0
-"""Grey levels of the smallest jump."""
-_RISE = 1.7
-"""A jump exceeds the usual change by this factor."""
 _AROUND = 15
 """Frames on either side whose median is the usual change."""
 _MOST_LOOSE = 0.3
@@ -149,7 +146,7 @@ def _between_jumps(evidence: FrameEvidence) -> Iterable[list[int]]:
 
     jump = evidence.of("jump")
     usual = np.asarray(median_filter(jump, size=2 * _AROUND + 1, mode="nearest"))
-    part_of = np.cumsum(jump > np.maximum(_JUMP, _RISE * usual))
+    part_of = np.cumsum(is_jump(jump, usual))
     pairs = zip(evidence.frames.tolist(), part_of.tolist(), strict=True)
     return [[frame for frame, _ in part] for _, part in groupby(pairs, key=lambda pair: pair[1])]
 

@@ -165,7 +165,7 @@ def frame_timing(seen: Survey, output: Path, progress: Progress) -> FrameTiming:
     if off * rate < _STEADY:
         return FrameTiming(rate, repeats=seen.repeats)
     if output.suffix.lower() == ".avi" or ticks_of(seen.times) is None:
-        progress.note(f"The video has a variable frame rate; {output.name} plays at a constant {float(rate):.5g} fps.")
+        progress.note(f"The video has a variable frame rate; {output.name} plays at {float(rate):.5g} frames a second.")
         return FrameTiming(rate, repeats=seen.repeats)
     return FrameTiming(rate, seen.times)
 
