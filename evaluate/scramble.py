@@ -151,15 +151,15 @@ def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
 def _check(options: ScrambleOptions) -> None:
     drawn = options.foreign if isinstance(options.foreign, int) else 0
     bad = [
-        ("frames", 0 <= (options.frames or 0) <= _MOST, f"0 to {_MOST:,}"),
-        ("foreign", 0 <= drawn <= _MOST_FOREIGN, f"0 to {_MOST_FOREIGN:,} pictures, or a folder"),
-        ("foreign_share", 0 <= options.foreign_share <= _MOST_FOREIGN, f"0 to {_MOST_FOREIGN:,}"),
-        ("burst", 1 <= options.burst <= _MOST_FOREIGN, f"1 to {_MOST_FOREIGN:,}"),
+        ("frames", 0 <= (options.frames or 0) <= _MOST, f"from 0 to {_MOST:,}"),
+        ("foreign", 0 <= drawn <= _MOST_FOREIGN, f"from 0 to {_MOST_FOREIGN:,} pictures, or a folder"),
+        ("foreign_share", 0 <= options.foreign_share <= _MOST_FOREIGN, f"from 0 to {_MOST_FOREIGN:,}"),
+        ("burst", 1 <= options.burst <= _MOST_FOREIGN, f"from 1 to {_MOST_FOREIGN:,}"),
         ("salt_pepper", 0 <= options.salt_pepper <= 1, "a share from 0 to 1"),
-        ("gaussian", 0 <= options.gaussian <= 255, "0 to 255 grey levels"),
+        ("gaussian", 0 <= options.gaussian <= 255, "from 0 to 255 grey levels"),
         ("audio", options.audio in ("drop", "shuffle"), "drop or shuffle"),
-        ("crf", 0 <= options.crf <= 51, "0 (lossless) to 51"),
-        ("seed", 0 <= options.seed <= MOST_SEED, f"0 to {MOST_SEED:,}"),
+        ("crf", 0 <= options.crf <= 51, "from 0 (lossless) to 51"),
+        ("seed", 0 <= options.seed <= MOST_SEED, f"from 0 to {MOST_SEED:,}"),
     ]
     for name, good, wanted in bad:
         if not good:

@@ -85,15 +85,15 @@ def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "expected"),
     [
         ("tears", Damage(("tears",))),
         ("tears,grey:0.2", Damage(("tears", "grey"), 0.2)),
         ("all:.05", Damage(KINDS, 0.05)),
     ],
 )
-def test_damage_is_parsed_from_kinds_and_share(text: str, asked: Damage) -> None:
-    assert Damage.asked(text) == asked
+def test_damage_is_parsed_from_kinds_and_share(text: str, expected: Damage) -> None:
+    assert Damage.asked(text) == expected
 
 
 @pytest.mark.parametrize("text", ["rain", "tears:x", "tears:0", "tears:.9", ":.1", "tears,rain:.1", "tears:nan"])

@@ -41,8 +41,8 @@ def test_captions_hold_for_what_was_drawn_and_for_nothing_else() -> None:
     scene = drawn(
         DrawnShape("red", "circle", radius=0.2, at=(0.25, 0.5)), DrawnShape("blue", "star", radius=0.2, at=(0.75, 0.5))
     )
-    told = {(colour, shape) for colour in COLOURS for shape in SHAPES if true_of(scene, colour, shape)}
-    assert told == {("red", "circle"), ("blue", "star")}
+    true_pairs = {(colour, shape) for colour in COLOURS for shape in SHAPES if true_of(scene, colour, shape)}
+    assert true_pairs == {("red", "circle"), ("blue", "star")}
 
 
 def test_a_hidden_thing_is_not_named() -> None:
@@ -81,8 +81,8 @@ def test_every_caption_holds_for_its_picture_in_known_words(style: Style) -> Non
 
 
 def test_sets_have_one_distinct_caption_per_picture(style: Style) -> None:
-    for asked in (plain_set(50, 0, style), mixed_set(50, 0, style), cards()):
-        assert len(set(asked.texts)) == len(asked.texts) == len(asked.pictures)
+    for captioned in (plain_set(50, 0, style), mixed_set(50, 0, style), cards()):
+        assert len(set(captioned.texts)) == len(captioned.texts) == len(captioned.pictures)
 
 
 def test_recall_counts_the_texts_nearest_to_their_own_picture() -> None:

@@ -79,7 +79,7 @@ def test_resize_is_a_share_of_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("text", "expected"),
     [
         (["blur=0.02"], [("blur", 0.02)]),
         (["salt-pepper=0.05,0.1", "jpeg=20"], [("salt-pepper", 0.05), ("salt-pepper", 0.1), ("jpeg", 20)]),
@@ -89,14 +89,14 @@ def test_resize_is_a_share_of_both_sides() -> None:
     ],
     ids=["one", "several", "defaults", "twice", "nothing"],
 )
-def test_kinds_and_strengths_are_parsed(said: list[str], meant: list[tuple[str, float]]) -> None:
-    assert [(one.kind, one.strength) for one in parse_degradations(said)] == meant
+def test_kinds_and_strengths_are_parsed(text: list[str], expected: list[tuple[str, float]]) -> None:
+    assert [(one.kind, one.strength) for one in parse_degradations(text)] == expected
 
 
-@pytest.mark.parametrize("said", ["fog", "blur=", "blur=much", "salt-pepper=1.5", "jpeg=0", "gaussian=nan", "blur=-1"])
-def test_an_unknown_kind_or_strength_is_refused(said: str) -> None:
+@pytest.mark.parametrize("text", ["fog", "blur=", "blur=much", "salt-pepper=1.5", "jpeg=0", "gaussian=nan", "blur=-1"])
+def test_an_unknown_kind_or_strength_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_degradations([said])
+        parse_degradations([text])
 
 
 Measured = dict[str, dict[str, float]]
@@ -149,8 +149,8 @@ def test_the_command_prints_a_line_per_degradation_and_keeps_nothing(
     run: Run, film: Path, library: Path, tmp_path: Path
 ) -> None:
     before = files(library)
-    asked = ["--noise", "salt-pepper", "--noise", "blur=0.02", "--frames", "20", "--seed", "3"]
-    done = run("evaluate", "robustness", film, *asked, "--plot", tmp_path / "plot.png", "--json", "-q")
+    options = ["--noise", "salt-pepper", "--noise", "blur=0.02", "--frames", "20", "--seed", "3"]
+    done = run("evaluate", "robustness", film, *options, "--plot", tmp_path / "plot.png", "--json", "-q")
     assert done.code == 0
     assert [(row["noise"], row["strength"]) for row in done.rows] == [
         ("none", None),
@@ -213,9 +213,9 @@ def test_missing_arguments_are_a_usage_error(run: Run, arguments: list[str]) -> 
 
 
 def test_evaluate_help_names_both_uses(run: Run) -> None:
-    told = run("evaluate", "--help").out
-    assert "--truth" in told
-    assert "evaluate robustness" in told
+    help_text = run("evaluate", "--help").out
+    assert "--truth" in help_text
+    assert "evaluate robustness" in help_text
     assert "--noise" in run("evaluate", "robustness", "--help").out
 
 

@@ -101,9 +101,9 @@ def test_a_small_scratch_gives_the_same_file(clip: Path, tmp_path: Path) -> None
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(clip: Path, tmp_path: Path) -> None:
     seeds = {"one": 5, "again": 5, "other": 6}
-    asked = {"foreign": 2, "frames": 10, "salt_pepper": 0.02, "gaussian": 2.0}
+    additions = {"foreign": 2, "frames": 10, "salt_pepper": 0.02, "gaussian": 2.0}
     truths = {
-        name: scramble(clip, tmp_path / f"{name}.mp4", ScrambleOptions(seed=seed, **asked))  # type: ignore[arg-type]
+        name: scramble(clip, tmp_path / f"{name}.mp4", ScrambleOptions(seed=seed, **additions))  # type: ignore[arg-type]
         for name, seed in seeds.items()
     }
     files = {name: (tmp_path / f"{name}.mp4").read_bytes() for name in seeds}
@@ -267,12 +267,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("asked", "error"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("wrong", "error"), WRONG.values(), ids=WRONG)
 def test_an_invalid_option_is_refused_and_nothing_is_written(
-    clip: Path, tmp_path: Path, asked: dict[str, object], error: type[Exception]
+    clip: Path, tmp_path: Path, wrong: dict[str, object], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        scramble(clip, tmp_path / "out.mp4", ScrambleOptions(**asked))  # type: ignore[arg-type]
+        scramble(clip, tmp_path / "out.mp4", ScrambleOptions(**wrong))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 

@@ -48,10 +48,10 @@ def test_damage_of_each_kind_is_detected(clip: Path, tmp_path: Path, kind: str) 
     video = tmp_path / "broken.mp4"
     options = ScrambleOptions(seed=4, shuffle=False, damage=Damage((kind,), 0.15))
     truth = set(scramble(clip, video, options).broken)
-    told = broken(video)
+    called = broken(video)
     assert len(truth) >= 5
-    assert len(truth & told) >= 0.8 * len(truth)
-    assert len(told - truth) <= 2
+    assert len(truth & called) >= 0.8 * len(truth)
+    assert len(called - truth) <= 2
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_damage_at_both_ends_of_a_film_is_detected(drawn: Film, tmp_path: Path, 
         how = getattr(artefacts, breaks)([film[frames[0]]], np.random.default_rng(5))
         for frame in frames:
             how([film[frame]])
-    told, truth = broken(write_clip(tmp_path / "ends.mp4", film)), {*range(4), *range(FRAMES - 4, FRAMES)}
-    assert len(told & truth) >= share * len(truth)
-    assert len(told - truth) <= 1
+    called, truth = broken(write_clip(tmp_path / "ends.mp4", film)), {*range(4), *range(FRAMES - 4, FRAMES)}
+    assert len(called & truth) >= share * len(truth)
+    assert len(called - truth) <= 1
 
 
 def still(film: Film) -> Film:
@@ -187,7 +187,7 @@ CLEAN_FILMS = (
 
 @pytest.mark.parametrize("made", CLEAN_FILMS, ids=lambda made: made.__name__)
 def test_no_frame_of_a_clean_film_is_called_broken(drawn: Film, tmp_path: Path, made: Callable[[Film], Film]) -> None:
-    assert broken(write_clip(tmp_path / "whole.mp4", made(drawn))) == set()
+    assert broken(write_clip(tmp_path / "clean.mp4", made(drawn))) == set()
 
 
 def test_a_patch_that_disappears_abruptly_is_detected(drawn: Film, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_patch_that_disappears_abruptly_is_detected(drawn: Film, tmp_path: Pat
     assert all(verdict.kind == CLEAN for verdict in judge(evidence, blind))
 
 
-def told(values: dict[str, dict[int, float]]) -> dict[int, str]:
+def kinds_of(values: dict[str, dict[int, float]]) -> dict[int, str]:
     """What is wrong with each broken frame of 90, by evidence that is 0 but where it is given."""
     evidence = FrameEvidence(np.arange(90), np.arange(90) / 25, np.zeros((90, len(EVIDENCE)), np.float32))
     for name, known in values.items():
@@ -214,14 +214,14 @@ TORN = 1.5 * load().breakup.torn
 
 def test_slightly_torn_frames_are_broken_only_next_to_clearly_torn_ones() -> None:
     torn = {40: 1.2 * TORN, 41: 0.7 * TORN, 42: 0.7 * TORN, 60: 0.7 * TORN}
-    assert told({"torn": torn}) == dict.fromkeys((40, 41, 42), "torn")
+    assert kinds_of({"torn": torn}) == dict.fromkeys((40, 41, 42), "torn")
 
 
-@pytest.mark.parametrize("returns", [True, False], ids=["whole in between", "broken throughout"])
+@pytest.mark.parametrize("returns", [True, False], ids=["clean in between", "broken throughout"])
 def test_frames_that_differ_from_the_broken_ones_on_both_sides_are_clean(returns: bool) -> None:
     broken, run = [30, 31, 32, 44], range(30, 45)
     leaps = [30, 33, 44, 45] if returns else [30, 45]
-    found = told(
+    found = kinds_of(
         {
             "torn": dict.fromkeys(broken, 1.2 * TORN),
             "jump": dict.fromkeys(leaps, 50.0),
@@ -260,29 +260,32 @@ def test_a_steady_source_decodes_the_same_pictures_each_time_and_reports_conceal
 
 def test_frames_that_the_decoder_concealed_are_broken(flipped: Path) -> None:
     source = open_source(flipped, steady=True)
-    told = detect(source, load().breakup)
-    assert source.guesses.guessed <= {verdict.frame for verdict in told if verdict.kind != CLEAN}
+    called = detect(source, load().breakup)
+    assert source.guesses.guessed <= {verdict.frame for verdict in called if verdict.kind != CLEAN}
 
 
-STILL, STIRS = 1.0, 50.0
+STILL, MOVES = 1.0, 50.0
 
 
 @pytest.mark.parametrize(
-    ("guesses", "stirs_at", "doubted"),
+    ("guesses", "moves_at", "doubted"),
     [
         pytest.param(
-            DecoderReport({2}, {0, 5}), range(10), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="up to the next whole one"
+            DecoderReport({2}, {0, 5}), range(10), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="up to the next intact one"
         ),
         pytest.param(
-            DecoderReport({8}, {0}, {8}), range(10), [0, 0, 0, 0, 0, 0, 0, 0, 1, 0], id="none lean on one between"
+            DecoderReport({8}, {0}, {8}),
+            range(10),
+            [0, 0, 0, 0, 0, 0, 0, 0, 1, 0],
+            id="none is predicted from a B-frame",
         ),
         pytest.param(
             DecoderReport({4}, {0, 6}, {2, 3}), range(10), [0, 0, 0.5, 0.5, 1, 0.5, 0, 0, 0, 0], id="those between"
         ),
-        pytest.param(DecoderReport({2}, {0, 5}), (), [0, 0, 1, 0.25, 0.25, 0, 0, 0, 0, 0], id="nothing stirs"),
-        pytest.param(DecoderReport({2}, {0, 5}), (5,), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="damage that goes"),
+        pytest.param(DecoderReport({2}, {0, 5}), (), [0, 0, 1, 0.25, 0.25, 0, 0, 0, 0, 0], id="nothing moves"),
+        pytest.param(DecoderReport({2}, {0, 5}), (5,), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="damage that disappears"),
         pytest.param(
-            DecoderReport({2, 5}, {0, 5}), (5,), [0, 0, 1, 0.25, 0.25, 1, 0.5, 0.5, 0.5, 0.5], id="damage that comes"
+            DecoderReport({2, 5}, {0, 5}), (5,), [0, 0, 1, 0.25, 0.25, 1, 0.5, 0.5, 0.5, 0.5], id="damage that appears"
         ),
         pytest.param(
             DecoderReport({2, 5}, {0, 5, 8}), (8,), [0, 0, 1, 0.5, 0.5, 1, 0.5, 0.5, 0, 0], id="damage that stays"
@@ -290,9 +293,9 @@ STILL, STIRS = 1.0, 50.0
     ],
 )
 def test_frames_predicted_from_a_concealed_one_are_doubted_where_damage_could_be_hidden(
-    guesses: DecoderReport, stirs_at: Sequence[int], doubted: list[float]
+    guesses: DecoderReport, moves_at: Sequence[int], doubted: list[float]
 ) -> None:
-    spots = [STIRS if row in stirs_at else STILL for row in range(10)]
+    spots = [MOVES if row in moves_at else STILL for row in range(10)]
     assert spread(guesses, list(range(10)), spots) == doubted
 
 
@@ -308,8 +311,8 @@ def test_a_folder_of_pictures_is_judged_by_its_own_frame_numbers(drawn: Film, tm
     film[12] = np.full_like(film[12], 128)
     files = write_pictures(tmp_path / "pictures", film)
     assert files
-    told = detect(open_source(tmp_path / "pictures"), load().breakup)
-    assert [verdict.frame for verdict in told if verdict.kind != CLEAN] == [12]
+    called = detect(open_source(tmp_path / "pictures"), load().breakup)
+    assert [verdict.frame for verdict in called if verdict.kind != CLEAN] == [12]
 
 
 def test_evidence_has_a_row_for_each_frame_and_a_name_for_each_column(clip: Path) -> None:

@@ -55,11 +55,11 @@ def test_labelling_creates_unlabelled_pictures_empty_folders_and_instructions(la
     assert len(names(labelled / "unsorted")) == 24
     assert not names(labelled / "breakup") + names(labelled / "clean")
     lines = (labelled / "README.txt").read_text(encoding="utf-8").splitlines()
-    told = [shlex.split(line) for line in lines if line.strip().startswith("reelweave ")]
-    assert [words[1:3] for words in told] == [["breakup", "train"], ["breakup", "label"]]
-    assert [misunderstood(words[1:]) for words in told] == ["", ""]
-    assert [str(labelled.resolve()) in words for words in told] == [True, True]
-    assert all(Path(word).exists() for word in told[1][3 : told[1].index("--out")])
+    commands = [shlex.split(line) for line in lines if line.strip().startswith("reelweave ")]
+    assert [words[1:3] for words in commands] == [["breakup", "train"], ["breakup", "label"]]
+    assert [misunderstood(words[1:]) for words in commands] == ["", ""]
+    assert [str(labelled.resolve()) in words for words in commands] == [True, True]
+    assert all(Path(word).exists() for word in commands[1][3 : commands[1].index("--out")])
 
 
 def test_pictures_name_video_and_frame_and_cover_broken_and_clean_frames(labelled: Path) -> None:
@@ -78,8 +78,8 @@ def test_further_runs_offer_no_frame_twice_and_keep_the_labels(snowy: Sequence[P
     labelling.label_frames(snowy[:1], folder, settings(), count=6)
     first = samples(folder)
     sort_pictures(folder)
-    gone = next((folder / "clean").iterdir())
-    gone.unlink()
+    deleted = next((folder / "clean").iterdir())
+    deleted.unlink()
     kept = {file.name for file in (*(folder / "clean").iterdir(), *(folder / "breakup").iterdir())}
     labelling.label_frames(snowy[:1], folder, settings(), count=6)
     added = [read_name(name) for name in names(folder / "unsorted")]

@@ -82,8 +82,8 @@ def test_any_bit_depth_and_chroma_format_is_kept(run: Run, tmp_path: Path, pixel
 
 def _sums(path: Path, pixel_format: str) -> list[str]:
     """A sum of each frame's own samples."""
-    said = ffmpeg_ok("-i", str(path), "-map", "0:v", "-pix_fmt", pixel_format, "-f", "framemd5", "-")
-    return [line.split(",")[-1].strip() for line in said.decode().splitlines() if not line.startswith("#")]
+    output = ffmpeg_ok("-i", str(path), "-map", "0:v", "-pix_fmt", pixel_format, "-f", "framemd5", "-")
+    return [line.split(",")[-1].strip() for line in output.decode().splitlines() if not line.startswith("#")]
 
 
 def test_moving_objects_are_interpolated_at_their_true_positions(run: Run, video: Path, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_gap_over_the_limit_is_left_or_held(run: Run, video: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--frames", "24"], "no frame 24"),
         (["--frames", "9-30"], "no frame 30"),
@@ -199,11 +199,11 @@ def test_a_gap_over_the_limit_is_left_or_held(run: Run, video: Path, tmp_path: P
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_invalid_requests_are_refused_with_a_reason(
-    run: Run, video: Path, tmp_path: Path, flags: list[str], said: str
+    run: Run, video: Path, tmp_path: Path, flags: list[str], message: str
 ) -> None:
     done = run("repair", video, *["-o", str(tmp_path / "out.mp4")] * ("-o" not in flags), *flags)
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert not (tmp_path / "out.mp4").exists()
 
 

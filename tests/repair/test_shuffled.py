@@ -67,9 +67,9 @@ def test_broken_frames_are_replaced_by_interpolated_ones(run: Run, tmp_path: Pat
 def test_a_film_without_broken_frames_is_unchanged(run: Run, tmp_path: Path) -> None:
     video, _, _ = shuffled(tmp_path, [])
     plans = []
-    for name, asked in (("plain", []), ("asked", ["--repair"])):
+    for name, options in (("plain", []), ("asked", ["--repair"])):
         output = tmp_path / f"{name}.mkv"
-        done = run("reconstruct", video, "-o", output, "--library", tmp_path / "library", "--json", *asked)
+        done = run("reconstruct", video, "-o", output, "--library", tmp_path / "library", "--json", *options)
         assert done.code == 0, done.err
         plans.append(read_plan(Path(done.data["plan"])))
     assert (plans[0].order, plans[0].dropped, plans[1].fill) == (plans[1].order, plans[1].dropped, [])
@@ -78,8 +78,8 @@ def test_a_film_without_broken_frames_is_unchanged(run: Run, tmp_path: Path) -> 
 def test_the_plan_alone_renders_the_same_film(run: Run, tmp_path: Path) -> None:
     video, _, _ = shuffled(tmp_path, [12, 13])
     first, again = tmp_path / "film.mkv", tmp_path / "again.mkv"
-    asked = ["--repair", "--lossless", "--reverse", "--both", "--library", tmp_path / "library"]
-    assert run("reconstruct", video, "-o", first, *asked).code == 0
+    options = ["--repair", "--lossless", "--reverse", "--both", "--library", tmp_path / "library"]
+    assert run("reconstruct", video, "-o", first, *options).code == 0
     assert run("render", first.with_suffix(".plan.json"), "-o", again, "--lossless").code == 0
     assert raw_frames(again) == raw_frames(first)
     backwards = raw_frames(tmp_path / "film.reversed.mkv")
@@ -92,8 +92,8 @@ def test_a_frame_that_the_user_keeps_is_never_called_broken(run: Run, tmp_path: 
     video, truth, _ = shuffled(tmp_path, [12, 25])
     kept = truth.frames.index(12)
     output = tmp_path / "film.mkv"
-    asked = ["--repair", "--keep", kept, "--library", tmp_path / "library", "--json"]
-    plan = _plan(run("reconstruct", video, "-o", output, *asked).data["plan"])
+    options = ["--repair", "--keep", kept, "--library", tmp_path / "library", "--json"]
+    plan = _plan(run("reconstruct", video, "-o", output, *options).data["plan"])
     assert kept in plan.order
     assert [truth.frames[f] for hole in plan.fill for f in hole.frames] == [25]
     assert plan.wishes == {"keep": [kept]}

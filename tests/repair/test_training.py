@@ -92,15 +92,15 @@ def test_training_reports_its_data_and_its_cross_validation(examples: Path) -> N
 def test_one_video_is_cross_validated_by_parts_and_a_note_says_so(own: Path) -> None:
     for picture in own.rglob("tape-2-*.jpg"):
         picture.unlink()
-    taught = labelling.train_detector(own, settings())
-    assert taught.model.checked.by == "time"
-    assert any("of one video only" in note for note in taught.notes)
+    trained = labelling.train_detector(own, settings())
+    assert trained.model.checked.by == "time"
+    assert any("of one video only" in note for note in trained.notes)
 
 
 def test_the_same_pictures_give_the_same_detector(examples: Path, own: Path) -> None:
-    taught = labelling.train_detector(own, settings())
+    trained = labelling.train_detector(own, settings())
     first = read_model(examples / "detector.json")
-    assert taught.model.model_copy(update={"made": first.made}) == first
+    assert trained.model.model_copy(update={"made": first.made}) == first
 
 
 def test_suffixes_that_a_file_manager_appends_are_ignored(own: Path) -> None:
@@ -147,9 +147,9 @@ UNUSABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_unusable_labels_are_refused_with_a_remedy(own: Path, case: str) -> None:
-    spoil, told = UNUSABLE[case]
+    spoil, message = UNUSABLE[case]
     spoil(own)
-    with pytest.raises(ReelweaveError, match=told) as failed:
+    with pytest.raises(ReelweaveError, match=message) as failed:
         labelling.train_detector(own, settings())
     assert failed.value.remedy
 
@@ -347,5 +347,5 @@ def test_the_bench_labels_by_the_truth_and_asks_for_what_the_last_detector_doubt
     assert 0 < rounds[0].broken <= rounds[1].broken < 36
     detector = detector_of(tmp_path / "examples" / "detector.json", load().breakup)
     case = Case(snowy[0], SNOWY, "check")
-    told = row("some", detector, [(case, measure_evidence(open_source(snowy[0], steady=True)))])
-    assert told.startswith("| some | 1.000 | 1.000 | 0 | - ")
+    line = row("some", detector, [(case, measure_evidence(open_source(snowy[0], steady=True)))])
+    assert line.startswith("| some | 1.000 | 1.000 | 0 | - ")
