@@ -34,7 +34,7 @@ def tears(first: Planes, rng: np.random.Generator) -> Breaker:
         for (top, height), shift in zip(bands, shifts, strict=True):
             now, slip = (top + rng.uniform(-0.05, 0.05)) % 0.9, shift * rng.uniform(0.6, 1.4)
             for plane in planes:
-                rows = _rows(now, now + height, plane.shape[0])
+                rows = range(plane.shape[0])[_slice(now, now + height, plane.shape[0])]
                 for place, row in enumerate(rows):
                     offset = round((slip + lean * place / len(rows)) * plane.shape[1])
                     plane[row] = np.roll(plane[row], offset, 0)
@@ -145,10 +145,6 @@ def _average(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.rando
         for x in range(columns.start, plane.shape[1], unit):
             block = plane[y : y + unit, x : x + unit]
             block[:] = np.clip(block.mean((0, 1)) + rng.normal(0, 1.5 * unit), 0, 255)
-
-
-def _rows(top: float, end: float, rows: int) -> range:
-    return range(*_slice(top, end, rows).indices(rows))
 
 
 def _slice(top: float, end: float, rows: int) -> slice:

@@ -19,7 +19,7 @@ from ..ingest.models.matcher import matcher_for
 from ..ingest.models.registry import open_embedder
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
 from ..media.source import open_source, scaled_size
-from ..media.types import Floats, FrameRows, Picture
+from ..media.types import FrameRows, Picture
 from ..media.untrusted import shown
 from ..progress import SILENT, Progress, SilentProgress
 from ..render.report.bar_chart import bar_chart
@@ -210,7 +210,7 @@ def _as_ingested(picture: Picture, short_side: int) -> Picture:
 def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:
     clean, degraded = measured.vectors[0], measured.vectors[row]
     best = np.concatenate(
-        [_best(clean, degraded[start : start + _AT_ONCE]) for start in range(0, len(clean), _AT_ONCE)]
+        [(degraded[start : start + _AT_ONCE] @ clean.T).argmax(1) for start in range(0, len(clean), _AT_ONCE)]
     )
     pictures = np.array(measured.ties.pictures)
     own = np.einsum("ij,ij->i", clean, degraded)
@@ -220,10 +220,6 @@ def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:
         cosine=float(own.mean()),
         lowest=float(own.min()),
     )
-
-
-def _best(clean: Floats, queries: Floats) -> npt.NDArray[np.intp]:
-    return np.asarray(np.argmax(queries @ clean.T, axis=1))
 
 
 def _order(measured: _Measured, row: int, space: str, seed: int, settings: Settings, matcher: Matcher | None) -> Scores:

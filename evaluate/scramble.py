@@ -111,7 +111,8 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
         check_output(output, path)
     clips = [_stretch(path, options, number, progress) for number, path in enumerate(paths)]
     owners = [(film, clip.first + slot) for film, clip in enumerate(clips) for slot in range(clip.length)]
-    groups = foreign_groups(options.foreign, _foreign_count(options, len(owners)), _group_length(options))
+    burst = options.burst if options.foreign_mode == "bursts" else 1
+    groups = foreign_groups(options.foreign, _foreign_count(options, len(owners)), burst)
     order = _order(len(owners), groups, options)
     clip, decode = clips[0], partial(_source_frames, clips, options, groups)
     frame_bytes = clip.layout.frame_bytes
@@ -200,10 +201,6 @@ def _foreign_count(options: ScrambleOptions, true: int) -> int:
         return options.foreign
     share = options.foreign_share
     return round(share) if share >= 1 else round(share * true)
-
-
-def _group_length(options: ScrambleOptions) -> int:
-    return options.burst if options.foreign_mode == "bursts" else 1
 
 
 def _order(true: int, groups: Sequence[range], options: ScrambleOptions) -> list[int]:

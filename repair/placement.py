@@ -117,16 +117,14 @@ class OrderedFrames:
         Each stretch is reversed where that fits better.
         """
         found = [self._oriented(join, stretch.frames) for stretch in stretches]
-        return [frame for frames in sorted(found, key=lambda one: self._lateness(join, one)) for frame in frames]
+        found.sort(key=lambda frames: self._lateness(join, frames[0]) + self._lateness(join, frames[-1]))
+        return [frame for frames in found for frame in frames]
 
     def _oriented(self, join: int, frames: list[int]) -> list[int]:
-        first, last = self._lateness_of(join, frames[0]), self._lateness_of(join, frames[-1])
+        first, last = self._lateness(join, frames[0]), self._lateness(join, frames[-1])
         return frames if first <= last else frames[::-1]
 
-    def _lateness(self, join: int, frames: Sequence[int]) -> float:
-        return (self._lateness_of(join, frames[0]) + self._lateness_of(join, frames[-1])) / 2
-
-    def _lateness_of(self, join: int, frame: int) -> float:
+    def _lateness(self, join: int, frame: int) -> float:
         """Return how much more a frame looks like the frame after the join than like the frame before."""
         picture, order, late = self.picture(frame), self.order, 0.0
         if join > 0:

@@ -14,8 +14,6 @@ from .painting import COLOURS, DrawnShape, hide, paint_ground, paint_thing
 SHAPES: Final = ("circle", "square", "triangle", "star", "cross", "ring")
 TEXTURES: Final = ("plain", "striped", "dotted", "checked")
 SIZES: Final = ("small", "big")
-ACROSS: Final = ("left", "middle", "right")
-DOWN: Final = ("top", "middle", "bottom")
 HEADINGS: Final = ("left", "right", "up", "down")
 GROUNDS: Final = ("plain", "landscape", "pattern")
 
@@ -23,7 +21,6 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Codes: TypeAlias = npt.NDArray[np.int8]
 
 ATTRIBUTES: Final = ("colour", "shape", "texture", "size", "across", "down", "heading", "ground")
-_WORDS = (tuple(COLOURS), SHAPES, TEXTURES, SIZES, ACROSS, DOWN, HEADINGS, GROUNDS)
 
 MOST: Final = 4
 """Bounds the things in a picture."""
