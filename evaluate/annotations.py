@@ -1,4 +1,7 @@
-"""Where a clean clip cuts from one shot to the next: the order of shots cannot be told, so scores must know them."""
+"""Annotate a clean clip with its cuts and its identical frames.
+
+Scores need both: no order of shots, and no order of identical frames, can be wrong.
+"""
 
 import hashlib
 
@@ -9,12 +12,18 @@ from ..media.types import Floats
 from ..render.frame_layout import FrameLayout
 from ..solve.shots import find_shots
 
-_WIDTH, _HEIGHT = 32, 18
-_CHORD, _RATIO = 0.5, 3.0
+_WIDTH = 32
+"""Pixels in width of the picture by which cuts are detected."""
+_HEIGHT = 18
+"""Pixels in height of the same."""
+_CHORD = 0.5
+"""The least distance of two normalised pictures at a cut."""
+_RATIO = 3.0
+"""The same, over the usual distance around."""
 
 
 class CutDetector:
-    """Compares each frame with the one before it, as the solver does along its path."""
+    """Detect cuts between neighbouring frames, as the solver does along its path."""
 
     def __init__(self) -> None:
         self._chords: list[float] = []
@@ -22,42 +31,46 @@ class CutDetector:
         self._seen = 0
 
     def see(self, slot: int, small: Floats) -> None:
-        """Take the clip's frames in order; one that was seen before, in an earlier pass, changes nothing."""
+        """Add the frames of the clip in order; those already added in an earlier pass are ignored."""
         if slot < self._seen:
             return
-        looks = _looks(small)
+        normalised = _normalised(small)
         if self._last is not None:
-            self._chords.append(float(np.linalg.norm(looks - self._last)))
-        self._last, self._seen = looks, slot + 1
+            self._chords.append(float(np.linalg.norm(normalised - self._last)))
+        self._last, self._seen = normalised, slot + 1
 
     def shots(self) -> list[int]:
-        """The first slot of every shot."""
+        """Return the first slot of each shot."""
         chords = np.array(self._chords, np.float32)
         return [shot.start for shot in find_shots(chords, cut_chord=_CHORD, cut_ratio=_RATIO)] if self._seen else []
 
 
-def _looks(small: Floats) -> Floats:
+def _normalised(small: Floats) -> Floats:
     import cv2
 
     tiny = np.asarray(cv2.resize(small, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.float32).ravel()
     tiny -= tiny.mean()
-    # A flat picture has no direction; the floor keeps its noise from looking like one.
+    # The floor keeps the noise of a flat picture from being normalised into features.
     return np.asarray(tiny / max(float(np.linalg.norm(tiny)), len(tiny) ** 0.5), np.float32)
 
 
 _SMALL = (160, 90)
+"""Size at which pictures are compared."""
 _BLOCKS = (20, 11)
+"""Blocks across and down, each compared by its mean."""
 _MEAN_LEVEL = 0.5
+"""Grey levels below which coding noise stays on average."""
 _BLOCK_LEVEL = 2.0
+"""Grey levels up to which it stays in the mean of a block."""
 
 
 class IdenticalFrames:
-    """Names every frame's picture by the earliest frame that shows it.
+    """Map each frame to the earliest frame that shows the same picture.
 
-    A frame shows the same picture as the first of the run before it when their small luma differs by under
-    half a grey level on average and nowhere by more than 2 in the mean of a block: coding noise is a tie,
-    a small thing that moves is not. The run's first frame is what counts, since a slow drift would chain a
-    whole film into one tie. Exact repeats are found wherever they are.
+    A frame repeats the first one of the preceding run when their small luma differs by under half a grey level on
+    average and by at most 2 in the mean of any block: coding noise is ignored, and a small moving object is not.
+    Comparing with the first frame of the run keeps a slow drift from chaining a whole film together. Exact repeats are
+    found anywhere.
     """
 
     def __init__(self) -> None:
@@ -66,7 +79,7 @@ class IdenticalFrames:
         self._anchor: Floats | None = None
 
     def see(self, slot: int, raw: bytes, small: Floats) -> None:
-        """Take the clip's frames in order; one that was seen before, in an earlier pass, changes nothing."""
+        """Add the frames of the clip in order; those already added in an earlier pass are ignored."""
         if slot < len(self.pictures):
             return
         digest = hashlib.blake2b(raw, digest_size=16).digest()
@@ -80,7 +93,7 @@ class IdenticalFrames:
 
 
 def same_picture(a: Floats, b: Floats) -> bool:
-    """Whether two small lumas show the same picture."""
+    """Return whether two small lumas show the same picture."""
     import cv2
 
     change = a - b
@@ -91,7 +104,7 @@ def same_picture(a: Floats, b: Floats) -> bool:
 
 
 def small_luma(raw: bytes, layout: FrameLayout) -> Floats:
-    """The picture's brightness, small enough that coding noise averages out."""
+    """Return the luma of a raw frame, small enough that coding noise averages out."""
     import cv2
 
     width, height = layout.size
@@ -104,6 +117,7 @@ def small_luma(raw: bytes, layout: FrameLayout) -> Floats:
 
 
 def shrunk_luma(luma: npt.NDArray[np.uint8]) -> Floats:
+    """Shrink a luma plane to the size at which pictures are compared."""
     import cv2
 
     return np.asarray(cv2.resize(luma.astype(np.float32), _SMALL, interpolation=cv2.INTER_AREA), np.float32)

@@ -1,4 +1,4 @@
-"""Broken pictures drawn on clean ones: the marks that lost sync, lost data and lost signal leave."""
+"""Draw the artefacts of lost sync, lost data and lost signal on clean pictures."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -11,18 +11,21 @@ from ..render.frame_layout import FrameLayout
 
 Plane: TypeAlias = npt.NDArray[np.uint8]
 Planes: TypeAlias = Sequence[Plane]
-"""Luma and the two planes of chroma at half its size, or one plane of blue, green and red."""
+"""Luma and two planes of chroma at half its size, or one plane of blue, green and red."""
 
 Breaker: TypeAlias = Callable[[Planes], None]
-"""Breaks one picture after the other in place, all frames of one run in the same manner."""
+"""Damages the pictures of one run in place, one after the other and all in the same way."""
 
 _MACROBLOCK = 16
+"""Pixels on a side of a macroblock."""
 _VISIBLE = 12.0
+"""Grey levels by which a spot visibly differs on average."""
 _SPOTS = 40
+"""Spots across a large picture."""
 
 
 def tears(first: Planes, rng: np.random.Generator) -> Breaker:
-    """Bands of rows slip sideways, as after a lost line sync; some lean, and all move on from frame to frame."""
+    """Shift bands of rows sideways, as after a lost line sync. Some lean, and all move from frame to frame."""
     bands = [(rng.uniform(0, 0.85), rng.uniform(0.06, 0.3)) for _ in range(rng.integers(1, 4))]
     shifts = [rng.choice((-1, 1)) * rng.uniform(0.05, 0.3) for _ in bands]
     lean = rng.uniform(0, 0.2) * rng.integers(0, 2)
@@ -31,7 +34,7 @@ def tears(first: Planes, rng: np.random.Generator) -> Breaker:
         for (top, height), shift in zip(bands, shifts, strict=True):
             now, slip = (top + rng.uniform(-0.05, 0.05)) % 0.9, shift * rng.uniform(0.6, 1.4)
             for plane in planes:
-                rows = _part(now, now + height, plane.shape[0])
+                rows = range(plane.shape[0])[_slice(now, now + height, plane.shape[0])]
                 for place, row in enumerate(rows):
                     offset = round((slip + lean * place / len(rows)) * plane.shape[1])
                     plane[row] = np.roll(plane[row], offset, 0)
@@ -40,17 +43,17 @@ def tears(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def smear(first: Planes, rng: np.random.Generator) -> Breaker:
-    """From a macroblock on the decoder repeats what it has; later frames add their changes to that wrong picture."""
+    """Replace everything from a macroblock on by wrong content; later frames add their changes to it."""
     height, width = (size // _MACROBLOCK for size in first[0].shape[:2])
     top = int(rng.integers(1, max(2, round(height * 0.7))))
     left = int(rng.integers(0, max(1, width // 2))) * int(rng.integers(0, 2))
     rows = max(2, round(height * rng.uniform(0.2, 1.0)))
-    fill = (_repeat_rows, _misplace, _average)[rng.integers(3)]
-    whole = [plane.astype(np.int16) for plane in first]
+    replace = (_repeat_rows, _misplace, _average)[rng.integers(3)]
+    clean = [plane.astype(np.int16) for plane in first]
     wrong = [plane.copy() for plane in first]
     for plane in wrong:
         unit = max(1, round(_MACROBLOCK * plane.shape[0] / first[0].shape[0]))
-        fill(
+        replace(
             plane,
             slice(top * unit, (top + rows) * unit),
             slice(left * unit, None),
@@ -59,7 +62,7 @@ def smear(first: Planes, rng: np.random.Generator) -> Breaker:
         )
 
     def broken(planes: Planes) -> None:
-        for plane, base, bad in zip(planes, whole, wrong, strict=True):
+        for plane, base, bad in zip(planes, clean, wrong, strict=True):
             unit = max(1, round(_MACROBLOCK * plane.shape[0] / planes[0].shape[0]))
             region = slice(top * unit, (top + rows) * unit), slice(left * unit, None)
             drifted = bad[region].astype(np.int16) + plane[region] - base[region]
@@ -69,7 +72,7 @@ def smear(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def noise(first: Planes, rng: np.random.Generator) -> Breaker:
-    """Bands of snow, some of it drawn out sideways, at other places in each frame."""
+    """Draw bands of snow at other places in each frame, some of it stretched sideways."""
     streak = int(rng.choice((1, 1, 8, 24)))
     count, strength = int(rng.integers(1, 4)), rng.uniform(0.6, 1.0)
 
@@ -87,7 +90,7 @@ def noise(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def grey(first: Planes, rng: np.random.Generator) -> Breaker:
-    """The picture, or all of it below some row, is one flat colour."""
+    """Fill the picture, or all of it below some row, with one colour."""
     top = float(rng.choice((0.0, 0.0, rng.uniform(0.1, 0.7))))
     colour = ((128, 128, 128), (16, 128, 128), (90, 200, 90))[rng.integers(3)]
 
@@ -99,7 +102,7 @@ def grey(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def freeze(first: Planes, rng: np.random.Generator) -> Breaker:
-    """The picture stands still."""
+    """Repeat one picture."""
     held = [plane.copy() for plane in first]
 
     def broken(planes: Planes) -> None:
@@ -110,16 +113,16 @@ def freeze(first: Planes, rng: np.random.Generator) -> Breaker:
 
 
 def differs(one: Plane, other: Plane) -> bool:
-    """Whether two pictures differ so that it is seen: some spot, on average, by a dozen grey levels.
+    """Return whether two pictures differ visibly: some spot by a dozen grey levels on average.
 
-    A spot is a macroblock, or a fortieth of the width of a large picture, in which a single macroblock is a dot.
+    A spot is a macroblock, or a fortieth of the width of a large picture, in which a macroblock would be a dot.
     """
     import cv2
 
-    apart: Any = cv2.absdiff(one, other)
+    difference: Any = cv2.absdiff(one, other)
     side = max(_MACROBLOCK, one.shape[1] // _SPOTS)
     size = max(1, one.shape[1] // side), max(1, one.shape[0] // side)
-    blocks = cv2.resize(np.asarray(apart, np.float32), size, interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(np.asarray(difference, np.float32), size, interpolation=cv2.INTER_AREA)
     return float(np.max(blocks)) >= _VISIBLE
 
 
@@ -128,7 +131,7 @@ def _repeat_rows(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.r
 
 
 def _misplace(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.random.Generator) -> None:
-    """Every macroblock shows another part of the picture."""
+    """Replace each macroblock by another part of the picture."""
     clean = plane.copy()
     for y in range(rows.start, min(rows.stop, plane.shape[0] - unit), unit):
         for x in range(columns.start, plane.shape[1] - unit, unit):
@@ -137,15 +140,11 @@ def _misplace(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.rand
 
 
 def _average(plane: Plane, rows: slice, columns: slice, unit: int, rng: np.random.Generator) -> None:
-    """Every macroblock has one colour, wrong by a chance amount."""
+    """Fill each macroblock with its mean colour, off by a random amount."""
     for y in range(rows.start, min(rows.stop, plane.shape[0]), unit):
         for x in range(columns.start, plane.shape[1], unit):
             block = plane[y : y + unit, x : x + unit]
             block[:] = np.clip(block.mean((0, 1)) + rng.normal(0, 1.5 * unit), 0, 255)
-
-
-def _part(top: float, end: float, rows: int) -> range:
-    return range(*_slice(top, end, rows).indices(rows))
 
 
 def _slice(top: float, end: float, rows: int) -> slice:
@@ -153,7 +152,10 @@ def _slice(top: float, end: float, rows: int) -> slice:
 
 
 def planes_of(raw: bytes | bytearray, layout: FrameLayout) -> list[Plane]:
-    """Views of the frame's samples: luma and chroma, or blue, green and red as one; a bytearray can be written to."""
+    """Return views of the samples of a frame: luma and chroma, or one plane of blue, green and red.
+
+    Views of a bytearray are writable.
+    """
     width, height = layout.size
     samples = np.frombuffer(raw, np.uint8)
     if layout.piped == "bgr24":
@@ -164,16 +166,20 @@ def planes_of(raw: bytes | bytearray, layout: FrameLayout) -> list[Plane]:
 
 
 _TRIES = 8
-# Before the first of them lie the headers, without which nothing decodes.
+"""Bounds the attempts to damage a stream without losing frames."""
 _HEADERS = 0.1
+"""The share of a stream that is spared at its start, where the headers lie: nothing decodes without them."""
 
 
 def flip_bytes(
     frames: Sequence[bytes], layout: FrameLayout, rng: np.random.Generator
 ) -> tuple[list[bytes], list[bool]]:
-    """The frames of one group of pictures after the damage, and which of them it has visibly changed.
+    """Encode frames as one group of pictures, damage its bytes, and decode it.
 
-    A stretch that loses or gains frames is tried anew, since nobody could say which frame is which.
+    A stream that loses or gains frames is tried again, since its frames could no longer be identified.
+
+    Returns:
+        The frames, and which of them changed visibly.
     """
     stream = bytearray(_encoded(frames, layout))
     clean = _decoded(bytes(stream), layout)
@@ -181,11 +187,13 @@ def flip_bytes(
         broken = stream.copy()
         for place in rng.integers(round(len(stream) * _HEADERS), len(stream), int(rng.integers(1, 4))):
             broken[place] ^= int(rng.integers(1, 256))
-        shown = _decoded(bytes(broken), layout)
-        if len(shown) == len(clean) == len(frames):
-            hit = [differs(planes_of(a, layout)[0], planes_of(b, layout)[0]) for a, b in zip(shown, clean, strict=True)]
+        decoded = _decoded(bytes(broken), layout)
+        if len(decoded) == len(clean) == len(frames):
+            hit = [
+                differs(planes_of(a, layout)[0], planes_of(b, layout)[0]) for a, b in zip(decoded, clean, strict=True)
+            ]
             if any(hit):
-                return [bad if is_hit else good for bad, good, is_hit in zip(shown, frames, hit, strict=True)], hit
+                return [bad if is_hit else good for bad, good, is_hit in zip(decoded, frames, hit, strict=True)], hit
     return list(frames), [False] * len(frames)
 
 

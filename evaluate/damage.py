@@ -1,4 +1,4 @@
-"""Damage put into a clip in its own order, with the truth about which frames suffered it."""
+"""Damage a clip in its own order, and record which frames were damaged."""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,34 +22,34 @@ _DRAWN = {
 FLIPS = "flips"
 KINDS = (*_DRAWN, FLIPS)
 
-# How long each kind lasts, in frames: a freeze of a few is not seen, and flips stay until a key frame.
 _LENGTHS = {"tears": (1, 4), "smear": (1, 12), "noise": (1, 4), "freeze": (8, 30), "grey": (1, 8), FLIPS: (12, 30)}
+"""Shortest and longest stretch in frames: a freeze of a few is invisible, and flips last until a key frame."""
 _SPARED = 6
-"""Whole frames at least between two runs, and at either end of the clip."""
+"""Clean frames at least between two stretches, and at either end of the clip."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Which kinds, in turn, and what share of the frames lies in a stretch that is hit."""
+    """The kinds of damage, used in turn, and the share of the frames in damaged stretches."""
 
     kinds: tuple[str, ...] = ()
     share: float = 0.1
 
     @classmethod
     def asked(cls, text: str) -> Self:
-        """Read KIND[,KIND...][:SHARE], where all stands for every kind."""
+        """Parse KIND[,KIND...][:SHARE], where `all` stands for every kind."""
         names, _, share = text.partition(":")
         kinds = KINDS if names == "all" else tuple(name for name in names.split(",") if name)
         try:
-            asked = cls(kinds, float(share) if share else cls.share)
+            damage = cls(kinds, float(share) if share else cls.share)
         except ValueError:
-            asked = cls(kinds, -1)
-        if not 0 < asked.share <= 0.5 or not kinds or not set(kinds) <= set(KINDS):
+            damage = cls(kinds, -1)
+        if not 0 < damage.share <= 0.5 or not kinds or not set(kinds) <= set(KINDS):
             raise UsageError(
-                f"--damage {shortened(text)} cannot be used.",
-                f"Kinds are all or some of {','.join(KINDS)}; a share over 0 and up to .5 may follow: tears,grey:0.1.",
+                f"--damage {shortened(text)} is not valid.",
+                f"Give all, or some of {','.join(KINDS)}, and if you like a share up to .5: tears,grey:0.1.",
             )
-        return asked
+        return damage
 
 
 NONE = Damage()
@@ -57,17 +57,17 @@ NONE = Damage()
 
 @dataclass(frozen=True)
 class DamagedStretch:
-    """A stretch of the clip that one kind of damage falls on."""
+    """A stretch of the clip with one kind of damage."""
 
     kind: str
     start: int
     length: int
 
 
-def plan_runs(frames: int, damage: Damage, seed: int) -> list[DamagedStretch]:
-    """Runs of all kinds in turn, at random places that leave whole frames between them; a short clip gets fewer."""
+def plan_stretches(frames: int, damage: Damage, seed: int) -> list[DamagedStretch]:
+    """Place stretches of all kinds in turn at random, with clean frames between them; a short clip gets fewer."""
     rng = np.random.default_rng([seed, 4])
-    runs: list[DamagedStretch] = []
+    stretches: list[DamagedStretch] = []
     free = np.zeros(frames, bool)
     free[_SPARED : frames - _SPARED] = True
     wanted = round(damage.share * frames) if damage.kinds else 0
@@ -75,28 +75,32 @@ def plan_runs(frames: int, damage: Damage, seed: int) -> list[DamagedStretch]:
         kind = damage.kinds[turn % len(damage.kinds)]
         length = min(int(rng.integers(*_LENGTHS[kind], endpoint=True)), max(1, frames // 4))
         starts = np.flatnonzero(np.convolve(~free, np.ones(length), "valid") == 0)
-        if sum(run.length for run in runs) >= wanted or not len(starts):
+        if sum(stretch.length for stretch in stretches) >= wanted or not len(starts):
             break
         start = int(rng.choice(starts))
-        runs.append(DamagedStretch(kind, start, length))
+        stretches.append(DamagedStretch(kind, start, length))
         free[max(0, start - _SPARED) : start + length + _SPARED] = False
-    return sorted(runs, key=lambda run: run.start)
+    return sorted(stretches, key=lambda stretch: stretch.start)
 
 
 def damage_frames(
-    frames: Iterator[bytes], runs: Sequence[DamagedStretch], layout: FrameLayout, seed: int, hit: dict[str, set[int]]
+    frames: Iterator[bytes],
+    stretches: Sequence[DamagedStretch],
+    layout: FrameLayout,
+    seed: int,
+    hit: dict[str, set[int]],
 ) -> Generator[bytes, None, None]:
-    """The frames, broken where the runs say; those that visibly differ from the clean clip are added to `hit`."""
+    """Damage the planned stretches; frames that visibly differ from the clean clip are added to `hit`."""
     place, before = 0, b""
-    for run in runs:
-        while place < run.start:
+    for stretch in stretches:
+        while place < stretch.start:
             yield (before := next(frames))
             place += 1
-        rng = np.random.default_rng([seed, 5, run.start])
-        clean = (next(frames) for _ in range(run.length))
-        for raw, is_hit in (_flips if run.kind == FLIPS else _drawn)(run, clean, before, layout, rng):
+        rng = np.random.default_rng([seed, 5, stretch.start])
+        clean = (next(frames) for _ in range(stretch.length))
+        for raw, is_hit in (_flips if stretch.kind == FLIPS else _drawn)(stretch, clean, before, layout, rng):
             if is_hit:
-                hit.setdefault(run.kind, set()).add(place)
+                hit.setdefault(stretch.kind, set()).add(place)
             yield raw
             place += 1
         before = raw
@@ -104,20 +108,20 @@ def damage_frames(
 
 
 def _flips(
-    run: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
+    stretch: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
 ) -> Iterator[tuple[bytes, bool]]:
     yield from zip(*flip_bytes(list(clean), layout, rng), strict=True)
 
 
 def _drawn(
-    run: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
+    stretch: DamagedStretch, clean: Iterator[bytes], before: bytes, layout: FrameLayout, rng: np.random.Generator
 ) -> Iterator[tuple[bytes, bool]]:
     broken = None
     for raw in clean:
         samples = bytearray(raw)
         planes = planes_of(samples, layout)
-        # A frozen picture is the last whole one; everything else begins with the first that is hit.
-        broken = broken or _DRAWN[run.kind](planes_of(before, layout) if run.kind == "freeze" else planes, rng)
+        # A freeze repeats the last clean picture; everything else starts with the first damaged one.
+        broken = broken or _DRAWN[stretch.kind](planes_of(before, layout) if stretch.kind == "freeze" else planes, rng)
         broken(planes)
         is_hit = any(differs(a, b) for a, b in zip(planes, planes_of(raw, layout), strict=True))
         yield (bytes(samples), True) if is_hit else (raw, False)

@@ -1,4 +1,4 @@
-"""Ways in which a picture gets spoilt, each with its strength; the same numbers drawn spoil it in the same way."""
+"""Degrade pictures in known ways and strengths; the same random numbers give the same picture."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from ..media.source import scaled_size
 from ..media.types import Picture
 
 Samples = npt.NDArray[np.uint8]
-"""Pixels x channels, changed in place; what happens to a pixel happens to all of its channels alike."""
+"""Pixels x channels, changed in place. All channels of a pixel change alike."""
 
-_Way = Callable[[Picture, float, np.random.Generator], Picture]
+_Apply = Callable[[Picture, float, np.random.Generator], Picture]
 
 
 def grain(samples: Samples, sigma: float, rng: np.random.Generator) -> None:
-    """Gaussian noise of that deviation."""
+    """Add Gaussian noise with the deviation `sigma`."""
     drawn = rng.standard_normal((len(samples), 1), np.float32) * np.float32(sigma)
     samples[:] = np.clip(np.rint(samples + drawn), 0, 255)
 
 
 def salt_and_pepper(samples: Samples, share: float, rng: np.random.Generator, low: int = 0, high: int = 255) -> None:
-    """That share of the pixels turned black or white, as many of each."""
+    """Set a share of the pixels to black or white, as many of each."""
     dice = rng.random(len(samples), np.float32)
     samples[dice < share / 2] = low
     samples[dice >= 1 - share / 2] = high
@@ -33,17 +33,17 @@ def salt_and_pepper(samples: Samples, share: float, rng: np.random.Generator, lo
 
 @dataclass(frozen=True)
 class DegradationKind:
-    """A way to spoil a picture, what its strength may be, and the strengths that are tried unless told otherwise."""
+    """A kind of degradation, the range of its strength, and its default strengths."""
 
-    way: _Way
+    apply: _Apply
     least: float
     most: float
-    usual: tuple[float, ...]
+    defaults: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """One kind of damage at one strength."""
+    """A kind of degradation at one strength."""
 
     kind: str
     strength: float
@@ -52,74 +52,81 @@ class Degradation:
         return f"{self.kind} {self.strength:g}"
 
     def of(self, picture: Picture, rng: np.random.Generator) -> Picture:
-        """A spoilt copy; that of `resize` is smaller."""
-        return KINDS[self.kind].way(picture, self.strength, rng)
+        """Return a degraded copy of the picture; that of `resize` is smaller."""
+        return KINDS[self.kind].apply(picture, self.strength, rng)
 
 
-def parse_degradations(said: Sequence[str]) -> list[Degradation]:
-    """`salt-pepper=0.05,0.1`, or a kind alone at its usual strengths; nothing said is every kind."""
+def parse_degradations(texts: Sequence[str]) -> list[Degradation]:
+    """Parse degradations such as `salt-pepper=0.05,0.1`, or a kind alone for its default strengths.
+
+    Args:
+        texts: The degradations; none means every kind.
+
+    Raises:
+        UsageError: A kind or a strength does not exist.
+    """
     found = []
-    for name, given in (_parts(one) for one in said or KINDS):
+    for name, given in (_parse(one) for one in texts or KINDS):
         found += [Degradation(name, strength) for strength in given]
     return list(dict.fromkeys(found))
 
 
-def _parts(said: str) -> tuple[str, Sequence[float]]:
-    name, given, values = said.partition("=")
+def _parse(text: str) -> tuple[str, Sequence[float]]:
+    name, given, values = text.partition("=")
     name = name.strip().lower()
     if name not in KINDS:
-        raise UsageError(f"There is no noise {shortened(name)!r}.", f"There are {', '.join(KINDS)}.")
+        raise UsageError(f"There is no noise {shortened(name)!r}.", f"The kinds are {', '.join(KINDS)}.")
     kind = KINDS[name]
-    return name, [_strength(name, kind, value) for value in values.split(",")] if given else kind.usual
+    return name, [_strength(name, kind, value) for value in values.split(",")] if given else kind.defaults
 
 
-def _strength(name: str, kind: DegradationKind, said: str) -> float:
+def _strength(name: str, kind: DegradationKind, text: str) -> float:
     try:
-        strength = float(said)
+        strength = float(text)
     except ValueError:
         strength = math.nan
     if not kind.least <= strength <= kind.most:
-        usual = ",".join(f"{value:g}" for value in kind.usual)
+        defaults = ",".join(f"{value:g}" for value in kind.defaults)
         raise UsageError(
-            f"{shortened(said.strip())!r} is no strength of {name}, which goes from {kind.least:g} to {kind.most:g}.",
-            f"Say it like this: --noise {name}={usual}.",
+            f"{shortened(text.strip())!r} is not a strength of {name}: {kind.least:g} to {kind.most:g}.",
+            f"Write, for example, --noise {name}={defaults}.",
         )
     return strength
 
 
-def _speckled(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
-    spoilt = picture.copy()
-    salt_and_pepper(spoilt.reshape(-1, 3), share, rng)
-    return spoilt
+def _add_salt_and_pepper(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
+    degraded = picture.copy()
+    salt_and_pepper(degraded.reshape(-1, 3), share, rng)
+    return degraded
 
 
-def _grainy(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
-    spoilt = picture.copy()
-    grain(spoilt.reshape(-1, 3), sigma, rng)
-    return spoilt
+def _add_grain(picture: Picture, sigma: float, rng: np.random.Generator) -> Picture:
+    degraded = picture.copy()
+    grain(degraded.reshape(-1, 3), sigma, rng)
+    return degraded
 
 
-def _blurred(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
+def _blur(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
     import cv2
 
     sigma = share * min(picture.shape[:2])
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8) if sigma else picture
 
 
-def _brighter(picture: Picture, factor: float, rng: np.random.Generator) -> Picture:
+def _brighten(picture: Picture, factor: float, rng: np.random.Generator) -> Picture:
     import cv2
 
     return np.asarray(cv2.convertScaleAbs(picture, alpha=factor), np.uint8)
 
 
-def _jpeg(picture: Picture, quality: float, rng: np.random.Generator) -> Picture:
+def _compress(picture: Picture, quality: float, rng: np.random.Generator) -> Picture:
     import cv2
 
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _smaller(picture: Picture, factor: float, rng: np.random.Generator) -> Picture:
+def _shrink(picture: Picture, factor: float, rng: np.random.Generator) -> Picture:
     import cv2
 
     height, width = picture.shape[:2]
@@ -128,12 +135,13 @@ def _smaller(picture: Picture, factor: float, rng: np.random.Generator) -> Pictu
 
 
 KINDS = {
-    "salt-pepper": DegradationKind(_speckled, 0, 1, (0.05, 0.2)),
-    "gaussian": DegradationKind(_grainy, 0, 255, (10, 40)),
-    "blur": DegradationKind(_blurred, 0, 1, (0.01, 0.05)),
-    "brightness": DegradationKind(_brighter, 0, 10, (0.5, 1.5)),
-    "jpeg": DegradationKind(_jpeg, 1, 100, (30, 5)),
-    "resize": DegradationKind(_smaller, 0.001, 1, (0.25, 0.05)),
+    "salt-pepper": DegradationKind(_add_salt_and_pepper, 0, 1, (0.05, 0.2)),
+    "gaussian": DegradationKind(_add_grain, 0, 255, (10, 40)),
+    "blur": DegradationKind(_blur, 0, 1, (0.01, 0.05)),
+    "brightness": DegradationKind(_brighten, 0, 10, (0.5, 1.5)),
+    "jpeg": DegradationKind(_compress, 1, 100, (30, 5)),
+    "resize": DegradationKind(_shrink, 0.001, 1, (0.25, 0.05)),
 }
-"""Strengths are, in this order: a share of the pixels, grey levels, a share of the short side, a factor, a quality
-from 1 to 100, and a factor."""
+"""The unit of each strength, in this order: a share of the pixels, grey levels, a share of the short side, a factor,
+a quality from 1 to 100, and a factor.
+"""

@@ -1,4 +1,4 @@
-"""Frames that do not belong: borrowed from pictures and other videos, or drawn."""
+"""Provide foreign frames: borrowed from pictures and other videos, or drawn."""
 
 import os
 from collections import deque
@@ -21,10 +21,11 @@ from .drawn.film import draw_foreign
 
 Foreign: TypeAlias = Path | Sequence[Path] | int
 _VARIANT_CROP = 0.92
+"""The share of the width and height that a pan shows at a time."""
 
 
 def read_foreign(text: str) -> int | Path:
-    """A number of pictures to draw, or a folder to borrow from."""
+    """Parse a number of pictures to draw, or a folder to borrow from."""
     if not (text.isascii() and text.isdecimal()):
         return Path(text)
     number = whole_number(text)
@@ -34,7 +35,7 @@ def read_foreign(text: str) -> int | Path:
 
 
 def foreign_groups(foreign: Foreign, count: int, length: int) -> list[range]:
-    """`count` foreign slots in groups of frames that resemble one another."""
+    """Split `count` foreign slots into groups of frames that resemble one another."""
     if isinstance(foreign, int) and foreign < 0:
         raise UsageError(f"{foreign} foreign frames cannot be drawn.", "Give 0 or more, or a folder.")
     return [range(start, min(start + length, count)) for start in range(0, count, length)]
@@ -43,7 +44,10 @@ def foreign_groups(foreign: Foreign, count: int, length: int) -> list[range]:
 def foreign_pictures(
     foreign: Foreign, groups: Sequence[range], size: tuple[int, int], seed: int, sources: Sequence[Path]
 ) -> Generator[Picture, None, None]:
-    """The pictures of the groups, each filling `size`; the lenders share the work, the clip itself lends nothing."""
+    """Return the pictures of the groups, each filling `size`.
+
+    Every file lends about as many groups; the `sources` themselves lend none.
+    """
     if not groups:
         return
     if isinstance(foreign, int):
@@ -63,7 +67,7 @@ def foreign_pictures(
 
 
 def count_frames(source: Path) -> int:
-    """The frames that really decode; what a container claims is not asked."""
+    """Count the frames that decode; what a container claims is not trusted."""
     if source.is_dir():
         return len(picture_files(source))
     tiny = ["-vf", "scale=2:2:flags=neighbor", "-pix_fmt", "gray", "-f", "rawvideo", "-"]
@@ -75,7 +79,7 @@ def count_frames(source: Path) -> int:
 
 
 def covering(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The middle of the picture, scaled to fill `size` without bars or distortion."""
+    """Scale the picture to fill `size` without bars or distortion, and cut out its middle."""
     import cv2
 
     width, height = size
@@ -90,7 +94,7 @@ def covering(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def raw_picture(picture: Picture, layout: FrameLayout) -> bytes:
-    """The picture in the samples that the layout pipes, with its own matrix and range."""
+    """Convert a picture to the samples of the layout, with its colour matrix and range."""
     if layout.piped == "bgr24":
         return picture.tobytes()
     import cv2
@@ -108,27 +112,27 @@ def raw_picture(picture: Picture, layout: FrameLayout) -> bytes:
 
 
 def _lenders(foreign: Path | Sequence[Path], sources: Sequence[Path]) -> list[Path]:
-    """The pictures and videos to borrow from, in an order that does not depend on the disk."""
+    """Return the pictures and videos to borrow from, in an order that does not depend on the disk."""
     if isinstance(foreign, Path) and not foreign.exists():
-        raise SourceError(f"There is no folder {foreign} to borrow from.", "Check the name.")
+        raise SourceError(f"There is no folder {foreign} to borrow frames from.", "Check the name.")
     if isinstance(foreign, Path):
         found = sorted(foreign.iterdir(), key=lambda f: natural_key(f.name)) if foreign.is_dir() else [foreign]
     else:
         found = list(foreign)
-    # A pipe that is called as a picture is would be waited for.
+    # Opening a pipe that is named like a picture would block.
     usable = [f for f in found if os.path.isfile(f) or not os.path.exists(f)]
     usable = [f for f in usable if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
     usable = [f for f in usable if not (os.path.exists(f) and any(f.samefile(source) for source in sources))]
     if not usable:
         raise SourceError(
-            f"There is no picture and no video to borrow from in {foreign}.",
-            "Put some there (other than the clip itself), or give a number of pictures to draw.",
+            f"There is no picture and no video to borrow frames from in {foreign}.",
+            "Add some (other than the clip itself), or give a number of pictures to draw.",
         )
     return usable
 
 
 def _variants(picture: Picture, count: int, size: tuple[int, int]) -> Iterator[Picture]:
-    """The picture itself, or a slow move across it."""
+    """Return the picture itself, or a slow pan across it."""
     if count == 1:
         yield covering(picture, size)
         return
@@ -142,7 +146,7 @@ def _variants(picture: Picture, count: int, size: tuple[int, int]) -> Iterator[P
 def _borrowed(
     video: Path, lengths: Sequence[int], size: tuple[int, int], rng: np.random.Generator
 ) -> Iterator[Picture]:
-    """Stretches from random places of a video, in one pass; one that reaches past its end stands still there."""
+    """Decode stretches at random places of a video in one pass; one beyond its end repeats the last frame."""
     longest = max(lengths)
     places = max(1, count_frames(video) // longest)
     turns = np.concatenate([rng.permutation(places) for _ in range(-(-len(lengths) // places))])

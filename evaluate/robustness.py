@@ -1,4 +1,4 @@
-"""How searching and ordering hold where the pictures are spoilt: each frame against its clean self."""
+"""Measure how retrieval and ordering hold when the pictures are degraded, frame by frame."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,15 @@ from ..errors import SourceError, UsageError
 from ..index.neighbours import nearest
 from ..index.overwrite import Outputs, Overwrite, content_origin
 from ..ingest.models.embedder import Embedder
+from ..ingest.models.matcher import matcher_for
+from ..ingest.models.registry import open_embedder
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
 from ..media.source import open_source, scaled_size
-from ..media.types import Floats, FrameRows, Picture
+from ..media.types import FrameRows, Picture
 from ..media.untrusted import shown
 from ..progress import SILENT, Progress, SilentProgress
 from ..render.report.bar_chart import bar_chart
-from ..render.report.contact_sheet import save_picture
+from ..render.report.contact_sheet import check_picture, save_picture
 from ..settings import Settings, library_folder
 from ..solve.arrange import SolveInput, arrange
 from ..solve.measured_prices import Matcher
@@ -31,20 +33,21 @@ from .scores import Scores, score_order
 from .scramble import MOST_SEED, stretch
 from .truth import Truth
 
-if TYPE_CHECKING:
-    from .scores import Scores
-    from .truth import Truth
-
-
 _FEWEST = 3
-_MOST_FRAMES, _MOST_SECONDS = 100_000_000, 10_000_000
-_MOST_SPOILINGS = 100
+"""Fewer frames have no order."""
+_MOST_FRAMES = 100_000_000
+"""Bounds the option `frames`."""
+_MOST_SECONDS = 10_000_000
+"""Bounds the option `within`."""
+_MOST_DEGRADATIONS = 100
+"""Bounds the copies of every frame."""
 _AT_ONCE = 256
+"""Queries per matrix product, which bounds its memory."""
 
 
 @dataclass(frozen=True)
 class RobustnessOptions:
-    """`frames` is the length of a random stretch (0: the whole film), `within` how far off in seconds is near."""
+    """`frames` is the length of a random stretch (0: all), `within` the distance in seconds that counts as near."""
 
     spoilings: Sequence[Degradation]
     frames: int = 200
@@ -54,10 +57,10 @@ class RobustnessOptions:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What a search of the clean frames answers where a spoilt frame is asked for.
+    """How a search of the clean frames answers degraded ones.
 
-    `found` and `near` are shares of the frames: the best hit is the frame itself, or one that looks the same; it
-    lies within the time asked for. `cosine` is that of a frame and its clean self on average, `lowest` the least.
+    `found` and `near` are shares of the frames: the best hit is the frame itself, or one that looks the same; it lies
+    within the requested time. `cosine` is the mean similarity of a frame to its clean self, `lowest` the least.
     """
 
     found: float
@@ -68,7 +71,7 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class RobustnessRow:
-    """How one kind of damage at one strength was borne; without a kind, how clean frames do."""
+    """The results under one degradation; None stands for the clean frames."""
 
     spoiling: Degradation | None
     retrieval: Retrieval
@@ -77,7 +80,7 @@ class RobustnessRow:
 
 @dataclass(frozen=True)
 class Robustness:
-    """The clean frames come first, then every damage in the order in which it was asked for."""
+    """The results: first for the clean frames, then for each degradation in the given order."""
 
     video: str
     space: str
@@ -88,8 +91,8 @@ class Robustness:
 
 
 @dataclass
-class _Seen:
-    """What is known of the frames, clean (0) and by every damage: their vectors and proxies lie in scratch files."""
+class _Measured:
+    """The vectors and proxies of the frames, clean (row 0) and under each degradation, in scratch files."""
 
     times: npt.NDArray[np.float64]
     vectors: npt.NDArray[np.float32]
@@ -106,25 +109,25 @@ def measure_robustness(
     progress: Progress,
     matcher: Matcher | None = None,
 ) -> Robustness:
-    """Every frame of a stretch, clean and spoilt, looked for among the clean ones, and put in order from chaos.
+    """Search and order each frame of a stretch, clean and degraded, among the clean ones.
 
-    The source is decoded once, and nothing is kept; orders are found without a codec between, as of pictures.
+    The source is decoded once and nothing is kept. Orders are found as for pictures, without coding in between.
     """
     _check(options)
     open_source(source)
     first, count = stretch(source, options.frames, options.seed, progress)
     if count < _FEWEST:
-        raise SourceError(f"{source} has {count} frames, and {_FEWEST} are the least that have an order.")
+        raise SourceError(f"{source} has {count} frames, but an order needs at least {_FEWEST}.")
     with TemporaryDirectory(prefix="reelweave-") as folder:
-        seen = _look(source, first, count, options, embedder, settings, Path(folder), progress)
+        measured = _measure(source, first, count, options, embedder, settings, Path(folder), progress)
         rows = []
         with progress.stage("search and order", len(options.spoilings) + 1) as stage:
-            for way, spoiling in enumerate([None, *options.spoilings]):
-                order = _order(seen, way, embedder.space.name, options.seed, settings, matcher)
-                rows.append(RobustnessRow(spoiling, _retrieval(seen, way, options.within), order))
+            for row, degradation in enumerate([None, *options.spoilings]):
+                order = _order(measured, row, embedder.space.name, options.seed, settings, matcher)
+                rows.append(RobustnessRow(degradation, _retrieval(measured, row, options.within), order))
                 stage.advance()
-        # Mapped files must be let go of before their folder can be removed everywhere.
-        del seen
+        # Windows cannot remove a folder while files in it are mapped.
+        del measured
     return Robustness(source.name, embedder.space.name, first, count, options.within, rows)
 
 
@@ -135,12 +138,14 @@ def _check(options: RobustnessOptions) -> None:
         ("within", options.within, _MOST_SECONDS),
     ):
         if not 0 <= value <= most:
-            raise UsageError(f"{name} cannot be {shown(value)}.", f"It is from 0 to {most:,}.")
-    if len(options.spoilings) > _MOST_SPOILINGS:
-        raise UsageError(f"More than {_MOST_SPOILINGS} kinds and strengths of noise are asked for.", "Try fewer.")
+            raise UsageError(f"{name} cannot be {shown(value)}.", f"It ranges from 0 to {most:,}.")
+    if len(options.spoilings) > _MOST_DEGRADATIONS:
+        raise UsageError(
+            f"More than {_MOST_DEGRADATIONS} kinds and strengths of noise are requested.", "Request fewer."
+        )
 
 
-def _look(
+def _measure(
     source: Path,
     first: int,
     count: int,
@@ -149,48 +154,48 @@ def _look(
     settings: Settings,
     folder: Path,
     progress: Progress,
-) -> _Seen:
-    opened, ways = open_source(source, settings.ingest.pictures_fps), len(options.spoilings) + 1
+) -> _Measured:
+    opened, variants = open_source(source, settings.ingest.pictures_fps), len(options.spoilings) + 1
     info = opened.info()
     size = ProxySize.of(info.width, info.height, settings.ingest.proxy_pixels)
-    seen = _Seen(
+    measured = _Measured(
         np.zeros(count),
-        _scratch(folder / "vectors", np.float32, (ways, count, embedder.space.dimension)),
-        _scratch(folder / "proxies", np.uint8, (ways, count, size.height * 3 // 2, size.width)),
+        _scratch(folder / "vectors", np.float32, (variants, count, embedder.space.dimension)),
+        _scratch(folder / "proxies", np.uint8, (variants, count, size.height * 3 // 2, size.width)),
     )
     slot = 0
-    with closing(opened.frames(first)) as frames, progress.stage("spoil and embed", count) as stage:
+    with closing(opened.frames(first)) as frames, progress.stage("degrade and embed", count) as stage:
         for slot, frame in enumerate(frames, 1):
-            _note(seen, slot - 1, frame.picture)
-            seen.times[slot - 1] = frame.time
-            variants = list(_variants(frame.picture, options, slot - 1))
-            small = [_as_ingested(picture, settings.ingest.size) for picture in variants]
-            seen.vectors[:, slot - 1] = embedder.embed(small)
-            seen.proxies[:, slot - 1] = [make_proxy(picture, size) for picture in small]
+            _annotate(measured, slot - 1, frame.picture)
+            measured.times[slot - 1] = frame.time
+            pictures = _variants(frame.picture, options, slot - 1)
+            small = [_as_ingested(picture, settings.ingest.size) for picture in pictures]
+            measured.vectors[:, slot - 1] = embedder.embed(small)
+            measured.proxies[:, slot - 1] = [make_proxy(picture, size) for picture in small]
             stage.advance()
             if slot == count:
                 break
     if slot < count:
-        raise SourceError(f"{source} decoded to fewer frames than before.", "Is it still being written?")
-    return seen
+        raise SourceError(f"{source} decoded to fewer frames than before.", "Check whether it is still being written.")
+    return measured
 
 
 def _scratch(file: Path, kind: Any, shape: tuple[int, ...]) -> Any:
     return np.memmap(file, kind, "w+", shape=shape)
 
 
-def _note(seen: _Seen, slot: int, picture: Picture) -> None:
+def _annotate(measured: _Measured, slot: int, picture: Picture) -> None:
     import cv2
 
     small = shrunk_luma(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
-    seen.ties.see(slot, picture.tobytes(), small)
-    seen.cuts.see(slot, small)
+    measured.ties.see(slot, picture.tobytes(), small)
+    measured.cuts.see(slot, small)
 
 
 def _variants(picture: Picture, options: RobustnessOptions, slot: int) -> Iterator[Picture]:
     yield picture
-    for spoiling in options.spoilings:
-        yield spoiling.of(picture, np.random.default_rng([options.seed, 2, slot]))
+    for degradation in options.spoilings:
+        yield degradation.of(picture, np.random.default_rng([options.seed, 2, slot]))
 
 
 def _as_ingested(picture: Picture, short_side: int) -> Picture:
@@ -202,54 +207,61 @@ def _as_ingested(picture: Picture, short_side: int) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _retrieval(seen: _Seen, way: int, within: float) -> Retrieval:
-    clean, spoilt = seen.vectors[0], seen.vectors[way]
-    best = np.concatenate([_best(clean, spoilt[start : start + _AT_ONCE]) for start in range(0, len(clean), _AT_ONCE)])
-    shown = np.array(seen.ties.pictures)
-    own = np.einsum("ij,ij->i", clean, spoilt)
+def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:
+    clean, degraded = measured.vectors[0], measured.vectors[row]
+    best = np.concatenate(
+        [(degraded[start : start + _AT_ONCE] @ clean.T).argmax(1) for start in range(0, len(clean), _AT_ONCE)]
+    )
+    pictures = np.array(measured.ties.pictures)
+    own = np.einsum("ij,ij->i", clean, degraded)
     return Retrieval(
-        found=float(np.mean(shown[best] == shown)),
-        near=float(np.mean(np.abs(seen.times[best] - seen.times) <= within)),
+        found=float(np.mean(pictures[best] == pictures)),
+        near=float(np.mean(np.abs(measured.times[best] - measured.times) <= within)),
         cosine=float(own.mean()),
         lowest=float(own.min()),
     )
 
 
-def _best(clean: Floats, asked: Floats) -> npt.NDArray[np.intp]:
-    return np.asarray(np.argmax(asked @ clean.T, axis=1))
-
-
-def _order(seen: _Seen, way: int, space: str, seed: int, settings: Settings, matcher: Matcher | None) -> Scores:
-    """The frames in the disorder that `scramble` would give them, put in order by their spoilt pictures."""
-    shown = np.random.default_rng([seed, 1]).permutation(len(seen.times))
-    count, facts = len(shown), np.zeros(len(shown), np.float32)
+def _order(measured: _Measured, row: int, space: str, seed: int, settings: Settings, matcher: Matcher | None) -> Scores:
+    """Shuffle the frames as `scramble` would, and order them by their degraded pictures."""
+    order = np.random.default_rng([seed, 1]).permutation(len(measured.times))
+    count, facts = len(order), np.zeros(len(order), np.float32)
     rows = FrameRows(
-        np.arange(count), np.arange(count, dtype=float), facts, facts, np.full(count, -1), seen.vectors[way][shown]
+        np.arange(count), np.arange(count, dtype=float), facts, facts, np.full(count, -1), measured.vectors[row][order]
     )
-    proxies = seen.proxies[way][shown]
+    proxies = measured.proxies[row][order]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
     found = arrange(
         SolveInput(rows, luma(proxies), near, space, "pictures", colours, matcher), settings, SilentProgress()
     )
-    truth = Truth(source="", fps=1, frames=shown.tolist(), ties=seen.ties.pictures, shots=seen.cuts.shots())
+    truth = Truth(source="", fps=1, frames=order.tolist(), ties=measured.ties.pictures, shots=measured.cuts.shots())
     return score_order(found.order, [dropped.frame for dropped in found.dropped], truth)
 
 
 def evaluate_robustness(
     path: Path,
-    options: "RobustnessOptions",
+    options: RobustnessOptions,
     settings: Settings,
     progress: Progress = SILENT,
     *,
     plot: Path | None = None,
     overwrite: Overwrite = False,
-) -> "Robustness":
-    """How well frames are found and put in order once they are spoilt; `plot` is a picture of it."""
-    from ..ingest.models.matcher import matcher_for
-    from ..ingest.models.registry import open_embedder
-    from ..render.report.contact_sheet import check_picture
+) -> Robustness:
+    """Measure how well frames are found and ordered once they are degraded.
 
+    Args:
+        path: A video or a folder of pictures.
+        options: The degradations, and the stretch to test.
+        settings: The space, and how to order.
+        progress: Receives stages and notes.
+        plot: A file for a bar chart of the results.
+        overwrite: Whether files of other origin may be replaced.
+
+    Raises:
+        UsageError: An option is out of range.
+        SourceError: There are fewer than three frames.
+    """
     if plot:
         check_picture(plot, "a plot")
     outputs = Outputs(content_origin(path), overwrite, inputs=[path], library=library_folder(settings))
@@ -263,7 +275,7 @@ def evaluate_robustness(
 
 
 def draw_robustness(done: Robustness, path: Path) -> Path:
-    """How frames were found and put in order, clean and by every damage."""
+    """Draw the results as a bar chart."""
     rows = done.rows
     series = {
         "found": [row.retrieval.found for row in rows],

@@ -1,4 +1,4 @@
-"""How well a plan agrees with the truth: its order, what it dropped, and the pictures it shows."""
+"""Score a plan against the truth: its order, what it dropped, and the pictures of its film."""
 
 import math
 from bisect import bisect_right
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,28 +23,24 @@ from ..render.reorder import in_play_order
 from ..solve.plan.model import Plan
 from .truth import FOREIGN, Truth
 
-if TYPE_CHECKING:
-    from ..solve.plan.model import Plan
-    from .truth import Truth
-
-
 Luma: TypeAlias = npt.NDArray[np.uint8]
 PSNR_CEILING = 100.0
-
+"""Decibels of identical pictures, whose ratio is infinite."""
 _SCRATCH_BYTES = 8 << 30
+"""Bounds the frames that are kept on disk to play them in order."""
 
 
 @dataclass(frozen=True)
 class Scores:
     """Shares run from 0 to 1, and frames that look the same count as the same frame.
 
-    `adjacency` is right joins over the joins of the true film, `tau` Kendall's over the pairs of kept
-    frames that differ (-1 is the film backwards), `shot_tau` its absolute value inside the true shots, since
-    nothing tells the order of shots, `jumps` the joins of the order that are not right.
-    `precision` and `recall` are of the dropped frames as foreign ones: 1 where there was nothing to judge.
-    `broken_precision` and `broken_recall` are of those dropped as broken, where any was damaged or so dropped;
-    a damaged frame that is dropped counts neither as lost nor as taken for a foreign one.
-    `made` counts the frames that the film has in place of dropped ones; they are in `psnr` and `ssim` too.
+    `adjacency` is the share of the joins of the true film that the order has. `tau` is Kendall's tau over the pairs of
+    kept frames that differ (-1 is the film backwards), and `shot_tau` its absolute value within the true shots, since
+    the order of shots cannot be determined. `jumps` counts the wrong joins of the order.
+    `precision` and `recall` treat dropped frames as foreign; they are 1 where there is nothing to judge.
+    `broken_precision` and `broken_recall` treat frames dropped as broken as damaged, where there are any; a damaged
+    frame that is dropped counts neither as lost nor as foreign.
+    `made` counts the frames that the film shows in place of dropped ones; `psnr` and `ssim` include them.
     """
 
     adjacency: float
@@ -67,32 +63,39 @@ class Scores:
 
 
 def score_plan(plan: Plan, truth: Truth) -> Scores:
-    """Score a plan's order and what it dropped, for each reason."""
+    """Score the order of a plan and what it dropped."""
     broken = [dropped.frame for dropped in plan.dropped if dropped.reason == "broken"]
     scores = score_order(plan.order, [dropped.frame for dropped in plan.dropped], truth, broken)
     return replace(scores, made=len(plan.made))
 
 
 def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, broken: Sequence[int] = ()) -> Scores:
-    """Score an order of places in the scrambled video; the film backwards is as good as forwards.
+    """Score an order of positions in the scrambled video; backwards is as good as forwards.
 
-    `broken` are those of the dropped frames that were dropped for damage.
+    Args:
+        order: The positions in play order.
+        dropped: The dropped positions.
+        truth: The truth of the scrambled video.
+        broken: The dropped positions that were dropped as broken.
+
+    Raises:
+        PlanError: A position lies outside the truth.
     """
     check_places([*order, *dropped, *broken], len(truth.frames))
     damaged = set(truth.broken)
     foreign = set(truth.foreign) - damaged
-    told_foreign = set(dropped) - damaged - (set(broken) - foreign)
+    dropped_foreign = set(dropped) - damaged - (set(broken) - foreign)
     truth = truth.without(damaged & set(dropped))
     shown = [truth.frames[place] for place in order]
     true = sorted(frame for frame in truth.frames if frame != FOREIGN)
     kept = [frame for frame in shown if frame != FOREIGN]
     right = right_joins(order, truth)
     tau = _tau(kept, true, truth)
-    caught = len(foreign & told_foreign)
+    caught = len(foreign & dropped_foreign)
     film = [truth.picture_of(frame) for frame in true]
     played = [truth.picture_of(frame) for frame in shown if frame != FOREIGN]
     lost = len(true) - len(set(kept))
-    of_broken = _of_broken(set(broken), damaged)
+    of_broken = _broken_scores(set(broken), damaged)
     return Scores(
         adjacency=sum(right) / (len(true) - 1) if len(true) > 1 else 1.0,
         tau=tau,
@@ -102,22 +105,23 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, brok
         exact=not lost and len(kept) == len(shown) and played in (film, film[::-1]),
         lost=lost,
         lost_share=lost / len(true) if true else 0.0,
-        precision=caught / len(told_foreign) if told_foreign else 1.0,
+        precision=caught / len(dropped_foreign) if dropped_foreign else 1.0,
         recall=caught / len(foreign) if foreign else 1.0,
         broken_precision=of_broken[0],
         broken_recall=of_broken[1],
     )
 
 
-def _of_broken(told: set[int], damaged: set[int]) -> tuple[float | None, float | None]:
-    """Precision and recall, where there is anything to judge."""
-    if not told and not damaged:
+def _broken_scores(dropped: set[int], damaged: set[int]) -> tuple[float | None, float | None]:
+    """Return precision and recall, or None where there is nothing to judge."""
+    if not dropped and not damaged:
         return None, None
-    right = len(told & damaged)
-    return right / len(told) if told else 1.0, right / len(damaged) if damaged else 1.0
+    right = len(dropped & damaged)
+    return right / len(dropped) if dropped else 1.0, right / len(damaged) if damaged else 1.0
 
 
 def mean_of(found: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    """Return the mean PSNR and SSIM, or None of nothing."""
     if not found:
         return None, None
     psnr, ssim = np.mean(found, axis=0)
@@ -127,10 +131,10 @@ def mean_of(found: Sequence[tuple[float, float]]) -> tuple[float | None, float |
 def compare_pictures(
     plan: Plan, truth: Truth, rendered: Path, source: Path, progress: Progress = SILENT
 ) -> dict[int, tuple[float, float]]:
-    """PSNR and SSIM of each picture of the film, by its place in it, against the source frame it is meant to show.
+    """Return the PSNR and SSIM of each picture of the film against the source frame it should show, by position.
 
-    It measures the pictures' fidelity, not their order. Luma is taken over its full range of 0 to 255;
-    foreign frames that the plan plays are left out; a picture without any error counts as 100 dB.
+    This measures fidelity, not order. Luma uses its full range of 0 to 255, foreign frames that the plan plays are left
+    out, and identical pictures count as 100 dB.
     """
     check_places(plan.played, len(truth.frames))
     wanted = wanted_frames(plan, truth)
@@ -147,9 +151,9 @@ def compare_pictures(
 
 
 def wanted_frames(plan: Plan, truth: Truth) -> list[int]:
-    """The source frame that each picture of the plan's film is meant to show, or FOREIGN.
+    """Return the source frame that each picture of the film should show, or FOREIGN.
 
-    Frames that were made in a hole show the way from one side to the other, in whatever order the broken ones lay.
+    Frames made in a gap lead from one side to the other, in whatever order the broken ones were.
     """
     played = plan.played
     wanted = [truth.frames[place] for place in played]
@@ -163,13 +167,13 @@ def wanted_frames(plan: Plan, truth: Truth) -> list[int]:
 
 
 def psnr_of(a: Luma, b: Luma) -> float:
-    """Peak signal to noise in decibels, at most 100."""
+    """Return the peak signal-to-noise ratio in decibels, at most 100."""
     error = float(np.mean(np.square(a.astype(np.float32) - b)))
     return min(PSNR_CEILING, 10 * math.log10(255**2 / error)) if error else PSNR_CEILING
 
 
 def ssim_of(a: Luma, b: Luma) -> float:
-    """Structural similarity with the usual 11 x 11 Gaussian window, where it fits into the picture."""
+    """Return the structural similarity with the usual 11 x 11 Gaussian window, over the pixels where it fits."""
     import cv2
 
     def smooth(plane: Floats) -> Floats:
@@ -181,32 +185,37 @@ def ssim_of(a: Luma, b: Luma) -> float:
     spread, shared = smooth(x * x + y * y) - squares, smooth(x * y) - both
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     scores = (2 * both + c1) * (2 * shared + c2) / ((squares + c1) * (spread + c2))
-    whole = scores[5:-5, 5:-5] if min(scores.shape) > 10 else scores
-    return float(whole.mean(dtype=np.float64))
+    inner = scores[5:-5, 5:-5] if min(scores.shape) > 10 else scores
+    return float(inner.mean(dtype=np.float64))
 
 
-def check_places(places: Sequence[int], there: int) -> None:
-    outside = [place for place in places if not 0 <= place < there]
+def check_places(places: Sequence[int], count: int) -> None:
+    """Check that all positions lie inside the truth.
+
+    Raises:
+        PlanError: A position lies outside.
+    """
+    outside = [place for place in places if not 0 <= place < count]
     if outside:
         raise PlanError(
-            f"The plan speaks of frame {outside[0]}, the truth of {there} frames only.",
+            f"The plan names frame {outside[0]}, but the truth describes only {count} frames.",
             "Give the truth that was written with the scrambled video of this plan.",
         )
 
 
 def right_joins(order: Sequence[int], truth: Truth) -> list[bool]:
-    """Whether each join of the order joins a picture to itself or to its true neighbour."""
+    """Return for each join of the order whether it joins a picture to itself or to its true neighbour."""
     shown = [truth.frames[place] for place in order]
     film = [truth.picture_of(frame) for frame in sorted(frame for frame in truth.frames if frame != FOREIGN)]
-    beside = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
+    neighbours = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
     played = [None if frame == FOREIGN else truth.picture_of(frame) for frame in shown]
-    return [join in beside for join in pairwise(played)]
+    return [join in neighbours for join in pairwise(played)]
 
 
 def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
-    """Kendall's tau over the pairs of frames whose rank differs; 1 where there is no such pair.
+    """Return Kendall's tau over the pairs of frames whose rank differs; 1 where there is none.
 
-    Tau-b would give a perfect order of a film with repeats less than 1, for ties that no order can break.
+    Tau-b would score a perfect order of a film with repeats below 1, for ties that no order can break.
     """
     from scipy.stats import kendalltau
 
@@ -225,7 +234,7 @@ def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
 
 
 def _shot_tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
-    """The absolute tau of each true shot by itself, the longer counting for more."""
+    """Return the absolute tau within each true shot, weighted by length."""
     starts = [*truth.shots[1:], truth.first + len(truth.frames)]
     by_number: dict[int, list[int]] = defaultdict(list)
     for frame in kept:
@@ -237,13 +246,13 @@ def _shot_tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
 
 
 def _ranks(true: Sequence[int], truth: Truth) -> dict[int, int]:
-    """Each frame's place in the film, where a run of frames that look the same is one place."""
+    """Return the position of each frame in the film; a run of frames that look the same has one position."""
     runs = groupby(true, key=truth.picture_of)
     return {frame: rank for rank, (_, run) in enumerate(runs) for frame in run}
 
 
 def _best_ranks(kept: Sequence[int], ranks: dict[int, int], truth: Truth, backwards: bool) -> list[int]:
-    """The ranks in play order; a picture that the film shows at several places takes them as they come."""
+    """Return the ranks in play order; a picture that the film shows several times takes its ranks as they come."""
     open_ranks: dict[int, list[int]] = defaultdict(list)
     for frame in sorted(kept, key=lambda frame: ranks[frame], reverse=not backwards):
         open_ranks[truth.picture_of(frame)].append(ranks[frame])
@@ -251,7 +260,7 @@ def _best_ranks(kept: Sequence[int], ranks: dict[int, int], truth: Truth, backwa
 
 
 def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
-    """Full-range luma of every frame; the row and column that make an odd film even are cut off again."""
+    """Decode the full-range luma of each frame, without the row and column that make an odd size even."""
     if path.is_dir():
         import cv2
 
@@ -275,7 +284,7 @@ def _luma_until(source: Path, size: tuple[int, int], last: int) -> Generator[byt
             yield frame
             if index == last:
                 return
-    raise SourceError(f"{source} ends before frame {last}.", "Give the clip that was scrambled.")
+    raise SourceError(f"{source} ends before frame {last}.", "Restore the clip that was scrambled.")
 
 
 def _compared(
@@ -296,13 +305,23 @@ def _compared(
             stage.advance()
     if count != len(wanted):
         raise PlanError(
-            f"{rendered} shows {count} frames where the plan plays {len(wanted)}.",
+            f"{rendered} has {count} frames, but the plan plays {len(wanted)}.",
             "Render it again from this plan.",
         )
 
 
-def evaluate_plan(plan: "Plan", truth: "Truth", progress: Progress = SILENT, rendered: Path | None = None) -> "Scores":
-    """How well a plan agrees with the truth and, given the film made from it, its pictures with the source's."""
+def evaluate_plan(plan: Plan, truth: Truth, progress: Progress = SILENT, rendered: Path | None = None) -> Scores:
+    """Score a plan and, given the film made from it, the fidelity of its pictures.
+
+    Args:
+        plan: The plan.
+        truth: The truth of the scrambled video.
+        progress: Receives stages.
+        rendered: The film made from the plan.
+
+    Raises:
+        PlanError: The plan, the truth and the film do not belong together.
+    """
     scores = score_plan(plan, truth)
     if rendered is None:
         return scores

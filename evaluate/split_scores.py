@@ -1,9 +1,8 @@
-"""How well films that were mixed came apart: each plan against the clip that most of it is from, and the grouping."""
+"""Score how well mixed films were separated: the grouping, and each plan against the clip that most of it is from."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +12,10 @@ from ..solve.plan.model import Plan
 from .scores import Scores, check_places, score_plan
 from .truth import FOREIGN, Truth
 
-if TYPE_CHECKING:
-    from ..solve.plan.model import Plan
-    from .scores import Scores
-    from .truth import Truth
-
 
 @dataclass(frozen=True)
 class FilmScores:
-    """A plan by itself: `film` is the clip that most of its frames are from, 0 the source, then those of `mixed`."""
+    """The scores of one plan. `film` is the clip most of its frames are from: 0 the source, then those of `mixed`."""
 
     film: int
     source: str
@@ -31,10 +25,10 @@ class FilmScores:
 
 @dataclass(frozen=True)
 class Grouping:
-    """How the frames of the clips were grouped; foreign ones are left out, and one that no plan plays stands alone.
+    """How the frames of the clips were grouped, without foreign ones; a frame that no plan plays is a group by itself.
 
-    `rand` is the adjusted Rand index (0 is chance, 1 is right), `purity` the share of the played frames that are
-    from the clip most of their plan is from, `completeness` the share of all that the main plan of their clip plays.
+    `rand` is the adjusted Rand index (0 is chance, 1 is right). `purity` is the share of the played frames from the
+    clip that most of their plan is from, `completeness` the share of all frames that the main plan of their clip plays.
     """
 
     films: int
@@ -46,50 +40,54 @@ class Grouping:
 
 @dataclass(frozen=True)
 class SplitScores:
-    """What `evaluate` says where films were mixed, or where a video has several plans."""
+    """The answer of `evaluate` for mixed films, or for several plans of one video."""
 
     grouping: Grouping
     plans: list[FilmScores]
 
 
 def score_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
-    """Score the plans of one scrambled video; to each the frames of other clips are foreign."""
+    """Score the plans of one scrambled video; to each plan the frames of other clips are foreign.
+
+    Raises:
+        PlanError: A frame is in two plans or outside the truth.
+    """
     played = _played(plans, truth)
     true = [place for place in range(len(truth.frames)) if truth.film_at(place) != FOREIGN]
-    shown = [place for place in true if place in played]
+    kept = [place for place in true if place in played]
     groups = _table([truth.film_at(place) for place in true], [played.get(place, -1 - place) for place in true])
-    main = _table([truth.film_at(place) for place in shown], [played[place] for place in shown])
+    main = _table([truth.film_at(place) for place in kept], [played[place] for place in kept])
     grouping = Grouping(
         films=truth.clips,
         plans=len(plans),
         rand=round(_adjusted_rand(groups), 6),
-        purity=float(main.max(axis=0).sum() / len(shown)) if shown else 1.0,
-        completeness=float(main.max(axis=1).sum() / len(true)) if shown else float(not true),
+        purity=float(main.max(axis=0).sum() / len(kept)) if kept else 1.0,
+        completeness=float(main.max(axis=1).sum() / len(true)) if kept else float(not true),
     )
-    return SplitScores(grouping, [_by_itself(plan, truth) for plan in plans])
+    return SplitScores(grouping, [_score_film(plan, truth) for plan in plans])
 
 
 def _played(plans: Sequence[Plan], truth: Truth) -> dict[int, int]:
-    """The plan that plays each frame."""
+    """Map each played frame to the number of its plan."""
     played: dict[int, int] = {}
     for number, plan in enumerate(plans):
         check_places(plan.order, len(truth.frames))
         for place in plan.order:
             if place in played:
-                raise PlanError(f"Frame {place} plays in two of the plans.", "Give the plans of one split, each once.")
+                raise PlanError(f"Frame {place} is in two of the plans.", "Give each plan of one split once.")
             played[place] = number
     return played
 
 
-def _by_itself(plan: Plan, truth: Truth) -> FilmScores:
-    shown = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
-    film = shown.most_common(1)[0][0] if shown else 0
+def _score_film(plan: Plan, truth: Truth) -> FilmScores:
+    counts = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
+    film = counts.most_common(1)[0][0] if counts else 0
     own = truth.of_film(film)
     return FilmScores(film, own.source, len(plan.order), score_plan(plan, own))
 
 
 def _table(films: Sequence[int], groups: Sequence[int]) -> Ints:
-    """How many frames of each clip (down) are in each group (across)."""
+    """Return the number of frames of each clip (rows) in each group (columns)."""
     rows, columns = (np.unique(np.array(values), return_inverse=True)[1] for values in (films, groups))
     counts = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1), np.int64)
     np.add.at(counts, (rows, columns), 1)
@@ -97,7 +95,7 @@ def _table(films: Sequence[int], groups: Sequence[int]) -> Ints:
 
 
 def _adjusted_rand(counts: Ints) -> float:
-    """Hubert and Arabie's: pairs that belong together and are, over what chance would give."""
+    """Return Hubert and Arabie's index: pairs grouped correctly, beyond those expected by chance."""
     together, true, found = (_pairs(part) for part in (counts, counts.sum(axis=1), counts.sum(axis=0)))
     chance = true * found / max(1.0, _pairs(counts.sum(keepdims=True)))
     most = (true + found) / 2
@@ -108,6 +106,4 @@ def _pairs(sizes: Ints) -> float:
     return float((sizes * (sizes - 1) / 2).sum())
 
 
-def evaluate_split(plans: "Sequence[Plan]", truth: "Truth") -> "SplitScores":
-    """How well films that were mixed came apart, and how well each is in order."""
-    return score_split(plans, truth)
+evaluate_split = score_split

@@ -1,4 +1,4 @@
-"""The truth about a scrambled video: where each of its frames came from."""
+"""The truth of a scrambled video: the source frame that each of its frames shows."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -18,11 +18,11 @@ FOREIGN = -1
 
 Frame = Annotated[int, Field(ge=FOREIGN, lt=2**31)]
 _MOST_BYTES = 64 * MEGABYTE
-"""Of a truth about a million frames, with ties and films."""
+"""Bounds a file; the truth of a million frames, with ties and films, fits."""
 
 
 class Noise(BaseModel):
-    """What was done to the luma of every frame."""
+    """The noise added to the luma of every frame."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class Noise(BaseModel):
 
 
 class Mixed(BaseModel):
-    """A further clip whose frames are in the scrambled video; its keys mean what the truth's own mean of the first."""
+    """Another clip in the scrambled video; its keys mean what those of the truth mean for the first clip."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,7 +43,7 @@ class Mixed(BaseModel):
 
 
 class Truth(BaseModel):
-    """Frames are named by their index in their own source clip, places by their index in the scrambled video."""
+    """The truth. Frames are indices in their source clip, places are indices in the scrambled video."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,30 +54,30 @@ class Truth(BaseModel):
     fps: Rate
     first: int = Field(default=0, ge=0, lt=2**31)
     frames: list[Frame]
-    """For each frame of the scrambled video the source frame it shows, or -1 for a foreign one."""
+    """For each frame of the scrambled video, the source frame it shows, or -1 for a foreign one."""
     ties: list[Frame] = []
-    """For each source frame from `first` on, the earliest frame that shows the same picture; empty: all differ."""
+    """For each source frame from `first` on, the earliest frame that shows the same picture; empty if all differ."""
     shots: list[Frame] = []
-    """The first source frame of each shot; empty: the clip has one."""
+    """The first source frame of each shot; empty if the clip is one shot."""
     noise: Noise = Noise()
     damage: dict[str, list[int]] = {}
-    """For each kind of damage the places that suffered it."""
+    """For each kind of damage, the places that are damaged."""
     crf: int = Field(default=0, ge=0, le=51)
     mixed: list[Mixed] = []
-    """The clips that were mixed with the source."""
+    """The other clips."""
     films: list[int] = []
-    """For each frame its clip: 0 the source, then those of `mixed`, -1 none; empty: there is one clip."""
+    """For each frame its clip: 0 the source, then those of `mixed`, -1 foreign; empty if there is one clip."""
 
     @model_validator(mode="after")
-    def _one_story(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.films or self.mixed:
             self._check_films()
         clips: list[Truth | Mixed] = [self, *self.mixed]
-        shown: list[list[int]] = [[] for _ in clips]
+        indices: list[list[int]] = [[] for _ in clips]
         for place, frame in enumerate(self.frames):
             if (film := self.film_at(place)) != FOREIGN:
-                shown[film].append(frame)
-        for clip, frames in zip(clips, shown, strict=True):
+                indices[film].append(frame)
+        for clip, frames in zip(clips, indices, strict=True):
             _check_clip(clip, frames)
         for kind, places in self.damage.items():
             if any(not 0 <= place < len(self.frames) for place in places):
@@ -93,20 +93,20 @@ class Truth(BaseModel):
             raise ValueError(f"films names a clip that is not there: 0 to {len(self.mixed)} are")
 
     def picture_of(self, frame: int) -> int:
-        """The name that a source frame shares with every frame that looks the same."""
+        """Return the earliest frame that looks the same as a source frame."""
         return self.ties[frame - self.first] if self.ties else frame
 
     @property
     def clips(self) -> int:
-        """How many films were mixed."""
+        """The number of clips."""
         return 1 + len(self.mixed)
 
     def film_at(self, place: int) -> int:
-        """The clip that a frame is from, or -1."""
+        """Return the clip of a frame, or -1."""
         return self.films[place] if self.films else FOREIGN if self.frames[place] == FOREIGN else 0
 
     def of_film(self, film: int) -> "Truth":
-        """The truth as one of the films has it, to which the frames of all others are foreign."""
+        """Return the truth of one clip, to which the frames of all others are foreign."""
         frames = [f if self.film_at(place) == film else FOREIGN for place, f in enumerate(self.frames)]
         own = self.mixed[film - 1].model_dump() if film else {}
         kept = self.model_dump(exclude={"mixed", "films", "frames"})
@@ -114,16 +114,16 @@ class Truth(BaseModel):
 
     @property
     def foreign(self) -> list[int]:
-        """The places that hold foreign frames."""
+        """The places of foreign frames."""
         return [place for place, frame in enumerate(self.frames) if frame == FOREIGN]
 
     @property
     def broken(self) -> list[int]:
-        """The places that suffered damage of any kind."""
+        """The places with damage of any kind."""
         return sorted({place for places in self.damage.values() for place in places})
 
     def without(self, places: Collection[int]) -> "Truth":
-        """The truth about a film that these frames are no part of."""
+        """Return the truth with some places made foreign."""
         if not places:
             return self
         frames = [FOREIGN if place in places else frame for place, frame in enumerate(self.frames)]
@@ -131,34 +131,43 @@ class Truth(BaseModel):
         return self.model_copy(update={"frames": frames, "films": films})
 
 
-def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
-    if len(set(shown)) < len(shown):
+def _check_clip(clip: Truth | Mixed, indices: Sequence[int]) -> None:
+    if len(set(indices)) < len(indices):
         raise ValueError("a source frame appears more than once in frames")
-    if shown and min(shown) < clip.first:
-        raise ValueError(f"frame {min(shown)} comes before the first one, {clip.first}")
-    if clip.ties and shown and max(shown) >= clip.first + len(clip.ties):
-        raise ValueError(f"ties says nothing of frame {max(shown)}")
+    if indices and min(indices) < clip.first:
+        raise ValueError(f"frame {min(indices)} comes before the first one, {clip.first}")
+    if clip.ties and indices and max(indices) >= clip.first + len(clip.ties):
+        raise ValueError(f"ties says nothing of frame {max(indices)}")
 
 
 def write_truth(truth: Truth, path: Path) -> Path:
-    """Write one fact a line, whole or not at all."""
+    """Write a truth atomically, one key per line.
+
+    Raises:
+        PlanError: The file cannot be written.
+    """
     rows = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in truth.model_dump(mode="json").items())
     try:
         with atomic(path) as part:
             part.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     except OSError as failed:
-        raise PlanError(f"{path} cannot be written: {failed.strerror}.", "Choose another place for it.") from failed
+        raise PlanError(f"{path} cannot be written: {failed.strerror}.", "Choose another file.") from failed
     return path
 
 
 def read_truth(path: Path) -> Truth:
+    """Read a truth.
+
+    Raises:
+        PlanError: The file is missing, unreadable or invalid.
+    """
     try:
         return Truth.model_validate(read_json(path, _MOST_BYTES))
     except FileNotFoundError as missing:
         raise PlanError(
-            f"There is no truth at {path}.", f"scramble --truth writes one: see {command('scramble', '--help')}."
+            f"There is no truth file {path}.", f"Write one with scramble --truth: see {command('scramble', '--help')}."
         ) from missing
     except UntrustedError as bad:
-        raise PlanError(f"{path} is not a truth file that can be used: it {bad}.") from bad
+        raise PlanError(f"{path} is not a truth file: it {bad}.") from bad
     except (ValidationError, OSError) as bad:
-        raise PlanError(f"{path} is not a truth file that can be used: {first_problem(bad)}") from bad
+        raise PlanError(f"{path} is not a truth file: {first_problem(bad)}") from bad

@@ -1,4 +1,4 @@
-"""How well broken frames were found, and where to draw the line between them and whole ones."""
+"""Score a detector of broken frames, and choose its decision threshold."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,10 @@ Shares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DetectionCounts:
-    """Frames by what they are and what they were taken for."""
+    """The confusion matrix of a detector; positive means broken.
+
+    `found` are true positives, `missed` false negatives and `passed` true negatives.
+    """
 
     found: int
     missed: int
@@ -22,18 +25,19 @@ class DetectionCounts:
 
     @property
     def precision(self) -> float:
-        """The share of what was called broken that is; 1 where nothing was."""
+        """The share of the frames called broken that are broken; 1 where none were called."""
         called = self.found + self.false_alarms
         return self.found / called if called else 1.0
 
     @property
     def recall(self) -> float:
-        """The share of what is broken that was called so; 1 where nothing is."""
+        """The share of the broken frames that were called broken; 1 where none are broken."""
         broken = self.found + self.missed
         return self.found / broken if broken else 1.0
 
 
 def count_detections(called: Marks, broken: Marks) -> DetectionCounts:
+    """Count the four outcomes of frames `called` broken against those that are `broken`."""
     return DetectionCounts(
         int((called & broken).sum()),
         int((~called & broken).sum()),
@@ -42,16 +46,21 @@ def count_detections(called: Marks, broken: Marks) -> DetectionCounts:
     )
 
 
-def counts_at(sure: Shares, broken: Marks, threshold: float) -> DetectionCounts:
-    return count_detections(sure >= threshold, broken)
+def threshold_for(scores: Shares, broken: Marks, precision: float | None = None) -> float:
+    """Choose the decision threshold, half way between two neighbouring scores.
 
+    Args:
+        scores: The score of each frame; higher is more likely broken.
+        broken: Which frames are broken.
+        precision: The precision to reach with the lowest threshold. None maximises F1.
 
-def threshold_for(sure: Shares, broken: Marks, precision: float | None = None) -> float:
-    """The threshold of the best F1; or the lowest that has the precision wanted. Half way between two scores."""
-    order = np.argsort(-sure, kind="stable")
+    Raises:
+        UsageError: No threshold reaches the precision.
+    """
+    order = np.argsort(-scores, kind="stable")
     found = np.cumsum(broken[order])
     called = np.arange(1, len(order) + 1)
-    ends = np.flatnonzero(np.diff(sure[order], append=-1.0) < 0)
+    ends = np.flatnonzero(np.diff(scores[order], append=-1.0) < 0)
     precisions = found[ends] / called[ends]
     if precision is None:
         best = int(np.argmax(2 * found[ends] / (called[ends] + broken.sum())))
@@ -59,10 +68,11 @@ def threshold_for(sure: Shares, broken: Marks, precision: float | None = None) -
         enough = np.flatnonzero((precisions >= precision) & (found[ends] > 0))
         if not enough.size:
             raise UsageError(
-                f"No threshold has a precision of {precision:g}; the best is {precisions.max():.2f}.",
-                "Ask for less, or sort more pictures.",
+                f"No threshold reaches a precision of {precision:g}; the best is {precisions.max():.2f}.",
+                "Ask for a lower precision, or label more pictures.",
             )
         best = int(enough[-1])
-    upper = sure[order[ends[best]]]
-    lower = sure[order[ends[best + 1]]] if best + 1 < len(ends) else 0.0
+    upper = scores[order[ends[best]]]
+    lower = scores[order[ends[best + 1]]] if best + 1 < len(ends) else 0.0
+    # A threshold of 0 or 1 would leave nothing on one side.
     return float(np.clip((upper + lower) / 2, 1e-6, 1 - 1e-6))

@@ -1,4 +1,4 @@
-"""Which frames are broken, told without training."""
+"""Decide which frames are broken, by fixed rules or by a trained model."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ from ..media.source import FrameSource
 from ..progress import SILENT, Progress
 from ..settings import BreakupSettings
 from .evidence import FrameEvidence, measure_evidence
-from .rules import DARK, rule_signs, run_sign
+from .rules import DARK, all_signs
 from .trained_detector import TrainedDetector, read_model
 from .verdict import CLEAN, Verdict
 
@@ -25,29 +25,31 @@ _KINDS = {
     "misfit": "misfit",
     "run": "misfit",
 }
-"""What each sign says is wrong; the last three only that something is."""
+"""The kind of damage that each sign stands for. `misfit` says only that something is wrong."""
 
-_VAGUE = ("healed", "misfit", "run")
+_UNSPECIFIC = ("healed", "misfit", "run")
 
 
 def detect(source: FrameSource, settings: BreakupSettings, progress: Progress = SILENT) -> list[Verdict]:
-    """A verdict on each frame, in one pass; give a steady source, which tells where the decoder guessed."""
+    """Judge each frame in one pass by the rules.
+
+    Open the source with `steady=True`: only then does it report the frames that the decoder concealed.
+    """
     return judge(measure_evidence(source, progress), settings)
 
 
 def judge(evidence: FrameEvidence, settings: BreakupSettings) -> list[Verdict]:
-    """A verdict on each frame: the strongest sign convicts at a score of one half."""
-    found = rule_signs(evidence, settings)
-    found["run"] = run_sign(evidence, found, settings)
-    names = list(found)
-    table = np.stack([found[name] for name in names])
-    strongest = table.max(axis=0)
-    # What is wrong is said by the strongest sign that knows.
-    telling = np.where(np.isin(names, _VAGUE)[:, None], np.minimum(table, 1), table).argmax(axis=0)
+    """Judge each frame by its strongest sign; a sign of 1 gives a score of one half, which means broken."""
+    signs = all_signs(evidence, settings)
+    names = list(signs)
+    strengths = np.stack(list(signs.values()))
+    strongest = strengths.max(axis=0)
+    # A specific sign names the damage, even where an unspecific one is stronger.
+    named = np.where(np.isin(names, _UNSPECIFIC)[:, None], np.minimum(strengths, 1), strengths).argmax(axis=0)
     level = evidence.of("level")
     verdicts: list[Verdict] = []
     for row, frame in enumerate(evidence.frames):
-        sign, strength = names[int(telling[row])], float(strongest[row])
+        sign, strength = names[int(named[row])], float(strongest[row])
         kind = _KINDS[sign] if strength >= 1 else CLEAN
         if kind == "blank" and level[row] < DARK:
             kind = "black"
@@ -56,13 +58,15 @@ def judge(evidence: FrameEvidence, settings: BreakupSettings) -> list[Verdict]:
 
 
 class Detector(Protocol):
+    """Something that tells broken frames from clean ones."""
+
     def judge(self, evidence: FrameEvidence) -> list[Verdict]:
-        """A verdict on each frame, in the order of the evidence; broken ones have a score of at least one half."""
+        """Return a verdict on each frame, in the order of the evidence. Broken frames score at least one half."""
         ...
 
 
 class RuleDetector:
-    """Judges without training."""
+    """Judge frames by the rules, without training."""
 
     def __init__(self, settings: BreakupSettings) -> None:
         self._settings = settings
@@ -72,5 +76,5 @@ class RuleDetector:
 
 
 def detector_of(file: Path | None, settings: BreakupSettings) -> Detector:
-    """The trained detector of a file; without one, the rules."""
+    """Load the trained detector in `file`; without a file, use the rules."""
     return TrainedDetector(read_model(file)) if file else RuleDetector(settings)

@@ -1,4 +1,4 @@
-"""What tells a broken frame from a whole one: numbers measured on each frame and against its neighbours."""
+"""Measure the evidence of damage: each frame by itself, and against its neighbours."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -39,15 +39,15 @@ EVIDENCE: tuple[str, ...] = (
     "healed_length",
     "guessed",
 )
-"""The columns of `Evidence.values`."""
+"""The columns of `FrameEvidence.values`. Files store these names."""
 
-_SEEN = 5.0
-"""Grey levels that the worst spot changes by at least where damage comes or goes that one could see."""
+_VISIBLE_CHANGE = 5.0
+"""Grey levels by which the worst spot changes where visible damage appears or disappears."""
 
 
 @dataclass(frozen=True)
 class FrameEvidence:
-    """Row r of every array is one frame, in decode order; the columns of `values` are those of EVIDENCE."""
+    """One row per frame in decode order; the columns of `values` are those of EVIDENCE."""
 
     frames: Ints
     times: npt.NDArray[np.float64]
@@ -57,84 +57,98 @@ class FrameEvidence:
         return len(self.frames)
 
     def of(self, name: str) -> Floats:
-        """One of the numbers, of every frame."""
+        """Return one column of the evidence."""
         return self.values[:, EVIDENCE.index(name)]
 
 
 def measure_evidence(source: FrameSource, progress: Progress = SILENT) -> FrameEvidence:
-    """Measure every frame in one pass; give a source that is steady, since only that tells where it guesses."""
+    """Measure every frame in one pass.
+
+    Open the source with `steady=True`: only then does it report the frames that the decoder concealed.
+
+    Raises:
+        SourceError: No frame could be decoded.
+    """
     with (
         progress.stage("look for broken frames", source.info().frames_hint) as stage,
-        closing(measure_frames(source)) as looks,
+        closing(measure_frames(source)) as measured,
     ):
-        return compare_neighbours(_told(looks, stage), lambda *told: spread(source.guesses, *told))
+        counted = _counted(measured, stage)
+        return compare_neighbours(counted, lambda frames, spots: spread(source.guesses, frames, spots))
 
 
 def compare_neighbours(
-    looks: Iterable[FrameMeasures], guessed: Callable[[list[int], list[float]], list[float]]
+    measured: Iterable[FrameMeasures], concealed: Callable[[list[int], list[float]], list[float]]
 ) -> FrameEvidence:
-    """Compare each frame with those around it; what the decoder said is asked for once all of them were seen."""
-    between, beside, healing = Misfit(), NeighbourComparison(), Healing()
+    """Compare each frame with those around it.
+
+    `concealed` is called with the frames and their changes once all of them were measured: the decoder reports late.
+    """
+    misfit, neighbours, healing = Misfit(), NeighbourComparison(), Healing()
     frames: list[int] = []
     times: list[float] = []
-    for one in looks:
-        between.see(one)
-        beside.see(one)
-        healing.see(one)
+    for one in measured:
+        misfit.add(one)
+        neighbours.add(one)
+        healing.add(one)
         frames.append(one.index)
         times.append(one.time)
     if not frames:
         raise SourceError("No frame could be decoded.")
-    columns = [between.single, between.run, between.start, between.length, between.jump, beside.rows()]
-    columns.append(healing.rows())
-    columns.append(guessed(frames, between.spot))
+    columns = [misfit.single, misfit.run, misfit.start, misfit.length, misfit.jump, neighbours.rows()]
+    columns += [healing.rows(), concealed(frames, misfit.spot)]
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
     return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
 
 
-def _told(looks: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameMeasures]:
-    for one in looks:
+def _counted(measured: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameMeasures]:
+    """Pass the frames on, advancing the stage after each."""
+    for one in measured:
         yield one
         stage.advance()
 
 
-def spread(guesses: DecoderReport, frames: list[int], spots: list[float]) -> list[float]:
-    """1 for frames the decoder guessed at, .5 for those that lean on one, .25 where no damage is to be seen in these.
+def spread(report: DecoderReport, frames: list[int], spots: list[float]) -> list[float]:
+    """Return how far the decoder's concealment reaches into each frame.
 
-    All lean on it up to the next that leans on none. Damage comes and goes in a leap, which only motion can hide: where
-    nothing stirs from the guess to that frame there is none.
+    1 is a concealed frame, .5 one predicted from it, and .25 such a frame where no damage is visible. Prediction
+    reaches up to the next frame that refers to no earlier one. Damage appears and disappears abruptly, and only motion
+    can hide that: where nothing changes from the concealed frame up to the next intact one, nothing is damaged.
     """
-    found = _leaning(guesses, frames)
-    # One that leans on none but is guessed at, and brings nothing new, may show what was wrong before.
-    fresh = [
-        row for row, frame in enumerate(frames) if frame in guesses.whole and (not found[row] or spots[row] > _SEEN)
+    found = _predicted(report, frames)
+    # A concealed frame that refers to no other and changes nothing may still show the earlier damage.
+    refreshed = [
+        row
+        for row, frame in enumerate(frames)
+        if frame in report.whole and (not found[row] or spots[row] > _VISIBLE_CHANGE)
     ]
-    for start, end in pairwise([0, *fresh, len(frames)]):
-        told = [row for row in range(start, end) if found[row]]
-        is_sound = end < len(frames) and not found[end]
-        if max(spots[told[0] : end + is_sound] if told else [], default=0) <= _SEEN:
+    for start, end in pairwise([0, *refreshed, len(frames)]):
+        doubted = [row for row in range(start, end) if found[row]]
+        is_clean = end < len(frames) and not found[end]
+        if max(spots[doubted[0] : end + is_clean] if doubted else [], default=0) <= _VISIBLE_CHANGE:
             found[start:end] = [min(value, 0.25) if value < 1 else 1 for value in found[start:end]]
     return found
 
 
-def _leaning(guesses: DecoderReport, frames: list[int]) -> list[float]:
+def _predicted(report: DecoderReport, frames: list[int]) -> list[float]:
+    """Return 1 for concealed frames and .5 for frames predicted from them."""
     found: list[float] = []
-    leaning = False
+    is_predicted = False
     for frame in frames:
-        leaning = leaning and frame not in guesses.whole
-        found.append(1.0 if frame in guesses.guessed else 0.5 if leaning else 0.0)
-        # A frame between two others is seldom leant on, but leans on the one that comes after it too.
-        if frame in guesses.guessed and frame not in guesses.both_ways:
-            leaning = True
+        is_predicted = is_predicted and frame not in report.whole
+        found.append(1.0 if frame in report.guessed else 0.5 if is_predicted else 0.0)
+        # A B-frame is seldom a reference, but it refers to the frame after it too.
+        if frame in report.guessed and frame not in report.both_ways:
+            is_predicted = True
             for row in range(len(found) - 2, -1, -1):
-                if frames[row] not in guesses.both_ways:
+                if frames[row] not in report.both_ways:
                     break
                 found[row] = max(found[row], 0.5)
     return found
 
 
 def measure_frames(source: FrameSource) -> Generator[FrameMeasures, None, None]:
-    """Every frame measured by itself, in decode order."""
+    """Measure each frame by itself, in decode order."""
     import cv2
 
     info = source.info()
@@ -147,24 +161,25 @@ def measure_frames(source: FrameSource) -> Generator[FrameMeasures, None, None]:
 
 
 class NeighbourComparison:
-    """Fed with one look after the other, it compares each with the one before and the one after."""
+    """Compare each frame with the one before and the one after, as frames arrive."""
 
     def __init__(self) -> None:
-        self._looks: deque[FrameMeasures] = deque(maxlen=3)
+        self._window: deque[FrameMeasures] = deque(maxlen=3)
         self._rows: list[list[float]] = []
 
-    def see(self, one: FrameMeasures) -> None:
-        self._looks.append(one)
-        if len(self._looks) > 1:
-            self._rows.append(self._measured(len(self._looks) - 2))
+    def add(self, one: FrameMeasures) -> None:
+        """Add the next frame."""
+        self._window.append(one)
+        if len(self._window) > 1:
+            self._rows.append(self._row(len(self._window) - 2))
 
     def rows(self) -> list[list[float]]:
-        """Of every frame seen, once there will be no more."""
-        return [*self._rows, self._measured(len(self._looks) - 1)]
+        """Return the rows of all frames, after the last one was added."""
+        return [*self._rows, self._row(len(self._window) - 1)]
 
-    def _measured(self, place: int) -> list[float]:
-        looks = self._looks
-        one, before, after = looks[place], looks[max(0, place - 1)], looks[min(len(looks) - 1, place + 1)]
+    def _row(self, place: int) -> list[float]:
+        window = self._window
+        one, before, after = window[place], window[max(0, place - 1)], window[min(len(window) - 1, place + 1)]
         return [
             *change(one, before),
             torn_border(one, before, after),

@@ -1,4 +1,4 @@
-"""What a detector is trained on: evidence that is kept on disk, and each frame's numbers set against its film's."""
+"""Store the evidence of videos on disk, and turn it into the features that a detector is trained on."""
 
 import json
 from dataclasses import dataclass, replace
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import SourceError
 from ..media.files import atomic_write
@@ -16,27 +15,27 @@ from ..media.types import Floats
 from ..media.untrusted import MEGABYTE, UntrustedError, parse_json, read_arrays
 from ..progress import SILENT, Progress
 from ..settings import BreakupSettings
+from .detection_scores import Shares
 from .evidence import EVIDENCE, FrameEvidence, measure_evidence
-from .rules import rule_signs, run_sign
+from .rules import all_signs
 
 MEASURED_AS = 3
-"""To be raised when a number of the same name comes to mean another, or is set against its film in another way."""
+"""The version of the measurements. Raise it when a column changes its meaning or its normalisation."""
 
 SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "healed", "run")
-"""What the rules go by: each convicts at 1."""
+"""The signs of the rules; each means broken at 1. Feature names in files contain them."""
 
 _AROUND = 12
-"""Frames on either side whose median is what is usual there."""
+"""Frames on either side whose median is the local baseline."""
 _MOST = 20.0
+"""Bounds a normalised feature."""
 _MOST_BYTES = 512 * MEGABYTE
-"""Of a video's evidence: that of a million frames has about 100 MB."""
-
-Shares = npt.NDArray[np.float64]
+"""Bounds an evidence file; that of a million frames has about 100 MB."""
 
 
 @dataclass(frozen=True)
 class VideoEvidence:
-    """A video's evidence and whose it is."""
+    """The evidence of a video, and the identity of the video."""
 
     video: str
     name: str
@@ -48,12 +47,12 @@ class VideoEvidence:
 
     @property
     def usable(self) -> bool:
-        """Whether the numbers are those that this program measures."""
+        """Whether this program measures the same columns."""
         return self.columns == EVIDENCE and self.measured_as == MEASURED_AS
 
 
 def write_evidence_file(measured: VideoEvidence, folder: Path) -> Path:
-    """Write it whole; nothing in the file is ever run when it is read."""
+    """Write the evidence of a video atomically, as arrays and JSON without any code."""
     facts = {name: getattr(measured, name) for name in ("video", "name", "source", "sha256", "columns", "measured_as")}
     evidence, file = measured.evidence, evidence_file(measured.video, folder)
     with atomic_write(file) as part, part.open("wb") as stream:
@@ -62,10 +61,16 @@ def write_evidence_file(measured: VideoEvidence, folder: Path) -> Path:
 
 
 def evidence_file(video: str, folder: Path) -> Path:
+    """Return the path of the evidence of a video in the folder."""
     return folder / f"{video}.npz"
 
 
 def read_evidence_file(file: Path) -> VideoEvidence:
+    """Read an evidence file.
+
+    Raises:
+        SourceError: The file is missing, damaged or of another kind.
+    """
     try:
         stored = read_arrays(file, _MOST_BYTES)
         facts = parse_json(str(stored["facts"]))
@@ -73,43 +78,44 @@ def read_evidence_file(file: Path) -> VideoEvidence:
         _check(facts, evidence)
     except (OSError, UntrustedError, KeyError) as broken:
         raise SourceError(
-            f"{file} is not what breakup label writes.", "Remove it, and call breakup label on its video again."
+            f"{file} is not an evidence file of breakup label.", "Remove it, and run breakup label on its video again."
         ) from broken
     return VideoEvidence(evidence=evidence, **facts | {"columns": tuple(facts["columns"])})
 
 
 def _check(facts: Any, evidence: FrameEvidence) -> None:
-    """Refuse facts of other names or kinds, and columns of other lengths or kinds of numbers."""
+    """Reject facts of unexpected names or types, and arrays of unexpected shapes or types."""
     texts = ("video", "name", "source", "sha256")
     if not isinstance(facts, dict) or set(facts) != {*texts, "columns", "measured_as"}:
-        raise UntrustedError("holds other facts than those of a video")
+        raise UntrustedError("holds unexpected facts")
     columns, rows = facts["columns"], evidence.frames.shape
     named = isinstance(columns, list) and all(isinstance(name, str) for name in columns)
     if not named or type(facts["measured_as"]) is not int or not all(isinstance(facts[one], str) for one in texts):
-        raise UntrustedError("holds facts of another kind")
+        raise UntrustedError("holds facts of an unexpected type")
     kinds = (evidence.frames.dtype.kind, evidence.times.dtype.kind, evidence.values.dtype.kind)
     if kinds != ("i", "f", "f") or len(rows) != 1 or not rows[0]:
-        raise UntrustedError("holds numbers of another kind")
+        raise UntrustedError("holds arrays of an unexpected type")
     if evidence.times.shape != rows or evidence.values.shape != (*rows, len(columns)):
-        raise UntrustedError("holds rows and columns that do not match")
+        raise UntrustedError("holds arrays whose shapes do not match")
     if not (np.isfinite(evidence.values).all() and np.isfinite(evidence.times).all() and (evidence.frames >= 0).all()):
         raise UntrustedError("holds numbers that are not finite")
 
 
 def column_names() -> tuple[str, ...]:
-    """The columns of `in_context`, each beginning with the evidence or the sign it comes from."""
+    """Return the names of the columns of `in_context`; each begins with its evidence or sign."""
     plain = (f"{name}{part}" for part in ("", "|film", "|spike") for name in EVIDENCE)
     return *plain, *(f"{name}|sign" for name in SIGNS)
 
 
 def evidence_of(feature: str) -> str:
+    """Return the evidence or sign that a feature comes from."""
     return feature.partition("|")[0]
 
 
 def in_context(evidence: FrameEvidence, rules: BreakupSettings) -> Floats:
-    """Each frame's numbers, also against what is usual in its film and nearby, and what the rules make of them.
+    """Return the features of each frame: its evidence, the same against its film and its surroundings, and the signs.
 
-    Films differ in texture and motion more than broken frames do from whole ones.
+    Films differ in texture and motion more than broken frames differ from clean ones.
     """
     from scipy.ndimage import median_filter
 
@@ -118,29 +124,25 @@ def in_context(evidence: FrameEvidence, rules: BreakupSettings) -> Floats:
     unit = high - low + 0.2 * np.abs(plain - usual).mean(0) + 0.02
     film = np.clip((plain - usual) / unit, -_MOST, _MOST)
     spike = film - median_filter(film, (2 * _AROUND + 1, 1), mode="nearest")
-    return np.hstack([plain, film, spike, _signs(evidence, rules)]).astype(np.float32)
+    found = all_signs(evidence, rules)
+    signs = np.minimum(np.column_stack([found[name] for name in SIGNS]), _MOST)
+    return np.hstack([plain, film, spike, signs]).astype(np.float32)
 
 
 def rule_scores(values: Floats) -> Shares:
-    """The score that the rules give to rows of `in_context`."""
+    """Return the score of the rules for rows of `in_context`."""
     strongest = values[:, -len(SIGNS) :].max(1).astype(np.float64)
     return np.asarray(strongest / (1 + strongest), np.float64)
 
 
-def _signs(evidence: FrameEvidence, rules: BreakupSettings) -> Floats:
-    found = rule_signs(evidence, rules)
-    found["run"] = run_sign(evidence, found, rules)
-    return np.minimum(np.column_stack([found[name] for name in SIGNS]), _MOST)
-
-
 def evidence_for(video: Path, folder: Path, progress: Progress = SILENT) -> VideoEvidence:
-    """The evidence of a video, from the folder where it lies there as this program measures it."""
+    """Return the evidence of a video: from the folder if this program wrote it, else measured and written there."""
     source = open_source(video, steady=True)
     digest = content_hash(video)
     name = video_id(video, digest)
     kept = evidence_file(name, folder)
     if kept.exists() and (found := read_evidence_file(kept)).usable and found.sha256 == digest:
-        # It may lie elsewhere by now.
+        # The video may have been moved since.
         return replace(found, source=str(video.resolve()))
     evidence = measure_evidence(source, progress)
     measured = VideoEvidence(name, video.name, str(video.resolve()), digest, evidence)

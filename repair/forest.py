@@ -1,4 +1,4 @@
-"""Randomised trees as plain numbers: grown by scikit-learn, kept as JSON, and read without it."""
+"""A forest of randomised trees as plain numbers: trained by scikit-learn, stored as JSON, evaluated with NumPy."""
 
 from typing import Annotated, Self
 
@@ -7,23 +7,29 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..media.types import Floats
+from .detection_scores import Marks, Shares
 
 TREES = 200
+"""Trees that are trained."""
 _LEAF = -1
-_MOST_TREES, _MOST_NODES, _MOST_DEPTH = 2000, 2_000_000, 500
-"""Of a file: ten times as many trees as are grown here, and deeper ones than sorted pictures ever need."""
+"""The feature of a leaf."""
+_MOST_TREES = 2000
+"""Bounds a file to ten times the trees that are trained here."""
+_MOST_NODES = 2_000_000
+"""Bounds a file to 1,000 nodes per tree at most trees."""
+_MOST_DEPTH = 500
+"""Bounds the walk through a tree of a file; labelled pictures never need so many splits."""
 _DIGITS = 6
+"""Decimals that are stored, which keeps the file short."""
 
-Shares = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Forest(BaseModel):
-    """All nodes of all trees one after the other, a tree's root first and each node before those below it.
+    """All nodes of all trees in one list: the root of a tree first, and each node before its children.
 
-    A frame goes left where its feature is at most the threshold. `share` is how much of what came to a node in
-    training was broken; a leaf has the feature -1.
+    A row goes left where its feature is at most the threshold. `share` is the share of broken frames among the training
+    rows that reached a node. A leaf has the feature -1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,22 +42,22 @@ class Forest(BaseModel):
     share: list[Share]
 
     @model_validator(mode="after")
-    def _leads_down(self) -> Self:
-        """Whatever a file says, no walk goes round in a circle or out of the forest."""
+    def _check_nodes(self) -> Self:
+        """Reject cycles and indices out of range, whatever a file says."""
         count = len(self.share)
         if not count or {len(self.feature), len(self.threshold), len(self.left), len(self.right)} != {count}:
-            raise ValueError("the nodes' lists are not of one length")
+            raise ValueError("the lists of the nodes differ in length")
         below = ((node, child) for node in range(count) for child in (self.left[node], self.right[node]))
         if not all(node < child < count for node, child in below if self.feature[node] != _LEAF):
-            raise ValueError("a node does not lie before those below it")
+            raise ValueError("a node does not precede its children")
         if not self.roots or not all(0 <= root < count for root in self.roots):
-            raise ValueError("a root is no node")
+            raise ValueError("a root is not a node")
         if self._depth() > _MOST_DEPTH:
             raise ValueError(f"a tree is more than {_MOST_DEPTH} nodes deep")
         return self
 
     def _depth(self) -> int:
-        """The longest way down from any node; each comes before those below it."""
+        """Return the length of the longest path; each node precedes its children."""
         depth = [0] * len(self.feature)
         for node, feature in enumerate(self.feature):
             if feature != _LEAF:
@@ -59,62 +65,62 @@ class Forest(BaseModel):
                     depth[child] = max(depth[child], depth[node] + 1)
         return max(depth)
 
-    def judge(self, values: Floats) -> Shares:
-        """For each row how sure it is that it is broken: the mean of the leaves it comes to."""
-        walk = _Walk(self)
+    def predict(self, values: Floats) -> Shares:
+        """Return the probability that each row is broken: the mean share of the leaves it reaches."""
+        nodes = _Nodes(self)
         total = np.zeros(len(values))
         for root in self.roots:
-            total += walk.shares[walk.leaves(values, root)]
+            total += nodes.shares[nodes.leaves(values, root)]
         return total / len(self.roots)
 
-    def because(self, values: Floats) -> npt.NDArray[np.int64]:
-        """For each row the feature that made most of the suspicion."""
-        walk = _Walk(self)
-        parts = np.zeros(values.shape)
+    def top_features(self, values: Floats) -> npt.NDArray[np.int64]:
+        """Return for each row the index of the feature that raised its probability most."""
+        nodes = _Nodes(self)
+        contributions = np.zeros(values.shape)
         for root in self.roots:
-            walk.leaves(values, root, parts)
-        return np.asarray(parts.argmax(1), np.int64)
+            nodes.leaves(values, root, contributions)
+        return np.asarray(contributions.argmax(1), np.int64)
 
 
-class _Walk:
-    """The forest as arrays."""
+class _Nodes:
+    """The nodes of a forest as arrays."""
 
     def __init__(self, forest: Forest) -> None:
         self.shares = np.array(forest.share)
         self._feature, self._threshold = np.array(forest.feature), np.array(forest.threshold)
         self._left, self._right = np.array(forest.left), np.array(forest.right)
 
-    def leaves(self, values: Floats, root: int, parts: Shares | None = None) -> npt.NDArray[np.int64]:
-        """Where each row ends; what each feature on the way made of the suspicion is added to `parts`."""
+    def leaves(self, values: Floats, root: int, contributions: Shares | None = None) -> npt.NDArray[np.int64]:
+        """Return the leaf that each row reaches, and add what each feature contributed to `contributions`."""
         nodes = np.full(len(values), root)
         rows = np.flatnonzero(self._feature[nodes] != _LEAF)
         while rows.size:
             at = nodes[rows]
-            asked = self._feature[at]
-            nodes[rows] = np.where(values[rows, asked] <= self._threshold[at], self._left[at], self._right[at])
-            if parts is not None:
-                parts[rows, asked] += self.shares[nodes[rows]] - self.shares[at]
+            features = self._feature[at]
+            nodes[rows] = np.where(values[rows, features] <= self._threshold[at], self._left[at], self._right[at])
+            if contributions is not None:
+                contributions[rows, features] += self.shares[nodes[rows]] - self.shares[at]
             rows = rows[self._feature[nodes[rows]] != _LEAF]
         return nodes
 
 
-def grown(values: Floats, broken: Marks) -> Forest:
-    """A forest in which both kinds weigh the same; the same rows give the same one."""
+def train_forest(values: Floats, broken: Marks) -> Forest:
+    """Train a forest with balanced classes; the same rows give the same forest."""
     from sklearn.ensemble import ExtraTreesClassifier
 
     model = ExtraTreesClassifier(
         TREES, min_samples_leaf=2, max_features=0.3, class_weight="balanced", random_state=0, n_jobs=1
     )
     model.fit(values, broken)
-    parts: dict[str, list[float]] = {name: [] for name in ("roots", "feature", "threshold", "left", "right", "share")}
+    lists: dict[str, list[float]] = {name: [] for name in ("roots", "feature", "threshold", "left", "right", "share")}
     for tree in (one.tree_ for one in model.estimators_):
-        first = len(parts["share"])
+        first = len(lists["share"])
         leaf = tree.children_left < 0
         shares = tree.value[:, 0, 1] / tree.value[:, 0].sum(1)
-        parts["roots"].append(first)
-        parts["feature"] += np.where(leaf, _LEAF, tree.feature).tolist()
-        parts["threshold"] += np.where(leaf, 0.0, tree.threshold).round(_DIGITS).tolist()
-        parts["left"] += np.where(leaf, 0, tree.children_left + first).tolist()
-        parts["right"] += np.where(leaf, 0, tree.children_right + first).tolist()
-        parts["share"] += np.clip(shares, 0, 1).round(_DIGITS).tolist()
-    return Forest.model_validate(parts)
+        lists["roots"].append(first)
+        lists["feature"] += np.where(leaf, _LEAF, tree.feature).tolist()
+        lists["threshold"] += np.where(leaf, 0.0, tree.threshold).round(_DIGITS).tolist()
+        lists["left"] += np.where(leaf, 0, tree.children_left + first).tolist()
+        lists["right"] += np.where(leaf, 0, tree.children_right + first).tolist()
+        lists["share"] += np.clip(shares, 0, 1).round(_DIGITS).tolist()
+    return Forest.model_validate(lists)

@@ -1,24 +1,37 @@
-"""Detectors of broken frames: pictures are put before a person, learnt from, and what was learnt is tested."""
+"""Build a detector of broken frames: choose frames to label, list those that wait, and train on the labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import SourceError
+from ..index.overwrite import Outputs, Overwrite, library_of, origin_of
+from ..ingest.discover import discover_sources
+from ..media.source import open_source
 from ..progress import SILENT, Progress, TitledProgress
-
-if TYPE_CHECKING:
-    from ..index.overwrite import Overwrite
-    from ..settings import Settings
-    from .features import VideoEvidence
-    from .labels import LabelledFrame
-    from .training import TrainingResult
+from ..render.report.contact_sheet import save_picture
+from ..render.report.frame_card import read_card_frames
+from ..settings import Settings
+from .detector import detector_of
+from .features import VideoEvidence, evidence_file, evidence_for, read_evidence_file
+from .labels import (
+    FEATURES,
+    UNSORTED,
+    LabelledFrame,
+    create_label_folders,
+    offered_frames,
+    read_name,
+    record_offered,
+    unlabelled_pictures,
+)
+from .sampling import choose_frames, suspicion
+from .trained_detector import write_model
+from .training import TrainingResult, fit_detector
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What `breakup label` put into the folder: how many pictures, and how many of each video by its id."""
+    """The pictures that `breakup label` added to the folder: in all, and by video id."""
 
     folder: str
     pictures: int
@@ -28,17 +41,22 @@ class Labelled:
 def label_frames(
     paths: Sequence[Path],
     folder: Path,
-    settings: "Settings",
+    settings: Settings,
     progress: Progress = SILENT,
     *,
     count: int = 100,
     detector: Path | None = None,
 ) -> Labelled:
-    """Pictures of up to `count` further frames to sort, those first that are in doubt."""
-    from .detector import detector_of
-    from .labels import create_label_folders, offered_frames, record_offered
-    from .sampling import choose_frames, suspicion
+    """Add pictures of up to `count` more frames to label, the most uncertain first.
 
+    Args:
+        paths: Videos, or folders of videos.
+        folder: The folder of labels; it is created where it is missing.
+        settings: How the rules judge.
+        progress: Receives stages and notes.
+        count: The most pictures to add.
+        detector: The file of a trained detector whose uncertainty counts, instead of the rules.
+    """
     judge = detector_of(detector, settings.breakup)
     videos = _sources(paths, progress)
     create_label_folders(folder, paths)
@@ -49,63 +67,61 @@ def label_frames(
         _write_pictures([sample for sample in chosen if sample.video == one.video], one, folder, progress)
     record_offered(folder, chosen)
     if len(chosen) < count:
-        progress.note(f"{len(chosen)} of {count} pictures: what is left of these videos looks like those there are.")
+        progress.note(f"Only {len(chosen)} of {count} pictures were added: the other frames look like those.")
     of_each = {one.video: sum(sample.video == one.video for sample in chosen) for one in measured}
     return Labelled(str(folder), len(chosen), of_each)
 
 
-def frames_to_label(folder: Path, settings: "Settings", detector: Path | None = None) -> list[Path]:
-    """The pictures that nobody has sorted, those first that are in doubt."""
-    from . import features, labels
-    from .detector import detector_of
-    from .sampling import suspicion
-
+def frames_to_label(folder: Path, settings: Settings, detector: Path | None = None) -> list[Path]:
+    """List the pictures that are not labelled yet, the most uncertain first."""
     judge = detector_of(detector, settings.breakup)
-    samples = {file: sample for file in labels.unlabelled_pictures(folder) if (sample := labels.read_name(file.name))}
+    samples = {file: sample for file in unlabelled_pictures(folder) if (sample := read_name(file.name))}
     doubt: dict[LabelledFrame, float] = {}
     for video in sorted({sample.video for sample in samples.values()}):
-        kept = features.evidence_file(video, folder / labels.FEATURES)
-        if kept.exists() and (measured := features.read_evidence_file(kept)).usable:
+        stored = evidence_file(video, folder / FEATURES)
+        if stored.exists() and (measured := read_evidence_file(stored)).usable:
             sure = suspicion(judge, measured.evidence)
             frames = [int(frame) for frame in measured.evidence.frames]
             doubt |= {
-                labels.LabelledFrame(video, frame): 0.5 - abs(one - 0.5)
-                for frame, one in zip(frames, sure, strict=True)
+                LabelledFrame(video, frame): 0.5 - abs(one - 0.5) for frame, one in zip(frames, sure, strict=True)
             }
     return sorted(samples, key=lambda file: -doubt.get(samples[file], -1.0))
 
 
 def train_detector(
     folder: Path,
-    settings: "Settings",
+    settings: Settings,
     output: Path | None = None,
     *,
     precision: float | None = None,
-    overwrite: "Overwrite" = False,
-) -> "TrainingResult":
-    """A detector of what was sorted, written to `output` or into the folder."""
-    from ..index.overwrite import Outputs, library_of, origin_of
-    from .trained_detector import write_model
-    from .training import fit_detector as learn
+    overwrite: Overwrite = False,
+) -> TrainingResult:
+    """Train a detector on the labels, and write it to `output` or into the folder.
 
+    Args:
+        folder: The folder of labels.
+        settings: The rules to combine the forest with.
+        output: The file of the detector.
+        precision: The precision that the threshold must reach. None maximises F1.
+        overwrite: Whether a file of other origin may be replaced.
+    """
     file = output or default_detector(folder)
-    # More pictures are sorted from one training to the next, so what is in the folder is not the origin.
+    # Labels are added from one training to the next, so the origin is the folder and not its content.
     origin = origin_of("detector", "" if file.resolve().parent == folder.resolve() else folder.resolve())
     outputs = Outputs(origin, overwrite, library=library_of(settings))
     outputs.claim(file)
-    taught = learn(folder, settings.breakup, precision)
+    trained = fit_detector(folder, settings.breakup, precision)
     with outputs.writing(file):
-        write_model(taught.model, file)
-    return taught
+        write_model(trained.model, file)
+    return trained
 
 
 def default_detector(folder: Path) -> Path:
+    """Return the file that `train_detector` writes by default."""
     return folder / "detector.json"
 
 
 def _sources(paths: Sequence[Path], progress: Progress) -> list[Path]:
-    from ..ingest.discover import discover_sources
-
     gathered = discover_sources(paths)
     for note in gathered.notes:
         progress.note(note)
@@ -114,11 +130,8 @@ def _sources(paths: Sequence[Path], progress: Progress) -> list[Path]:
     return gathered.sources
 
 
-def _measured(videos: Sequence[Path], folder: Path, progress: Progress) -> "list[VideoEvidence]":
-    """The evidence of each video once; one that cannot be read keeps no other out."""
-    from .features import evidence_for
-    from .labels import FEATURES
-
+def _measured(videos: Sequence[Path], folder: Path, progress: Progress) -> list[VideoEvidence]:
+    """Return the evidence of each distinct video. One that cannot be read is reported and skipped."""
     found, failed = {}, []
     for video in videos:
         try:
@@ -129,22 +142,17 @@ def _measured(videos: Sequence[Path], folder: Path, progress: Progress) -> "list
     if failed and not found:
         raise failed[0]
     for broken in failed:
-        progress.note(f"Left out: {broken.cause}")
+        progress.note(f"Skipped: {broken.cause}")
     return list(found.values())
 
 
 def _write_pictures(
-    samples: "Sequence[LabelledFrame]", measured: "VideoEvidence", folder: Path, progress: Progress
+    samples: Sequence[LabelledFrame], measured: VideoEvidence, folder: Path, progress: Progress
 ) -> None:
-    from ..media.source import open_source
-    from ..render.report.contact_sheet import save_picture
-    from ..render.report.frame_card import read_card_frames
-    from .labels import UNSORTED
-
     if not samples:
         return
     names = {sample.frame: sample.picture for sample in samples}
-    with progress.stage(f"{measured.name}: pictures to sort", len(names)) as stage:
+    with progress.stage(f"{measured.name}: pictures to label", len(names)) as stage:
         source = open_source(Path(measured.source), steady=True)
         for frame, picture in read_card_frames(source, list(names), measured.name):
             save_picture(picture, folder / UNSORTED / names[frame])

@@ -1,4 +1,4 @@
-"""What a frame shows by itself, and how well it fits another: small pictures, cheap sums."""
+"""Measure a frame by itself, and how well it fits another, on small pictures with cheap sums."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,27 +11,38 @@ from ..media.types import Floats
 
 Grey: TypeAlias = npt.NDArray[np.uint8]
 
-_SEEN_AS = 64
+_SHORT_SIDE = 64
 """Pixels on the short side of the picture that is compared with others."""
 _TILE = 8
-"""Pixels of that picture on a side of the squares whose fit is told one by one."""
+"""Pixels of that picture on a side of the tiles that are compared one by one."""
 _WORST = 0.05
-"""The share of tiles that speaks for a frame: damage is often a part of the picture only."""
+"""The share of tiles that represents a frame: damage often covers a part of the picture only."""
 _SPOT = (3, 3)
+"""Pixels of a spot in the small picture: a few macroblocks of the original."""
 _MACROBLOCK = 16
+"""Pixels on a side of a macroblock of MPEG-2 and H.264."""
 _WIDEST = 288
-_CONTRAST, _MOST_GAIN = 48.0, 3.0
+"""Pixels of the short side above which a picture is halved before it is measured."""
+_CONTRAST = 48.0
+"""Grey levels of deviation that pictures are normalised to."""
+_MOST_GAIN = 3.0
+"""Bounds the gain, which would amplify the noise of a flat picture."""
 FLAT = 3.0
 """Contrast in grey levels under which a picture shows nothing."""
 _BLANK = 0.6
+"""Grey levels between neighbouring pixels under which a macroblock shows nothing."""
 _BANDS = 12
+"""Bands of rows whose texture is measured separately."""
 _STRIPED = 0.15
+"""The share of the texture across rows under which rows repeat."""
 _TEXTURE = 2.0
+"""Grey levels between neighbouring pixels above which a macroblock has texture."""
 _NEAR = np.ones((5, 5), np.uint8)
+"""How far a small movement carries a pixel of the small picture."""
 
 
 def halvings(width: int, height: int) -> int:
-    """By how much a picture is shrunk for measuring: a power of two, so that macroblocks keep whole pixels."""
+    """Return the factor by which a picture is shrunk: a power of two, so that macroblocks keep whole pixels."""
     factor = 1
     while min(width, height) / factor > _WIDEST and factor < _MACROBLOCK // 2:
         factor *= 2
@@ -40,7 +51,7 @@ def halvings(width: int, height: int) -> int:
 
 @dataclass(frozen=True)
 class FrameMeasures:
-    """One frame, measured by itself and kept small for as long as neighbours are compared with it."""
+    """The measures of one frame, small enough to keep while neighbours are compared with it."""
 
     index: int
     time: float
@@ -54,16 +65,17 @@ class FrameMeasures:
     blank: float
     blocks: float
     grain: Floats
-    """How busy each band of rows is, in doublings."""
+    """The texture of each band of rows, in doublings."""
     rows: Floats
-    """How sharp the border under each row is."""
+    """The sharpness of the border under each row."""
 
     @cached_property
     def even(self) -> Grey:
+        """The picture at equal brightness and contrast."""
         return self.evened(self.plain)
 
     def evened(self, plain: Grey) -> Grey:
-        """The picture at equal brightness and contrast, so that a flash or a fade is none of its features."""
+        """Normalise brightness and contrast, so that a flash or a fade is not a difference."""
         import cv2
 
         gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
@@ -71,21 +83,22 @@ class FrameMeasures:
 
     @cached_property
     def borders(self) -> Floats:
-        """The sharpest border between rows near each row: what movement may carry there."""
+        """The sharpest border between rows near each row: where a small movement may carry one."""
         import cv2
 
         return np.asarray(cv2.dilate(self.rows, _NEAR[:, :1]), np.float32)
 
     @cached_property
     def reach(self) -> tuple[Grey, Grey]:
+        """The range of values near each pixel."""
         return local_range(self.even)
 
 
 def measure_frame(index: int, time: float, grey: Grey, factor: int) -> FrameMeasures:
-    """Measure a frame by itself; `factor` says how much it was shrunk before."""
+    """Measure a frame by itself; `factor` is how much it was shrunk before."""
     import cv2
 
-    # A picture that is one pixel wide or high has no neighbours to compare until its edge is repeated.
+    # A picture of one pixel in width or height has no neighbouring pixels until its edge is repeated.
     if min(grey.shape) < 2:
         grey = np.pad(grey, [(0, max(0, 2 - side)) for side in grey.shape], mode="edge")
     across, down = _grey(cv2.absdiff(grey[:, 1:], grey[:, :-1])), _grey(cv2.absdiff(grey[1:], grey[:-1]))
@@ -101,13 +114,13 @@ def measure_frame(index: int, time: float, grey: Grey, factor: int) -> FrameMeas
 
 
 def _small(grey: Grey) -> tuple[Grey, Grey]:
-    """The picture that is compared with others, in whole tiles, and one twice as large.
+    """Return the picture that is compared with others, in whole tiles, and one twice as large.
 
-    It is halved first, which is much the quickest way to it.
+    Halving first is by far the fastest way to it.
     """
     import cv2
 
-    scale = min(1.0, _SEEN_AS / min(grey.shape))
+    scale = min(1.0, _SHORT_SIDE / min(grey.shape))
     width, height = (_TILE * max(1, round(side * scale / _TILE)) for side in grey.shape[::-1])
     larger = grey
     while grey.shape[1] >= 2 * width and grey.shape[0] >= 2 * height:
@@ -119,42 +132,42 @@ def _small(grey: Grey) -> tuple[Grey, Grey]:
 
 
 def _grey(plane: Any) -> Grey:
-    """What OpenCV returns, whose stubs know less than we do."""
+    """Cast what OpenCV returns; its type stubs do not know the type."""
     return np.asarray(plane, np.uint8)
 
 
 def _mean(values: Floats) -> float:
-    """What `mean` gives, in a third of the time where there are few."""
+    """Return the mean, in a third of the time of `mean` for small arrays."""
     return float(values.sum()) / values.size
 
 
 def _along(plane: Grey, axis: int) -> Floats:
-    """The mean of each column (0) or row (1), as a row or a column."""
+    """Return the mean of each column (axis 0) or row (axis 1)."""
     import cv2
 
     return np.asarray(cv2.reduce(plane, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32)
 
 
 def unexplained_difference(one: FrameMeasures, other: FrameMeasures) -> Floats:
-    """For each tile, by how many grey levels the two frames do not explain each other, movement allowed for."""
+    """Return for each tile the grey levels by which the frames differ beyond small movements."""
     return np.maximum(_unexplained(one, other), _unexplained(other, one))
 
 
 def worst_spot(one: FrameMeasures, other: FrameMeasures) -> float:
-    """The same in the worst spot, which is as large as a few macroblocks."""
+    """Return the same difference in the worst spot, which covers a few macroblocks."""
     import cv2
 
     return max(float(cv2.blur(outside_range(a.even, b.reach), _SPOT).max()) for a, b in ((one, other), (other, one)))
 
 
 def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
-    """How much frames differ from those on both sides where these do not differ from each other: worst part, in all."""
+    """Return how much a frame differs from both sides beyond their own difference: in the worst part, and overall."""
     beyond = np.maximum(0, np.minimum(into, out_of) - across)
     return worst(beyond), _mean(beyond)
 
 
 def change(one: FrameMeasures, before: FrameMeasures) -> tuple[float, float]:
-    """The difference in grey levels of two frames: in the worst part, and in all."""
+    """Return the difference of two frames in grey levels: in the worst part, and overall."""
     import cv2
 
     tiles = _tiles(np.asarray(cv2.absdiff(one.plain, before.plain), np.float32), _TILE)
@@ -162,35 +175,36 @@ def change(one: FrameMeasures, before: FrameMeasures) -> tuple[float, float]:
 
 
 def worst(tiles: Floats) -> float:
+    """Return the mean of the worst tiles."""
     count = max(1, round(tiles.size * _WORST))
     return _mean(np.partition(tiles.ravel(), -count)[-count:])
 
 
 def torn_border(one: FrameMeasures, before: FrameMeasures, after: FrameMeasures) -> float:
-    """The sharpest border between two rows, across the whole picture, that neither neighbour has nearby."""
+    """Return the sharpest border between two rows, across the picture, that neither neighbour has nearby."""
     return float(np.max(one.rows - np.maximum(before.borders, after.borders), initial=0))
 
 
 def grainier(one: FrameMeasures, before: FrameMeasures, after: FrameMeasures) -> float:
-    """By how much a band of rows is busier, or emptier, than in both neighbours, in doublings."""
+    """Return by how many doublings a band of rows is busier, or emptier, than in both neighbours."""
     most, least = np.maximum(before.grain, after.grain), np.minimum(before.grain, after.grain)
     return float(np.max(np.maximum(one.grain - most, least - one.grain), initial=0))
 
 
 def _unexplained(one: FrameMeasures, by: FrameMeasures) -> Floats:
-    """Grey levels of each tile that lie outside what the other frame has near there."""
+    """Return for each tile the grey levels outside the range of the other frame nearby."""
     return _tiles(outside_range(one.even, by.reach).astype(np.float32), _TILE)
 
 
 def local_range(even: Grey) -> tuple[Grey, Grey]:
-    """The darkest and the brightest near each pixel: what may appear there after a small movement."""
+    """Return the darkest and the brightest value near each pixel: what may appear there after a small movement."""
     import cv2
 
     return _grey(cv2.erode(even, _NEAR)), _grey(cv2.dilate(even, _NEAR))
 
 
 def outside_range(even: Grey, reach: tuple[Grey, Grey]) -> Grey:
-    """By how much each pixel lies outside what another frame has near there."""
+    """Return by how much each pixel lies outside the range of another frame nearby."""
     import cv2
 
     low, high = reach
@@ -198,16 +212,19 @@ def outside_range(even: Grey, reach: tuple[Grey, Grey]) -> Grey:
 
 
 def _tiles(plane: Any, side: int) -> Floats:
-    """The means of whole squares; what is over at the right and below is left out, since its share takes long."""
+    """Return the means of square tiles. The remainder at the right and below is left out: its weights are slow."""
     import cv2
 
     across, down = max(1, plane.shape[1] // side), max(1, plane.shape[0] // side)
-    whole = plane[: down * side, : across * side]
-    return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.float32)
+    cropped = plane[: down * side, : across * side]
+    return np.asarray(cv2.resize(cropped, (across, down), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
-    """The shares of the picture in which rows repeat, columns repeat, although there is something to see; or is not."""
+    """Return three shares of the picture: rows repeat, columns repeat, nothing is visible.
+
+    Rows or columns that repeat count only where the other direction has texture.
+    """
     x, y = _tiles(across[:-1], _MACROBLOCK), _tiles(down[:, :-1], _MACROBLOCK)
     rows, columns = (x > _TEXTURE) & (y < _STRIPED * x), (y > _TEXTURE) & (x < _STRIPED * y)
     nothing = (x < _BLANK) & (y < _BLANK)
@@ -216,9 +233,9 @@ def _textured(across: Grey, down: Grey) -> tuple[float, float, float]:
 
 
 def _on_grid(steps: Floats, pitch: int) -> float:
-    """How much sharper borders are on the macroblock grid than beside it, in doublings; no line counts for many."""
+    """Return how much sharper borders are on the macroblock grid than next to it, in doublings, clipped per line."""
     lines = np.arange(pitch - 1, steps.size - 1, pitch) if pitch > 1 else np.empty(0, np.int64)
     if not lines.size:
         return 0.0
-    beside = (steps[lines - 1] + steps[lines + 1]) / 2
-    return _mean(np.clip(np.log2((steps[lines] + 1) / (beside + 1)), -1, 1))
+    neighbours = (steps[lines - 1] + steps[lines + 1]) / 2
+    return _mean(np.clip(np.log2((steps[lines] + 1) / (neighbours + 1)), -1, 1))

@@ -1,15 +1,25 @@
 """Repair a video: find its broken frames and replace them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin
 from ..progress import SILENT, Progress
+from ..render.encode import Encoding, check_output
+from ..render.report.repair_page import STRIP_FILES
 from ..settings import Settings, library_folder
-
-if TYPE_CHECKING:
-    from .survey import RepairResult, Survey
+from .detector import detector_of
+from .survey import (
+    RepairResult,
+    Survey,
+    fill_gaps,
+    gaps_in,
+    open_video,
+    repair_result,
+    survey,
+    unfilled,
+    write_repair_report,
+)
 
 
 def repair_video(
@@ -24,19 +34,26 @@ def repair_video(
     report: Path | None = None,
     lossless: bool = False,
     overwrite: Overwrite = False,
-) -> "RepairResult":
-    """A video with broken frames in; the same video with others in their place out, and what was done to each.
+) -> RepairResult:
+    """Write a copy of a video with its broken frames replaced.
 
-    `frames`, as in "3,7-9", are replaced instead of those that are found to be broken; `detector` is the file of
-    a trained one that finds them.
+    Args:
+        path: The video.
+        settings: How to judge, fill and encode.
+        progress: Receives stages and notes.
+        output: The repaired film; by default NAME.repaired.mp4 next to the video.
+        frames: The broken frames as ranges ("3,7-9"), instead of detecting them.
+        detector: The file of a trained detector, instead of the rules.
+        detect_only: Only detect.
+        report: A folder for a report in HTML.
+        lossless: Encode without loss.
+        overwrite: Whether files of other origin may be replaced.
     """
-    from .survey import open_video
-
     open_video(path)
     made = None if detect_only else output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     outputs = _repair_outputs(path, made, report, settings, overwrite, detector)
     seen = find_broken_frames(path, settings, progress, frames=frames, detector=detector)
-    return _mend(path, seen, outputs, settings, progress, output=made, report=report, lossless=lossless)
+    return _write_repair(path, seen, outputs, settings, progress, output=made, report=report, lossless=lossless)
 
 
 def _repair_outputs(
@@ -47,9 +64,6 @@ def _repair_outputs(
     overwrite: Overwrite,
     detector: Path | None = None,
 ) -> Outputs:
-    from ..render.encode import check_output
-    from ..render.report.repair_page import STRIP_FILES
-
     if output:
         check_output(output, path)
     outputs = Outputs(content_origin(path), overwrite, inputs=[path, detector], library=library_folder(settings))
@@ -64,20 +78,28 @@ def find_broken_frames(
     *,
     frames: str | None = None,
     detector: Path | None = None,
-) -> "Survey":
-    """A verdict on each frame of a video, as `mend` takes it."""
-    from .detector import detector_of
-    from .survey import open_video, survey
+) -> Survey:
+    """Judge each frame of a video, for `replace_broken_frames`.
 
+    Args:
+        path: The video.
+        settings: How to judge.
+        progress: Receives stages.
+        frames: The broken frames as ranges ("3,7-9"), instead of detecting them.
+        detector: The file of a trained detector, instead of the rules.
+
+    Raises:
+        UsageError: Both `frames` and `detector` are given.
+    """
     open_video(path)
     if frames is not None and detector:
-        raise UsageError("--frames and --detector both say which frames are broken.", "Give one of them.")
+        raise UsageError("--frames and --detector both say which frames are broken.", "Give only one of them.")
     return survey(path, frames, detector_of(detector, settings.breakup), progress)
 
 
 def replace_broken_frames(
     path: Path,
-    seen: "Survey",
+    seen: Survey,
     settings: Settings,
     progress: Progress = SILENT,
     *,
@@ -85,15 +107,15 @@ def replace_broken_frames(
     report: Path | None = None,
     lossless: bool = False,
     overwrite: Overwrite = False,
-) -> "RepairResult":
-    """The film with its broken frames replaced; without an output only what would be."""
+) -> RepairResult:
+    """Write the film with its broken frames replaced; without an output, only list them."""
     outputs = _repair_outputs(path, output, report, settings, overwrite)
-    return _mend(path, seen, outputs, settings, progress, output=output, report=report, lossless=lossless)
+    return _write_repair(path, seen, outputs, settings, progress, output=output, report=report, lossless=lossless)
 
 
-def _mend(
+def _write_repair(
     path: Path,
-    seen: "Survey",
+    seen: Survey,
     outputs: Outputs,
     settings: Settings,
     progress: Progress,
@@ -101,11 +123,7 @@ def _mend(
     output: Path | None,
     report: Path | None,
     lossless: bool,
-) -> "RepairResult":
-    from ..render.encode import Encoding
-    from ..render.report.repair_page import STRIP_FILES
-    from .survey import fill_gaps, gaps_in, repair_result, unfilled, write_repair_report
-
+) -> RepairResult:
     gaps = gaps_in(seen, settings, filled=output is not None)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     done = unfilled(gaps)

@@ -1,55 +1,99 @@
-"""How strongly each evidence speaks against each frame: 1 and more convicts.
+"""Rate each sign of damage in each frame; a sign of 1 or more means broken.
 
-Every sign is held against what is usual around the frame, so that neither fast films nor grainy ones are damage.
+Every sign is compared with what is usual around the frame, so that neither fast nor grainy films look damaged.
 """
 
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats, Ints
 from ..settings import BreakupSettings
+from .detection_scores import Marks
 from .evidence import FrameEvidence
+from .misfit import is_jump
 
 Signs: TypeAlias = dict[str, Floats]
-Marks: TypeAlias = npt.NDArray[np.bool_]
 
-# Frames on either side that tell what is usual: two seconds for the picture's own look, one for movement.
-_LOOK, _MOTION, _HASTE = 60, 30, 6
-# A sign that stays with a damaged picture holds from where it convicts to where it falls under half of that.
+_LOOK = 60
+"""Frames on either side that define the usual look of a picture: two seconds."""
+_MOTION = 30
+"""Frames on either side that define the usual movement: one second."""
+_HASTE = 6
+"""The same for a short burst of movement."""
 _HOLDS = 0.5
-_LONGEST_PART, _FEW = 40, 6
-# The share of a picture without anything in it, and grey levels between which that is neither black nor white.
-_NOTHING, DARK, _BRIGHT = 0.9, 40.0, 215.0
-# Of a stretch as long as a shot that much shows nothing, or it is taken for one.
+"""A sign that persists with the damage holds from where it reaches 1 to where it falls under this."""
+_LONGEST_PART = 40
+"""Bounds a blank stretch between two jumps, in frames."""
+_FEW = 6
+"""Frames at either end of a film in which a jump starts no stretch."""
+_NOTHING = 0.9
+"""The share of a picture of one colour that shows nothing."""
+DARK = 40.0
+"""Grey levels up to which a picture is black."""
+_BRIGHT = 215.0
+"""Grey levels from which a picture is white."""
 _MOSTLY = 0.5
-# A fade has steps, too, as its last grey levels go, but none of half its height at either end.
+"""A stretch as long as a shot is one, unless more than this share of it shows nothing."""
 _AT_ONCE = 0.5
-# Frames that a flash lasts at most, grey levels by which it is brighter, and those of what it washes out.
-_FLASH, _BRIGHTER, _WASHED = 4, 60.0, 230.0
+"""A fade has steps too, as its last grey levels go, but none of this share of its height at either end."""
+_FLASH = 4
+"""Bounds a flash, in frames."""
+_BRIGHTER = 60.0
+"""Grey levels by which a flash is brighter."""
+_WASHED = 230.0
+"""Grey levels of what a flash washes out."""
+_FLASH_LEVELS = 20
+"""Grey levels of a flash at which a misfit counts half."""
+_MISFIT_LEAST = 2.5
+"""Grey levels of misfit that noise explains."""
+_MISFIT_USUAL = 0.6
+"""The share of the usual change that motion adds to them."""
+_TORN_LEAST = 1.5
+"""Grey levels of a border between rows that noise explains."""
+_RUN_LEAST = 9
+"""The same as `_MISFIT_LEAST` for a run, whose two sides are farther apart."""
+_RUN_USUAL = 1.4
+"""The same as `_MISFIT_USUAL` for a run."""
+_RUN_PERCENT = 80
+"""Percentile of the changes around a run that is usual there."""
+_STILL_LEAST = 0.6
+"""Grey levels of change that coding noise adds to a still picture."""
+_STILL_SHARE = 0.12
+"""The share of the movement around that a still picture stays under."""
+_FREEZE_MOTION = 3
+"""Factor by which movement before and after exceeds what is left in a freeze."""
+_FREEZE_JUMP = 1.25
+"""Factor by which the end of a freeze exceeds the movement around."""
 _Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
+def all_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
+    """Return all signs by name."""
+    found = rule_signs(evidence, settings)
+    return found | {"run": run_sign(evidence, found, settings)}
+
+
 def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
-    """The signs by name, without those that need to know which frames are already convicted."""
+    """Return the signs by name, except `run`, which depends on the frames that these call broken."""
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
     usual = _usual(jump)
+    expected = _MISFIT_LEAST + _MISFIT_USUAL * usual
     torn = evidence.of("torn")
     found = {
         "guessed": evidence.of("guessed") * np.float32(settings.guessed),
-        "misfit": evidence.of("misfit_1") / (2.5 + 0.6 * usual) / _flash(evidence.of("level"), 1) / settings.misfit,
-        "torn": torn / (1.5 + _median(torn, _HASTE * 2)) / settings.torn,
+        "misfit": evidence.of("misfit_1") / expected / _flash(evidence.of("level"), 1) / settings.misfit,
+        "torn": torn / (_TORN_LEAST + _median(torn, _HASTE * 2)) / settings.torn,
         "grain": evidence.of("grain") / settings.grain,
     }
     for name, least in (("stripes", settings.stripes), ("blocks", settings.blocks), ("blank", settings.blank)):
         values = evidence.of(name)
-        # What a film begins or ends with is usual there: skies are blank, but not blocky.
+        # The content at the ends of a film is usual there: skies are blank, but not blocky.
         usual_there = _median(values, _LOOK, "nearest" if name == "blank" else "mirror")
         found[name] = np.maximum(0, values - usual_there) / least
-    leaps = np.flatnonzero(_leaps(jump, usual))
+    jumps = np.flatnonzero(is_jump(jump, usual))
     for name in ("stripes", "blocks", "torn"):
         found[name] = _held(found[name])
     washed_out = _washed_out(evidence)
@@ -57,8 +101,8 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
         found[name] = np.where(washed_out, 0, found[name]).astype(np.float32)
     others = np.max([values for name, values in found.items() if name != "blank"], axis=0) >= 1
     sudden = np.where(_fading(evidence, found["blank"]), 0, found["blank"]).astype(np.float32)
-    blank = _between(_of_shots(evidence, sudden, leaps, settings), leaps, others)
-    found["blank"] = np.maximum(_held(blank), _lost(evidence, leaps))
+    blank = _between(_of_shots(evidence, sudden, jumps, settings), jumps, others)
+    found["blank"] = np.maximum(_held(blank), _lost(evidence, jumps))
     broken = np.max([*found.values()], axis=0) >= 1
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
     found["healed"] = _healed(evidence, np.max([*found.values()], axis=0) >= 1, settings)
@@ -66,49 +110,53 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
 
 
 def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) -> Floats:
-    """Runs that fit neither what is before nor what is after, the shortest first.
+    """Rate the runs that fit neither what precedes nor what follows, the shortest first.
 
-    A convicted frame is no witness against others, and a run around a convicted one is more than the damage.
-    A long run may be a caption or a shot: it needs another sign that half convicts it.
+    A frame that is already called broken says nothing about others, and a run around one covers more than the damage.
+    A long run may be a caption or a shot, so it needs another sign of at least one half.
     """
     places = np.arange(len(evidence))
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
     jump = evidence.of("jump")
-    strength = evidence.of("run") / (9 + 1.4 * _percentile(jump, 80, _MOTION)) / settings.misfit
-    leaps = _leaps(jump, _usual(jump))
-    convicted = np.max([*others.values()], axis=0) >= 1
+    expected = _RUN_LEAST + _RUN_USUAL * _percentile(jump, _RUN_PERCENT, _MOTION)
+    strength = evidence.of("run") / expected / settings.misfit
+    jumps = is_jump(jump, _usual(jump))
+    called = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
     closed = _washed_out(evidence)
     for length, start in sorted({(int(n), int(s)) for n, s in zip(lengths, starts, strict=True) if n}):
         end = start + length
-        if convicted[start - 1] or convicted[min(end, len(places) - 1)] or closed[start:end].any():
+        if called[start - 1] or called[min(end, len(places) - 1)] or closed[start:end].any():
             continue
         lasts = evidence.times[min(end, len(places) - 1)] - evidence.times[start]
         if lasts > settings.run_seconds and np.median(support[start:end]) < _HOLDS:
             continue
         value = strength[(starts == start) & (lengths == length)].max()
-        # Where both of its ends are broken for certain, it is no flash, and less need speak against what is between.
-        bounded = convicted[start] and convicted[end - 1]
+        # Where both ends are broken for certain it is not a flash, and half the strength is enough.
+        bounded = called[start] and called[end - 1]
         if not bounded:
             value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
         if value >= (_HOLDS if bounded else 1):
-            whole = _islands(convicted, leaps, start, end) if bounded else np.zeros(end - start, bool)
-            found[start:end], closed[start:end] = np.where(whole, 0, max(1.0, value)), True
-            convicted[start:end] |= ~whole
+            clean = _islands(called, jumps, start, end) if bounded else np.zeros(end - start, bool)
+            found[start:end], closed[start:end] = np.where(clean, 0, max(1.0, value)), True
+            called[start:end] |= ~clean
     return found
 
 
-def _islands(convicted: Marks, leaps: Marks, start: int, end: int) -> Marks:
-    """The frames of a run that lie between two broken stretches and leap from and to both: whole ones, most likely."""
+def _islands(called: Marks, jumps: Marks, start: int, end: int) -> Marks:
+    """Return the frames of a run that lie between two broken stretches and jump from and to both: most likely clean."""
     found = np.zeros(end - start, bool)
-    for first, last in _runs(~convicted[start:end]):
-        found[first:last] = leaps[start + first] and leaps[start + last]
+    for first, last in _runs(~called[start:end]):
+        found[first:last] = jumps[start + first] and jumps[start + last]
     return found
 
 
 def _healed(evidence: FrameEvidence, broken: Marks, settings: BreakupSettings) -> Floats:
-    """How much heals after each frame: not what was so for long, as a caption is, nor what leads to a broken frame."""
+    """Rate what heals after each frame.
+
+    Ignore what stayed for long, as a caption does, and what leads to a broken frame.
+    """
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("healed_start", "healed_length"))
     ends = starts + lengths
     lasts = evidence.times[ends] - evidence.times[starts]
@@ -117,22 +165,22 @@ def _healed(evidence: FrameEvidence, broken: Marks, settings: BreakupSettings) -
 
 
 def frozen(change: Floats, broken: Marks, least: int) -> Floats:
-    """Stretches in which nothing moves at all, though it does before and after, and that end in a leap.
+    """Rate the stretches in which nothing moves although it does before and after, and that end in a jump.
 
-    A still film has no movement around it, a repeat of telecine is short, and a scene that comes to rest and stirs
-    again begins slowly. What frames that are broken otherwise seem to move by is no movement.
+    A static film has no movement around the stretch, a telecine repeat is short, and a scene that comes to rest and
+    moves again starts slowly. The apparent movement of frames that are broken otherwise does not count.
     """
-    leaps, change = change, _without(change, broken)
+    raw, change = change, _without(change, broken)
     found = np.zeros(len(change), np.float32)
-    still = change < np.maximum(0.6, 0.12 * _percentile(change, 70, 20))
+    still = change < np.maximum(_STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
     still[:1] = False
     for start, end in _runs(still):
         before, after = change[max(0, start - 8) : start], change[end + 1 : end + 9]
         if end - start < least or len(before) < 4 or len(after) < 3:
             continue
         moves = float(min(before.mean(), after.mean()))
-        leap = float(leaps[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
-        found[start:end] = min(moves / (3 * (float(change[start:end].max()) + 0.3)), leap / 1.25)
+        jump = float(raw[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
+        found[start:end] = min(moves / (_FREEZE_MOTION * (float(change[start:end].max()) + 0.3)), jump / _FREEZE_JUMP)
     return found
 
 
@@ -140,52 +188,48 @@ def _usual(jump: Floats) -> Floats:
     return np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
 
 
-def _leaps(jump: Floats, usual: Floats) -> Marks:
-    return np.asarray(jump > np.maximum(4, 1.7 * usual))
-
-
 def _flash(level: Floats, length: int) -> Floats:
-    """How much less a misfit says where the picture is brighter than on both sides, as in the light of a flash."""
-    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / 20, np.float32)
+    """Return the divisor of a misfit where the picture is brighter than on both sides, as in a flash."""
+    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / _FLASH_LEVELS, np.float32)
 
 
 def _brighter(level: Floats, length: int) -> Floats:
-    """By how much the picture is brighter than those so many frames before and after it."""
+    """Return how much brighter each frame is than both frames `length` before and after it."""
     padded = np.pad(level, length, mode="edge")
     return level - np.maximum(padded[: len(level)], padded[2 * length :])
 
 
 def _without(change: Floats, broken: Marks) -> Floats:
-    """The changes, those into and out of broken frames replaced by what is usual in the film."""
+    """Replace the change into and out of broken frames by the mean of the film."""
     into = broken | np.concatenate([[False], broken[:-1]])
     return np.where(into & (change > 1), change[~into].mean() if not into.all() else 0, change).astype(np.float32)
 
 
-def _between(values: Floats, leaps: Ints, broken: Marks) -> Floats:
-    """The values of stretches that begin and end at once: a fade is none, nor is the black a film begins with.
+def _between(values: Floats, jumps: Ints, broken: Marks) -> Floats:
+    """Keep the stretches that begin and end abruptly: neither fades nor the black at the start of a film.
 
-    Nor is a whole stretch between two broken ones, which are no measure of what it should show, as the few frames
-    before the first leap or after the last one are none.
+    A stretch between two broken ones is not kept, since they do not show what it should look like. Neither are the few
+    frames before the first jump or after the last one.
     """
     kept = np.zeros_like(values)
-    inner = leaps[(leaps >= _FEW) & (leaps <= len(values) - _FEW)]
+    inner = jumps[(jumps >= _FEW) & (jumps <= len(values) - _FEW)]
     for start, end in pairwise(inner):
         if end - start <= _LONGEST_PART and not broken[start - 1] and not broken[end]:
             kept[start:end] = values[start:end]
     return kept
 
 
-def _of_shots(evidence: FrameEvidence, values: Floats, leaps: Ints, settings: BreakupSettings) -> Floats:
-    """The values without stretches that last as long as a shot does and show something in most of the picture."""
+def _of_shots(evidence: FrameEvidence, values: Floats, jumps: Ints, settings: BreakupSettings) -> Floats:
+    """Clear stretches that last as long as a shot and show something in most of the picture."""
     kept, blank, times = values.copy(), evidence.of("blank"), evidence.times
-    for start, end in pairwise(leaps):
+    for start, end in pairwise(jumps):
         if times[end] - times[start] > settings.run_seconds and np.median(blank[start:end]) < _MOSTLY:
             kept[start:end] = 0
     return kept
 
 
 def _fading(evidence: FrameEvidence, values: Floats) -> Marks:
-    """Stretches that come to black or white, or from it, little by little."""
+    """Return the stretches that turn to black or white, or back, gradually."""
     level = evidence.of("level")
     found = np.zeros(len(values), bool)
     for start, end in _runs(values >= _HOLDS):
@@ -198,7 +242,7 @@ def _fading(evidence: FrameEvidence, values: Floats) -> Marks:
 
 
 def _washed_out(evidence: FrameEvidence) -> Marks:
-    """Frames that a flash makes white in part: for a moment much brighter than what is before and after."""
+    """Return the frames that a flash makes partly white: for a moment much brighter than before and after."""
     level, blank = evidence.of("level"), evidence.of("blank")
     found = np.zeros(len(level), bool)
     for length in range(1, _FLASH + 1):
@@ -206,20 +250,20 @@ def _washed_out(evidence: FrameEvidence) -> Marks:
     return np.asarray(found & (blank < _NOTHING) & (level >= _WASHED * blank) & (level > _BRIGHT))
 
 
-def _lost(evidence: FrameEvidence, leaps: Ints) -> Floats:
-    """Frames of one colour that a film begins or ends with; black and white may be meant."""
+def _lost(evidence: FrameEvidence, jumps: Ints) -> Floats:
+    """Return the frames of one colour at the ends of a film; black and white may be intended."""
     level = evidence.of("level")
     flat = (evidence.of("blank") >= _NOTHING) & (level > DARK) & (level < _BRIGHT)
     found = np.zeros(len(level), np.float32)
     for start, end in _runs(flat):
-        begins, ends = start == 0 and end in leaps, end == len(flat) and start in leaps
+        begins, ends = start == 0 and end in jumps, end == len(flat) and start in jumps
         if (begins or ends) and end - start <= _LONGEST_PART:
             found[start:end] = 1
     return found
 
 
 def _held(values: Floats) -> Floats:
-    """Stretches over half of what convicts, raised to a conviction where one of their frames is convicted."""
+    """Raise stretches of at least one half to 1 where one of their frames reaches 1."""
     held = values.copy()
     for start, end in _runs(values >= _HOLDS):
         if values[start:end].max() >= 1:
@@ -237,9 +281,9 @@ def _median(values: Floats, around: int, beyond: _Beyond = "mirror") -> Floats:
 
 
 def _percentile(values: Floats, percent: int, around: int, beyond: _Beyond = "mirror") -> Floats:
-    """The percentile of the frames around each frame, `around` of them on either side.
+    """Return the percentile of the `around` frames on either side of each frame.
 
-    Beyond the film's ends are its last frames again, mirrored, or its very last one all over.
+    Beyond the ends of the film its frames are mirrored, or the very last one repeats.
     """
     from scipy.ndimage import percentile_filter
 

@@ -1,8 +1,8 @@
-"""Broken frames of a film in order: which they are, what the order is without them, and where each belongs.
+"""Remove broken frames from a plan, order the rest, and find where each belongs.
 
-In a shuffled file a frame's neighbours mean nothing, so frames are judged along the order that was found. Broken
-ones also spoil that order: where they end it, nothing lies on their other side. So whatever is loose is taken out,
-put where it fits into the order of the rest, and judged there.
+The neighbours of a frame in a shuffled file are unrelated, so frames are judged along the order that was found. Broken
+frames also distort that order: at its ends they have no neighbour on one side. So every loose stretch is removed,
+placed where it fits into the order of the rest, and judged there.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,128 +19,141 @@ from ..solve.plan.model import Hole, Plan
 from .detector import Detector
 from .evidence import FrameEvidence
 from .frame_cache import FrameMeasureCache, cached_measures
+from .misfit import is_jump
 from .placement import OrderedFrames, Stretch
 from .verdict import CLEAN, Verdict
 
 Solve = Callable[[set[int]], Plan]
-"""The plan of the film without some of its frames."""
+"""Solve the film without some of its frames."""
 
 _FROZEN = "frozen"
-_VAGUE = "misfit"
-_LEAP, _RISE, _AROUND = 4.0, 1.7, 15
+_UNSPECIFIC = "misfit"
+_AROUND = 15
+"""Frames on either side whose median is the usual change."""
 _MOST_LOOSE = 0.3
-"""The share of the frames that is taken out at most to be looked at again."""
+"""Bounds the share of frames that are removed to be judged again."""
 
 _MOST_BROKEN = 0.5
-"""The same for broken ones too: where most are, nothing tells what a whole one looks like."""
+"""The same with broken frames included: where most are broken, nothing shows what a clean one cache like."""
 
 
 def drop_broken(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[int], progress: Progress) -> Plan:
-    """The plan without its broken frames, the holes they leave named; `spared` are frames that play in any case."""
+    """Remove the broken frames from a plan and name the gaps that they leave.
+
+    Args:
+        plan: The plan of a shuffled video.
+        solve: Solves the video again without some frames.
+        judge: The detector.
+        longest: The longest loose stretch at the ends of the order, in frames.
+        spared: Frames that are never removed.
+        progress: Receives stages and notes.
+    """
     source = open_source(Path(plan.video.source), steady=True)
-    with cached_measures(source, progress) as looks:
-        _check(plan, looks)
-        bed = _Bed(looks, judge, plan.video.fps, spared)
-        along = bed.along(plan.order)
-        first = bed.verdicts(along)
-        sure = {frame for frame in bed.broken(first) if first[frame].kind != _VAGUE}
-        out = bed.broken(first) | bed.loose(along, longest)
-        odd = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
+    with cached_measures(source, progress) as cache:
+        _check(plan, cache)
+        job = _ShuffledRepair(cache, judge, plan.video.fps, spared)
+        along = job.along(plan.order)
+        first = job.verdicts(along)
+        sure = {frame for frame in job.broken(first) if first[frame].kind != _UNSPECIFIC}
+        out = job.broken(first) | job.loose(along, longest)
+        unsure = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
         if len(out) > _MOST_BROKEN * len(plan.order):
-            progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in: none is taken for broken.")
+            progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in, so none is called broken.")
             return plan
-        if not out | odd:
+        if not out | unsure:
             return plan
-        sown = bed.sown(solve(out) if out else plan, plan.order, out | odd)
-        second = bed.verdicts(bed.along(sown.played))
-        found = bed.broken(second) & (out | odd)
-        broken = sure | {frame for frame in found if frame in out or second[frame].kind != _VAGUE}
+        placed = job.placed(solve(out) if out else plan, plan.order, out | unsure)
+        second = job.verdicts(job.along(placed.played))
+        found = job.broken(second) & (out | unsure)
+        broken = sure | {frame for frame in found if frame in out or second[frame].kind != _UNSPECIFIC}
         if not broken:
             return plan
         if broken != out:
-            sown = bed.sown(solve(broken), plan.order, broken)
-        done = _told(sown, {frame: max(w[frame].score for w in (first, second) if frame in w) for frame in broken})
+            placed = job.placed(solve(broken), plan.order, broken)
+        done = _marked(placed, {frame: max(w[frame].score for w in (first, second) if frame in w) for frame in broken})
     if lost := len(broken) - len(done.made):
-        progress.note(f"Where {lost} of {len(broken)} broken frames belong cannot be told; the film is without them.")
+        progress.note(f"{lost} of {len(broken)} broken frames could not be placed; the film leaves them out.")
     return done
 
 
-def _check(plan: Plan, looks: FrameMeasureCache) -> None:
-    if max((*plan.order, *(one.frame for one in plan.dropped)), default=0) >= len(looks):
+def _check(plan: Plan, cache: FrameMeasureCache) -> None:
+    if max((*plan.order, *(one.frame for one in plan.dropped)), default=0) >= len(cache):
         raise SourceError(
-            f"{plan.video.source} decodes to {len(looks)} frames now, and to more when it was taken in.",
-            "Reconstruct it without --repair, and repair the film by itself.",
+            f"{plan.video.source} now decodes to {len(cache)} frames, fewer than at its ingest.",
+            "Reconstruct it without --repair, then repair the film.",
         )
 
 
 @dataclass(frozen=True)
-class _Bed:
-    looks: FrameMeasureCache
+class _ShuffledRepair:
+    """Judge and place the frames of one shuffled video."""
+
+    cache: FrameMeasureCache
     judge: Detector
     fps: float
     spared: set[int]
 
     def along(self, order: Sequence[int]) -> FrameEvidence:
-        return self.looks.along(order, self.fps)
+        return self.cache.along(order, self.fps)
 
     def verdicts(self, evidence: FrameEvidence) -> dict[int, Verdict]:
-        """No freeze among them: an order by likeness lays still frames side by side, and every rest looks frozen."""
-        return {one.frame: _thawed(one) for one in self.judge.judge(evidence)}
+        """Judge the frames, ignoring freezes: an order by similarity makes every pause look frozen."""
+        return {one.frame: _without_freeze(one) for one in self.judge.judge(evidence)}
 
     def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
 
     def loose(self, evidence: FrameEvidence, longest: int) -> set[int]:
-        """The stretches at both ends up to the first leap, where they are short: nothing lies on their other side.
+        """Return short stretches at both ends, up to the first jump: they have no neighbour on one side.
 
-        Those inside have had their verdict between both sides.
+        Stretches inside were judged between both sides.
         """
-        stretches = list(_between_leaps(evidence))
+        stretches = list(_between_jumps(evidence))
         ends = [frames for frames in (stretches[0], stretches[-1]) if len(frames) <= longest]
         found = {frame for frames in ends for frame in frames}
         return found - self.spared if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
 
-    def sown(self, plan: Plan, lay: Sequence[int], out: set[int]) -> Plan:
-        """The plan with all that is out of it where it belongs, as far as that can be told.
+    def placed(self, plan: Plan, original: Sequence[int], out: set[int]) -> Plan:
+        """Place the removed frames in the plan, as far as their places can be determined.
 
-        Frames that did not even lie in the order may be foreign: they go only where one is lacking.
+        Frames that were not in the order either may be foreign: they are placed only where a frame is missing.
         """
-        film = OrderedFrames(plan.order, self.looks.picture)
+        film = OrderedFrames(plan.order, self.cache.picture)
         holes: dict[int, list[Stretch]] = {}
-        stretches = [part for one in _stretches(lay, out) for part in self._coherent(one)]
-        strays = [Stretch([frame]) for frame in sorted(out - set(lay))]
-        for stretch in [*sorted(stretches, key=lambda one: -len(one.frames)), *strays]:
-            join = film.place(stretch, only_lacking=stretch in strays)
+        stretches = [part for one in _stretches(original, out) for part in self._coherent(one)]
+        loose = [Stretch([frame]) for frame in sorted(out - set(original))]
+        for stretch in [*sorted(stretches, key=lambda one: -len(one.frames)), *loose]:
+            join = film.place(stretch, only_missing=stretch in loose)
             if join is not None:
                 holes.setdefault(join, []).append(stretch)
-        fill = [Hole(after=plan.order[k - 1] if k else None, frames=film.arranged(k, holes[k])) for k in sorted(holes)]
+        fill = [Hole(after=plan.order[k - 1] if k else None, frames=film.arrange(k, holes[k])) for k in sorted(holes)]
         return plan.model_copy(update={"fill": fill})
 
     def _coherent(self, stretch: Stretch) -> list[Stretch]:
-        """A stretch cut where it leaps: what lay side by side by chance belongs to different places."""
+        """Split a stretch at its jumps: frames that were adjacent by chance belong to different places."""
         if len(stretch.frames) < 2:
             return [stretch]
-        parts = list(_between_leaps(self.along(stretch.frames)))
-        return [Stretch(frames, stretch.beside) for frames in parts]
+        parts = list(_between_jumps(self.along(stretch.frames)))
+        return [Stretch(frames, stretch.neighbours) for frames in parts]
 
 
-def _thawed(one: Verdict) -> Verdict:
+def _without_freeze(one: Verdict) -> Verdict:
     return Verdict(one.frame, CLEAN, 0.0, one.evidence) if one.kind == _FROZEN else one
 
 
-def _between_leaps(evidence: FrameEvidence) -> Iterable[list[int]]:
+def _between_jumps(evidence: FrameEvidence) -> Iterable[list[int]]:
     from scipy.ndimage import median_filter
 
     jump = evidence.of("jump")
     usual = np.asarray(median_filter(jump, size=2 * _AROUND + 1, mode="nearest"))
-    leaps = np.cumsum(jump > np.maximum(_LEAP, _RISE * usual))
-    pairs = zip(evidence.frames.tolist(), leaps.tolist(), strict=True)
+    part_of = np.cumsum(is_jump(jump, usual))
+    pairs = zip(evidence.frames.tolist(), part_of.tolist(), strict=True)
     return [[frame for frame, _ in part] for _, part in groupby(pairs, key=lambda pair: pair[1])]
 
 
-def _stretches(lay: Sequence[int], out: set[int]) -> Iterable[Stretch]:
-    """The frames that are out, as they lay side by side, with the frames that stay next to them."""
-    parts = [(key, list(part)) for key, part in groupby(lay, key=lambda frame: frame in out)]
+def _stretches(original: Sequence[int], out: set[int]) -> Iterable[Stretch]:
+    """Group the removed frames by adjacency, with the frames next to them that stay."""
+    parts = [(key, list(part)) for key, part in groupby(original, key=lambda frame: frame in out)]
     for number, (is_out, frames) in enumerate(parts):
         if is_out:
             before = parts[number - 1][1][-1:] if number else []
@@ -148,8 +161,8 @@ def _stretches(lay: Sequence[int], out: set[int]) -> Iterable[Stretch]:
             yield Stretch(frames, (*before, *after))
 
 
-def _told(plan: Plan, broken: dict[int, float]) -> Plan:
-    """The plan with broken frames named as such and nothing else filled."""
+def _marked(plan: Plan, broken: dict[int, float]) -> Plan:
+    """Mark the broken frames in the plan, and keep only them in its gaps."""
     fill = [Hole(after=hole.after, frames=[f for f in hole.frames if f in broken]) for hole in plan.fill]
     dropped = [
         one.model_copy(update={"reason": "broken", "score": round(broken[one.frame], 4)})

@@ -1,4 +1,4 @@
-"""What repairing a file needs beside the film itself: which frames are broken, and when each is shown."""
+"""Collect what a repair needs besides the film: which frames are broken, and when each is shown."""
 
 from collections import Counter
 from collections.abc import Collection, Generator, Sequence
@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,46 +22,48 @@ from ..render.fill import FillOptions, FrameTiming, ReplacedFrame, render_repair
 from ..render.gaps import Gap, gaps_of
 from ..render.ivf import ticks_of
 from ..render.report.repair_page import GapStrip, RepairReport, write_repair_page
+from ..settings import Settings
+from .detector import Detector
+from .evidence import measure_evidence
 from .verdict import CLEAN, Verdict
 
-if TYPE_CHECKING:
-    from ..settings import Settings
-    from .detector import Detector
-
-
-_MOST_STRIPS, _MOST_COLUMNS, _THUMBNAIL = 40, 8, 180
-
+_MOST_STRIPS = 40
+"""Bounds the gaps that a report shows in pictures."""
+_MOST_COLUMNS = 8
+"""Bounds the pictures of one gap."""
+_THUMBNAIL = 180
+"""Pixels on the short side of these pictures."""
 _STEADY = 0.3
-"""Frames that a time may be off a constant rate: containers round, to a millisecond and worse."""
+"""Frames that a time may deviate from a constant rate: containers round, to a millisecond and worse."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A verdict on each frame, and when each is shown."""
+    """The verdict on each frame, and the time of each frame."""
 
     info: SourceInfo
     verdicts: list[Verdict]
     times: list[float]
     repeats: list[bool | None]
     guessed: bool = False
-    """Whether the decoder had to guess at frames."""
+    """Whether the decoder concealed errors."""
 
     @property
     def broken(self) -> list[int]:
+        """The broken frames."""
         return [verdict.frame for verdict in self.verdicts if verdict.kind != CLEAN]
 
     def corrected(self, clean: Collection[int], broken: Collection[int]) -> Self:
-        """The same where a user knows better of some frames."""
-        said = {frame: _said(frame, True) for frame in broken}
-        kept = {frame: replace(self.verdicts[frame], kind=CLEAN) for frame in clean}
-        better = said | kept
-        verdicts = [better.get(verdict.frame, verdict) for verdict in self.verdicts]
-        return replace(self, verdicts=verdicts, repeats=_known(self.repeats, verdicts))
+        """Apply a user's corrections."""
+        corrections = {frame: _user_verdict(frame, True) for frame in broken}
+        corrections |= {frame: replace(self.verdicts[frame], kind=CLEAN) for frame in clean}
+        verdicts = [corrections.get(verdict.frame, verdict) for verdict in self.verdicts]
+        return replace(self, verdicts=verdicts, repeats=_repeats_between_clean(self.repeats, verdicts))
 
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What came of `repair`: each broken frame with what was found and how it was replaced, and all scores."""
+    """The result of a repair: each broken frame with its verdict and its replacement, and all scores."""
 
     video: str
     output: str | None
@@ -70,7 +72,7 @@ class RepairResult:
     scores: list[float]
 
     def data(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """Return the JSON answer."""
         return {
             "video": self.video,
             "output": self.output,
@@ -95,21 +97,30 @@ def _row(verdict: Verdict, replaced: ReplacedFrame) -> dict[str, Any]:
 
 
 def open_video(path: Path) -> FrameSource:
-    """A video that shows the same pictures at every pass, however damaged it is."""
+    """Open a video such that every pass decodes the same pictures, however damaged it is.
+
+    Raises:
+        SourceError: The path is a folder of pictures, or cannot be read.
+    """
     source = open_source(path, steady=True)
     if not isinstance(source, VideoFile):
         raise SourceError(
-            f"{path} is a folder; a video file is repaired.",
-            f"A folder of pictures can be put in order: {command('reconstruct', path)}.",
+            f"{path} is a folder; only a video file can be repaired.",
+            f"To put a folder of pictures in order: {command('reconstruct', path)}.",
         )
     return source
 
 
-def survey(path: Path, named: str | None, judge: "Detector", progress: Progress) -> Survey:
-    """Look at every frame once, for the frames that the user names or for those that are judged to be broken."""
-    from .evidence import measure_evidence
+def survey(path: Path, named: str | None, judge: Detector, progress: Progress) -> Survey:
+    """Decode a video once and judge its frames.
 
-    source = _Timed(open_video(path))
+    Args:
+        path: The video.
+        named: The broken frames as ranges ("3,7-9"). None lets the detector judge.
+        judge: The detector.
+        progress: Receives stages.
+    """
+    source = _RecordedSource(open_video(path))
     info = source.info()
     if named is None:
         verdicts = judge.judge(measure_evidence(source, progress))
@@ -118,25 +129,29 @@ def survey(path: Path, named: str | None, judge: "Detector", progress: Progress)
             for _ in frames:
                 stage.advance()
         chosen = set(read_ranges(named, len(source.times)))
-        verdicts = [_said(frame, frame in chosen) for frame in range(len(source.times))]
+        verdicts = [_user_verdict(frame, frame in chosen) for frame in range(len(source.times))]
     if not verdicts:
         raise SourceError(f"No frame could be decoded from {path}.")
-    repeats = _known(source.watch.repeats, verdicts)
+    repeats = _repeats_between_clean(source.repeat_detector.repeats, verdicts)
     return Survey(info, verdicts, source.times, repeats, guessed=bool(source.guesses.guessed))
 
 
-def _known(repeats: Sequence[bool | None], verdicts: Sequence[Verdict]) -> list[bool | None]:
-    """What is known of repeats among clean frames."""
+def _repeats_between_clean(repeats: Sequence[bool | None], verdicts: Sequence[Verdict]) -> list[bool | None]:
+    """Clear what is known of repeats next to broken frames."""
     clean = [verdict.kind == CLEAN for verdict in verdicts]
     return [repeats[frame] if clean[frame] and clean[max(0, frame - 1)] else None for frame in range(len(clean))]
 
 
-def _said(frame: int, broken: bool) -> Verdict:
+def _user_verdict(frame: int, broken: bool) -> Verdict:
+    """Return the verdict of a user."""
     return Verdict(frame, "user" if broken else CLEAN, float(broken), "--frames" if broken else "")
 
 
-def gaps_in(seen: Survey, settings: "Settings", filled: bool = True) -> list[Gap]:
-    """To be filled they need a clean frame somewhere; a film that is broken throughout can still be looked at."""
+def gaps_in(seen: Survey, settings: Settings, filled: bool = True) -> list[Gap]:
+    """Group broken frames into gaps.
+
+    Filling a gap needs a clean frame somewhere; an entirely broken film can only be inspected.
+    """
     frames = len(seen.verdicts)
     if not filled and len(seen.broken) == frames:
         return [Gap(0, frames - 1)]
@@ -144,13 +159,13 @@ def gaps_in(seen: Survey, settings: "Settings", filled: bool = True) -> list[Gap
 
 
 def frame_timing(seen: Survey, output: Path, progress: Progress) -> FrameTiming:
-    """Frames keep their own times, where those are not the ticks of a constant rate and the container can say them."""
+    """Keep the frames' own times, unless they are those of a constant rate or the container cannot store them."""
     rate = Fraction(measured_rate(seen.times, [seen.info.fps]).fps).limit_denominator(1001)
     off = max(abs(time - seen.times[0] - frame / rate) for frame, time in enumerate(seen.times))
     if off * rate < _STEADY:
         return FrameTiming(rate, repeats=seen.repeats)
     if output.suffix.lower() == ".avi" or ticks_of(seen.times) is None:
-        progress.note(f"The rate of the video varies; {output.name} plays at {float(rate):.5g} frames a second.")
+        progress.note(f"The video has a variable frame rate; {output.name} plays at {float(rate):.5g} frames a second.")
         return FrameTiming(rate, repeats=seen.repeats)
     return FrameTiming(rate, seen.times)
 
@@ -161,7 +176,7 @@ def fill_gaps(
     seen: Survey,
     gaps: Sequence[Gap],
     encoding: Encoding,
-    settings: "Settings",
+    settings: Settings,
     progress: Progress,
 ) -> list[ReplacedFrame]:
     """Write the film with its gaps filled, at its own times and with its own sound."""
@@ -181,6 +196,7 @@ def fill_gaps(
 def repair_result(
     path: Path, output: Path | None, report: Path | None, seen: Survey, done: Sequence[ReplacedFrame]
 ) -> RepairResult:
+    """Combine the survey and the replacements into the answer."""
     broken = [verdict for verdict in seen.verdicts if verdict.kind != CLEAN]
     return RepairResult(
         video=str(path),
@@ -192,7 +208,7 @@ def repair_result(
 
 
 def unfilled(gaps: Sequence[Gap]) -> list[ReplacedFrame]:
-    """What is said of frames that were only looked for."""
+    """Return the entries of broken frames that were detected but not replaced."""
     return [ReplacedFrame(frame, "none") for gap in gaps for frame in gap.frames]
 
 
@@ -205,27 +221,27 @@ def write_repair_report(
     folder: Path,
     progress: Progress,
 ) -> list[Path]:
-    """The report's folder, its pictures fetched from the video and from the film that was made of it."""
+    """Write the report with pictures from the video and from the repaired film."""
     scores = [verdict.score for verdict in seen.verdicts]
-    facts = _summary(seen, gaps, done)
     strips = gap_strips(path, made, seen, gaps, done, progress)
-    return write_repair_page(folder, RepairReport(path.name, facts, scores, set(seen.broken), strips, len(gaps)))
+    report = RepairReport(path.name, _summary(seen, gaps, done), scores, set(seen.broken), strips, len(gaps))
+    return write_repair_page(folder, report)
 
 
 def gap_strips(
     path: Path, made: Path | None, seen: Survey, gaps: Sequence[Gap], done: Sequence[ReplacedFrame], progress: Progress
 ) -> list[GapStrip]:
-    """The first gaps as pictures, from the video and from the film that was made of it."""
+    """Decode the pictures of the first gaps from the video and from the repaired film."""
     shown = [_columns(gap, len(seen.verdicts)) for gap in gaps[:_MOST_STRIPS]]
     wanted = {frame for frames in shown for frame in frames}
     before = _thumbnails(open_video(path), wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
-    ways = {one.frame: one.method + (f" ({one.why})" if one.why else "") for one in done}
+    methods = {one.frame: _method(one) for one in done}
     return [
         GapStrip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
-            told=", ".join(dict.fromkeys(f"{kinds[frame]}, {ways[frame]}" for frame in gap.frames)),
+            told=", ".join(dict.fromkeys(f"{kinds[frame]}, {methods[frame]}" for frame in gap.frames)),
             first=gap.first,
             frames=frames,
             before=[before[frame] for frame in frames],
@@ -236,7 +252,7 @@ def gap_strips(
 
 
 def _columns(gap: Gap, frames: int) -> list[int]:
-    """The clean frames next to a gap and, of a long one, some of its own evenly."""
+    """Return the clean frames next to a gap, and evenly spaced frames of the gap."""
     inner = np.linspace(gap.first, gap.last, min(len(gap), _MOST_COLUMNS)).round().astype(int).tolist()
     return [frame for frame in (gap.first - 1, *inner, gap.last + 1) if 0 <= frame < frames]
 
@@ -253,21 +269,25 @@ def _thumbnails(source: FrameSource, wanted: Collection[int], progress: Progress
 
 def _summary(seen: Survey, gaps: Sequence[Gap], done: Sequence[ReplacedFrame]) -> list[tuple[str, str]]:
     kinds = Counter(verdict.kind for verdict in seen.verdicts if verdict.kind != CLEAN)
-    ways = Counter(replaced.method + (f" ({replaced.why})" if replaced.why else "") for replaced in done)
+    methods = Counter(map(_method, done))
     return [
         ("Frames", f"{len(seen.verdicts)}: {len(done)} broken, in {len(gaps)} gap{'s' * (len(gaps) != 1)}"),
         ("Found", ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()) or "nothing"),
-        ("ReplacedFrame by", ", ".join(f"{way} {count}" for way, count in ways.most_common()) or "nothing"),
+        ("Replaced by", ", ".join(f"{method} {count}" for method, count in methods.most_common()) or "nothing"),
     ]
 
 
-class _Timed:
-    """A source that remembers the times of the frames taken from it, and which of them repeat."""
+def _method(replaced: ReplacedFrame) -> str:
+    return replaced.method + (f" ({replaced.why})" if replaced.why else "")
+
+
+class _RecordedSource:
+    """Record the times of the frames decoded from a source, and which of them repeat."""
 
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self.times: list[float] = []
-        self.watch = RepeatDetector()
+        self.repeat_detector = RepeatDetector()
 
     @property
     def problems(self) -> list[str]:
@@ -285,5 +305,5 @@ class _Timed:
             for frame in frames:
                 if frame.index == len(self.times):
                     self.times.append(frame.time)
-                    self.watch.see(frame.picture)
+                    self.repeat_detector.see(frame.picture)
                 yield frame

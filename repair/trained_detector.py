@@ -1,10 +1,9 @@
-"""A detector that was trained: its file, which holds numbers and nothing that is ever run, and how it judges."""
+"""A trained detector: its file format, without any executable content, and its judgement."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import SourceError, command
@@ -12,27 +11,28 @@ from ..media.files import atomic
 from ..media.types import Floats
 from ..media.untrusted import MEGABYTE, UntrustedError, read_json
 from ..settings import BreakupSettings
+from .detection_scores import Shares
 from .evidence import EVIDENCE, FrameEvidence
-from .features import MEASURED_AS, SIGNS, Shares, column_names, evidence_of, in_context, rule_scores
+from .features import MEASURED_AS, SIGNS, column_names, evidence_of, in_context, rule_scores
 from .forest import Forest, Share
 from .verdict import CLEAN, Verdict
 
 FORMAT: Literal["reelweave.detector/1"] = "reelweave.detector/1"
 BROKEN = "broken"
 _MOST_BYTES = 64 * MEGABYTE
-"""Of a detector: one of 200 trees that learnt from 1,000 pictures has 2 MB."""
+"""Bounds the file; a detector of 200 trees trained on 1,000 pictures has 2 MB."""
 TRUST = 0.4
-"""What the rules count for beside the forest, which knows little while few pictures are sorted."""
+"""The weight of the rules against the forest, which is weak while few pictures are labelled."""
 
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TrainingVideo(_Part):
-    """A video that was learnt from."""
+class TrainingVideo(_FrozenModel):
+    """A video that the detector was trained on."""
 
     id: str
     name: str
@@ -41,8 +41,8 @@ class TrainingVideo(_Part):
     clean: Count
 
 
-class CrossValidation(_Part):
-    """How well frames were judged by models that had seen no other of the same group."""
+class CrossValidation(_FrozenModel):
+    """The scores on frames judged by models trained without their group."""
 
     by: Literal["video", "time"]
     groups: Count
@@ -50,8 +50,8 @@ class CrossValidation(_Part):
     recall: Share
 
 
-class DetectorModel(_Part):
-    """A forest on frames in context beside the rules, as they were when it was trained; and its identity."""
+class DetectorModel(_FrozenModel):
+    """The identity of a detector, its forest, and the rules that its forest is combined with."""
 
     format: Literal["reelweave.detector/1"] = FORMAT
     program: str
@@ -69,84 +69,94 @@ class DetectorModel(_Part):
 
 
 class TrainedDetector:
-    """Judges by a model."""
+    """Judge frames by a model."""
 
     def __init__(self, model: DetectorModel) -> None:
         self.model = model
 
     @property
     def learnt_from(self) -> set[str]:
-        """The ids of videos whose frames it has seen."""
+        """The ids of the videos it was trained on."""
         return {video.id for video in self.model.videos}
 
     def judge(self, evidence: FrameEvidence) -> list[Verdict]:
         model = self.model
         values = in_context(evidence, model.rules)
-        scores = self._halved(predict(model.forest, values, model.trust))
+        scores = self._rescaled(predict(model.forest, values, model.trust))
         verdicts = [
             Verdict(int(frame), CLEAN, float(score), "") for frame, score in zip(evidence.frames, scores, strict=True)
         ]
         broken = np.flatnonzero(scores >= 0.5)
-        for row, name in zip(broken, self._because(values[broken]), strict=True):
+        for row, name in zip(broken, self._reasons(values[broken]), strict=True):
             verdicts[row] = Verdict(verdicts[row].frame, BROKEN, verdicts[row].score, name)
         return verdicts
 
-    def _because(self, values: Floats) -> list[str]:
-        """What made most of the suspicion of each row: a number that the forest asked for, or a sign of the rules."""
+    def _reasons(self, values: Floats) -> list[str]:
+        """Name what raised the score of each row most: a feature of the forest, or a sign of the rules."""
         forest, trust = self.model.forest, self.model.trust
-        asked = [evidence_of(self.model.features[place]) for place in forest.because(values)]
+        names = [evidence_of(self.model.features[place]) for place in forest.top_features(values)]
         signs = [SIGNS[place] for place in values[:, -len(SIGNS) :].argmax(1)]
-        by_rules = trust * rule_scores(values) > (1 - trust) * forest.judge(values)
-        return [sign if ruled else name for sign, name, ruled in zip(signs, asked, by_rules, strict=True)]
+        is_ruled = trust * rule_scores(values) > (1 - trust) * forest.predict(values)
+        return [sign if ruled else name for sign, name, ruled in zip(signs, names, is_ruled, strict=True)]
 
-    def _halved(self, sure: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Stretched so that the threshold lies at one half, as for whoever else judges."""
-        cut = self.model.threshold
-        return np.where(sure < cut, 0.5 * sure / cut, 0.5 + 0.5 * (sure - cut) / (1 - cut))
+    def _rescaled(self, scores: Shares) -> Shares:
+        """Rescale scores so that the threshold becomes one half, as for every detector."""
+        threshold = self.model.threshold
+        return np.where(
+            scores < threshold, 0.5 * scores / threshold, 0.5 + 0.5 * (scores - threshold) / (1 - threshold)
+        )
 
 
 def predict(forest: Forest, values: Floats, trust: float = TRUST) -> Shares:
-    """How sure the forest and the rules are together that each row is broken."""
-    return np.asarray((1 - trust) * forest.judge(values) + trust * rule_scores(values), np.float64)
+    """Return the probability that each row is broken: the weighted mean of the forest and the rules."""
+    return np.asarray((1 - trust) * forest.predict(values) + trust * rule_scores(values), np.float64)
 
 
 def write_model(model: DetectorModel, file: Path) -> Path:
+    """Write a detector atomically.
+
+    Raises:
+        SourceError: The file cannot be written.
+    """
     try:
         with atomic(file) as part:
             part.write_text(model.model_dump_json() + "\n", encoding="utf-8")
     except OSError as failed:
-        raise SourceError(f"{file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
+        raise SourceError(f"{file} cannot be written: {failed.strerror}.", "Choose another file.") from failed
     return file
 
 
-def _making() -> str:
-    return f"breakup train makes one from pictures that were sorted: see {command('breakup', 'train', '--help')}."
+def _training_advice() -> str:
+    return f"Train one on labelled pictures with breakup train: see {command('breakup', 'train', '--help')}."
 
 
 def read_model(file: Path) -> DetectorModel:
-    """The model in a file, if it judges by what this program measures."""
+    """Read a detector that uses the evidence of this program.
+
+    Raises:
+        SourceError: It cannot be read, is malformed, or uses other evidence.
+    """
     try:
         model = DetectorModel.model_validate(read_json(file, _MOST_BYTES))
     except UntrustedError as wrong:
         raise SourceError(
-            f"{file} is not a detector that this program can use: it {wrong}.",
-            _making(),
+            f"{file} is not a usable detector: it {wrong}.",
+            _training_advice(),
         ) from wrong
     except OSError as failed:
-        raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _making()) from failed
+        raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _training_advice()) from failed
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise SourceError(
-            f"{file} is not a detector that this program can use ({f'{place}: ' * bool(place)}{first['msg']}).",
-            _making(),
+            f"{file} is not a usable detector ({f'{place}: ' * bool(place)}{first['msg']}).",
+            _training_advice(),
         ) from wrong
     if (model.measured_as, tuple(model.evidence), tuple(model.features)) != (MEASURED_AS, EVIDENCE, column_names()):
         raise SourceError(
-            f"{file} judges by other evidence than this program measures; version {model.program} made it.",
-            "breakup label with -n 0 measures the videos anew, and breakup train learns again from the pictures that "
-            "were sorted.",
+            f"{file} uses other evidence than this program; version {model.program} wrote it.",
+            "Measure the videos again with breakup label -n 0, then run breakup train on the labelled pictures.",
         )
     if max(model.forest.feature) >= len(model.features):
-        raise SourceError(f"{file} asks for evidence that it does not name.", _making())
+        raise SourceError(f"{file} refers to a feature that it does not name.", _training_advice())
     return model

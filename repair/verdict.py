@@ -1,4 +1,4 @@
-"""What is said of one frame by whoever judges it."""
+"""The verdict of a detector on one frame."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Verdict:
-    """`kind` is `CLEAN`, or what is wrong; `evidence` names what tells so, and `score` how sure it is (0 to 1)."""
+    """The judgement of one frame.
+
+    `kind` is `CLEAN` or the kind of damage, `evidence` the name of the strongest evidence. `score` runs from 0 to
+    1; one half and more is broken.
+    """
 
     frame: int
     kind: str

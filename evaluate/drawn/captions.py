@@ -1,4 +1,4 @@
-"""Captions for drawn pictures: what is said of a scene in words, and in the codes that tell where else it is true."""
+"""Caption drawn pictures in words, and in codes that tell of which pictures a caption is true."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from .painting import COLOURS
 from .scenes import ABSENT, ATTRIBUTES, HEADINGS, SHAPES, SIZES, TEXTURES, UNCLEAR, UNSAID, Codes, Scene
 
-_SAYINGS: dict[str, tuple[str, ...]] = {
+_SYNONYMS: dict[str, tuple[str, ...]] = {
     "violet": ("violet", "violet", "purple"),
     "black": ("black", "black", "dark"),
     "circle": ("circle", "circle", "circle", "disc", "ball"),
@@ -48,31 +48,31 @@ COLOUR, SHAPE, TEXTURE, SIZE, LEFT, DOWN, HEADING, GROUND = range(len(ATTRIBUTES
 
 @dataclass(frozen=True)
 class Caption:
-    """A sentence and, for each of the two things that it may name, the codes that it says."""
+    """A sentence and the codes it states, for each of the up to two things it names."""
 
     text: str
     codes: Codes
 
 
 def plain_caption(colour: str, shape: str) -> Caption:
-    """The plainest one: a red circle."""
+    """Return the plainest caption, such as "a red circle"."""
     codes = np.full((2, len(ATTRIBUTES)), UNSAID, np.int8)
     codes[0, COLOUR], codes[0, SHAPE] = list(COLOURS).index(colour), SHAPES.index(shape)
     return Caption(f"{_article(colour)} {colour} {shape}", codes)
 
 
 def random_caption(scene: Scene, rng: np.random.Generator, plain: bool = False) -> Caption | None:
-    """Something true of a picture; None where nothing in it is seen well enough."""
+    """Return a true caption of a picture, or None where nothing in it is visible enough."""
     named = np.flatnonzero(scene.sure)
     if not len(named):
         return None
     if scene.codes[named[0], SHAPE] == ABSENT:
-        return _of_ground(int(scene.codes[named[0], GROUND]), rng)
+        return _ground_caption(int(scene.codes[named[0], GROUND]), rng)
     chosen = rng.permutation(named)[: 2 if not plain and rng.random() < 0.25 else 1]
     codes = np.full((2, len(ATTRIBUTES)), UNSAID, np.int8)
     parts = []
     for row, thing in enumerate(chosen):
-        codes[row] = _said(scene.codes[thing], rng, plain, len(chosen) > 1)
+        codes[row] = _stated(scene.codes[thing], rng, plain, len(chosen) > 1)
         parts.append(_words(codes[row], rng))
     text = " and ".join(parts)
     if not plain and rng.random() < 0.25:
@@ -81,39 +81,41 @@ def random_caption(scene: Scene, rng: np.random.Generator, plain: bool = False) 
 
 
 def every_word() -> Iterator[str]:
-    """All that captions can say, for whoever has to know the words."""
+    """Return every phrase that captions use, for tokenizers."""
     for listed in (COLOURS, SHAPES, TEXTURES, SIZES, _FRAMES, ("a an and something",)):
         yield from listed
-    for sayings in (*_SAYINGS.values(), *_PLACES.values(), *_MOVES, *_GROUNDS, *_EMPTY):
-        yield from sayings
+    for synonyms in (*_SYNONYMS.values(), *_PLACES.values(), *_MOVES, *_GROUNDS, *_EMPTY):
+        yield from synonyms
 
 
-def _of_ground(ground: int, rng: np.random.Generator) -> Caption:
+def _ground_caption(ground: int, rng: np.random.Generator) -> Caption:
     codes = np.full((2, len(ATTRIBUTES)), UNSAID, np.int8)
     codes[0, GROUND] = ground
     return Caption(str(rng.choice(_EMPTY[ground])), codes)
 
 
-def _said(codes: Codes, rng: np.random.Generator, plain: bool, short: bool) -> Codes:
-    """Which of a thing's attributes are said; of two things less is said, or nobody would listen."""
-    said = np.full(len(ATTRIBUTES), UNSAID, np.int8)
-    says = rng.random(len(ATTRIBUTES)) < (0.92, 0.94, 0.65, 0.3, 0.25, 0.25, 0.6, 0.08)
-    if plain or not (says[COLOUR] or says[SHAPE]):
-        says[:] = False
-        says[[COLOUR, SHAPE]] = True
+def _stated(codes: Codes, rng: np.random.Generator, plain: bool, short: bool) -> Codes:
+    """Choose which attributes of a thing to state; fewer of two things, which keeps captions short."""
+    stated = np.full(len(ATTRIBUTES), UNSAID, np.int8)
+    is_stated = rng.random(len(ATTRIBUTES)) < (0.92, 0.94, 0.65, 0.3, 0.25, 0.25, 0.6, 0.08)
+    if plain or not (is_stated[COLOUR] or is_stated[SHAPE]):
+        is_stated[:] = False
+        is_stated[[COLOUR, SHAPE]] = True
     if short:
-        says[[SIZE, LEFT, DOWN, GROUND]] = False
+        is_stated[[SIZE, LEFT, DOWN, GROUND]] = False
     if codes[TEXTURE] == 0:
-        says[TEXTURE] &= rng.random() < 0.12
-    said[says] = codes[says]
-    said[(said == UNCLEAR) | (said == ABSENT)] = UNSAID
-    if (said[LEFT], said[DOWN]) not in _PLACES:
-        said[[LEFT, DOWN]] = _nearest_place(codes) if plain is False and says[LEFT] and not short else (UNSAID, UNSAID)
-    return said
+        is_stated[TEXTURE] &= rng.random() < 0.12
+    stated[is_stated] = codes[is_stated]
+    stated[(stated == UNCLEAR) | (stated == ABSENT)] = UNSAID
+    if (stated[LEFT], stated[DOWN]) not in _PLACES:
+        stated[[LEFT, DOWN]] = (
+            _nearest_place(codes) if plain is False and is_stated[LEFT] and not short else (UNSAID, UNSAID)
+        )
+    return stated
 
 
 def _nearest_place(codes: Codes) -> tuple[int, int]:
-    """The middle of one side goes by the other: at the top, whether or not in its middle."""
+    """Name a side, whether or not the thing is in its middle."""
     left, down = int(codes[LEFT]), int(codes[DOWN])
     for place in ((left, down), (left, UNSAID), (UNSAID, down)):
         if place in _PLACES and UNCLEAR not in place:
@@ -121,27 +123,27 @@ def _nearest_place(codes: Codes) -> tuple[int, int]:
     return UNSAID, UNSAID
 
 
-def _words(said: Codes, rng: np.random.Generator) -> str:
+def _words(stated: Codes, rng: np.random.Generator) -> str:
     words = [
-        _saying(names[said[attribute]], rng)
+        _synonym(names[stated[attribute]], rng)
         for attribute, names in ((SIZE, SIZES), (TEXTURE, TEXTURES), (COLOUR, tuple(COLOURS)))
-        if said[attribute] != UNSAID
+        if stated[attribute] != UNSAID
     ]
-    if said[SHAPE] == UNSAID:
+    if stated[SHAPE] == UNSAID:
         words = ["something", *words]
     else:
-        words += [_saying(SHAPES[said[SHAPE]], rng)]
+        words += [_synonym(SHAPES[stated[SHAPE]], rng)]
         words = [_article(words[0]), *words] if rng.random() < 0.85 else words
     tails: Sequence[Sequence[str]] = (
-        _PLACES.get((int(said[LEFT]), int(said[DOWN])), ()),
-        _MOVES[said[HEADING]] if said[HEADING] != UNSAID else (),
-        _GROUNDS[said[GROUND]] if said[GROUND] != UNSAID else (),
+        _PLACES.get((int(stated[LEFT]), int(stated[DOWN])), ()),
+        _MOVES[stated[HEADING]] if stated[HEADING] != UNSAID else (),
+        _GROUNDS[stated[GROUND]] if stated[GROUND] != UNSAID else (),
     )
     return " ".join([*words, *(str(rng.choice(tail)) for tail in tails if tail)])
 
 
-def _saying(word: str, rng: np.random.Generator) -> str:
-    return str(rng.choice(_SAYINGS.get(word, (word,))))
+def _synonym(word: str, rng: np.random.Generator) -> str:
+    return str(rng.choice(_SYNONYMS.get(word, (word,))))
 
 
 def _article(word: str) -> str:

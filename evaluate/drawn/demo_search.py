@@ -1,4 +1,4 @@
-"""A search of the drawn film for one of its actors, scored against what the film is known to show."""
+"""Search the demo film for one of its actors, and score the hits against what the film shows."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from .recall import rank_frames
 
 @dataclass(frozen=True)
 class DemoSearch:
-    """How well words found an actor: `right` of the `hits` best frames show it, as `showing` of all `frames` do."""
+    """How well words find an actor: `right` of the best `hits` show it, as do `showing` of all `frames`."""
 
     text: str
     model: str
@@ -22,11 +22,11 @@ class DemoSearch:
     frames: int
     showing: int
     above: float
-    """How often a frame that shows it scores over one that does not; .5 is chance."""
+    """The probability that a frame that shows the actor outscores one that does not; .5 is chance."""
 
 
 def with_model(settings: Settings, model: str) -> Settings:
-    """The settings under which the clip space, and no other, is made and searched with that model."""
+    """Return settings that ingest and search only the clip space, with that model."""
     return settings.model_copy(
         update={
             "clip": settings.clip.model_copy(update={"model": model}),
@@ -36,13 +36,13 @@ def with_model(settings: Settings, model: str) -> Settings:
 
 
 def search_demo_film(actor: str, film: VideoRecord, settings: Settings, progress: Progress) -> DemoSearch:
-    """Look for an actor (`red circle`) among all frames of the demo's film, which the library holds."""
+    """Search all frames of the ingested demo film for an actor, such as `red circle`."""
     text = f"a {actor}"
     with open_finder(settings, progress) as finder:
         ranked = finder.ask(Question(text, space="clip", videos=(film.id,), count=film.frames, repeats=True)).hits
-    shown = film_shown(film.frames, (film.width, film.height))
+    visible = film_shown(film.frames, (film.width, film.height))
     scores = [hit.score for hit in sorted(ranked, key=lambda hit: hit.frame)]
-    ranking = rank_frames(scores, [frame[actor] for frame in shown])
+    ranking = rank_frames(scores, [frame[actor] for frame in visible])
     return DemoSearch(
         text=text,
         model=settings.clip.model,

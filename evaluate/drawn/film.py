@@ -1,4 +1,4 @@
-"""Drawn pictures with a known story: the demo film, and pictures that belong to no film."""
+"""Draw the demo film, whose content is known, and foreign pictures."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -32,12 +32,16 @@ _NAMES = {
 }
 _CORNERS = {"circle": 48, "square": 4, "triangle": 3}
 _SUBPIXEL = 4
-_FAR_PACE, _NEAR_PACE = 0.006, 0.0095
+"""Bits of a pixel that OpenCV draws shapes at, so that slow motion is smooth."""
+_FAR_PACE = 0.006
+"""Picture widths per frame that the background moves by."""
+_NEAR_PACE = 0.0095
+"""The same for the hill, which is nearer."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A coloured shape on a path of four points (in picture widths and heights), there from `start` to `end`."""
+    """A coloured shape on a Bézier path of four points (in picture widths and heights), from `start` to `end`."""
 
     shape: Literal["circle", "square", "triangle"]
     colour: Colour
@@ -65,7 +69,11 @@ _CAST = (
 
 
 def draw_film(path: Path, frames: int = 120, size: Size = (640, 360), fps: float = 25, seed: int = 0) -> Path:
-    """Shapes drift over a landscape that a camera pans along: no two frames are alike, none comes twice."""
+    """Write a film of shapes that move over a landscape under a panning camera; no two frames are alike.
+
+    Raises:
+        UsageError: There are no frames, or they are too small.
+    """
     if frames < 1 or min(size) < 16:
         raise UsageError("A film needs at least one frame of at least 16 x 16 pixels.")
     rate = Fraction(fps).limit_denominator(1001)
@@ -75,7 +83,7 @@ def draw_film(path: Path, frames: int = 120, size: Size = (640, 360), fps: float
 def encode_pictures(
     pictures: Iterable[Picture], count: int, path: Path, rate: Fraction, size: tuple[int, int], crf: int = 18
 ) -> Path:
-    """Write drawn pictures of one size as a film; crf 0 is lossless."""
+    """Write pictures of one size as a film; crf 0 is lossless."""
     layout = pictures_layout(SourceInfo("pictures", *size, rate, "bgr24", count, has_audio=False), lossless=False)
     with closing(layout.evened(picture.tobytes()) for picture in pictures) as frames:
         encoding = Encoding(crf, lossless=crf == 0)
@@ -85,7 +93,7 @@ def encode_pictures(
 
 @dataclass(frozen=True)
 class Landscape:
-    """A piece of the film's country without its actors: the far, the hill before it, and where the hill covers."""
+    """A landscape without actors: the background, the hill in front of it, and where the hill covers."""
 
     far: Picture
     near: Picture
@@ -93,47 +101,47 @@ class Landscape:
 
 
 def draw_land(size: Size, seed: int) -> Landscape:
-    """A landscape in the film's style."""
+    """Draw a landscape in the style of the film."""
     rng = np.random.default_rng([seed, 2])
     far = _far_land(rng, size, 0.0)
     near, cover = _near_hill(rng, size, 0.0)
     t = float(rng.random())
-    return Landscape(*(_seen(part, size, t) for part in (far, near, cover)))
+    return Landscape(*(_view(part, size, t) for part in (far, near, cover)))
 
 
 def film_frames(frames: int, size: Size, seed: int = 0) -> Iterator[Picture]:
-    """The demo film's pictures, one at a time."""
-    far, near, cover, cast = _country(frames, size, seed)
+    """Draw the pictures of the demo film one by one."""
+    far, near, cover, cast = _draw_world(frames, size, seed)
     for t in _times(frames):
-        picture = _seen(far, size, t)
+        picture = _view(far, size, t)
         _draw_all(picture, [a for a in cast if a.behind_hill], t)
-        alpha = _seen(cover, size, t)[:, :, None].astype(np.uint16)
-        picture[:] = (picture * (255 - alpha) + _seen(near, size, t) * alpha + 127) // 255
+        alpha = _view(cover, size, t)[:, :, None].astype(np.uint16)
+        picture[:] = (picture * (255 - alpha) + _view(near, size, t) * alpha + 127) // 255
         _draw_all(picture, [a for a in cast if not a.behind_hill], t)
         yield picture
 
 
 def film_shown(frames: int, size: Size, seed: int = 0) -> list[dict[str, float]]:
-    """The truth about the film: for each frame, how much of each actor (`red circle`) is seen, 0 to 1."""
-    _, _, cover, cast = _country(frames, size, seed)
-    shown = []
+    """Return for each frame of the film how much of each actor (`red circle`) is visible, 0 to 1."""
+    _, _, cover, cast = _draw_world(frames, size, seed)
+    visible = []
     for t in _times(frames):
         marked = np.zeros((size[1], size[0]), np.uint8)
         marks = {actor.name: number for number, actor in enumerate(cast, 1)}
         _mark_all(marked, [a for a in cast if a.behind_hill], marks, t)
-        marked[_seen(cover, size, t) > 127] = 0
+        marked[_view(cover, size, t) > 127] = 0
         _mark_all(marked, [a for a in cast if not a.behind_hill], marks, t)
         seen = np.bincount(marked.ravel(), minlength=len(cast) + 1)
-        shown.append({a.name: min(1.0, float(seen[marks[a.name]] / _pixels(a, size))) for a in cast})
-    return shown
+        visible.append({a.name: min(1.0, float(seen[marks[a.name]] / _pixels(a, size))) for a in cast})
+    return visible
 
 
 def _times(frames: int) -> Iterator[float]:
     return (number / max(1, frames - 1) for number in range(frames))
 
 
-def _country(frames: int, size: Size, seed: int) -> tuple[Picture, Picture, Picture, list[Actor]]:
-    """What a film is made of: the far land, the hill before it and its cover, the actors."""
+def _draw_world(frames: int, size: Size, seed: int) -> tuple[Picture, Picture, Picture, list[Actor]]:
+    """Draw what a film consists of: the background, the hill in front of it and its cover, and the actors."""
     rng = np.random.default_rng(seed)
     # A long film pans further, so that neighbours stay apart, but no further than textures are cheap to draw.
     span = min(max(frames, 30), 600)
@@ -143,7 +151,7 @@ def _country(frames: int, size: Size, seed: int) -> tuple[Picture, Picture, Pict
 
 
 def draw_foreign(count: int, size: Size, seed: int = 0) -> Iterator[Picture]:
-    """Pictures unlike the film and unlike one another: no two share both pattern and colours."""
+    """Draw pictures unlike the film and unlike one another: no two share both pattern and colours."""
     patterns: list[Callable[[np.random.Generator, Size], Floats]] = [_page, _rings, _cells, _weave, _dots, _marble]
     rng = np.random.default_rng([seed, 1])
     for number in range(count):
@@ -157,7 +165,7 @@ def _varied(actor: Actor, rng: np.random.Generator) -> Actor:
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int, coarse: float, octaves: int = 5) -> Floats:
-    """Fractal noise in 0..1 whose largest blobs measure `coarse` picture heights."""
+    """Return fractal noise in 0..1 whose largest blobs measure `coarse` picture heights."""
     import cv2
 
     total = np.zeros((height, width), np.float32)
@@ -170,7 +178,7 @@ def _clouds(rng: np.random.Generator, height: int, width: int, coarse: float, oc
 
 
 def _swirled(shades: Floats, rng: np.random.Generator) -> Floats:
-    """The same shades pushed about, which hides the upright grid that the noise was made on."""
+    """Distort the shades, which hides the upright grid of the noise."""
     import cv2
 
     height, width = shades.shape
@@ -182,7 +190,7 @@ def _swirled(shades: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _ridge(rng: np.random.Generator, width: int, height: int, top: float, depth: float, coarse: float) -> Floats:
-    """For every pixel, how far it lies under a skyline, in pixels (negative: above it)."""
+    """Return for each pixel how far it lies below a skyline, in pixels (negative: above it)."""
     line = _clouds(rng, height, width, coarse)[height // 2] * depth + top
     return np.asarray(np.arange(height, dtype=np.float32)[:, None] - line * height, np.float32)
 
@@ -192,7 +200,7 @@ def _blend(picture: Floats, colour: Floats | Colour, share: Floats) -> None:
 
 
 def _far_land(rng: np.random.Generator, size: Size, travel: float) -> Picture:
-    """An evening sky, its clouds and sun, and three ridges of mountains fading into the haze."""
+    """Draw an evening sky with clouds and sun, and three ridges of mountains that fade into the haze."""
     width, height = round(size[0] * (1.15 + travel)), round(size[1] * 1.15)
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None]
     picture = np.empty((height, width, 3), np.float32)
@@ -216,7 +224,7 @@ def _far_land(rng: np.random.Generator, size: Size, travel: float) -> Picture:
 
 
 def _near_hill(rng: np.random.Generator, size: Size, travel: float) -> tuple[Picture, Picture]:
-    """The meadow nearest to the camera and its cover (0 shows what lies behind it)."""
+    """Draw the nearest meadow and its cover (0 shows what is behind)."""
     width, height = round(size[0] * (1.15 + travel)), round(size[1] * 1.15)
     under = _ridge(rng, width, height, 0.68, 0.24, 0.9)
     fine = _clouds(rng, height * 2, width, 0.05)[::2]
@@ -229,7 +237,7 @@ def _near_hill(rng: np.random.Generator, size: Size, travel: float) -> tuple[Pic
 
 
 def _forest(rng: np.random.Generator, under: Floats) -> Picture:
-    """A mask of firs of many sizes that stand on the skyline, singly and in groups."""
+    """Draw a mask of firs of many sizes on the skyline, singly and in groups."""
     height, width = under.shape
     mask = np.zeros((height, width), np.uint8)
     for x in np.cumsum(rng.uniform(0.03, 0.35, int(width / height * 8))) * height:
@@ -245,8 +253,8 @@ def _tree(mask: Picture, x: float, foot: float, tall: float) -> None:
         _fill(mask, np.asarray(corners), 255)
 
 
-def _seen(world: Picture, size: Size, t: float) -> Picture:
-    """What the camera sees at `t` in 0..1: it pans the width of the world, sinks a little and draws near."""
+def _view(world: Picture, size: Size, t: float) -> Picture:
+    """Return the view of the camera at `t` in 0..1: it pans across the world, moves down a little and zooms in."""
     import cv2
 
     width, height = size
@@ -260,7 +268,7 @@ def _seen(world: Picture, size: Size, t: float) -> Picture:
 
 
 def _placed(cast: list[Actor], size: Size, t: float) -> Iterator[tuple[Actor, Floats, float, float]]:
-    """Those that are there at `t`: each with its centre and radius in pixels, and its angle."""
+    """Yield the actors present at `t`, each with its centre and radius in pixels, and its angle."""
     for actor in cast:
         life = (t - actor.start) / (actor.end - actor.start)
         if 0 <= life <= 1:
@@ -274,7 +282,7 @@ def _draw_all(picture: Picture, cast: list[Actor], t: float) -> None:
 
 
 def _mark_all(marked: Picture, cast: list[Actor], marks: dict[str, int], t: float) -> None:
-    """Where actors are, by number; the edges are hard, since half a number is another actor's."""
+    """Mark the pixels of each actor with its number, without antialiasing, which would blend numbers."""
     import cv2
 
     for actor, centre, radius, angle in _placed(cast, (marked.shape[1], marked.shape[0]), t):
@@ -289,13 +297,13 @@ def _outline(actor: Actor, angle: float) -> Floats:
 
 
 def _pixels(actor: Actor, size: Size) -> float:
-    """How many an actor covers that is wholly seen."""
+    """Return the area of an actor that is fully visible, in pixels."""
     corners = _CORNERS[actor.shape]
     return float(corners / 2 * np.sin(2 * np.pi / corners) * (actor.radius * size[1]) ** 2)
 
 
 def _draw(picture: Picture, actor: Actor, centre: np.ndarray, radius: float, angle: float) -> None:
-    """The shape in its colour, with a darker rim and a lighter heart that follow it."""
+    """Draw an actor with a darker rim and a highlight."""
     outline = _outline(actor, angle)
     light = np.asarray((-0.18, -0.2)) * radius
     for scale, shade, shift in ((1.0, 0.72, 0.0), (0.91, 1.0, 0.0), (0.42, 1.18, 1.0)):
@@ -311,14 +319,14 @@ def _fill(picture: Picture, corners: np.ndarray, colour: float | tuple[float, ..
 
 
 def _grid(size: Size) -> tuple[Floats, Floats]:
-    """x and y of every pixel in picture heights."""
+    """Return x and y of each pixel in picture heights."""
     width, height = size
     y, x = np.mgrid[:height, :width].astype(np.float32) / height
     return x, y
 
 
 def _page(rng: np.random.Generator, size: Size) -> Floats:
-    """Something like printed text: ragged lines of words of dark bars."""
+    """Draw ragged lines of dark bars, like printed text."""
     width, height = size
     page = np.full((height, width), 0.92, np.float32)
     line = max(4, round(height * rng.uniform(0.045, 0.09)))
@@ -338,7 +346,7 @@ def _rings(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def _cells(rng: np.random.Generator, size: Size) -> Floats:
-    """Crazy paving: every pixel has the shade of the nearest of some random points."""
+    """Give each pixel the shade of the nearest of some random points."""
     x, y = _grid(size)
     best = np.full(x.shape, np.inf, np.float32)
     shades = np.zeros_like(best)
@@ -372,7 +380,7 @@ def _marble(rng: np.random.Generator, size: Size) -> Floats:
 
 
 def _coloured(shades: Floats, palette: int, rng: np.random.Generator) -> Picture:
-    """Shades between a dark and a light colour whose hues lie apart."""
+    """Map shades to colours between a dark and a light one of distant hues."""
     import cv2
 
     hue = (palette * 37 + int(rng.integers(20))) % 180

@@ -1,4 +1,4 @@
-"""Painting for drawn scenes: grounds, and shapes with their textures and trails."""
+"""Paint drawn scenes: backgrounds, and shapes with their textures and trails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ _POLYGONS = {
     "triangle": (3, -np.pi / 2, 1.0),
     "star": (10, -np.pi / 2, 0.42),
 }
-"""Corners, the angle of the first, and how far every second one reaches."""
+"""Corners, the angle of the first, and the radius of every second one."""
 
 
 @dataclass(frozen=True)
 class DrawnShape:
-    """A shape; its centre in picture widths and heights, its radius in heights. A heading draws a trail behind it."""
+    """A shape. The centre is in picture widths and heights, the radius in heights; a heading adds a trail."""
 
     colour: str
     shape: str
@@ -51,7 +51,7 @@ class DrawnShape:
 def paint_ground(
     ground: str, things: Sequence[DrawnShape], size: Size, rng: np.random.Generator, lands: Sequence[Landscape]
 ) -> tuple[Floats, Landscape | None]:
-    """What lies behind the things, and what may lie before some of them."""
+    """Paint the background, and return it with the landscape whose hill may hide some things."""
     import cv2
 
     if ground == "landscape":
@@ -67,13 +67,13 @@ def paint_ground(
     shades = rng.random((cells, max(2, round(cells * size[0] / size[1])), 1)).astype(np.float32)
     if rng.random() < 0.5:
         shades = np.round(shades)
-    way = int(rng.choice((cv2.INTER_NEAREST, cv2.INTER_CUBIC)))
-    mixed = np.asarray(cv2.resize(shades, size, interpolation=way), np.float32)[:, :, None]
+    interpolation = int(rng.choice((cv2.INTER_NEAREST, cv2.INTER_CUBIC)))
+    mixed = np.asarray(cv2.resize(shades, size, interpolation=interpolation), np.float32)[:, :, None]
     return np.asarray(corners[0] + (corners[1] - corners[0]) * mixed, np.float32), None
 
 
 def _backdrop(rng: np.random.Generator, colours: Floats) -> Floats:
-    """A colour that none of the things has; muted ones are commoner, as they are in films."""
+    """Return a colour unlike that of any thing; muted ones are more frequent, as in films."""
     while True:
         shade = rng.uniform(10, 245)
         colour = np.clip(shade + rng.normal(0, 40 if rng.random() < 0.7 else 90, 3), 0, 255).astype(np.float32)
@@ -93,13 +93,14 @@ def _cropped(land: Landscape, size: Size, rng: np.random.Generator) -> Landscape
 
 
 def hide(picture: Floats, covers: list[Floats], hill: Landscape) -> None:
+    """Paint the hill over the picture, and reduce what it covers."""
     share = hill.cover[:, :, None].astype(np.float32) / 255
     picture += (hill.near - picture) * share
     covers[:] = [np.asarray(cover * (1 - share[:, :, 0]), np.float32) for cover in covers]
 
 
 def paint_thing(picture: Floats, thing: DrawnShape, size: Size, rng: np.random.Generator) -> tuple[Floats, float]:
-    """Paint a thing; the share of each pixel that it covers, and the pixels it would cover were all of it there."""
+    """Paint a thing. Return the share of each pixel that it covers, and its area in pixels."""
     radius = thing.radius * size[1]
     centre = np.asarray(thing.at) * size
     colour = np.asarray(COLOURS[thing.colour]) * rng.uniform(0.88, 1.1) + rng.normal(0, 7, 3)
@@ -115,7 +116,7 @@ def paint_thing(picture: Floats, thing: DrawnShape, size: Size, rng: np.random.G
         other = colour * 0.25 if colour.sum() > 420 or rng.random() < 0.3 else colour * 0.25 + 190
         _paint(picture, other, cover * _pattern(thing.texture, centre, radius, size, rng))
     elif rng.random() < 0.5:
-        # As the film's actors are: a darker rim and a lighter heart.
+        # Like the actors of the film: a darker rim and a highlight.
         _paint(picture, colour * 0.72, cover)
         _paint(picture, colour, _mask(outline, centre, radius * 0.91, size))
         _paint(picture, colour * 1.18 + 14, _mask(outline, centre - 0.19 * radius, radius * 0.42, size) * cover)
@@ -127,7 +128,7 @@ def _paint(picture: Floats, colour: Points, share: Floats) -> None:
 
 
 def _outline(thing: DrawnShape) -> list[Points]:
-    """The shape's polygon of radius 1; a second one is cut out of it."""
+    """Return the polygon of a shape of radius 1; a second one is cut out of it."""
     if thing.shape == "cross":
         half = 0.3
         plus = np.asarray([(-half, -1), (half, -1), (half, -half), (1, -half), (1, half), (half, half)])
@@ -158,7 +159,7 @@ def _mask(outline: list[Points], centre: Points, radius: float, size: Size) -> F
 
 
 def _pattern(texture: str, centre: Points, radius: float, size: Size, rng: np.random.Generator) -> Floats:
-    """Where the second colour of a texture lies."""
+    """Return where the second colour of a texture is."""
     y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
     turn = rng.uniform(0, np.pi)
     u = ((x - centre[0]) * np.cos(turn) + (y - centre[1]) * np.sin(turn)) / radius

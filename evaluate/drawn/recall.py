@@ -1,4 +1,4 @@
-"""Sets of drawn pictures and captions, each caption true of one picture alone, and how often words find theirs."""
+"""Draw sets of pictures and captions, each caption true of one picture alone, and measure recall on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,45 +10,50 @@ from .captions import Caption, plain_caption, random_caption
 from .painting import COLOURS, DrawnShape
 from .scenes import SHAPES, Scene, Style, captions_hold, draw_scene, random_scene
 
-_BEST, _SEEN, _GLIMPSED = 10, 0.5, 0.08
+_BEST = 10
+"""Frames that count as the best hits."""
+_SEEN = 0.5
+"""The visible share of a thing from which a frame shows it."""
+_GLIMPSED = 0.08
+"""The share below which a frame does not show it."""
 _SIZES = ((256, 256), (320, 180), (320, 240))
 _CARDS = ("red", "green", "blue", "yellow", "orange", "violet", "white", "black"), ("circle", "square", "triangle")
 
 
 @dataclass(frozen=True)
 class CaptionSet:
-    """Captions, and in the same order the pictures that they are of."""
+    """Captions, and their pictures in the same order."""
 
     texts: list[str]
     pictures: list[Picture]
 
 
 def cards(seed: int = 0) -> CaptionSet:
-    """The plainest pictures: one large shape each, in the middle of a ground of another colour."""
+    """Draw the plainest pictures: one large shape each, in the middle of a background of another colour."""
     rng = np.random.default_rng(seed)
-    asked = CaptionSet([], [])
+    drawn = CaptionSet([], [])
     for colour in _CARDS[0]:
         for shape in _CARDS[1]:
             scene = draw_scene([DrawnShape(colour, shape, radius=0.3)], "plain", (256, 256), rng)
-            asked.texts.append(plain_caption(colour, shape).text)
-            asked.pictures.append(scene.picture)
-    return asked
+            drawn.texts.append(plain_caption(colour, shape).text)
+            drawn.pictures.append(scene.picture)
+    return drawn
 
 
 def plain_set(count: int, seed: int, style: Style) -> CaptionSet:
-    """Captions such as 'a red circle', no two the same, and pictures of one thing anywhere on any ground."""
+    """Draw pictures of one thing anywhere on any background, with different captions such as "a red circle"."""
     rng = np.random.default_rng(seed)
     pairs = [(colour, shape) for colour in COLOURS for shape in SHAPES]
-    asked = CaptionSet([], [])
+    drawn = CaptionSet([], [])
     for at in rng.permutation(len(pairs))[:count]:
         caption = plain_caption(*pairs[at])
-        asked.texts.append(caption.text)
-        asked.pictures.append(_shows(caption, rng, style).picture)
-    return asked
+        drawn.texts.append(caption.text)
+        drawn.pictures.append(_shows(caption, rng, style).picture)
+    return drawn
 
 
 def mixed_set(count: int, seed: int, style: Style) -> CaptionSet:
-    """Captions of all kinds and pictures of up to four things; no caption may be true of another's picture."""
+    """Draw pictures of up to four things with captions of all kinds; none is true of another picture."""
     rng = np.random.default_rng(seed)
     scenes: list[Scene] = []
     captions: list[Caption] = []
@@ -62,33 +67,33 @@ def mixed_set(count: int, seed: int, style: Style) -> CaptionSet:
 
 
 def recall(texts: Floats, pictures: Floats) -> float:
-    """The share of texts whose nearest picture is their own."""
+    """Return the share of texts whose nearest picture is their own."""
     return float(((texts @ pictures.T).argmax(1) == np.arange(len(texts))).mean())
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """How scores rank frames that show a thing before frames that do not."""
+    """How scores rank frames that show a thing above frames that do not."""
 
     best: int
     right: int
-    """Of the `best` first, how many show it."""
+    """How many of the `best` first frames show it."""
     showing: int
     precision: float
-    """Average precision; by chance it is `chance`."""
+    """Average precision; `chance` is that of guessing."""
     chance: float
     above: float
-    """How often a frame that shows the thing scores over one that does not; .5 is chance."""
+    """The probability that a frame that shows the thing outscores one that does not; .5 is chance."""
 
 
 def rank_frames(scores: Sequence[float], seen: Sequence[float]) -> Ranking:
-    """`seen` is the share of the thing that a frame shows; frames that show some of it but not half count neither way.
+    """Rank frames by score against the visible share `seen` of a thing.
 
-    Of those, none is among the best either: what cannot be judged is passed over.
+    Frames that show some of it but less than half are ignored, since they can be called neither right nor wrong.
     """
     scored, share = np.asarray(scores), np.asarray(seen)
     there, gone = scored[share >= _SEEN], scored[share < _GLIMPSED]
-    # A stable sort that puts the others first: of equal scores, the wrong one counts.
+    # The sort is stable and the wrong frames come first, so that ties count as wrong.
     order = np.argsort(-np.concatenate([gone, there]), kind="stable")
     right = order >= len(gone)
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
@@ -104,7 +109,7 @@ def rank_frames(scores: Sequence[float], seen: Sequence[float]) -> Ranking:
 
 
 def _shows(caption: Caption, rng: np.random.Generator, style: Style) -> Scene:
-    """A scene drawn at random until the caption is true of it."""
+    """Draw random scenes until the caption is true of one."""
     colour, shape = caption.text.split()[1:]
     while True:
         radius, at = float(rng.uniform(0.1, 0.3)), (float(rng.uniform(0.1, 0.9)), float(rng.uniform(0.15, 0.85)))
@@ -121,7 +126,7 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 def _confused(scene: Scene, caption: Caption, scenes: list[Scene], captions: list[Caption]) -> bool:
     if not scenes:
         return False
-    shown, sure = np.stack([s.codes for s in [*scenes, scene]]), np.stack([s.sure for s in [*scenes, scene]])
-    told = np.stack([c.codes for c in [*captions, caption]])
-    true = captions_hold(told, shown, sure, lenient=True)
+    codes, sure = np.stack([s.codes for s in [*scenes, scene]]), np.stack([s.sure for s in [*scenes, scene]])
+    captioned = np.stack([c.codes for c in [*captions, caption]])
+    true = captions_hold(captioned, codes, sure, lenient=True)
     return bool(true[-1, :-1].any() or true[:-1, -1].any())

@@ -1,4 +1,4 @@
-"""Drawn pictures with captions that are true of them: what a picture shows is known because a program drew it."""
+"""Draw scenes whose content is known exactly, so that captions of them are known to be true."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,6 @@ from .painting import COLOURS, DrawnShape, hide, paint_ground, paint_thing
 SHAPES: Final = ("circle", "square", "triangle", "star", "cross", "ring")
 TEXTURES: Final = ("plain", "striped", "dotted", "checked")
 SIZES: Final = ("small", "big")
-ACROSS: Final = ("left", "middle", "right")
-DOWN: Final = ("top", "middle", "bottom")
 HEADINGS: Final = ("left", "right", "up", "down")
 GROUNDS: Final = ("plain", "landscape", "pattern")
 
@@ -23,21 +21,33 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 Codes: TypeAlias = npt.NDArray[np.int8]
 
 ATTRIBUTES: Final = ("colour", "shape", "texture", "size", "across", "down", "heading", "ground")
-_WORDS = (tuple(COLOURS), SHAPES, TEXTURES, SIZES, ACROSS, DOWN, HEADINGS, GROUNDS)
 
 MOST: Final = 4
-"""Things in a picture, at most."""
-UNSAID, UNCLEAR, ABSENT = -1, -2, -3
-"""What stands for an attribute that a caption leaves open, that a picture leaves open, and that is not there."""
+"""Bounds the things in a picture."""
+UNSAID = -1
+"""The code of an attribute that a caption does not state."""
+UNCLEAR = -2
+"""The code of an attribute that a picture leaves open."""
+ABSENT = -3
+"""The code of an attribute that does not exist in a picture."""
 
-_SMALL, _BIG, _TEXTURED = 0.1, 0.2, 0.13
-_SEEN, _GLIMPSED = 0.6, 0.08
+_SMALL = 0.1
+"""The largest radius of a small thing, in picture heights."""
+_BIG = 0.2
+"""The smallest radius of a big thing."""
+_TEXTURED = 0.13
+"""The smallest radius at which a texture is recognisable."""
+_SEEN = 0.6
+"""The visible share of a thing from which it can be named."""
+_GLIMPSED = 0.08
+"""The share below which it counts as absent."""
 _CELLS = ((0.1, 0.28), (0.4, 0.6), (0.72, 0.9))
+"""The coordinates that clearly lie in each third of a picture."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what it shows: a row of codes a thing, and whether the thing is seen well enough to be named."""
+    """A picture, the codes of each thing in it, and whether the thing is visible enough to be named."""
 
     picture: Picture
     codes: Codes
@@ -46,7 +56,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Style:
-    """How pictures are drawn: how many things, and whether they are plain enough for a first lesson."""
+    """How many things to draw, and whether they are simple enough for early training."""
 
     most: int = MOST
     simple: bool = False
@@ -54,7 +64,7 @@ class Style:
 
 
 def random_scene(rng: np.random.Generator, size: Size, style: Style) -> Scene:
-    """A picture of up to `style.most` things, now and then of none."""
+    """Draw a picture of up to `style.most` things, sometimes of none."""
     count = 1 if style.simple else int(rng.choice(5, p=(0.04, 0.4, 0.26, 0.18, 0.12)))
     things: list[DrawnShape] = []
     for _ in range(min(count, style.most)):
@@ -70,33 +80,33 @@ def random_scene(rng: np.random.Generator, size: Size, style: Style) -> Scene:
 def draw_scene(
     things: Sequence[DrawnShape], ground: str, size: Size, rng: np.random.Generator, lands: Sequence[Landscape] = ()
 ) -> Scene:
-    """Draw things onto a ground, the last in front; a landscape's own hill may hide some of them."""
+    """Draw things on a background, the last in front; the hill of a landscape may hide some of them."""
     picture, hill = paint_ground(ground, things, size, rng, lands)
     covers: list[Floats] = []
-    wholes: list[float] = []
+    areas: list[float] = []
     behind = len(things) if hill is None else int(rng.integers(len(things) + 1))
     for number, thing in enumerate(things):
         if number == behind and hill is not None:
             hide(picture, covers, hill)
-        cover, whole = paint_thing(picture, thing, size, rng)
+        cover, area = paint_thing(picture, thing, size, rng)
         covers = [earlier * (1 - cover) for earlier in covers] + [cover]
-        wholes.append(whole)
+        areas.append(area)
     if behind == len(things) and hill is not None:
         hide(picture, covers, hill)
-    shares = [float(cover.sum()) / whole for cover, whole in zip(covers, wholes, strict=True)]
+    shares = [float(cover.sum()) / area for cover, area in zip(covers, areas, strict=True)]
     codes, sure = _codes(things, shares, ground)
     return Scene(np.clip(picture, 0, 255).astype(np.uint8), codes, sure)
 
 
 def captions_hold(captions: Codes, scenes: Codes, sure: Flags, lenient: bool = False) -> Flags:
-    """Whether each caption (one thing said, or two) is true of each picture; lenient counts what may be true."""
+    """Return whether each caption, of one or two things, is true of each picture; lenient includes what may be true."""
     each = np.broadcast_to(scenes[..., -1] != ABSENT if lenient else sure, (*captions.shape[:2], *sure.shape)).copy()
     for number in range(len(ATTRIBUTES)):
-        said = captions[:, :, None, None, number]
-        if (said == UNSAID).all():
+        stated = captions[:, :, None, None, number]
+        if (stated == UNSAID).all():
             continue
         shown = scenes[None, None, :, :, number]
-        each &= (said == UNSAID) | (said == shown) | (lenient & (shown == UNCLEAR))
+        each &= (stated == UNSAID) | (stated == shown) | (lenient & (shown == UNCLEAR))
     alone = each[:, 0].any(-1)
     if captions.shape[1] == 1:
         return np.asarray(alone)
@@ -129,7 +139,7 @@ def _apart(one: DrawnShape, other: DrawnShape, size: Size) -> bool:
 
 
 def _codes(things: Sequence[DrawnShape], shares: Sequence[float], ground: str) -> tuple[Codes, Flags]:
-    """What there is to say of each thing, in numbers; a picture of nothing still has its ground."""
+    """Encode the attributes of each thing; a picture of nothing still has its background."""
     codes = np.full((MOST, len(ATTRIBUTES)), ABSENT, np.int8)
     sure = np.zeros(MOST, bool)
     for row, (thing, share) in enumerate(zip(things, shares, strict=True)):
@@ -154,6 +164,6 @@ def _code(thing: DrawnShape, ground: str) -> list[int]:
 
 
 def _cell(part: float) -> int:
-    """The third of the picture, where it is plain which."""
+    """Return the third of the picture a coordinate lies in, where that is clear."""
     found = [number for number, (low, high) in enumerate(_CELLS) if low <= part <= high]
     return found[0] if found else 0 if part < _CELLS[0][0] else 2 if part > _CELLS[2][1] else UNCLEAR

@@ -1,4 +1,4 @@
-"""Damage falls on the frames that the truth names, on no other, and in the manner that was asked for."""
+"""Damage falls on the frames that the truth names, on no others, and as requested."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from runs import Run
 
 from reelweave.errors import UsageError
 from reelweave.evaluate.artefacts import differs
-from reelweave.evaluate.damage import KINDS, Damage, plan_runs
+from reelweave.evaluate.damage import KINDS, Damage, plan_stretches
 from reelweave.evaluate.scores import score_order
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.evaluate.truth import Truth
@@ -50,7 +50,7 @@ def test_the_truth_names_the_frames_that_differ_from_the_clip(
 
 
 @pytest.mark.parametrize(("width", "side", "seen"), [(320, 16, True), (1920, 16, False), (1920, 60, True)])
-def test_what_is_a_dot_in_a_large_picture_is_not_seen(width: int, side: int, seen: bool) -> None:
+def test_a_dot_in_a_large_picture_is_not_a_visible_difference(width: int, side: int, seen: bool) -> None:
     clean = np.full((width * 9 // 16, width), 100, np.uint8)
     broken = clean.copy()
     broken[96 : 96 + side, 96 : 96 + side] = 140
@@ -66,8 +66,8 @@ def test_the_same_seed_gives_the_same_damage(clip: Path, tmp_path: Path) -> None
     assert made[0] == made[1]
 
 
-def test_runs_of_damage_leave_whole_frames_between_and_around_them() -> None:
-    runs = plan_runs(600, Damage(KINDS, 0.3), seed=5)
+def test_damaged_stretches_leave_clean_frames_between_and_around_them() -> None:
+    runs = plan_stretches(600, Damage(KINDS, 0.3), seed=5)
     hit = np.zeros(600, bool)
     for run in runs:
         assert not hit[max(0, run.start - 6) : run.start + run.length + 6].any()
@@ -80,29 +80,29 @@ def test_runs_of_damage_leave_whole_frames_between_and_around_them() -> None:
 
 @pytest.mark.parametrize("frames", [0, 1, 12, 14])
 def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
-    runs = plan_runs(frames, Damage(KINDS, 0.5), seed=0)
+    runs = plan_stretches(frames, Damage(KINDS, 0.5), seed=0)
     assert all(run.start >= 6 and run.start + run.length <= frames - 6 for run in runs)
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "expected"),
     [
         ("tears", Damage(("tears",))),
         ("tears,grey:0.2", Damage(("tears", "grey"), 0.2)),
         ("all:.05", Damage(KINDS, 0.05)),
     ],
 )
-def test_damage_is_asked_for_by_kind_and_share(text: str, asked: Damage) -> None:
-    assert Damage.asked(text) == asked
+def test_damage_is_parsed_from_kinds_and_share(text: str, expected: Damage) -> None:
+    assert Damage.asked(text) == expected
 
 
 @pytest.mark.parametrize("text", ["rain", "tears:x", "tears:0", "tears:.9", ":.1", "tears,rain:.1", "tears:nan"])
-def test_damage_that_cannot_be_is_refused(text: str) -> None:
+def test_invalid_damage_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Damage.asked(text)
 
 
-def test_a_dropped_broken_frame_is_neither_lost_nor_a_false_foreign_one() -> None:
+def test_a_dropped_damaged_frame_counts_neither_as_lost_nor_as_foreign() -> None:
     truth = Truth(source="clip.mp4", fps=25, frames=[0, 1, 2, 3, -1, 4], damage={"smear": [2, 3]})
     scores = score_order([0, 1, 3, 5], [2, 4], truth, broken=[2])
     assert (scores.lost, scores.precision, scores.recall) == (0, 1.0, 1.0)
@@ -114,7 +114,7 @@ def test_a_dropped_broken_frame_is_neither_lost_nor_a_false_foreign_one() -> Non
     assert (wrong.lost, wrong.precision, wrong.broken_precision, wrong.broken_recall) == (1, 1.0, 0.0, 0.0)
 
 
-def test_without_damage_nothing_is_said_of_broken_frames() -> None:
+def test_without_damage_there_are_no_scores_of_broken_frames() -> None:
     scores = score_order([0, 1], [], Truth(source="clip.mp4", fps=25, frames=[0, 1]))
     assert scores.broken_precision is scores.broken_recall is None
 

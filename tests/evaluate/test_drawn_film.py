@@ -20,7 +20,7 @@ def far(a: Picture, b: Picture) -> float:
     return float(np.abs(a.astype(int) - b).mean())
 
 
-def test_a_film_has_the_frames_the_size_and_the_rate_asked_for(tmp_path: Path) -> None:
+def test_a_film_has_the_requested_frames_size_and_rate(tmp_path: Path) -> None:
     path = draw_film(tmp_path / "film.mp4", frames=12, size=(160, 90), fps=30)
     info = open_source(path).info()
     assert (info.width, info.height, info.fps, len(decoded(path))) == (160, 90, 30, 12)
@@ -46,7 +46,7 @@ def test_the_same_seed_draws_the_same_film_and_another_seed_another() -> None:
     assert far(one[0], other[0]) > 5
 
 
-def test_a_red_circle_is_seen_in_a_part_of_the_film_only() -> None:
+def test_the_red_circle_is_visible_in_a_part_of_the_film_only() -> None:
     def red(frame: Picture) -> float:
         blue, green, red = (frame[:, :, channel].astype(int) for channel in range(3))
         return float(((red > 150) & (blue < 90) & (green < 90)).mean())
@@ -64,11 +64,11 @@ def test_foreign_pictures_differ_from_one_another_and_from_the_film() -> None:
 
 
 @pytest.mark.parametrize(("frames", "size"), [(0, SIZE), (5, (8, 8))], ids=["no frame", "tiny"])
-def test_an_impossible_film_is_refused(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
+def test_an_impossible_size_or_length_is_refused(tmp_path: Path, frames: int, size: tuple[int, int]) -> None:
     with pytest.raises(UsageError):
         draw_film(tmp_path / "film.mp4", frames, size)
 
 
-def test_a_film_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_an_unwritable_film_raises_an_error_of_the_package(tmp_path: Path) -> None:
     with pytest.raises((RenderError, UsageError)):
         draw_film(tmp_path / "nowhere" / "film.mp4", 3, SIZE)

@@ -1,4 +1,4 @@
-"""Drawn pictures, what is said of them and what the film shows: the truth that models are judged by is true."""
+"""The known content of drawn pictures matches their pixels and captions."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def true_of(scene: Scene, colour: str, shape: str) -> bool:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("colour", COLOURS)
-def test_a_thing_has_its_colour_where_it_is(colour: str, shape: str) -> None:
+def test_a_thing_is_drawn_in_its_colour_at_its_place(colour: str, shape: str) -> None:
     # A ring is hollow, so that its band is looked at.
     at = (0.5, 0.5) if shape != "ring" else (0.5 - 0.25 * 0.8 * SIZE[1] / SIZE[0], 0.5)
     picture = drawn(DrawnShape(colour, shape, radius=0.25)).picture
@@ -37,22 +37,22 @@ def test_a_thing_has_its_colour_where_it_is(colour: str, shape: str) -> None:
     assert others[colour] <= 1.6 * min(others.values()) or others[colour] < 40
 
 
-def test_captions_are_true_of_what_was_drawn_and_of_nothing_else() -> None:
+def test_captions_hold_for_what_was_drawn_and_for_nothing_else() -> None:
     scene = drawn(
         DrawnShape("red", "circle", radius=0.2, at=(0.25, 0.5)), DrawnShape("blue", "star", radius=0.2, at=(0.75, 0.5))
     )
-    told = {(colour, shape) for colour in COLOURS for shape in SHAPES if true_of(scene, colour, shape)}
-    assert told == {("red", "circle"), ("blue", "star")}
+    true_pairs = {(colour, shape) for colour in COLOURS for shape in SHAPES if true_of(scene, colour, shape)}
+    assert true_pairs == {("red", "circle"), ("blue", "star")}
 
 
-def test_what_another_thing_hides_is_not_said_to_be_seen() -> None:
+def test_a_hidden_thing_is_not_named() -> None:
     hidden = DrawnShape("red", "circle", radius=0.1)
     scene = drawn(hidden, DrawnShape("blue", "square", radius=0.3))
     assert not true_of(scene, "red", "circle")
     assert true_of(scene, "blue", "square")
 
 
-def test_what_is_half_hidden_may_be_seen_and_need_not() -> None:
+def test_a_half_hidden_thing_holds_only_leniently() -> None:
     scene = drawn(
         DrawnShape("red", "circle", radius=0.2, at=(0.3, 0.5)), DrawnShape("blue", "square", radius=0.3, at=(0.4, 0.5))
     )
@@ -62,7 +62,7 @@ def test_what_is_half_hidden_may_be_seen_and_need_not() -> None:
 
 
 @pytest.mark.parametrize("texture", TEXTURES[1:])
-def test_a_texture_is_to_be_seen(texture: str) -> None:
+def test_a_texture_is_visible(texture: str) -> None:
     def spread(name: str) -> float:
         picture = drawn(DrawnShape("red", "square", name, radius=0.4)).picture
         return float(picture[30:60, 65:95].std((0, 1)).max())
@@ -70,7 +70,7 @@ def test_a_texture_is_to_be_seen(texture: str) -> None:
     assert spread(texture) > 2 * spread("plain")
 
 
-def test_every_caption_is_true_of_its_picture_in_known_words(style: Style) -> None:
+def test_every_caption_holds_for_its_picture_in_known_words(style: Style) -> None:
     rng, words = np.random.default_rng(1), {word for saying in every_word() for word in saying.split()}
     for _ in range(200):
         scene = random_scene(rng, SIZE, style)
@@ -80,12 +80,12 @@ def test_every_caption_is_true_of_its_picture_in_known_words(style: Style) -> No
             assert set(caption.text.split()) <= words | {"and", "a", "an"}
 
 
-def test_sets_have_as_many_captions_as_pictures_and_none_twice(style: Style) -> None:
-    for asked in (plain_set(50, 0, style), mixed_set(50, 0, style), cards()):
-        assert len(set(asked.texts)) == len(asked.texts) == len(asked.pictures)
+def test_sets_have_one_distinct_caption_per_picture(style: Style) -> None:
+    for captioned in (plain_set(50, 0, style), mixed_set(50, 0, style), cards()):
+        assert len(set(captioned.texts)) == len(captioned.texts) == len(captioned.pictures)
 
 
-def test_recall_counts_texts_that_find_their_own() -> None:
+def test_recall_counts_the_texts_nearest_to_their_own_picture() -> None:
     assert recall(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32)) == 1
     assert recall(np.eye(4, dtype=np.float32), np.roll(np.eye(4, dtype=np.float32), 1, 0)) == 0
 
@@ -99,18 +99,20 @@ def test_recall_counts_texts_that_find_their_own() -> None:
         pytest.param([0.9, 0.5, 0.1], [0.3, 1, 0], 1, 1.0, id="half seen counts neither way"),
     ],
 )
-def test_a_ranking_is_judged(scores: list[float], seen: list[float], right: int, above: float) -> None:
+def test_a_ranking_counts_right_hits_and_pairs(
+    scores: list[float], seen: list[float], right: int, above: float
+) -> None:
     found = rank_frames(scores, seen)
     assert (found.right, found.above) == (right, above)
 
 
-def test_chance_is_told_beside_what_was_found() -> None:
+def test_a_ranking_reports_the_precision_of_chance() -> None:
     found = rank_frames([0.0] * 100, [1.0] * 30 + [0.0] * 70)
     assert (found.chance, found.showing) == (0.3, 30)
     assert found.right == 0
 
 
-def test_the_truth_about_the_film_is_what_its_pixels_show() -> None:
+def test_the_known_content_of_the_film_matches_its_pixels() -> None:
     """No other thing in the film is as red as the red circle."""
     size, count = (192, 108), 40
     shown = [frame["red circle"] for frame in film_shown(count, size)]

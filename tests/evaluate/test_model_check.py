@@ -1,4 +1,4 @@
-"""A model that is tried is told by what it does: one that works passes, and each way to be wrong is named."""
+"""A working model passes every test, and each fault fails the test meant for it."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def own(tmp_path: Path) -> Path:
 
 def examined(model: str, library: Path | None = None) -> model_check.ModelReport:
     named = {"library": str(library)} if library else {}
-    return model_check.examine_model(model, settings(**named))
+    return model_check.check_model(model, settings(**named))
 
 
 def outcome(done: model_check.ModelReport, name: str) -> model_check.ModelTest:
@@ -50,7 +50,7 @@ def test_a_model_of_random_numbers_makes_vectors_and_knows_no_words(own: Path) -
     assert "resize_mode=squash" in str(done.preprocessing)
 
 
-def test_appearance_passes_every_trial_and_is_asked_no_words() -> None:
+def test_appearance_passes_every_test_and_has_no_test_of_words() -> None:
     done = examined("appearance")
     assert done.ok, done.trials
     assert [one.name for one in done.trials] == ["loads", "vectors", "deterministic", "batches", "copies", "library"]
@@ -58,7 +58,7 @@ def test_appearance_passes_every_trial_and_is_asked_no_words() -> None:
     assert done.milliseconds > 0
 
 
-def test_a_timm_model_is_tried_without_words(tmp_path: Path) -> None:
+def test_a_timm_model_has_no_test_of_words(tmp_path: Path) -> None:
     done = examined(f"timm:local-dir:{make_tiny_timm(tmp_path / 'timm')}")
     assert {one.name for one in done.trials if one.ok} >= {"loads", "vectors", "deterministic", "batches"}
     assert "words" not in {one.name for one in done.trials}
@@ -86,7 +86,7 @@ def drop_tensor(folder: Path) -> None:
         pytest.param(lambda folder: spoil_config(folder, preprocess_cfg={"contrast": 2}), id="unknown preprocessing"),
     ],
 )
-def test_a_model_that_cannot_be_had_strictly_fails_at_loading_with_a_remedy(own: Path, spoil: Any) -> None:
+def test_a_model_that_does_not_load_strictly_fails_with_a_remedy(own: Path, spoil: Any) -> None:
     spoil(own)
     done = examined(f"local-dir:{own}")
     assert (done.ok, done.weights, [one.name for one in done.trials]) == (False, None, ["loads"])
@@ -130,16 +130,14 @@ class Faulty(AppearanceEmbedder):
         ("blind", "copies"),
     ],
 )
-def test_each_fault_is_named_by_the_trial_that_finds_it(
-    fault: str, named: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_fault_fails_the_test_meant_for_it(fault: str, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_check, "open_embedder", lambda name, settings: Faulty(fault))
     done = examined("appearance")
     assert not outcome(done, named).ok
     assert not done.ok
 
 
-def test_a_quick_way_that_strays_is_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inaccurate_fast_vectors_are_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.ingest.models.clip import ClipEmbedder
     from reelweave.ingest.models.embedder import EmbeddedBatch
 
@@ -166,7 +164,7 @@ def test_changed_weights_are_named_with_the_video_and_the_remedy(own: Path, tmp_
     assert "videos remove" in changed.detail
 
 
-def test_vectors_by_a_model_of_another_name_are_no_fault(own: Path, tmp_path: Path, library: Path) -> None:
+def test_vectors_by_a_model_of_another_name_are_accepted(own: Path, tmp_path: Path, library: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pictures(6))
     model = f"local-dir:{own}"
     pipeline.ingest(clip, settings(**{"clip.model": model, "ingest.space": "clip", "library": str(library)}))
@@ -179,7 +177,7 @@ def test_vectors_by_a_model_of_another_name_are_no_fault(own: Path, tmp_path: Pa
 # The commands
 
 
-def test_check_ends_with_1_when_something_failed_and_says_what(run: "Run", own: Path) -> None:
+def test_check_exits_with_1_and_names_the_failed_test(run: "Run", own: Path) -> None:
     answer = run("models", "check", f"local-dir:{own}", "-q")
     assert answer.code == 1
     assert "FAILED  words" in answer.out
@@ -188,18 +186,18 @@ def test_check_ends_with_1_when_something_failed_and_says_what(run: "Run", own: 
     assert {key: data["trials"][0][key] for key in ("name", "ok")} == {"name": "loads", "ok": True}
 
 
-def test_check_ends_with_0_when_all_is_well(run: "Run") -> None:
+def test_check_exits_with_0_when_all_tests_pass(run: "Run") -> None:
     answer = run("models", "check", "appearance", "-q")
     assert answer.code == 0, answer.err
     assert "ms a picture" in answer.out
 
 
-def test_check_tries_the_configured_model_when_none_is_named(run: "Run", own: Path, monkeypatch: Any) -> None:
+def test_check_uses_the_configured_model_by_default(run: "Run", own: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("REELWEAVE_CLIP__MODEL", f"local-dir:{own}")
     assert run("models", "check", "-q", "--json").data["model"] == f"local-dir:{own}"
 
 
-def test_fetch_says_where_a_model_is_that_is_here(run: "Run", own: Path) -> None:
+def test_fetch_prints_the_location_of_a_model_that_is_present(run: "Run", own: Path) -> None:
     data = run("models", "fetch", f"local-dir:{own}", "--json").data
     assert (data["state"], data["place"]) == ("here", str(own))
     assert data["bytes"] == sum(file.stat().st_size for file in own.iterdir())
@@ -214,7 +212,9 @@ def test_fetch_offline_is_refused_with_the_remedy(run: "Run", model: str, tmp_pa
     assert "go online once" in answer.err
 
 
-def test_fetch_brings_what_is_missing(run: "Run", own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_downloads_what_is_missing(
+    run: "Run", own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     snapshot = tmp_path / "models--somebody--tiny" / "snapshots" / "0123456"
     snapshot.mkdir(parents=True)
     (snapshot.parents[1] / "refs").mkdir()
@@ -237,13 +237,13 @@ def test_the_appearance_space_needs_no_fetching(run: "Run") -> None:
     assert run("models", "fetch", "appearance").code == 2
 
 
-def test_a_name_that_is_no_model_is_refused_with_what_there_is(run: "Run") -> None:
+def test_an_unknown_model_is_refused_with_suggestions(run: "Run") -> None:
     answer = run("models", "fetch", "timm:resnet5000")
     assert answer.code == 1
     assert "Did you mean" in answer.err or "timm:resnet50" in answer.err
 
 
-def test_refusals_are_of_the_programs_own_classes() -> None:
+def test_refusals_are_errors_of_the_package() -> None:
     with pytest.raises(UsageError):
         fetch_weights("appearance", settings())
     with pytest.raises(SpaceError):

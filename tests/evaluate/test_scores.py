@@ -61,7 +61,7 @@ ORDERS = {
 
 
 @pytest.mark.parametrize(("frames", "ties", "order", "dropped", "expected"), ORDERS.values(), ids=ORDERS)
-def test_an_order_scores_as_it_deserves(
+def test_an_order_has_its_known_scores(
     frames: list[int], ties: list[int], order: Sequence[int], dropped: list[int], expected: dict[str, float]
 ) -> None:
     scores = score_order(list(order), dropped, truth_of(frames, ties))
@@ -109,7 +109,7 @@ def test_a_plan_of_another_video_is_refused(order: list[int], dropped: list[int]
         score_order(order, dropped, truth_of())
 
 
-def test_a_truth_file_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_a_truth_file_survives_a_round_trip(tmp_path: Path) -> None:
     truth = Truth(
         source="a clip é.mp4",
         source_sha256="ab" * 32,
@@ -140,7 +140,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD)
-def test_a_bad_truth_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+def test_an_invalid_truth_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "truth.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PlanError) as refused:
@@ -149,19 +149,19 @@ def test_a_bad_truth_file_is_refused_in_one_line(tmp_path: Path, text: str) -> N
     assert "\n" not in refused.value.cause
 
 
-def test_a_minimal_truth_file_is_taken(tmp_path: Path) -> None:
+def test_a_minimal_truth_file_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "truth.json"
     path.write_text(json.dumps(GOOD), encoding="utf-8")
     assert read_truth(path).foreign == [2]
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."], ids=["missing", "a folder"])
-def test_a_truth_that_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_truth_path_that_is_not_a_file_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(PlanError):
         read_truth(tmp_path / name)
 
 
-def test_a_truth_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_unwritable_truth_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(PlanError):
         write_truth(truth_of(), tmp_path / "nowhere" / "truth.json")
 
@@ -170,7 +170,7 @@ def picture_scores(plan: Plan, truth: Truth, rendered: Path, source: Path) -> tu
     return mean_of(list(compare_pictures(plan, truth, rendered, source).values()))
 
 
-def test_equal_pictures_score_highest_and_noise_costs_what_it_should() -> None:
+def test_equal_pictures_score_highest_and_noise_costs_a_known_amount() -> None:
     clean = cv2.cvtColor(pictures(1, (160, 96))[0], cv2.COLOR_BGR2GRAY).clip(30, 225)
     off_by_ten = (clean + 10).astype(np.uint8)
     assert (psnr_of(clean, clean), ssim_of(clean, clean)) == pytest.approx((100, 1))
@@ -179,7 +179,7 @@ def test_equal_pictures_score_highest_and_noise_costs_what_it_should() -> None:
     assert ssim_of(clean, noisy) < 0.8 < ssim_of(clean, off_by_ten)
 
 
-def test_pictures_are_judged_by_what_they_show_not_by_their_order(tmp_path: Path) -> None:
+def test_picture_scores_do_not_depend_on_the_order(tmp_path: Path) -> None:
     frames = pictures(12)
     source = write_clip(tmp_path / "source.mp4", frames)
     file_order = [int(i) for i in np.random.default_rng(0).permutation(12)]
@@ -189,7 +189,7 @@ def test_pictures_are_judged_by_what_they_show_not_by_their_order(tmp_path: Path
     assert picture_scores(plan_of(order, 12), truth, rendered, source) == pytest.approx((100, 1))
 
 
-def test_a_picture_in_another_ones_place_costs(tmp_path: Path) -> None:
+def test_a_picture_in_the_place_of_another_costs(tmp_path: Path) -> None:
     frames = pictures(6)
     source = write_clip(tmp_path / "source.mp4", frames)
     rendered = write_clip(tmp_path / "rendered.mp4", frames[::-1])

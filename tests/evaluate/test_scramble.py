@@ -1,4 +1,4 @@
-"""Scrambling: every frame of a clip once, what was asked for on top, and the truth about all of it."""
+"""A scrambled video holds each frame of its clip once, the requested additions, and a matching truth."""
 
 from collections import Counter
 from itertools import pairwise
@@ -72,7 +72,7 @@ def test_the_truth_says_where_every_frame_came_from(scrambled: Scrambled) -> Non
             assert nearest(picture, originals) == frame
 
 
-def test_without_noise_and_at_crf_0_every_frame_is_the_source_s_own(clip: Path, tmp_path: Path) -> None:
+def test_without_noise_and_at_crf_0_every_frame_is_that_of_the_source(clip: Path, tmp_path: Path) -> None:
     truth = scramble(clip, tmp_path / "out.mp4", LOSSLESS)
     originals = raw_frames(clip)
     assert raw_frames(tmp_path / "out.mp4") == [originals[frame] for frame in truth.frames]
@@ -80,7 +80,7 @@ def test_without_noise_and_at_crf_0_every_frame_is_the_source_s_own(clip: Path, 
 
 
 @pytest.mark.parametrize("how", ["pc", "tv"])
-def test_the_colour_range_of_the_source_stays_as_it_is(clip: Path, tmp_path: Path, how: str) -> None:
+def test_the_colour_range_of_the_source_is_kept(clip: Path, tmp_path: Path, how: str) -> None:
     source = tmp_path / "ranged.mp4"
     retag = f"setparams=range={how}:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     ffmpeg_ok("-i", str(clip), "-vf", retag, "-c:v", "libx264", "-qp", "0", str(source))
@@ -101,9 +101,9 @@ def test_a_small_scratch_gives_the_same_file(clip: Path, tmp_path: Path) -> None
 
 def test_the_same_seed_gives_the_same_file_and_another_seed_another(clip: Path, tmp_path: Path) -> None:
     seeds = {"one": 5, "again": 5, "other": 6}
-    asked = {"foreign": 2, "frames": 10, "salt_pepper": 0.02, "gaussian": 2.0}
+    additions = {"foreign": 2, "frames": 10, "salt_pepper": 0.02, "gaussian": 2.0}
     truths = {
-        name: scramble(clip, tmp_path / f"{name}.mp4", ScrambleOptions(seed=seed, **asked))  # type: ignore[arg-type]
+        name: scramble(clip, tmp_path / f"{name}.mp4", ScrambleOptions(seed=seed, **additions))  # type: ignore[arg-type]
         for name, seed in seeds.items()
     }
     files = {name: (tmp_path / f"{name}.mp4").read_bytes() for name in seeds}
@@ -130,7 +130,7 @@ def test_a_stretch_holds_the_frames_it_names(clip: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("frames", [0, None, FRAMES, FRAMES + 1], ids=["0", "none", "all", "too many"])
-def test_a_stretch_is_never_longer_than_the_clip_and_that_is_said(
+def test_a_stretch_longer_than_the_clip_is_cut_and_a_note_says_so(
     clip: Path, tmp_path: Path, frames: int | None
 ) -> None:
     watcher = Notes()
@@ -159,7 +159,7 @@ def lenders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Foreign]:
 
 @pytest.mark.parametrize("kind", ["pictures", "a video", "a folder of both", "files", "drawn"])
 @pytest.mark.parametrize("mode", ["scattered", "bursts"])
-def test_foreign_frames_come_from_anything(
+def test_foreign_frames_come_from_numbers_pictures_and_videos(
     clip: Path, drawn: list[Picture], tmp_path: Path, lenders: dict[str, Foreign], kind: str, mode: str
 ) -> None:
     options = ScrambleOptions(foreign=lenders[kind], foreign_share=0.25, foreign_mode=mode, burst=2)  # type: ignore[arg-type]
@@ -171,14 +171,14 @@ def test_foreign_frames_come_from_anything(
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.5, 8), (0.0, 0), (1, 1), (3, 3)])
-def test_a_share_below_one_is_of_the_true_frames_and_from_one_on_a_count(
+def test_a_foreign_share_of_one_or_more_is_a_count(
     clip: Path, tmp_path: Path, lenders: dict[str, Foreign], share: float, count: int
 ) -> None:
     options = ScrambleOptions(foreign=lenders["pictures"], foreign_share=share, crf=40)
     assert len(scramble(clip, tmp_path / "out.mp4", options).foreign) == count
 
 
-def test_a_burst_is_of_frames_that_resemble_one_another_and_no_other_burst(clip: Path, tmp_path: Path) -> None:
+def test_the_frames_of_a_burst_resemble_one_another_and_no_other_burst(clip: Path, tmp_path: Path) -> None:
     options = ScrambleOptions(foreign=6, foreign_mode="bursts", burst=3, shuffle=False, crf=10)
     truth = scramble(clip, tmp_path / "out.mp4", options)
     shown = decoded(tmp_path / "out.mp4")
@@ -202,21 +202,21 @@ def test_a_burst_from_a_video_is_consecutive(clip: Path, tmp_path: Path, lenders
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.4])
-def test_salt_and_pepper_change_the_asked_share_of_pixels(clip: Path, tmp_path: Path, share: float) -> None:
+def test_salt_and_pepper_change_the_requested_share_of_pixels(clip: Path, tmp_path: Path, share: float) -> None:
     truth = scramble(clip, tmp_path / "out.mp4", ScrambleOptions(salt_pepper=share, crf=0))
     changed = luma(tmp_path / "out.mp4") != luma(clip)[truth.frames]
     assert changed.mean() == pytest.approx(share, abs=0.01)
     assert truth.noise.salt_pepper == share
 
 
-def test_gaussian_noise_has_the_asked_spread(clip: Path, tmp_path: Path) -> None:
+def test_gaussian_noise_has_the_requested_spread(clip: Path, tmp_path: Path) -> None:
     truth = scramble(clip, tmp_path / "out.mp4", ScrambleOptions(gaussian=8, crf=0))
     before = luma(clip)[truth.frames]
     spread = (luma(tmp_path / "out.mp4") - before)[(before > 60) & (before < 195)].std()
     assert spread == pytest.approx(8 * 219 / 255, rel=0.03)
 
 
-def test_frames_that_look_the_same_are_tied_and_exact_repeats_are_found_anywhere(tmp_path: Path) -> None:
+def test_identical_frames_are_tied_and_exact_repeats_are_found_anywhere(tmp_path: Path) -> None:
     a, b, c = pictures(40)[::15]
     slightly = np.clip(b.astype(int) + np.random.default_rng(0).integers(-1, 2, b.shape), 0, 255).astype(np.uint8)
     moved = b.copy()
@@ -267,12 +267,12 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("asked", "error"), WRONG.values(), ids=WRONG)
-def test_a_wrong_wish_is_refused_and_nothing_is_written(
-    clip: Path, tmp_path: Path, asked: dict[str, object], error: type[Exception]
+@pytest.mark.parametrize(("wrong", "error"), WRONG.values(), ids=WRONG)
+def test_an_invalid_option_is_refused_and_nothing_is_written(
+    clip: Path, tmp_path: Path, wrong: dict[str, object], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        scramble(clip, tmp_path / "out.mp4", ScrambleOptions(**asked))  # type: ignore[arg-type]
+        scramble(clip, tmp_path / "out.mp4", ScrambleOptions(**wrong))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -283,7 +283,7 @@ def test_a_folder_without_anything_to_borrow_is_refused(clip: Path, tmp_path: Pa
         scramble(clip, tmp_path / "out.mp4", ScrambleOptions(foreign=tmp_path / "lenders"))
 
 
-def test_the_clip_itself_lends_nothing(clip: Path, tmp_path: Path) -> None:
+def test_no_foreign_frame_comes_from_the_clip_itself(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         scramble(clip, tmp_path / "out.mp4", ScrambleOptions(foreign=clip.parent))
 
@@ -294,7 +294,7 @@ def test_a_missing_source_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere/out.mp4", "out.txt", "folder.mp4", "clip.mp4"])
-def test_a_place_that_cannot_take_a_film_is_refused(clip: Path, tmp_path: Path, place: str) -> None:
+def test_an_unwritable_output_is_refused(clip: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     source = tmp_path / "clip.mp4"
     source.write_bytes(clip.read_bytes())
@@ -303,7 +303,7 @@ def test_a_place_that_cannot_take_a_film_is_refused(clip: Path, tmp_path: Path, 
     assert source.read_bytes() == clip.read_bytes()
 
 
-def test_a_failure_leaves_the_older_file_as_it_was(clip: Path, tmp_path: Path) -> None:
+def test_a_failure_leaves_the_older_file_unchanged(clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     output.write_bytes(b"older")
     lender = tmp_path / "broken.png"

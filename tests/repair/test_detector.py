@@ -1,4 +1,4 @@
-"""Broken frames are found in drawn films, and nothing that a whole film does is taken for damage."""
+"""Detection of broken frames in drawn films, without false alarms on clean ones."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,28 +44,28 @@ def broken(video: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flips"])
-def test_damage_of_each_kind_is_found(clip: Path, tmp_path: Path, kind: str) -> None:
+def test_damage_of_each_kind_is_detected(clip: Path, tmp_path: Path, kind: str) -> None:
     video = tmp_path / "broken.mp4"
     options = ScrambleOptions(seed=4, shuffle=False, damage=Damage((kind,), 0.15))
     truth = set(scramble(clip, video, options).broken)
-    told = broken(video)
+    called = broken(video)
     assert len(truth) >= 5
-    assert len(truth & told) >= 0.8 * len(truth)
-    assert len(told - truth) <= 2
+    assert len(truth & called) >= 0.8 * len(truth)
+    assert len(called - truth) <= 2
 
 
 @pytest.mark.parametrize(
     ("breaks", "share"), [("grey", 1.0), ("smear", 0.8), ("noise", 0.5)], ids=lambda value: str(value)
 )
-def test_damage_at_both_ends_of_a_film_is_found(drawn: Film, tmp_path: Path, breaks: str, share: float) -> None:
+def test_damage_at_both_ends_of_a_film_is_detected(drawn: Film, tmp_path: Path, breaks: str, share: float) -> None:
     film = [picture.copy() for picture in drawn]
     for frames in (range(4), range(FRAMES - 4, FRAMES)):
         how = getattr(artefacts, breaks)([film[frames[0]]], np.random.default_rng(5))
         for frame in frames:
             how([film[frame]])
-    told, truth = broken(write_clip(tmp_path / "ends.mp4", film)), {*range(4), *range(FRAMES - 4, FRAMES)}
-    assert len(told & truth) >= share * len(truth)
-    assert len(told - truth) <= 1
+    called, truth = broken(write_clip(tmp_path / "ends.mp4", film)), {*range(4), *range(FRAMES - 4, FRAMES)}
+    assert len(called & truth) >= share * len(truth)
+    assert len(called - truth) <= 1
 
 
 def still(film: Film) -> Film:
@@ -164,7 +164,7 @@ def comes_to_stay(film: Film) -> Film:
     return shown
 
 
-WHOLE = (
+CLEAN_FILMS = (
     list,
     still,
     telecine,
@@ -185,12 +185,12 @@ WHOLE = (
 )
 
 
-@pytest.mark.parametrize("made", WHOLE, ids=lambda made: made.__name__)
-def test_a_whole_film_has_no_broken_frames(drawn: Film, tmp_path: Path, made: Callable[[Film], Film]) -> None:
-    assert broken(write_clip(tmp_path / "whole.mp4", made(drawn))) == set()
+@pytest.mark.parametrize("made", CLEAN_FILMS, ids=lambda made: made.__name__)
+def test_no_frame_of_a_clean_film_is_called_broken(drawn: Film, tmp_path: Path, made: Callable[[Film], Film]) -> None:
+    assert broken(write_clip(tmp_path / "clean.mp4", made(drawn))) == set()
 
 
-def test_a_patch_that_heals_in_a_leap_is_found(drawn: Film, tmp_path: Path) -> None:
+def test_a_patch_that_disappears_abruptly_is_detected(drawn: Film, tmp_path: Path) -> None:
     film = [drawn[0].copy() for _ in drawn]
     for picture in film[40:60]:
         picture[20:32, 60:76] = 255 - picture[20:32, 60:76]
@@ -201,7 +201,7 @@ def test_a_patch_that_heals_in_a_leap_is_found(drawn: Film, tmp_path: Path) -> N
     assert all(verdict.kind == CLEAN for verdict in judge(evidence, blind))
 
 
-def told(values: dict[str, dict[int, float]]) -> dict[int, str]:
+def kinds_of(values: dict[str, dict[int, float]]) -> dict[int, str]:
     """What is wrong with each broken frame of 90, by evidence that is 0 but where it is given."""
     evidence = FrameEvidence(np.arange(90), np.arange(90) / 25, np.zeros((90, len(EVIDENCE)), np.float32))
     for name, known in values.items():
@@ -212,16 +212,16 @@ def told(values: dict[str, dict[int, float]]) -> dict[int, str]:
 TORN = 1.5 * load().breakup.torn
 
 
-def test_rows_half_as_torn_are_broken_beside_broken_ones_and_nowhere_else() -> None:
+def test_slightly_torn_frames_are_broken_only_next_to_clearly_torn_ones() -> None:
     torn = {40: 1.2 * TORN, 41: 0.7 * TORN, 42: 0.7 * TORN, 60: 0.7 * TORN}
-    assert told({"torn": torn}) == dict.fromkeys((40, 41, 42), "torn")
+    assert kinds_of({"torn": torn}) == dict.fromkeys((40, 41, 42), "torn")
 
 
-@pytest.mark.parametrize("returns", [True, False], ids=["whole in between", "broken throughout"])
-def test_frames_that_leap_from_and_to_broken_ones_on_both_sides_are_whole(returns: bool) -> None:
+@pytest.mark.parametrize("returns", [True, False], ids=["clean in between", "broken throughout"])
+def test_frames_that_differ_from_the_broken_ones_on_both_sides_are_clean(returns: bool) -> None:
     broken, run = [30, 31, 32, 44], range(30, 45)
     leaps = [30, 33, 44, 45] if returns else [30, 45]
-    found = told(
+    found = kinds_of(
         {
             "torn": dict.fromkeys(broken, 1.2 * TORN),
             "jump": dict.fromkeys(leaps, 50.0),
@@ -246,7 +246,7 @@ def flipped(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "broken.mp4"
 
 
-def test_a_steady_source_shows_the_same_pictures_each_time_and_tells_its_guesses(flipped: Path) -> None:
+def test_a_steady_source_decodes_the_same_pictures_each_time_and_reports_concealment(flipped: Path) -> None:
     source = open_source(flipped, steady=True)
     passes = []
     for _ in range(2):
@@ -258,58 +258,61 @@ def test_a_steady_source_shows_the_same_pictures_each_time_and_tells_its_guesses
     assert passes[0][1].seen == len(passes[0][0])
 
 
-def test_frames_that_the_decoder_guessed_at_are_broken(flipped: Path) -> None:
+def test_frames_that_the_decoder_concealed_are_broken(flipped: Path) -> None:
     source = open_source(flipped, steady=True)
-    told = detect(source, load().breakup)
-    assert source.guesses.guessed <= {verdict.frame for verdict in told if verdict.kind != CLEAN}
+    called = detect(source, load().breakup)
+    assert source.guesses.guessed <= {verdict.frame for verdict in called if verdict.kind != CLEAN}
 
 
-STILL, STIRS = 1.0, 50.0
+STILL, MOVES = 1.0, 50.0
 
 
 @pytest.mark.parametrize(
-    ("guesses", "stirs_at", "doubted"),
+    ("guesses", "moves_at", "doubted"),
     [
         pytest.param(
-            DecoderReport({2}, {0, 5}), range(10), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="up to the next whole one"
+            DecoderReport({2}, {0, 5}), range(10), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="up to the next intact one"
         ),
         pytest.param(
-            DecoderReport({8}, {0}, {8}), range(10), [0, 0, 0, 0, 0, 0, 0, 0, 1, 0], id="none lean on one between"
+            DecoderReport({8}, {0}, {8}),
+            range(10),
+            [0, 0, 0, 0, 0, 0, 0, 0, 1, 0],
+            id="none is predicted from a B-frame",
         ),
         pytest.param(
             DecoderReport({4}, {0, 6}, {2, 3}), range(10), [0, 0, 0.5, 0.5, 1, 0.5, 0, 0, 0, 0], id="those between"
         ),
-        pytest.param(DecoderReport({2}, {0, 5}), (), [0, 0, 1, 0.25, 0.25, 0, 0, 0, 0, 0], id="nothing stirs"),
-        pytest.param(DecoderReport({2}, {0, 5}), (5,), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="damage that goes"),
+        pytest.param(DecoderReport({2}, {0, 5}), (), [0, 0, 1, 0.25, 0.25, 0, 0, 0, 0, 0], id="nothing moves"),
+        pytest.param(DecoderReport({2}, {0, 5}), (5,), [0, 0, 1, 0.5, 0.5, 0, 0, 0, 0, 0], id="damage that disappears"),
         pytest.param(
-            DecoderReport({2, 5}, {0, 5}), (5,), [0, 0, 1, 0.25, 0.25, 1, 0.5, 0.5, 0.5, 0.5], id="damage that comes"
+            DecoderReport({2, 5}, {0, 5}), (5,), [0, 0, 1, 0.25, 0.25, 1, 0.5, 0.5, 0.5, 0.5], id="damage that appears"
         ),
         pytest.param(
             DecoderReport({2, 5}, {0, 5, 8}), (8,), [0, 0, 1, 0.5, 0.5, 1, 0.5, 0.5, 0, 0], id="damage that stays"
         ),
     ],
 )
-def test_frames_that_lean_on_a_guess_are_doubted_where_damage_could_be_hidden(
-    guesses: DecoderReport, stirs_at: Sequence[int], doubted: list[float]
+def test_frames_predicted_from_a_concealed_one_are_doubted_where_damage_could_be_hidden(
+    guesses: DecoderReport, moves_at: Sequence[int], doubted: list[float]
 ) -> None:
-    spots = [STIRS if row in stirs_at else STILL for row in range(10)]
+    spots = [MOVES if row in moves_at else STILL for row in range(10)]
     assert spread(guesses, list(range(10)), spots) == doubted
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_a_film_of_few_frames_is_judged(drawn: Film, tmp_path: Path, count: int) -> None:
+def test_a_film_of_a_few_frames_is_judged(drawn: Film, tmp_path: Path, count: int) -> None:
     found = verdicts(write_clip(tmp_path / "short.mp4", drawn[:count]))
     assert [verdict.frame for verdict in found] == list(range(count))
     assert {verdict.kind for verdict in found} == {CLEAN}
 
 
-def test_a_folder_of_pictures_is_judged_by_its_own_numbers(drawn: Film, tmp_path: Path) -> None:
+def test_a_folder_of_pictures_is_judged_by_its_own_frame_numbers(drawn: Film, tmp_path: Path) -> None:
     film = list(drawn[:30])
     film[12] = np.full_like(film[12], 128)
     files = write_pictures(tmp_path / "pictures", film)
     assert files
-    told = detect(open_source(tmp_path / "pictures"), load().breakup)
-    assert [verdict.frame for verdict in told if verdict.kind != CLEAN] == [12]
+    called = detect(open_source(tmp_path / "pictures"), load().breakup)
+    assert [verdict.frame for verdict in called if verdict.kind != CLEAN] == [12]
 
 
 def test_evidence_has_a_row_for_each_frame_and_a_name_for_each_column(clip: Path) -> None:
@@ -320,7 +323,7 @@ def test_evidence_has_a_row_for_each_frame_and_a_name_for_each_column(clip: Path
     assert evidence.times[-1] == pytest.approx((FRAMES - 1) / 25, abs=0.01)
 
 
-def test_a_larger_setting_convicts_fewer_frames(clip: Path, tmp_path: Path) -> None:
+def test_a_higher_threshold_calls_fewer_frames_broken(clip: Path, tmp_path: Path) -> None:
     video = tmp_path / "broken.mp4"
     scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(("tears",), 0.15)))
     evidence = measure_evidence(open_source(video, steady=True))
@@ -333,7 +336,7 @@ def test_a_larger_setting_convicts_fewer_frames(clip: Path, tmp_path: Path) -> N
     assert counts[0] > counts[-1]
 
 
-def test_scores_are_over_one_half_where_a_frame_is_broken_and_nowhere_else(clip: Path, tmp_path: Path) -> None:
+def test_a_score_of_one_half_separates_broken_from_clean_frames(clip: Path, tmp_path: Path) -> None:
     video = tmp_path / "broken.mp4"
     scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(KINDS, 0.3)))
     for verdict in verdicts(video):

@@ -1,4 +1,4 @@
-"""Pictures that are put before a person: which ones, once each, and what they show."""
+"""Choice of the frames to label: which ones, each once, and what their pictures show."""
 
 import shlex
 import shutil
@@ -16,12 +16,12 @@ from runs import Run, settings
 from reelweave.media.source import open_source
 from reelweave.render.report.frame_card import read_card_frames
 from reelweave.repair import features, labelling
-from reelweave.repair import features as labels
+from reelweave.repair.detection_scores import Shares
 from reelweave.repair.detector import RuleDetector
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence
 from reelweave.repair.features import VideoEvidence
 from reelweave.repair.labels import LabelledFrame, move_picture, read_name
-from reelweave.repair.sampling import Shares, choose_frames, suspicion
+from reelweave.repair.sampling import choose_frames, suspicion
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +50,19 @@ def suspected(count: int, doubtful: Sequence[int]) -> Shares:
     return found
 
 
-def test_pictures_wait_beside_empty_folders_with_a_word_on_what_to_do(labelled: Path) -> None:
+def test_labelling_creates_unlabelled_pictures_empty_folders_and_instructions(labelled: Path) -> None:
     assert {"README.txt", "breakup", "clean", "features", "unsorted"} <= set(names(labelled))
     assert len(names(labelled / "unsorted")) == 24
     assert not names(labelled / "breakup") + names(labelled / "clean")
     lines = (labelled / "README.txt").read_text(encoding="utf-8").splitlines()
-    told = [shlex.split(line) for line in lines if line.strip().startswith("reelweave ")]
-    assert [words[1:3] for words in told] == [["breakup", "train"], ["breakup", "label"]]
-    assert [misunderstood(words[1:]) for words in told] == ["", ""]
-    assert [str(labelled.resolve()) in words for words in told] == [True, True]
-    assert all(Path(word).exists() for word in told[1][3 : told[1].index("--out")])
+    commands = [shlex.split(line) for line in lines if line.strip().startswith("reelweave ")]
+    assert [words[1:3] for words in commands] == [["breakup", "train"], ["breakup", "label"]]
+    assert [misunderstood(words[1:]) for words in commands] == ["", ""]
+    assert [str(labelled.resolve()) in words for words in commands] == [True, True]
+    assert all(Path(word).exists() for word in commands[1][3 : commands[1].index("--out")])
 
 
-def test_a_picture_tells_its_video_and_its_frame_and_both_kinds_are_among_them(labelled: Path) -> None:
+def test_pictures_name_video_and_frame_and_cover_broken_and_clean_frames(labelled: Path) -> None:
     found = samples(labelled)
     videos = {sample.video for sample in found}
     assert {video.rpartition("-")[0] for video in videos} == {"tape-1", "tape-2"}
@@ -73,13 +73,13 @@ def test_a_picture_tells_its_video_and_its_frame_and_both_kinds_are_among_them(l
     assert len(broken) < len(found)
 
 
-def test_further_runs_show_nothing_twice_and_leave_what_was_sorted(snowy: Sequence[Path], tmp_path: Path) -> None:
+def test_further_runs_offer_no_frame_twice_and_keep_the_labels(snowy: Sequence[Path], tmp_path: Path) -> None:
     folder = tmp_path / "examples"
     labelling.label_frames(snowy[:1], folder, settings(), count=6)
     first = samples(folder)
     sort_pictures(folder)
-    gone = next((folder / "clean").iterdir())
-    gone.unlink()
+    deleted = next((folder / "clean").iterdir())
+    deleted.unlink()
     kept = {file.name for file in (*(folder / "clean").iterdir(), *(folder / "breakup").iterdir())}
     labelling.label_frames(snowy[:1], folder, settings(), count=6)
     added = [read_name(name) for name in names(folder / "unsorted")]
@@ -90,18 +90,16 @@ def test_further_runs_show_nothing_twice_and_leave_what_was_sorted(snowy: Sequen
 
 def test_a_video_is_measured_once(snowy: Sequence[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labelling.label_frames(snowy[:1], tmp_path / "examples", settings(), count=0)
-    monkeypatch.setattr(labels, "read_evidence", lambda *_: pytest.fail("it was measured again"))
+    monkeypatch.setattr(features, "measure_evidence", lambda *_: pytest.fail("it was measured again"))
     assert labelling.label_frames(snowy[:1], tmp_path / "examples", settings(), count=2).pictures == 2
 
 
-def test_what_was_measured_by_another_version_is_measured_again(snowy: Sequence[Path], tmp_path: Path) -> None:
-    from reelweave.repair import features
-
-    old = labels.measure(snowy[0], tmp_path)
+def test_evidence_of_another_version_is_measured_again(snowy: Sequence[Path], tmp_path: Path) -> None:
+    old = features.evidence_for(snowy[0], tmp_path)
     features.write_evidence_file(
         VideoEvidence(old.video, old.name, old.source, old.sha256, old.evidence, measured_as=-1), tmp_path
     )
-    assert labels.measure(snowy[0], tmp_path).usable
+    assert features.evidence_for(snowy[0], tmp_path).usable
 
 
 def test_a_video_that_was_moved_gives_further_pictures(snowy: Sequence[Path], tmp_path: Path) -> None:
@@ -113,7 +111,7 @@ def test_a_video_that_was_moved_gives_further_pictures(snowy: Sequence[Path], tm
     assert len(names(folder / "unsorted")) == 6
 
 
-def test_of_pictures_that_wait_the_doubtful_come_first(labelled: Path) -> None:
+def test_unlabelled_pictures_are_listed_most_uncertain_first(labelled: Path) -> None:
     rules = RuleDetector(settings().breakup)
     known = [features.read_evidence_file(file) for file in sorted((labelled / "features").iterdir())]
     sure = {one.video: suspicion(rules, one.evidence) for one in known}
@@ -123,7 +121,7 @@ def test_of_pictures_that_wait_the_doubtful_come_first(labelled: Path) -> None:
     assert apart == sorted(apart)
 
 
-def test_a_picture_is_moved_by_its_name_and_nothing_else_is(labelled: Path, tmp_path: Path) -> None:
+def test_only_labelled_pictures_are_moved_and_only_by_name(labelled: Path, tmp_path: Path) -> None:
     folder = tmp_path / "examples"
     shutil.copytree(labelled, folder)
     name = names(folder / "unsorted")[0]
@@ -137,13 +135,13 @@ def test_a_picture_is_moved_by_its_name_and_nothing_else_is(labelled: Path, tmp_
     assert len(names(folder / "unsorted")) == 25
 
 
-def test_the_doubtful_come_first() -> None:
+def test_the_most_uncertain_frames_are_chosen_first() -> None:
     doubtful = [10, 40, 70]
     chosen = choose_frames([(measured(100), suspected(100, doubtful))], set(), 2)
     assert {sample.frame for sample in chosen} < set(doubtful)
 
 
-def test_videos_have_their_turns_and_neighbours_are_left_out() -> None:
+def test_frames_come_from_each_video_in_turn_and_never_from_neighbours() -> None:
     videos = [(measured(200, name), suspected(200, range(50, 60))) for name in ("a-00000000", "bb-00000000")]
     chosen = choose_frames(videos, set(), 20)
     for video, _ in videos:
@@ -153,17 +151,17 @@ def test_videos_have_their_turns_and_neighbours_are_left_out() -> None:
         assert frames[-1] - frames[0] > 100
 
 
-def test_frames_that_look_the_same_come_once() -> None:
+def test_of_frames_that_look_alike_one_is_chosen() -> None:
     assert len(choose_frames([(measured(200, still=True), suspected(200, []))], set(), 20)) == 1
 
 
-def test_known_frames_and_those_beside_them_are_not_chosen() -> None:
+def test_known_frames_and_their_neighbours_are_not_chosen() -> None:
     known = {LabelledFrame("drawn-00000000", frame) for frame in range(0, 100, 2)}
     assert choose_frames([(measured(100), suspected(100, range(100)))], known, 10) == []
 
 
 @pytest.mark.parametrize("frames", [[0], [5], [0, 1, 2], [30, 3, 31], [39]], ids=str)
-def test_each_picture_shows_its_frame_above_those_around_it(frames: list[int], tmp_path: Path) -> None:
+def test_each_picture_shows_its_frame_above_the_frames_around_it(frames: list[int], tmp_path: Path) -> None:
     drawn = pictures(40)
     clip = write_clip(tmp_path / "clip.mp4", drawn)
     found = list(read_card_frames(open_source(clip), frames, "clip.mp4"))
@@ -175,14 +173,14 @@ def test_each_picture_shows_its_frame_above_those_around_it(frames: list[int], t
         assert int(np.argmin(apart)) == shown.frame
 
 
-def test_the_command_says_how_many_of_each(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
+def test_the_command_reports_the_pictures_of_each_video(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
     done = run("breakup", "label", snowy[0], "--out", tmp_path / "examples", "-n", 3, "--json")
     assert done.code == 0
     videos = {sample.video: 3 for sample in samples(tmp_path / "examples")}
     assert done.data == {"folder": str(tmp_path / "examples"), "pictures": 3, "videos": videos}
 
 
-def test_a_folder_of_tapes_can_be_named_and_too_few_pictures_are_told(
+def test_a_folder_of_videos_is_accepted_and_too_few_pictures_are_reported(
     run: Run, snowy: Sequence[Path], tmp_path: Path
 ) -> None:
     done = run("breakup", "label", snowy[0].parent, "--out", tmp_path / "examples", "-n", 5000)
@@ -190,7 +188,7 @@ def test_a_folder_of_tapes_can_be_named_and_too_few_pictures_are_told(
     assert "of 5000 pictures" in done.err
 
 
-def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
+def test_copies_and_unreadable_files_in_a_folder_are_skipped(run: Run, snowy: Sequence[Path], tmp_path: Path) -> None:
     tapes = tmp_path / "tapes"
     tapes.mkdir()
     for name in ("one.mp4", "sub/one.mp4"):
@@ -209,7 +207,7 @@ def test_a_copy_and_a_broken_file_beside_a_tape_do_no_harm(run: Run, snowy: Sequ
     [("missing.mp4", "examples", 1), ("note.mp4", "examples", 1), ("tape 1.mp4", "note.mp4", 2)],
     ids=["no such file", "no video", "a file for a folder"],
 )
-def test_what_cannot_be_labelled_is_said(
+def test_unusable_sources_are_refused_with_a_reason(
     run: Run, snowy: Sequence[Path], tmp_path: Path, video: str, out: str, code: int
 ) -> None:
     (tmp_path / "note.mp4").write_text("no film", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A video with broken frames in, the same video with others in their place out."""
+"""Repair of a video: broken frames are replaced and everything else is kept."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +59,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param([0, 23], id="both ends"),
     ],
 )
-def test_all_other_frames_stay_as_they_are(run: Run, tmp_path: Path, broken: list[int]) -> None:
+def test_clean_frames_stay_unchanged(run: Run, tmp_path: Path, broken: list[int]) -> None:
     video, output = write_clip(tmp_path / "video.mp4", drawn()), tmp_path / "out.mp4"
     done = run("repair", video, "-o", output, "--frames", ranged(broken), "--lossless", "--json")
     assert done.code == 0, done.err
@@ -70,7 +70,7 @@ def test_all_other_frames_stay_as_they_are(run: Run, tmp_path: Path, broken: lis
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p", "yuv420p10le", "yuv422p"])
-def test_samples_of_any_depth_and_chroma_come_through(run: Run, tmp_path: Path, pixel_format: str) -> None:
+def test_any_bit_depth_and_chroma_format_is_kept(run: Run, tmp_path: Path, pixel_format: str) -> None:
     plain, video, output = (tmp_path / name for name in ("plain.mp4", "video.mkv", "out.mkv"))
     write_clip(plain, drawn())
     ffmpeg_ok("-i", str(plain), "-c:v", "libx264", "-qp", "0", "-pix_fmt", pixel_format, str(video))
@@ -82,11 +82,11 @@ def test_samples_of_any_depth_and_chroma_come_through(run: Run, tmp_path: Path, 
 
 def _sums(path: Path, pixel_format: str) -> list[str]:
     """A sum of each frame's own samples."""
-    said = ffmpeg_ok("-i", str(path), "-map", "0:v", "-pix_fmt", pixel_format, "-f", "framemd5", "-")
-    return [line.split(",")[-1].strip() for line in said.decode().splitlines() if not line.startswith("#")]
+    output = ffmpeg_ok("-i", str(path), "-map", "0:v", "-pix_fmt", pixel_format, "-f", "framemd5", "-")
+    return [line.split(",")[-1].strip() for line in output.decode().splitlines() if not line.startswith("#")]
 
 
-def test_what_moves_lands_where_it_was(run: Run, video: Path, tmp_path: Path) -> None:
+def test_moving_objects_are_interpolated_at_their_true_positions(run: Run, video: Path, tmp_path: Path) -> None:
     shown = {}
     for method in ("auto", "motion", "blend", "hold"):
         output = tmp_path / f"{method}.mp4"
@@ -109,7 +109,7 @@ def test_size_rate_and_sound_are_kept(run: Run, tmp_path: Path) -> None:
     assert _sound(output) == _sound(video)
 
 
-def test_sound_that_no_decoder_reads_does_not_keep_the_pictures_from_being_repaired(run: Run, tmp_path: Path) -> None:
+def test_undecodable_sound_does_not_prevent_the_repair(run: Run, tmp_path: Path) -> None:
     silent, heard, video = (tmp_path / name for name in ("silent.mp4", "heard.mkv", "video.mkv"))
     write_clip(silent, drawn())
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=0.8", "-c:v", "copy", "-c:a", "aac"]
@@ -127,7 +127,7 @@ def _sound(path: Path) -> bytes:
     return ffmpeg_ok("-i", str(path), "-map", "0:a", "-c", "copy", "-f", "adts", "-")
 
 
-def test_frames_keep_their_own_times_and_in_betweens_are_made_for_theirs(run: Run, tmp_path: Path) -> None:
+def test_timestamps_are_kept_and_new_frames_are_interpolated_at_theirs(run: Run, tmp_path: Path) -> None:
     stays = [0.04, 0.12, 0.04, 0.04, 0.2, 0.04, 0.08, 0.04, 0.04, 0.04]
     video, output = write_vfr(tmp_path / "video.mp4", drawn(len(stays)), stays), tmp_path / "out.mp4"
     assert run("repair", video, "-o", output, "--frames", "4").code == 0
@@ -135,7 +135,7 @@ def test_frames_keep_their_own_times_and_in_betweens_are_made_for_theirs(run: Ru
     assert after == pytest.approx(np.array(before) - before[0], abs=0.001)
 
 
-def test_a_frame_that_the_film_shows_twice_is_shown_twice(run: Run, tmp_path: Path) -> None:
+def test_a_repeated_frame_stays_repeated(run: Run, tmp_path: Path) -> None:
     twice = [frame for number, frame in enumerate(drawn(24)) for frame in [frame] * (1 + (number % 4 == 3))]
     video, output = write_clip(tmp_path / "video.mp4", twice), tmp_path / "out.mp4"
     rows = run("repair", video, "-o", output, "--frames", "14", "--lossless", "--json").data["frames"]
@@ -160,7 +160,7 @@ def test_nothing_is_blended_across_a_cut(run: Run, tmp_path: Path, method: str) 
 
 
 @pytest.mark.parametrize(("broken", "source", "why"), [("0-2", 3, "start"), ("21-23", 20, "end")], ids=["start", "end"])
-def test_a_gap_at_an_end_takes_the_nearest_clean_frame(
+def test_a_gap_at_an_end_shows_the_nearest_clean_frame(
     run: Run, video: Path, tmp_path: Path, broken: str, source: int, why: str
 ) -> None:
     done = run("repair", video, "-o", tmp_path / "out.mp4", "--frames", broken, "--lossless", "--json").data
@@ -170,7 +170,7 @@ def test_a_gap_at_an_end_takes_the_nearest_clean_frame(
 
 
 @pytest.mark.parametrize("long", ["leave", "hold"])
-def test_a_gap_that_is_too_long_is_left_or_held(run: Run, video: Path, tmp_path: Path, long: str) -> None:
+def test_a_gap_over_the_limit_is_left_or_held(run: Run, video: Path, tmp_path: Path, long: str) -> None:
     output = tmp_path / "out.mp4"
     flags = ("--frames", "8-13", "--longest", 5, "--long", long, "--lossless", "--json")
     rows = run("repair", video, "-o", output, *flags).data["frames"]
@@ -184,7 +184,7 @@ def test_a_gap_that_is_too_long_is_left_or_held(run: Run, video: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--frames", "24"], "no frame 24"),
         (["--frames", "9-30"], "no frame 30"),
@@ -198,35 +198,35 @@ def test_a_gap_that_is_too_long_is_left_or_held(run: Run, video: Path, tmp_path:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_done_is_refused_with_a_reason(
-    run: Run, video: Path, tmp_path: Path, flags: list[str], said: str
+def test_invalid_requests_are_refused_with_a_reason(
+    run: Run, video: Path, tmp_path: Path, flags: list[str], message: str
 ) -> None:
     done = run("repair", video, *["-o", str(tmp_path / "out.mp4")] * ("-o" not in flags), *flags)
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_the_source_is_never_written_over(run: Run, video: Path) -> None:
+def test_the_source_is_never_overwritten(run: Run, video: Path) -> None:
     before = video.read_bytes()
     assert run("repair", video, "-o", video, "--frames", "9").code == 2
     assert video.read_bytes() == before
 
 
-def test_a_video_that_is_not_there_is_told_without_talk_of_a_plan(run: Run, tmp_path: Path) -> None:
+def test_a_missing_video_is_reported_without_mentioning_a_plan(run: Run, tmp_path: Path) -> None:
     done = run("repair", tmp_path / "gone.mp4", "--frames", "1")
     assert done.code == 1
     assert "gone.mp4" in done.err
     assert "plan" not in done.err
 
 
-def test_a_folder_of_pictures_is_sent_elsewhere(run: Run, tmp_path: Path) -> None:
+def test_a_folder_of_pictures_is_refused_with_the_command_that_accepts_it(run: Run, tmp_path: Path) -> None:
     done = run("repair", write_pictures(tmp_path / "pictures", drawn(3)), "--frames", "1")
     assert done.code == 1
     assert "reconstruct" in done.err
 
 
-def test_broken_frames_are_found_and_replaced(run: Run, video: Path, tmp_path: Path) -> None:
+def test_broken_frames_are_detected_and_replaced(run: Run, video: Path, tmp_path: Path) -> None:
     done = run("repair", video, "-o", tmp_path / "out.mp4", "--json").data
     rows: list[dict[str, Any]] = done["frames"]
     assert [row["frame"] for row in rows] == [9, 10, 11]
@@ -238,14 +238,14 @@ def test_broken_frames_are_found_and_replaced(run: Run, video: Path, tmp_path: P
 KEYS = {"frame", "class", "score", "evidence", "method", "sources", "moved", "why"}
 
 
-def test_looking_only_writes_no_film(run: Run, video: Path, tmp_path: Path) -> None:
+def test_detect_only_writes_no_film(run: Run, video: Path, tmp_path: Path) -> None:
     done = run("repair", video, "-o", tmp_path / "out.mp4", "--frames", "9-11", "--detect-only", "--json").data
     assert not (tmp_path / "out.mp4").exists()
     assert done["output"] is None
     assert {(row["class"], row["method"]) for row in done["frames"]} == {("user", "none")}
 
 
-def test_a_film_that_is_broken_throughout_can_be_looked_at(run: Run, video: Path, tmp_path: Path) -> None:
+def test_an_entirely_broken_film_can_be_inspected(run: Run, video: Path, tmp_path: Path) -> None:
     flags = ("--frames", f"0-{COUNT - 1}", "--detect-only", "--report", tmp_path / "report", "--json")
     done = run("repair", video, *flags)
     assert done.code == 0, done.err
@@ -253,7 +253,7 @@ def test_a_film_that_is_broken_throughout_can_be_looked_at(run: Run, video: Path
     assert {path.name for path in (tmp_path / "report").glob("gap-*")} == {"gap-0.png"}
 
 
-def test_the_film_goes_beside_the_video_where_no_place_is_said(run: Run, tmp_path: Path) -> None:
+def test_without_an_output_the_film_is_written_next_to_the_video(run: Run, tmp_path: Path) -> None:
     video = write_clip(tmp_path / "video.mp4", drawn(6))
     assert run("repair", video, "--frames", "3").code == 0
     assert (tmp_path / "video.repaired.mp4").exists()

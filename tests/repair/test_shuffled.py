@@ -1,4 +1,4 @@
-"""Broken frames of a shuffled video: found along the order, left out of it, and others made where they belong."""
+"""Repair of a shuffled video: broken frames are found along the order, removed, and replaced where they belong."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ def shuffled(folder: Path, broken: Sequence[int]) -> tuple[Path, Truth, list[Pic
 
 
 @pytest.mark.parametrize("broken", [[12], [12, 13, 25]], ids=["one", "a run and one"])
-def test_broken_frames_go_and_others_come_in_their_places(run: Run, tmp_path: Path, broken: list[int]) -> None:
+def test_broken_frames_are_replaced_by_interpolated_ones(run: Run, tmp_path: Path, broken: list[int]) -> None:
     video, truth, _ = shuffled(tmp_path, broken)
     output, truth_file = tmp_path / "film.mkv", tmp_path / "truth.json"
     write_truth(truth, truth_file)
@@ -64,22 +64,22 @@ def test_broken_frames_go_and_others_come_in_their_places(run: Run, tmp_path: Pa
     assert (scores["made"], scores["made_psnr"] > 25) == (len(broken), True)
 
 
-def test_a_film_without_broken_frames_stays_as_it_is(run: Run, tmp_path: Path) -> None:
+def test_a_film_without_broken_frames_is_unchanged(run: Run, tmp_path: Path) -> None:
     video, _, _ = shuffled(tmp_path, [])
     plans = []
-    for name, asked in (("plain", []), ("asked", ["--repair"])):
+    for name, options in (("plain", []), ("asked", ["--repair"])):
         output = tmp_path / f"{name}.mkv"
-        done = run("reconstruct", video, "-o", output, "--library", tmp_path / "library", "--json", *asked)
+        done = run("reconstruct", video, "-o", output, "--library", tmp_path / "library", "--json", *options)
         assert done.code == 0, done.err
         plans.append(read_plan(Path(done.data["plan"])))
     assert (plans[0].order, plans[0].dropped, plans[1].fill) == (plans[1].order, plans[1].dropped, [])
 
 
-def test_the_plan_alone_makes_the_film_again(run: Run, tmp_path: Path) -> None:
+def test_the_plan_alone_renders_the_same_film(run: Run, tmp_path: Path) -> None:
     video, _, _ = shuffled(tmp_path, [12, 13])
     first, again = tmp_path / "film.mkv", tmp_path / "again.mkv"
-    asked = ["--repair", "--lossless", "--reverse", "--both", "--library", tmp_path / "library"]
-    assert run("reconstruct", video, "-o", first, *asked).code == 0
+    options = ["--repair", "--lossless", "--reverse", "--both", "--library", tmp_path / "library"]
+    assert run("reconstruct", video, "-o", first, *options).code == 0
     assert run("render", first.with_suffix(".plan.json"), "-o", again, "--lossless").code == 0
     assert raw_frames(again) == raw_frames(first)
     backwards = raw_frames(tmp_path / "film.reversed.mkv")
@@ -88,12 +88,12 @@ def test_the_plan_alone_makes_the_film_again(run: Run, tmp_path: Path) -> None:
     assert [backwards[::-1][place] for place in kept] == [raw_frames(first)[place] for place in kept]
 
 
-def test_a_frame_that_the_user_keeps_is_never_broken(run: Run, tmp_path: Path) -> None:
+def test_a_frame_that_the_user_keeps_is_never_called_broken(run: Run, tmp_path: Path) -> None:
     video, truth, _ = shuffled(tmp_path, [12, 25])
     kept = truth.frames.index(12)
     output = tmp_path / "film.mkv"
-    asked = ["--repair", "--keep", kept, "--library", tmp_path / "library", "--json"]
-    plan = _plan(run("reconstruct", video, "-o", output, *asked).data["plan"])
+    options = ["--repair", "--keep", kept, "--library", tmp_path / "library", "--json"]
+    plan = _plan(run("reconstruct", video, "-o", output, *options).data["plan"])
     assert kept in plan.order
     assert [truth.frames[f] for hole in plan.fill for f in hole.frames] == [25]
     assert plan.wishes == {"keep": [kept]}
@@ -103,7 +103,7 @@ def _plan(file: str) -> Plan:
     return read_plan(Path(file))
 
 
-def test_solve_names_the_holes_and_a_detector_that_is_none_is_refused_first(run: Run, tmp_path: Path) -> None:
+def test_solve_names_the_gaps_and_an_invalid_detector_is_refused_before_any_work(run: Run, tmp_path: Path) -> None:
     video, truth, _ = shuffled(tmp_path, [12])
     library = ["--library", tmp_path / "library"]
     wrong = tmp_path / "detector.json"
@@ -116,12 +116,12 @@ def test_solve_names_the_holes_and_a_detector_that_is_none_is_refused_first(run:
     assert [truth.frames[f] for hole in read_plan(tmp_path / "plan.json").fill for f in hole.frames] == [12]
 
 
-def test_films_that_are_told_apart_are_not_repaired(tmp_path: Path) -> None:
+def test_repair_cannot_be_combined_with_split(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="repair"):
         reconstruct(tmp_path / "video.mkv", load(), split=True, repair=True)
 
 
-def test_evidence_along_the_files_own_order_is_that_of_the_file(tmp_path: Path) -> None:
+def test_cached_evidence_along_the_file_order_equals_that_of_the_file(tmp_path: Path) -> None:
     video = write_clip(tmp_path / "video.mkv", [torn(one, 40) if n == 9 else one for n, one in enumerate(panned())])
     source = open_source(video, steady=True)
     plain = measure_evidence(source)
@@ -137,28 +137,28 @@ GREY = [np.ascontiguousarray(picture[..., 1]) for picture in panned(COUNT)]
 
 
 @pytest.mark.parametrize(
-    ("gone", "beside"),
+    ("missing", "neighbours"),
     [
         pytest.param([20], (19, 21), id="one"),
         pytest.param([20, 21, 22], (), id="a run whose neighbours are unknown"),
         pytest.param([22, 21, 20], (39,), id="a run that lay backwards at the end"),
     ],
 )
-def test_frames_belong_where_they_fit_and_where_frames_lack(gone: list[int], beside: tuple[int, ...]) -> None:
-    order = [f for f in range(COUNT) if f not in gone]
+def test_frames_are_placed_where_they_fit_and_are_missing(missing: list[int], neighbours: tuple[int, ...]) -> None:
+    order = [f for f in range(COUNT) if f not in missing]
     film = OrderedFrames(order, lambda f: GREY[f])
-    join = film.place(Stretch(gone, beside))
+    join = film.place(Stretch(missing, neighbours))
     assert join is not None
-    assert order[join - 1] == min(gone) - 1
-    assert film.arranged(join, [Stretch(gone, beside)]) == sorted(gone)
+    assert order[join - 1] == min(missing) - 1
+    assert film.arrange(join, [Stretch(missing, neighbours)]) == sorted(missing)
 
 
-def test_frames_that_show_nothing_go_where_as_many_lack_or_nowhere() -> None:
+def test_flat_frames_are_placed_only_where_as_many_are_missing() -> None:
     flat = {100 + n: np.full_like(GREY[0], 128) for n in range(3)}
     pictures = dict(enumerate(GREY)) | flat
     order = [f for f in range(COUNT) if f not in (10, 11, 12, 30)]
     film = OrderedFrames(order, lambda f: pictures[f])
     joins = [film.place(Stretch(frames)) for frames in ([100], [101, 102])]
     assert [order[join - 1] if join else None for join in joins] == [29, 9]
-    whole = OrderedFrames(range(COUNT), lambda f: pictures[f])
-    assert whole.place(Stretch([100])) is None
+    complete = OrderedFrames(range(COUNT), lambda f: pictures[f])
+    assert complete.place(Stretch([100])) is None
