@@ -17,7 +17,7 @@ from runs import contents, in_a_process, modules_after, opened, settings
 
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError
-from reelweave.ingest.batches import mean_luma, sampled, sharpness
+from reelweave.ingest.batches import mean_luma, sample_frames, sharpness
 from reelweave.media import ffmpeg
 from reelweave.media.identity import video_id
 from reelweave.media.proxy import ProxySize, proxy_picture, read_proxies
@@ -161,7 +161,7 @@ def test_fps_goes_by_the_frames_own_times(tmp_path: Path, library: Path) -> None
 def test_sampling_keeps_one_frame_for_each_interval_that_has_any(times: list[float], fps: float) -> None:
     picture = np.zeros((1, 1, 3), np.uint8)
     frames = [Frame(index, time, picture) for index, time in enumerate(times)]
-    chosen = list(sampled(frames, fps))
+    chosen = list(sample_frames(frames, fps))
     ticks = [int(frame.time * fps + 1e-6) for frame in chosen]
     assert chosen[0] is frames[0]
     assert ticks == sorted(set(ticks))

@@ -19,6 +19,7 @@ from runs import Run, contents, files, opened, settings, started, wait_until
 from reelweave import pipeline
 from reelweave.commands import console
 from reelweave.commands.console import BarProgress, LineProgress
+from reelweave.ingest import ingester, many
 from reelweave.ingest.ingester import IngestResult
 from reelweave.media import ffmpeg, identity
 
@@ -54,6 +55,11 @@ def states(*paths: Path, dry_run: bool = False, **flags: object) -> dict[str, st
 
 def taken_in(*paths: Path, dry_run: bool = False, **flags: object) -> list[IngestResult]:
     return list(pipeline.ingest_all(paths, settings(**flags), dry_run=dry_run))
+
+
+def _forbid_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (identity, ingester, many):
+        monkeypatch.setattr(module, "content_hash", lambda path: pytest.fail(f"{path} was read"))
 
 
 def _rename(films: Path, library: Path) -> None:
@@ -156,8 +162,7 @@ def test_a_dry_run_makes_no_library(films: Path, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_reads_no_new_film_of_a_size_of_its_own(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "content_hash", lambda path: pytest.fail(f"{path} was read"))
-    monkeypatch.setattr("reelweave.ingest.many.content_hash", identity.content_hash)
+    _forbid_hashing(monkeypatch)
     assert states(films, dry_run=True) == {"a.mp4": "new", "b.mp4": "new"}
 
 
@@ -191,7 +196,7 @@ def test_nothing_is_read_to_find_out_that_nothing_changed(
     sources = [films, films / "pictures"]
     taken_in(*sources)
     no_decoder()
-    monkeypatch.setattr(identity, "content_hash", lambda path: pytest.fail(f"{path} was read"))
+    _forbid_hashing(monkeypatch)
     assert set(states(*sources).values()) == {"unchanged"}
 
 

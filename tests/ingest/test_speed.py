@@ -20,7 +20,7 @@ from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.embedder import CLOSE, EXACT, EmbeddedBatch, TwoStageEmbedder
 from reelweave.ingest.models.processor import Processor, abilities
 from reelweave.ingest.models.speed import FastEmbedder, drawn_pictures, speed_summary
-from reelweave.ingest.prefetch import prefetched
+from reelweave.ingest.prefetch import prefetch
 from reelweave.ingest.repeats import embed_shared, find_repeats
 from reelweave.media.proxy import ProxySize, make_proxy
 from reelweave.media.types import Floats, FrameRows, SpaceState
@@ -451,13 +451,13 @@ def counted(upto: int, made: list[int], closed: list[bool]) -> Generator[int, No
 
 def test_work_done_ahead_comes_out_in_order() -> None:
     closed: list[bool] = []
-    assert list(prefetched(counted(50, [], closed))) == list(range(50))
+    assert list(prefetch(counted(50, [], closed))) == list(range(50))
     assert closed == [True]
 
 
 def test_no_more_is_done_ahead_than_was_agreed() -> None:
     made: list[int] = []
-    items = prefetched(counted(50, made, []), depth=2)
+    items = prefetch(counted(50, made, []), depth=2)
     for number in items:
         # One that is waited for, two that wait, and one that finds no room.
         assert len(made) <= number + 4
@@ -472,8 +472,8 @@ def test_an_error_comes_after_what_was_made_before_it() -> None:
 
     seen: list[int] = []
     with pytest.raises(Killed):
-        seen.extend(prefetched(failing()))
-    items = prefetched(failing())
+        seen.extend(prefetch(failing()))
+    items = prefetch(failing())
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(Killed):
         next(items)
@@ -482,7 +482,7 @@ def test_an_error_comes_after_what_was_made_before_it() -> None:
 def test_whoever_stops_early_leaves_no_thread_and_no_decoder_behind() -> None:
     closed: list[bool] = []
     before = threading.active_count()
-    items = prefetched(counted(50, [], closed))
+    items = prefetch(counted(50, [], closed))
     next(items)
     items.close()
     assert closed == [True]
