@@ -15,7 +15,7 @@ from tiny_clip import clip_settings, make_tiny_clip
 
 from reelweave import pipeline
 from reelweave.ingest.models import backends, speed
-from reelweave.ingest.models.backends import Int8, Weights, export_int8, int8_weights, saturates
+from reelweave.ingest.models.backends import Int8, WeightFormat, export_int8, int8_weights, saturates
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.embedder import CLOSE, EXACT, EmbeddedBatch, TwoStageEmbedder
 from reelweave.ingest.models.processor import Processor, abilities
@@ -117,7 +117,7 @@ def test_a_way_that_strays_is_refused_and_said_so(
 def test_where_export_fails_ingest_goes_on_exactly(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "_exported", broken)
+    monkeypatch.setattr(backends, "_export", broken)
     notes: list[str] = []
     embedder = quick(model, tmp_path, "int8", notes)
     assert embedder.finish(prepared(embedder)).way == EXACT
@@ -145,7 +145,7 @@ def test_a_batch_that_strays_later_is_made_exactly(model: Path, kept: Path, monk
         made = embedder.finish(prepared(embedder))
         assert (made.way, made.cosine) == (EXACT, 1.0)
         assert np.array_equal(made.vectors, embedder.embed(FILM))
-    assert sum("strays" in note for note in notes) == 1
+    assert sum("inaccurate" in note for note in notes) == 1
 
 
 def test_a_network_that_is_quick_anyway_is_left_exact(
@@ -180,10 +180,10 @@ def test_auto_takes_the_quickest(
 
 def on(monkeypatch: pytest.MonkeyPatch, saturating: bool) -> None:
     """Let the processor be one whose products of signed 8-bit numbers overflow, or one where none do."""
-    monkeypatch.setattr(backends, "saturates", lambda weights: saturating and weights is Weights.SIGNED)
+    monkeypatch.setattr(backends, "saturates", lambda weights: saturating and weights is WeightFormat.SIGNED)
 
 
-def faked_export(network: object, sample: object, file: Path, weights: Weights) -> Path:
+def faked_export(network: object, sample: object, file: Path, weights: WeightFormat) -> Path:
     file.write_text(weights, "utf-8")
     return file
 
@@ -271,9 +271,9 @@ def test_a_trial_on_another_processor_is_not_told_as_if_it_were_of_this(
     assert not speed_summary(kept, embedder.space.model, "half")
 
 
-@pytest.mark.parametrize("weights", [Weights.NARROW, Weights.UNSIGNED])
+@pytest.mark.parametrize("weights", [WeightFormat.NARROW, WeightFormat.UNSIGNED])
 def test_weights_for_processors_whose_sums_overflow_are_exact_on_every_processor(
-    model: Path, tmp_path: Path, weights: Weights
+    model: Path, tmp_path: Path, weights: WeightFormat
 ) -> None:
     assert not saturates(weights)
     network = ClipEmbedder(clip_settings(model))
@@ -305,7 +305,7 @@ def test_the_abilities_of_a_processor_are_read_from_linux(cpuinfo: str, found: t
 def test_8_bits_are_tried_on_a_cpu_only(model: Path, tmp_path: Path, device: str, tried: list[str]) -> None:
     network = ClipEmbedder(clip_settings(model))
     network.__dict__["device"] = device
-    assert speed.SpeedTrial(network, "auto", tmp_path, print)._candidates() == tried
+    assert speed.SpeedTrial(network, "auto", tmp_path, print)._backend_names() == tried
 
 
 def test_drawn_pictures_are_the_same_every_time() -> None:

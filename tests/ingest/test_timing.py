@@ -115,7 +115,7 @@ def test_a_busy_machine_chooses_as_an_idle_one(
         spoilt = [500.0 * (way == chosen) for way in costs]
         machine.disturb([0.0] * 4 + spoilt + [300.0] * 3)
     notes: list[str] = []
-    way = SpeedTrial(network, "auto", tmp_path, notes.append, machine).way(film)
+    way = SpeedTrial(network, "auto", tmp_path, notes.append, machine).choose(film)
     assert way is not None
     assert way.name == chosen
-    assert "1 pictures a second on one core (exact: 0.25)" in notes[-1]
+    assert "1 pictures per second on one core (exact: 0.25)" in notes[-1]
