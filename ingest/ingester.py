@@ -65,7 +65,7 @@ class Ingester:
         entry = self.library.catalog.at_source(str(path.resolve()))
         if not entry or not self._has_all(entry.video, self._spaces(False)):
             return None
-        in_place = entry.video.source == str(path.resolve()) or self._stamp_matches(entry.video)
+        in_place = entry.video.source == str(path.resolve()) or self._original_in_place(entry.video, may_read=False)
         return entry.video if in_place and entry.stamp == stamp(path) else None
 
     def take(self, path: Path) -> IngestResult:
@@ -115,21 +115,13 @@ class Ingester:
             return "unchanged"
         return "copy" if in_place else "renamed"
 
-    def _original_in_place(self, video: VideoRecord) -> bool:
-        """Tell whether a video's source is where it was found, with the same content."""
-        if self._stamp_matches(video):
-            return True
-        entry = self.library.catalog.at_source(video.source)
-        try:
-            return bool(entry and entry.video.id == video.id and content_hash(Path(video.source)) == video.sha256)
-        except SourceError:
+    def _original_in_place(self, video: VideoRecord, *, may_read: bool = True) -> bool:
+        """Tell whether a video's source is where it was found; a changed stamp can only be settled by reading it."""
+        entry, source = self.library.catalog.at_source(video.source), Path(video.source)
+        if not entry or entry.video.id != video.id:
             return False
-
-    def _stamp_matches(self, video: VideoRecord) -> bool:
-        """Tell the same from the source's stamp alone, without reading it."""
-        entry = self.library.catalog.at_source(video.source)
         try:
-            return bool(entry and entry.video.id == video.id and entry.stamp == stamp(Path(video.source)))
+            return entry.stamp == stamp(source) or (may_read and content_hash(source) == video.sha256)
         except SourceError:
             return False
 
@@ -214,6 +206,8 @@ class Ingester:
 
     def _resumable(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
         """Return the record to resume from; models other than those of the stored vectors are an error."""
+        from .video import describe
+
         states = self.library.catalog.spaces(video.id)
         for embedder in embedders:
             state = states.get(embedder.space.name)
@@ -221,7 +215,7 @@ class Ingester:
                 raise space_mismatch(video.name, video.id, asdict(state.space), asdict(embedder.space))
         if not video.proxy_width:
             # It was imported without proxies, and its source has turned up.
-            return self._described_again(video)
+            return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
         return self._restored(video)
 
     def _restored(self, video: VideoRecord) -> VideoRecord:
@@ -249,11 +243,6 @@ class Ingester:
         self.progress.note(f"{video.name} no longer decodes to the frames that are stored: ingesting it again.")
         self.library.remove(video)
         return _without_frames(video)
-
-    def _described_again(self, video: VideoRecord) -> VideoRecord:
-        from .video import describe
-
-        return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
 
     def _open_all(self, spaces: Sequence[str]) -> list[Embedder]:
         for name in spaces:

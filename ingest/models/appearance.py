@@ -39,7 +39,6 @@ class AppearanceEmbedder:
     )
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
-        """Return one unit vector per picture."""
         if not pictures:
             return np.zeros((0, self.space.dimension), np.float32)
         return np.stack([_describe(picture) for picture in pictures])

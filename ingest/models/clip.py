@@ -9,8 +9,8 @@ from ...errors import SpaceError
 from ...media.types import Floats
 from ...media.untrusted import read_object
 from ...settings import NetworkSettings as ClipSettings
-from .network import LoadedNetwork, NetworkEmbedder, silence
-from .weights import CLIP, FOLDER, local_weights, one_line
+from .network import LoadedNetwork, NetworkEmbedder, loading
+from .weights import CLIP, FOLDER, local_weights
 
 _NORMALIZATION = ("mean", "std")
 
@@ -66,7 +66,6 @@ class ClipEmbedder(NetworkEmbedder):
         return model.encode_image(batch, normalize=True)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """Return one unit vector per text."""
         tokens = self._tokenizer(list(texts))
         size = self._settings.batch
         parts = (tokens[at : at + size] for at in range(0, len(texts), size))
@@ -80,14 +79,9 @@ class ClipEmbedder(NetworkEmbedder):
         _ = self._loaded
         place = local_weights(self._model, CLIP)
         name = f"{FOLDER}{place}" if place and place.is_dir() else self._model.partition("/")[0]
-        try:
-            with silence():
-                return open_clip.get_tokenizer(name)
-        except Exception as failed:  # tokenizer libraries raise as many classes as model libraries
-            raise SpaceError(
-                f"The tokenizer of {self._model} cannot be loaded: {one_line(failed)}.",
-                "If it has to be fetched, go online once; or set clip.model to another model.",
-            ) from failed
+        remedy = "If it has to be fetched, go online once; or set clip.model to another model."
+        with loading(f"The tokenizer of {self._model}", remedy):
+            return open_clip.get_tokenizer(name)
 
 
 def _create(name: str, place: Path, device: str) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...errors import SpaceError
 from ...media.types import Ints
 from ...settings import Settings
-from .network import fingerprint, silence, usable_device
+from .network import fingerprint, loading, usable_device
 from .weights import MATCHER, fetch_from_hub, local_weights, one_line
 
 _KINDS = {"superglue": "SuperGlueForKeypointMatching", "lightglue": "LightGlueForKeypointMatching"}
@@ -71,15 +71,8 @@ class KeypointMatcher:
                 "Run `pip install 'reelweave[match]'`, or give another --price.",
             )
         place = local_weights(self._model, MATCHER) or fetch_from_hub(self._model, MATCHER)
-        try:
-            with silence():
-                return _open(self._model, place).to(self._device).eval()
-        except SpaceError:
-            raise
-        except Exception as failed:  # transformers raises many classes for the same few causes
-            raise SpaceError(
-                f"The {MATCHER.noun} {self._model} cannot be loaded: {one_line(failed)}.", MATCHER.remedy
-            ) from failed
+        with loading(f"The {MATCHER.noun} {self._model}", MATCHER.remedy):
+            return _open(self._model, place).to(self._device).eval()
 
 
 def _open(name: str, place: Path) -> Any:

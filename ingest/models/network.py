@@ -74,7 +74,6 @@ class NetworkEmbedder(ABC):
         )
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
-        """Return one exact unit vector per picture."""
         if not pictures:
             return np.zeros((0, self.space.dimension), np.float32)
         size = self._settings.batch
@@ -82,20 +81,17 @@ class NetworkEmbedder(ABC):
         return np.concatenate([self.exact([self.prepare(picture) for picture in part]) for part in parts])
 
     def prepare(self, picture: Picture) -> Any:
-        """Convert a picture to the network's input."""
         import cv2
         from PIL import Image
 
         return self._loaded.preprocess(Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)))
 
     def exact(self, prepared: Sequence[Any]) -> Floats:
-        """Return the exact unit vectors of prepared pictures."""
         if not prepared:
             return np.zeros((0, self.space.dimension), np.float32)
         return self._vectors(self.batches(prepared), self.encode)
 
     def finish(self, prepared: Sequence[Any]) -> EmbeddedBatch:
-        """Return the same as a batch, since this embedder has no faster backend."""
         return EmbeddedBatch(self.exact(prepared))
 
     def batches(self, prepared: Sequence[Any]) -> Iterator[Any]:
@@ -138,15 +134,8 @@ class NetworkEmbedder(ABC):
 
     def _load(self) -> LoadedNetwork:
         place = local_weights(self._model, self.family) or fetch_from_hub(self._model, self.family)
-        try:
-            with silence():
-                loaded = self._open(place, self.device)
-        except SpaceError:
-            raise
-        except Exception as failed:  # model libraries raise many classes for the same causes
-            raise SpaceError(
-                f"The {self.family.noun} {self._model} cannot be loaded: {one_line(failed)}.", self.remedy
-            ) from failed
+        with loading(f"The {self.family.noun} {self._model}", self.remedy):
+            loaded = self._open(place, self.device)
         loaded.model.eval()
         return loaded
 
@@ -186,6 +175,18 @@ def silence() -> Iterator[None]:
                 yield
         finally:
             logging.disable(before)
+
+
+@contextmanager
+def loading(subject: str, remedy: str) -> Iterator[None]:
+    """Load something quietly, and turn any error into a SpaceError."""
+    try:
+        with silence():
+            yield
+    except SpaceError:
+        raise
+    except Exception as failed:  # model libraries raise many classes for the same causes
+        raise SpaceError(f"{subject} cannot be loaded: {one_line(failed)}.", remedy) from failed
 
 
 def fingerprint(model: Any, architecture: Mapping[str, Any]) -> str:

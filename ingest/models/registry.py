@@ -32,9 +32,7 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
 
 def network_here(name: str, settings: NetworkSettings) -> bool:
     """Tell whether the weights of a space are on this machine; only for spaces that need a model."""
-    if name == "clip":
-        return weights_here(settings.model, CLIP)
-    return weights_here(name.removeprefix(TIMM_SPACE), TIMM)
+    return weights_here(settings.model, CLIP) if name == "clip" else weights_here(name.removeprefix(TIMM_SPACE), TIMM)
 
 
 def fetching(name: str, settings: NetworkSettings) -> str:

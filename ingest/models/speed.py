@@ -293,19 +293,15 @@ class FastEmbedder:
 
     @property
     def space(self) -> Space:
-        """The space of the network."""
         return self._network.space
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
-        """Return one exact unit vector per picture."""
         return self._network.embed(pictures)
 
     def prepare(self, picture: Picture) -> Any:
-        """Convert a picture to the network's input."""
         return self._network.prepare(picture)
 
     def exact(self, prepared: Sequence[Any]) -> Floats:
-        """Return the exact unit vectors of prepared pictures."""
         return self._network.exact(prepared)
 
     def finish(self, prepared: Sequence[Any]) -> EmbeddedBatch:
