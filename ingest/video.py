@@ -77,10 +77,10 @@ def ingest_video(
     source = open_source(Path(video.source), settings.pictures_fps)
     current = {e.space.name: states.get(e.space.name, SpaceState(e.space)) for e in embedders}
     for vectors in sorted({state.vectors for state in current.values() if not state.complete}):
-        level = [
+        group = [
             e for e in embedders if not current[e.space.name].complete and current[e.space.name].vectors == vectors
         ]
-        video = _run_pass(video, source, level, [current[e.space.name] for e in level], store, settings, progress)
+        video = _run_pass(video, source, group, [current[e.space.name] for e in group], store, settings, progress)
     for text in [*source.notes, *source.rate().losses(video.fps)]:
         progress.note(f"{video.name}: {text}")
     return video

@@ -99,19 +99,19 @@ def test_other_weights_get_an_export_of_their_own(model: Path, kept: Path, tmp_p
     assert (made.vectors * other.embed(FILM)).sum(axis=1).min() >= CLOSE
 
 
-@pytest.mark.parametrize("speed", ["half", "int8"])
+@pytest.mark.parametrize("backend", ["half", "int8"])
 def test_an_inaccurate_backend_is_refused_with_a_note(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speed: str
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setattr(speed, "HalfPrecision", InaccurateBackend)
     monkeypatch.setattr(speed, "export_int8", lambda *_: None)
     monkeypatch.setattr(speed, "Int8", InaccurateBackend)
     notes: list[str] = []
-    embedder = fast(model, tmp_path, speed, notes)
+    embedder = fast(model, tmp_path, backend, notes)
     made = embedder.finish(prepared(embedder))
     assert (made.way, made.cosine) == (EXACT, 1.0)
     assert np.array_equal(made.vectors, embedder.embed(FILM))
-    assert any(f"{speed}: cosine to exact only" in note for note in notes)
+    assert any(f"{backend}: cosine to exact only" in note for note in notes)
 
 
 def test_if_the_export_fails_ingest_is_exact(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
