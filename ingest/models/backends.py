@@ -112,7 +112,7 @@ def saturates(weights: WeightFormat) -> bool:
     Multiplying the largest numbers shows it; the instructions used depend on the processor, the system and the build
     of ONNX Runtime. Without VNNI, x86 adds two products of signed weights in 16 bits and saturates.
     """
-    size = 64  # rows and columns; small, because it runs before every trial
+    size = 64  # rows and columns: any even number has pairs of products to add
     with TemporaryDirectory() as folder:
         file = Path(folder) / "product.onnx"
         with silence():
