@@ -1,4 +1,8 @@
-"""Frames into batches of vectors, proxies and facts, from where an earlier run stopped."""
+"""Turn frames into batches of vectors, proxies and frame facts.
+
+Decoding and preparing run one batch ahead of the networks. Pictures are released as soon as they are prepared, so
+memory does not grow with the length of a film.
+"""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,54 +15,59 @@ import numpy as np
 from ..media.proxy import Proxy, ProxySize, make_proxy
 from ..media.types import Floats, Frame, FrameRows, Picture
 from .models.embedder import EXACT, EmbeddedBatch, Embedder, TwoStageEmbedder
-from .prefetch import prefetched
+from .prefetch import prefetch
 from .repeats import FrameRepeats, LastDistinct, embed_shared, find_repeats
+
+_TIME_TOLERANCE = 1e-6
+"""Intervals by which a timestamp may fall short of a boundary through rounding, and still count as past it."""
 
 
 @dataclass(frozen=True)
-class BatchPart:
-    """A batch in one space; `offset` is where in it the last distinct frame lies, negative when in an earlier one."""
+class SpaceBatch:
+    """A batch in one embedding space."""
 
     rows: FrameRows
     distinct: int
+    """Index of the last frame that repeats no other."""
     offset: int
+    """Position of that frame in the batch; negative if it is in an earlier batch."""
     way: str = EXACT
     cosine: float = 1.0
-    """The lowest to the exact vector, of those that were looked at."""
+    """Lowest cosine to an exact vector, among the vectors that were checked."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Consecutive frames, ready to be stored, in each embedding space."""
 
-    parts: dict[str, BatchPart]
+    spaces: dict[str, SpaceBatch]
     proxies: list[Proxy]
     last_frame: int
     last_time: float
     problems: tuple[str, ...]
-    """What the decoder had complained of when the batch was full."""
+    """What the decoder had reported when the batch was full."""
 
 
 @dataclass(frozen=True)
 class RepeatLevels:
-    """Mean grey-level differences of proxies under which a frame repeats another, and shares its vector."""
+    """Mean grey-level differences of proxies below which a frame repeats another, and shares its vector."""
 
     repeats: float
     shares: float
-    """0: every frame has a vector of its own."""
+    """0 gives every frame a vector of its own."""
 
 
-def sampled(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
-    """The first frame of every 1/fps seconds, by the frames' own timestamps; all of them when fps is 0."""
-    tick = None
+def sample_frames(frames: Iterable[Frame], fps: float) -> Iterator[Frame]:
+    """Yield the first frame of every 1/fps seconds, by the frames' own timestamps; all frames if fps is 0."""
+    last_interval = None
     for frame in frames:
-        now = floor(frame.time * fps + 1e-6) if fps else frame.index
-        if now != tick:
-            tick = now
+        interval = floor(frame.time * fps + _TIME_TOLERANCE) if fps else frame.index
+        if interval != last_interval:
+            last_interval = interval
             yield frame
 
 
-def embedded(
+def embed_batches(
     frames: Generator[Frame, None, None],
     embedders: Sequence[Embedder],
     size: ProxySize,
@@ -68,51 +77,26 @@ def embedded(
     distinct: Mapping[str, LastDistinct],
     problems: Callable[[], Iterable[str]] = tuple,
 ) -> Generator[Batch, None, None]:
-    """Batches of at most `batch` frames; while networks run on one, the next is decoded and looked at.
+    """Yield batches of at most `batch` frames; at most three batches are in memory at once.
 
-    Pictures are let go of at once, and no more than three batches are ever held.
+    Args:
+        frames: The frames to embed; closed at the end.
+        embedders: One for each space.
+        size: The size of the proxies.
+        batch: The number of frames per batch.
+        levels: Which frames count as repeats and share a vector.
+        distinct: The last distinct frame of an earlier run, by space.
+        problems: Returns what the decoder has reported so far.
     """
     vectors = {name: known.vector for name, known in distinct.items()}
-    with closing(prefetched(_looked_at(frames, embedders, size, batch, levels, distinct, problems))) as looks:
-        for look in looks:
-            yield _embedded(look, embedders, levels.shares > 0, vectors)
+    with closing(prefetch(_prepare_batches(frames, embedders, size, batch, levels, distinct, problems))) as batches:
+        for prepared in batches:
+            yield _embed_batch(prepared, embedders, levels.shares > 0, vectors)
 
 
 @dataclass(frozen=True)
-class _Look:
-    """A batch before any network has seen it: `inputs` are vectors or, of spaces in two stages, what is to be."""
-
-    facts: FrameRows
-    proxies: list[Proxy]
-    inputs: dict[str, list[Any]]
-    repeats: dict[str, FrameRepeats]
-    problems: tuple[str, ...]
-
-
-def _looked_at(
-    frames: Generator[Frame, None, None],
-    embedders: Sequence[Embedder],
-    size: ProxySize,
-    batch: int,
-    levels: RepeatLevels,
-    distinct: Mapping[str, LastDistinct],
-    problems: Callable[[], Iterable[str]],
-) -> Generator[_Look, None, None]:
-    last = dict(distinct)
-    with closing(frames):
-        seen: list[_Seen] = []
-        for frame in frames:
-            seen.append(_seen(frame, embedders, size))
-            if len(seen) == batch:
-                yield _look(seen, embedders, levels, last, tuple(problems()))
-                seen = []
-    if seen:
-        yield _look(seen, embedders, levels, last, tuple(problems()))
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What is kept of a frame when its picture is let go of."""
+class _PreparedFrame:
+    """What is kept of a frame once its picture is released."""
 
     index: int
     time: float
@@ -122,70 +106,109 @@ class _Seen:
     inputs: dict[str, Any]
 
 
-def _seen(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _Seen:
+@dataclass(frozen=True)
+class _PreparedBatch:
+    """A batch before any network has run; `inputs` are network inputs, or vectors for single-stage embedders."""
+
+    facts: FrameRows
+    proxies: list[Proxy]
+    inputs: dict[str, list[Any]]
+    repeats: dict[str, FrameRepeats]
+    problems: tuple[str, ...]
+
+
+def _prepare_batches(
+    frames: Generator[Frame, None, None],
+    embedders: Sequence[Embedder],
+    size: ProxySize,
+    batch: int,
+    levels: RepeatLevels,
+    distinct: Mapping[str, LastDistinct],
+    problems: Callable[[], Iterable[str]],
+) -> Generator[_PreparedBatch, None, None]:
+    last = dict(distinct)
+    with closing(frames):
+        prepared: list[_PreparedFrame] = []
+        for frame in frames:
+            prepared.append(_prepare_frame(frame, embedders, size))
+            if len(prepared) == batch:
+                yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
+                prepared = []
+    if prepared:
+        yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
+
+
+def _prepare_frame(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _PreparedFrame:
     picture = frame.picture
     inputs = {
         e.space.name: e.prepare(picture) if isinstance(e, TwoStageEmbedder) else e.embed([picture])[0]
         for e in embedders
     }
-    return _Seen(frame.index, frame.time, sharpness(picture), mean_luma(picture), make_proxy(picture, size), inputs)
+    facts = sharpness(picture), mean_luma(picture)
+    return _PreparedFrame(frame.index, frame.time, *facts, make_proxy(picture, size), inputs)
 
 
-def _look(
-    seen: Sequence[_Seen],
+def _prepare_batch(
+    frames: Sequence[_PreparedFrame],
     embedders: Sequence[Embedder],
     levels: RepeatLevels,
     last: dict[str, LastDistinct],
     problems: tuple[str, ...],
-) -> _Look:
-    """`last` goes on to the batch's own last distinct frames."""
-    repeats, proxies = {}, [one.proxy for one in seen]
-    for e in embedders:
-        name, level = (
-            e.space.name,
-            levels.shares if levels.shares and isinstance(e, TwoStageEmbedder) else levels.repeats,
-        )
-        repeats[name] = find_repeats([one.index for one in seen], proxies, level, last.get(name))
+) -> _PreparedBatch:
+    """Collect frames into a batch and update `last` to its last distinct frames."""
+    repeats, inputs = {}, {}
+    indices, proxies = [frame.index for frame in frames], [frame.proxy for frame in frames]
+    for embedder in embedders:
+        name = embedder.space.name
+        shares = levels.shares and isinstance(embedder, TwoStageEmbedder)
+        level = levels.shares if shares else levels.repeats
+        repeats[name] = find_repeats(indices, proxies, level, last.get(name))
         last[name] = repeats[name].last
-    inputs = {e.space.name: [one.inputs[e.space.name] for one in seen] for e in embedders}
-    return _Look(_facts(seen), proxies, inputs, repeats, problems)
+        inputs[name] = [frame.inputs[name] for frame in frames]
+    return _PreparedBatch(_facts(frames), proxies, inputs, repeats, problems)
 
 
-def _facts(seen: Sequence[_Seen]) -> FrameRows:
+def _facts(frames: Sequence[_PreparedFrame]) -> FrameRows:
     return FrameRows(
-        indices=np.array([one.index for one in seen], np.int64),
-        times=np.array([one.time for one in seen], np.float64),
-        sharpness=np.array([one.sharpness for one in seen], np.float32),
-        luma=np.array([one.luma for one in seen], np.float32),
-        duplicate_of=np.full(len(seen), -1, np.int64),
-        vectors=np.zeros((len(seen), 0), np.float32),
+        indices=np.array([frame.index for frame in frames], np.int64),
+        times=np.array([frame.time for frame in frames], np.float64),
+        sharpness=np.array([frame.sharpness for frame in frames], np.float32),
+        luma=np.array([frame.luma for frame in frames], np.float32),
+        duplicate_of=np.full(len(frames), -1, np.int64),
+        vectors=np.zeros((len(frames), 0), np.float32),
     )
 
 
-def _embedded(look: _Look, embedders: Sequence[Embedder], share: bool, vectors: dict[str, Floats | None]) -> Batch:
-    parts = {e.space.name: _part(look, e, share, vectors) for e in embedders}
-    return Batch(parts, look.proxies, int(look.facts.indices[-1]), float(look.facts.times[-1]), look.problems)
+def _embed_batch(
+    prepared: _PreparedBatch, embedders: Sequence[Embedder], share: bool, vectors: dict[str, Floats | None]
+) -> Batch:
+    spaces = {e.space.name: _embed_space(prepared, e, share, vectors) for e in embedders}
+    facts = prepared.facts
+    return Batch(spaces, prepared.proxies, int(facts.indices[-1]), float(facts.times[-1]), prepared.problems)
 
 
-def _part(look: _Look, embedder: Embedder, share: bool, vectors: dict[str, Floats | None]) -> BatchPart:
-    """`vectors` goes on to that of the last distinct frame."""
+def _embed_space(
+    prepared: _PreparedBatch, embedder: Embedder, share: bool, vectors: dict[str, Floats | None]
+) -> SpaceBatch:
+    """Embed a batch in one space and update `vectors` to that of its last distinct frame."""
     name = embedder.space.name
-    inputs, repeats = look.inputs[name], look.repeats[name]
+    inputs, repeats = prepared.inputs[name], prepared.repeats[name]
     frames = repeats.frames
     if not isinstance(embedder, TwoStageEmbedder):
-        made = EmbeddedBatch(np.stack(inputs))
+        embedded = EmbeddedBatch(np.stack(inputs))
     elif share and (shared := embed_shared(inputs, repeats, embedder, vectors.get(name))):
-        made = shared
+        embedded = shared
     else:
-        made = embedder.finish(inputs)
+        embedded = embedder.finish(inputs)
         frames = (-1,) * len(frames) if share else frames
     if repeats.offset >= 0:
-        vectors[name] = made.vectors[repeats.offset]
-    rows = replace(look.facts, duplicate_of=np.array(frames, np.int64), vectors=made.vectors)
-    return BatchPart(rows, repeats.last.frame, repeats.offset, made.way, made.cosine)
+        vectors[name] = embedded.vectors[repeats.offset]
+    rows = replace(prepared.facts, duplicate_of=np.array(frames, np.int64), vectors=embedded.vectors)
+    return SpaceBatch(rows, repeats.last.frame, repeats.offset, embedded.way, embedded.cosine)
 
 
 def mean_luma(picture: Picture) -> float:
+    """Return the mean brightness of a picture (BT.601 luma)."""
     import cv2
 
     blue, green, red = cv2.mean(picture)[:3]
@@ -193,7 +216,7 @@ def mean_luma(picture: Picture) -> float:
 
 
 def sharpness(picture: Picture) -> float:
-    """The variance of the Laplacian: high for crisp edges, near zero for a smear."""
+    """Return the variance of the Laplacian: high for crisp edges, near zero for a blurred picture."""
     import cv2
 
     edges = cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.CV_32F)

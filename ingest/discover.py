@@ -1,4 +1,4 @@
-"""What a request for sources stands for: folders are searched, patterns expanded, and what is not there is named."""
+"""Discover sources: search folders, expand patterns, and report what is missing or unreadable."""
 
 import glob
 import os
@@ -12,12 +12,18 @@ from ..errors import SourceError
 from ..media.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
 _ANY_DEPTH = "**"
-_TRANSPORT = frozenset({".ts", ".mts", ".m2ts"})
+_TRANSPORT_SUFFIXES = frozenset({".ts", ".mts", ".m2ts"})
+"""Checked by content, because TypeScript files end in .ts too."""
+_SYNC_BYTE = b"G"
+_PACKET_LAYOUTS = ((0, 188), (4, 192))
+"""Where the first sync byte of a transport stream is, and the packet length; 192 bytes begin with a 4-byte time."""
+_HEADER_BYTES = 197
+"""Just enough to hold the second sync byte of either layout."""
 
 
 @dataclass
 class DiscoveredSources:
-    """The sources in the order of the request, each once, and what could not be looked into."""
+    """The sources in the order of the request, each once, and the paths that could not be read."""
 
     sources: list[Path] = field(default_factory=list)
     failures: list[tuple[Path, SourceError]] = field(default_factory=list)
@@ -25,12 +31,16 @@ class DiscoveredSources:
 
 
 def discover_sources(paths: Iterable[Path]) -> DiscoveredSources:
-    """Files as they are named; for a folder the videos below it or, where there is none, its folders of pictures."""
+    """Resolve files, folders and patterns to sources.
+
+    A folder stands for the videos at any depth below it or, if there are none, for its folders of pictures. A file
+    that is named stands for itself, whatever its suffix.
+    """
     found = DiscoveredSources()
     for path in paths:
         for match in _matches(path, found):
             if os.path.isdir(match):
-                found.sources += _folder(match, found)
+                found.sources += _sources_below(match, found)
             else:
                 found.sources.append(match)
     found.sources = list({os.path.realpath(source): source for source in reversed(found.sources)}.values())[::-1]
@@ -38,17 +48,17 @@ def discover_sources(paths: Iterable[Path]) -> DiscoveredSources:
 
 
 def _matches(path: Path, found: DiscoveredSources) -> list[Path]:
-    """A pattern is one only where no file is called so."""
+    """Expand a path with wildcards, unless a file has exactly that name."""
     if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
-    matches = [Path(match) for match in _expanded(path, found)]
+    matches = [Path(match) for match in _expand(path, found)]
     if not matches:
         found.failures.append((path, SourceError(f"Nothing matches {path}.", "Check the pattern.")))
     return sorted(matches, key=_order)
 
 
-def _expanded(pattern: Path, found: DiscoveredSources) -> Iterator[str]:
-    """What a pattern matches; each folder is walked once, since glob follows links that lead round in circles."""
+def _expand(pattern: Path, found: DiscoveredSources) -> Iterator[str]:
+    """Expand `**` with `_walk`, because glob would follow links in circles; other patterns go to glob."""
     parts = pattern.parts
     if _ANY_DEPTH not in parts:
         yield from glob.iglob(str(pattern))
@@ -56,15 +66,15 @@ def _expanded(pattern: Path, found: DiscoveredSources) -> Iterator[str]:
     at = parts.index(_ANY_DEPTH)
     after = list(dropwhile(_ANY_DEPTH.__eq__, parts[at:]))
     for top in filter(os.path.isdir, glob.glob(str(Path(*parts[:at])))):
-        for folder, entries in _walked(Path(top), found):
+        for folder, entries in _walk(Path(top), found):
             if after:
-                yield from _expanded(Path(glob.escape(str(folder)), *after), found)
+                yield from _expand(Path(glob.escape(str(folder)), *after), found)
             else:
                 yield from [str(folder), *(entry.path for entry in entries if not _is(entry, "is_dir"))]
 
 
-def _walked(top: Path, found: DiscoveredSources) -> Iterator[tuple[Path, list["os.DirEntry[str]"]]]:
-    """A folder and all below it with what lies in each, each folder once by whatever links it can be reached."""
+def _walk(top: Path, found: DiscoveredSources) -> Iterator[tuple[Path, list["os.DirEntry[str]"]]]:
+    """Yield a folder and all folders below it with their entries, each folder once however many links lead to it."""
     seen, folders = set(), [top]
     while folders:
         folder = folders.pop()
@@ -81,37 +91,31 @@ def _walked(top: Path, found: DiscoveredSources) -> Iterator[tuple[Path, list["o
         yield folder, entries
 
 
-@dataclass
-class _Below:
-    """What lies in a folder and in those within it; hidden things are left alone."""
-
-    videos: list[Path] = field(default_factory=list)
-    pictures: dict[Path, int] = field(default_factory=dict)
-
-
-def _folder(top: Path, found: DiscoveredSources) -> list[Path]:
-    below = _searched(top, found)
-    if below.videos:
-        if below.pictures:
-            found.notes.append(
-                f"{top} holds videos, and stands for these: {sum(below.pictures.values())} pictures beside them are "
-                "passed over. Name a folder that has only pictures to take it as a video."
-            )
-        return sorted(below.videos, key=_order)
-    # Pictures in a folder of pictures' own folders are no film of their own: thumbnails, for example.
-    films = [folder for folder in below.pictures if not any(parent in below.pictures for parent in folder.parents)]
-    unreadable = any(path == top for path, _ in found.failures)
-    return sorted(films, key=_order) or ([] if unreadable else [top])
-
-
-def _searched(top: Path, found: DiscoveredSources) -> _Below:
-    below = _Below()
-    for folder, entries in _walked(top, found):
-        below.videos += [Path(entry.path) for entry in entries if _is_video(entry)]
-        pictures = sum(_suffix(entry) in PICTURE_SUFFIXES and _is(entry, "is_file") for entry in entries)
+def _sources_below(top: Path, found: DiscoveredSources) -> list[Path]:
+    videos, pictures = _search(top, found)
+    if videos:
         if pictures:
-            below.pictures[folder] = pictures
-    return below
+            found.notes.append(
+                f"{top} holds videos, so its {sum(pictures.values())} pictures are ignored. "
+                "To ingest pictures as a video, name a folder that holds only pictures."
+            )
+        return sorted(videos, key=_order)
+    # Folders of pictures inside a folder of pictures are no videos of their own: thumbnails, for example.
+    folders = [folder for folder in pictures if not any(parent in pictures for parent in folder.parents)]
+    unreadable = any(path == top for path, _ in found.failures)
+    return sorted(folders, key=_order) or ([] if unreadable else [top])
+
+
+def _search(top: Path, found: DiscoveredSources) -> tuple[list[Path], dict[Path, int]]:
+    """Find the videos at any depth below a folder, and count the pictures in each folder."""
+    videos: list[Path] = []
+    pictures: dict[Path, int] = {}
+    for folder, entries in _walk(top, found):
+        videos += [Path(entry.path) for entry in entries if _is_video(entry)]
+        count = sum(_suffix(entry) in PICTURE_SUFFIXES and _is(entry, "is_file") for entry in entries)
+        if count:
+            pictures[folder] = count
+    return videos, pictures
 
 
 def _visible(folder: Path) -> Iterator["os.DirEntry[str]"]:
@@ -124,20 +128,20 @@ def _is_video(entry: "os.DirEntry[str]") -> bool:
     if suffix not in VIDEO_SUFFIXES:
         return False
     if _is(entry, "is_file"):
-        return suffix not in _TRANSPORT or _is_transport_stream(entry.path)
-    # A link that leads nowhere is told of as missing rather than passed over.
+        return suffix not in _TRANSPORT_SUFFIXES or _is_transport_stream(entry.path)
+    # A broken link is reported as missing rather than ignored.
     return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _is_transport_stream(path: str) -> bool:
-    """Packets of 188 bytes begin with G, those of 192 have a time before it; TypeScript is called .ts too."""
+    """Look for two sync bytes one packet apart; an empty or unreadable file is left to the decoder to report."""
     try:
         with open(path, "rb") as file:
-            begin = file.read(197)
+            header = file.read(_HEADER_BYTES)
     except OSError:
         return True
-    return not begin or any(
-        begin[at : at + 1] == b"G" == begin[at + length : at + length + 1] for at, length in ((0, 188), (4, 192))
+    return not header or any(
+        header[at : at + 1] == _SYNC_BYTE == header[at + length : at + length + 1] for at, length in _PACKET_LAYOUTS
     )
 
 
@@ -146,7 +150,7 @@ def _suffix(entry: "os.DirEntry[str]") -> str:
 
 
 def _is(entry: "os.DirEntry[str]", what: str) -> bool:
-    """Links are followed; one that leads round in a circle is neither file nor folder."""
+    """Test an entry, following links; a link in a circle is neither a file nor a folder."""
     try:
         return bool(getattr(entry, what)())
     except OSError:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def import_video(folder: Path, settings: Settings, progress: Progress | None = None) -> "Imported":
-    """Vectors from files such as `export_video` writes, into the library under their own identity."""
+    """Add the vectors in a folder such as `export_video` writes to the library, under their own identity."""
     from ..index.library import open_library
     from ..index.transfer import import_vectors
     from .models.appearance import AppearanceEmbedder

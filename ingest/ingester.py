@@ -1,29 +1,31 @@
-"""How sources get into the library: recognised where they are there already, gone on with where a run stopped."""
+"""Ingest sources into a library: recognise known content, and resume where an earlier run stopped."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ..errors import ReelweaveError, SourceError, SpaceError
-from ..index.library import Library, models_folder
+from ..index.check import unchanged_videos
+from ..index.library import Library, models_folder, open_library
+from ..index.restore import needs_repair, repair_parts, restore_vectors
+from ..index.store import space_mismatch
+from ..media.files import atomic_write
+from ..media.identity import content_hash, stamp
 from ..media.source import open_source
 from ..media.types import VideoRecord
 from ..progress import Progress, SilentProgress
 from ..settings import Settings, library_folder
 from .models.embedder import Embedder
-
-if TYPE_CHECKING:
-    from ..index.library import Library
-
+from .models.weights import CLIP, weights_fetchable, weights_here
 
 State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "unreadable", "failed"]
 
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What became of a source or, in a dry run, what would."""
+    """What happened to a source or, in a dry run, what would happen."""
 
     path: str
     state: State
@@ -32,19 +34,19 @@ class IngestResult:
 
 
 @dataclass(frozen=True)
-class SourceState:
-    """How a source stands to what the library holds: the video of the same content, where there is one."""
+class SourceMatch:
+    """How a source relates to the library: its state, and the video with the same content if there is one."""
 
     state: State
     stamp: str
     sha256: str
     video: VideoRecord | None
-    at_home: bool = False
-    """Whether that video's own source still lies where it was found."""
+    original_in_place: bool = False
+    """Whether the source of that video is still where it was found."""
 
 
 class Ingester:
-    """Takes sources into one library, one after another; models and what the hub said are kept between them."""
+    """Ingest sources into one library, one after another; models stay loaded between them."""
 
     def __init__(self, library: Library, settings: Settings, progress: Progress) -> None:
         self.library = library
@@ -53,109 +55,103 @@ class Ingester:
         self._embedders: dict[str, Embedder | None] = {}
 
     def repair_library(self) -> None:
-        """Make the catalog or the store again where it is damaged as a whole."""
-        from ..index.restore import needs_repair, repair_parts
-
+        """Rebuild the catalog or the vector store if either is damaged as a whole."""
         if needs_repair(self.library):
-            for told in repair_parts(self.library, "ingest"):
-                self.progress.note(told)
+            for message in repair_parts(self.library, "ingest"):
+                self.progress.note(message)
 
     def unchanged(self, path: Path) -> VideoRecord | None:
-        """The record of this very path, where neither its stamp nor what is wanted differs; nothing is read for it."""
-        from ..media.identity import stamp
-
-        place = self.library.catalog.at_source(str(path.resolve()))
-        if not place or not self._has_all(place.video, self._spaces(False)):
+        """Return the record of this path if neither the source nor the request has changed, without reading it."""
+        entry = self.library.catalog.at_source(str(path.resolve()))
+        if not entry or not self._has_all(entry.video, self._spaces(False)):
             return None
-        at_home = place.video.source == str(path.resolve()) or self._untouched(place.video)
-        return place.video if at_home and place.stamp == stamp(path) else None
+        in_place = entry.video.source == str(path.resolve()) or self._original_in_place(entry.video, may_read=False)
+        return entry.video if in_place and entry.stamp == stamp(path) else None
 
     def take(self, path: Path) -> IngestResult:
-        """The record of a source with every space that is wanted; whatever is there already is not made again."""
-        # What is called "." or ".." has a name of its own.
+        """Embed a source in every requested space; whatever the library already holds is not made again.
+
+        Args:
+            path: A video file or a folder of pictures.
+
+        Returns:
+            The record of the video, and how the source related to the library before.
+
+        Raises:
+            SourceError: If the source cannot be read.
+            SpaceError: If a requested model cannot be loaded, or differs from the one used before.
+        """
+        # "." and ".." are no names to store a video under.
         path = path if path.name.strip(".") else path.resolve()
         open_source(path)
         self.repair_library()
         if known := self.unchanged(path):
             return IngestResult(str(path), "unchanged", known)
         with self.library.writing(f"ingest {path.name}"):
-            found = self.standing(path)
-            video = self._placed(path, found)
+            match = self.match(path)
+            video = self._record(path, match)
             spaces = self._spaces(not video.complete)
             if not self._has_all(video, spaces):
                 video = self._ingest(video, spaces)
-        return IngestResult(str(path), found.state, video)
+        return IngestResult(str(path), match.state, video)
 
-    def standing(self, path: Path) -> SourceState:
-        """Recognise a source by its content; it is read only where its stamp is not that of its last visit."""
-        from ..media.identity import content_hash, stamp
-
-        place, now = self.library.catalog.at_source(str(path.resolve())), stamp(path)
-        sha256 = place.video.sha256 if place and place.stamp == now else content_hash(path)
+    def match(self, path: Path) -> SourceMatch:
+        """Find the video with the same content; the source is hashed only if its stamp has changed."""
+        entry, now = self.library.catalog.at_source(str(path.resolve())), stamp(path)
+        sha256 = entry.video.sha256 if entry and entry.stamp == now else content_hash(path)
         video = self.library.catalog.with_content(sha256)
         if video is None:
-            return SourceState("changed" if place else "new", now, sha256, None)
-        known_here = place is not None and place.video.id == video.id
-        at_home = known_here if video.source == str(path.resolve()) else self._still_there(video)
-        return SourceState(self._state(video, known_here, at_home), now, sha256, video, at_home)
+            return SourceMatch("changed" if entry else "new", now, sha256, None)
+        known_here = entry is not None and entry.video.id == video.id
+        in_place = known_here if video.source == str(path.resolve()) else self._original_in_place(video)
+        return SourceMatch(self._state(video, known_here, in_place), now, sha256, video, in_place)
 
-    def _state(self, video: VideoRecord, known_here: bool, at_home: bool) -> State:
-        if not self._covers(video):
+    def _state(self, video: VideoRecord, known_here: bool, in_place: bool) -> State:
+        if not self._same_sampling(video):
             return "anew"
         if not self._has_all(video, self._spaces(False)):
             return "resume"
-        if known_here and at_home:
+        if known_here and in_place:
             return "unchanged"
-        return "copy" if at_home else "renamed"
+        return "copy" if in_place else "renamed"
 
-    def _still_there(self, video: VideoRecord) -> bool:
-        """Whether a video's source lies, with the same content, where it was found."""
-        from ..media.identity import content_hash
-
-        if self._untouched(video):
-            return True
-        place = self.library.catalog.at_source(video.source)
+    def _original_in_place(self, video: VideoRecord, *, may_read: bool = True) -> bool:
+        """Tell whether a video's source is where it was found; a changed stamp can only be settled by reading it."""
+        entry, source = self.library.catalog.at_source(video.source), Path(video.source)
+        if not entry or entry.video.id != video.id:
+            return False
         try:
-            return bool(place and place.video.id == video.id and content_hash(Path(video.source)) == video.sha256)
+            return entry.stamp == stamp(source) or (may_read and content_hash(source) == video.sha256)
         except SourceError:
             return False
 
-    def _untouched(self, video: VideoRecord) -> bool:
-        """The same as far as can be told without reading it."""
-        from ..media.identity import stamp
-
-        place = self.library.catalog.at_source(video.source)
-        try:
-            return bool(place and place.video.id == video.id and place.stamp == stamp(Path(video.source)))
-        except SourceError:
-            return False
-
-    def _placed(self, path: Path, found: SourceState) -> VideoRecord:
-        """The record to go on with: a renamed video goes by its new name, a copied one stays where it was."""
+    def _record(self, path: Path, match: SourceMatch) -> VideoRecord:
+        """Return the record to continue with: a renamed video takes its new path, a copied one keeps its old."""
         from .video import describe
 
-        video, source = found.video, str(path.resolve())
-        if video is None or not self._covers(video):
-            return describe(path, found.sha256, self.settings.ingest)
-        if video.source != source and found.at_home:
-            self.library.catalog.copied_to(source, video.id, found.stamp)
+        video, source = match.video, str(path.resolve())
+        if video is None or not self._same_sampling(video):
+            return describe(path, match.sha256, self.settings.ingest)
+        if video.source != source and match.original_in_place:
+            self.library.catalog.copied_to(source, video.id, match.stamp)
             return video
-        video = replace(video, name=path.name, source=source, stamp=found.stamp)
+        video = replace(video, name=path.name, source=source, stamp=match.stamp)
         self.library.catalog.found_at(video)
         return video
 
     def _has_all(self, video: VideoRecord, spaces: Sequence[str]) -> bool:
-        """Whether a run would find nothing to do: found out without loading a model or opening the vectors."""
+        """Tell whether there is nothing left to do, without loading a model or opening the vectors."""
         states = self.library.catalog.spaces(video.id)
         complete = all(name in states and states[name].complete for name in spaces)
         model = self.settings.clip.model
         same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == model
-        if not (video.complete and complete and same_model and self._covers(video) and self.library.has_proxies(video)):
+        fits = video.complete and complete and same_model and self._same_sampling(video)
+        if not (fits and self.library.has_proxies(video)):
             return False
         return not any(self.library.vectors_fault(video, states[name]) for name in spaces)
 
-    def _covers(self, video: VideoRecord) -> bool:
-        """Whether the stored frames serve this request: all of them serve any rate."""
+    def _same_sampling(self, video: VideoRecord) -> bool:
+        """Tell whether the stored frames serve this request; a video with every frame serves any rate."""
         wanted = self.settings.ingest
         return video.short_side == wanted.size and video.sampled_fps in (0, wanted.fps)
 
@@ -168,29 +164,25 @@ class Ingester:
 
     @cached_property
     def _clip_here(self) -> bool:
-        from .models.weights import CLIP, weights_here
-
         return weights_here(self.settings.clip.model, CLIP)
 
     @cached_property
     def _clip_fetchable(self) -> bool:
-        from .models.weights import CLIP, weights_fetchable
-
         model = self.settings.clip.model
         if weights_fetchable(model, CLIP):
             return True
         self.progress.note(
-            f"No CLIP weights here ({model}): the clip space is left out. "
-            "Go online once, or set clip.model to a local-dir: that holds them."
+            f"The CLIP weights of {model} are not on this machine, so the clip space is skipped. "
+            "Go online once, or set clip.model to local-dir: and a folder that holds them."
         )
         return False
 
     def _ingest(self, video: VideoRecord, spaces: Sequence[str]) -> VideoRecord:
         from .video import ingest_video
 
-        library, embedders = self.library, self._opened(spaces)
-        self._clear_other_sampling(video)
-        video = self._to_go_on_from(video, embedders)
+        library, embedders = self.library, self._open_all(spaces)
+        self._remove_other_sampling(video)
+        video = self._resumable(video, embedders)
         try:
             done = ingest_video(
                 video, library.catalog.spaces(video.id), embedders, library, self.settings.ingest, self.progress
@@ -199,21 +191,22 @@ class Ingester:
             library.abandon(video.id)
         if done.problems:
             more = f" and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
-            told = f"{done.frames} frames came out of it ({done.problems[0]}{more})."
-            self.progress.note(f"{done.name} is damaged; {told}")
+            self.progress.note(
+                f"{done.name} is damaged: {done.frames} frames could be decoded ({done.problems[0]}{more})."
+            )
         library.check_written(done, [e.space.name for e in embedders])
         return done
 
-    def _clear_other_sampling(self, video: VideoRecord) -> None:
-        """Frames taken at another rate or size give way, once it is certain that new ones can be made."""
+    def _remove_other_sampling(self, video: VideoRecord) -> None:
+        """Remove frames sampled at another rate or size; called only once the models for new ones are loaded."""
         stored = self.library.catalog.with_content(video.sha256)
-        if stored and not self._covers(stored):
-            self.progress.note(f"{video.name} is in the library with other --fps or --size: it is ingested anew.")
+        if stored and not self._same_sampling(stored):
+            self.progress.note(f"{video.name} was ingested with another --fps or --size: ingesting it again.")
             self.library.remove(stored)
 
-    def _to_go_on_from(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
-        """What an earlier run stored, where the models are the same and all of it is there; else a fresh start."""
-        from ..index.store import space_mismatch
+    def _resumable(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
+        """Return the record to resume from; models other than those of the stored vectors are an error."""
+        from .video import describe
 
         states = self.library.catalog.spaces(video.id)
         for embedder in embedders:
@@ -221,52 +214,44 @@ class Ingester:
             if state and state.space != embedder.space:
                 raise space_mismatch(video.name, video.id, asdict(state.space), asdict(embedder.space))
         if not video.proxy_width:
-            # It was imported without small pictures, and its source has turned up.
-            return self._described_anew(video)
-        return self._with_lost_parts(video)
+            # It was imported without proxies, and its source has turned up.
+            return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
+        return self._restored(video)
 
-    def _with_lost_parts(self, video: VideoRecord) -> VideoRecord:
-        """The record to go on with once what is lost is made again or, for vectors, is no longer vouched for."""
-        from ..index.restore import restore_vectors
-
+    def _restored(self, video: VideoRecord) -> VideoRecord:
+        """Restore lost proxies and vectors; vectors that cannot be restored are marked as not yet made."""
         library, states = self.library, self.library.catalog.spaces(video.id).values()
         lost = [state for state in library.lost_spaces(video) if not restore_vectors(library, video, state)]
         if lost:
-            named = " and ".join(state.space.name for state in lost)
-            self.progress.note(f"The {named} vectors of {video.name} are lost or damaged: they are made anew.")
+            names = " and ".join(state.space.name for state in lost)
+            self.progress.note(f"The {names} vectors of {video.name} are lost or damaged: computing them again.")
         no_proxies = not library.has_proxies(video)
         if no_proxies and len(lost) == sum(state.vectors > 0 for state in states):
-            video = replace(video, frames=0, seconds=0.0, complete=False, problems=())
+            video = _without_frames(video)
         for state in lost:
             library.take_back(video, state)
         return self._with_proxies(video) if no_proxies and video.frames else video
 
     def _with_proxies(self, video: VideoRecord) -> VideoRecord:
-        """Make the small pictures again; where the source no longer yields the same frames, all is made anew."""
-        from ..media.files import atomic_write
+        """Write the proxies again; if the source no longer yields the same frames, start from scratch."""
         from .video import make_proxies
 
-        self.progress.note(f"The small pictures of {video.name} are lost or damaged: they are made anew.")
+        self.progress.note(f"The proxies of {video.name} are lost or damaged: writing them again.")
         with atomic_write(self.library.proxies_file(video.id)) as part:
             if make_proxies(video, part, self.settings.ingest, self.progress):
                 return video
-        self.progress.note(f"{video.name} no longer decodes to the frames that were stored: it is ingested anew.")
+        self.progress.note(f"{video.name} no longer decodes to the frames that are stored: ingesting it again.")
         self.library.remove(video)
-        return replace(video, frames=0, seconds=0.0, complete=False, problems=())
+        return _without_frames(video)
 
-    def _described_anew(self, video: VideoRecord) -> VideoRecord:
-        from .video import describe
-
-        return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
-
-    def _opened(self, spaces: Sequence[str]) -> list[Embedder]:
+    def _open_all(self, spaces: Sequence[str]) -> list[Embedder]:
         for name in spaces:
             if name not in self._embedders:
                 self._embedders[name] = self._open(name)
         return [embedder for name in spaces if (embedder := self._embedders[name])]
 
     def _open(self, name: str) -> Embedder | None:
-        """The embedder of a space; under `auto` a CLIP that does not load is done without, and said so."""
+        """Open the embedder of a space; under `auto`, skip a CLIP model that fails to load and note it."""
         from .models.registry import open_embedder
         from .models.speed import fastest_embedder
 
@@ -276,25 +261,36 @@ class Ingester:
         except SpaceError as failed:
             if self.settings.ingest.space != "auto":
                 raise
-            self.progress.note(f"{failed.cause} The clip space is left out.")
+            self.progress.note(f"{failed.cause} The clip space is skipped.")
             return None
         return fastest_embedder(
             embedder, self.settings.clip, models_folder(self.library.folder), lambda text: self.progress.note(text)
         )
 
 
+def _without_frames(video: VideoRecord) -> VideoRecord:
+    return replace(video, frames=0, seconds=0.0, complete=False, problems=())
+
+
 def complete_video(
     wanted: str, settings: Settings, progress: Progress | None = None, space: str | None = None
 ) -> VideoRecord:
-    """What a video of the library still lacks, or lacks in a further space, of the same frames at the same size."""
-    from ..index.check import unchanged_videos
-    from ..index.library import open_library
+    """Finish the ingest of a video in the library, with the sampling it was begun with.
 
+    Args:
+        wanted: The video's id, name or source.
+        settings: The settings in force.
+        progress: Where to report progress.
+        space: A further space to embed it in; by default the one in the settings.
+
+    Returns:
+        The completed record.
+    """
     progress = progress or SilentProgress()
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         unchanged_videos([video], progress)
-        as_taken = {"space": space or settings.ingest.space, "fps": video.sampled_fps, "size": video.short_side}
-        ingest = settings.ingest.model_copy(update=as_taken)
+        sampling = {"space": space or settings.ingest.space, "fps": video.sampled_fps, "size": video.short_side}
+        ingest = settings.ingest.model_copy(update=sampling)
         Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).take(Path(video.source))
         return library.catalog.find(video.id)

@@ -1,4 +1,4 @@
-"""Many sources in one run: each taken in by itself, so that one that fails keeps no other out."""
+"""Ingest many sources. A source that fails is reported and skipped."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,81 +15,84 @@ from .discover import DiscoveredSources
 from .ingester import Ingester, IngestResult
 
 _MEGABYTE = 1 << 20
-_REST = 32
-"""Videos after which Chroma's files are let go of, since it keeps some open for each."""
+_VIDEOS_BEFORE_REST = 32
+"""Videos after which Chroma's files are closed, because it keeps some open for each video."""
 
 
 def ingest_sources(
-    library: Library, gathered: DiscoveredSources, settings: Settings, progress: Progress
+    library: Library, discovered: DiscoveredSources, settings: Settings, progress: Progress
 ) -> Iterator[IngestResult]:
-    """Take in what was gathered, in its order; what is unchanged is found first, so that the rest can be timed."""
-    yield from _unreachable(gathered)
-    intake = Ingester(library, settings, progress)
-    intake.repair_library()
-    known = _unchanged(intake, gathered.sources)
-    sizes = {path: _megabytes(path) for path in gathered.sources if path not in known}
+    """Ingest the discovered sources in order.
+
+    Unchanged sources are found first, so that the time left is estimated from the others alone.
+    """
+    yield from _unreachable(discovered)
+    ingester = Ingester(library, settings, progress)
+    ingester.repair_library()
+    known = _unchanged(ingester, discovered.sources)
+    sizes = {path: _megabytes(path) for path in discovered.sources if path not in known}
     several, number = len(sizes) > 1, 0
     with progress.stage(f"{len(sizes)} sources, MB", sum(sizes.values())) if several else nullcontext() as overall:
-        for path in gathered.sources:
+        for path in discovered.sources:
             if path in known:
                 yield known[path]
                 continue
             number += 1
-            intake.progress = TitledProgress(progress, f"{number}/{len(sizes)} {path.name}") if several else progress
-            yield _tried(library, path, intake.take)
+            ingester.progress = TitledProgress(progress, f"{number}/{len(sizes)} {path.name}") if several else progress
+            yield _attempt(library, path, ingester.take)
             if overall:
                 overall.advance(sizes[path])
-            if number % _REST == 0:
+            if number % _VIDEOS_BEFORE_REST == 0:
                 library.rest()
 
 
 def dry_run_sources(
-    library: Library, gathered: DiscoveredSources, settings: Settings, progress: Progress
+    library: Library, discovered: DiscoveredSources, settings: Settings, progress: Progress
 ) -> Iterator[IngestResult]:
-    """What `harvest` would do with each source; nothing is written, and no more is read than it takes to tell."""
-    yield from _unreachable(gathered)
-    intake = Ingester(library, settings, progress)
-    known, news = _unchanged(intake, gathered.sources), _News(library)
-    with progress.stage("look", len(gathered.sources)) as stage:
-        for path in gathered.sources:
-            yield known.get(path) or _tried(library, path, lambda path: _foreseen(intake, news, path))
+    """Tell what `ingest_sources` would do with each source; nothing is written and as little as possible is read."""
+    yield from _unreachable(discovered)
+    ingester = Ingester(library, settings, progress)
+    known, new_files = _unchanged(ingester, discovered.sources), _NewFiles(library)
+    with progress.stage("check", len(discovered.sources)) as stage:
+        for path in discovered.sources:
+            yield known.get(path) or _attempt(library, path, lambda path: _predict(ingester, new_files, path))
             stage.advance()
 
 
-def _unreachable(gathered: DiscoveredSources) -> Iterator[IngestResult]:
-    for path, error in gathered.failures:
+def _unreachable(discovered: DiscoveredSources) -> Iterator[IngestResult]:
+    for path, error in discovered.failures:
         yield IngestResult(str(path), "unreadable", error=error)
 
 
-def _unchanged(intake: Ingester, sources: list[Path]) -> dict[Path, IngestResult]:
+def _unchanged(ingester: Ingester, sources: list[Path]) -> dict[Path, IngestResult]:
     known = {}
     for path in sources:
         try:
-            video = intake.unchanged(checked_name(path))
+            video = ingester.unchanged(checked_name(path))
         except (SourceError, OSError):
-            # What is wrong with it is told in its turn.
+            # Reported when it is this source's turn.
             continue
         if video:
             known[path] = IngestResult(str(path), "unchanged", video)
     return known
 
 
-def _tried(library: Library, path: Path, take: Callable[[Path], IngestResult]) -> IngestResult:
-    """What became of one source; what is wrong with the library or a model, and not with this source, ends the run."""
+def _attempt(library: Library, path: Path, ingest: Callable[[Path], IngestResult]) -> IngestResult:
+    """Ingest one source; only errors that are not about this source, of the library or a model, end the run."""
     failure: ReelweaveError
     try:
-        return take(path)
+        return ingest(path)
     except (SourceError, SpaceMismatch, VectorsLost) as failed:
         failure = failed
     except OSError as failed:
-        if told := library_error(library.folder, failed):
-            raise told from failed
+        if error := library_error(library.folder, failed):
+            raise error from failed
         failure = SourceError(f"{path} cannot be read: {failed.strerror or failed}.")
     return IngestResult(str(path), "unreadable" if isinstance(failure, SourceError) else "failed", error=failure)
 
 
 def _megabytes(path: Path) -> int:
-    """How much there is to do, for the time left; what cannot be read is soon done."""
+    """Return the size of a source, to estimate the time left; an unreadable one counts as 1."""
     try:
         files = picture_files(path) if path.is_dir() else [path]
         return max(1, sum(file.stat().st_size for file in files) // _MEGABYTE)
@@ -97,20 +100,25 @@ def _megabytes(path: Path) -> int:
         return 1
 
 
-class _News:
-    """Files that are new, by what the beginning of a stamp says of size: only among equals can one be a copy."""
+def stamp_size(stamp: str) -> str:
+    """Return the part of a stamp that gives the size: the bytes of a file, or the number of pictures."""
+    return stamp.partition(":")[0]
+
+
+class _NewFiles:
+    """New files grouped by size, since only files of equal size can be copies and need to be hashed."""
 
     def __init__(self, library: Library) -> None:
-        self._stored = {_size(known) for known in library.catalog.stamps()}
+        self._stored = {stamp_size(known) for known in library.catalog.stamps()}
         self._unread: dict[str, list[Path]] = {}
         self._hashes: dict[str, set[str]] = {}
 
     def may_be_stored(self, now: str) -> bool:
-        return _size(now) in self._stored
+        return stamp_size(now) in self._stored
 
     def is_copy(self, path: Path, now: str) -> bool:
-        """Whether a new file before this one in the same run has the same content."""
-        size = _size(now)
+        """Tell whether an earlier new file of this run has the same content."""
+        size = stamp_size(now)
         if size not in self._unread:
             self._unread[size] = [path]
             return False
@@ -123,18 +131,14 @@ class _News:
         return known
 
 
-def _size(known: str) -> str:
-    return known.partition(":")[0]
-
-
-def _foreseen(intake: Ingester, news: _News, path: Path) -> IngestResult:
+def _predict(ingester: Ingester, new_files: _NewFiles, path: Path) -> IngestResult:
     open_source(path)
-    now, place = stamp(path), intake.library.catalog.at_source(str(path.resolve()))
-    if news.may_be_stored(now) or (place and place.stamp == now):
-        found = intake.standing(path)
-        if found.video:
-            return IngestResult(str(path), found.state, found.video)
-    if news.is_copy(path, now):
+    now, entry = stamp(path), ingester.library.catalog.at_source(str(path.resolve()))
+    if new_files.may_be_stored(now) or (entry and entry.stamp == now):
+        match = ingester.match(path)
+        if match.video:
+            return IngestResult(str(path), match.state, match.video)
+    if new_files.is_copy(path, now):
         return IngestResult(str(path), "copy")
-    open_source(path, intake.settings.ingest.pictures_fps).info()
-    return IngestResult(str(path), "changed" if place else "new")
+    open_source(path, ingester.settings.ingest.pictures_fps).info()
+    return IngestResult(str(path), "changed" if entry else "new")

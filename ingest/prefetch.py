@@ -1,4 +1,4 @@
-"""Work that one thread does ahead of another: decoding and looking at frames, while a network runs."""
+"""Run a generator ahead in a background thread, so that frames are decoded while a network runs."""
 
 import threading
 from collections.abc import Generator
@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_LOOK = 0.05
-_PATIENCE = 5.0
-"""Seconds for a decoder that hangs; whoever interrupts is not kept waiting for it."""
+_POLL_SECONDS = 0.05
+"""How long a producer with a full queue waits before it checks again whether the consumer has stopped."""
+_JOIN_SECONDS = 5.0
+"""How long closing waits for a producer whose decoder hangs; an interruption must not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,12 @@ class _End:
     error: BaseException | None
 
 
-class _Maker(Generic[Item]):
-    """Takes items from a generator until there are no more or nobody wants them; the generator is closed here, too."""
+class _Producer(Generic[Item]):
+    """Feed a queue from a generator until it ends or nobody wants more, then close the generator."""
 
     def __init__(self, items: Generator[Item, None, None], depth: int) -> None:
-        self.made: Queue[Item | _End] = Queue(depth)
-        self.unwanted = threading.Event()
+        self.queue: Queue[Item | _End] = Queue(depth)
+        self.stop = threading.Event()
         self._items = items
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -36,40 +37,40 @@ class _Maker(Generic[Item]):
                     if not self._put(item):
                         return
                     del item
-        except BaseException as failed:  # it is raised again where the items are used
+        except BaseException as failed:  # raised again in the consumer's thread
             error = failed
         self._put(_End(error))
 
     def _put(self, item: Item | _End) -> bool:
-        while not self.unwanted.is_set():
+        while not self.stop.is_set():
             try:
-                self.made.put(item, timeout=_LOOK)
+                self.queue.put(item, timeout=_POLL_SECONDS)
             except Full:
                 continue
             return True
         return False
 
 
-def prefetched(items: Generator[Item, None, None], depth: int = 1) -> Generator[Item, None, None]:
-    """The same items in the same order, up to `depth` of them finished before they are asked for.
+def prefetch(items: Generator[Item, None, None], depth: int = 1) -> Generator[Item, None, None]:
+    """Yield the same items in the same order, with up to `depth` of them finished in advance.
 
-    An error comes out after the items before it. Whoever stops early closes this, and with it the generator.
+    An error is raised after the items before it. Closing this generator early also closes `items`.
     """
-    maker = _Maker(items, depth)
-    maker.thread.start()
+    producer = _Producer(items, depth)
+    producer.thread.start()
     try:
-        while not isinstance(item := maker.made.get(), _End):
+        while not isinstance(item := producer.queue.get(), _End):
             yield item
             del item
         if item.error is not None:
             raise item.error
     finally:
-        maker.unwanted.set()
-        _emptied(maker.made)
-        maker.thread.join(_PATIENCE)
+        producer.stop.set()
+        _drain(producer.queue)
+        producer.thread.join(_JOIN_SECONDS)
 
 
-def _emptied(queue: Queue[Item]) -> None:
+def _drain(queue: Queue[Item]) -> None:
     try:
         while True:
             queue.get_nowait()

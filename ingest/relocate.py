@@ -1,21 +1,18 @@
-"""Find sources that were moved, by their content, and tell the library where they are now."""
+"""Find moved sources by their content, and update their paths in the library."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import SourceError, UsageError
 from ..index.check import source_state
-from ..index.library import Library
+from ..index.library import Library, open_library
 from ..media.identity import content_hash, stamp
 from ..media.types import VideoRecord
 from ..progress import Progress, SilentProgress
 from ..settings import Settings, library_folder
 from .discover import discover_sources
-
-if TYPE_CHECKING:
-    from ..index.library import Library
+from .many import stamp_size
 
 
 @dataclass(frozen=True)
@@ -26,84 +23,75 @@ class RelocatedSource:
     source: str
 
 
-def missing_sources(library: Library) -> list[VideoRecord]:
-    """The videos whose sources are no longer where they were; those imported without one are not among them."""
-    return [video for video in library.catalog.videos() if source_state(video) == "missing"]
+def videos_without_source(settings: Settings) -> list[VideoRecord]:
+    """List the videos whose source is gone; videos imported without a source do not count."""
+    with open_library(library_folder(settings)) as library:
+        return [video for video in library.catalog.videos() if source_state(video) == "missing"]
 
 
-def relocate(library: Library, wanted: Sequence[str], path: Path, progress: Progress) -> list[RelocatedSource]:
-    """Look for the sources of videos at a path or below it; without videos, for all that are not where they were.
+def relocate_videos(
+    videos: Sequence[str], path: Path, settings: Settings, progress: Progress | None = None
+) -> list[RelocatedSource]:
+    """Find the sources of videos at or below a path, and store where they are now.
+
+    Args:
+        videos: The videos to look for; if empty, all whose source is missing or has changed.
+        path: The file or folder to search.
+        settings: The settings in force.
+        progress: Where to report progress.
 
     Raises:
-        UsageError: if a video that was named is not found there, or there is nothing to look for.
+        UsageError: If a named video is not found there, or there is nothing to look for.
     """
+    with open_library(library_folder(settings)) as library:
+        return _relocate(library, videos, path, progress or SilentProgress())
+
+
+def _relocate(library: Library, wanted: Sequence[str], path: Path, progress: Progress) -> list[RelocatedSource]:
     if not path.exists():
         raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
     videos = [library.catalog.find(name) for name in wanted] or [
         video for video in library.catalog.videos() if source_state(video) in ("missing", "changed")
     ]
     if not videos:
-        raise UsageError("Every source is where it was.", "Name the videos to move all the same.")
-    found = _found(videos, path, progress)
-    if wanted and (lacking := [video for video in videos if video.id not in found]):
+        raise UsageError("Every source is where it was.", "Name the videos to relocate them anyway.")
+    found = _find(videos, path, progress)
+    if wanted and (not_found := [video for video in videos if video.id not in found]):
         raise UsageError(
-            f"The content of {', '.join(video.name for video in lacking)} is not at {path}.",
-            "Other content is taken in as a video of its own: ingest it.",
+            f"The content of {', '.join(video.name for video in not_found)} is not at {path}.",
+            "If the content has changed, ingest it as a new video.",
         )
     with library.writing("videos relocate"):
-        return [_moved(library, library.catalog.find(video), place) for video, place in found.items()]
+        return [_update(library, library.catalog.find(video), place) for video, place in found.items()]
 
 
-def _found(videos: Sequence[VideoRecord], path: Path, progress: Progress) -> dict[str, Path]:
-    """Where the content of each video lies; only what is of the right size is read."""
-    sizes = {_size(video.stamp) for video in videos}
+def _find(videos: Sequence[VideoRecord], path: Path, progress: Progress) -> dict[str, Path]:
+    """Find where the content of each video is; only files of the right size are read."""
+    sizes = {stamp_size(video.stamp) for video in videos}
     contents = {video.sha256: video.id for video in videos}
     found: dict[str, Path] = {}
     candidates = list(_candidates(path))
     with progress.stage("look for sources", len(candidates)) as stage:
-        for place in candidates:
+        for candidate in candidates:
             try:
-                if _size(stamp(place)) in sizes and (video := contents.get(content_hash(place))):
-                    found.setdefault(video, place)
+                if stamp_size(stamp(candidate)) in sizes and (video := contents.get(content_hash(candidate))):
+                    found.setdefault(video, candidate)
             except SourceError:
-                # What cannot be read is not it.
+                # An unreadable file is no match.
                 pass
             stage.advance()
     return found
 
 
 def _candidates(path: Path) -> Iterator[Path]:
-    """The path itself, and what a folder stands for; a folder of pictures is a video, and may hold others."""
+    """List the path, the sources in it and its folders; a folder of pictures is a video and may hold others."""
     yield path
     if path.is_dir():
         yield from (source for source in discover_sources([path]).sources if source.resolve() != path.resolve())
         yield from (folder for folder in sorted(path.rglob("*")) if folder.is_dir())
 
 
-def _size(known: str) -> str:
-    """What a stamp says of size: the bytes of a file, or how many pictures."""
-    return known.partition(":")[0]
-
-
-def _moved(library: Library, video: VideoRecord, place: Path) -> RelocatedSource:
-    source = place.resolve()
+def _update(library: Library, video: VideoRecord, path: Path) -> RelocatedSource:
+    source = path.resolve()
     library.catalog.found_at(replace(video, name=source.name, source=str(source), stamp=stamp(source)))
     return RelocatedSource(video.id, str(source))
-
-
-def videos_without_source(settings: Settings) -> list[VideoRecord]:
-    """The videos whose sources are no longer where they were."""
-    from ..index.library import open_library
-
-    with open_library(library_folder(settings)) as library:
-        return missing_sources(library)
-
-
-def relocate_videos(
-    videos: Sequence[str], path: Path, settings: Settings, progress: Progress | None = None
-) -> "list[RelocatedSource]":
-    """Find the sources of videos at a path or below it; without videos, of all that are not where they were."""
-    from ..index.library import open_library
-
-    with open_library(library_folder(settings)) as library:
-        return relocate(library, videos, path, progress or SilentProgress())

@@ -1,4 +1,4 @@
-"""Ingest: a source into the library, from where an earlier run stopped, or not at all when nothing changed."""
+"""Ingest one video: decode its source, embed the frames that are missing, and store them batch by batch."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -14,25 +14,23 @@ from ..media.source import PictureFolder, VideoFile, open_source
 from ..media.types import Floats, Frame, FrameRows, SourceInfo, Space, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import IngestSettings
-from .batches import Batch, RepeatLevels, embedded, sampled
+from .batches import Batch, RepeatLevels, embed_batches, sample_frames
 from .models.embedder import EXACT, Embedder, TwoStageEmbedder
 from .repeats import LastDistinct
 
 
 class IngestStore(Protocol):
-    """Where ingest puts what it makes; it vouches only for batches that it took whole."""
+    """Where ingest stores its results; a batch counts as stored only once all of it is written."""
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None: ...
 
     def proxies_file(self, video: str) -> Path: ...
 
-    def vector(self, video: str, space: Space, frame: int) -> Floats:
-        """A stored one."""
-        ...
+    def vector(self, video: str, space: Space, frame: int) -> Floats: ...
 
 
 def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
-    """The record of a source that has not been looked at before."""
+    """Return the record of a source that is new to the library."""
     info = open_source(path, settings.pictures_fps).info()
     size = ProxySize.of(info.width, info.height, settings.proxy_pixels)
     return VideoRecord(
@@ -56,60 +54,75 @@ def ingest_video(
     video: VideoRecord,
     states: Mapping[str, SpaceState],
     embedders: Sequence[Embedder],
-    shelf: IngestStore,
+    store: IngestStore,
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
-    """Embed what is missing in each space; spaces that stand at the same frame share one pass over the source."""
+    """Embed what is missing in each space; spaces with the same number of vectors share one pass over the source.
+
+    Args:
+        video: The record to resume from.
+        states: How far the video is embedded, by space.
+        embedders: One for each requested space.
+        store: Where batches are stored.
+        settings: The ingest settings.
+        progress: Where to report progress.
+
+    Returns:
+        The completed record.
+
+    Raises:
+        SourceError: If no frame can be decoded.
+    """
     source = open_source(Path(video.source), settings.pictures_fps)
     current = {e.space.name: states.get(e.space.name, SpaceState(e.space)) for e in embedders}
     for vectors in sorted({state.vectors for state in current.values() if not state.complete}):
-        together = [
+        group = [
             e for e in embedders if not current[e.space.name].complete and current[e.space.name].vectors == vectors
         ]
-        video = _pass(video, source, together, [current[e.space.name] for e in together], shelf, settings, progress)
+        video = _run_pass(video, source, group, [current[e.space.name] for e in group], store, settings, progress)
     for text in [*source.notes, *source.rate().losses(video.fps)]:
         progress.note(f"{video.name}: {text}")
     return video
 
 
 def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progress: Progress) -> bool:
-    """Write the small pictures of a video's stored frames once more; whether the source still had as many."""
+    """Write the proxies of a video's stored frames again; return whether the source still has that many frames."""
     frames = open_source(Path(video.source), settings.pictures_fps).frames(0, video.short_side)
-    size, made = ProxySize(video.proxy_width, video.proxy_height), 0
+    size, written = ProxySize(video.proxy_width, video.proxy_height), 0
     with (
         closing(frames),
         closing(ProxyWriter(file, size, 0)) as proxies,
-        progress.stage("small pictures", video.frames) as stage,
+        progress.stage("proxies", video.frames) as stage,
     ):
-        for frame in islice(sampled(frames, video.sampled_fps), video.frames):
+        for frame in islice(sample_frames(frames, video.sampled_fps), video.frames):
             proxies.append([make_proxy(frame.picture, size)])
-            made += 1
+            written += 1
             stage.advance()
-    return made == video.frames
+    return written == video.frames
 
 
-def _pass(
+def _run_pass(
     video: VideoRecord,
     source: VideoFile | PictureFolder,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
-    shelf: IngestStore,
+    store: IngestStore,
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
     info = source.info()
     size = ProxySize(video.proxy_width, video.proxy_height)
-    proxies = ProxyWriter(shelf.proxies_file(video.id), size, video.frames)
+    proxies = ProxyWriter(store.proxies_file(video.id), size, video.frames)
     names = " and ".join(e.space.name for e in embedders)
     start = max(0, states[0].last_frame)
-    batches = embedded(
-        _to_come(source.frames(start, video.short_side), video, states[0]),
+    batches = embed_batches(
+        _remaining(source.frames(start, video.short_side), video, states[0]),
         embedders,
         size,
         batch=settings.batch,
         levels=RepeatLevels(settings.duplicate_level, settings.share_level),
-        distinct=_distinct(shelf, video, size, embedders, states),
+        distinct=_last_distinct(store, video, size, embedders, states),
         problems=lambda: source.problems,
     )
     with (
@@ -120,84 +133,85 @@ def _pass(
         stage.advance(states[0].vectors)
         for batch in batches:
             proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
-            states = [_advanced(state, batch) for state in states]
-            video = _grown(video, states[0], batch)
-            shelf.write(video, states, {name: part.rows for name, part in batch.parts.items()})
+            states = [_advance_space(state, batch) for state in states]
+            video = _advance_video(video, states[0], batch)
+            store.write(video, states, {name: space.rows for name, space in batch.spaces.items()})
             stage.advance(len(batch.proxies))
-    return _finished(video, source, states, shelf)
+    return _finish(video, source, states, store)
 
 
-def _to_come(
+def _remaining(
     frames: Generator[Frame, None, None], video: VideoRecord, state: SpaceState
 ) -> Generator[Frame, None, None]:
-    """The frames not stored yet; decoding began with the last stored one, since sampling goes on from its time."""
+    """Skip the last stored frame, with which decoding begins because sampling continues from its time."""
     with closing(frames):
-        wanted = sampled(frames, video.sampled_fps)
+        wanted = sample_frames(frames, video.sampled_fps)
         if state.vectors:
             next(wanted, None)
         yield from wanted
 
 
-def _distinct(
-    shelf: IngestStore, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
+def _last_distinct(
+    store: IngestStore, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
 ) -> dict[str, LastDistinct]:
-    """The last distinct frame of an earlier run, in each space; where it may be shared, with its vector."""
+    """Return the last distinct frame of an earlier run in each space, with its vector if it may be shared."""
     known = {}
     for embedder, state in zip(embedders, states, strict=True):
         if state.distinct_row >= 0:
-            proxy = read_proxies(shelf.proxies_file(video.id), size, video.frames)[state.distinct_row]
-            stored = isinstance(embedder, TwoStageEmbedder)
-            vector = shelf.vector(video.id, state.space, state.distinct_frame) if stored else None
+            proxy = read_proxies(store.proxies_file(video.id), size, video.frames)[state.distinct_row]
+            shares = isinstance(embedder, TwoStageEmbedder)
+            vector = store.vector(video.id, state.space, state.distinct_frame) if shares else None
             known[state.space.name] = LastDistinct(state.distinct_frame, proxy, vector)
     return known
 
 
-def _advanced(state: SpaceState, batch: Batch) -> SpaceState:
-    part = batch.parts[state.space.name]
+def _advance_space(state: SpaceState, batch: Batch) -> SpaceState:
+    space = batch.spaces[state.space.name]
     return replace(
         state,
         vectors=state.vectors + len(batch.proxies),
         last_frame=batch.last_frame,
-        distinct_row=state.distinct_row if part.offset < 0 else state.vectors + part.offset,
-        distinct_frame=part.distinct,
-        way=state.way if part.way == EXACT else part.way,
-        cosine=min(state.cosine, round(part.cosine, 6)),
+        distinct_row=state.distinct_row if space.offset < 0 else state.vectors + space.offset,
+        distinct_frame=space.distinct,
+        way=state.way if space.way == EXACT else space.way,
+        cosine=min(state.cosine, round(space.cosine, 6)),
     )
 
 
-def _grown(video: VideoRecord, state: SpaceState, batch: Batch) -> VideoRecord:
+def _advance_video(video: VideoRecord, state: SpaceState, batch: Batch) -> VideoRecord:
     return replace(
         video,
         frames=max(video.frames, state.vectors),
         seconds=max(video.seconds, batch.last_time),
-        problems=_together(video.problems, batch.problems),
+        problems=_merge_problems(video.problems, batch.problems),
     )
 
 
-def _together(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
-    """Each problem once: a run that goes on meets only those that lie ahead of it."""
+def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """Keep each problem once; a resumed run adds to the problems of the runs before it."""
     return tuple(dict.fromkeys([*known, *new]))
 
 
-def _finished(
+def _finish(
     video: VideoRecord,
     source: VideoFile | PictureFolder,
     states: list[SpaceState],
-    shelf: IngestStore,
+    store: IngestStore,
 ) -> VideoRecord:
-    """Mark the pass complete. A rate that the timestamps contradict (a variable one) gives way to a measured one."""
+    """Mark the pass complete. If the timestamps contradict the declared frame rate, use the measured one."""
     if not video.frames:
         why = f" ({source.problems[0]})" if source.problems else ""
         raise SourceError(f"No frame could be decoded from {video.source}{why}.")
     if not video.complete:
         fps = source.rate().fps
         video = replace(video, fps=fps, seconds=video.seconds + 1 / fps, complete=True)
-    video = replace(video, problems=_together(video.problems, source.problems))
-    shelf.write(video, [replace(state, complete=True) for state in states], {})
+    video = replace(video, problems=_merge_problems(video.problems, source.problems))
+    store.write(video, [replace(state, complete=True) for state in states], {})
     return video
 
 
 def _expected(info: SourceInfo, video: VideoRecord) -> int | None:
+    """Estimate how many frames will be stored, for the progress bar."""
     if info.frames_hint is None or not video.sampled_fps:
         return info.frames_hint
     return max(1, round(info.frames_hint * min(1.0, video.sampled_fps / float(info.fps))))

@@ -1,4 +1,4 @@
-"""Quicker ways through a network than the exact one; how close each comes is for others to check."""
+"""Faster backends for a network: half precision and int8. `speed` checks how close each comes to the exact vectors."""
 
 import copy
 from collections.abc import Sequence
@@ -15,9 +15,16 @@ from ...media.files import atomic_write
 from ...media.types import Floats
 from .network import NetworkEmbedder, silence, unit_rows
 
+_SATURATION_TOLERANCE = 0.05
+"""Relative error allowed to rounding; a saturated sum of two products is off by far more."""
+_OPSET = 18
+"""The ONNX operator set of the model that tests for saturation."""
+_IR_VERSION = 10
+"""The ONNX file format of that model."""
+
 
 class Backend(Protocol):
-    """Prepared pictures to unit vectors."""
+    """Turn prepared pictures into unit vectors."""
 
     name: str
 
@@ -25,7 +32,7 @@ class Backend(Protocol):
 
 
 class HalfPrecision:
-    """Sixteen bits a number: bfloat16 on a CPU, float16 on a GPU."""
+    """Run the network with 16-bit numbers: bfloat16 on a CPU, float16 on a GPU."""
 
     name = "half"
 
@@ -33,34 +40,37 @@ class HalfPrecision:
         import torch
 
         self._network = network
-        self._kind = torch.bfloat16 if network.device == "cpu" else torch.float16
-        self._model = _in_halves(network.model, self._kind)
+        self._dtype = torch.bfloat16 if network.device == "cpu" else torch.float16
+        self._model = _half_copy(network.model, self._dtype)
 
     def run(self, prepared: Sequence[Any]) -> Floats:
         import torch
 
         # Under inference_mode the same pass takes three times as long.
         with torch.no_grad():
-            batches = (batch.to(self._network.device, self._kind) for batch in self._network.batches(prepared))
+            batches = (batch.to(self._network.device, self._dtype) for batch in self._network.batches(prepared))
             parts = [self._network.encode(self._model, batch).float().cpu().numpy() for batch in batches]
         return unit_rows(np.concatenate(parts))
 
 
-def _in_halves(model: Any, kind: Any) -> Any:
-    """A copy whose weights are made one by one, so that there is never a second one in full."""
+def _half_copy(model: Any, dtype: Any) -> Any:
+    """Copy a model and convert its weights one by one, so that no second full-size copy is in memory."""
     from torch.nn import Parameter
 
     memo: dict[int, Any] = {}
     for parameter in model.parameters():
-        memo[id(parameter)] = Parameter(parameter.detach().to(kind), requires_grad=False)
+        memo[id(parameter)] = Parameter(parameter.detach().to(dtype), requires_grad=False)
     for buffer in model.buffers():
-        memo[id(buffer)] = buffer.to(kind) if buffer.is_floating_point() else buffer
+        memo[id(buffer)] = buffer.to(dtype) if buffer.is_floating_point() else buffer
     return copy.deepcopy(model, memo).eval()
 
 
 class Int8:
-    """ONNX Runtime with weights and products of 8 bits. Each picture goes alone, since the scale of its numbers would
-    else depend on who else is in the batch; several go at once, one on each core."""
+    """Run an ONNX export with 8-bit weights and activations.
+
+    Activations are scaled per call, so each picture is a call of its own: its vector must not depend on the rest of
+    the batch. Several calls run in parallel, one per thread.
+    """
 
     name = "int8"
 
@@ -71,56 +81,55 @@ class Int8:
 
     def run(self, prepared: Sequence[Any]) -> Floats:
         if self._threads == 1:
-            return unit_rows(np.concatenate([self._one(picture) for picture in prepared]))
+            return unit_rows(np.concatenate([self._embed(picture) for picture in prepared]))
         with ThreadPoolExecutor(self._threads) as pool:
-            return unit_rows(np.concatenate(list(pool.map(self._one, prepared))))
+            return unit_rows(np.concatenate(list(pool.map(self._embed, prepared))))
 
-    def _one(self, picture: Any) -> Floats:
+    def _embed(self, picture: Any) -> Floats:
         return np.asarray(self._session.run(None, {self._input: picture.numpy()[None]})[0], np.float32)
 
 
-class Weights(StrEnum):
-    """How an int8 export stores its weights; activations are unsigned 8-bit numbers in all of them."""
+class WeightFormat(StrEnum):
+    """How an int8 export stores its weights; activations are unsigned 8-bit numbers in every format."""
 
     SIGNED = "s8"
-    """Eight bits: exact where the processor adds products in 32 bits (VNNI and AMX on x86, ARM)."""
+    """Signed 8 bits: exact if the processor adds products in 32 bits (VNNI and AMX on x86, ARM)."""
     NARROW = "s7"
-    """Seven bits, half as exact: the sum of two products fits the 16 bits that AVX2 and plain AVX-512 add it in."""
+    """Signed 7 bits, half as exact: two products fit the 16 bits in which AVX2 and plain AVX-512 add them."""
     UNSIGNED = "u8"
-    """Eight bits, multiplied by slower instructions that add in 32 bits on every processor."""
+    """Unsigned 8 bits: multiplied by slower instructions that add in 32 bits on every processor."""
 
 
-def int8_weights() -> tuple[Weights, ...]:
-    """Return the formats worth a trial on this processor, the quickest first."""
-    return (Weights.NARROW, Weights.UNSIGNED) if saturates(Weights.SIGNED) else (Weights.SIGNED,)
+def int8_weights() -> tuple[WeightFormat, ...]:
+    """Return the formats worth a trial on this processor, the fastest first."""
+    return (WeightFormat.NARROW, WeightFormat.UNSIGNED) if saturates(WeightFormat.SIGNED) else (WeightFormat.SIGNED,)
 
 
 @cache
-def saturates(weights: Weights) -> bool:
-    """Whether ONNX Runtime's products with such weights overflow on this processor.
+def saturates(weights: WeightFormat) -> bool:
+    """Tell whether ONNX Runtime's products with such weights saturate on this processor.
 
-    It is tried on the largest numbers there are, because which instructions are used depends on the processor, the
-    system and the build of ONNX Runtime. Without VNNI, x86 adds two products of signed weights in 16 bits and cuts off
-    what does not fit.
+    Multiplying the largest numbers shows it; the instructions used depend on the processor, the system and the build
+    of ONNX Runtime. Without VNNI, x86 adds two products of signed weights in 16 bits and saturates.
     """
-    size = 64
+    size = 64  # rows and columns: any even number has pairs of products to add
     with TemporaryDirectory() as folder:
         file = Path(folder) / "product.onnx"
         with silence():
-            _quantise(_product(size), file, weights)
-        found = _session(file).run(None, {"a": np.ones((size, size), np.float32)})[0]
-    return not np.allclose(found, size, rtol=0.05)
+            _quantise(_ones_model(size), file, weights)
+        product = _session(file).run(None, {"a": np.ones((size, size), np.float32)})[0]
+    return not np.allclose(product, size, rtol=_SATURATION_TOLERANCE)
 
 
-def _product(size: int) -> Any:
-    """A model that multiplies its input by ones."""
+def _ones_model(size: int) -> Any:
+    """Build an ONNX model that multiplies its input by ones."""
     from onnx import TensorProto, helper, numpy_helper
 
     ones = numpy_helper.from_array(np.ones((size, size), np.float32), "ones")
     shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, size]) for name in ("a", "product")]
     node = helper.make_node("MatMul", ["a", "ones"], ["product"], "multiply")
     graph = helper.make_graph([node], "product", shapes[:1], shapes[1:], [ones])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
 
 def _session(file: Path) -> Any:
@@ -128,21 +137,21 @@ def _session(file: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-def export_int8(network: NetworkEmbedder, sample: Any, file: Path, weights: Weights) -> Path:
-    """The network as ONNX in 8 bits; the file is there whole or not at all."""
+def export_int8(network: NetworkEmbedder, sample: Any, file: Path, weights: WeightFormat) -> Path:
+    """Export the network to ONNX with 8-bit weights; the file is written atomically."""
     with silence(), atomic_write(file) as part:
-        model = _exported(network, sample)
-        # The shapes that export wrote down hold for its own example only, and quantising trusts them.
+        model = _export(network, sample)
+        # The exported shapes hold for the example only, and quantising would trust them.
         del model.graph.value_info[:]
         _quantise(model, part, weights)
     return file
 
 
-def _exported(network: NetworkEmbedder, sample: Any) -> Any:
+def _export(network: NetworkEmbedder, sample: Any) -> Any:
     import torch
 
     class Tower(torch.nn.Module):
@@ -163,15 +172,15 @@ def _exported(network: NetworkEmbedder, sample: Any) -> Any:
     return program.model_proto
 
 
-def _quantise(model: Any, file: Path, weights: Weights) -> None:
-    """Convolutions are left alone: in 8 bits they take four times as long."""
+def _quantise(model: Any, file: Path, weights: WeightFormat) -> None:
+    """Quantise matrix products only; convolutions take four times as long in 8 bits."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
         model,
         str(file),
         op_types_to_quantize=["MatMul", "Gemm"],
-        weight_type=QuantType.QUInt8 if weights is Weights.UNSIGNED else QuantType.QInt8,
-        reduce_range=weights is Weights.NARROW,
+        weight_type=QuantType.QUInt8 if weights is WeightFormat.UNSIGNED else QuantType.QInt8,
+        reduce_range=weights is WeightFormat.NARROW,
         per_channel=True,
     )

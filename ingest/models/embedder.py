@@ -1,4 +1,4 @@
-"""What every embedding space can do, and which of them this machine has."""
+"""Define what every embedder can do: pictures, or texts, to unit vectors of one space."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -7,25 +7,25 @@ from ...media.types import Floats, Picture, Space
 
 
 class Embedder(Protocol):
-    """Turns pictures into vectors of one space; the same picture always gives the same vector."""
+    """Turn pictures into vectors of one space; the same picture always gives the same vector."""
 
     @property
     def space(self) -> Space: ...
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
-        """One unit vector a picture."""
+        """Return one unit vector per picture."""
         ...
 
 
 EXACT = "exact"
-"""How vectors are made where nothing is given up for speed."""
+"""The backend that trades no accuracy for speed."""
 
 CLOSE = 0.999
-"""The cosine to its exact vector that a vector made or shared to save time has at least."""
+"""The lowest cosine to the exact vector at which a faster or shared vector is accepted."""
 
 
 class EmbeddedBatch(NamedTuple):
-    """Vectors, how they were made, and the lowest cosine to exact ones of those that were looked at."""
+    """Vectors, the backend that made them, and the lowest cosine to an exact vector among those checked."""
 
     vectors: Floats
     way: str = EXACT
@@ -34,7 +34,7 @@ class EmbeddedBatch(NamedTuple):
 
 @runtime_checkable
 class TwoStageEmbedder(Protocol):
-    """An Embedder whose work comes in two parts, so that one thread can do the first while another does the second."""
+    """An Embedder whose work has two stages, so that one thread can prepare pictures while another runs the network."""
 
     @property
     def space(self) -> Space: ...
@@ -42,23 +42,25 @@ class TwoStageEmbedder(Protocol):
     def embed(self, pictures: Sequence[Picture]) -> Floats: ...
 
     def prepare(self, picture: Picture) -> Any:
-        """All that needs the picture."""
+        """Do all the work that needs the picture."""
         ...
 
     def finish(self, prepared: Sequence[Any]) -> EmbeddedBatch:
-        """The vectors, made in the quickest way that is close enough."""
+        """Return the vectors, made by the fastest backend that is close enough."""
         ...
 
-    def exact(self, prepared: Sequence[Any]) -> Floats: ...
+    def exact(self, prepared: Sequence[Any]) -> Floats:
+        """Return the exact vectors."""
+        ...
 
 
 @runtime_checkable
 class TextEmbedder(Protocol):
-    """Turns words into vectors of a space of pictures: what they say lies near the pictures that show it."""
+    """Turn texts into vectors of a picture space, near the pictures that show what they describe."""
 
     @property
     def space(self) -> Space: ...
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """One unit vector a text."""
+        """Return one unit vector per text."""
         ...

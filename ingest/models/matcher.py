@@ -1,6 +1,6 @@
-"""What two pictures have in common, by a network: SuperPoint's features matched by SuperGlue or LightGlue.
+"""Match the keypoints of two pictures with a network: SuperPoint features with SuperGlue or LightGlue.
 
-Its library, transformers, is no part of the usual installation: it comes with the extra `match`.
+It needs transformers, which only the extra `match` installs.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ import numpy.typing as npt
 from ...errors import SpaceError
 from ...media.types import Ints
 from ...settings import Settings
-from .network import fingerprint, silence, usable_device
+from .network import fingerprint, loading, usable_device
 from .weights import MATCHER, fetch_from_hub, local_weights, one_line
 
 _KINDS = {"superglue": "SuperGlueForKeypointMatching", "lightglue": "LightGlueForKeypointMatching"}
 
 
 class KeypointMatcher:
-    """Pictures and pairs of them to the share of features that the network finds in both.
+    """Score pairs of pictures by the share of keypoints that the network finds in both.
 
-    Each match counts by how sure the network is of it; every pair is looked at by itself, so that none
-    depends on which others were asked for.
+    Each match is weighted by the network's confidence. Every pair is a batch of its own, so that its score does not
+    depend on the other pairs.
     """
 
     def __init__(self, model: str, device: str) -> None:
@@ -33,9 +33,19 @@ class KeypointMatcher:
 
     @cached_property
     def identity(self) -> dict[str, str]:
+        """The model's name and the hash of its weights, as a plan records them."""
         return {"model": self._model, "weights": fingerprint(self._loaded, self._loaded.config.to_dict())}
 
     def __call__(self, luma: npt.NDArray[np.uint8], pairs: Ints) -> Iterator[float]:
+        """Yield the score of each pair, from 0 to 1.
+
+        Args:
+            luma: The pictures' luma planes, frames x height x width.
+            pairs: Positions of two pictures per row.
+
+        Raises:
+            SpaceError: If the model cannot be loaded or fails on its device.
+        """
         import torch
 
         for pair in pairs:
@@ -47,7 +57,7 @@ class KeypointMatcher:
                 raise SpaceError(
                     f"{self._model} failed on {self._device}: {one_line(failed)}.", "Set clip.device to cpu."
                 ) from failed
-            yield _shared(found.matches[0, 0], found.matching_scores[0, 0], found.mask[0])
+            yield _match_share(found.matches[0, 0], found.matching_scores[0, 0], found.mask[0])
 
     @cached_property
     def _device(self) -> str:
@@ -57,47 +67,41 @@ class KeypointMatcher:
     def _loaded(self) -> Any:
         if find_spec("transformers") is None:
             raise SpaceError(
-                "The price match needs transformers, which is not installed.",
-                "`pip install 'reelweave[match]'` brings it; or give another --price.",
+                "--price match needs transformers, which is not installed.",
+                "Run `pip install 'reelweave[match]'`, or give another --price.",
             )
         place = local_weights(self._model, MATCHER) or fetch_from_hub(self._model, MATCHER)
-        try:
-            with silence():
-                return _open(self._model, place).to(self._device).eval()
-        except SpaceError:
-            raise
-        except Exception as failed:  # transformers raises many classes for the same few causes
-            raise SpaceError(
-                f"The {MATCHER.noun} {self._model} cannot be loaded: {one_line(failed)}.", MATCHER.remedy
-            ) from failed
+        with loading(f"The {MATCHER.noun} {self._model}", MATCHER.remedy):
+            return _open(self._model, place).to(self._device).eval()
 
 
 def _open(name: str, place: Path) -> Any:
-    """From the disk, and whole: transformers makes up what the weights lack."""
+    """Load a model from disk and refuse incomplete weights, which transformers fills in at random."""
     import transformers
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     kind = transformers.AutoConfig.from_pretrained(place, local_files_only=True).model_type
     if kind not in _KINDS:
-        raise SpaceError(f"{name} is a model of the kind {kind}, which matches no features.", MATCHER.remedy)
-    model, told = getattr(transformers, _KINDS[kind]).from_pretrained(
+        raise SpaceError(f"{name} is a {kind} model, which does not match keypoints.", MATCHER.remedy)
+    model, loading = getattr(transformers, _KINDS[kind]).from_pretrained(
         place, local_files_only=True, output_loading_info=True
     )
-    wrong = [*told["missing_keys"], *told["mismatched_keys"]]
+    wrong = [*loading["missing_keys"], *loading["mismatched_keys"]]
     if wrong:
         raise SpaceError(
-            f"The weights of {name} do not fit: {wrong[0]} is missing or of another shape.", MATCHER.remedy
+            f"The weights of {name} do not fit: {wrong[0]} is missing or has another shape.", MATCHER.remedy
         )
     return model
 
 
-def _shared(matches: Any, scores: Any, mask: Any) -> float:
-    fewer = int(mask.sum(dim=1).min())
-    return min(1.0, float(scores[matches >= 0].sum()) / fewer) if fewer else 0.0
+def _match_share(matches: Any, scores: Any, mask: Any) -> float:
+    keypoints = int(mask.sum(dim=1).min())
+    return min(1.0, float(scores[matches >= 0].sum()) / keypoints) if keypoints else 0.0
 
 
 def matcher_for(settings: Settings) -> KeypointMatcher | None:
+    """Return the matcher if the settings ask for `solve.price = "match"`."""
     return (
         KeypointMatcher(settings.solve.match_model, settings.clip.device) if settings.solve.price == "match" else None
     )

@@ -1,4 +1,4 @@
-"""What every neural network here has in common: where it runs, how it is told from others, and how it is fed."""
+"""Share what all neural networks need: choosing a device, loading, hashing weights and embedding in batches."""
 
 import hashlib
 import json
@@ -20,12 +20,17 @@ from ...settings import NetworkSettings
 from .embedder import EmbeddedBatch
 from .weights import ModelFamily, fetch_from_hub, local_weights, one_line
 
-_NO_LENGTH = 1e-6
+_SHORTEST = 1e-6
+"""Length below which a vector has no direction, and below which dividing by it would only blow up rounding errors."""
+_PROBE_PICTURE = (8, 8, 3)
+"""The shape of the black picture that is embedded to find out a model's dimension; any shape will do."""
 _loading = threading.RLock()
-"""Held while a model is loaded, exported or tried on a device: libraries keep what they do meanwhile per process."""
+"""Held while a model is loaded, exported or tried on a device, because libraries keep such state per process."""
 
 
 class LoadedNetwork(NamedTuple):
+    """A model in memory, and what its vectors depend on besides its weights."""
+
     model: Any
     preprocess: Callable[[Any], Any]
     architecture: Mapping[str, Any]
@@ -33,37 +38,39 @@ class LoadedNetwork(NamedTuple):
 
 
 class NetworkEmbedder(ABC):
-    """An image network as an Embedder; its weights are loaded at the first use, and anything else is an error."""
+    """Embed pictures with a network; its weights are loaded strictly, and not before the first use."""
 
     family: ModelFamily
-    mend: str
-    """What to do about a model that is here and does not work."""
+    remedy: str
+    """What the user can do about a model that is on this machine and does not work."""
 
     def __init__(self, space: str, model: str, settings: NetworkSettings) -> None:
         self._space, self._model, self._settings = space, model, settings
-        self._kept: LoadedNetwork | None = None
+        self._network: LoadedNetwork | None = None
 
     @abstractmethod
     def _open(self, place: Path, device: str) -> LoadedNetwork:
-        """Load the model from the disk, strictly."""
+        """Load the model from disk and refuse whatever does not fit."""
 
     @abstractmethod
     def encode(self, model: Any, batch: Any) -> Any:
-        """One vector a picture, by the model or a copy of it."""
+        """Return one vector per picture, by the model or a copy of it."""
 
     @property
     def model(self) -> Any:
+        """The torch module."""
         return self._loaded.model
 
     @cached_property
     def space(self) -> Space:
+        """The identity of the vectors, by the loaded weights rather than their file."""
         loaded = self._loaded
         return Space(
             name=self._space,
             model=self._model,
             weights=fingerprint(loaded.model, loaded.architecture),
-            preprocessing=with_identity(loaded.preprocessing),
-            dimension=len(self.embed([np.zeros((8, 8, 3), np.uint8)])[0]),
+            preprocessing=" ".join(f"{key}={value}" for key, value in sorted(loaded.preprocessing.items())),
+            dimension=len(self.embed([np.zeros(_PROBE_PICTURE, np.uint8)])[0]),
         )
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
@@ -88,13 +95,14 @@ class NetworkEmbedder(ABC):
         return EmbeddedBatch(self.exact(prepared))
 
     def batches(self, prepared: Sequence[Any]) -> Iterator[Any]:
+        """Stack prepared pictures into tensors of `clip.batch` rows."""
         import torch
 
         size = self._settings.batch
         return (torch.stack(list(prepared[at : at + size])) for at in range(0, len(prepared), size))
 
     def _vectors(self, batches: Iterable[Any], encode: Callable[[Any, Any], Any]) -> Floats:
-        """One unit vector for each row of the batches."""
+        """Return one unit vector for each row of the batches."""
         import torch
 
         model = self._loaded.model
@@ -104,42 +112,36 @@ class NetworkEmbedder(ABC):
         except RuntimeError as failed:
             raise SpaceError(
                 f"{self._model} failed on {self.device}: {one_line(failed)}.",
-                "Where memory ran out, lower clip.batch; or set clip.device to cpu.",
+                "If memory ran out, lower clip.batch; or set clip.device to cpu.",
             ) from failed
         vectors = np.asarray(np.concatenate(parts), np.float32)
         if not np.isfinite(vectors).all():
-            raise SpaceError(f"{self._model} makes vectors that are no numbers.", self.mend)
+            raise SpaceError(f"{self._model} returns vectors that are not finite.", self.remedy)
         return unit_rows(vectors)
 
     @cached_property
     def device(self) -> str:
+        """The device that the network runs on."""
         return usable_device(self._settings.device)
 
     @property
     def _loaded(self) -> LoadedNetwork:
-        """The model, loaded once however many threads ask for it at the same time."""
-        if self._kept is None:
+        """The model, loaded once even if several threads ask for it at the same time."""
+        if self._network is None:
             with _loading:
-                self._kept = self._kept or self._load()
-        return self._kept
+                self._network = self._network or self._load()
+        return self._network
 
     def _load(self) -> LoadedNetwork:
         place = local_weights(self._model, self.family) or fetch_from_hub(self._model, self.family)
-        try:
-            with silence():
-                loaded = self._open(place, self.device)
-        except SpaceError:
-            raise
-        except Exception as failed:  # model libraries raise many classes for the same few causes
-            raise SpaceError(
-                f"The {self.family.noun} {self._model} cannot be loaded: {one_line(failed)}.", self.mend
-            ) from failed
+        with loading(f"The {self.family.noun} {self._model}", self.remedy):
+            loaded = self._open(place, self.device)
         loaded.model.eval()
         return loaded
 
 
 def usable_device(wanted: str) -> str:
-    """The device that was asked for, or under auto the fastest that takes a tensor."""
+    """Return the requested device or, for `auto`, the fastest that works."""
     for name in ("cuda", "mps", "cpu") if wanted == "auto" else (wanted,):
         if name == "cpu" or _works(name):
             return name
@@ -147,22 +149,22 @@ def usable_device(wanted: str) -> str:
 
 
 def _works(device: str) -> bool:
-    """Tried, not asked: a card whose driver is too old or whose memory is full is there all the same."""
+    """Try the device, because torch also lists cards with a driver too old or with full memory."""
     import torch
 
     try:
         with silence():
             return bool(torch.ones(2, device=device).sum().item() == 2)
-    except Exception:  # each build of torch refuses a missing device with another class
+    except Exception:  # each build of torch raises another class for a missing device
         return False
 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Mute what libraries say while they load; what matters of it is checked here and said in our own words.
+    """Suppress logs and warnings of libraries while they load; what matters is checked and reported here.
 
-    What is muted belongs to the process. One thread at a time mutes it, so that none takes another's silence for how
-    things were before, and leaves the process mute.
+    Log levels and warning filters belong to the process. One thread at a time changes them, so that none restores
+    the state that another has set.
     """
     with _loading:
         before = logging.root.manager.disable
@@ -175,8 +177,20 @@ def silence() -> Iterator[None]:
             logging.disable(before)
 
 
+@contextmanager
+def loading(subject: str, remedy: str) -> Iterator[None]:
+    """Load something quietly, and turn any error into a SpaceError."""
+    try:
+        with silence():
+            yield
+    except SpaceError:
+        raise
+    except Exception as failed:  # model libraries raise many classes for the same causes
+        raise SpaceError(f"{subject} cannot be loaded: {one_line(failed)}.", remedy) from failed
+
+
 def fingerprint(model: Any, architecture: Mapping[str, Any]) -> str:
-    """Of every tensor and of how they are put together: the same weights under another activation are another model."""
+    """Hash every tensor and the architecture: the same weights with another activation are another model."""
     digest = hashlib.sha256(json.dumps(architecture, sort_keys=True).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
@@ -184,12 +198,8 @@ def fingerprint(model: Any, architecture: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def with_identity(preprocessing: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={preprocessing[key]}" for key in sorted(preprocessing))
-
-
 def unit_rows(vectors: Floats) -> Floats:
-    """Length one; a picture in which a network sees nothing gets a fixed direction."""
+    """Scale rows to length one; a row without length gets a fixed direction."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     blank = np.full_like(vectors, vectors.shape[1] ** -0.5)
-    return np.where(lengths < _NO_LENGTH, blank, vectors / np.maximum(lengths, _NO_LENGTH)).astype(np.float32)
+    return np.where(lengths < _SHORTEST, blank, vectors / np.maximum(lengths, _SHORTEST)).astype(np.float32)

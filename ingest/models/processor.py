@@ -1,4 +1,4 @@
-"""What the processor of this machine is and can do, as far as it decides how quickly a network runs."""
+"""Identify this machine's processor by the instruction sets that decide how fast a network runs."""
 
 import platform
 from collections.abc import Mapping
@@ -16,8 +16,9 @@ _ABILITIES: Mapping[str, frozenset[str]] = {
     "dot products": frozenset({"asimddp"}),
     "I8MM": frozenset({"i8mm"}),
 }
-"""What Linux calls each ability, on x86 and on ARM."""
-_LISTS = ("flags", "Features")
+"""The names of each instruction set in /proc/cpuinfo, on x86 and on ARM."""
+_FLAG_LISTS = ("flags", "Features")
+"""The lines of /proc/cpuinfo that list instruction sets, on x86 and on ARM."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Processor:
 
 @cache
 def this_processor() -> Processor:
-    """Read the abilities from Linux; other systems tell only the architecture."""
+    """Identify the processor; outside Linux, by its architecture only."""
     try:
         text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -40,7 +41,7 @@ def this_processor() -> Processor:
 
 
 def abilities(cpuinfo: str) -> tuple[str, ...]:
-    """Pick out of the text of /proc/cpuinfo what matters for arithmetic; every core is taken to be like the first."""
+    """List the instruction sets for arithmetic in the text of /proc/cpuinfo, assuming all cores are alike."""
     lines = (line.partition(":") for line in cpuinfo.splitlines())
-    flags = next((set(value.split()) for name, _, value in lines if name.strip() in _LISTS), set())
+    flags = next((set(value.split()) for name, _, value in lines if name.strip() in _FLAG_LISTS), set())
     return tuple(ability for ability, names in _ABILITIES.items() if flags & names)

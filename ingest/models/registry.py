@@ -1,4 +1,4 @@
-"""What every embedding space can do, and which of them this machine has."""
+"""Open embedders by the name of their space, and list and fetch the models behind them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 from ...errors import UsageError, command
 from ...settings import TIMM_SPACE, NetworkSettings, Settings, library_folder
 from .embedder import Embedder
-from .weights import ModelFamily, fetch_from_hub, local_weights, weights_here
+from .weights import CLIP, TIMM, ModelFamily, fetch_from_hub, local_weights, weights_here
 
 
 def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
-    """The embedder of a space; a SpaceError says how to get one that is not here."""
+    """Open the embedder of a space; a network's weights are loaded at the first use.
+
+    Raises:
+        UsageError: If there is no such space.
+    """
     if name == "appearance":
         from .appearance import AppearanceEmbedder
 
@@ -27,25 +31,21 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
 
 
 def network_here(name: str, settings: NetworkSettings) -> bool:
-    """Whether the model of a space that needs one can be loaded without the network."""
-    from .weights import CLIP, TIMM
-
-    if name == "clip":
-        return weights_here(settings.model, CLIP)
-    return weights_here(name.removeprefix(TIMM_SPACE), TIMM)
+    """Tell whether the weights of a space are on this machine; only for spaces that need a model."""
+    return weights_here(settings.model, CLIP) if name == "clip" else weights_here(name.removeprefix(TIMM_SPACE), TIMM)
 
 
 def fetching(name: str, settings: NetworkSettings) -> str:
-    """What to do first, as a sentence with a space before it, where the weights of a space are not here."""
+    """Say how to fetch the weights of a space, with a leading space; empty if they are here or none are needed."""
     if (name != "clip" and not name.startswith(TIMM_SPACE)) or network_here(name, settings):
         return ""
     model = [] if name == "clip" else [name]
-    return f" Its weights are not on this machine: {command('models', 'fetch', *model)} brings them."
+    return f" Its weights are not on this machine: run {command('models', 'fetch', *model)}."
 
 
 @dataclass(frozen=True)
 class FetchedModel:
-    """Where a model's weights are; `state` says whether they were here or have just been fetched."""
+    """Where a model's weights are; `state` is "here" or, if they have just been downloaded, "fetched"."""
 
     space: str
     model: str
@@ -55,7 +55,16 @@ class FetchedModel:
 
 
 def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
-    """Bring a model's weights to this machine, if they are not here; a SpaceError says why that cannot be."""
+    """Download a model's weights unless they are on this machine.
+
+    Args:
+        wanted: A model of open_clip, `timm:MODEL`, or None for `clip.model`.
+        settings: The settings in force.
+
+    Raises:
+        UsageError: If the space needs no model.
+        SpaceError: If the weights cannot be fetched.
+    """
     space, settings = resolve_model(wanted, settings)
     family, model = _family(space), _model(space, settings)
     if family is None:
@@ -68,7 +77,7 @@ def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
 
 
 def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings]:
-    """The space of a model, and the settings under which it is the one that is used; without a name, of CLIP."""
+    """Return the space of a model and settings that select it; without a name, those of CLIP."""
     if wanted == "appearance" or (wanted and wanted.startswith(TIMM_SPACE)):
         return wanted, settings
     if wanted is None or wanted == "clip":
@@ -77,8 +86,6 @@ def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings
 
 
 def _family(space: str) -> ModelFamily | None:
-    from .weights import CLIP, TIMM
-
     return {"clip": CLIP, "appearance": None}.get(space, TIMM)
 
 
@@ -87,6 +94,7 @@ def _model(space: str, settings: Settings) -> str:
 
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
+    """List the models named in the settings, as `models list --json` prints them."""
     from .appearance import AppearanceEmbedder
 
     space = AppearanceEmbedder.space
@@ -106,8 +114,8 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) -> "FetchedModel":
-    """A model's weights, brought here if they are not; the hub's own client shows how far it is."""
+def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) -> FetchedModel:
+    """Fetch a model's weights as `fetch_weights` does; unless quiet, the hub's client shows its own progress bars."""
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     if not quiet:
@@ -120,7 +128,7 @@ def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) 
 
 
 def _runs(model: str, settings: Settings) -> str:
-    """What a trial found to be the quickest way that is close enough; empty before the first ingest."""
+    """Summarise the speed trial of a model on this machine; empty before the first ingest."""
     from ...index.library import models_folder
     from .speed import speed_summary
 
@@ -128,8 +136,8 @@ def _runs(model: str, settings: Settings) -> str:
 
 
 def _networks(settings: Settings) -> dict[str, str]:
-    """The spaces that need a network and are named in the settings, with its model."""
-    named = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
+    """Map the spaces in the settings that need a network to their models."""
+    spaces = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
     return {"clip": settings.clip.model} | {
-        name: name.removeprefix(TIMM_SPACE) for name in named if name.startswith(TIMM_SPACE)
+        name: name.removeprefix(TIMM_SPACE) for name in spaces if name.startswith(TIMM_SPACE)
     }

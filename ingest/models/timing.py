@@ -1,4 +1,4 @@
-"""Timing that does not depend on what else the machine is doing."""
+"""Time code so that other work on the machine does not change the result."""
 
 import threading
 import time
@@ -7,25 +7,31 @@ from contextlib import contextmanager
 
 Clock = Callable[[], float]
 
-_SMALLEST = 1e-6
-"""Seconds below which no clock here can tell two runs apart."""
-_one_at_a_time = threading.RLock()
+_RESOLUTION = 1e-6
+"""Seconds below which no clock here tells two runs apart; also keeps speeds finite."""
+_thread_count_lock = threading.RLock()
+"""The number of torch threads belongs to the process."""
 
 
 def clock_for(device: str) -> Clock:
-    """Return the clock that work on a device is timed by.
+    """Return the clock for timing work on a device.
 
-    On the CPU it counts the CPU time of the calling thread, which other programs and threads add nothing to; what runs
-    elsewhere can be timed by the wall clock only.
+    On the CPU it is the CPU time of the calling thread, to which other programs and threads add nothing. Work on
+    other devices can only be timed by the wall clock.
     """
     return time.thread_time if device == "cpu" else time.perf_counter
 
 
 def least_seconds(runs: Mapping[str, Callable[[], object]], rounds: int, clock: Clock) -> dict[str, float]:
-    """Return the least time that each run took.
+    """Return the shortest time that each run took.
 
-    The runs take turns, so that whatever slows the machine down for a while slows all of them; the least counts, since
-    other work can only add to a time.
+    The runs take turns, so that anything that slows the machine down for a while slows all of them. The shortest
+    time counts because other work can only add to it.
+
+    Args:
+        runs: What to time, by name.
+        rounds: How often to run each of them.
+        clock: Returns the time in seconds.
     """
     least = dict.fromkeys(runs, float("inf"))
     for _ in range(rounds):
@@ -33,15 +39,15 @@ def least_seconds(runs: Mapping[str, Callable[[], object]], rounds: int, clock: 
             begun = clock()
             run()
             least[name] = min(least[name], clock() - begun)
-    return {name: max(seconds, _SMALLEST) for name, seconds in least.items()}
+    return {name: max(seconds, _RESOLUTION) for name, seconds in least.items()}
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch work in the calling thread alone, so that the thread's CPU time is all that the work costs."""
+    """Restrict torch to the calling thread, so that the thread's CPU time is the full cost of the work."""
     import torch
 
-    with _one_at_a_time:
+    with _thread_count_lock:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

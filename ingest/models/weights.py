@@ -1,4 +1,4 @@
-"""The families of models: how each is named, kept and fetched."""
+"""Find and fetch model weights: how each model family is named, stored and downloaded."""
 
 import difflib
 import os
@@ -10,14 +10,18 @@ from ...errors import SpaceError
 
 FOLDER, HUB = "local-dir:", "hf-hub:"
 
-_SUFFIXES = (".safetensors", ".bin", ".pth")
-_PATIENCE = 3.0
+WEIGHTS_SUFFIXES = (".safetensors", ".pth", ".bin")
+_HUB_SECONDS = 3.0
+"""How long to wait for the hub before it counts as out of reach."""
+_LONGEST_MESSAGE = 300
+"""Characters that are kept of another library's error message."""
 _TRUE = {"1", "ON", "TRUE", "YES"}
+"""The values that switch on the hub client's offline variables."""
 
 
 @dataclass(frozen=True)
 class HubRepository:
-    """A repository of the hub, and of which files one is needed in each group."""
+    """A repository of the hub, and groups of file names; one file of each group is needed."""
 
     repository: str
     groups: tuple[tuple[str, ...], ...]
@@ -25,25 +29,29 @@ class HubRepository:
 
 @dataclass(frozen=True)
 class ModelFamily:
-    """Models that are named and kept in one way: in a folder, in a repository, or listed by a library."""
+    """Models that are named and stored alike: in a folder, in a repository, or in a library's own list."""
 
     noun: str
     config: str
     weights: tuple[str, ...]
-    """What its repositories on the hub call their weights, the better format first."""
+    """File names of the weights in its repositories, the preferred format first."""
     remedy: str
     listed: Callable[[str], HubRepository | None]
-    """Where a name lies that is neither a folder nor a repository."""
+    """Look up the repository of a name that is neither a folder nor a repository."""
     unlisted: Callable[[str], SpaceError]
-    """Why such a name is no model."""
-    own: Mapping[str, Path] = field(default_factory=dict)
-    """Folders of models that come with the program, by name."""
+    """Explain why such a name is not a model."""
+    bundled: Mapping[str, Path] = field(default_factory=dict)
+    """Folders of the models that come with the package, by name."""
 
 
 def local_weights(model: str, family: ModelFamily) -> Path | None:
-    """What to load without the network: a folder with config and weights, or the weights file of a listed model."""
+    """Find a model's weights on this machine.
+
+    Returns:
+        A folder with config and weights, the weights file of a listed model, or None if anything is missing.
+    """
     if folder := _folder(model, family):
-        return None if _lacking(folder, family) else folder
+        return None if _fault(folder, family) else folder
     if not (remote := _remote(model, family)):
         return None
     files = [_cached(remote.repository, names) for names in remote.groups]
@@ -53,63 +61,70 @@ def local_weights(model: str, family: ModelFamily) -> Path | None:
 
 
 def weights_here(model: str, family: ModelFamily) -> bool:
-    """Whether the model can be loaded without the network."""
+    """Tell whether a model can be loaded without the network."""
     return local_weights(model, family) is not None
 
 
 def weights_fetchable(model: str, family: ModelFamily) -> bool:
-    """Whether the hub answers for the model now; never asked when offline mode is set."""
+    """Tell whether the hub has the model and can be reached; in offline mode it is not asked."""
     remote = _remote(model, family)
     if remote is None or _offline():
         return False
     from huggingface_hub import HfApi
 
     try:
-        HfApi().model_info(remote.repository, timeout=_PATIENCE)
-    except Exception:  # the hub's client raises a different class for each way to be out of reach
+        HfApi().model_info(remote.repository, timeout=_HUB_SECONDS)
+    except Exception:  # the hub's client raises a different class for each cause
         return False
     return True
 
 
 def fetch_from_hub(model: str, family: ModelFamily) -> Path:
-    """Download what `located` did not find, and locate it; a SpaceError says why that cannot be."""
+    """Download the weights that `local_weights` did not find.
+
+    Returns:
+        What `local_weights` then returns.
+
+    Raises:
+        SpaceError: If the name is not a model, or the hub is out of reach or lacks files.
+    """
     remote = _remote(model, family)
-    named = f"{family.noun} {model}"
+    name = f"{family.noun} {model}"
     if folder := _folder(model, family):
-        raise SpaceError(f"The {named} cannot be loaded: {_lacking(folder, family)}.", family.remedy)
+        raise SpaceError(f"The {name} cannot be loaded: {_fault(folder, family)}.", family.remedy)
     if remote is None:
         raise family.unlisted(model)
     if _offline():
-        raise SpaceError(f"The {named} is not on this machine, and HF_HUB_OFFLINE is set.", family.remedy)
+        raise SpaceError(f"The {name} is not on this machine, and HF_HUB_OFFLINE is set.", family.remedy)
     if not weights_fetchable(model, family):
-        raise SpaceError(f"The {named} is not on this machine, and the hub gives no answer for it.", family.remedy)
+        raise SpaceError(f"The {name} is not on this machine, and the hub does not answer for it.", family.remedy)
     for names in remote.groups:
         _download(remote.repository, names, family.remedy)
     if place := local_weights(model, family):
         return place
-    raise SpaceError(f"The {named} was fetched, but is not in the hub's cache.", "Look at HF_HOME.")
+    raise SpaceError(f"The {name} was downloaded but is not in the hub's cache.", "Check HF_HOME.")
 
 
 def _folder(model: str, family: ModelFamily) -> Path | None:
-    """The folder that a name means, whether or not it is there."""
+    """Return the folder that a name stands for, whether or not it exists."""
     if model.startswith(FOLDER):
         return Path(model.removeprefix(FOLDER)).expanduser()
-    return family.own.get(model)
+    return family.bundled.get(model)
 
 
-def _lacking(folder: Path, family: ModelFamily) -> str:
-    """What a model's folder has not got, in words; nothing when it is complete."""
+def _fault(folder: Path, family: ModelFamily) -> str:
+    """Say what a model's folder lacks; empty if it is complete."""
     if not folder.is_dir():
         return f"there is no folder {folder}"
     if not (folder / family.config).is_file():
         return f"{folder} has no {family.config}"
-    if not any(file.suffix in _SUFFIXES for file in folder.iterdir()):
-        return f"{folder} has no weights ({', '.join(f'*{suffix}' for suffix in _SUFFIXES)})"
+    if not any(file.suffix in WEIGHTS_SUFFIXES for file in folder.iterdir()):
+        return f"{folder} has no weights ({', '.join(f'*{suffix}' for suffix in WEIGHTS_SUFFIXES)})"
     return ""
 
 
 def _remote(model: str, family: ModelFamily) -> HubRepository | None:
-    """Where on the hub a model lies."""
+    """Find a model's repository on the hub."""
     if _folder(model, family):
         return None
     if model.startswith(HUB):
@@ -122,13 +137,13 @@ def _cached(repository: str, names: tuple[str, ...]) -> Path | None:
 
     try:
         found = [try_to_load_from_cache(repository, name) for name in names]
-    except ValueError:  # no repository can be called that
+    except ValueError:  # not a valid repository name
         return None
     return next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def _download(repository: str, names: tuple[str, ...], remedy: str) -> None:
-    """The first of the files that the repository has."""
+    """Download the first of the files that the repository has."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -138,7 +153,7 @@ def _download(repository: str, names: tuple[str, ...], remedy: str) -> None:
         except EntryNotFoundError as missing:
             if isinstance(missing, LocalEntryNotFoundError):
                 raise SpaceError(f"{repository} cannot be fetched: the hub is out of reach.", remedy) from missing
-        except Exception as failed:  # again a class for each way to fail
+        except Exception as failed:  # again a different class for each cause
             raise SpaceError(f"{repository} cannot be fetched: {one_line(failed)}.", remedy) from failed
         else:
             return
@@ -150,16 +165,16 @@ def _offline() -> bool:
 
 
 def one_line(failed: Exception) -> str:
-    """The beginning of what an exception says, without the line breaks."""
-    said = " ".join(str(failed).split()) or type(failed).__name__
-    return said if len(said) <= 300 else f"{said[:297]}..."
+    """Return the beginning of an exception's message without line breaks."""
+    message = " ".join(str(failed).split()) or type(failed).__name__
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 3]}..."
 
 
 TOY = "toy"
 
 
 def _clip_listed(model: str) -> HubRepository | None:
-    """open_clip's own table knows MODEL/PRETRAINED."""
+    """Look up MODEL/PRETRAINED in open_clip's own table."""
     from open_clip import get_pretrained_cfg
 
     name, _, tag = model.partition("/")
@@ -179,29 +194,29 @@ def _clip_unlisted(model: str) -> SpaceError:
     if not tags:
         return SpaceError(f"open_clip has no model {name!r} with weights.", "Set clip.model as settings.toml explains.")
     if not tag:
-        return SpaceError(f"The model {model!r} names no weights, so it would run on random ones.", example)
-    return SpaceError(f"open_clip knows no weights {tag!r} for {name}.", example)
+        return SpaceError(f"The model {model!r} names no weights and would run on random ones.", example)
+    return SpaceError(f"open_clip has no weights {tag!r} for {name}.", example)
 
 
 CLIP = ModelFamily(
     noun="CLIP model",
     config="open_clip_config.json",
     weights=("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
-    remedy="Give --space appearance to do without it, set clip.model to a local-dir: with weights, or go online once.",
+    remedy="Give --space appearance to work without it, set clip.model to local-dir: and a folder, or go online once.",
     listed=_clip_listed,
     unlisted=_clip_unlisted,
-    # Trained on drawn shapes by bench/toy_train.py: for the demo and the tests, and never taken unless it is named.
-    own={TOY: Path(__file__).with_name(TOY)},
+    # Trained on drawn shapes by bench/toy_train.py for the demo and the tests; used only when named.
+    bundled={TOY: Path(__file__).with_name(TOY)},
 )
 
 
 def _timm_listed(model: str) -> HubRepository | None:
-    """timm's own table knows NAME and NAME.TAG."""
+    """Look up NAME or NAME.TAG in timm's own table."""
     import timm
 
     try:
         trained = timm.get_pretrained_cfg(model)
-    except RuntimeError:  # the architecture is known, and no such weights for it
+    except RuntimeError:  # the architecture is known, but it has no such weights
         return None
     if not trained or not trained.hf_hub_id:
         return None
@@ -211,9 +226,10 @@ def _timm_listed(model: str) -> HubRepository | None:
 def _timm_unlisted(model: str) -> SpaceError:
     import timm
 
-    known = timm.list_models(pretrained=True)
-    near = difflib.get_close_matches(model, known, n=3, cutoff=0.5)
-    remedy = f"Did you mean {' or '.join(near)}?" if near else "Name one of timm's models, for example timm:resnet50."
+    similar = difflib.get_close_matches(model, timm.list_models(pretrained=True), n=3, cutoff=0.5)
+    remedy = (
+        f"Did you mean {' or '.join(similar)}?" if similar else "Name one of timm's models, for example timm:resnet50."
+    )
     return SpaceError(f"timm has no model {model!r} with weights.", remedy)
 
 
@@ -227,7 +243,7 @@ TIMM = ModelFamily(
 )
 
 
-def _no_matcher(model: str) -> SpaceError:
+def _matcher_unlisted(model: str) -> SpaceError:
     return SpaceError(f"There is no matching model {model!r}.", MATCHER.remedy)
 
 
@@ -240,5 +256,5 @@ MATCHER = ModelFamily(
         "or go online once."
     ),
     listed=lambda model: None,
-    unlisted=_no_matcher,
+    unlisted=_matcher_unlisted,
 )

@@ -1,4 +1,4 @@
-"""Ingest: every frame of a source becomes rows and proxies, once, whatever the source is."""
+"""Every frame of a source, whatever its kind, is embedded and gets a proxy exactly once."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from runs import contents, in_a_process, modules_after, opened, settings
 
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError
-from reelweave.ingest.batches import mean_luma, sampled, sharpness
+from reelweave.ingest.batches import mean_luma, sample_frames, sharpness
 from reelweave.media import ffmpeg
 from reelweave.media.identity import video_id
 from reelweave.media.proxy import ProxySize, proxy_picture, read_proxies
@@ -35,21 +35,21 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(clip: Path, tmp_path: Path) -> Path:
-    """A copy of the clip that a test may do with as it likes."""
+    """A copy of the clip that a test may change."""
     return Path(shutil.copy2(clip, tmp_path / "own.mp4"))
 
 
 class Notes(SilentProgress):
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.texts: list[str] = []
 
     def note(self, text: str) -> None:
-        self.said.append(text)
+        self.texts.append(text)
 
 
 @pytest.fixture
 def no_decoder(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """From the call on, starting ffmpeg fails the test."""
+    """Once `off` is called, starting ffmpeg fails the test."""
 
     def started(*_: Any, **__: Any) -> None:
         pytest.fail("ffmpeg was started")
@@ -63,14 +63,14 @@ def no_decoder(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def rows_of(library: Path, video: VideoRecord, space: str = "appearance") -> FrameRows:
-    with opened(library) as shelf:
-        return shelf.rows(video, space)
+    with opened(library) as opened_library:
+        return opened_library.rows(video, space)
 
 
 def proxies_of(library: Path, video: VideoRecord) -> list[Picture]:
-    with opened(library) as shelf:
+    with opened(library) as opened_library:
         size = ProxySize(video.proxy_width, video.proxy_height)
-        stack = read_proxies(shelf.proxies_file(video.id), size, video.frames)
+        stack = read_proxies(opened_library.proxies_file(video.id), size, video.frames)
         return [proxy_picture(proxy) for proxy in stack]
 
 
@@ -86,11 +86,11 @@ def test_every_frame_becomes_a_row_with_its_facts(clip: Path, library: Path) -> 
     assert np.linalg.norm(rows.vectors, axis=1) == pytest.approx(np.ones(24), abs=1e-5)
 
 
-def test_chroma_itself_holds_the_facts_under_their_names(clip: Path, library: Path) -> None:
+def test_chroma_holds_the_frame_facts_as_metadata(clip: Path, library: Path) -> None:
     video = pipeline.ingest(clip, settings())
-    with opened(library) as shelf:
-        shelf.store.count(video.id, shelf.catalog.spaces(video.id)["appearance"].space)
-        client = shelf.store._client  # type: ignore[attr-defined]
+    with opened(library) as opened_library:
+        opened_library.store.count(video.id, opened_library.catalog.spaces(video.id)["appearance"].space)
+        client = opened_library.store._client  # type: ignore[attr-defined]
         stored = client.get_collection(f"{video.id}.appearance", embedding_function=None).get(ids=["00000003"])
     facts = stored["metadatas"][0]
     assert set(facts) == {"frame", "time", "sharpness", "luma", "duplicate_of"}
@@ -108,7 +108,7 @@ def test_every_frame_has_a_proxy_that_shows_it(clip: Path, library: Path) -> Non
 
 
 @pytest.mark.parametrize("batch", [1, 5, 24, 1000], ids=lambda batch: f"batches of {batch}")
-def test_the_size_of_a_batch_changes_nothing(clip: Path, tmp_path: Path, batch: int) -> None:
+def test_the_batch_size_does_not_change_the_result(clip: Path, tmp_path: Path, batch: int) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     pipeline.ingest(clip, settings(library=str(one)))
     pipeline.ingest(clip, settings(library=str(other), ingest__batch=batch))
@@ -120,7 +120,7 @@ def test_the_size_of_a_batch_changes_nothing(clip: Path, tmp_path: Path, batch: 
     [("clip.mp4", "video"), ("anim.gif", "video"), ("pictures", "pictures")],
     ids=["video file", "animated GIF", "folder of pictures"],
 )
-def test_every_kind_of_source_is_taken_in(tmp_path: Path, library: Path, name: str, kind: str) -> None:
+def test_every_kind_of_source_is_ingested(tmp_path: Path, library: Path, name: str, kind: str) -> None:
     make: Any = {".mp4": write_clip, ".gif": write_gif, "": write_pictures}[Path(name).suffix]
     video = pipeline.ingest(make(tmp_path / name, FILM[:12]), settings())
     assert (video.frames, video.kind, video.complete, video.name) == (12, kind, True, name)
@@ -133,11 +133,11 @@ def test_every_kind_of_source_is_taken_in(tmp_path: Path, library: Path, name: s
     [
         pytest.param(0, list(range(24)), id="all"),
         pytest.param(20, list(range(24)), id="the film's own rate"),
-        pytest.param(1000, list(range(24)), id="more than there are"),
-        pytest.param(10, list(range(0, 24, 2)), id="every second one"),
+        pytest.param(1000, list(range(24)), id="a higher rate than the film's"),
+        pytest.param(10, list(range(0, 24, 2)), id="half the rate"),
         pytest.param(8, [0, 3, 5, 8, 10, 13, 15, 18, 20, 23], id="a rate that does not divide"),
         pytest.param(1, [0, 20], id="one a second"),
-        pytest.param(0.01, [0], id="one in all"),
+        pytest.param(0.01, [0], id="a single frame"),
     ],
 )
 def test_fps_takes_the_first_frame_of_each_interval(clip: Path, library: Path, fps: float, kept: list[int]) -> None:
@@ -149,7 +149,7 @@ def test_fps_takes_the_first_frame_of_each_interval(clip: Path, library: Path, f
     assert video.fps == 20
 
 
-def test_fps_goes_by_the_frames_own_times(tmp_path: Path, library: Path) -> None:
+def test_fps_uses_the_frames_own_timestamps(tmp_path: Path, library: Path) -> None:
     path = write_vfr(tmp_path / "vfr.mp4", FILM[:6], [0.04, 0.04, 0.8, 0.04, 0.08, 0.04])
     assert rows_of(library, pipeline.ingest(path, settings(ingest__fps=5))).indices.tolist() == [0, 3, 5]
 
@@ -161,26 +161,26 @@ def test_fps_goes_by_the_frames_own_times(tmp_path: Path, library: Path) -> None
 def test_sampling_keeps_one_frame_for_each_interval_that_has_any(times: list[float], fps: float) -> None:
     picture = np.zeros((1, 1, 3), np.uint8)
     frames = [Frame(index, time, picture) for index, time in enumerate(times)]
-    chosen = list(sampled(frames, fps))
-    ticks = [int(frame.time * fps + 1e-6) for frame in chosen]
+    chosen = list(sample_frames(frames, fps))
+    intervals = [int(frame.time * fps + 1e-6) for frame in chosen]
     assert chosen[0] is frames[0]
-    assert ticks == sorted(set(ticks))
-    assert set(ticks) == {int(time * fps + 1e-6) for time in times}
+    assert intervals == sorted(set(intervals))
+    assert set(intervals) == {int(time * fps + 1e-6) for time in times}
 
 
 @pytest.mark.parametrize("frames", [2, 24])
-def test_the_record_of_a_variable_rate_is_its_mean(tmp_path: Path, frames: int) -> None:
-    shown = ([0.04, 0.4, 0.12, 0.2] * 6)[:frames]
-    video = pipeline.ingest(write_vfr(tmp_path / "vfr.mp4", FILM[:frames], shown), settings())
-    assert video.fps == pytest.approx((frames - 1) / sum(shown[:-1]), rel=0.02)
+def test_a_variable_frame_rate_is_recorded_as_its_mean(tmp_path: Path, frames: int) -> None:
+    durations = ([0.04, 0.4, 0.12, 0.2] * 6)[:frames]
+    video = pipeline.ingest(write_vfr(tmp_path / "vfr.mp4", FILM[:frames], durations), settings())
+    assert video.fps == pytest.approx((frames - 1) / sum(durations[:-1]), rel=0.02)
 
 
-def test_the_record_of_a_constant_rate_is_exact(clip: Path) -> None:
+def test_a_constant_frame_rate_is_recorded_exactly(clip: Path) -> None:
     video = pipeline.ingest(clip, settings())
     assert (video.fps, video.seconds) == (20, pytest.approx(1.2))
 
 
-def test_a_turned_video_is_kept_upright(tmp_path: Path, library: Path) -> None:
+def test_a_rotated_video_is_stored_upright(tmp_path: Path, library: Path) -> None:
     video = pipeline.ingest(write_rotated(tmp_path / "turned.mp4", FILM[:3]), settings())
     assert (video.width, video.height) == (64, 96)
     assert video.proxy_width < video.proxy_height
@@ -200,48 +200,48 @@ def test_size_is_the_short_side_of_what_is_embedded(
     assert seen == {(32, 48, 3)}
 
 
-def test_repeats_name_the_first_frame_they_repeat(tmp_path: Path, library: Path) -> None:
-    shown = [0, 0, 0, 1, 1, 2, 3, 3, 3, 3]
+def test_repeats_refer_to_the_first_frame_they_repeat(tmp_path: Path, library: Path) -> None:
+    order = [0, 0, 0, 1, 1, 2, 3, 3, 3, 3]
     video = pipeline.ingest(
-        write_clip(tmp_path / "still.mkv", [FILM[place] for place in shown]), settings(ingest__batch=4)
+        write_clip(tmp_path / "still.mkv", [FILM[position] for position in order]), settings(ingest__batch=4)
     )
     assert rows_of(library, video).duplicate_of.tolist() == [-1, 0, 0, -1, 3, -1, -1, 6, 6, 6]
 
 
-class Alive:
-    """How many decoded pictures exist at once."""
+class PictureCount:
+    """Count the decoded pictures that are in memory at once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = self.most = 0
         frames = VideoFile.frames
 
-        def watched(source: VideoFile, *arguments: Any, **options: Any) -> Generator[Frame, None, None]:
+        def counted(source: VideoFile, *arguments: Any, **options: Any) -> Generator[Frame, None, None]:
             for frame in frames(source, *arguments, **options):
                 self.now += 1
                 self.most = max(self.most, self.now)
                 weakref.finalize(frame.picture, self._gone)
                 yield frame
 
-        monkeypatch.setattr(VideoFile, "frames", watched)
+        monkeypatch.setattr(VideoFile, "frames", counted)
 
     def _gone(self) -> None:
         self.now -= 1
 
 
 @pytest.mark.parametrize("length", [30, 120], ids=lambda length: f"{length} frames")
-def test_only_a_batch_of_pictures_is_in_memory_however_long_the_film(
+def test_only_one_batch_of_pictures_is_in_memory_however_long_the_film(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
 ) -> None:
     path = write_clip(tmp_path / "long.mp4", (FILM * 5)[:length], crf=30)
-    alive = Alive(monkeypatch)
+    alive = PictureCount(monkeypatch)
     assert pipeline.ingest(path, settings(ingest__batch=10)).frames == length
-    # The batch, the frame that follows it, and the one that the decoder has just made.
+    # The batch, the frame after it, and the one that the decoder has just finished.
     assert alive.most <= 12
     assert alive.now == 0
 
 
 @pytest.mark.parametrize("again", ["the same path", "touched", "a copy", "renamed", "a link"])
-def test_what_is_known_by_its_content_is_not_decoded_again(
+def test_known_content_is_not_decoded_again(
     own: Path, tmp_path: Path, library: Path, no_decoder: Any, again: str
 ) -> None:
     first = pipeline.ingest(own, settings())
@@ -271,23 +271,23 @@ def test_a_changed_file_under_the_same_name_becomes_a_new_video(own: Path, libra
     assert new.id != old.id
     assert new.frames == 19
     assert set(contents(library)) == {old.id, new.id}
-    with opened(library) as shelf:
-        assert shelf.catalog.find(str(own)) == new
+    with opened(library) as opened_library:
+        assert opened_library.catalog.find(str(own)) == new
 
 
-def test_a_file_changed_back_is_the_old_video_again(own: Path, clip: Path, library: Path, no_decoder: Any) -> None:
+def test_restoring_the_old_content_gives_the_old_video(own: Path, clip: Path, library: Path, no_decoder: Any) -> None:
     old = pipeline.ingest(own, settings())
     write_clip(own, FILM[5:])
     pipeline.ingest(own, settings())
     shutil.copy(clip, own)
     no_decoder.off()
     assert pipeline.ingest(own, settings()).id == old.id
-    with opened(library) as shelf:
-        assert shelf.catalog.find(str(own)).id == old.id
+    with opened(library) as opened_library:
+        assert opened_library.catalog.find(str(own)).id == old.id
 
 
 @pytest.mark.parametrize("change", ["added", "removed", "renamed", "changed"])
-def test_a_folder_is_known_by_its_pictures(tmp_path: Path, change: str) -> None:
+def test_changing_the_pictures_of_a_folder_makes_it_a_new_video(tmp_path: Path, change: str) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:4])
     old = pipeline.ingest(folder, settings())
     assert pipeline.ingest(folder, settings()) == old
@@ -307,60 +307,60 @@ def test_a_folder_is_known_by_its_pictures(tmp_path: Path, change: str) -> None:
     ("first", "second", "anew"),
     [
         pytest.param({}, {"ingest__fps": 5}, False, id="all frames serve any rate"),
-        pytest.param({"ingest__fps": 5}, {}, True, id="some frames do not serve for all"),
+        pytest.param({"ingest__fps": 5}, {}, True, id="sampled frames do not serve all frames"),
         pytest.param({"ingest__size": 32}, {"ingest__size": 48}, True, id="another size"),
     ],
 )
-def test_another_request_is_ingested_anew_only_where_it_must(
+def test_other_sampling_is_ingested_again_only_if_necessary(
     clip: Path, library: Path, first: dict[str, Any], second: dict[str, Any], anew: bool
 ) -> None:
     old = pipeline.ingest(clip, settings(**first))
     notes = Notes()
     new = pipeline.ingest(clip, settings(**second), notes)
-    assert (new != old) == bool(notes.said) == anew
+    assert (new != old) == bool(notes.texts) == anew
     assert list(contents(library)) == [new.id]
     assert len(rows_of(library, new)) == new.frames
 
 
-def test_a_second_run_loads_neither_the_store_nor_a_model(clip: Path) -> None:
+def test_an_unchanged_source_loads_neither_the_store_nor_a_model(clip: Path) -> None:
     pipeline.ingest(clip, settings())
     loaded = modules_after(f"from reelweave.cli import run; assert run(['ingest', {str(clip)!r}]) == 0")
     assert loaded & {"chromadb", "torch", "open_clip", "cv2", "scipy", "faiss", "ortools"} == set()
 
 
-def test_lost_proxies_are_noticed_and_made_again(clip: Path, library: Path) -> None:
+def test_lost_proxies_are_noticed_and_written_again(clip: Path, library: Path) -> None:
     video = pipeline.ingest(clip, settings())
     before = contents(library)
-    with opened(library) as shelf:
-        shelf.proxies_file(video.id).unlink()
+    with opened(library) as opened_library:
+        opened_library.proxies_file(video.id).unlink()
     notes = Notes()
     pipeline.ingest(clip, settings(), notes)
-    assert any("damaged" in said for said in notes.said)
+    assert any("damaged" in text for text in notes.texts)
     assert contents(library) == before
 
 
-def test_damage_is_noted_and_kept_in_the_record(tmp_path: Path) -> None:
+def test_damage_is_noted_and_recorded(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mkv", pictures(48), crf=23).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
     notes = Notes()
     video = pipeline.ingest(tmp_path / "cut.mkv", settings(), notes)
     assert 0 < video.frames < 48
     assert video.problems
-    assert any(video.problems[0] in said for said in notes.said)
+    assert any(video.problems[0] in text for text in notes.texts)
 
 
-def test_a_broken_picture_keeps_no_other_out(tmp_path: Path, library: Path) -> None:
+def test_a_broken_picture_does_not_stop_the_others(tmp_path: Path, library: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:12])
     (folder / "frame 7.png").write_bytes(b"no picture")
     notes = Notes()
     video = pipeline.ingest(folder, settings(ingest__batch=4), notes)
     assert rows_of(library, video).indices.tolist() == [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
-    assert any("frame 7.png" in said for said in notes.said)
+    assert any("frame 7.png" in text for text in notes.texts)
     assert video.fps == 25
 
 
 @given(st.text(max_size=300), st.integers(0, 2**256 - 1).map("{:064x}".format))
-def test_a_video_id_is_a_name_that_every_store_and_file_system_takes(name: str, sha256: str) -> None:
+def test_a_video_id_is_valid_in_every_store_and_file_system(name: str, sha256: str) -> None:
     import re
 
     made = video_id(Path("folder") / name.replace("/", "").replace("\0", ""), sha256)
@@ -388,7 +388,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_no_name_troubles_ingest_or_leaves_the_library(
+def test_unusual_names_are_ingested_and_stay_inside_the_library(
     clip: Path, tmp_path: Path, library: Path, name: str, kind: str
 ) -> None:
     around = {path for path in library.parent.iterdir() if path != library}
@@ -397,15 +397,15 @@ def test_no_name_troubles_ingest_or_leaves_the_library(
     else:
         path = write_pictures(tmp_path / f"{name} ", FILM[:2])
     video = pipeline.ingest(path, settings())
-    with opened(library) as shelf:
-        assert shelf.catalog.find(str(path)) == video
-        assert shelf.proxies_file(video.id).resolve().parent == (library / "proxies").resolve()
-        assert shelf.verify(video, "appearance") == []
+    with opened(library) as opened_library:
+        assert opened_library.catalog.find(str(path)) == video
+        assert opened_library.proxies_file(video.id).resolve().parent == (library / "proxies").resolve()
+        assert opened_library.verify(video, "appearance") == []
     assert {path for path in library.parent.iterdir() if path != library} == around
 
 
 @pytest.mark.parametrize("path", [".", "..", "../pictures", "pictures/."])
-def test_a_folder_has_its_own_name_however_it_is_called(
+def test_a_folder_given_by_a_relative_path_gets_its_real_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     (write_pictures(tmp_path / "pictures", FILM[:2]) / "below").mkdir()
@@ -414,12 +414,12 @@ def test_a_folder_has_its_own_name_however_it_is_called(
     assert pipeline.ingest(Path(path), settings()).name == "pictures"
 
 
-def test_a_name_that_is_no_text_is_refused_in_words(clip: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_refused(clip: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/inv\xff.mp4"))
     try:
         shutil.copy(clip, path)
     except OSError:
-        pytest.skip("this file system takes no such name")
+        pytest.skip("this file system does not allow such a name")
     with pytest.raises(ReelweaveError, match="not valid UTF-8"):
         pipeline.ingest(path, settings())
     assert in_a_process("ingest", path).code == 1

@@ -1,4 +1,4 @@
-"""Models are loaded by several threads at a time: by the page, and by whoever calls the program from Python."""
+"""Several threads can load models at the same time, as the page does."""
 
 import logging
 import threading
@@ -15,10 +15,10 @@ from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.network import silence
 from reelweave.ingest.models.timm import TimmEmbedder
 
-LONG = 60
-"""Seconds after which a thread is taken to wait for ever."""
-MOMENT = 0.5
-"""Seconds that one thread gives another to do what it must not; where it does not, they only pass."""
+DEADLOCK_SECONDS = 60
+"""Seconds after which a thread counts as deadlocked."""
+CHANCE_SECONDS = 0.5
+"""Seconds that one thread gives another to do what it must not do; if it does not, the test just waits."""
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_clip(tmp_path_factory.mktemp("tiny"))
 
 
-def together(work: Callable[[int], Any], count: int = 2) -> list[Any]:
-    """What each of several threads returns; whatever one raises is raised here."""
+def in_threads(work: Callable[[int], Any], count: int = 2) -> list[Any]:
+    """Return what each of several threads returns; an error in one of them is raised here."""
     results: list[Any] = [None] * count
     failures: list[BaseException] = []
 
@@ -41,36 +41,36 @@ def together(work: Callable[[int], Any], count: int = 2) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(LONG)
+        thread.join(DEADLOCK_SECONDS)
         assert not thread.is_alive()
     if failures:
         raise failures[0]
     return results
 
 
-def test_silences_that_overlap_leave_the_process_as_it_was() -> None:
+def test_overlapping_silences_restore_the_state_of_the_process() -> None:
     """The second tries to begin while the first lasts, and ends after it."""
     begun, both, ended = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
         with silence():
             begun.set()
-            both.wait(MOMENT)
+            both.wait(CHANCE_SECONDS)
         ended.set()
 
     def second() -> None:
-        assert begun.wait(LONG)
+        assert begun.wait(DEADLOCK_SECONDS)
         with silence():
             both.set()
-            assert ended.wait(LONG)
+            assert ended.wait(DEADLOCK_SECONDS)
 
     before, filters = logging.root.manager.disable, list(warnings.filters)
-    together(lambda number: (first, second)[number]())
+    in_threads(lambda number: (first, second)[number]())
     assert logging.root.manager.disable == before
     assert warnings.filters == filters
 
 
-def test_a_silence_within_a_silence_does_not_wait_for_itself() -> None:
+def test_nested_silences_do_not_deadlock() -> None:
     before = logging.root.manager.disable
     with silence():
         with silence():
@@ -79,10 +79,8 @@ def test_a_silence_within_a_silence_does_not_wait_for_itself() -> None:
     assert logging.root.manager.disable == before
 
 
-def test_threads_that_need_one_model_at_the_same_time_load_it_once(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loads, open_once, ready = [], ClipEmbedder._open, threading.Barrier(2, timeout=LONG)
+def test_threads_that_need_the_same_model_load_it_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, open_once, ready = [], ClipEmbedder._open, threading.Barrier(2, timeout=DEADLOCK_SECONDS)
 
     def counting(clip: ClipEmbedder, place: Path, device: str) -> Any:
         loads.append(place)
@@ -94,15 +92,15 @@ def test_threads_that_need_one_model_at_the_same_time_load_it_once(
 
     monkeypatch.setattr(ClipEmbedder, "_open", counting)
     network = ClipEmbedder(clip_settings(model))
-    one, other = together(wanted)
+    one, other = in_threads(wanted)
     assert one is other
     assert len(loads) == 1
 
 
-def test_one_model_is_loaded_at_a_time(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Libraries hold what they do while they load per process; the second thread must not be among it."""
+def test_only_one_model_is_loaded_at_a_time(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries keep state per process while they load, which a second thread must not disturb."""
     inside, most, open_once, both = 0, 0, ClipEmbedder._open, threading.Event()
-    ready = threading.Barrier(2, timeout=LONG)
+    ready = threading.Barrier(2, timeout=DEADLOCK_SECONDS)
 
     def counting(clip: ClipEmbedder, place: Path, device: str) -> Any:
         nonlocal inside, most
@@ -110,7 +108,7 @@ def test_one_model_is_loaded_at_a_time(model: Path, monkeypatch: pytest.MonkeyPa
         most = max(most, inside)
         if inside == 2:
             both.set()
-        both.wait(MOMENT)
+        both.wait(CHANCE_SECONDS)
         try:
             return open_once(clip, place, device)
         finally:
@@ -121,11 +119,11 @@ def test_one_model_is_loaded_at_a_time(model: Path, monkeypatch: pytest.MonkeyPa
         return ClipEmbedder(clip_settings(model)).space
 
     monkeypatch.setattr(ClipEmbedder, "_open", counting)
-    assert len(set(together(loaded))) == 1
+    assert len(set(in_threads(loaded))) == 1
     assert most == 1
 
 
-def test_what_other_threads_load_meanwhile_is_not_taken_for_the_model(
+def test_weights_that_other_threads_load_meanwhile_do_not_get_mixed_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import timm
@@ -134,7 +132,7 @@ def test_what_other_threads_load_meanwhile_is_not_taken_for_the_model(
     create = timm.create_model
 
     def beside_another(*arguments: Any, **options: Any) -> Any:
-        together(lambda number: torch.nn.Linear(2, 2).load_state_dict({}, strict=False))
+        in_threads(lambda number: torch.nn.Linear(2, 2).load_state_dict({}, strict=False))
         return create(*arguments, **options)
 
     own = make_tiny_timm(tmp_path / "timm")

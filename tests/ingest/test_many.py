@@ -1,4 +1,4 @@
-"""Many sources in one run: what becomes of each, what is not done twice, and what an interruption costs."""
+"""Many sources in one run: each is reported, nothing is done twice, and interrupted runs resume."""
 
 import contextlib
 import json
@@ -19,6 +19,7 @@ from runs import Run, contents, files, opened, settings, started, wait_until
 from reelweave import pipeline
 from reelweave.commands import console
 from reelweave.commands.console import BarProgress, LineProgress
+from reelweave.ingest import ingester, many
 from reelweave.ingest.ingester import IngestResult
 from reelweave.media import ffmpeg, identity
 
@@ -35,7 +36,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def films(originals: Path, tmp_path: Path) -> Path:
-    """A folder with two films that a test may do with as it likes."""
+    """A folder with two films that a test may change."""
     return Path(shutil.copytree(originals, tmp_path / "films"))
 
 
@@ -49,11 +50,16 @@ def no_decoder(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def states(*paths: Path, dry_run: bool = False, **flags: object) -> dict[str, str]:
-    return {Path(taken.path).name: taken.state for taken in taken_in(*paths, dry_run=dry_run, **flags)}
+    return {Path(result.path).name: result.state for result in ingest_all(*paths, dry_run=dry_run, **flags)}
 
 
-def taken_in(*paths: Path, dry_run: bool = False, **flags: object) -> list[IngestResult]:
+def ingest_all(*paths: Path, dry_run: bool = False, **flags: object) -> list[IngestResult]:
     return list(pipeline.ingest_all(paths, settings(**flags), dry_run=dry_run))
+
+
+def _forbid_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (identity, ingester, many):
+        monkeypatch.setattr(module, "content_hash", lambda path: pytest.fail(f"{path} was read"))
 
 
 def _rename(films: Path, library: Path) -> None:
@@ -76,10 +82,12 @@ def _move(films: Path, library: Path) -> None:
 
 
 def _stop(films: Path, library: Path) -> None:
-    with opened(library) as shelf:
-        video = shelf.catalog.find("a.mp4")
-        states = shelf.catalog.spaces(video.id).values()
-        shelf.catalog.save(replace(video, complete=False), [replace(state, complete=False) for state in states])
+    with opened(library) as opened_library:
+        video = opened_library.catalog.find("a.mp4")
+        states = opened_library.catalog.spaces(video.id).values()
+        opened_library.catalog.save(
+            replace(video, complete=False), [replace(state, complete=False) for state in states]
+        )
 
 
 CHANGES = {
@@ -109,7 +117,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("change", "expected"), CHANGES.values(), ids=CHANGES)
-def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
+def test_a_dry_run_predicts_every_state_and_writes_nothing(
     films: Path, library: Path, change: Any, expected: dict[str, str]
 ) -> None:
     assert states(films) == {"a.mp4": "new", "b.mp4": "new"}
@@ -122,80 +130,77 @@ def test_a_dry_run_foretells_what_a_run_does_and_writes_nothing(
     assert states(films) == after
 
 
-def test_a_video_whose_file_was_only_touched_stays_where_it_is_when_a_copy_turns_up(films: Path, library: Path) -> None:
+def test_a_touched_video_keeps_its_path_when_a_copy_appears(films: Path, library: Path) -> None:
     states(films)
     _copy_and_touch(films, library)
-    foretold = states(films / "c.mp4", dry_run=True)
-    assert foretold == states(films / "c.mp4") == {"c.mp4": "copy"}
-    with opened(library) as shelf:
-        assert shelf.catalog.find(str(films / "c.mp4")).source == str(films / "a.mp4")
+    predicted = states(films / "c.mp4", dry_run=True)
+    assert predicted == states(films / "c.mp4") == {"c.mp4": "copy"}
+    with opened(library) as opened_library:
+        assert opened_library.catalog.find(str(films / "c.mp4")).source == str(films / "a.mp4")
     assert states(films) == {"a.mp4": "unchanged", "b.mp4": "unchanged", "c.mp4": "unchanged"}
 
 
-def test_a_film_whose_place_another_took_is_foretold_elsewhere(films: Path) -> None:
+def test_a_dry_run_predicts_a_renamed_film_whose_path_another_now_has(films: Path) -> None:
     states(films / "a.mp4")
     (films / "a.mp4").rename(films / "elsewhere.mp4")
     (films / "b.mp4").rename(films / "a.mp4")
     assert states(films / "a.mp4") == {"a.mp4": "changed"}
-    foretold = states(films / "elsewhere.mp4", dry_run=True)
-    assert foretold == states(films / "elsewhere.mp4") == {"elsewhere.mp4": "renamed"}
+    predicted = states(films / "elsewhere.mp4", dry_run=True)
+    assert predicted == states(films / "elsewhere.mp4") == {"elsewhere.mp4": "renamed"}
 
 
-def test_another_rate_is_foretold(films: Path) -> None:
-    taken_in(films, ingest__fps=5)
+def test_a_dry_run_predicts_another_frame_rate(films: Path) -> None:
+    ingest_all(films, ingest__fps=5)
     assert states(films, dry_run=True) == {"a.mp4": "anew", "b.mp4": "anew"}
     assert states(films) == {"a.mp4": "anew", "b.mp4": "anew"}
 
 
-def test_a_dry_run_makes_no_library(films: Path, tmp_path: Path) -> None:
+def test_a_dry_run_creates_no_library(films: Path, tmp_path: Path) -> None:
     shutil.copy(films / "a.mp4", films / "c.mp4")
-    foretold = states(films, dry_run=True, library=str(tmp_path / "none"))
-    assert foretold == {"a.mp4": "new", "b.mp4": "new", "c.mp4": "copy"}
+    predicted = states(films, dry_run=True, library=str(tmp_path / "none"))
+    assert predicted == {"a.mp4": "new", "b.mp4": "new", "c.mp4": "copy"}
     assert not (tmp_path / "none").exists()
-    assert states(films, library=str(tmp_path / "none")) == foretold
+    assert states(films, library=str(tmp_path / "none")) == predicted
 
 
-def test_a_dry_run_reads_no_new_film_of_a_size_of_its_own(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "content_hash", lambda path: pytest.fail(f"{path} was read"))
-    monkeypatch.setattr("reelweave.ingest.many.content_hash", identity.content_hash)
+def test_a_dry_run_does_not_read_a_new_film_of_unique_size(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _forbid_hashing(monkeypatch)
     assert states(films, dry_run=True) == {"a.mp4": "new", "b.mp4": "new"}
 
 
-def test_a_renamed_video_goes_by_its_new_name_and_a_copied_one_by_its_old(films: Path, library: Path) -> None:
-    old = {taken.video.id for taken in taken_in(films) if taken.video}
+def test_a_renamed_video_takes_its_new_name_and_a_copied_one_keeps_its_old(films: Path, library: Path) -> None:
+    old = {result.video.id for result in ingest_all(films) if result.video}
     _rename(films, library)
     shutil.copy(films / "b.mp4", films / "d.mp4")
-    taken_in(films)
-    with opened(library) as shelf:
-        assert {video.id for video in shelf.catalog.videos()} == old
-        assert {video.name for video in shelf.catalog.videos()} == {"c.mp4", "b.mp4"}
-        assert shelf.catalog.find(str(films / "d.mp4")) == shelf.catalog.find("b.mp4")
-        assert shelf.catalog.at_source(str(films / "a.mp4")) is None
+    ingest_all(films)
+    with opened(library) as opened_library:
+        assert {video.id for video in opened_library.catalog.videos()} == old
+        assert {video.name for video in opened_library.catalog.videos()} == {"c.mp4", "b.mp4"}
+        assert opened_library.catalog.find(str(films / "d.mp4")) == opened_library.catalog.find("b.mp4")
+        assert opened_library.catalog.at_source(str(films / "a.mp4")) is None
 
 
-def test_what_was_moved_out_of_the_way_is_the_same_video(films: Path, library: Path) -> None:
-    first = {Path(taken.path).name: taken.video for taken in taken_in(films)}
+def test_a_file_moved_aside_is_still_the_same_video(films: Path, library: Path) -> None:
+    first = {Path(result.path).name: result.video for result in ingest_all(films)}
     _move(films, library)
-    moved, new, _ = sorted(taken_in(films), key=lambda taken: "/old/" not in taken.path)
+    moved, new, _ = sorted(ingest_all(films), key=lambda result: "/old/" not in result.path)
     assert moved.video
     assert first["a.mp4"]
     assert (moved.video.id, moved.video.source) == (first["a.mp4"].id, str(films / "old" / "a.mp4"))
     assert new.video != first["a.mp4"]
 
 
-def test_nothing_is_read_to_find_out_that_nothing_changed(
-    films: Path, monkeypatch: pytest.MonkeyPatch, no_decoder: Any
-) -> None:
+def test_unchanged_sources_are_not_read(films: Path, monkeypatch: pytest.MonkeyPatch, no_decoder: Any) -> None:
     shutil.copy(films / "a.mp4", films / "copy.mp4")
     write_pictures(films / "pictures", FILM[:2])
     sources = [films, films / "pictures"]
-    taken_in(*sources)
+    ingest_all(*sources)
     no_decoder()
-    monkeypatch.setattr(identity, "content_hash", lambda path: pytest.fail(f"{path} was read"))
+    _forbid_hashing(monkeypatch)
     assert set(states(*sources).values()) == {"unchanged"}
 
 
-def test_what_fails_is_told_at_the_end_and_in_the_data(run: Run, films: Path) -> None:
+def test_failures_are_listed_at_the_end_and_in_the_data(run: Run, films: Path) -> None:
     (films / "broken.mp4").write_bytes(b"no film")
     (films / "empty.mp4").write_bytes(b"")
     answer = run("ingest", films, films / "none.mp4", films / "*.xyz", "--json")
@@ -209,41 +214,41 @@ def test_what_fails_is_told_at_the_end_and_in_the_data(run: Run, films: Path) ->
     assert "4 of 6" in tail
 
 
-def test_a_name_of_two_lines_takes_one_in_a_dry_run(run: Run, films: Path) -> None:
+def test_a_name_with_a_line_break_takes_one_line_in_a_dry_run(run: Run, films: Path) -> None:
     (films / "a.mp4").rename(films / "a\nunchanged  b.mp4")
     answer = run("ingest", films / "a\nunchanged  b.mp4", "--dry-run", "-q")
     assert (answer.code, len(answer.out.splitlines())) == (0, 1)
     assert answer.out.startswith("new ")
 
 
-def test_a_file_that_no_one_may_read_keeps_no_other_out(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reelweave.ingest import video as ingesting
+def test_an_unreadable_file_does_not_stop_the_others(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reelweave.ingest import video
 
-    honest = ingesting.open_source
+    original = video.open_source
 
     def refusing(path: Path, *rest: Any) -> Any:
         if path.name == "a.mp4":
             raise PermissionError(13, "Permission denied", str(path))
-        return honest(path, *rest)
+        return original(path, *rest)
 
-    monkeypatch.setattr(ingesting, "open_source", refusing)
+    monkeypatch.setattr(video, "open_source", refusing)
     assert states(films) == {"a.mp4": "unreadable", "b.mp4": "new"}
 
 
-def test_vectors_of_another_model_keep_no_other_video_out(films: Path, library: Path) -> None:
-    taken_in(films / "a.mp4")
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        (state,) = shelf.catalog.spaces(video.id).values()
+def test_vectors_of_another_model_do_not_stop_the_other_videos(films: Path, library: Path) -> None:
+    ingest_all(films / "a.mp4")
+    with opened(library) as opened_library:
+        (video,) = opened_library.catalog.videos()
+        (state,) = opened_library.catalog.spaces(video.id).values()
         other = replace(state, complete=False, space=replace(state.space, preprocessing="area/0"))
-        shelf.catalog.save(video, [other])
-    failed, taken = taken_in(films)
-    assert (failed.state, taken.state) == ("failed", "new")
+        opened_library.catalog.save(video, [other])
+    failed, added = ingest_all(films)
+    assert (failed.state, added.state) == ("failed", "new")
     assert failed.error
     assert "another model" in failed.error.cause
 
 
-def test_what_is_no_fault_of_the_source_ends_the_run(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_run(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.errors import LibraryError
     from reelweave.index.store import ChromaStore
 
@@ -252,23 +257,21 @@ def test_what_is_no_fault_of_the_source_ends_the_run(films: Path, monkeypatch: p
 
     monkeypatch.setattr(ChromaStore, "write", full)
     with pytest.raises(LibraryError, match="no space left"):
-        taken_in(films)
+        ingest_all(films)
 
 
 def test_a_model_is_opened_once_for_all_videos(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.ingest.models import registry
     from reelweave.ingest.models.registry import open_embedder
 
-    honest, opened_names = open_embedder, []
-    monkeypatch.setattr(registry, "open_embedder", lambda name, own: opened_names.append(name) or honest(name, own))
-    taken_in(films)
+    original, opened_names = open_embedder, []
+    monkeypatch.setattr(registry, "open_embedder", lambda name, own: opened_names.append(name) or original(name, own))
+    ingest_all(films)
     assert opened_names == ["appearance"]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=lambda sent: sent.name)
-def test_a_run_over_several_films_goes_on_where_it_was_ended(
-    tmp_path: Path, library: Path, sent: signal.Signals
-) -> None:
+def test_a_run_over_several_films_resumes_where_it_ended(tmp_path: Path, library: Path, sent: signal.Signals) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
     for number in range(3):
@@ -280,13 +283,13 @@ def test_a_run_over_several_films_goes_on_where_it_was_ended(
     assert 80 <= _stored(library) < 180
     assert states(folder, dry_run=True) == {"0.mkv": "unchanged", "1.mkv": "resume", "2.mkv": "new"}
     assert states(folder, ingest__batch=4) == {"0.mkv": "unchanged", "1.mkv": "resume", "2.mkv": "new"}
-    taken_in(folder, library=str(tmp_path / "undisturbed"))
+    ingest_all(folder, library=str(tmp_path / "undisturbed"))
     assert contents(library) == contents(tmp_path / "undisturbed")
     assert files(library) - files(tmp_path / "undisturbed") <= {f for f in files(library) if f.startswith("chroma/")}
 
 
 def _stored(library: Path) -> int:
-    """Frames that the catalog vouches for while another process writes."""
+    """Return the frames that the catalog counts as stored while another process writes."""
     if not (library / "catalog.db").exists():
         return 0
     db = sqlite3.connect(f"file:{library}/catalog.db?mode=ro", uri=True)
@@ -298,7 +301,7 @@ def _stored(library: Path) -> int:
         db.close()
 
 
-def test_a_thousand_films_leave_a_handful_of_bars() -> None:
+def test_a_thousand_films_leave_few_progress_bars() -> None:
     bars = BarProgress()
     with bars.stage("all", 1000) as outer:
         for number in range(1000):
@@ -310,7 +313,7 @@ def test_a_thousand_films_leave_a_handful_of_bars() -> None:
         assert len(bars._rich.tasks) < 20
 
 
-def test_data_goes_to_stdout_while_bars_are_on_the_terminal(films: Path) -> None:
+def test_data_goes_to_stdout_while_progress_bars_are_on_the_terminal(films: Path) -> None:
     primary, secondary = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "reelweave", "ingest", str(films), "--space", "appearance", "--json"],
@@ -319,18 +322,18 @@ def test_data_goes_to_stdout_while_bars_are_on_the_terminal(films: Path) -> None
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
     ) as process:
         os.close(secondary)
-        said = b""
+        shown_text = b""
         with contextlib.suppress(OSError):
             while block := os.read(primary, 4096):
-                said += block
+                shown_text += block
         assert process.stdout
         rows = [json.loads(line) for line in process.stdout.read().splitlines()]
     os.close(primary)
     assert [row["name"] for row in rows] == ["a.mp4", "b.mp4"]
-    assert b"2 sources" in said
+    assert b"2 sources" in shown_text
 
 
-def test_a_log_says_how_long_a_long_stage_will_take(
+def test_a_log_estimates_how_long_a_stage_will_take(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10_000, 20))
@@ -338,7 +341,7 @@ def test_a_log_says_how_long_a_long_stage_will_take(
     with LineProgress().stage("films", 10) as stage:
         for _ in range(10):
             stage.advance()
-    *said, last = capsys.readouterr().err.splitlines()
-    assert len(said) == 5
-    assert all(" of 10, " in line and line.endswith(" left") for line in said)
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all(" of 10, " in line and line.endswith(" left") for line in lines)
     assert last.startswith("films: 10 in ")

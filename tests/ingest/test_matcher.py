@@ -1,4 +1,4 @@
-"""A matching network is the one that was asked for, or an error with a next step, and its price orders films."""
+"""A matching network is the requested one or an error with a remedy, and its price orders a film."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ LUMA = np.stack([cv2.resize(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), (160, 90)) for 
 
 @pytest.fixture(params=KINDS)
 def own(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A model of each kind that the test may spoil."""
+    """A model of each kind that the test may damage."""
     pytest.importorskip("transformers", reason="the extra match is not installed")
     return make_tiny_matcher(tmp_path / "model", request.param)
 
@@ -38,19 +38,19 @@ def refusal(folder: Path | str) -> SpaceError:
     return refused.value
 
 
-def test_a_score_a_pair_between_nothing_and_all(own: Path) -> None:
+def test_every_pair_gets_a_score_from_0_to_1(own: Path) -> None:
     scores = list(matcher(own)(LUMA, PAIRS))
     assert len(scores) == len(PAIRS)
     assert all(0 <= score <= 1 for score in scores)
     assert len(set(scores)) > 1
 
 
-def test_no_pair_depends_on_the_others(own: Path) -> None:
-    together = list(matcher(own)(LUMA, PAIRS))
-    assert together == [next(matcher(own)(LUMA, pair[None])) for pair in PAIRS]
+def test_the_score_of_a_pair_does_not_depend_on_other_pairs(own: Path) -> None:
+    scores = list(matcher(own)(LUMA, PAIRS))
+    assert scores == [next(matcher(own)(LUMA, pair[None])) for pair in PAIRS]
 
 
-def test_the_identity_is_that_of_the_weights(own: Path, tmp_path: Path) -> None:
+def test_the_identity_changes_with_the_weights_only(own: Path, tmp_path: Path) -> None:
     first = matcher(own).identity
     assert first == matcher(own).identity
     kind = json.loads((own / CONFIG).read_text(encoding="utf-8"))["model_type"]
@@ -70,9 +70,9 @@ def test_weights_that_lack_a_tensor_are_refused(own: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content"),
     [(WEIGHTS, b"\xff" * 4000), (CONFIG, b"{"), (CONFIG, b'{"model_type": "bert"}'), (CONFIG, b"{}")],
-    ids=["weights that are none", "config cut short", "another kind", "no kind"],
+    ids=["garbage weights", "truncated config", "another kind", "no kind"],
 )
-def test_a_folder_whose_files_are_wrong_is_refused(own: Path, file: str, content: bytes) -> None:
+def test_a_folder_with_invalid_files_is_refused(own: Path, file: str, content: bytes) -> None:
     (own / file).write_bytes(content)
     refusal(own)
 
@@ -80,12 +80,12 @@ def test_a_folder_whose_files_are_wrong_is_refused(own: Path, file: str, content
 @pytest.mark.parametrize(
     "name", ["local-dir:/nowhere/at/all", "hf-hub:nobody/nothing", "nonsense"], ids=["no folder", "offline", "nonsense"]
 )
-def test_a_name_that_names_no_weights_is_refused(name: str) -> None:
+def test_a_name_without_weights_is_refused(name: str) -> None:
     pytest.importorskip("transformers", reason="the extra match is not installed")
     refusal(name)
 
 
-def test_a_missing_library_is_named_with_the_command_that_brings_it(
+def test_a_missing_transformers_is_reported_with_the_command_that_installs_it(
     run: Run, scrambled: Scrambled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = run("ingest", scrambled.video, "--json").data["id"]
@@ -95,7 +95,7 @@ def test_a_missing_library_is_named_with_the_command_that_brings_it(
     assert "reelweave[match]" in answer.err
 
 
-def test_a_film_is_ordered_by_matches(run: Run, scrambled: Scrambled, own: Path, monkeypatch: Any) -> None:
+def test_matches_order_a_film(run: Run, scrambled: Scrambled, own: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("REELWEAVE_SOLVE__MATCH_MODEL", f"local-dir:{own}")
     monkeypatch.setenv("REELWEAVE_SOLVE__CANDIDATES", "4")
     monkeypatch.setenv("REELWEAVE_CLIP__DEVICE", "cpu")
@@ -106,7 +106,7 @@ def test_a_film_is_ordered_by_matches(run: Run, scrambled: Scrambled, own: Path,
     assert sorted([*plan["order"], *(dropped["frame"] for dropped in plan["dropped"])]) == list(range(52))
 
 
-def test_other_prices_do_without_the_library(run: Run, scrambled: Scrambled) -> None:
+def test_other_prices_do_not_load_transformers(run: Run, scrambled: Scrambled) -> None:
     known = run("ingest", scrambled.video, "--json").data["id"]
     before = "transformers" in sys.modules
     assert run("solve", known, "--price", "huber", "--json").code == 0

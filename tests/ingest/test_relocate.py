@@ -1,4 +1,4 @@
-"""Sources that were moved are found by their content, and those that are gone are told of and can be forgotten."""
+"""Moved sources are found by their content; missing ones are reported and can be removed."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def sources(run: Run) -> dict[str, str]:
     return {row["name"]: row["source"] for row in run("videos", "list", "--json").rows}
 
 
-def test_check_warns_of_sources_that_are_gone_or_have_changed(films: Path, run: Run) -> None:
+def test_check_warns_of_missing_and_changed_sources(films: Path, run: Run) -> None:
     assert not any(checked(run).values())
     (films / "film1.mp4").unlink()
     shutil.copyfile(films / "film2.mp4", films / "copy.mp4")
@@ -45,12 +45,12 @@ def test_check_warns_of_sources_that_are_gone_or_have_changed(films: Path, run: 
     assert warnings["drawn"] == []
 
 
-def test_a_source_that_was_only_touched_is_no_other(films: Path, run: Run) -> None:
+def test_a_new_modification_time_alone_is_no_change(films: Path, run: Run) -> None:
     os.utime(films / "film1.mp4", (1, 1))
     assert not any(checked(run).values())
 
 
-def test_a_moved_folder_is_found_again_whatever_its_files_are_called_now(films: Path, run: Run, tmp_path: Path) -> None:
+def test_a_moved_folder_is_found_even_if_its_files_were_renamed(films: Path, run: Run, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "deep"
     moved.parent.mkdir()
     films.rename(moved)
@@ -70,13 +70,13 @@ def test_a_moved_folder_is_found_again_whatever_its_files_are_called_now(films: 
     assert pipeline.render(plan, tmp_path / "film.mp4", settings())
 
 
-def test_one_video_is_moved_to_where_the_user_says(films: Path, run: Run, tmp_path: Path) -> None:
+def test_one_video_is_relocated_to_a_given_path(films: Path, run: Run, tmp_path: Path) -> None:
     target = (films / "film1.mp4").rename(tmp_path / "moved.mp4")
     assert run("videos", "relocate", "film1", target).code == 0
     assert sources(run)["moved.mp4"] == str(target)
 
 
-def test_other_content_is_never_taken_for_the_source(films: Path, run: Run) -> None:
+def test_different_content_is_never_accepted_as_the_source(films: Path, run: Run) -> None:
     before = sources(run)
     answer = run("videos", "relocate", "film1", films / "film2.mp4")
     assert answer.code == 2
@@ -88,7 +88,7 @@ def test_other_content_is_never_taken_for_the_source(films: Path, run: Run) -> N
     assert sources(run) == before
 
 
-def test_what_is_not_found_is_named_and_the_rest_is_moved(films: Path, run: Run, tmp_path: Path) -> None:
+def test_sources_not_found_are_named_and_the_others_are_relocated(films: Path, run: Run, tmp_path: Path) -> None:
     (films / "film1.mp4").unlink()
     moved = films.rename(tmp_path / "moved")
     answer = run("videos", "relocate", moved)
@@ -97,7 +97,7 @@ def test_what_is_not_found_is_named_and_the_rest_is_moved(films: Path, run: Run,
     assert sources(run)["film2.mp4"] == str(moved / "film2.mp4")
 
 
-def test_videos_whose_sources_are_gone_are_removed_together(films: Path, run: Run) -> None:
+def test_videos_with_missing_sources_are_removed_together(films: Path, run: Run) -> None:
     (films / "film1.mp4").unlink()
     shutil.rmtree(films / "drawn")
     asked = run("videos", "remove", "--missing")
@@ -110,6 +110,6 @@ def test_videos_whose_sources_are_gone_are_removed_together(films: Path, run: Ru
 
 
 @pytest.mark.parametrize("words", [[], ["film1", "--missing"]], ids=["nothing", "both"])
-def test_what_is_to_be_removed_must_be_clear(films: Path, run: Run, words: list[str]) -> None:
+def test_remove_needs_either_names_or_missing(films: Path, run: Run, words: list[str]) -> None:
     assert run("videos", "remove", *words, "--yes").code == 2
     assert len(sources(run)) == 3

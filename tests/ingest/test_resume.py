@@ -1,4 +1,4 @@
-"""Going on after the worst: a run that was killed and run again leaves what an undisturbed one leaves."""
+"""A run that was killed and run again leaves exactly what an undisturbed run leaves."""
 
 import signal
 from collections.abc import Sequence
@@ -22,55 +22,55 @@ BATCH = 4
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With stills in it, so that the last frame that differed lies batches back."""
+    """With still passages, so that the last distinct frame is several batches back."""
     moving = pictures(40, (192, 108))
     frames = [moving[place // 4 if place < 80 else place - 60] for place in range(100)]
     return write_clip(tmp_path_factory.mktemp("clip") / "clip.mkv", (frames + frames)[:FRAMES], fps=20)
 
 
 @pytest.fixture(scope="module")
-def whole(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What an undisturbed run leaves, whatever its batches."""
-    folder = tmp_path_factory.mktemp("whole")
+def undisturbed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What an undisturbed run leaves, whatever the size of its batches."""
+    folder = tmp_path_factory.mktemp("undisturbed")
     pipeline.ingest(clip, settings(library=str(folder)))
     return contents(folder)
 
 
 @pytest.mark.parametrize("after", [1, 40, 100], ids=lambda after: f"after {after} frames")
-def test_a_run_that_was_killed_goes_on_to_the_last_bit(
-    clip: Path, whole: dict[str, Any], library: Path, after: int
+def test_a_killed_run_resumes_to_bit_identical_contents(
+    clip: Path, undisturbed: dict[str, Any], library: Path, after: int
 ) -> None:
-    _cut_off(signal.SIGKILL, clip, library, after)
+    _kill_after(signal.SIGKILL, clip, library, after)
     assert after <= frames_stored(library) < FRAMES
     pipeline.ingest(clip, settings(ingest__batch=BATCH))
-    assert contents(library) == whole
+    assert contents(library) == undisturbed
 
 
-def test_a_sampling_run_that_was_killed_goes_on_to_the_last_bit(clip: Path, tmp_path: Path, library: Path) -> None:
-    _cut_off(signal.SIGKILL, clip, library, 12, "--fps", 7)
+def test_a_killed_sampling_run_resumes_to_bit_identical_contents(clip: Path, tmp_path: Path, library: Path) -> None:
+    _kill_after(signal.SIGKILL, clip, library, 12, "--fps", 7)
     pipeline.ingest(clip, settings(ingest__fps=7))
     pipeline.ingest(clip, settings(ingest__fps=7, library=str(tmp_path / "other")))
     assert contents(library) == contents(tmp_path / "other")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda sent: sent.name)
-def test_an_interrupted_run_ends_quietly_and_goes_on(
-    clip: Path, whole: dict[str, Any], library: Path, sent: signal.Signals
+def test_an_interrupted_run_ends_quietly_and_resumes(
+    clip: Path, undisturbed: dict[str, Any], library: Path, sent: signal.Signals
 ) -> None:
-    code, err = _cut_off(sent, clip, library, 20)
+    code, err = _kill_after(sent, clip, library, 20)
     assert code == 130
     assert "Traceback" not in err
     assert err.splitlines()[-1].startswith("interrupted")
     stored = frames_stored(library)
     assert 20 <= stored < FRAMES
-    with opened(library) as shelf:
-        assert not shelf.catalog.videos()[0].complete
+    with opened(library) as opened_library:
+        assert not opened_library.catalog.videos()[0].complete
     pipeline.ingest(clip, settings(ingest__batch=BATCH))
-    assert contents(library) == whole
+    assert contents(library) == undisturbed
 
 
-def _cut_off(sent: signal.Signals, clip: Path, library: Path, after: int, *options: object) -> tuple[int, str]:
-    """Ingest in a process of its own until so many frames are in, then end it."""
+def _kill_after(sent: signal.Signals, clip: Path, library: Path, after: int, *options: object) -> tuple[int, str]:
+    """Ingest in a process of its own until so many frames are stored, then send it a signal."""
     command = ("ingest", clip, "--space", "appearance", *options)
     with started(*command, slow=True, REELWEAVE_INGEST__BATCH=BATCH) as process:
         wait_until(lambda: frames_stored(library) >= after or process.poll() is not None)
@@ -81,30 +81,32 @@ def _cut_off(sent: signal.Signals, clip: Path, library: Path, after: int, *optio
 
 @pytest.mark.parametrize("call", [1, 2, 9], ids=lambda call: f"batch {call}")
 @pytest.mark.parametrize("point", POINTS)
-def test_no_point_of_a_batch_is_a_bad_one_to_die_at(
-    clip: Path, whole: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch, point: str, call: int
+def test_a_run_may_die_at_any_point_of_a_batch(
+    clip: Path, undisturbed: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch, point: str, call: int
 ) -> None:
-    with monkeypatch.context() as dying:
-        fail_at(dying, point, call)
+    with monkeypatch.context() as patch:
+        fail_at(patch, point, call)
         with pytest.raises(Killed):
             pipeline.ingest(clip, settings(ingest__batch=12))
     pipeline.ingest(clip, settings(ingest__batch=12))
-    assert contents(library) == whole
+    assert contents(library) == undisturbed
 
 
-def test_dying_many_times_is_as_good_as_not_dying(
-    clip: Path, whole: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_may_die_many_times(
+    clip: Path, undisturbed: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for point in list(POINTS)[1:5] * 2:
-        with monkeypatch.context() as dying:
-            fail_at(dying, point, 3)
+        with monkeypatch.context() as patch:
+            fail_at(patch, point, 3)
             with pytest.raises(Killed):
                 pipeline.ingest(clip, settings(ingest__batch=5))
     pipeline.ingest(clip, settings(ingest__batch=BATCH))
-    assert contents(library) == whole
+    assert contents(library) == undisturbed
 
 
-def test_a_run_that_stored_nothing_leaves_nothing(clip: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_dies_before_storing_leaves_nothing(
+    clip: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fail_at(monkeypatch, "before the vectors are written", 1)
     with pytest.raises(Killed):
         pipeline.ingest(clip, settings())
@@ -112,37 +114,37 @@ def test_a_run_that_stored_nothing_leaves_nothing(clip: Path, library: Path, mon
     assert list((library / "proxies").iterdir()) == []
 
 
-class Coarse:
-    """A space of four numbers a picture, which counts what it is asked."""
+class FakeClip:
+    """A space of four dimensions that counts the pictures it embeds."""
 
-    asked = 0
+    embedded = 0
 
     def __init__(self, settings: ClipSettings) -> None:
         self.space = Space("clip", settings.model, "none", "area/1", 4)
 
     def embed(self, pictures: Sequence[Picture]) -> Floats:
-        type(self).asked += len(pictures)
+        type(self).embedded += len(pictures)
         small = [cv2.resize(picture, (2, 2), interpolation=cv2.INTER_AREA)[..., 1].ravel() for picture in pictures]
         vectors = np.array(small, np.float32).reshape(-1, 4) + 1
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @pytest.fixture
-def coarse(monkeypatch: pytest.MonkeyPatch) -> type[Coarse]:
-    """In the place of CLIP."""
+def fake_clip(monkeypatch: pytest.MonkeyPatch) -> type[FakeClip]:
+    """Replace CLIP."""
     from reelweave.ingest.models import registry
     from reelweave.ingest.models.registry import open_embedder
 
-    honest = open_embedder
+    original = open_embedder
     monkeypatch.setattr(
-        registry, "open_embedder", lambda name, own: Coarse(own) if name == "clip" else honest(name, own)
+        registry, "open_embedder", lambda name, own: FakeClip(own) if name == "clip" else original(name, own)
     )
-    monkeypatch.setattr(Coarse, "asked", 0)
-    return Coarse
+    monkeypatch.setattr(FakeClip, "embedded", 0)
+    return FakeClip
 
 
-def test_a_second_space_joins_the_first_without_making_it_again(
-    clip: Path, tmp_path: Path, library: Path, coarse: type[Coarse]
+def test_adding_a_space_does_not_embed_the_first_again(
+    clip: Path, tmp_path: Path, library: Path, fake_clip: type[FakeClip]
 ) -> None:
     pipeline.ingest(clip, settings())
     before = contents(library)
@@ -155,16 +157,16 @@ def test_a_second_space_joins_the_first_without_making_it_again(
     assert after["proxies"] == before[video]["proxies"]
     pipeline.ingest(clip, settings(ingest__space="all", library=str(tmp_path / "both")))
     assert contents(tmp_path / "both")[video] == after
-    assert coarse.asked == 2 * FRAMES
+    assert fake_clip.embedded == 2 * FRAMES
 
 
 @pytest.mark.parametrize("point", list(POINTS)[1:5])
-def test_a_second_space_half_done_goes_on_to_the_last_bit(
-    clip: Path, tmp_path: Path, library: Path, coarse: type[Coarse], monkeypatch: pytest.MonkeyPatch, point: str
+def test_a_half_done_second_space_resumes_to_bit_identical_contents(
+    clip: Path, tmp_path: Path, library: Path, fake_clip: type[FakeClip], monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     pipeline.ingest(clip, settings())
-    with monkeypatch.context() as dying:
-        fail_at(dying, point, 6)
+    with monkeypatch.context() as patch:
+        fail_at(patch, point, 6)
         with pytest.raises(Killed):
             pipeline.ingest(clip, settings(ingest__space="all", ingest__batch=12))
     pipeline.ingest(clip, settings(ingest__space="all", ingest__batch=12))
@@ -172,12 +174,12 @@ def test_a_second_space_half_done_goes_on_to_the_last_bit(
     assert contents(library) == contents(tmp_path / "both")
 
 
-def test_spaces_that_stand_apart_are_brought_level(
-    clip: Path, tmp_path: Path, library: Path, coarse: type[Coarse], monkeypatch: pytest.MonkeyPatch
+def test_spaces_of_different_progress_are_all_completed(
+    clip: Path, tmp_path: Path, library: Path, fake_clip: type[FakeClip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for space, call in (("appearance", 3), ("clip", 6)):
-        with monkeypatch.context() as dying:
-            fail_at(dying, "as the catalog is written", call)
+        with monkeypatch.context() as patch:
+            fail_at(patch, "as the catalog is written", call)
             with pytest.raises(Killed):
                 pipeline.ingest(clip, settings(ingest__space=space, ingest__batch=10))
     pipeline.ingest(clip, settings(ingest__space="all", ingest__batch=10))
@@ -186,18 +188,18 @@ def test_spaces_that_stand_apart_are_brought_level(
 
 
 @pytest.mark.parametrize("lost", ["proxies", "vectors"])
-def test_a_resumed_run_that_finds_its_beginning_gone_starts_again(
-    clip: Path, whole: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+def test_a_resumed_run_starts_again_if_what_it_stored_is_lost(
+    clip: Path, undisturbed: dict[str, Any], library: Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    with monkeypatch.context() as dying:
-        fail_at(dying, "as the catalog is written", 6)
+    with monkeypatch.context() as patch:
+        fail_at(patch, "as the catalog is written", 6)
         with pytest.raises(Killed):
             pipeline.ingest(clip, settings(ingest__batch=12))
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
+    with opened(library) as opened_library:
+        (video,) = opened_library.catalog.videos()
         if lost == "proxies":
-            shelf.proxies_file(video.id).unlink()
+            opened_library.proxies_file(video.id).unlink()
         else:
-            shelf.store.remove(video.id, "appearance")
+            opened_library.store.remove(video.id, "appearance")
     pipeline.ingest(clip, settings(ingest__batch=BATCH))
-    assert contents(library) == whole
+    assert contents(library) == undisturbed

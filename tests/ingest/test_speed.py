@@ -1,4 +1,4 @@
-"""Ingest in a hurry: quicker ways through a network, frames that share vectors, and work done ahead."""
+"""Faster ingest: backends other than the exact one, frames that share vectors, and prefetching."""
 
 import json
 import threading
@@ -15,12 +15,12 @@ from tiny_clip import clip_settings, make_tiny_clip
 
 from reelweave import pipeline
 from reelweave.ingest.models import backends, speed
-from reelweave.ingest.models.backends import Int8, Weights, export_int8, int8_weights, saturates
+from reelweave.ingest.models.backends import Int8, WeightFormat, export_int8, int8_weights, saturates
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.embedder import CLOSE, EXACT, EmbeddedBatch, TwoStageEmbedder
 from reelweave.ingest.models.processor import Processor, abilities
 from reelweave.ingest.models.speed import FastEmbedder, drawn_pictures, speed_summary
-from reelweave.ingest.prefetch import prefetched
+from reelweave.ingest.prefetch import prefetch
 from reelweave.ingest.repeats import embed_shared, find_repeats
 from reelweave.media.proxy import ProxySize, make_proxy
 from reelweave.media.types import Floats, FrameRows, SpaceState
@@ -35,21 +35,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where what is made of the model is kept from one test to the next."""
+    """A folder of verdicts and exports that tests share."""
     return tmp_path_factory.mktemp("kept")
 
 
-def quick(model: Path, folder: Path, speed: str, notes: list[str] | None = None) -> FastEmbedder:
-    said = notes if notes is not None else []
-    return FastEmbedder(ClipEmbedder(clip_settings(model)), speed, folder, said.append)
+def fast(model: Path, folder: Path, speed: str, notes: list[str] | None = None) -> FastEmbedder:
+    texts = notes if notes is not None else []
+    return FastEmbedder(ClipEmbedder(clip_settings(model)), speed, folder, texts.append)
 
 
 def prepared(embedder: TwoStageEmbedder) -> list[Any]:
     return [embedder.prepare(picture) for picture in FILM]
 
 
-class Astray:
-    """A way whose vectors are others'."""
+class InaccurateBackend:
+    """A backend whose vectors are wrong."""
 
     name = "half"
 
@@ -65,8 +65,8 @@ def broken(*_: object) -> None:
 
 
 @pytest.mark.parametrize("speed", ["half", "int8"])
-def test_a_quicker_way_stays_close_to_the_exact_one(model: Path, kept: Path, speed: str) -> None:
-    embedder = quick(model, kept, speed)
+def test_a_faster_backend_stays_close_to_the_exact_one(model: Path, kept: Path, speed: str) -> None:
+    embedder = fast(model, kept, speed)
     made = embedder.finish(prepared(embedder))
     exact = embedder.embed(FILM)
     assert made.way == speed
@@ -76,83 +76,79 @@ def test_a_quicker_way_stays_close_to_the_exact_one(model: Path, kept: Path, spe
     assert f"runs as {speed}" in f"runs as {speed_summary(kept, embedder.space.model, speed)}"
 
 
-def test_in_8_bits_it_does_not_matter_who_else_is_in_the_batch(model: Path, kept: Path) -> None:
-    embedder = quick(model, kept, "int8")
+def test_an_int8_vector_does_not_depend_on_the_rest_of_the_batch(model: Path, kept: Path) -> None:
+    embedder = fast(model, kept, "int8")
     together = embedder.finish(prepared(embedder)).vectors
     alone = [embedder.finish([one]).vectors[0] for one in prepared(embedder)]
     assert np.array_equal(together, alone)
 
 
-def test_what_was_exported_is_used_again(model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = quick(model, kept, "int8").finish(prepared(quick(model, kept, "int8"))).vectors
+def test_an_export_is_used_again(model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = fast(model, kept, "int8").finish(prepared(fast(model, kept, "int8"))).vectors
     monkeypatch.setattr(speed, "export_int8", broken)
     notes: list[str] = []
-    again = quick(model, kept, "int8", notes)
+    again = fast(model, kept, "int8", notes)
     made = again.finish(prepared(again))
     assert (made.way, notes) == ("int8", [])
     assert np.array_equal(made.vectors, first)
 
 
-def test_other_weights_are_exported_anew(model: Path, kept: Path, tmp_path: Path) -> None:
-    other = quick(make_tiny_clip(tmp_path / "other", seed=1), kept, "int8")
+def test_other_weights_get_an_export_of_their_own(model: Path, kept: Path, tmp_path: Path) -> None:
+    other = fast(make_tiny_clip(tmp_path / "other", seed=1), kept, "int8")
     made = other.finish(prepared(other))
     assert (made.vectors * other.embed(FILM)).sum(axis=1).min() >= CLOSE
 
 
-@pytest.mark.parametrize("speed", ["half", "int8"])
-def test_a_way_that_strays_is_refused_and_said_so(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speed: str
+@pytest.mark.parametrize("backend", ["half", "int8"])
+def test_an_inaccurate_backend_is_refused_with_a_note(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    monkeypatch.setattr(speed, "HalfPrecision", Astray)
+    monkeypatch.setattr(speed, "HalfPrecision", InaccurateBackend)
     monkeypatch.setattr(speed, "export_int8", lambda *_: None)
-    monkeypatch.setattr(speed, "Int8", Astray)
+    monkeypatch.setattr(speed, "Int8", InaccurateBackend)
     notes: list[str] = []
-    embedder = quick(model, tmp_path, speed, notes)
+    embedder = fast(model, tmp_path, backend, notes)
     made = embedder.finish(prepared(embedder))
     assert (made.way, made.cosine) == (EXACT, 1.0)
     assert np.array_equal(made.vectors, embedder.embed(FILM))
-    assert any(f"{speed}: cosine to exact only" in note for note in notes)
+    assert any(f"{backend}: cosine to exact only" in note for note in notes)
 
 
-def test_where_export_fails_ingest_goes_on_exactly(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backends, "_exported", broken)
+def test_if_the_export_fails_ingest_is_exact(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_export", broken)
     notes: list[str] = []
-    embedder = quick(model, tmp_path, "int8", notes)
+    embedder = fast(model, tmp_path, "int8", notes)
     assert embedder.finish(prepared(embedder)).way == EXACT
     assert any("no such operator" in note for note in notes)
     assert [file.suffix for file in tmp_path.iterdir()] == [".json"]
 
 
-def test_a_damaged_export_does_no_harm(model: Path, tmp_path: Path) -> None:
-    first = quick(model, tmp_path, "int8")
+def test_a_damaged_export_is_replaced(model: Path, tmp_path: Path) -> None:
+    first = fast(model, tmp_path, "int8")
     first.finish(prepared(first))
     (export,) = tmp_path.glob("*.onnx")
     export.write_bytes(export.read_bytes()[:1000])
-    again = quick(model, tmp_path, "int8")
+    again = fast(model, tmp_path, "int8")
     assert again.finish(prepared(again)).way == EXACT
-    anew = quick(model, tmp_path, "int8")
+    anew = fast(model, tmp_path, "int8")
     assert anew.finish(prepared(anew)).way == "int8"
 
 
-def test_a_batch_that_strays_later_is_made_exactly(model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_later_inaccurate_batch_is_embedded_exactly(model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes: list[str] = []
-    embedder = quick(model, kept, "half", notes)
+    embedder = fast(model, kept, "half", notes)
     assert embedder.finish(prepared(embedder)).way == "half"
-    monkeypatch.setattr(backends.HalfPrecision, "run", Astray().run)
+    monkeypatch.setattr(backends.HalfPrecision, "run", InaccurateBackend().run)
     for _ in range(2):
         made = embedder.finish(prepared(embedder))
         assert (made.way, made.cosine) == (EXACT, 1.0)
         assert np.array_equal(made.vectors, embedder.embed(FILM))
-    assert sum("strays" in note for note in notes) == 1
+    assert sum("inaccurate" in note for note in notes) == 1
 
 
-def test_a_network_that_is_quick_anyway_is_left_exact(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fast_network_stays_exact(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "least_seconds", lambda runs, *_: dict.fromkeys(runs, 0.001))
-    embedder = quick(model, tmp_path, "auto")
+    embedder = fast(model, tmp_path, "auto")
     assert embedder.finish(prepared(embedder)).way == EXACT
     assert list(tmp_path.glob("*.onnx")) == []
 
@@ -165,115 +161,115 @@ def test_a_network_that_is_quick_anyway_is_left_exact(
         ({EXACT: 2.0, "half": 5.0, "int8": 10.0}, EXACT),
     ],
 )
-def test_auto_takes_the_quickest(
+def test_auto_chooses_the_fastest_backend(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speeds: dict[str, float], chosen: str
 ) -> None:
     monkeypatch.setattr(speed, "least_seconds", lambda runs, *_: {name: speeds[name] for name in runs})
-    embedder = quick(model, tmp_path, "auto")
+    embedder = fast(model, tmp_path, "auto")
     assert embedder.finish(prepared(embedder)).way == chosen
     (kept_verdict,) = tmp_path.glob("*.json")
     assert [one["way"] for one in json.loads(kept_verdict.read_text("utf-8"))["tried"]] == [EXACT, "half", "int8"]
 
 
-# The processor: what it can do is given to these tests, which say the same on every one.
+# The processor is faked, so that these tests give the same result on every machine.
 
 
-def on(monkeypatch: pytest.MonkeyPatch, saturating: bool) -> None:
-    """Let the processor be one whose products of signed 8-bit numbers overflow, or one where none do."""
-    monkeypatch.setattr(backends, "saturates", lambda weights: saturating and weights is Weights.SIGNED)
+def set_saturation(monkeypatch: pytest.MonkeyPatch, saturating: bool) -> None:
+    """Choose whether the products of signed 8-bit numbers saturate on the processor."""
+    monkeypatch.setattr(backends, "saturates", lambda weights: saturating and weights is WeightFormat.SIGNED)
 
 
-def faked_export(network: object, sample: object, file: Path, weights: Weights) -> Path:
+def fake_export(network: object, sample: object, file: Path, weights: WeightFormat) -> Path:
     file.write_text(weights, "utf-8")
     return file
 
 
-class Faked:
-    """An int8 way as close as its weights were said to be, which remembers what it was opened from."""
+class FakeInt8:
+    """An int8 backend that remembers the formats it was opened with, and is inaccurate for chosen ones."""
 
     name = "int8"
     opened: ClassVar[list[str]] = []
-    strays: ClassVar[set[str]] = set()
+    inaccurate: ClassVar[set[str]] = set()
 
     def __init__(self, file: Path, threads: int) -> None:
         self.weights = file.read_text("utf-8")
-        Faked.opened.append(self.weights)
+        FakeInt8.opened.append(self.weights)
 
     def run(self, prepared: Sequence[Any]) -> Floats:
-        exact = Faked.network.exact(prepared)
-        return Astray().run(prepared) if self.weights in Faked.strays else exact
+        exact = FakeInt8.network.exact(prepared)
+        return InaccurateBackend().run(prepared) if self.weights in FakeInt8.inaccurate else exact
 
     network: ClassVar[Any] = None
 
 
 @pytest.fixture
-def faked(model: Path, monkeypatch: pytest.MonkeyPatch) -> type[Faked]:
-    monkeypatch.setattr(speed, "export_int8", faked_export)
-    monkeypatch.setattr(speed, "Int8", Faked)
-    Faked.network, Faked.opened, Faked.strays = ClipEmbedder(clip_settings(model)), [], set()
-    return Faked
+def fake_int8(model: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeInt8]:
+    monkeypatch.setattr(speed, "export_int8", fake_export)
+    monkeypatch.setattr(speed, "Int8", FakeInt8)
+    FakeInt8.network, FakeInt8.opened, FakeInt8.inaccurate = ClipEmbedder(clip_settings(model)), [], set()
+    return FakeInt8
 
 
 @pytest.mark.parametrize(
-    ("saturating", "strays", "chosen"),
+    ("saturating", "inaccurate", "chosen"),
     [
-        pytest.param(False, set(), ["s8"], id="sums that cannot overflow"),
-        pytest.param(True, set(), ["s7"], id="sums that can"),
+        pytest.param(False, set(), ["s8"], id="sums do not saturate"),
+        pytest.param(True, set(), ["s7"], id="sums saturate"),
         pytest.param(True, {"s7"}, ["s7", "u8"], id="7 bits are not enough"),
     ],
 )
-def test_weights_are_stored_so_that_sums_fit_the_processor(
+def test_the_weight_format_suits_the_processor(
     model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    faked: type[Faked],
+    fake_int8: type[FakeInt8],
     saturating: bool,
-    strays: set[str],
+    inaccurate: set[str],
     chosen: list[str],
 ) -> None:
-    on(monkeypatch, saturating)
-    faked.strays = strays
-    embedder = quick(model, tmp_path, "int8")
+    set_saturation(monkeypatch, saturating)
+    fake_int8.inaccurate = inaccurate
+    embedder = fast(model, tmp_path, "int8")
     assert embedder.finish(prepared(embedder)).way == "int8"
-    assert faked.opened == [*chosen, chosen[-1]]
+    assert fake_int8.opened == [*chosen, chosen[-1]]
     assert [file.read_text("utf-8") for file in tmp_path.glob("*.onnx")] == chosen[-1:]
 
 
-def test_where_no_weights_are_close_enough_ingest_is_exact(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faked: type[Faked]
+def test_if_no_weight_format_is_close_enough_ingest_is_exact(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_int8: type[FakeInt8]
 ) -> None:
-    on(monkeypatch, True)
-    faked.strays = {"s7", "u8"}
-    embedder = quick(model, tmp_path, "int8")
+    set_saturation(monkeypatch, True)
+    fake_int8.inaccurate = {"s7", "u8"}
+    embedder = fast(model, tmp_path, "int8")
     assert embedder.finish(prepared(embedder)).way == EXACT
     assert list(tmp_path.glob("*.onnx")) == []
 
 
 def test_a_library_that_moves_to_another_processor_and_back_keeps_an_export_for_each(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faked: type[Faked]
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_int8: type[FakeInt8]
 ) -> None:
     for saturating in (False, True, False):
-        on(monkeypatch, saturating)
-        embedder = quick(model, tmp_path, "int8")
+        set_saturation(monkeypatch, saturating)
+        embedder = fast(model, tmp_path, "int8")
         embedder.finish(prepared(embedder))
-    # The third time nothing is tried and nothing exported: what the first machine made is opened.
-    assert faked.opened == ["s8", "s8", "s7", "s7", "s8"]
+    # The third time there is no trial and no export: the export of the first machine is opened.
+    assert fake_int8.opened == ["s8", "s8", "s7", "s7", "s8"]
     assert sorted(file.read_text("utf-8") for file in tmp_path.glob("*.onnx")) == ["s7", "s8"]
 
 
-def test_a_trial_on_another_processor_is_not_told_as_if_it_were_of_this(
+def test_the_summary_ignores_trials_on_another_processor(
     model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    embedder = quick(model, kept, "half")
+    embedder = fast(model, kept, "half")
     embedder.finish(prepared(embedder))
     assert speed_summary(kept, embedder.space.model, "half")
     monkeypatch.setattr(speed, "this_processor", lambda: Processor("another"))
     assert not speed_summary(kept, embedder.space.model, "half")
 
 
-@pytest.mark.parametrize("weights", [Weights.NARROW, Weights.UNSIGNED])
-def test_weights_for_processors_whose_sums_overflow_are_exact_on_every_processor(
-    model: Path, tmp_path: Path, weights: Weights
+@pytest.mark.parametrize("weights", [WeightFormat.NARROW, WeightFormat.UNSIGNED])
+def test_weight_formats_for_saturating_processors_are_close_on_every_processor(
+    model: Path, tmp_path: Path, weights: WeightFormat
 ) -> None:
     assert not saturates(weights)
     network = ClipEmbedder(clip_settings(model))
@@ -282,12 +278,12 @@ def test_weights_for_processors_whose_sums_overflow_are_exact_on_every_processor
     assert (way.run(sample) * network.exact(sample)).sum(axis=1).min() >= CLOSE
 
 
-def test_the_weights_that_are_chosen_here_do_not_overflow_here() -> None:
+def test_the_formats_chosen_for_this_processor_do_not_saturate_on_it() -> None:
     assert not any(saturates(weights) for weights in int8_weights())
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "found"),
+    ("cpuinfo", "expected"),
     [
         ("processor\t: 0\nflags\t\t: fpu sse4_2 avx2 bmi2\n\nflags\t\t: fpu\n", ("AVX2",)),
         ("flags\t\t: avx2 avx512f avx512_vnni\n", ("AVX2", "AVX-512", "VNNI")),
@@ -297,26 +293,26 @@ def test_the_weights_that_are_chosen_here_do_not_overflow_here() -> None:
     ],
     ids=["AVX2 only", "AVX-512 and VNNI", "VNNI without AVX-512", "ARM", "another system"],
 )
-def test_the_abilities_of_a_processor_are_read_from_linux(cpuinfo: str, found: tuple[str, ...]) -> None:
-    assert abilities(cpuinfo) == found
+def test_instruction_sets_are_read_from_cpuinfo(cpuinfo: str, expected: tuple[str, ...]) -> None:
+    assert abilities(cpuinfo) == expected
 
 
 @pytest.mark.parametrize(("device", "tried"), [("cpu", ["half", "int8"]), ("cuda", ["half"]), ("mps", ["half"])])
-def test_8_bits_are_tried_on_a_cpu_only(model: Path, tmp_path: Path, device: str, tried: list[str]) -> None:
+def test_int8_is_tried_on_a_cpu_only(model: Path, tmp_path: Path, device: str, tried: list[str]) -> None:
     network = ClipEmbedder(clip_settings(model))
     network.__dict__["device"] = device
-    assert speed.SpeedTrial(network, "auto", tmp_path, print)._candidates() == tried
+    assert speed.SpeedTrial(network, "auto", tmp_path, print)._backend_names() == tried
 
 
 def test_drawn_pictures_are_the_same_every_time() -> None:
     assert all(np.array_equal(one, other) for one, other in zip(drawn_pictures(), drawn_pictures(), strict=True))
 
 
-# Sharing
+# Sharing vectors
 
 
 class Counting:
-    """A space of four numbers whose pictures are their own vectors, and which counts what it is asked."""
+    """A space of four dimensions whose pictures are their own vectors; it counts what it embeds."""
 
     space: Any = None
 
@@ -353,11 +349,11 @@ def test_frames_that_repeat_another_are_not_embedded() -> None:
     assert repeats.frames == (-1, 3, -1, 5, 5)
     assert np.array_equal(made.vectors, np.array([ONE, ONE, TWO, TWO, TWO], np.float32))
     assert embedder.finished == 2
-    # The one that differs most is looked at; here all differ equally, and the first of them is.
+    # The repeat that differs most is checked; all differ equally here, so it is the first.
     assert made.cosine == pytest.approx(np.cos(0.02))
 
 
-def test_a_frame_may_repeat_one_of_an_earlier_batch() -> None:
+def test_a_frame_may_repeat_one_from_an_earlier_batch() -> None:
     last = find_repeats([1], greys(10), 0.5, None).last
     repeats = find_repeats([2, 3], greys(10, 10), 0.5, last)
     made = embed_shared([ONE, ONE], repeats, Counting(), np.array(ONE, np.float32))
@@ -366,20 +362,20 @@ def test_a_frame_may_repeat_one_of_an_earlier_batch() -> None:
     assert np.array_equal(made.vectors, np.array([ONE, ONE], np.float32))
 
 
-def test_frames_that_look_the_same_and_are_not_share_nothing() -> None:
+def test_frames_with_equal_proxies_but_different_vectors_do_not_share() -> None:
     repeats = find_repeats([0, 1, 2], greys(10, 10, 10), 0.5, None)
     assert embed_shared([ONE, ONE, TWO], repeats, Counting(), None) is not None
     assert embed_shared([ONE, TWO, TWO], repeats, Counting(), None) is None
 
 
-def test_a_slow_change_adds_up_until_it_is_one() -> None:
+def test_slow_changes_add_up_to_a_distinct_frame() -> None:
     repeats = find_repeats(range(6), greys(100, 102, 104, 106, 108, 110), 4.5, None)
     assert repeats.frames == (-1, 0, 0, -1, 3, 3)
 
 
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every picture is there five times."""
+    """A film that shows every picture five times."""
     return write_clip(tmp_path_factory.mktemp("still") / "still.mkv", [FILM[place // 5] for place in range(60)])
 
 
@@ -387,11 +383,11 @@ def with_clip(model: Path, **more: object) -> Any:
     return settings(ingest__space="all", clip__model=f"local-dir:{model}", clip__device="cpu", **more)
 
 
-def test_only_spaces_of_networks_share_vectors(still: Path, model: Path, library: Path) -> None:
+def test_only_network_spaces_share_vectors(still: Path, model: Path, library: Path) -> None:
     video = pipeline.ingest(still, with_clip(model))
-    with opened(library) as shelf:
-        clip, looks = shelf.rows(video, "clip"), shelf.rows(video, "appearance")
-        state = shelf.catalog.spaces(video.id)["clip"]
+    with opened(library) as opened_library:
+        clip, looks = opened_library.rows(video, "clip"), opened_library.rows(video, "appearance")
+        state = opened_library.catalog.spaces(video.id)["clip"]
     assert clip.duplicate_of.tolist() == [-1 if place % 5 == 0 else place - place % 5 for place in range(60)]
     assert len(np.unique(clip.vectors, axis=0)) == 12
     assert looks.duplicate_of.tolist() == clip.duplicate_of.tolist()
@@ -399,27 +395,27 @@ def test_only_spaces_of_networks_share_vectors(still: Path, model: Path, library
 
 
 def test_sharing_can_be_switched_off(still: Path, model: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, exact = [], ClipEmbedder.exact
+    counts, exact = [], ClipEmbedder.exact
 
     def counting(clip: ClipEmbedder, given: Sequence[Any]) -> Floats:
-        asked.append(len(given))
+        counts.append(len(given))
         return exact(clip, given)
 
     monkeypatch.setattr(ClipEmbedder, "exact", counting)
     monkeypatch.setenv("REELWEAVE_CLIP__MODEL", f"local-dir:{model}")
     assert run("ingest", still, "--space", "clip", "--no-share").code == 0
-    # One more tells how long its vectors are.
-    assert sum(asked) == 60 + 1
+    # One more picture is embedded to find out the dimension.
+    assert sum(counts) == 60 + 1
 
 
 @pytest.mark.parametrize("speed", ["exact", "half"])
 @pytest.mark.parametrize("call", [2, 5], ids=lambda call: f"batch {call}")
-def test_a_killed_run_that_shares_goes_on_to_the_same_vectors(
+def test_a_killed_run_that_shares_vectors_resumes_to_the_same_vectors(
     still: Path, model: Path, tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch, call: int, speed: str
 ) -> None:
     chosen = {"ingest__batch": 7, "clip__speed": speed}
-    with monkeypatch.context() as dying:
-        fail_at(dying, "as the catalog is written", call)
+    with monkeypatch.context() as patch:
+        fail_at(patch, "as the catalog is written", call)
         with pytest.raises(Killed):
             pipeline.ingest(still, with_clip(model, **chosen))
     pipeline.ingest(still, with_clip(model, **chosen))
@@ -427,17 +423,17 @@ def test_a_killed_run_that_shares_goes_on_to_the_same_vectors(
     (killed, whole) = (clip_rows(folder) for folder in (library, tmp_path / "whole"))
     assert killed[0] == whole[0]
     assert np.array_equal(killed[1].duplicate_of, whole[1].duplicate_of)
-    # The last distinct frame's vector comes back from the store, which rounds it.
+    # The last distinct frame's vector is read back from the store, which rounds it.
     assert killed[1].vectors == pytest.approx(whole[1].vectors, abs=1e-7)
 
 
 def clip_rows(folder: Path) -> tuple[SpaceState, FrameRows]:
-    with opened(folder) as shelf:
-        (video,) = shelf.catalog.videos()
-        return shelf.catalog.spaces(video.id)["clip"], shelf.rows(video, "clip")
+    with opened(folder) as opened_library:
+        (video,) = opened_library.catalog.videos()
+        return opened_library.catalog.spaces(video.id)["clip"], opened_library.rows(video, "clip")
 
 
-# Ahead
+# Prefetching
 
 
 def counted(upto: int, made: list[int], closed: list[bool]) -> Generator[int, None, None]:
@@ -449,22 +445,22 @@ def counted(upto: int, made: list[int], closed: list[bool]) -> Generator[int, No
         closed.append(True)
 
 
-def test_work_done_ahead_comes_out_in_order() -> None:
+def test_prefetched_items_keep_their_order() -> None:
     closed: list[bool] = []
-    assert list(prefetched(counted(50, [], closed))) == list(range(50))
+    assert list(prefetch(counted(50, [], closed))) == list(range(50))
     assert closed == [True]
 
 
-def test_no_more_is_done_ahead_than_was_agreed() -> None:
+def test_no_more_items_are_prefetched_than_asked_for() -> None:
     made: list[int] = []
-    items = prefetched(counted(50, made, []), depth=2)
+    items = prefetch(counted(50, made, []), depth=2)
     for number in items:
-        # One that is waited for, two that wait, and one that finds no room.
+        # The one just returned, two in the queue, and one that waits for room.
         assert len(made) <= number + 4
     items.close()
 
 
-def test_an_error_comes_after_what_was_made_before_it() -> None:
+def test_an_error_is_raised_after_the_items_before_it() -> None:
     def failing() -> Generator[int, None, None]:
         yield 1
         yield 2
@@ -472,17 +468,17 @@ def test_an_error_comes_after_what_was_made_before_it() -> None:
 
     seen: list[int] = []
     with pytest.raises(Killed):
-        seen.extend(prefetched(failing()))
-    items = prefetched(failing())
+        seen.extend(prefetch(failing()))
+    items = prefetch(failing())
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(Killed):
         next(items)
 
 
-def test_whoever_stops_early_leaves_no_thread_and_no_decoder_behind() -> None:
+def test_stopping_early_leaves_no_thread_and_closes_the_generator() -> None:
     closed: list[bool] = []
     before = threading.active_count()
-    items = prefetched(counted(50, [], closed))
+    items = prefetch(counted(50, [], closed))
     next(items)
     items.close()
     assert closed == [True]

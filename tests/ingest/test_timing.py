@@ -1,4 +1,4 @@
-"""What a network costs is measured alike on an idle machine and on a busy one."""
+"""A network is timed the same on a busy machine as on an idle one."""
 
 import threading
 import time
@@ -18,8 +18,8 @@ from reelweave.ingest.models.timing import clock_for, least_seconds, one_thread
 from reelweave.media.types import Floats
 
 
-class Machine:
-    """A clock that only work moves on, and the work of others that falls upon some of the runs."""
+class FakeMachine:
+    """A clock that only work advances, and other work that delays some of the runs."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Machine:
         return self.now
 
     def disturb(self, others: Sequence[float]) -> None:
-        """Let other work take that long during the next runs."""
+        """Delay the next runs by these times."""
         self._others = iter(others)
 
     def run(self, seconds: float) -> Callable[[], None]:
@@ -39,20 +39,20 @@ class Machine:
         return work
 
 
-def test_runs_take_turns_and_the_least_time_counts() -> None:
-    # A burst of other work falls upon the whole first round, and another upon one run of the second.
-    machine = Machine()
+def test_runs_take_turns_and_the_shortest_time_counts() -> None:
+    # Other work delays the whole first round and one run of the second.
+    machine = FakeMachine()
     machine.disturb([9, 9, 0, 9, 0, 0])
     found = least_seconds({"slow": machine.run(3), "quick": machine.run(1)}, 3, machine)
     assert found == {"slow": 3, "quick": 1}
 
 
-def test_a_clock_too_coarse_to_see_a_run_makes_no_division_by_zero() -> None:
+def test_a_clock_too_coarse_for_a_run_causes_no_division_by_zero() -> None:
     assert 1 / least_seconds({"quick": lambda: None}, 1, lambda: 5.0)["quick"] < float("inf")
 
 
-def test_on_a_cpu_the_work_of_others_does_not_count() -> None:
-    """The run waits for another thread to burn CPU time, as it would for a program that has got the core."""
+def test_on_a_cpu_other_threads_do_not_count() -> None:
+    """The run waits for another thread to use CPU time, as it would for another program."""
     burnt = 0.05
 
     def others() -> None:
@@ -69,7 +69,7 @@ def test_on_a_cpu_the_work_of_others_does_not_count() -> None:
     assert least_seconds({"run": run}, 1, clock_for("cuda"))["run"] >= burnt
 
 
-def test_torch_works_in_the_calling_thread_alone_for_as_long_as_is_asked() -> None:
+def test_torch_uses_one_thread_only_inside_the_context() -> None:
     import torch
 
     before = torch.get_num_threads()
@@ -80,17 +80,17 @@ def test_torch_works_in_the_calling_thread_alone_for_as_long_as_is_asked() -> No
 
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 @pytest.mark.parametrize("chosen", ["half", "int8"])
-def test_a_busy_machine_chooses_as_an_idle_one(
+def test_a_busy_machine_chooses_the_same_backend_as_an_idle_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, busy: bool
 ) -> None:
-    """One round is spoilt for the winner, by far more than it is ahead; another for all."""
+    """One round is delayed for the fastest backend by far more than its lead, another for all of them."""
     network = ClipEmbedder(clip_settings(make_tiny_clip(tmp_path / "model")))
     film = [network.prepare(picture) for picture in pictures(4)]
     exact, costs = network.exact(film * 3), {"exact": 4.0, "half": 2.0, "int8": 2.0} | {chosen: 1.0}
-    machine = Machine()
+    machine = FakeMachine()
 
-    def run(way: str, prepared: Sequence[Any]) -> Floats:
-        machine.run(costs[way] * len(prepared))()
+    def run(backend: str, prepared: Sequence[Any]) -> Floats:
+        machine.run(costs[backend] * len(prepared))()
         return exact[: len(prepared)]
 
     class Half:
@@ -111,11 +111,11 @@ def test_a_busy_machine_chooses_as_an_idle_one(
     monkeypatch.setattr(speed, "Int8", Int8)
     monkeypatch.setattr(speed, "export_int8", lambda *_: None)
     if busy:
-        # Before the ways take turns each runs once, and the exact one once more.
-        spoilt = [500.0 * (way == chosen) for way in costs]
-        machine.disturb([0.0] * 4 + spoilt + [300.0] * 3)
+        # Before the rounds each backend runs once, and the exact one a second time.
+        delayed = [500.0 * (backend == chosen) for backend in costs]
+        machine.disturb([0.0] * 4 + delayed + [300.0] * 3)
     notes: list[str] = []
-    way = SpeedTrial(network, "auto", tmp_path, notes.append, machine).way(film)
-    assert way is not None
-    assert way.name == chosen
-    assert "1 pictures a second on one core (exact: 0.25)" in notes[-1]
+    backend = SpeedTrial(network, "auto", tmp_path, notes.append, machine).choose(film)
+    assert backend is not None
+    assert backend.name == chosen
+    assert "1 pictures per second on one core (exact: 0.25)" in notes[-1]

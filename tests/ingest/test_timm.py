@@ -1,4 +1,4 @@
-"""A timm model is the one that was asked for, or an error with a next step; a fused space is both of its parts."""
+"""A timm model is the requested one or an error with a remedy; a fused space combines both of its parts."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ from reelweave.media.types import Space
 from reelweave.settings import Settings
 
 NOWHERE = "hf-hub:nobody/nothing"
-"""No test looks at CLIP."""
+"""CLIP settings that no test here uses."""
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +31,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A model that the test may spoil."""
+    """A model that the test may damage."""
     return make_tiny_timm(tmp_path / "model")
 
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the hub."""
+    """An empty hub cache."""
     folder = tmp_path_factory.mktemp("hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
     return folder
@@ -60,7 +60,7 @@ def refusal(space: str) -> SpaceError:
 
 
 def restate(folder: Path, **changes: Any) -> None:
-    """Change what the config says of preprocessing; None takes a key out."""
+    """Change the preprocessing in the config; None removes a key."""
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     stated = config["pretrained_cfg"] | changes
     config["pretrained_cfg"] = {key: value for key, value in stated.items() if value is not None}
@@ -68,7 +68,7 @@ def restate(folder: Path, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("lost", [WEIGHTS, CONFIG])
-def test_a_folder_that_lacks_a_file_is_refused_by_name(own: Path, lost: str) -> None:
+def test_a_folder_without_a_required_file_is_refused(own: Path, lost: str) -> None:
     (own / lost).unlink()
     assert Path(lost).suffix in refusal(space_name(own)).cause
 
@@ -89,7 +89,7 @@ def test_weights_for_other_classes_are_refused(own: Path) -> None:
     assert "fc.weight" in refusal(space_name(own)).cause
 
 
-def test_tensors_that_timm_passes_over_are_missed_all_the_same(own: Path) -> None:
+def test_missing_tensors_that_timm_ignores_are_refused_too(own: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     config = json.loads((own / CONFIG).read_text(encoding="utf-8"))
@@ -102,8 +102,8 @@ def test_tensors_that_timm_passes_over_are_missed_all_the_same(own: Path) -> Non
 
 
 @pytest.mark.parametrize("lost", ["", "blocks.0.norm1.bias"])
-def test_weights_with_another_projects_names_are_as_good_as_timms_own(tmp_path: Path, lost: str) -> None:
-    """open_clip puts a prefix before the names of a vision transformer's tensors, which timm takes off."""
+def test_weights_with_tensor_names_of_another_project_are_accepted(tmp_path: Path, lost: str) -> None:
+    """open_clip prefixes the tensor names of a vision transformer, and timm removes the prefix."""
     from safetensors.torch import load_file, save_file
 
     own = make_tiny_timm(tmp_path / "vit", architecture="test_vit", input_size=[3, 160, 160])
@@ -119,12 +119,12 @@ def test_weights_with_another_projects_names_are_as_good_as_timms_own(tmp_path: 
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        pytest.param(WEIGHTS, b"\xff" * 4000, id="weights that are none"),
-        pytest.param(CONFIG, b"{", id="config cut short"),
+        pytest.param(WEIGHTS, b"\xff" * 4000, id="garbage weights"),
+        pytest.param(CONFIG, b"{", id="truncated config"),
         pytest.param(CONFIG, b"{}", id="config without a model"),
     ],
 )
-def test_a_folder_whose_files_are_wrong_is_refused(own: Path, file: str, content: bytes) -> None:
+def test_a_folder_with_invalid_files_is_refused(own: Path, file: str, content: bytes) -> None:
     (own / file).write_bytes(content)
     refusal(space_name(own))
 
@@ -139,7 +139,7 @@ def test_a_folder_whose_files_are_wrong_is_refused(own: Path, file: str, content
     ],
     ids=["no mean", "no interpolation", "no size", "misspelt"],
 )
-def test_preprocessing_that_timm_would_make_up_is_refused(own: Path, changes: dict[str, Any], named: str) -> None:
+def test_preprocessing_that_timm_would_fill_in_is_refused(own: Path, changes: dict[str, Any], named: str) -> None:
     restate(own, **changes)
     assert named in refusal(space_name(own)).cause
 
@@ -149,13 +149,13 @@ def test_preprocessing_that_timm_would_make_up_is_refused(own: Path, changes: di
     [("resnet51", "resnet50"), ("resnet50.nonsense", ""), ("local-dir:/nowhere/at/all", ""), (NOWHERE, "")],
     ids=["misspelt", "unknown weights", "no folder", "offline"],
 )
-def test_a_name_that_names_no_weights_is_refused_with_a_next_step(name: str, named: str) -> None:
+def test_a_name_without_weights_is_refused_with_a_remedy(name: str, named: str) -> None:
     assert named in refusal(f"timm:{name}").remedy
     assert not weights_here(name, TIMM)
 
 
 @pytest.mark.parametrize("by", ["listed", "repository"])
-def test_a_model_in_the_hubs_cache_is_used_without_the_network(hub: Path, tiny: Path, by: str) -> None:
+def test_a_model_in_the_hub_cache_needs_no_network(hub: Path, tiny: Path, by: str) -> None:
     import timm
     from safetensors.torch import save_file
 
@@ -194,7 +194,7 @@ def test_whatever_changes_a_vector_changes_the_identity(own: Path, changes: dict
 
 
 def test_vectors_are_the_features_before_the_classifier(tiny: Path) -> None:
-    """As timm itself gives them with the classifier taken off, on a picture that it prepared itself."""
+    """The same as timm returns with its classifier removed and its own preprocessing."""
     import timm
     import torch
     from PIL import Image
@@ -212,7 +212,7 @@ def test_vectors_are_the_features_before_the_classifier(tiny: Path) -> None:
     "space",
     ["clip", "timm:resnet50.a1_in1k", "timm:local-dir:/a folder/é", f"timm:{'x' * 500}", "timm:a/b", "timm:a-b"],
 )
-def test_every_space_has_a_name_that_the_store_takes(space: str) -> None:
+def test_every_space_has_a_valid_collection_name(space: str) -> None:
     import re
 
     name = collection_name("a-video-12345678", space)
@@ -220,11 +220,11 @@ def test_every_space_has_a_name_that_the_store_takes(space: str) -> None:
     assert name.startswith("a-video-12345678.")
 
 
-def test_spaces_that_differ_are_kept_apart() -> None:
+def test_different_spaces_have_different_collection_names() -> None:
     assert len({collection_name("v", space) for space in ("timm:a/b", "timm:a-b", "timm-a-b", "timm:a.b")}) == 4
 
 
-# The whole way
+# End to end
 
 
 def with_tiny(tiny: Path, space: str, **more: Any) -> Settings:
@@ -258,9 +258,7 @@ def test_a_film_is_reconstructed_in_the_fused_space(
     assert run("evaluate", done["plan"], "--truth", scrambled.truth_file, "--json").data["adjacency"] > 0.9
 
 
-def test_a_space_that_is_lacking_is_refused_with_the_command_that_makes_it(
-    run: Run, scrambled: Scrambled, tiny: Path
-) -> None:
+def test_a_missing_space_is_refused_with_the_command_that_adds_it(run: Run, scrambled: Scrambled, tiny: Path) -> None:
     known = run("ingest", scrambled.video, "--json").data["id"]
     answer = run("solve", known, "--space", space_name(tiny))
     assert answer.code == 1
@@ -268,7 +266,7 @@ def test_a_space_that_is_lacking_is_refused_with_the_command_that_makes_it(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_fused_distances_are_the_mean_of_both(scrambled: Scrambled, tiny: Path, share: float) -> None:
+def test_fused_distances_are_the_weighted_mean_of_both_spaces(scrambled: Scrambled, tiny: Path, share: float) -> None:
     chosen = with_tiny(tiny, "fused", **{"solve.fused_share": share})
     video = pipeline.ingest(scrambled.video, chosen)
     with opened(Path(chosen.library)) as library:
@@ -280,7 +278,7 @@ def test_fused_distances_are_the_mean_of_both(scrambled: Scrambled, tiny: Path, 
     assert np.array_equal(fused_vectors(looks, meaning, share).vectors, both.vectors)
 
 
-def test_another_model_is_refused_for_a_video_that_was_begun_with_it(scrambled: Scrambled, own: Path) -> None:
+def test_another_model_is_refused_for_a_video_with_vectors(scrambled: Scrambled, own: Path) -> None:
     chosen = with_tiny(own, space_name(own))
     pipeline.ingest(scrambled.video, chosen)
     with opened(Path(chosen.library)) as library:
@@ -293,7 +291,7 @@ def test_another_model_is_refused_for_a_video_that_was_begun_with_it(scrambled: 
     assert "weights" in refused.value.cause
 
 
-def test_models_and_doctor_know_of_the_models_in_the_settings(
+def test_models_and_doctor_list_the_models_in_the_settings(
     run: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELWEAVE_SOLVE__SPACE", space_name(tiny))

@@ -1,4 +1,4 @@
-"""The small model that comes along: words find drawn pictures that it never saw, and frames of a film."""
+"""The bundled toy model finds drawn pictures it was not trained on, and frames of a film, by text."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runs import Run
 
 HELD_OUT = 20_000
-"""Training draws with seeds under 10,000, and choices were looked at with those from there on."""
+"""Seeds below 10,000 are for training, and those from there to here for choosing between models."""
 FRAMES, SIZE = 60, (320, 180)
 
 
@@ -32,30 +32,30 @@ def style() -> Style:
     return Style(lands=[draw_land((320, 180), HELD_OUT + number) for number in range(8)])
 
 
-def share(toy: ClipEmbedder, sets: list[CaptionSet]) -> float:
+def mean_recall(toy: ClipEmbedder, sets: list[CaptionSet]) -> float:
     return sum(recall(toy.embed_texts(s.texts), toy.embed(s.pictures)) for s in sets) / len(sets)
 
 
-def test_words_find_their_pictures_among_fifty(toy: ClipEmbedder, style: Style) -> None:
-    assert share(toy, [plain_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.9
+def test_plain_captions_find_their_pictures_among_fifty(toy: ClipEmbedder, style: Style) -> None:
+    assert mean_recall(toy, [plain_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.9
 
 
-def test_all_that_can_be_said_of_one_thing_finds_its_picture_among_fifty(toy: ClipEmbedder, style: Style) -> None:
+def test_captions_of_a_single_object_find_their_pictures_among_fifty(toy: ClipEmbedder, style: Style) -> None:
     alone = replace(style, most=1)
-    assert share(toy, [mixed_set(50, HELD_OUT + seed, alone) for seed in range(2)]) >= 0.85
+    assert mean_recall(toy, [mixed_set(50, HELD_OUT + seed, alone) for seed in range(2)]) >= 0.85
 
 
 def test_captions_of_all_kinds_find_most_of_their_pictures_among_fifty(toy: ClipEmbedder, style: Style) -> None:
-    assert share(toy, [mixed_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.75
+    assert mean_recall(toy, [mixed_set(50, HELD_OUT + seed, style) for seed in range(2)]) >= 0.75
 
 
-def test_it_is_the_folder_that_anybody_could_name(toy: ClipEmbedder) -> None:
+def test_naming_its_folder_gives_the_same_model(toy: ClipEmbedder) -> None:
     folder = local_weights(TOY, CLIP)
     assert folder is not None
     assert ClipEmbedder(clip_settings(folder)).space.weights == toy.space.weights
 
 
-def test_it_is_never_chosen_unless_named(run: "Run") -> None:
+def test_it_is_never_used_unless_named(run: "Run") -> None:
     assert TOY not in load().clip.model
     assert all(row["model"] != TOY for row in run("models", "list", "--json").rows)
 
@@ -66,7 +66,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("actor", ["red circle", "yellow triangle", "orange square"])
-def test_a_search_by_words_finds_the_frames_that_show_it(
+def test_a_text_search_finds_the_frames_that_show_the_object(
     run: "Run", film: Path, actor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELWEAVE_CLIP__MODEL", TOY)
@@ -78,7 +78,7 @@ def test_a_search_by_words_finds_the_frames_that_show_it(
     assert sum(frame[actor] > 0.5 for frame in shown) < FRAMES
 
 
-def test_it_passes_its_own_trial(run: "Run") -> None:
+def test_it_passes_models_check(run: "Run") -> None:
     answer = run("models", "check", TOY, "-q", "--json")
     assert answer.code == 0, answer.out
     assert {trial["name"] for trial in answer.data["trials"]} >= {"words", "copies", "batches"}

@@ -28,9 +28,9 @@ from reelweave.repair.misfit import Misfit
 from reelweave.index.library import Library
 from reelweave.ui.jobs import Job
 caught = threading.Event()
-write, see, cancel = Library.write, Misfit.see, Job.cancel
+write, see, cancel = Library.write, Misfit.add, Job.cancel
 Library.write = lambda *arguments: (write(*arguments), caught.wait(1))
-Misfit.see = lambda *arguments: (see(*arguments), caught.wait(0.5))
+Misfit.add = lambda *arguments: (see(*arguments), caught.wait(0.5))
 Job.cancel = lambda self: (self.running and caught.set(), cancel(self))
 from reelweave.cli import main
 main()
