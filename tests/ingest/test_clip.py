@@ -433,12 +433,7 @@ def test_asking_about_weights_does_not_load_torch(hub: Path, tiny: Path) -> None
     (cached(hub, "somebody/tiny") / CONFIG).touch()
     code = (
         "import sys\n"
-<<<<<<< HEAD
-        "from reelweave.ingest.models.weights import CLIP\n"
-        "from reelweave.ingest.models.weights import weights_fetchable as fetchable, weights_here as here\n"
-=======
         "from reelweave.ingest.models.weights import CLIP, weights_fetchable as fetchable, weights_here as here\n"
->>>>>>> p-ingest
         f"print([here({f'local-dir:{tiny}'!r}, CLIP), here({HUB!r}, CLIP), fetchable({HUB!r}, CLIP)])\n"
         "print({'torch', 'open_clip'} & set(sys.modules) or 'none')\n"
     )
