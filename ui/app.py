@@ -39,16 +39,8 @@ _TABS = (
         "Finds frames in all videos of the library, by words or by a picture. "
         "Words need CLIP vectors, which you can add on the Library tab.",
     ),
-    _Tab(
-        "Library",
-        library_tab,
-        "Indexed videos. They can be searched and re-solved without decoding them again.",
-    ),
-    _Tab(
-        "Repair",
-        repair_tab,
-        "Finds smeared, torn and frozen frames of a bad recording, and replaces them.",
-    ),
+    _Tab("Library", library_tab, "Indexed videos. They can be searched and re-solved without decoding them again."),
+    _Tab("Repair", repair_tab, "Finds smeared, torn and frozen frames of a bad recording, and replaces them."),
     _Tab(
         "Measure",
         measure_tab,

@@ -26,18 +26,51 @@ element.addEventListener('click', event => {
 });
 """
 """Send `data-act` and `data-on` of the clicked button with the `click` event of an HTML component."""
-FOCUS = """
-let last = '';
+
+CLICKS_AND_FOCUS = """
 element.addEventListener('click', event => {
-    const chosen = event.target.closest('[data-act]');
-    if (chosen) last = `[data-act="${chosen.dataset.act}"][data-on="${chosen.dataset.on}"]`;
+  const pressed = event.target.closest('[data-act]');
+  if (!pressed || !element.contains(pressed)) return;
+  const again = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
+  window.reelweavePressed = {element, again};
+  trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
 });
 watch('value', () => {
-    const again = last && document.activeElement === document.body && element.querySelector(last);
-    if (again) again.focus({preventScroll: true});
+  const last = window.reelweavePressed;
+  if (last && last.element === element && document.activeElement === document.body) {
+    const pressed = element.querySelector(last.again);
+    if (pressed) pressed.focus({preventScroll: true});
+  }
 });
 """
-"""Restore the keyboard focus when the answer to a click replaces the HTML."""
+"""Like `CLICKS`, and restore the keyboard focus when the answer replaces the HTML of the component clicked last."""
+
+PLAY_TOGETHER = """
+let span = null;
+const films = () => [...element.querySelectorAll('video')];
+const start = at => films().forEach(film => { film.currentTime = at; film.play(); });
+element.addEventListener('click', event => {
+    const pressed = event.target.closest('button');
+    if (!pressed || !films().length) return;
+    if (pressed.dataset.from) {
+        span = {from: +pressed.dataset.from, to: +pressed.dataset.to};
+        films()[0].scrollIntoView({block: 'nearest', behavior: 'smooth'});
+        start(span.from);
+    } else if (pressed.matches('[data-play]')) {
+        span = null;
+        if (films().some(film => film.paused)) start(0); else films().forEach(film => film.pause());
+    } else if (pressed.matches('[data-slow]')) {
+        const slow = pressed.getAttribute('aria-pressed') !== 'true';
+        pressed.setAttribute('aria-pressed', String(slow));
+        films().forEach(film => { film.playbackRate = slow ? 0.25 : 1; });
+    }
+});
+element.addEventListener('timeupdate', event => {
+    if (span && event.target === films()[0] && event.target.currentTime > span.to) start(span.from);
+}, true);
+watch('value', () => { span = null; });
+"""
+"""Play all films of a component together, or in a loop between `data-from` and `data-to` of a button."""
 
 INTO_VIEW = "() => document.getElementById('%s').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 

@@ -115,16 +115,16 @@ def test_a_folder_is_added_by_its_path_and_names_are_escaped(browser: "Browser",
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("path", "message"),
     [
         pytest.param("", "No video was given", id="nothing given"),
         pytest.param("/nowhere/at all.mp4", "no file or folder", id="nothing there"),
         pytest.param("/nowhere/*.mkv", "Nothing matches", id="a pattern of nothing"),
     ],
 )
-def test_a_path_that_does_not_exist_is_reported(empty: "Page", place: str, told: str) -> None:
-    empty.get_by_label("or enter a path or pattern").fill(place)
-    add(empty, f"#li-told :text('{told}'), #li-taken :text('{told}')")
+def test_a_path_that_does_not_exist_is_reported(empty: "Page", path: str, message: str) -> None:
+    empty.get_by_label("or enter a path or pattern").fill(path)
+    add(empty, f"#li-told :text('{message}'), #li-taken :text('{message}')")
     ended(empty)
 
 

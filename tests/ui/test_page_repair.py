@@ -143,13 +143,15 @@ def test_the_user_corrects_which_frames_are_broken(page: "Page", tape: Path, fou
     page.get_by_text("The list has changed").wait_for()
 
 
-@pytest.mark.parametrize(("text", "told"), [("x", "no number"), ("500", "no frame 500")])
-def test_invalid_frame_numbers_are_reported(page: "Page", tape: Path, found: list[int], text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), [("x", "no number"), ("500", "no frame 500")])
+def test_invalid_frame_numbers_are_reported(
+    page: "Page", tape: Path, found: list[int], text: str, message: str
+) -> None:
     pick(page, tape)
     look(page)
     page.get_by_label("Mark frames yourself").fill(text)
     page.get_by_role("button", name="Mark as broken").click()
-    page.get_by_role("alert").get_by_text(told).wait_for()
+    page.get_by_role("alert").get_by_text(message).wait_for()
     count(page, len(found))
 
 
@@ -233,8 +235,8 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         assert page.request.get(f"{address}gradio_api/file={next((labels / 'clean').iterdir())}").status == 403
         page.get_by_role("button", name="Train").click()
         page.locator("#rp-learnt table").wait_for()
-        told = page.locator("#rp-learnt").inner_text()
-        assert all(name in told for name in ("Precision", "Recall", "Threshold"))
+        text = page.locator("#rp-learnt").inner_text()
+        assert all(name in text for name in ("Precision", "Recall", "Threshold"))
         assert page.locator("#rp-learnt tbody tr").count() == 1
         page.get_by_role("button", name="Use this detector").click()
         page.locator("#rp-summary", has_text="trained detector").wait_for()

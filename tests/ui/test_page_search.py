@@ -32,7 +32,7 @@ def saved(picture: Picture, file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of two films, one with a name that looks like code, and a folder of pictures, with CLIP vectors."""
     folder = tmp_path_factory.mktemp("searched")
     model = make_tiny_clip(folder / "model")
@@ -41,15 +41,15 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(films / "meadow.mp4", pictures(50, SIZE, seed=1))
     write_clip(films / EVIL, [np.asarray(255 - p) for p in pictures(50, SIZE, seed=5)])
     write_pictures(folder / "stills", pictures(8, SIZE, seed=9))
-    told = settings(library=str(folder / "library"), ingest__space="all", clip__model=f"local-dir:{model}")
-    for taken in pipeline.ingest_all([films, folder / "stills"], told):
-        assert not taken.error
+    configured = settings(library=str(folder / "library"), ingest__space="all", clip__model=f"local-dir:{model}")
+    for result in pipeline.ingest_all([films, folder / "stills"], configured):
+        assert not result.error
     return folder
 
 
 @pytest.fixture(scope="module")
-def address(there: Path) -> Iterator[str]:
-    with page_of(there / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{there / 'model'}") as found:
+def address(folder: Path) -> Iterator[str]:
+    with page_of(folder / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{folder / 'model'}") as found:
         yield found
 
 
@@ -105,8 +105,8 @@ def downloaded(page: "Page", button: str, text: str, folder: Path) -> Path:
     return target
 
 
-def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / EVIL)[20], tmp_path / "seen.png"))
+def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / EVIL)[20], tmp_path / "seen.png"))
     search(page)
     best = page.locator("#se-gallery .rw-hit").first
     assert best.locator(".rw-hit-score").inner_text() == "1.00"
@@ -116,8 +116,8 @@ def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", there: Pat
     assert play(page, 0) == f"{EVIL}, 0:00.80"
 
 
-def test_the_excerpt_plays_around_the_frame_found(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[2], tmp_path / "seen.png"))
+def test_the_excerpt_plays_around_the_frame_found(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[2], tmp_path / "seen.png"))
     search(page)
     play(page, 0)
     # From the start of the film, less than two seconds before the frame, to two seconds after it.
@@ -125,19 +125,19 @@ def test_the_excerpt_plays_around_the_frame_found(page: "Page", there: Path, tmp
     assert 1.9 <= seconds <= 2.2
 
 
-def test_words_and_a_picture_are_searched_together(page: "Page", there: Path, tmp_path: Path) -> None:
+def test_words_and_a_picture_are_searched_together(page: "Page", folder: Path, tmp_path: Path) -> None:
     page.get_by_label("Words").fill("a red ball")
     search(page)
     words = page.locator("#se-gallery .rw-hit-score").all_inner_texts()
     assert "by content" in page.locator("#se-said").inner_text()
     page.locator("#se-gallery .rw-hits").evaluate("list => list.classList.add('before')")
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
     search(page, "#se-gallery .rw-hits:not(.before)")
     assert page.locator("#se-gallery .rw-hit-score").all_inner_texts() != words
 
 
-def test_only_chosen_videos_are_searched_and_clips_play(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+def test_only_chosen_videos_are_searched_and_clips_play(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
     more(page)
     pick(page, "#se-videos", "stills")
     page.keyboard.press("Escape")
@@ -147,8 +147,8 @@ def test_only_chosen_videos_are_searched_and_clips_play(page: "Page", there: Pat
     assert " to " in play(page, 0)
 
 
-def test_results_can_be_downloaded(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[10], tmp_path / "seen.png"))
+def test_results_can_be_downloaded(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[10], tmp_path / "seen.png"))
     search(page)
     with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as frames:
         names = [name for name in frames.namelist() if name.endswith(".jpg")]
@@ -171,16 +171,16 @@ def test_an_empty_result_says_what_came_nearest(page: "Page", tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         pytest.param("", "The search is empty", id="nothing asked"),
         pytest.param("sea + @/etc/passwd", "cannot name a picture file here", id="a file of the machine"),
         pytest.param("beach - ", "lacks a word", id="a sign without a word"),
     ],
 )
-def test_an_invalid_search_is_reported(page: "Page", words: str, told: str) -> None:
+def test_an_invalid_search_is_reported(page: "Page", words: str, message: str) -> None:
     page.get_by_label("Words").fill(words)
-    search(page, f"[role=alert]:has-text('{told}')")
+    search(page, f"[role=alert]:has-text('{message}')")
 
 
 def test_an_upload_that_is_not_a_picture_is_reported(page: "Page", tmp_path: Path) -> None:
@@ -260,11 +260,11 @@ def test_the_settings_may_ask_for_more_results_than_the_slider_offers(browser: "
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_it_fits_a_phone_and_a_laptop(
-    address: str, browser: "Browser", there: Path, tmp_path: Path, width: int, scheme: str
+    address: str, browser: "Browser", folder: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
     with window(browser, address, width, scheme) as page:
         opened(page)
-        give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+        give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
         more(page)
         pick(page, "#se-space", "Visual similarity")
         search(page)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from ...index import manage
 from ...media.timecode import clock
 from ...media.types import Picture
@@ -15,6 +13,7 @@ from .. import html
 
 # Bounds how many strips of pictures are read for one answer.
 _VIDEOS_PER_PAGE = 12
+# The height of a strip of pictures, in pixels; the style sheet shows it slightly smaller.
 _STRIP_HEIGHT = 64
 _SPACES = {"appearance": "visual similarity", "clip": "CLIP"}
 
@@ -88,10 +87,7 @@ def _buttons(row: Mapping[str, Any], name: str, spaces: Sequence[str]) -> str:
 
 
 def _strip(strip: Picture | None, name: str) -> str:
-    import cv2
-
     if strip is None:
         return ""
     width = max(1, round(strip.shape[1] * _STRIP_HEIGHT / strip.shape[0]))
-    small = np.asarray(cv2.resize(strip, (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    return f'<img src="{html.data_url(small)}" width="{width}" height="{_STRIP_HEIGHT}" alt="frames of {escape(name)}">'
+    return html.image(strip, width, f"frames of {name}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from .. import html
 from ..context import PageContext
 from ..fields import make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel, run_job
@@ -13,33 +14,6 @@ from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .edits import apply_click
 from .state import ReconstructState
-
-_CLICKS = """
-element.addEventListener('click', event => {
-  const pressed = event.target.closest('[data-act]');
-  if (!pressed || !element.contains(pressed)) return;
-  const again = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
-  window.reelweavePressed = {element, again};
-  trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
-});
-watch('value', () => {
-  const last = window.reelweavePressed;
-  if (last && last.element === element && document.activeElement === document.body) {
-    const pressed = element.querySelector(last.again);
-    if (pressed) pressed.focus({preventScroll: true});
-  }
-});
-"""
-"""Send a click with its target, and restore the keyboard focus when the answer comes."""
-
-_PLAY_BOTH = """
-element.addEventListener('click', event => {
-  if (!event.target.closest('[data-play]')) return;
-  const films = [...element.querySelectorAll('video')];
-  const play = films.some(film => film.paused);
-  films.forEach(film => { if (play) { film.currentTime = 0; film.play(); } else { film.pause(); } });
-});
-"""
 
 _KIND = "state"
 """The kind of all jobs on a state: a newer one replaces the running one."""
@@ -50,7 +24,7 @@ class _StateView:
 
     def __init__(self) -> None:
         with gr.Column(visible=False, elem_classes="rw-desk") as self.container:
-            self.films = gr.HTML(elem_id="rc-films", js_on_load=_PLAY_BOTH)
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.PLAY_TOGETHER)
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
@@ -77,7 +51,7 @@ class _StateView:
 
     @staticmethod
     def _clickable(elem_id: str) -> Any:
-        return gr.HTML(elem_id=elem_id, js_on_load=_CLICKS)
+        return gr.HTML(elem_id=elem_id, js_on_load=html.CLICKS_AND_FOCUS)
 
     @property
     def clickable(self) -> list[Any]:

@@ -18,7 +18,7 @@ from . import label_view
 from .label_view import LabelQueue
 from .state import source_of
 
-# Takes a minute or two to label, and is offered again for the next video.
+# Bounds one round of labelling; the user may ask for more.
 _COUNT = 40
 
 

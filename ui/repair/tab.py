@@ -30,33 +30,6 @@ _METHODS = [
 ]
 _LONG = [("leave as they are", "leave"), ("hold the nearest clean frame", "hold")]
 
-_PLAYING = """
-let span = null;
-const films = () => [...element.querySelectorAll('video')];
-const start = at => films().forEach(film => { film.currentTime = at; film.play(); });
-element.addEventListener('click', event => {
-    const pressed = event.target.closest('button');
-    if (!pressed || !films().length) return;
-    if (pressed.dataset.from) {
-        span = {from: +pressed.dataset.from, to: +pressed.dataset.to};
-        films()[0].scrollIntoView({block: 'nearest', behavior: 'smooth'});
-        start(span.from);
-    } else if (pressed.matches('[data-play]')) {
-        span = null;
-        if (films().some(film => film.paused)) start(0); else films().forEach(film => film.pause());
-    } else if (pressed.matches('[data-slow]')) {
-        const slow = pressed.getAttribute('aria-pressed') !== 'true';
-        pressed.setAttribute('aria-pressed', String(slow));
-        films().forEach(film => { film.playbackRate = slow ? 0.25 : 1; });
-    }
-});
-element.addEventListener('timeupdate', event => {
-    if (span && event.target === films()[0] && event.target.currentTime > span.to) start(span.from);
-}, true);
-watch('value', () => { span = null; });
-"""
-"""Play both films together, and loop around a gap."""
-
 
 def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
     """Build the tab; return how to refresh it when it is opened."""
@@ -161,7 +134,7 @@ class _StateView:
             self.summary = gr.HTML(elem_id="rp-summary")
             self.timeline = gr.HTML(elem_id="rp-timeline")
             gr.Markdown("### Broken frames")
-            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.CLICKS + html.FOCUS)
+            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.CLICKS_AND_FOCUS)
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
                     "",
@@ -183,7 +156,7 @@ class _StateView:
                 )
                 long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer gaps", elem_id="rp-long")
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
-            self.films = gr.HTML(elem_id="rp-films", js_on_load=_PLAYING)
+            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.PLAY_TOGETHER)
         self.options = [method, longest, long]
 
     @property

@@ -15,7 +15,7 @@ from .. import html
 from .state import RepairedFilm, RepairState
 
 _COLUMNS = 480
-"""Bars of the timeline at most; it is about as many pixels wide on a phone."""
+"""Bounds the bars of the timeline, and with them the size of its SVG."""
 _HEIGHT = 100
 """The height of the timeline in SVG units, so that a score reads as a percentage."""
 _ROWS_SHOWN = 200

@@ -40,7 +40,7 @@ _EXPORTS: dict[Export, tuple[str, str]] = {
     "film": ("Film of the results", "found.mp4"),
     "sheet": ("Contact sheet", "found.png"),
 }
-# Fits below the upload field, in pixels.
+# The short side of the preview below the upload field, in pixels.
 _PREVIEW_SIZE = 160
 
 
