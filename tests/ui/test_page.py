@@ -38,7 +38,7 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stock(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's library, which contains the shuffled film."""
     library = tmp_path_factory.mktemp("page") / "library"
     pipeline.ingest(shuffled, settings(library=str(library)))
@@ -46,8 +46,8 @@ def stock(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(stock: Path) -> Iterator[str]:
-    with page_of(stock) as found:
+def address(library: Path) -> Iterator[str]:
+    with page_of(library) as found:
         yield found
 
 
@@ -117,7 +117,9 @@ def test_an_uploaded_video_is_restored(page: "Page", shuffled: Path, tmp_path: P
     assert downloaded(page, "Film", tmp_path).stat().st_size > 10_000
 
 
-def test_a_dropped_frame_shows_its_reason_and_is_restored_by_a_click(page: "Page", stock: Path, tmp_path: Path) -> None:
+def test_a_dropped_frame_shows_its_reason_and_is_restored_by_a_click(
+    page: "Page", library: Path, tmp_path: Path
+) -> None:
     pick(page, "shuffled.mp4")
     restore_order(page)
     gone = page.locator("#rc-dropped .rw-gone")
@@ -225,9 +227,9 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", width: i
 
 @pytest.mark.parametrize("name", ["no film.mp4", "<img src=x onerror=alert(1)>.mp4", "picture.png"])
 def test_an_upload_that_is_not_a_video_is_reported_and_deleted(
-    page: "Page", stock: Path, tmp_path: Path, name: str
+    page: "Page", library: Path, tmp_path: Path, name: str
 ) -> None:
-    before = kept(stock)
+    before = kept(library)
     (tmp_path / name).write_bytes(b"this is no video\n" * 100)
     page.locator("#rc-upload input[type=file]").set_input_files(str(tmp_path / name))
     page.locator("#rc-upload").get_by_text("KB").first.wait_for()
@@ -235,11 +237,11 @@ def test_an_upload_that_is_not_a_video_is_reported_and_deleted(
     page.get_by_role("alert").wait_for()
     assert page.locator("#rc-told img").count() == 0
     assert not page.locator("#rc-films").is_visible()
-    assert kept(stock) == before
+    assert kept(library) == before
 
 
-def kept(stock: Path) -> set[Path]:
-    return set((stock.parent / "library.page" / "given").rglob("*"))
+def kept(library: Path) -> set[Path]:
+    return set((library.parent / "library.page" / "given").rglob("*"))
 
 
 def test_a_missing_video_is_reported(page: "Page") -> None:
@@ -329,9 +331,9 @@ def status_of(address: str, path: str, **headers: str) -> int:
             return int(refused.code)
 
 
-def test_the_server_hands_out_no_other_files(address: str, stock: Path, shuffled: Path) -> None:
-    given = stock.parent / "library.page"
-    for file in ("/etc/passwd", stock / "catalog.db", shuffled, Path(pipeline.__file__), next(given.rglob("lock"))):
+def test_the_server_hands_out_no_other_files(address: str, library: Path, shuffled: Path) -> None:
+    given = library.parent / "library.page"
+    for file in ("/etc/passwd", library / "catalog.db", shuffled, Path(pipeline.__file__), next(given.rglob("lock"))):
         assert status_of(address, f"gradio_api/file={file}") == 403
     assert status_of(address, "gradio_api/file=http://127.0.0.1/") == 403
     assert status_of(address, "gradio_api/proxy=http://127.0.0.1/") == 403

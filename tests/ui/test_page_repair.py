@@ -217,7 +217,7 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         give(page, tape)
         pictures_to_label(page, 24)
         assert str(labels) in page.locator("#rp-teach").inner_text()
-        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Train", exact=True).click()
         page.get_by_role("alert").get_by_text("too few").wait_for()
         first = shown_frame(page)
         press(page, "b")
@@ -233,7 +233,7 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         assert not labelled["clean"] & set(found)
         assert min(map(len, labelled.values())) >= 5
         assert page.request.get(f"{address}gradio_api/file={next((labels / 'clean').iterdir())}").status == 403
-        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Train", exact=True).click()
         page.locator("#rp-learnt table").wait_for()
         text = page.locator("#rp-learnt").inner_text()
         assert all(name in text for name in ("Precision", "Recall", "Threshold"))
