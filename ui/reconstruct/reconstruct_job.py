@@ -56,12 +56,12 @@ def playable_copy(
 
 
 def proxy_film(
-    plan: Plan, view: PlanView, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False
+    plan: Plan, look: PlanView, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False
 ) -> Path:
     """Write a small film of the plan from the proxies in the library, without decoding the source."""
     source = Path(plan.video.source) if plan.video.source else None
     with Outputs(plan.video.sha256 or plan.video.id, overwrite, inputs=[source]).writing(output):
-        return film_of_pictures(map(view.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
+        return film_of_pictures(map(look.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
 
 
 def begin(context: PageContext, upload: str | None, video: str | None, progress: Progress) -> ReconstructState:
