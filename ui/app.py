@@ -1,4 +1,4 @@
-"""The page: its tabs, each a module of its own, and its looks, which need nothing from outside."""
+"""Build the page from its tabs, and style it without any resource from another server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,55 +14,47 @@ from .reconstruct.tab import reconstruct_tab
 from .repair.tab import repair_tab
 from .search.tab import search_tab
 
-Refreshed = tuple[Callable[..., Any], list[Any] | None, list[Any]]
-"""What a tab does whenever it is opened: a function, its inputs and its outputs."""
+Refresh = tuple[Callable[..., Any], list[Any] | None, list[Any]]
+"""Runs whenever a tab is opened: a function, its inputs and its outputs."""
 
 
 @dataclass(frozen=True)
 class _Tab:
     name: str
-    build: Callable[[PageContext], Refreshed | None]
-    lead: str
-    """What it is for, in words for who sees it for the first time."""
+    build: Callable[[PageContext], Refresh | None]
+    purpose: str
+    """Shown below the tabs, for somebody who sees the tab for the first time."""
 
 
 _TABS = (
     _Tab(
         "Reconstruct",
         reconstruct_tab,
-        "A video whose frames are out of order goes back in order, without pictures that do not belong to it. "
-        "What is still wrong you then set right yourself.",
+        "Restores the order of a shuffled video and removes frames that don't belong. "
+        "You can then correct anything it got wrong.",
     ),
     _Tab(
         "Search",
         search_tab,
-        "Finds frames of all videos in the library, by words or by a picture. "
-        "Words need CLIP vectors, which the Library adds.",
+        "Finds frames in all videos of the library, by words or by a picture. "
+        "Words need CLIP vectors, which you can add on the Library tab.",
     ),
-    _Tab(
-        "Library",
-        library_tab,
-        "The videos whose frames are remembered: they are searched, and put in order again without reading them anew.",
-    ),
-    _Tab(
-        "Repair",
-        repair_tab,
-        "Frames that a bad recording has smeared, torn or frozen are found, and smooth ones are put in their place.",
-    ),
+    _Tab("Library", library_tab, "Indexed videos. They can be searched and re-solved without decoding them again."),
+    _Tab("Repair", repair_tab, "Finds smeared, torn and frozen frames of a bad recording, and replaces them."),
     _Tab(
         "Measure",
         measure_tab,
-        "Scrambles a clip that is in order and puts it back, to show how well that works on films like yours.",
+        "Scrambles an intact clip and restores its order, to show how well that works on videos like yours.",
     ),
 )
 
 _HEAD = """<header class="rw-head"><h1>Reelweave</h1>
-<p>Takes videos apart into frames, and puts them back together.</p></header>"""
+<p>Takes videos apart into frames and puts them back together.</p></header>"""
 
 _STYLES = ("page.css", "tabs.css", "repair.css")
 
-# The theme's own colours leave words of less contrast than 4.5 to 1.
-_READABLE = {
+# The theme's own colours fall short of a text contrast of 4.5 to 1.
+_CONTRAST = {
     "body_text_color_subdued": "*neutral_500",
     "input_placeholder_color": "*neutral_500",
     "input_placeholder_color_dark": "*neutral_400",
@@ -77,30 +69,31 @@ _READABLE = {
 
 
 def build(context: PageContext) -> gr.Blocks:
+    """Build the page with all its tabs."""
     with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(_HEAD)
         with gr.Tabs():
             for tab in _TABS:
-                with gr.Tab(tab.name, id=tab.name.lower()) as opened:
-                    gr.HTML(f'<p class="rw-dim">{tab.lead}</p>')
-                    if refreshed := tab.build(context):
-                        opened.select(*refreshed, show_progress="hidden", api_visibility="private")
+                with gr.Tab(tab.name, id=tab.name.lower()) as item:
+                    gr.HTML(f'<p class="rw-dim">{tab.purpose}</p>')
+                    if refresh := tab.build(context):
+                        item.select(*refresh, show_progress="hidden", api_visibility="private")
 
-        def leave(request: gr.Request) -> None:
+        def close_session(request: gr.Request) -> None:
             context.jobs.leave(request.session_hash)
-            for left in context.leaving:
-                left(request.session_hash or "")
+            for clear in context.on_close:
+                clear(request.session_hash or "")
 
-        page.unload(leave)
-    # Work is bounded by the machine, not by how many pages wait for one another.
+        page.unload(close_session)
+    # Let sessions run side by side: the machine is the limit, not a queue of the page.
     page.queue(default_concurrency_limit=None, api_open=False)
     return page
 
 
 def page_style() -> dict[str, Any]:
-    """What `launch` takes of theme and style: the system's own fonts, and no link to elsewhere."""
+    """Return the options of `launch` for theme and style: system fonts, and no links to other servers."""
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
-    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_READABLE)
-    # Given as a style sheet of Gradio's, its rules for narrow screens would be rewritten, and lost.
+    theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_CONTRAST)
+    # Passed as `css`, Gradio would rewrite the style sheet and lose its media queries.
     style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in _STYLES)
     return {"theme": theme, "head": f"<style>{style}</style>", "footer_links": []}

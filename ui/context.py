@@ -1,4 +1,4 @@
-"""What every tab of the page shares: the settings, the folders and the jobs."""
+"""State that all tabs share: the settings, the page's folders and its jobs."""
 
 import shutil
 import tempfile
@@ -18,39 +18,46 @@ _RUN = "run-"
 
 @dataclass(frozen=True)
 class PageContext:
-    """`given` outlives the page, since films are rendered from what lies in it; `made` and `uploads` do not."""
+    """The settings, folders and jobs of one run of the page.
+
+    `videos` outlives the run, because later renders read from it; `outputs` and `uploads` do not.
+    """
 
     settings: Settings
-    given: Path
-    """Videos that were given to the page."""
-    made: Path
-    """Films, previews, plans and pictures that the page made: all that it shows from the disk lies here."""
+    videos: Path
+    """Uploaded videos that the library refers to."""
+    outputs: Path
+    """Films, previews, plans and pictures that the page made. The server hands out files from here only."""
     uploads: Path
-    """Where the server puts what is being uploaded."""
-    alone: bool = True
-    """Whether only this machine reaches the page; others may not name what lies on it."""
+    """Where Gradio stores uploads."""
+    local: bool = True
+    """Whether only this machine reaches the page. Remote users may not name files of this machine."""
     jobs: Jobs = field(default_factory=Jobs)
-    in_hand: Counter[Path] = field(default_factory=Counter)
-    """How many windows are taking in each of the videos that were given, which must stay meanwhile."""
-    keeping: Lock = field(default_factory=Lock)
-    leaving: list[Callable[[str], None]] = field(default_factory=list)
-    """What a tab does when the window of a session is closed."""
+    in_use: Counter[Path] = field(default_factory=Counter)
+    """How many sessions are ingesting each uploaded video; it must not be deleted meanwhile."""
+    videos_lock: Lock = field(default_factory=Lock)
+    """Guards `videos` and `in_use`."""
+    on_close: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with the session when its window is closed."""
 
     @property
     def labels(self) -> Path:
-        """Pictures of frames to be sorted, and the detector that is trained on them; they outlive the page."""
-        return self.given.with_name("labels")
+        """Labelled pictures of frames and the detector trained on them; both outlive the run."""
+        return self.videos.with_name("labels")
 
-    def named(self, place: str) -> Path:
-        """A file, folder or pattern of this machine that somebody at it named."""
-        if not self.alone:
-            raise UsageError("Others can reach this page, so it opens no files by name.", "Drop the file on the page.")
-        return Path(place).expanduser()
+    def server_path(self, text: str) -> Path:
+        """Return a file, folder or pattern on this machine that a local user typed."""
+        if not self.local:
+            raise UsageError(
+                "This page can be reached from other machines, so it opens no files by name.",
+                "Drop the file on the page.",
+            )
+        return Path(text).expanduser()
 
     @contextmanager
     def new_folder(self, prefix: str) -> Iterator[Path]:
-        """An empty folder that the page may show files from; it goes again where what is made in it fails."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.made))
+        """Make a folder that the page may show files from; delete it if the block fails."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.outputs))
         try:
             yield folder
         except BaseException:
@@ -59,14 +66,14 @@ class PageContext:
 
 
 def page_folder(settings: Settings) -> Path:
-    """Beside the library: in it lie no sources, so that it can be deleted and made again."""
+    """Return the page's folder: a sibling of the library, which a user may delete and rebuild."""
     library = library_folder(settings).resolve()
     return library.with_name(f"{library.name}.page")
 
 
 @contextmanager
-def open_context(settings: Settings, alone: bool = True) -> Iterator[PageContext]:
-    """The folders of one run of the page; those of runs that were killed are cleared away."""
+def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext]:
+    """Create the folders of one run, and delete those left behind by runs that were killed."""
     from filelock import FileLock, Timeout
 
     folder = page_folder(settings)
@@ -78,10 +85,10 @@ def open_context(settings: Settings, alone: bool = True) -> Iterator[PageContext
         except (Timeout, OSError):
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
-    context = PageContext(settings, folder / "given", run / "made", run / "uploads", alone)
+    context = PageContext(settings, folder / "given", run / "made", run / "uploads", local)
     with FileLock(run / "lock"):
-        for part in (context.given, context.made, context.uploads):
-            part.mkdir(exist_ok=True)
+        for subfolder in (context.videos, context.outputs, context.uploads):
+            subfolder.mkdir(exist_ok=True)
         try:
             yield context
         finally:

@@ -1,4 +1,4 @@
-"""Fields that several tabs have; what is filled in wrongly is told on the page alone, and not in the terminal."""
+"""Form fields that several tabs share. Invalid input is reported on the page, not in the terminal."""
 
 import json
 import math
@@ -12,65 +12,58 @@ from ..index import manage
 from ..settings import Settings
 
 
-def choices(settings: Settings) -> list[tuple[str, str]]:
-    """Every video by its name, and those that share one by their ids, for a list to pick from."""
+def _video_choices(settings: Settings) -> list[tuple[str, str]]:
+    """List every video as (label, id); videos that share a name are labelled by id."""
     rows = manage.list_videos(settings)
     times = Counter(row["name"] for row in rows)
     return [(row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows]
 
 
-def one_of(settings: Settings, label: str, name: str) -> Any:
-    return _of_library(settings, label, name, several=False)
+def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool = False) -> Any:
+    """Offer the videos of the library, read anew whenever the list is opened.
 
-
-def some_of(settings: Settings, label: str, name: str) -> Any:
-    return _of_library(settings, label, name, several=True)
-
-
-def _of_library(settings: Settings, label: str, name: str, several: bool) -> Any:
-    """Videos of the library as it is when the list is opened.
-
-    What was picked before stays in the list when it has gone since: who looks for it then says so in plain words.
+    A selected video that has been removed since stays in the list; the job that reads it reports it.
     """
     none: Any = [] if several else None
-    field: Any = gr.Dropdown(choices(settings), label=label, value=none, multiselect=several, elem_id=name)
+    field: Any = gr.Dropdown(_video_choices(settings), label=label, value=none, multiselect=several, elem_id=elem_id)
 
-    def renewed(picked: str | list[str] | None) -> Any:
-        there = choices(settings)
-        known = {video for _, video in there}
-        every = [picked] if isinstance(picked, str) else picked or []
-        return gr.update(choices=[*there, *((f"{video} (removed)", video) for video in every if video not in known)])
+    def reload(selected: str | list[str] | None) -> Any:
+        choices = _video_choices(settings)
+        known = {video for _, video in choices}
+        chosen = [selected] if isinstance(selected, str) else selected or []
+        removed = [(f"{video} (removed)", video) for video in chosen if video not in known]
+        return gr.update(choices=[*choices, *removed])
 
-    field.focus(renewed, field, field, show_progress="hidden", api_visibility="private")
+    field.focus(reload, field, field, show_progress="hidden", api_visibility="private")
     return field
 
 
-def either(*fields: Any) -> None:
-    """What is given last counts: it empties the others at once in the browser, before anything is given there again."""
+def make_exclusive(*fields: Any) -> None:
+    """Let filling one field clear the others, in the browser, so that no later input is lost to a slow answer."""
     for field in fields:
         others = [other for other in fields if other is not field]
         empty = json.dumps(["" if isinstance(other, gr.Textbox) else None for other in others])
-        given = field.upload if isinstance(field, gr.File) else field.input
-        given(None, None, others, js=f"() => {empty}", show_progress="hidden", api_visibility="private")
+        filled = field.upload if isinstance(field, gr.File) else field.input
+        filled(None, None, others, js=f"() => {empty}", show_progress="hidden", api_visibility="private")
 
 
-def number(value: float | None, **how: Any) -> Any:
-    """What lies out of its bounds is a user's slip, of which the terminal is to say nothing."""
-    field: Any = gr.Number(value, **how)
-    field.raise_if_out_of_bounds = _within
+def number(value: float | None, **options: Any) -> Any:
+    """Make a number field that does not log a value out of bounds, which is a user's mistake."""
+    field: Any = gr.Number(value, **options)
+    field.raise_if_out_of_bounds = _check_bounds
     return field
 
 
-def whole(value: float) -> int:
-    """The whole number that a field holds."""
+def whole_number(value: float) -> int:
+    """Truncate the value of a number field; reject infinity and NaN."""
     if not math.isfinite(value):
-        raise UsageError(f"{value} is no number.", "Give a whole number.")
+        raise UsageError(f"{value} is not a number.", "Enter a whole number.")
     return int(value)
 
 
-def _within(value: float, least: float | None, most: float | None) -> None:
+def _check_bounds(value: float, minimum: float | None, maximum: float | None) -> None:
     try:
-        gr.Number.raise_if_out_of_bounds(value, least, most)
-    except gr.Error as wrong:
-        wrong.print_exception = False
+        gr.Number.raise_if_out_of_bounds(value, minimum, maximum)
+    except gr.Error as error:
+        error.print_exception = False
         raise

@@ -1,4 +1,4 @@
-"""A line of progress with buttons that end the work: every tab that works for long shows one."""
+"""The progress line of a tab, with its buttons, and the loop that runs a job and updates it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,79 +13,79 @@ from .jobs import Cancelled, Work
 
 
 @dataclass(frozen=True)
-class JobPanel:
-    """What a job is shown in: both are outputs of the event that runs it."""
-
-    told: Any
-    stop: Any
-
-    @property
-    def outputs(self) -> list[Any]:
-        return [self.told, self.stop]
-
-
-@dataclass(frozen=True)
 class JobStep:
-    """What to show of a job now, for the outputs of its panel; `done` is what the work returned, once it has."""
+    """One update of a job for the page."""
 
-    told: str
+    text: str
+    """Progress, notes or an error, as HTML."""
     running: bool
-    done: Any = None
-    newest: Callable[[], bool] = lambda: True
-    """Whether the page has begun nothing since."""
+    result: Any = None
+    """What the work returned, in the last step of a job that succeeded."""
+    is_newest: Callable[[], bool] = lambda: True
+    """Tells whether the session has started no other job since."""
 
     @property
-    def shown(self) -> tuple[Any, Any]:
-        """What newer work has said, maybe why it failed, is not covered by how older work went."""
-        return self.told if self.newest() else gr.skip(), gr.skip()
+    def output(self) -> Any:
+        """The new content of the panel; a step of an older job must not cover what a newer one reports."""
+        return self.text if self.is_newest() else gr.skip()
 
 
-def panel(context: PageContext, name: str) -> JobPanel:
-    """The style sheet shows the buttons beside progress: what a job that ends at once would switch gets lost."""
+def job_panel(context: PageContext, name: str) -> Any:
+    """Build the panel and return the component to update with `JobStep.output`.
+
+    CSS shows the buttons next to progress. A server update could arrive too late for a job that ends at once.
+    """
     with gr.Row(elem_classes="rw-running"):
-        told = gr.HTML(elem_id=f"{name}-told", scale=4)
-        end = gr.Button(
-            "Take the best so far",
+        text = gr.HTML(elem_id=f"{name}-told", scale=4)
+        stop = gr.Button(
+            "Use the best result so far",
             elem_id=f"{name}-enough",
             elem_classes="rw-enough",
             size="sm",
             scale=0,
-            min_width=170,
+            min_width=190,
         )
-        stop = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
+        cancel = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
 
-    def enough(request: gr.Request) -> None:
-        context.jobs.enough(request.session_hash)
+    def stop_early(request: gr.Request) -> None:
+        context.jobs.stop_early(request.session_hash)
 
-    def cancel(request: gr.Request) -> None:
+    def cancel_job(request: gr.Request) -> None:
         context.jobs.cancel(request.session_hash)
 
-    end.click(enough, None, None, queue=False, api_visibility="private")
-    stop.click(cancel, None, None, queue=False, api_visibility="private")
-    return JobPanel(told, stop)
+    stop.click(stop_early, None, None, queue=False, api_visibility="private")
+    cancel.click(cancel_job, None, None, queue=False, api_visibility="private")
+    return text
 
 
-def follow(
+def run_job(
     context: PageContext, request: gr.Request, work: Work, kind: str = "", after: JobStep | None = None
 ) -> Iterator[JobStep]:
-    """Run work in its own thread and say how far it is; the last step has its outcome, or tells why there is none.
+    """Run work as the session's job and yield its updates; the last one has the result or the error.
 
-    Work ends without a word where newer work of its kind takes its place, and does not begin where something
-    has begun since the step that it goes on from.
+    Args:
+        context: The page's jobs.
+        request: Identifies the session.
+        work: The work itself.
+        kind: A job replaces a running one of the same kind, whose steps then end without a report.
+        after: The step that this job continues from; nothing runs if another job has started since.
+
+    Yields:
+        Steps to show.
     """
-    if after and not after.newest():
+    if after and not after.is_newest():
         return
     job = None
 
-    def newest() -> bool:
+    def is_newest() -> bool:
         return context.jobs.of(request.session_hash) is job
 
     try:
         job = context.jobs.start(request.session_hash, work, kind)
-        for now in job.watch():
-            yield JobStep(html.progress(now), True, newest=newest)
-        done = job.result()
-        yield JobStep(html.notes(job.seen().notes), False, done, newest)
+        for status in job.updates():
+            yield JobStep(html.progress(status), True, is_newest=is_newest)
+        result = job.result()
+        yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest)
     except (ReelweaveError, Cancelled, OSError) as failed:
         if not (job and job.superseded):
-            yield JobStep(html.error_html(failed), False)
+            yield JobStep(html.error(failed), False)

@@ -1,4 +1,4 @@
-"""Long work beside the page's event loop: one job for each open page, watched while it runs, ended when asked."""
+"""Long-running work in threads of its own: one job per session, with live status and cancellation."""
 
 import threading
 import traceback
@@ -13,25 +13,28 @@ from ..progress import Progress
 
 Work = Callable[[Progress], Any]
 
+# Bounds how often a page is updated, in seconds.
+_UPDATE_INTERVAL = 0.2
+
 
 class Cancelled(KeyboardInterrupt):
-    """Raised in the work itself, which then clears up as after Ctrl-C: what was stored is kept."""
+    """Raised inside the work, which then cleans up as it does after Ctrl-C and keeps what it has stored."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How far a job is: its innermost stage, and the notes so far."""
+    """The innermost stage of a job, and the notes so far."""
 
     stage: str = ""
     done: int = 0
     total: int | None = None
-    told: str = ""
+    detail: str = ""
     seconds_left: float | None = None
     notes: tuple[str, ...] = ()
-    may_stop: bool = False
-    """Whether it can end early with what it has."""
+    can_stop_early: bool = False
+    """Whether the job can end now and return its best result so far."""
     outer: "JobStatus | None" = None
-    """The whole that the stage is a part of, where its length is known."""
+    """The outermost stage, if it contains this one and its length is known."""
 
     @property
     def share(self) -> float | None:
@@ -44,42 +47,42 @@ class _Stage:
     name: str
     total: int | None
     started: float = field(default_factory=monotonic)
-    moved: float = field(default_factory=monotonic)
+    advanced: float = field(default_factory=monotonic)
     done: int = 0
-    told: str = ""
+    detail: str = ""
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
-        self.moved = monotonic()
-        self.job.changed()
+        self.advanced = monotonic()
+        self.job.report_change()
 
     def tell(self, text: str) -> None:
-        self.told = text
-        self.job.changed()
+        self.detail = text
+        self.job.report_change()
 
-    def seen(self) -> JobStatus:
-        return JobStatus(self.name, self.done, self.total, self.told, self._seconds_left())
+    def status(self) -> JobStatus:
+        return JobStatus(self.name, self.done, self.total, self.detail, self._seconds_left())
 
     def _seconds_left(self) -> float | None:
         if not self.total or not 0 < self.done < self.total:
             return None
-        # Long steps, such as whole files, are counted down while nothing is heard of them.
-        expected = (self.moved - self.started) * (self.total - self.done) / self.done
-        return max(0.0, expected - (monotonic() - self.moved))
+        # Count down during a long step, such as a whole file, which reports nothing until it ends.
+        expected = (self.advanced - self.started) * (self.total - self.done) / self.done
+        return max(0.0, expected - (monotonic() - self.advanced))
 
 
 class Job:
-    """Work in a thread of its own, which is also the progress that the work reports to."""
+    """Run work in a thread; the job is also the `Progress` that the work reports to."""
 
     def __init__(self, work: Work, kind: str = "") -> None:
         self._work = work
         self.kind = kind
         self._stages: list[_Stage] = []
         self._notes: list[str] = []
-        self._news = threading.Event()
-        self._cancelled, self._enough, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._changed = threading.Event()
+        self._cancelled, self._stop_early, self._ended = threading.Event(), threading.Event(), threading.Event()
         self.superseded = False
-        """Whether newer work took its place, so that nobody wants to hear how it ended."""
+        """Whether newer work has replaced this job, so that its end is not reported."""
         self._stoppable = 0
         self._result: Any = None
         self._failure: BaseException | None = None
@@ -87,45 +90,46 @@ class Job:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End the work at its next step; nothing that was stored is lost."""
+        """End the work at its next step, with `Cancelled`."""
         self._cancelled.set()
 
-    def enough(self) -> None:
-        """End a search early with the best it has found."""
-        self._enough.set()
+    def stop_early(self) -> None:
+        """Ask the work to end with the best result it has found."""
+        self._stop_early.set()
 
     @property
     def running(self) -> bool:
         return not self._ended.is_set()
 
-    def watch(self, pause: float = 0.2) -> Iterator[JobStatus]:
-        """How far it is, now and whenever there is news, until it has ended."""
-        yield self.seen()
-        while not self._ended.wait(pause):
-            if self._news.is_set():
-                self._news.clear()
-                yield self.seen()
+    def updates(self, interval: float = _UPDATE_INTERVAL) -> Iterator[JobStatus]:
+        """Yield the status now and after every change, at most once per interval, until the job ends."""
+        yield self.status()
+        while not self._ended.wait(interval):
+            if self._changed.is_set():
+                self._changed.clear()
+                yield self.status()
 
     def wait(self) -> None:
         self._thread.join()
 
     def result(self) -> Any:
-        """What the work returned, once it has ended; what it raised is raised here."""
+        """Wait for the end; return what the work returned, or raise what it raised."""
         self.wait()
         if self._failure is not None:
             raise self._failure
         return self._result
 
-    def seen(self) -> JobStatus:
+    def status(self) -> JobStatus:
         stages, notes = list(self._stages), tuple(self._notes)
         if not stages:
             return JobStatus(notes=notes)
-        may_stop = self._stoppable > 0 and not self._enough.is_set()
-        outer = stages[0].seen() if len(stages) > 1 and stages[0].total else None
-        return replace(stages[-1].seen(), notes=notes, may_stop=may_stop, outer=outer)
+        can_stop_early = self._stoppable > 0 and not self._stop_early.is_set()
+        outer = stages[0].status() if len(stages) > 1 and stages[0].total else None
+        return replace(stages[-1].status(), notes=notes, can_stop_early=can_stop_early, outer=outer)
 
-    def changed(self) -> None:
-        self._news.set()
+    def report_change(self) -> None:
+        """Wake up `updates`; raise `Cancelled` in the work if the job was cancelled."""
+        self._changed.set()
         if self._cancelled.is_set():
             raise Cancelled
 
@@ -134,65 +138,69 @@ class Job:
         stage = _Stage(self, name, total)
         self._stages.append(stage)
         try:
-            self.changed()
+            self.report_change()
             yield stage
         finally:
             self._stages.remove(stage)
-            self._news.set()
+            self._changed.set()
 
     def note(self, text: str) -> None:
         self._notes.append(text)
-        self._news.set()
+        self._changed.set()
 
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
         self._stoppable += 1
-        self._news.set()
+        self._changed.set()
         try:
-            yield lambda: self._enough.is_set() or self._cancelled.is_set()
+            yield lambda: self._stop_early.is_set() or self._cancelled.is_set()
         finally:
             self._stoppable -= 1
 
     def _run(self) -> None:
         try:
             self._result = self._work(self)
-        except BaseException as failed:  # the page that watches tells it
+        except BaseException as failed:  # reported by `result`
             self._failure = failed
-            _let_go(failed)
+            _clear_frames(failed)
         finally:
             self._ended.set()
 
 
-def _let_go(failure: BaseException | None) -> None:
-    """A failure that is kept would keep what its work had in hand: a decoder that waits, or pictures."""
+def _clear_frames(failure: BaseException | None) -> None:
+    """Release the locals of the failed work: a stored exception would keep its decoders and pictures alive."""
     while failure:
         traceback.clear_frames(failure.__traceback__)
         failure = failure.__cause__ or failure.__context__
 
 
 class Jobs:
-    """The jobs of all open pages, by session."""
+    """The latest job of each session."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._left: list[Job] = []
-        """Work of pages that are gone, until it has ended."""
+        self._orphans: list[Job] = []
+        """Jobs of closed windows that have not ended yet."""
         self._lock = threading.Lock()
         self._closed = False
 
     def start(self, session: str | None, work: Work, kind: str = "") -> Job:
-        """Begin work for a page that has none under way, or only some of the same kind, whose place it takes."""
+        """Start a job, or replace the running one if both are of the same kind.
+
+        Raises:
+            UsageError: The session has a running job of another kind, or the page is closing.
+        """
         key = session or ""
         while True:
             with self._lock:
                 old = self._jobs.get(key)
                 if self._closed:
-                    raise UsageError("The page is being closed.", "Start `reelweave ui` again.")
+                    raise UsageError("The page is closing.", "Start `reelweave ui` again.")
                 if old is None or not old.running:
                     self._jobs[key] = Job(work, kind)
                     return self._jobs[key]
                 if not kind or old.kind != kind:
-                    raise UsageError("Something is still running on this page.", "Wait for it to end, or cancel it.")
+                    raise UsageError("Another job is still running on this page.", "Wait for it to end, or cancel it.")
             old.superseded = True
             old.cancel()
             old.wait()
@@ -204,23 +212,23 @@ class Jobs:
         if job := self.of(session):
             job.cancel()
 
-    def enough(self, session: str | None) -> None:
+    def stop_early(self, session: str | None) -> None:
         if job := self.of(session):
-            job.enough()
+            job.stop_early()
 
     def leave(self, session: str | None) -> None:
-        """Cancel what a page that is gone had under way, and keep nothing of what it made."""
+        """Cancel the job of a closed window and drop its result."""
         with self._lock:
-            self._left = [job for job in self._left if job.running]
+            self._orphans = [job for job in self._orphans if job.running]
             if job := self._jobs.pop(session or "", None):
                 job.cancel()
-                self._left += [job] * job.running
+                self._orphans += [job] * job.running
 
     def close(self) -> None:
-        """Cancel every job, and wait until each has left its work in order."""
+        """Cancel every job and wait until all have cleaned up."""
         with self._lock:
             self._closed = True
-            jobs = [*self._jobs.values(), *self._left]
+            jobs = [*self._jobs.values(), *self._orphans]
         for job in jobs:
             job.cancel()
         for job in jobs:

@@ -1,4 +1,4 @@
-"""Opens the page on a port of this machine, guards it, and closes it in order."""
+"""Serve the page on a port: check the port and the login, start Gradio, and shut down cleanly."""
 
 import os
 import signal
@@ -16,17 +16,34 @@ from ..settings import Settings
 from .context import PageContext, open_context
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Bounds the search for a free port to suggest.
 _PORTS_TRIED = 100
-_LONGEST_PASSWORD = 4096
+# Bounds the read: the password file may be a pipe, or a device that never ends.
+_MAX_PASSWORD_LENGTH = 4096
+# How often the main thread wakes up to notice a signal, in seconds.
+_SIGNAL_CHECK_INTERVAL = 0.2
 PASSWORD_VARIABLE = "REELWEAVE_UI_PASSWORD"
 
 
 def password_for(user: str | None, host: str, file: Path | None, ask: Callable[[str], str]) -> tuple[str, str] | None:
-    """Who may enter: anybody on this machine, and elsewhere only who knows the user and the password."""
+    """Decide on the login that the page requires.
+
+    Args:
+        user: The user name, or None for a page without a login.
+        host: The address to serve on; any but a loopback address requires a login.
+        file: A file whose first line is the password.
+        ask: Prompts for the password when neither the file nor the environment variable gives one.
+
+    Returns:
+        User and password, or None if the page needs no login.
+
+    Raises:
+        UsageError: The login is incomplete, or required and missing.
+    """
     if user is None:
         if host not in _LOOPBACK:
             raise UsageError(
-                f"On {host} others can reach the page.", "Name a user with --user, and give a password for it."
+                f"Other machines can reach the page on {host}.", "Require a login: pass --user, and set a password."
             )
         if file is not None:
             raise UsageError("A password needs a user.", "Name one with --user.")
@@ -41,44 +58,56 @@ def password_for(user: str | None, host: str, file: Path | None, ask: Callable[[
 
 def _first_line(file: Path) -> str:
     try:
-        # No more is read, as it may be a pipe from a password manager, or a device that never ends.
         with file.open(encoding="utf-8") as lines:
-            return lines.readline(_LONGEST_PASSWORD).strip()
+            return lines.readline(_MAX_PASSWORD_LENGTH).strip()
     except (OSError, UnicodeDecodeError) as failed:
-        raise UsageError(f"The password cannot be read from {file}.", "Write it into a text file, alone.") from failed
+        raise UsageError(
+            f"Cannot read the password from {file}.", "Put the password on the first line of a text file."
+        ) from failed
 
 
 def serve(
-    settings: Settings, host: str, port: int, entry: tuple[str, str] | None, opened: Callable[[str], None]
+    settings: Settings, host: str, port: int, login: tuple[str, str] | None, opened: Callable[[str], None]
 ) -> None:
-    """Show the page until Ctrl-C; `opened` hears its address."""
+    """Serve the page until Ctrl-C.
+
+    Args:
+        settings: The settings of every job that the page starts.
+        host: The address to listen on; jobs may open local files by name only on a loopback address.
+        port: The port to listen on.
+        login: User and password, or None for no login.
+        opened: Called with the page's URL once the page is up.
+
+    Raises:
+        ReelweaveError: The port is not available, or Gradio is not installed.
+    """
     check_port(host, port)
-    # What is imported may swallow the exception that breaks it off, so that Ctrl-C only asks.
+    # Defer Ctrl-C: an import that it interrupts may swallow the exception.
     with (
         deferred_interrupt(signal.SIGINT, signal.SIGTERM) as ended,
         open_context(settings, host in _LOOPBACK) as context,
     ):
-        page = _launched(context, host, port, entry)
-        warming = threading.Thread(target=_warm, name="reelweave warming up")
-        warming.start()
+        page = _launch(context, host, port, login)
+        preload = threading.Thread(target=_preload, name="reelweave preload")
+        preload.start()
         try:
             opened(f"http://{'[::1]' if host == '::1' else host}:{port}/")
             wait_until(ended)
         finally:
             context.jobs.close()
             page.close(verbose=False)
-            # What it imports may start threads, which a program can no longer do once it ends.
-            warming.join()
+            # The imports may start threads, which Python refuses during its shutdown.
+            preload.join()
 
 
 def wait_until(ended: Callable[[], bool]) -> None:
-    """A signal may be delivered to another thread: Python sees to it only once this one wakes."""
+    """Poll, because a signal may reach another thread and Python handles it only when the main thread wakes."""
     while not ended():
-        time.sleep(0.2)
+        time.sleep(_SIGNAL_CHECK_INTERVAL)
 
 
-def _warm() -> None:
-    """Load what the first answer would otherwise wait for."""
+def _preload() -> None:
+    """Import what the first job would otherwise wait for."""
     import cv2  # noqa: F401
     import scipy.sparse.csgraph  # noqa: F401
 
@@ -89,44 +118,46 @@ def _warm() -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Refuse a port that cannot be had, and name the next that can."""
-    if problem := _taken(host, port):
-        free = next((p for p in range(port + 1, min(port + _PORTS_TRIED, 65536)) if not _taken(host, p)), None)
-        remedy = f"Port {free} is free: --port {free}." if free else "Name another with --port."
-        raise ReelweaveError(f"Port {port} of {host} cannot be used: {problem}.", remedy)
+    """Raise unless the port is free; the error names the next free port."""
+    if problem := _port_problem(host, port):
+        others = range(port + 1, min(port + _PORTS_TRIED, 65536))
+        free = next((other for other in others if not _port_problem(host, other)), None)
+        remedy = f"Port {free} is free: --port {free}." if free else "Choose another one with --port."
+        raise ReelweaveError(f"Port {port} on {host} is not available: {problem}.", remedy)
 
 
-def _taken(host: str, port: int) -> str:
+def _port_problem(host: str, port: int) -> str:
+    """Return why the port cannot be used, or an empty string."""
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
             if os.name == "posix":
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(place)
+            trial.bind(socket_address)
     except socket.gaierror:
         raise UsageError(
-            f"There is no host {host} here.", "Name an address of this machine, such as 0.0.0.0."
+            f"The host {host} is unknown on this machine.", "Use an address of this machine, such as 0.0.0.0."
         ) from None
     except OSError as failed:
         return failed.strerror or str(failed)
     return ""
 
 
-def _launched(context: PageContext, host: str, port: int, entry: tuple[str, str] | None) -> Any:
-    # Gradio reads these as it is imported: nothing is asked of the network, and files lie where they are cleared away.
+def _launch(context: PageContext, host: str, port: int, login: tuple[str, str] | None) -> Any:
+    # Gradio reads these on import: they disable its network requests and put its files where they get deleted.
     os.environ |= {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_TEMP_DIR": str(context.uploads),
         "GRADIO_EXAMPLES_CACHE": str(context.uploads / "examples"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    # Gradio asks its own server whether it is up, which no proxy may answer.
+    # Gradio requests its own URL to see whether it is up, and a proxy must not answer that.
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1,localhost"]))
     try:
         import gradio  # noqa: F401
     except ImportError as missing:
-        raise ReelweaveError("The page needs Gradio, which is not here.", "pip install '.[ui]' brings it.") from missing
+        raise ReelweaveError("The page needs Gradio, which is not installed.", "Run: pip install '.[ui]'") from missing
     from starlette.middleware import Middleware
 
     from .app import build, page_style
@@ -137,7 +168,7 @@ def _launched(context: PageContext, host: str, port: int, entry: tuple[str, str]
         page.launch(
             server_name=host,
             server_port=port,
-            auth=entry,
+            auth=login,
             share=False,
             quiet=True,
             show_error=True,
@@ -147,10 +178,12 @@ def _launched(context: PageContext, host: str, port: int, entry: tuple[str, str]
             run_history=False,
             enable_monitoring=False,
             mcp_server=False,
-            allowed_paths=[str(context.made)],
+            allowed_paths=[str(context.outputs)],
             app_kwargs={"middleware": [Middleware(Guard, only_local=host in _LOOPBACK)]},
             **page_style(),
         )
     except OSError as failed:
-        raise ReelweaveError(f"Port {port} of {host} cannot be used: {failed}.", "Try again, or --port.") from failed
+        raise ReelweaveError(
+            f"Port {port} on {host} is not available: {failed}.", "Try again, or choose another one with --port."
+        ) from failed
     return page

@@ -1,4 +1,4 @@
-"""Which files the page touches: those that its user gave, and those that it made."""
+"""Files that the page may touch: uploads of its users, and outputs of its own."""
 
 import os
 import shutil
@@ -15,82 +15,77 @@ from .context import PageContext
 _ROUTE = "/gradio_api/file="
 
 
-def address(file: Path) -> str:
-    """Where a browser finds a file that the page made; a new content is a new address."""
-    state = looked_at(file)
-    return f"{_ROUTE}{quote(str(file.resolve()))}?{state.st_mtime_ns if state else 0}"
+def url_of(file: Path) -> str:
+    """Return the URL of an output; new content gets a new URL, so that no browser shows a stale copy."""
+    status = stat_if_present(file)
+    return f"{_ROUTE}{quote(str(file.resolve()))}?{status.st_mtime_ns if status else 0}"
 
 
-def looked_at(file: Path) -> os.stat_result | None:
-    """The state of a file; None where it went with its window while it was about to be shown, which is no fault."""
+def stat_if_present(file: Path) -> os.stat_result | None:
+    """Return the file's status, or None if closing the window has just deleted it, which is no error."""
     try:
         return file.stat()
     except FileNotFoundError:
         return None
 
 
-def uploaded(context: PageContext, upload: str) -> Path:
-    """A file that was dropped on the page, where it lies while the page runs."""
-    given = Path(upload).resolve()
-    if not given.is_relative_to(context.uploads.resolve()) or not given.is_file():
-        raise SourceError("That file was not given to this page, or is gone.", "Drop it again.")
-    return given
+def uploaded_file(context: PageContext, upload: str) -> Path:
+    """Return the path of an upload; refuse any path outside the upload folder."""
+    file = Path(upload).resolve()
+    if not file.is_relative_to(context.uploads.resolve()) or not file.is_file():
+        raise SourceError("This file was not uploaded to this page, or it has been deleted.", "Drop it again.")
+    return file
 
 
 @contextmanager
-def kept(context: PageContext, uploads: Sequence[str]) -> Iterator[list[Path]]:
-    """Uploaded files where they outlive the page, since rendering needs them later.
+def kept_uploads(context: PageContext, uploads: Sequence[str]) -> Iterator[list[Path]]:
+    """Move uploads to where they outlive the page, because a later render reads them.
 
-    Those that no video of the library is read from in the end are forgotten.
+    When the block ends, delete those that no video of the library refers to.
     """
-    places: list[Path] = []
+    kept: list[Path] = []
     try:
         for upload in uploads:
-            places.append(_taken_up(context, uploaded(context, upload)))
-        yield places
+            kept.append(_keep(context, uploaded_file(context, upload)))
+        yield kept
     finally:
-        with context.keeping:
-            context.in_hand.subtract(places)
-        forget(context, places)
+        with context.videos_lock:
+            context.in_use.subtract(kept)
+        delete_unused(context, kept)
 
 
-def _taken_up(context: PageContext, given: Path) -> Path:
-    """A place of its own, by content and name, for a file that another window may be taking in as well."""
-    target = context.given / content_hash(given)[:16] / given.name
-    with context.keeping:
+def _keep(context: PageContext, file: Path) -> Path:
+    """Link a file to a path made of its content hash and name; another session may be ingesting the same file."""
+    target = context.videos / content_hash(file)[:16] / file.name
+    with context.videos_lock:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            _linked(given, target)
-        context.in_hand[target] += 1
+            link_or_copy(file, target)
+        context.in_use[target] += 1
     return target
 
 
-def source_of_kept(context: PageContext, video: str) -> Path:
-    """The file that a video of the library was read from."""
+def source_of_video(context: PageContext, video: str) -> Path:
+    """Return the source file of a video in the library."""
     facts = manage.show_video(video, context.settings)
     if not facts["source_present"]:
-        raise SourceError(f"The source of {facts['name']} is not there.", "Put it back, or take another.")
+        raise SourceError(f"The source file of {facts['name']} is missing.", "Restore it, or choose another video.")
     return Path(facts["source"])
 
 
-def forget(context: PageContext, places: Sequence[Path]) -> None:
-    """Remove kept uploads, and nothing beside them, unless a video is read from them or a window takes them in."""
-    with context.keeping:
-        needed = {row["source"] for row in manage.list_videos(context.settings)} if places else set()
-        for place in places:
-            if context.in_hand[place] <= 0 and str(place.resolve()) not in needed:
-                place.unlink(missing_ok=True)
-                with suppress(OSError):  # other files lie beside it
-                    place.parent.rmdir()
+def delete_unused(context: PageContext, files: Sequence[Path]) -> None:
+    """Delete kept uploads that no video of the library refers to and no session is ingesting."""
+    with context.videos_lock:
+        needed = {row["source"] for row in manage.list_videos(context.settings)} if files else set()
+        for file in files:
+            if context.in_use[file] <= 0 and str(file.resolve()) not in needed:
+                file.unlink(missing_ok=True)
+                with suppress(OSError):  # the folder holds other files
+                    file.parent.rmdir()
 
 
-def shown(file: Path, target: Path) -> Path:
-    """A file under a name that the page may show, without a second copy where the disk can do so."""
-    _linked(file, target)
-    return target
-
-
-def _linked(file: Path, target: Path) -> None:
+def link_or_copy(file: Path, target: Path) -> Path:
+    """Hard-link `file` to `target`, or copy it where the file system has no links; return `target`."""
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     try:
@@ -98,3 +93,4 @@ def _linked(file: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(file, part)
     part.replace(target)
+    return target

@@ -1,4 +1,4 @@
-"""Files that the page hands out, when they go at that very moment."""
+"""The guard rejects requests of other sites, and answers 404 for files that are being deleted."""
 
 import asyncio
 import os
@@ -15,11 +15,11 @@ from reelweave.ui.guard import Guard
 
 
 def answer(response: FileResponse, file: Path) -> tuple[int, bytes]:
-    """What a browser that asks for a file gets from a server that would answer like this."""
-    said: list[Any] = []
+    """Return what a browser gets for a file if the server behind the guard sends this response."""
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
-        said.append(message)
+        sent.append(message)
 
     async def receive() -> Any:
         await asyncio.Event().wait()
@@ -27,20 +27,20 @@ def answer(response: FileResponse, file: Path) -> tuple[int, bytes]:
     headers = [(b"host", b"127.0.0.1:7860")]
     scope = {"type": "http", "method": "GET", "path": f"/gradio_api/file={file}", "headers": headers}
     asyncio.run(Guard(response, only_local=True)(scope, receive, send))  # type: ignore[arg-type]
-    assert [message["type"] for message in said].count("http.response.start") == 1
-    return said[0]["status"], b"".join(message.get("body", b"") for message in said)
+    assert [message["type"] for message in sent].count("http.response.start") == 1
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
-def test_a_file_is_handed_out(tmp_path: Path) -> None:
+def test_a_file_is_sent(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_bytes(b"film")
     assert answer(FileResponse(tmp_path / "film.mp4"), tmp_path / "film.mp4") == (200, b"film")
 
 
-def test_a_file_that_is_gone_is_not_found(tmp_path: Path) -> None:
+def test_a_deleted_file_is_not_found(tmp_path: Path) -> None:
     assert answer(FileResponse(tmp_path / "film.mp4"), tmp_path / "film.mp4")[0] == 404
 
 
-def test_a_file_that_goes_after_it_was_looked_at_is_not_found(tmp_path: Path) -> None:
+def test_a_file_deleted_between_stat_and_open_is_not_found(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(b"film")
     response = FileResponse(film, stat_result=os.stat(film))
@@ -48,7 +48,7 @@ def test_a_file_that_goes_after_it_was_looked_at_is_not_found(tmp_path: Path) ->
     assert answer(response, film)[0] == 404
 
 
-def test_another_fault_is_not_hidden(tmp_path: Path) -> None:
+def test_other_errors_are_raised(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not a file"):
         answer(FileResponse(tmp_path), tmp_path)
 
@@ -63,30 +63,32 @@ LOCAL = "127.0.0.1:7860"
         pytest.param({"host": LOCAL, "origin": f"http://{LOCAL}"}, True, 200, id="the page itself"),
         pytest.param({"host": "[::1]:7860", "origin": "http://[::1]:7860"}, True, 200, id="the page itself by IPv6"),
         pytest.param({"host": LOCAL, "origin": "http://evil.example"}, True, 403, id="another site"),
-        pytest.param({"host": LOCAL, "origin": "null"}, True, 403, id="a site that hides its name"),
-        pytest.param({"host": LOCAL, "origin": "http://[evil"}, True, 403, id="no address"),
+        pytest.param({"host": LOCAL, "origin": "null"}, True, 403, id="an opaque origin"),
+        pytest.param({"host": LOCAL, "origin": "http://[evil"}, True, 403, id="an invalid URL"),
         pytest.param({"host": "[::1]:7860", "origin": "http://evil.example"}, True, 403, id="another site by IPv6"),
-        pytest.param({"host": "evil.example", "origin": "http://evil.example"}, True, 403, id="another name"),
-        pytest.param({"host": "tv.lan:80", "origin": "http://tv.lan"}, False, 200, id="a page for others"),
-        pytest.param({"host": "tv.lan", "origin": "http://evil.example"}, False, 403, id="another site to it"),
+        pytest.param({"host": "evil.example", "origin": "http://evil.example"}, True, 403, id="DNS rebinding"),
+        pytest.param({"host": "tv.lan:80", "origin": "http://tv.lan"}, False, 200, id="a remote page"),
+        pytest.param(
+            {"host": "tv.lan", "origin": "http://evil.example"}, False, 403, id="another site to a remote page"
+        ),
         pytest.param(
             {"host": LOCAL, "x-forwarded-host": "tv.lan", "origin": "https://tv.lan"},
             False,
             200,
-            id="a server before it",
+            id="a reverse proxy",
         ),
     ],
 )
-def test_only_the_page_itself_sends_from_a_browser(headers: dict[str, str], only_local: bool, status: int) -> None:
-    said: list[Any] = []
+def test_requests_from_other_sites_are_rejected(headers: dict[str, str], only_local: bool, status: int) -> None:
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
-        said.append(message)
+        sent.append(message)
 
     async def receive() -> Any:
         return {"type": "http.request"}
 
-    sent = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": sent}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": encoded}
     asyncio.run(Guard(PlainTextResponse("in"), only_local)(scope, receive, send))  # type: ignore[arg-type]
-    assert said[0]["status"] == status
+    assert sent[0]["status"] == status

@@ -1,4 +1,4 @@
-"""What the page tells of work while other work of the same window begins."""
+"""What the progress line shows while one job of a session replaces another."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,13 +11,13 @@ from reelweave.ui.jobs import Jobs
 
 pytest.importorskip("gradio", reason="the page needs Gradio: pip install '.[ui]'")
 
-from reelweave.ui.job_panel import JobStep, follow
+from reelweave.ui.job_panel import JobStep, run_job
 
-_KIND = "desk"
+_KIND = "state"
 
 
 def steps_of(jobs: Jobs, result: Any, after: JobStep | None = None) -> list[JobStep]:
-    """The steps of work that ends at once, with a result or as it fails."""
+    """Run work that returns or raises at once, and return its steps."""
 
     def work(progress: Progress) -> Any:
         if isinstance(result, Exception):
@@ -26,23 +26,23 @@ def steps_of(jobs: Jobs, result: Any, after: JobStep | None = None) -> list[JobS
 
     context: Any = SimpleNamespace(jobs=jobs)
     request: Any = SimpleNamespace(session_hash="one")
-    return list(follow(context, request, work, _KIND, after))
+    return list(run_job(context, request, work, _KIND, after))
 
 
-def test_why_newer_work_failed_is_not_covered_by_how_older_work_went() -> None:
+def test_the_error_of_a_newer_job_is_not_covered_by_the_result_of_an_older_one() -> None:
     jobs = Jobs()
     older = steps_of(jobs, "order")[-1]
-    assert older.shown[0] == older.told
+    assert older.output == older.text
     newer = steps_of(jobs, UsageError("These cannot all hold."))[-1]
-    assert "cannot all hold" in newer.shown[0]
-    assert older.shown[0] != older.told
-    assert older.done == "order"
+    assert "cannot all hold" in newer.output
+    assert older.output != older.text
+    assert older.result == "order"
 
 
-def test_work_goes_on_from_a_step_only_where_nothing_newer_has_begun() -> None:
+def test_a_follow_up_job_runs_only_if_no_other_job_has_started() -> None:
     jobs = Jobs()
     older = steps_of(jobs, "order")[-1]
-    assert steps_of(jobs, "film", older)[-1].done == "film"
+    assert steps_of(jobs, "film", older)[-1].result == "film"
     older = steps_of(jobs, "order")[-1]
     steps_of(jobs, UsageError("These cannot all hold."))
     newest = jobs.of("one")

@@ -1,4 +1,4 @@
-"""Long work beside the page: watched while it runs, ended when asked, one for each window."""
+"""Jobs report their status, can be cancelled, and run one per session."""
 
 import gc
 import threading
@@ -15,11 +15,11 @@ from reelweave.ui.jobs import Cancelled, Job, Jobs
 
 
 class Gate:
-    """Work that goes on only when it is let."""
+    """Work that does one step for each permit."""
 
     def __init__(self) -> None:
         self.steps = threading.Semaphore(0)
-        self.cleared = False
+        self.cleaned_up = False
 
     def __call__(self, progress: Progress) -> str:
         try:
@@ -30,56 +30,55 @@ class Gate:
                     stage.advance()
             return "counted"
         finally:
-            self.cleared = True
+            self.cleaned_up = True
 
 
-def test_a_watcher_sees_the_stage_its_count_and_the_notes_and_gets_the_result() -> None:
+def test_updates_show_the_stage_its_count_and_the_notes() -> None:
     gate = Gate()
     job = Job(gate)
     seen = []
-    for now in job.watch(pause=0.01):
-        if not seen or now != seen[-1]:
-            seen.append(now)
+    for status in job.updates(interval=0.01):
+        if not seen or status != seen[-1]:
+            seen.append(status)
             gate.steps.release()
-    assert [now.done for now in seen if now.stage == "count"] == sorted(
-        now.done for now in seen if now.stage == "count"
-    )
+    counts = [status.done for status in seen if status.stage == "count"]
+    assert counts == sorted(counts)
     assert seen[-1].notes == ("look here",)
-    assert all(now.total == 4 for now in seen if now.stage)
+    assert all(status.total == 4 for status in seen if status.stage)
     assert job.result() == "counted"
 
 
-def test_time_left_is_told_once_something_is_done() -> None:
+def test_the_time_left_is_estimated_after_the_first_step() -> None:
     gate = Gate()
     job = Job(gate)
     gate.steps.release(2)
-    wait_until(lambda: job.seen().done == 2)
-    half = job.seen()
+    wait_until(lambda: job.status().done == 2)
+    half = job.status()
     assert half.seconds_left is not None
     assert half.seconds_left >= 0
     assert half.share == 0.5
     gate.steps.release(2)
     assert job.result() == "counted"
-    assert job.seen().seconds_left is None
+    assert job.status().seconds_left is None
 
 
-def test_cancelled_work_ends_at_its_next_step_and_clears_up() -> None:
+def test_cancelled_work_ends_at_its_next_step_and_cleans_up() -> None:
     gate = Gate()
     job = Job(gate)
     job.cancel()
     gate.steps.release()
     with pytest.raises(Cancelled):
         job.result()
-    assert gate.cleared
+    assert gate.cleaned_up
 
 
-def test_work_that_may_stop_early_is_told_of_a_cancel_before_its_next_stage() -> None:
+def test_work_that_can_stop_early_ends_its_search_when_it_is_cancelled() -> None:
     reached = threading.Event()
 
     def search(progress: Progress) -> None:
-        with progress.stoppable() as wanted:
+        with progress.stoppable() as stopped:
             reached.set()
-            while not wanted():
+            while not stopped():
                 pass
         with progress.stage("next"):
             pytest.fail("a cancelled job went on")
@@ -91,7 +90,7 @@ def test_work_that_may_stop_early_is_told_of_a_cancel_before_its_next_stage() ->
         job.result()
 
 
-def test_what_the_work_raises_is_raised_where_it_is_awaited() -> None:
+def test_the_result_raises_what_the_work_raised() -> None:
     def fail(progress: Progress) -> None:
         raise SourceError("no video")
 
@@ -99,7 +98,7 @@ def test_what_the_work_raises_is_raised_where_it_is_awaited() -> None:
         Job(fail).result()
 
 
-def test_what_failed_work_had_open_is_closed_though_its_failure_is_kept() -> None:
+def test_a_stored_failure_keeps_no_resources_open() -> None:
     closed = threading.Event()
 
     def frames() -> Iterator[int]:
@@ -123,7 +122,7 @@ def test_what_failed_work_had_open_is_closed_though_its_failure_is_kept() -> Non
         job.result()
 
 
-def test_a_window_has_one_job_and_windows_do_not_disturb_one_another() -> None:
+def test_a_session_has_one_job_and_sessions_are_independent() -> None:
     jobs, one, two = Jobs(), Gate(), Gate()
     first = jobs.start("one", one)
     with pytest.raises(UsageError, match="still running"):
@@ -138,27 +137,27 @@ def test_a_window_has_one_job_and_windows_do_not_disturb_one_another() -> None:
     assert jobs.start("one", lambda progress: "again").result() == "again"
 
 
-def test_newer_work_takes_the_place_of_its_own_kind_alone() -> None:
+def test_a_job_replaces_a_running_one_of_the_same_kind_only() -> None:
     jobs, gate = Jobs(), Gate()
-    old = jobs.start("one", gate, "desk")
-    found: list[str] = []
-    newer = threading.Thread(target=lambda: found.append(jobs.start("one", lambda progress: "new", "desk").result()))
+    old = jobs.start("one", gate, "state")
+    results: list[str] = []
+    newer = threading.Thread(target=lambda: results.append(jobs.start("one", lambda progress: "new", "state").result()))
     newer.start()
     wait_until(lambda: old.superseded)
-    assert jobs.start("two", lambda progress: "beside").result() == "beside"
+    assert jobs.start("two", lambda progress: "two").result() == "two"
     wait_until(lambda: gate.steps.release() or not newer.is_alive())
-    assert found == ["new"]
-    assert gate.cleared
+    assert results == ["new"]
+    assert gate.cleaned_up
     other = Gate()
     still = jobs.start("one", other)
     with pytest.raises(UsageError, match="still running"):
-        jobs.start("one", lambda progress: "new", "desk")
+        jobs.start("one", lambda progress: "new", "state")
     other.steps.release(4)
     assert still.result() == "counted"
     assert not still.superseded
 
 
-def test_closing_ends_every_job_and_takes_no_more() -> None:
+def test_closing_cancels_every_job_and_refuses_new_ones() -> None:
     jobs, gate = Jobs(), Gate()
     job = jobs.start("one", gate)
     gate.steps.release(1)
@@ -171,7 +170,7 @@ def test_closing_ends_every_job_and_takes_no_more() -> None:
         jobs.start("two", lambda progress: None)
 
 
-def test_what_a_window_made_goes_with_it() -> None:
+def test_the_result_of_a_closed_session_is_released() -> None:
     jobs = Jobs()
     job = jobs.start("one", lambda progress: {"a film"})
     job.wait()
@@ -184,10 +183,10 @@ def test_what_a_window_made_goes_with_it() -> None:
     assert jobs.of("two") is not None
 
 
-def test_closing_waits_for_the_work_of_windows_that_are_gone() -> None:
+def test_closing_waits_for_the_jobs_of_closed_sessions() -> None:
     jobs, gate = Jobs(), Gate()
     job = jobs.start("one", gate)
-    wait_until(lambda: job.seen().notes != ())
+    wait_until(lambda: job.status().notes != ())
     jobs.leave("one")
     assert jobs.of("one") is None
     closing = threading.Thread(target=jobs.close)
@@ -195,10 +194,10 @@ def test_closing_waits_for_the_work_of_windows_that_are_gone() -> None:
     assert job.running
     gate.steps.release()
     closing.join()
-    assert gate.cleared
+    assert gate.cleaned_up
 
 
-def test_nothing_happens_where_there_is_no_job_to_cancel() -> None:
+def test_cancelling_without_a_job_does_nothing() -> None:
     jobs: Any = Jobs()
     jobs.cancel("nobody")
     assert jobs.of("nobody") is None

@@ -1,4 +1,4 @@
-"""The tab Library in a real browser: what it lists, what gets in, what goes, and what is told on the way."""
+"""The Library tab in a real browser: list, add, complete and remove videos."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ SIZE = (160, 90)
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film that takes a while, another, one of a name that would like to be code, and what is none."""
+    """A long film, a short one, one whose name looks like code, and a file that is not a video."""
     folder = tmp_path_factory.mktemp("clips")
     write_clip(folder / "long.mp4", pictures(120, SIZE, seed=1))
     write_clip(folder / "short.mp4", pictures(8, SIZE, seed=2))
@@ -65,7 +65,7 @@ def kept(library: Path) -> set[str]:
     return {file.name for file in library.with_name(f"{library.name}.page").glob("given/*/*")}
 
 
-def test_several_files_get_in_and_one_that_is_none_is_told(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+def test_several_files_are_added_and_a_broken_one_is_reported(browser: "Browser", clips: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     with page_of(library) as address, window(browser, address) as page:
         show(page)
@@ -74,14 +74,14 @@ def test_several_files_get_in_and_one_that_is_none_is_told(browser: "Browser", c
         add(page, "#li-taken .rw-bad")
         page.locator("#li-videos li").nth(1).wait_for()
         ended(page)
-        assert "2 new, 1 unreadable" in page.locator("#li-taken").inner_text()
+        assert "2 added, 1 could not be read" in page.locator("#li-taken").inner_text()
         assert page.locator("#li-taken .rw-bad b").inner_text() == "broken.mp4"
         assert names(page) == {"short.mp4", "long.mp4"}
         long = page.locator("#li-videos li", has_text="long.mp4")
         assert long.locator("img").evaluate("image => image.naturalWidth > image.naturalHeight")
         assert "120 frames" in long.inner_text()
         assert "MB" in long.inner_text() or "kB" in long.inner_text()
-        # An upload is kept only as long as a video needs it.
+        # An upload is kept only while the library refers to it.
         assert kept(library) == {"short.mp4", "long.mp4"}
         page.get_by_role("button", name="remove short.mp4").click()
         page.get_by_role("button", name="No", exact=True).click()
@@ -89,44 +89,42 @@ def test_several_files_get_in_and_one_that_is_none_is_told(browser: "Browser", c
         page.get_by_role("button", name="remove short.mp4").click()
         page.locator("#li-sure", has_text="Remove short.mp4 from the library?").wait_for()
         page.get_by_role("button", name="Yes, remove it").click()
-        page.get_by_text("short.mp4 is removed.").wait_for()
+        page.get_by_text("Removed short.mp4.").wait_for()
         assert (set(states(library)), kept(library)) == ({"long.mp4"}, {"long.mp4"})
 
 
-def test_a_folder_is_taken_by_its_name_and_names_are_shown_as_they_are(
-    browser: "Browser", clips: Path, tmp_path: Path
-) -> None:
+def test_a_folder_is_added_by_its_path_and_names_are_escaped(browser: "Browser", clips: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     with page_of(library) as address, window(browser, address) as page:
         show(page)
-        page.get_by_label("or a folder, a file or a pattern").fill(str(clips))
+        page.get_by_label("or enter a path or pattern").fill(str(clips))
         add(page, "#li-taken .rw-bad")
         page.locator("#li-videos li").nth(2).wait_for()
         assert names(page) == {EVIL, "long.mp4", "short.mp4"}
-        page.get_by_label("Videos whose name holds").fill("onerror")
+        page.get_by_label("Filter by name").fill("onerror")
         page.locator("#li-count", has_text="1 of 3 videos").wait_for()
         assert names(page) == {EVIL}
         page.get_by_role("button", name=f"remove {EVIL}").click()
         page.get_by_text(f"Remove {EVIL} from the library?").wait_for()
         page.get_by_role("button", name="Yes, remove it").click()
-        page.get_by_text(f"{EVIL} is removed.").wait_for()
+        page.get_by_text(f"Removed {EVIL}.").wait_for()
         ended(page)
-    # A file that was not dropped on the page is nobody's to delete.
+    # The page deletes its uploads only.
     assert (clips / EVIL).exists()
     assert set(states(library)) == {"long.mp4", "short.mp4"}
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("path", "message"),
     [
         pytest.param("", "No video was given", id="nothing given"),
         pytest.param("/nowhere/at all.mp4", "no file or folder", id="nothing there"),
         pytest.param("/nowhere/*.mkv", "Nothing matches", id="a pattern of nothing"),
     ],
 )
-def test_what_is_not_there_is_told(empty: "Page", place: str, told: str) -> None:
-    empty.get_by_label("or a folder, a file or a pattern").fill(place)
-    add(empty, f"#li-told :text('{told}'), #li-taken :text('{told}')")
+def test_a_path_that_does_not_exist_is_reported(empty: "Page", path: str, message: str) -> None:
+    empty.get_by_label("or enter a path or pattern").fill(path)
+    add(empty, f"#li-told :text('{message}'), #li-taken :text('{message}')")
     ended(empty)
 
 
@@ -143,7 +141,7 @@ def empty(empty_page: str, browser: "Browser") -> "Iterator[Page]":
         yield page
 
 
-def test_an_ingest_is_cancelled_and_gone_on_with_while_another_waits_its_turn(
+def test_a_cancelled_ingest_is_resumed_and_another_window_has_to_wait(
     browser: "Browser", clips: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
@@ -159,16 +157,16 @@ def test_an_ingest_is_cancelled_and_gone_on_with_while_another_waits_its_turn(
         one.locator("#li-videos .rw-partial").wait_for()
         assert states(library) == {"long.mp4": "partial"}
         assert kept(library) == {"long.mp4"}
-        one.get_by_role("button", name="ingest the rest of long.mp4").click()
-        one.get_by_text("long.mp4: complete.").wait_for()
+        one.get_by_role("button", name="resume ingesting long.mp4").click()
+        one.get_by_text("long.mp4 is complete.").wait_for()
         ended(one)
         assert states(library) == {"long.mp4": "complete"}
-        # What was refused has not to be dropped again.
+        # A refused upload need not be dropped again.
         add(two, "#li-videos li:has-text('short.mp4')")
     assert not any(manage.check_videos(settings(library=str(library))).values())
 
 
-def test_clip_vectors_are_added_and_then_words_can_be_searched(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+def test_words_can_be_searched_once_clip_vectors_are_added(browser: "Browser", clips: Path, tmp_path: Path) -> None:
     library, model = tmp_path / "library", make_tiny_clip(tmp_path / "model")
     pipeline.ingest(clips / "short.mp4", settings(library=str(library)))
     with (
@@ -178,7 +176,7 @@ def test_clip_vectors_are_added_and_then_words_can_be_searched(browser: "Browser
         page.get_by_role("tab", name="Search").click()
         page.get_by_label("Words").fill("a ball")
         page.get_by_role("button", name="Search", exact=True).click()
-        page.get_by_role("alert").get_by_text("on the tab Library makes them").wait_for()
+        page.get_by_role("alert").get_by_text("on the Library tab makes them").wait_for()
         show(page)
         page.get_by_role("button", name="add CLIP vectors to short.mp4").click()
         page.locator("#li-videos .rw-mark", has_text="CLIP").wait_for()
@@ -191,7 +189,7 @@ def test_clip_vectors_are_added_and_then_words_can_be_searched(browser: "Browser
 
 @pytest.fixture(scope="module")
 def many(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library whose catalog knows 300 videos; all but one are without their files."""
+    """A library whose catalog lists 300 videos; all but one lack their files."""
     library = tmp_path_factory.mktemp("many") / "library"
     pipeline.ingest(clips / "long.mp4", settings(library=str(library)))
     with opened(library) as found, found.writing("a test"):
@@ -210,7 +208,7 @@ def many_page(many: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_large_library_is_paged_through(browser: "Browser", many_page: str) -> None:
+def test_a_large_library_is_shown_in_pages(browser: "Browser", many_page: str) -> None:
     with window(browser, many_page) as page:
         show(page)
         assert page.locator("#li-count").inner_text().startswith("300 videos")
@@ -219,7 +217,7 @@ def test_a_large_library_is_paged_through(browser: "Browser", many_page: str) ->
         page.locator("#li-count", has_text="page 2 of 25").wait_for()
         assert len(first) == len(names(page)) == 12
         assert not first & names(page)
-        page.get_by_role("button", name="Earlier page").click()
+        page.get_by_role("button", name="Previous page").click()
         page.locator("#li-count", has_text="page 1 of 25").wait_for()
         assert names(page) == first
 

@@ -1,4 +1,4 @@
-"""The tab Measure in a real browser: a clip is scrambled, put back in order and scored."""
+"""The Measure tab in a real browser: scramble a clip, restore its order, score the result."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +40,7 @@ def show(page: "Page") -> None:
 def measure(page: "Page", then: str, **numbers: int) -> None:
     for name, value in numbers.items():
         page.locator(f"#me-{name} input").fill(str(value))
-    page.get_by_role("button", name="Scramble and put back").click()
+    page.get_by_role("button", name="Run the test").click()
     page.locator(then).first.wait_for()
 
 
@@ -48,7 +48,7 @@ def score(page: "Page", name: str) -> str:
     return page.get_by_role("row", name=name).locator("td").first.inner_text()
 
 
-def test_a_clip_that_is_dropped_is_scrambled_put_in_order_and_scored(
+def test_an_uploaded_clip_is_scrambled_restored_and_scored(
     browser: "Browser", address: str, library: Path, film: Path, tmp_path: Path
 ) -> None:
     with window(browser, address) as page:
@@ -66,15 +66,15 @@ def test_a_clip_that_is_dropped_is_scrambled_put_in_order_and_scored(
         assert shown.count() == 4
         assert all(shown.nth(place).evaluate(_DECODED) for place in range(4))
         with page.expect_download() as waiting:
-            page.get_by_role("link", name="Truth").click()
+            page.get_by_role("link", name="Ground truth").click()
         waiting.value.save_as(tmp_path / "truth.json")
     truth = read_truth(tmp_path / "truth.json")
     assert (truth.seed, len(truth.frames), truth.frames.count(-1)) == (2, 43, 3)
-    # What is measured leaves nothing in the library.
+    # A measurement leaves nothing in the library.
     assert len(manage.list_videos(settings(library=str(library)))) == 1
 
 
-def test_what_was_chosen_last_is_measured(browser: "Browser", address: str, film: Path, tmp_path: Path) -> None:
+def test_the_clip_chosen_last_is_measured(browser: "Browser", address: str, film: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
     with window(browser, address) as page:
@@ -120,7 +120,7 @@ def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film:
         assert made() == before
 
 
-def test_nothing_and_what_is_no_video_are_told(browser: "Browser", address: str, tmp_path: Path) -> None:
+def test_a_missing_clip_and_a_broken_one_are_reported(browser: "Browser", address: str, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"this is no video\n" * 100)
     with window(browser, address) as page:
         show(page)

@@ -1,4 +1,4 @@
-"""The tab Repair in a real browser: broken frames are found, corrected, replaced, sorted and learnt from."""
+"""The Repair tab in a real browser: find, correct and replace broken frames, label some and train a detector."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def found(tape: Path) -> list[int]:
 
 @pytest.fixture(scope="module")
 def library(tape: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's library, with the film in it."""
+    """The page's library, which contains the film."""
     folder = tmp_path_factory.mktemp("repair") / "library"
     pipeline.ingest(tape, settings(library=str(folder)))
     return folder
@@ -70,7 +70,7 @@ def give(page: "Page", video: Path) -> None:
 
 
 def look(page: "Page", then: str = "#rp-timeline svg") -> None:
-    page.get_by_role("button", name="Look for broken frames").click()
+    page.get_by_role("button", name="Find broken frames").click()
     page.locator(then).first.wait_for()
 
 
@@ -81,21 +81,19 @@ def repair(page: "Page") -> None:
 
 
 def count(page: "Page", broken: int) -> None:
-    """The page says that so many frames are broken."""
+    """Wait until the page shows so many broken frames."""
     page.locator("#rp-summary dd").nth(2).get_by_text(str(broken), exact=True).wait_for()
 
 
 def listed(page: "Page", folder: Path) -> list[dict[str, object]]:
     with page.expect_download() as waiting:
-        page.locator("#rp-films").get_by_role("link", name="List").click()
+        page.locator("#rp-films").get_by_role("link", name="Frame list").click()
     waiting.value.save_as(folder / "list.json")
     frames: list[dict[str, object]] = json.loads((folder / "list.json").read_text())["frames"]
     return frames
 
 
-def test_a_damaged_film_that_is_dropped_comes_out_repaired(
-    page: "Page", tape: Path, found: list[int], tmp_path: Path
-) -> None:
+def test_an_uploaded_film_is_repaired(page: "Page", tape: Path, found: list[int], tmp_path: Path) -> None:
     give(page, tape)
     look(page)
     count(page, len(found))
@@ -113,11 +111,11 @@ def test_a_damaged_film_that_is_dropped_comes_out_repaired(
 
 
 def pick(page: "Page", video: Path) -> None:
-    page.locator("#rp-picked").get_by_label("or pick one of the library").click()
+    page.locator("#rp-picked").get_by_label("or choose one from the library").click()
     page.get_by_role("option", name=video.name).click()
 
 
-def test_who_looks_knows_better_than_what_was_found(page: "Page", tape: Path, found: list[int], tmp_path: Path) -> None:
+def test_the_user_corrects_which_frames_are_broken(page: "Page", tape: Path, found: list[int], tmp_path: Path) -> None:
     pick(page, tape)
     look(page)
     assert tape.name in page.locator("#rp-summary").inner_text()
@@ -128,11 +126,11 @@ def test_who_looks_knows_better_than_what_was_found(page: "Page", tape: Path, fo
     page.locator("#rp-list button").first.click()
     count(page, len(found))
     page.locator("#rp-list button").first.click()
-    page.get_by_label("Frames that you know better").fill("2-3")
-    page.get_by_role("button", name="They are broken").click()
+    page.get_by_label("Mark frames yourself").fill("2-3")
+    page.get_by_role("button", name="Mark as broken").click()
     count(page, len(found) - len(off) + 2)
-    page.get_by_label("Frames that you know better").fill(str(found[-1]))
-    page.get_by_role("button", name="They are clean").click()
+    page.get_by_label("Mark frames yourself").fill(str(found[-1]))
+    page.get_by_role("button", name="Mark as clean").click()
     count(page, len(found) - len(off) + 1)
     page.locator("#rp-method input").click()
     page.get_by_role("option", name="hold").click()
@@ -145,27 +143,29 @@ def test_who_looks_knows_better_than_what_was_found(page: "Page", tape: Path, fo
     page.get_by_text("The list has changed").wait_for()
 
 
-@pytest.mark.parametrize(("text", "told"), [("x", "no number"), ("500", "no frame 500")])
-def test_frames_that_are_none_are_told(page: "Page", tape: Path, found: list[int], text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), [("x", "no number"), ("500", "no frame 500")])
+def test_invalid_frame_numbers_are_reported(
+    page: "Page", tape: Path, found: list[int], text: str, message: str
+) -> None:
     pick(page, tape)
     look(page)
-    page.get_by_label("Frames that you know better").fill(text)
-    page.get_by_role("button", name="They are broken").click()
-    page.get_by_role("alert").get_by_text(told).wait_for()
+    page.get_by_label("Mark frames yourself").fill(text)
+    page.get_by_role("button", name="Mark as broken").click()
+    page.get_by_role("alert").get_by_text(message).wait_for()
     count(page, len(found))
 
 
-def test_a_number_out_of_its_bounds_is_told_on_the_page_alone(page: "Page", tape: Path) -> None:
-    """That the terminal says nothing is seen to where the page ends."""
+def test_a_number_out_of_bounds_is_reported_on_the_page_only(page: "Page", tape: Path) -> None:
+    """The page's fixture checks that the terminal stays silent."""
     pick(page, tape)
     look(page)
-    page.get_by_label("Longest gap that is filled").fill("-5")
+    page.get_by_label("Longest gap to fill").fill("-5")
     page.get_by_role("button", name="Repair", exact=True).click()
     page.get_by_text("less than minimum value 1").wait_for()
 
 
 def test_a_button_plays_both_films_around_a_gap(page: "Page", tape: Path, found: list[int]) -> None:
-    page.get_by_label("or name a file of the machine").fill(str(tape))
+    page.get_by_label("or enter the path of a file").fill(str(tape))
     look(page)
     repair(page)
     films = page.locator("#rp-films video")
@@ -175,7 +175,7 @@ def test_a_button_plays_both_films_around_a_gap(page: "Page", tape: Path, found:
         page.wait_for_function("film => film.currentTime > 1 && !film.paused", arg=films.nth(place).element_handle())
 
 
-def test_a_file_at_which_a_decoder_guesses_plays_before_and_after(page: "Page", tape: Path, tmp_path: Path) -> None:
+def test_a_file_with_decoding_errors_plays_before_and_after(page: "Page", tape: Path, tmp_path: Path) -> None:
     flipped, data = tmp_path / "flipped.mp4", bytearray(tape.read_bytes())
     start = data.index(b"mdat") + 4
     for at in range(start + len(data) // 3, start + len(data) // 3 + 4000, 40):
@@ -189,9 +189,9 @@ def test_a_file_at_which_a_decoder_guesses_plays_before_and_after(page: "Page", 
     assert [plays(films.nth(place)) for place in range(2)] == [True, True]
 
 
-def pictures_to_sort(page: "Page", most: int) -> None:
-    page.get_by_role("button", name="Teach it your own recordings").click()
-    page.get_by_label("Pictures of the video above").fill(str(most))
+def pictures_to_label(page: "Page", most: int) -> None:
+    page.get_by_role("button", name="Train on your own recordings").click()
+    page.get_by_label("Pictures from the video above").fill(str(most))
     page.get_by_role("button", name="Pick doubtful frames").click()
     page.locator("#rp-card img").wait_for()
 
@@ -207,7 +207,7 @@ def press(page: "Page", key: str) -> None:
     page.wait_for_function("before => (document.querySelector('#rp-card img') || {}).alt !== before", arg=before)
 
 
-def test_frames_are_sorted_by_keys_and_what_is_learnt_looks_again(
+def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
     browser: "Browser", tape: Path, found: list[int], tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
@@ -215,9 +215,9 @@ def test_frames_are_sorted_by_keys_and_what_is_learnt_looks_again(
     with page_of(library) as address, window(browser, address) as page:
         show(page)
         give(page, tape)
-        pictures_to_sort(page, 24)
+        pictures_to_label(page, 24)
         assert str(labels) in page.locator("#rp-teach").inner_text()
-        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Train", exact=True).click()
         page.get_by_role("alert").get_by_text("too few").wait_for()
         first = shown_frame(page)
         press(page, "b")
@@ -228,23 +228,23 @@ def test_frames_are_sorted_by_keys_and_what_is_learnt_looks_again(
         screenshot(page, "page-repair-label", part="#rp-card .rw-label")
         while page.locator("#rp-card img").count():
             press(page, "b" if shown_frame(page) in found else "c")
-        sorted_ = {kind: {int(file.stem[-6:]) for file in (labels / kind).iterdir()} for kind in ("breakup", "clean")}
-        assert sorted_["breakup"] <= set(found)
-        assert not sorted_["clean"] & set(found)
-        assert min(map(len, sorted_.values())) >= 5
+        labelled = {kind: {int(file.stem[-6:]) for file in (labels / kind).iterdir()} for kind in ("breakup", "clean")}
+        assert labelled["breakup"] <= set(found)
+        assert not labelled["clean"] & set(found)
+        assert min(map(len, labelled.values())) >= 5
         assert page.request.get(f"{address}gradio_api/file={next((labels / 'clean').iterdir())}").status == 403
-        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Train", exact=True).click()
         page.locator("#rp-learnt table").wait_for()
-        told = page.locator("#rp-learnt").inner_text()
-        assert all(name in told for name in ("Precision", "Recall", "Threshold"))
+        text = page.locator("#rp-learnt").inner_text()
+        assert all(name in text for name in ("Precision", "Recall", "Threshold"))
         assert page.locator("#rp-learnt tbody tr").count() == 1
-        page.get_by_role("button", name="Look with this detector").click()
-        page.locator("#rp-summary", has_text="the detector trained here").wait_for()
+        page.get_by_role("button", name="Use this detector").click()
+        page.locator("#rp-summary", has_text="trained detector").wait_for()
         page.locator("#rp-timeline svg").wait_for()
 
 
 @pytest.mark.parametrize("name", ["no film.mp4", "<img src=x onerror=alert(1)>.mp4"])
-def test_an_upload_that_is_no_video_is_told(page: "Page", tmp_path: Path, name: str) -> None:
+def test_an_upload_that_is_not_a_video_is_reported(page: "Page", tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"this is no video\n" * 100)
     give(page, tmp_path / name)
     look(page, "#rp-told [role=alert]")
@@ -252,11 +252,11 @@ def test_an_upload_that_is_no_video_is_told(page: "Page", tmp_path: Path, name: 
     assert not page.locator("#rp-case").is_visible()
 
 
-def test_nothing_given_is_asked_for(page: "Page") -> None:
+def test_a_missing_video_is_reported(page: "Page") -> None:
     look(page, "#rp-told [role=alert]:has-text('No video was given')")
 
 
-def test_looking_can_be_cancelled_and_done_again(browser: "Browser", tape: Path, tmp_path: Path) -> None:
+def test_a_survey_can_be_cancelled_and_repeated(browser: "Browser", tape: Path, tmp_path: Path) -> None:
     with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         show(page)
         give(page, tape)
@@ -267,7 +267,7 @@ def test_looking_can_be_cancelled_and_done_again(browser: "Browser", tape: Path,
         look(page)
 
 
-def test_what_was_made_goes_with_its_window(browser: "Browser", tape: Path, tmp_path: Path) -> None:
+def test_the_files_of_a_closed_window_are_deleted(browser: "Browser", tape: Path, tmp_path: Path) -> None:
     with page_of(tmp_path / "library") as address:
         with window(browser, address) as page:
             show(page)
@@ -291,6 +291,6 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Pa
         thumbnail = page.locator("#rp-films .rw-gap img").first
         assert thumbnail.evaluate("image => image.clientWidth") >= 100
         screenshot(page, f"page-repair-{width}-{scheme}", 2000)
-        pictures_to_sort(page, 4)
+        pictures_to_label(page, 4)
         page.locator("#rp-card").scroll_into_view_if_needed()
         assert (overflow(page), faint(page)) == (0, [])

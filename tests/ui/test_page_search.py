@@ -1,4 +1,4 @@
-"""The tab Search in a real browser: what is found, played and taken along, and what is told where nothing is."""
+"""The Search tab in a real browser: find, play and export frames, and report what cannot be searched."""
 
 import zipfile
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def saved(picture: Picture, file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two films, one of a name that would like to be code, and a folder of pictures, with vectors of both kinds."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of two films, one with a name that looks like code, and a folder of pictures, with CLIP vectors."""
     folder = tmp_path_factory.mktemp("searched")
     model = make_tiny_clip(folder / "model")
     films = folder / "films"
@@ -41,15 +41,15 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(films / "meadow.mp4", pictures(50, SIZE, seed=1))
     write_clip(films / EVIL, [np.asarray(255 - p) for p in pictures(50, SIZE, seed=5)])
     write_pictures(folder / "stills", pictures(8, SIZE, seed=9))
-    told = settings(library=str(folder / "library"), ingest__space="all", clip__model=f"local-dir:{model}")
-    for taken in pipeline.ingest_all([films, folder / "stills"], told):
-        assert not taken.error
+    configured = settings(library=str(folder / "library"), ingest__space="all", clip__model=f"local-dir:{model}")
+    for result in pipeline.ingest_all([films, folder / "stills"], configured):
+        assert not result.error
     return folder
 
 
 @pytest.fixture(scope="module")
-def address(there: Path) -> Iterator[str]:
-    with page_of(there / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{there / 'model'}") as found:
+def address(folder: Path) -> Iterator[str]:
+    with page_of(folder / "library", REELWEAVE_CLIP__MODEL=f"local-dir:{folder / 'model'}") as found:
         yield found
 
 
@@ -84,7 +84,7 @@ def pick(page: "Page", field: str, choice: str) -> None:
 
 
 def more(page: "Page") -> None:
-    page.get_by_role("button", name="Where, and how many").click()
+    page.get_by_role("button", name="Filters").click()
     page.locator("#se-cut").wait_for()
 
 
@@ -105,50 +105,50 @@ def downloaded(page: "Page", button: str, text: str, folder: Path) -> Path:
     return target
 
 
-def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / EVIL)[20], tmp_path / "seen.png"))
+def test_a_picture_finds_its_frame_and_a_click_plays_it(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / EVIL)[20], tmp_path / "seen.png"))
     search(page)
     best = page.locator("#se-gallery .rw-hit").first
     assert best.locator(".rw-hit-score").inner_text() == "1.00"
     assert best.locator(".rw-hit-time").inner_text() == "0:00.80"
-    # What a file is called is shown letter for letter, and nothing of it is run.
+    # The name is shown letter by letter, and none of it runs.
     assert best.locator(".rw-hit-name").inner_text() == EVIL
     assert play(page, 0) == f"{EVIL}, 0:00.80"
 
 
-def test_what_plays_is_the_place_that_was_found(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[2], tmp_path / "seen.png"))
+def test_the_excerpt_plays_around_the_frame_found(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[2], tmp_path / "seen.png"))
     search(page)
     play(page, 0)
-    # From the beginning of the film, which is nearer than two seconds, to two seconds behind the frame.
+    # From the start of the film, less than two seconds before the frame, to two seconds after it.
     seconds = page.locator("#se-player video").evaluate("video => video.duration")
     assert 1.9 <= seconds <= 2.2
 
 
-def test_words_and_a_picture_are_asked_for_together(page: "Page", there: Path, tmp_path: Path) -> None:
+def test_words_and_a_picture_are_searched_together(page: "Page", folder: Path, tmp_path: Path) -> None:
     page.get_by_label("Words").fill("a red ball")
     search(page)
     words = page.locator("#se-gallery .rw-hit-score").all_inner_texts()
-    assert "by what is in the picture" in page.locator("#se-said").inner_text()
+    assert "by content" in page.locator("#se-said").inner_text()
     page.locator("#se-gallery .rw-hits").evaluate("list => list.classList.add('before')")
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
     search(page, "#se-gallery .rw-hits:not(.before)")
     assert page.locator("#se-gallery .rw-hit-score").all_inner_texts() != words
 
 
-def test_only_what_was_chosen_is_searched_and_moments_play(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+def test_only_chosen_videos_are_searched_and_clips_play(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
     more(page)
     pick(page, "#se-videos", "stills")
     page.keyboard.press("Escape")
-    page.get_by_label("Join hits side by side").check()
+    page.get_by_label("Group neighbouring results").check()
     search(page)
     assert set(page.locator("#se-gallery .rw-hit-name").all_inner_texts()) == {"stills"}
     assert " to " in play(page, 0)
 
 
-def test_what_was_found_can_be_taken_along(page: "Page", there: Path, tmp_path: Path) -> None:
-    give(page, saved(decoded(there / "films" / "meadow.mp4")[10], tmp_path / "seen.png"))
+def test_results_can_be_downloaded(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[10], tmp_path / "seen.png"))
     search(page)
     with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as frames:
         names = [name for name in frames.namelist() if name.endswith(".jpg")]
@@ -159,7 +159,7 @@ def test_what_was_found_can_be_taken_along(page: "Page", there: Path, tmp_path: 
     assert cv2.imread(str(downloaded(page, "#se-sheet", "Contact sheet", tmp_path))) is not None
 
 
-def test_nothing_found_says_what_came_nearest(page: "Page", tmp_path: Path) -> None:
+def test_an_empty_result_says_what_came_nearest(page: "Page", tmp_path: Path) -> None:
     noise = np.random.default_rng(3).integers(0, 255, (180, 320, 3), np.uint8)
     give(page, saved(noise, tmp_path / "noise.png"))
     more(page)
@@ -171,27 +171,27 @@ def test_nothing_found_says_what_came_nearest(page: "Page", tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
-        pytest.param("", "Nothing is asked for", id="nothing asked"),
-        pytest.param("sea + @/etc/passwd", "A picture is not named in words here", id="a file of the machine"),
+        pytest.param("", "The search is empty", id="nothing asked"),
+        pytest.param("sea + @/etc/passwd", "cannot name a picture file here", id="a file of the machine"),
         pytest.param("beach - ", "lacks a word", id="a sign without a word"),
     ],
 )
-def test_what_cannot_be_asked_is_told(page: "Page", words: str, told: str) -> None:
+def test_an_invalid_search_is_reported(page: "Page", words: str, message: str) -> None:
     page.get_by_label("Words").fill(words)
-    search(page, f"[role=alert]:has-text('{told}')")
+    search(page, f"[role=alert]:has-text('{message}')")
 
 
-def test_an_upload_that_is_no_picture_is_told(page: "Page", tmp_path: Path) -> None:
+def test_an_upload_that_is_not_a_picture_is_reported(page: "Page", tmp_path: Path) -> None:
     (tmp_path / "<b>no.png").write_text("no picture")
     give(page, tmp_path / "<b>no.png")
     assert page.locator("#se-preview [role=alert]").is_visible()
     search(page, "#se-told [role=alert]")
 
 
-def test_a_source_that_is_gone_is_told_when_it_should_play(browser: "Browser", tmp_path: Path) -> None:
-    """The library still finds it; the same page goes on to answer."""
+def test_a_missing_source_is_reported_when_it_should_play(browser: "Browser", tmp_path: Path) -> None:
+    """The search still finds it, and the page keeps answering."""
     clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
     pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
     picture = saved(decoded(clip)[3], tmp_path / "seen.png")
@@ -206,7 +206,7 @@ def test_a_source_that_is_gone_is_told_when_it_should_play(browser: "Browser", t
         search(page, "[role=alert]:has-text('CLIP')")
 
 
-def test_videos_that_come_later_are_found_without_a_new_start(browser: "Browser", tmp_path: Path) -> None:
+def test_videos_added_later_are_found_without_a_restart(browser: "Browser", tmp_path: Path) -> None:
     library = tmp_path / "library"
     clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
     with page_of(library) as address, window(browser, address) as page:
@@ -221,13 +221,13 @@ def test_videos_that_come_later_are_found_without_a_new_start(browser: "Browser"
         search(page, "#se-gallery .rw-hit-name:text-is('later.mp4')")
 
 
-def test_a_video_that_was_removed_since_it_was_chosen_is_told_and_can_be_taken_out(
+def test_a_chosen_video_that_has_been_removed_is_reported_and_can_be_deselected(
     browser: "Browser", tmp_path: Path
 ) -> None:
     library = settings(library=str(tmp_path / "library"))
     clips = [write_clip(tmp_path / f"{seed}.mp4", pictures(12, SIZE, seed=seed)) for seed in (1, 2)]
     with page_of(tmp_path / "library") as address, window(browser, address) as page:
-        # Ingested only now, they are offered by the answer to the first click, which thus is not still under way later.
+        # Ingested only now, so that the options show that the first click has been answered.
         for clip in clips:
             pipeline.ingest(clip, library)
         opened(page)
@@ -248,7 +248,7 @@ def test_a_video_that_was_removed_since_it_was_chosen_is_told_and_can_be_taken_o
         search(page, "#se-gallery .rw-hit-name:text-is('2.mp4')")
 
 
-def test_more_answers_than_usual_are_given_where_the_settings_say_so(browser: "Browser", tmp_path: Path) -> None:
+def test_the_settings_may_ask_for_more_results_than_the_slider_offers(browser: "Browser", tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", pictures(12, SIZE))
     pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
     with page_of(tmp_path / "library", REELWEAVE_SEARCH__K="110") as address, window(browser, address) as page:
@@ -260,13 +260,13 @@ def test_more_answers_than_usual_are_given_where_the_settings_say_so(browser: "B
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def test_it_fits_a_phone_and_a_laptop(
-    address: str, browser: "Browser", there: Path, tmp_path: Path, width: int, scheme: str
+    address: str, browser: "Browser", folder: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
     with window(browser, address, width, scheme) as page:
         opened(page)
-        give(page, saved(decoded(there / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+        give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
         more(page)
-        pick(page, "#se-space", "looks")
+        pick(page, "#se-space", "Visual similarity")
         search(page)
         play(page, 1)
         assert (overflow(page), faint(page)) == (0, [])

@@ -1,4 +1,4 @@
-"""What clicks on the page come to as wishes, and how a plan is shown in shots."""
+"""How clicks become corrections, and how a film is split into shots."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from reelweave.solve.constraints import Constraints
 from reelweave.solve.plan.model import Dropped, Plan, Shot
 from reelweave.ui import html
 from reelweave.ui.reconstruct import edits, view
-from reelweave.ui.reconstruct.edits import clicked
+from reelweave.ui.reconstruct.edits import apply_click
 from reelweave.ui.reconstruct.state import ReconstructState
 
 ACTS = ["first", "last", "drop", "keep", "drop-shot", "keep-shot", "flip", "earlier", "later", "frame", "step"]
@@ -42,58 +42,60 @@ def state(tmp_path: Path) -> ReconstructState:
 
 
 @pytest.mark.parametrize(
-    ("clicks", "said"),
+    ("clicks", "expected"),
     [
         pytest.param([("first", "1")], Constraints(first=1), id="first"),
         pytest.param([("first", "1"), ("first", "1")], Constraints(), id="first twice"),
         pytest.param([("last", "12")], Constraints(last=12), id="last"),
         pytest.param([("frame", "1"), ("ask", "before"), ("frame", "12")], Constraints(before=((1, 12),)), id="before"),
         pytest.param(
-            [("frame", "1"), ("ask", "adjacent"), ("frame", "12")], Constraints(adjacent=((1, 12),)), id="beside"
+            [("frame", "1"), ("ask", "adjacent"), ("frame", "12")], Constraints(adjacent=((1, 12),)), id="next to"
         ),
         pytest.param([("frame", "1"), ("ask", "before"), ("frame", "1")], Constraints(), id="before itself"),
-        pytest.param([("pair", "3:4")], Constraints(adjacent=((3, 4),)), id="an alternative of a weak join"),
-        pytest.param([("keep", "30")], Constraints(keep=(30,)), id="put back"),
-        pytest.param([("drop", "1"), ("keep", "1")], Constraints(), id="dropped and put back"),
-        pytest.param([("keep-shot", "3")], Constraints(keep_shot=(3,)), id="a group put back"),
-        pytest.param([("keep-shot", "3"), ("drop-shot", "3")], Constraints(), id="a group put back and dropped"),
+        pytest.param([("pair", "3:4")], Constraints(adjacent=((3, 4),)), id="an alternative of a weak transition"),
+        pytest.param([("keep", "30")], Constraints(keep=(30,)), id="restored"),
+        pytest.param([("drop", "1"), ("keep", "1")], Constraints(), id="dropped and restored"),
+        pytest.param([("keep-shot", "3")], Constraints(keep_shot=(3,)), id="a group restored"),
+        pytest.param([("keep-shot", "3"), ("drop-shot", "3")], Constraints(), id="a group restored and dropped"),
         pytest.param([("flip", "2")], Constraints(flip_shot=(2,)), id="flip"),
         pytest.param([("flip", "2"), ("flip", "2")], Constraints(), id="flip twice"),
         pytest.param([("later", "1")], Constraints(shot_order=(2, 1)), id="later"),
         pytest.param([("earlier", "2")], Constraints(shot_order=(2, 1)), id="earlier"),
         pytest.param([("later", "2")], Constraints(shot_order=(1, 2)), id="later than the last"),
         pytest.param(
-            [("later", "1"), ("drop-shot", "1")], Constraints(drop_shot=(1,), shot_order=(2,)), id="moved, gone"
+            [("later", "1"), ("drop-shot", "1")], Constraints(drop_shot=(1,), shot_order=(2,)), id="moved, dropped"
         ),
         pytest.param(
             [("later", "1"), ("keep-shot", "3")], Constraints(keep_shot=(3,), shot_order=(2, 1, 3)), id="moved"
         ),
         pytest.param([("flip", "1"), ("drop-shot", "1")], Constraints(drop_shot=(1,)), id="flipped, dropped"),
         pytest.param([("first", "1"), ("undo", "")], Constraints(), id="undone"),
-        pytest.param([("first", "1"), ("last", "2"), ("unsay", "first")], Constraints(last=2), id="taken back"),
-        pytest.param([("drop", "1"), ("drop", "2"), ("unsay", "drop.0")], Constraints(drop=(2,)), id="one taken back"),
+        pytest.param([("first", "1"), ("last", "2"), ("remove", "first")], Constraints(last=2), id="removed"),
+        pytest.param([("drop", "1"), ("drop", "2"), ("remove", "drop.0")], Constraints(drop=(2,)), id="one removed"),
         pytest.param(
-            [("nonsense", "1"), ("first", "x"), ("pair", "1"), ("unsay", "a.b")], Constraints(), id="nonsense"
+            [("nonsense", "1"), ("first", "x"), ("pair", "1"), ("remove", "a.b")], Constraints(), id="nonsense"
         ),
-        pytest.param([("frame", "999"), ("ask", "before"), ("later", "77")], Constraints(), id="what is not there"),
+        pytest.param([("frame", "999"), ("ask", "before"), ("later", "77")], Constraints(), id="unknown numbers"),
     ],
 )
-def test_clicks_are_wishes(state: ReconstructState, clicks: list[tuple[str, str]], said: Constraints) -> None:
+def test_clicks_become_corrections(
+    state: ReconstructState, clicks: list[tuple[str, str]], expected: Constraints
+) -> None:
     for act, on in clicks:
-        state = clicked(state, act, on)
-    assert state.said == said
+        state = apply_click(state, act, on)
+    assert state.constraints == expected
 
 
 @given(st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from([0, 1, 2, 3, 11, 20, 30])), max_size=8))
-def test_whatever_was_clicked_can_be_undone(clicks: list[tuple[str, int]]) -> None:
+def test_every_click_can_be_undone(clicks: list[tuple[str, int]]) -> None:
     base = plan_of([0, 1, 2, 10, 11, 12], [3, 3], [(20, 3), (21, 3), (30, None)])
     report: Any = None
     state = ReconstructState(Path(), base, base, PlanView(report, lambda frame: pictures(1)[0]), Path())
     for act, on in clicks:
-        state = clicked(state, act, str(on))
-    while state.earlier:
-        state = clicked(state, "undo", "")
-    assert state.said == Constraints()
+        state = apply_click(state, act, str(on))
+    while state.history:
+        state = apply_click(state, "undo", "")
+    assert state.constraints == Constraints()
 
 
 @given(
@@ -105,11 +107,11 @@ def test_whatever_was_clicked_can_be_undone(clicks: list[tuple[str, int]]) -> No
         drop_shot=st.lists(st.integers(1, 4), unique=True, max_size=3).map(tuple),
     )
 )
-def test_every_wish_is_told_and_can_be_taken_back(said: Constraints) -> None:
-    while told := list(edits.told(said)):
-        said = edits.unsaid(said, told[0][0])
-        assert len(list(edits.told(said))) == len(told) - 1
-    assert said == Constraints()
+def test_every_correction_is_described_and_can_be_removed(constraints: Constraints) -> None:
+    while described := list(edits.describe(constraints)):
+        constraints = edits.remove(constraints, described[0][0])
+        assert len(list(edits.describe(constraints))) == len(described) - 1
+    assert constraints == Constraints()
 
 
 @pytest.mark.parametrize(
@@ -117,35 +119,33 @@ def test_every_wish_is_told_and_can_be_taken_back(said: Constraints) -> None:
     [
         pytest.param([0, 1, 2, 10, 11, 12], [(1, False), (2, False)], id="as it was"),
         pytest.param([12, 11, 10, 0, 1, 2], [(2, False), (1, False)], id="moved and flipped"),
-        pytest.param([0, 10, 11, 12, 1, 2], [(1, True), (2, False), (1, True)], id="taken apart"),
+        pytest.param([0, 10, 11, 12, 1, 2], [(1, True), (2, False), (1, True)], id="in two parts"),
         pytest.param([0, 1, 2, 30, 10, 11, 12], [(1, False), (2, False)], id="a frame of no shot"),
-        pytest.param([30, 0, 1, 2, 20, 21], [(1, False), (3, False)], id="a group put back, a shot dropped"),
+        pytest.param([30, 0, 1, 2, 20, 21], [(1, False), (3, False)], id="a group restored, a shot dropped"),
     ],
 )
-def test_the_film_is_shown_in_its_shots(
-    state: ReconstructState, order: list[int], shots: list[tuple[int, bool]]
-) -> None:
+def test_the_film_is_split_into_shots(state: ReconstructState, order: list[int], shots: list[tuple[int, bool]]) -> None:
     now = replace(state, plan=state.plan.model_copy(update={"order": order, "dropped": []}))
     assert [(run.shot, run.part) for run in now.runs()] == shots
     assert [frame for run in now.runs() for frame in run.frames] == order
 
 
-def test_names_from_outside_are_escaped(state: ReconstructState, tmp_path: Path) -> None:
+def test_file_names_are_escaped(state: ReconstructState, tmp_path: Path) -> None:
     named = state.plan.video.model_copy(update={"name": "<img src=x onerror=alert(1)>"})
     (tmp_path / "given.mp4").touch()
     assert "<img src=x" not in view.films(replace(state, plan=state.plan.model_copy(update={"video": named})))
 
 
-def test_a_desk_whose_window_was_closed_while_it_was_about_to_be_shown_is_no_fault(state: ReconstructState) -> None:
-    """Closing a window takes its files away, whatever its work is at."""
+def test_a_state_whose_files_are_being_deleted_can_be_shown(state: ReconstructState) -> None:
+    """Closing a window deletes its files, even while an answer is being made."""
     film = state.folder / "gone.mp4"
-    gone = replace(state, films={"glimpse": film, "film": film, "plan": film})
+    gone = replace(state, films={"preview": film, "film": film, "plan": film})
     assert view.films(gone).count("gone.mp4") >= 2
     assert "gone.mp4" in html.download(film, film.name, "Film")
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=50), st.integers(2, 30))
-def test_frames_are_chosen_evenly_with_both_ends(frames: list[int], most: int) -> None:
+def test_frames_are_chosen_evenly_including_both_ends(frames: list[int], most: int) -> None:
     chosen = view.spread(frames, most)
     assert len(chosen) == min(most, len(frames))
     assert (chosen[0], chosen[-1]) == (frames[0], frames[-1])

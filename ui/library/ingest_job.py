@@ -1,4 +1,4 @@
-"""Videos into the library from the page: what was dropped on it, and what lies on the machine that runs it."""
+"""Ingest videos from the page: uploads, and files on the machine that serves it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,48 +11,50 @@ from ...ingest.ingester import IngestResult
 from ...progress import Progress
 from ...settings import changed
 from ..context import PageContext
-from ..html import in_words
-from ..uploads import kept
+from ..html import page_wording, plural
+from ..uploads import kept_uploads
 
-_SHOWN = 100
+# Bounds the list on the page after a large folder was ingested.
+_ROWS_SHOWN = 100
 _FAILED = ("unreadable", "failed")
+_WORDS = {"new": "added", "unreadable": "could not be read"}
 
 
-def take(
+def ingest(
     context: PageContext,
     uploads: Sequence[str],
-    place: str,
+    path: str,
     space: str,
     fps: float,
     progress: Progress,
-    done: list[IngestResult],
+    results: list[IngestResult],
 ) -> list[IngestResult]:
-    """Take in all that was given; what has become of each source is in `done` as soon as it is known."""
-    if not uploads and not place:
-        raise UsageError("No video was given.", "Drop some, or name a folder of this machine.")
+    """Ingest all sources; append each result to `results` at once, so that the page shows it while others run."""
+    if not uploads and not path:
+        raise UsageError("No video was given.", "Drop videos here, or enter a path on this server.")
     settings = changed(context.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
-    with kept(context, uploads) as places:
-        for taken in pipeline.ingest_all([*places, *([context.named(place)] if place else [])], settings, progress):
-            done.append(taken)
-    return done
+    with kept_uploads(context, uploads) as files:
+        for result in pipeline.ingest_all([*files, *([context.server_path(path)] if path else [])], settings, progress):
+            results.append(result)
+    return results
 
 
-def outcome(done: Sequence[IngestResult]) -> str:
-    """How many sources had which end, and each by name, those that failed first and with their reason."""
-    if not done:
+def result_list(results: Sequence[IngestResult]) -> str:
+    """Count the results by state and list each source, failed ones first and with their reason."""
+    if not results:
         return ""
-    counts = Counter(taken.state for taken in done)
-    said = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    rows = sorted(done, key=lambda taken: taken.state not in _FAILED)
-    more = f"<li>and {len(rows) - _SHOWN} more</li>" if len(rows) > _SHOWN else ""
-    listed = "".join(_row(taken) for taken in rows[:_SHOWN])
-    return f'<div class="rw-taken" role="status"><b>{escape(said)}</b><ul>{listed}{more}</ul></div>'
+    counts = Counter(result.state for result in results)
+    total = ", ".join(f"{count} {_WORDS.get(state, state)}" for state, count in counts.most_common())
+    rows = sorted(results, key=lambda result: result.state not in _FAILED)
+    more = f"<li>and {len(rows) - _ROWS_SHOWN} more</li>" if len(rows) > _ROWS_SHOWN else ""
+    items = "".join(_row(result) for result in rows[:_ROWS_SHOWN])
+    return f'<div class="rw-taken" role="status"><b>{escape(total)}</b><ul>{items}{more}</ul></div>'
 
 
-def _row(taken: IngestResult) -> str:
-    name = f"<b>{escape(Path(taken.path).name)}</b>"
-    if taken.error:
-        remedy = f" {taken.error.remedy}" if taken.error.remedy else ""
-        return f'<li class="rw-bad">{name}: {escape(in_words(taken.error.cause + remedy))}</li>'
-    frames = f", {taken.video.frames} frames" if taken.video else ""
-    return f"<li>{name}: {taken.state}{frames}</li>"
+def _row(result: IngestResult) -> str:
+    name = f"<b>{escape(Path(result.path).name)}</b>"
+    if result.error:
+        remedy = f" {result.error.remedy}" if result.error.remedy else ""
+        return f'<li class="rw-bad">{name}: {escape(page_wording(result.error.cause + remedy))}</li>'
+    frames = f", {plural(result.video.frames, 'frame')}" if result.video else ""
+    return f"<li>{name}: {_WORDS.get(result.state, result.state)}{frames}</li>"

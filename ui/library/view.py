@@ -1,11 +1,9 @@
-"""The videos of the library as the page lists them, some at a time."""
+"""The list of the library's videos, one page at a time, as HTML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-
-import numpy as np
 
 from ...index import manage
 from ...media.timecode import clock
@@ -13,43 +11,45 @@ from ...media.types import Picture
 from ...settings import Settings
 from .. import html
 
-PER_PAGE = 12
+# Bounds how many strips of pictures are read for one answer.
+_VIDEOS_PER_PAGE = 12
+# The height of a strip of pictures, in pixels; the style sheet shows it slightly smaller.
 _STRIP_HEIGHT = 64
-_SPACES = {"appearance": "looks", "clip": "CLIP"}
+_SPACES = {"appearance": "visual similarity", "clip": "CLIP"}
 
 
 @dataclass(frozen=True)
 class VideoPage:
-    """Those of one page, of all whose name holds what was looked for."""
+    """One page of the videos that match the filter."""
 
     rows: Sequence[Mapping[str, Any]]
     strips: Mapping[str, Picture]
     page: int
     pages: int
-    found: int
+    matching: int
     videos: int
     bytes: int
 
 
-def video_page(settings: Settings, wanted: str, page: int) -> VideoPage:
-    """The page of that number, or the last; the latest video comes first."""
-    every = manage.list_videos(settings)[::-1]
-    look = wanted.strip().casefold()
-    found = [row for row in every if look in row["name"].casefold() or look in row["id"]]
-    pages = max(1, -(-len(found) // PER_PAGE))
+def video_page(settings: Settings, text: str, page: int) -> VideoPage:
+    """Return a page, or the last one, of the videos whose name or id contains `text`, latest first."""
+    videos = manage.list_videos(settings)[::-1]
+    text = text.strip().casefold()
+    matching = [row for row in videos if text in row["name"].casefold() or text in row["id"]]
+    pages = max(1, -(-len(matching) // _VIDEOS_PER_PAGE))
     page = min(max(1, page), pages)
-    rows = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+    rows = matching[(page - 1) * _VIDEOS_PER_PAGE : page * _VIDEOS_PER_PAGE]
     strips = manage.video_strips([row["id"] for row in rows], settings)
-    return VideoPage(rows, strips, page, pages, len(found), len(every), sum(row["bytes"] for row in every))
+    return VideoPage(rows, strips, page, pages, len(matching), len(videos), sum(row["bytes"] for row in videos))
 
 
 def summary(shown: VideoPage) -> str:
     if not shown.videos:
         return '<p class="rw-dim">The library is empty. Add videos above.</p>'
-    plural = "s" * (shown.videos != 1)
-    found = f"{shown.found} of " if shown.found != shown.videos else ""
+    matching = f"{shown.matching} of " if shown.matching != shown.videos else ""
     page = f", page {shown.page} of {shown.pages}" if shown.pages > 1 else ""
-    return f'<p class="rw-dim">{found}{shown.videos} video{plural}, {html.size(shown.bytes)}{page}</p>'
+    videos = html.plural(shown.videos, "video")
+    return f'<p class="rw-dim">{matching}{videos}, {html.size(shown.bytes)}{page}</p>'
 
 
 def listing(shown: VideoPage) -> str:
@@ -57,12 +57,13 @@ def listing(shown: VideoPage) -> str:
 
 
 def _video(row: Mapping[str, Any], strip: Picture | None) -> str:
-    name, video = str(row["name"]), str(row["id"])
+    name = str(row["name"])
     spaces = [space["name"] for space in row["spaces"]]
-    chips = "".join(f'<span class="rw-mark">{escape(_SPACES.get(space, space))}</span>' for space in spaces)
-    partial = '<span class="rw-mark rw-partial">partial</span>' if row["state"] == "partial" else ""
+    marks = "".join(f'<span class="rw-mark">{escape(_SPACES.get(space, space))}</span>' for space in spaces)
+    if row["state"] == "partial":
+        marks += '<span class="rw-mark rw-partial">incomplete</span>'
     facts = [
-        f"{row['frames']} frames",
+        html.plural(row["frames"], "frame"),
         clock(row["seconds"]),
         f"{row['width']} x {row['height']}",
         f"{row['fps']:.4g} fps",
@@ -71,25 +72,22 @@ def _video(row: Mapping[str, Any], strip: Picture | None) -> str:
     return (
         f'<li><div class="rw-video-strip">{_strip(strip, name)}</div><div class="rw-video-told">'
         f'<b title="{escape(str(row["source"]))}">{escape(name)}</b>'
-        f'<span class="rw-dim">{escape(" · ".join(facts))}</span><span>{chips}{partial}</span></div>'
-        f'<div class="rw-video-acts">{_buttons(row, name, video, spaces)}</div></li>'
+        f'<span class="rw-dim">{escape(" · ".join(facts))}</span><span>{marks}</span></div>'
+        f'<div class="rw-video-acts">{_buttons(row, name, spaces)}</div></li>'
     )
 
 
-def _buttons(row: Mapping[str, Any], name: str, video: str, spaces: Sequence[str]) -> str:
+def _buttons(row: Mapping[str, Any], name: str, spaces: Sequence[str]) -> str:
     more = ""
     if row["source"] and row["state"] == "partial":
-        more = html.button("Go on", "resume", video, f"ingest the rest of {name}")
+        more = html.button("Resume", "resume", row["id"], f"resume ingesting {name}")
     elif row["source"] and "clip" not in spaces:
-        more = html.button("Add CLIP vectors", "clip", video, f"add CLIP vectors to {name}")
-    return more + html.button("Remove", "remove", video, f"remove {name}")
+        more = html.button("Add CLIP vectors", "clip", row["id"], f"add CLIP vectors to {name}")
+    return more + html.button("Remove", "remove", row["id"], f"remove {name}")
 
 
 def _strip(strip: Picture | None, name: str) -> str:
-    import cv2
-
     if strip is None:
         return ""
     width = max(1, round(strip.shape[1] * _STRIP_HEIGHT / strip.shape[0]))
-    small = np.asarray(cv2.resize(strip, (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
-    return f'<img src="{html.picture(small)}" width="{width}" height="{_STRIP_HEIGHT}" alt="frames of {escape(name)}">'
+    return html.image(strip, width, f"frames of {name}")

@@ -1,4 +1,4 @@
-"""A clean clip scrambled, put back in order and scored, in a library of its own that goes with it."""
+"""Scramble a clip, restore its order in a temporary library, and show the scores as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,51 +14,53 @@ from ...render.results import Reconstruction
 from ...solve.plan.files import read_plan
 from .. import html
 from ..context import PageContext
-from ..uploads import address, source_of_kept, uploaded
+from ..uploads import source_of_video, uploaded_file, url_of
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """All of it lies in one folder that the page may show files from."""
+    """One measurement; all its files lie in one folder that the page may show files from."""
 
     folder: Path
     name: str
     options: ScrambleOptions
     scores: Scores
-    done: Reconstruction
+    reconstruction: Reconstruction
 
     @property
     def films(self) -> Sequence[tuple[Path, str]]:
         return [
-            (self.folder / "clean.mp4", f"As it was: {self.name}"),
+            (self.folder / "clean.mp4", f"Original: {self.name}"),
             (self.folder / "scrambled.mp4", "Scrambled"),
-            (self.folder / "film.mp4", "Put back in order"),
+            (self.folder / "film.mp4", "Order restored"),
         ]
 
 
-def source_of(context: PageContext, upload: str | None, picked: str | None) -> Path:
-    """The clip that was dropped, or the source of a video of the library."""
+def source_of(context: PageContext, upload: str | None, video: str | None) -> Path:
+    """Return the uploaded clip, or the source of a video in the library."""
     if upload:
-        return uploaded(context, upload)
-    if not picked:
-        raise UsageError("No clip was given.", "Drop one whose frames are in order, or take one of the library.")
-    return source_of_kept(context, picked)
+        return uploaded_file(context, upload)
+    if not video:
+        raise UsageError("No clip was given.", "Drop an intact clip, or choose a video from the library.")
+    return source_of_video(context, video)
 
 
 def measure(context: PageContext, source: Path, options: ScrambleOptions, progress: Progress) -> Measurement:
-    """All that is asked of a clip, in a folder of its own."""
+    """Scramble the clip, restore its order, and score the result against the truth.
+
+    The unscrambled clip goes through the same encoder, so that the three films can be compared by eye.
+    """
     with context.new_folder("measure") as folder:
-        return _measured(context, folder, source, options, progress)
+        return _measure_in(folder, context, source, options, progress)
 
 
-def _measured(
-    context: PageContext, folder: Path, source: Path, options: ScrambleOptions, progress: Progress
+def _measure_in(
+    folder: Path, context: PageContext, source: Path, options: ScrambleOptions, progress: Progress
 ) -> Measurement:
-    """The clip as it was goes through the same encoder, so that what is seen of the three films can be compared."""
     clean = replace(options, shuffle=False, foreign=0, salt_pepper=0.0, gaussian=0.0)
     scramble_video(source, folder / "clean.mp4", folder / "clean.json", clean, progress)
     truth = scramble_video(source, folder / "scrambled.mp4", folder / "truth.json", options, progress)
-    done = pipeline.reconstruct(
+    reconstruction = pipeline.reconstruct(
         folder / "scrambled.mp4",
         context.settings.model_copy(update={"library": str(folder / "library")}),
         progress,
@@ -67,12 +69,12 @@ def _measured(
         report=folder / "report",
     )
     scores = evaluate_plan(read_plan(folder / "plan.json"), truth, progress, folder / "film.mp4")
-    return Measurement(folder, source.name, options, scores, done)
+    return Measurement(folder, source.name, options, scores, reconstruction)
 
 
-def result(measured: Measurement) -> str:
-    """Films and pictures side by side, the scores, and all of it to take along."""
-    films = "".join(html.film(file, title) for file, title in measured.films)
+def result_html(measured: Measurement) -> str:
+    """Show the scores, the films and pictures side by side, and links to the files."""
+    films = "".join(html.captioned_video(file, title) for file, title in measured.films)
     pictures = "".join(_picture(measured.folder / "report" / name, title) for name, title in _PICTURES.items())
     links = "".join(html.download(measured.folder / name, name, text) for name, text in _FILES.items())
     return (
@@ -83,21 +85,21 @@ def result(measured: Measurement) -> str:
 
 _PICTURES = {
     "before.png": "Frames as scrambled",
-    "after.png": "Frames in the order found",
+    "after.png": "Frames in the restored order",
     "distances-before.png": "Distances as scrambled",
-    "distances-after.png": "Distances in the order found",
+    "distances-after.png": "Distances in the restored order",
 }
 _FILES = {
     "scrambled.mp4": "Scrambled film",
-    "film.mp4": "Film in order",
+    "film.mp4": "Restored film",
     "plan.json": "Plan",
-    "truth.json": "Truth",
+    "truth.json": "Ground truth",
 }
 
 
 def _picture(file: Path, title: str) -> str:
-    shown = f'<img src="{escape(address(file))}" alt="{title}" loading="lazy">'
-    return f"<figure><figcaption>{title}</figcaption>{shown}</figure>"
+    image = f'<img src="{escape(url_of(file))}" alt="{title}" loading="lazy">'
+    return f"<figure><figcaption>{title}</figcaption>{image}</figure>"
 
 
 def _scores(measured: Measurement) -> str:
@@ -105,26 +107,29 @@ def _scores(measured: Measurement) -> str:
         f'<tr><th scope="row">{name}</th><td>{value}</td><td>{meaning}</td></tr>'
         for name, value, meaning in _rows(measured)
     )
-    head = '<tr><th scope="col">score</th><th scope="col">here</th><th scope="col">what it says</th></tr>'
+    head = '<tr><th scope="col">score</th><th scope="col">value</th><th scope="col">meaning</th></tr>'
     return f'<div class="rw-scores"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
 
 
 def _rows(measured: Measurement) -> list[tuple[str, str, str]]:
-    scores, done = measured.scores, measured.done
+    scores, reconstruction = measured.scores, measured.reconstruction
     rows = [
-        ("adjacency", f"{scores.adjacency:.4f}", "share of the true neighbours that are neighbours again"),
-        ("tau", f"{scores.tau:.4f}", "agreement of the whole order, 1 is all of it, -1 the film backwards"),
-        ("shot tau", f"{scores.shot_tau:.4f}", "the same inside each shot, either way round"),
-        ("exact", "yes" if scores.exact else "no", "whether every frame is where it was"),
-        ("jumps", str(scores.jumps), "joins that are not right"),
+        ("adjacency", f"{scores.adjacency:.4f}", "share of true neighbours that are neighbours again"),
+        ("tau", f"{scores.tau:.4f}", "rank correlation with the true order: 1 is identical, -1 is reversed"),
+        ("shot tau", f"{scores.shot_tau:.4f}", "the same within each shot, in either direction"),
+        ("exact", "yes" if scores.exact else "no", "whether every frame is in its true position"),
+        ("jumps", str(scores.jumps), "wrong transitions"),
         ("lost", str(scores.lost), "true frames that were dropped"),
-        ("precision", f"{scores.precision:.4f}", "share of the dropped frames that are foreign"),
-        ("recall", f"{scores.recall:.4f}", "share of the foreign frames that were dropped"),
+        ("precision", f"{scores.precision:.4f}", "share of dropped frames that are foreign"),
+        ("recall", f"{scores.recall:.4f}", "share of foreign frames that were dropped"),
     ]
     if scores.psnr is not None and scores.ssim is not None:
         rows += [
-            ("PSNR", f"{scores.psnr:.2f} dB", "likeness of the film's pictures to the clip's"),
-            ("SSIM", f"{scores.ssim:.4f}", "likeness of their structure, 1 is the same"),
+            ("PSNR", f"{scores.psnr:.2f} dB", "similarity of the film's pictures to the clip's"),
+            ("SSIM", f"{scores.ssim:.4f}", "similarity of their structure; 1 is identical"),
         ]
-    seconds = sum(done.seconds.values())
-    return [*rows, ("seconds", f"{seconds:.1f}", f"for {done.frames} frames, of which {done.kept} were kept")]
+    seconds = sum(reconstruction.seconds.values())
+    return [
+        *rows,
+        ("seconds", f"{seconds:.1f}", f"for {reconstruction.frames} frames, {reconstruction.kept} of them kept"),
+    ]

@@ -1,6 +1,5 @@
-"""The tab Measure: a clean clip is scrambled and put back in order, and the scores say how well."""
+"""The Measure tab: scramble an intact clip, restore its order, and score the result against the truth."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,63 +8,59 @@ import gradio as gr
 from ...evaluate.scramble import ScrambleOptions
 from ...progress import Progress
 from ..context import PageContext
-from ..fields import either, number, one_of, whole
-from ..job_panel import follow, panel
+from ..fields import make_exclusive, number, video_dropdown, whole_number
+from ..job_panel import job_panel, run_job
+from ..sessions import delete_files
 from . import measure_job
 from .measure_job import Measurement
 
 
 def measure_tab(context: PageContext) -> None:
+    """Build the tab."""
     with gr.Row():
-        upload = gr.File(label="Drop a clip whose frames are in order", height=150, elem_id="me-upload")
+        upload = gr.File(label="Drop an intact clip", height=150, elem_id="me-upload")
         with gr.Column():
-            picked = one_of(context.settings, "or a video of the library", "me-picked")
+            video = video_dropdown(context.settings, "or choose one from the library", "me-picked")
             with gr.Row():
-                frames = number(100, label="Frames (0: all)", minimum=0, precision=0, elem_id="me-frames")
+                frames = number(100, label="Frames (0 = all)", minimum=0, precision=0, elem_id="me-frames")
                 foreign = number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
                 seed = number(0, label="Seed", minimum=0, precision=0, elem_id="me-seed")
-            with gr.Accordion("Noise and coding", open=False):
+            with gr.Accordion("Noise and encoding", open=False):
                 salt = gr.Slider(0, 0.2, value=0, step=0.005, label="Salt and pepper, share of the pixels")
                 grain = gr.Slider(0, 40, value=0, step=1, label="Grain, grey levels")
-                crf = gr.Slider(0, 40, value=18, step=1, label="x264 quality (crf); larger is worse")
-            go = gr.Button("Scramble and put back in order", variant="primary", elem_id="me-go")
-    running = panel(context, "me")
-    shown = gr.HTML(elem_id="me-result", elem_classes="rw-desk")
-    last = gr.State(None, delete_callback=_put_away)
+                crf = gr.Slider(0, 40, value=18, step=1, label="x264 quality (CRF); higher is worse")
+            go = gr.Button("Run the test", variant="primary", elem_id="me-go")
+    status = job_panel(context, "me")
+    result = gr.HTML(elem_id="me-result", elem_classes="rw-desk")
+    last = gr.State(None, delete_callback=delete_files)
 
     def run(
-        old: Measurement | None, upload: str | None, picked: str | None, request: gr.Request, *chosen: float | None
+        old: Measurement | None, upload: str | None, video: str | None, request: gr.Request, *options: float | None
     ) -> Iterator[Any]:
         def work(progress: Progress) -> Measurement:
-            return measure_job.measure(
-                context, measure_job.source_of(context, upload, picked), _options(*chosen), progress
-            )
+            source = measure_job.source_of(context, upload, video)
+            return measure_job.measure(context, source, _scramble_options(*options), progress)
 
-        for step in follow(context, request, work):
-            done = step.done
-            yield *step.shown, measure_job.result(done) if done else gr.skip(), done or gr.skip()
-            if done:
-                _put_away(old)
+        for step in run_job(context, request, work):
+            new = step.result
+            yield step.output, measure_job.result_html(new) if new else gr.skip(), new or gr.skip()
+            if new:
+                delete_files(old)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    given = [last, upload, picked, frames, foreign, seed, salt, grain, crf]
-    go.click(run, given, [*running.outputs, shown, last], **quiet)
-    either(upload, picked)
+    inputs = [last, upload, video, frames, foreign, seed, salt, grain, crf]
+    go.click(run, inputs, [status, result, last], **quiet)
+    make_exclusive(upload, video)
 
 
-def _options(*chosen: float | None) -> ScrambleOptions:
-    """A field that was emptied counts as 0."""
-    frames, foreign, seed, salt, grain, crf = (value or 0 for value in chosen)
+def _scramble_options(*values: float | None) -> ScrambleOptions:
+    """Read the fields; an empty one counts as 0."""
+    frames, foreign, seed, salt, grain, crf = (value or 0 for value in values)
     return ScrambleOptions(
-        frames=whole(frames),
-        foreign=whole(foreign),
-        seed=whole(seed),
+        frames=whole_number(frames),
+        foreign=whole_number(foreign),
+        seed=whole_number(seed),
         salt_pepper=salt,
         gaussian=grain,
-        crf=whole(crf),
+        crf=whole_number(crf),
     )
-
-
-def _put_away(measured: Measurement | None) -> None:
-    if measured is not None:
-        shutil.rmtree(measured.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a click on the state means."""
+"""Translate clicks into corrections: constraints that the next solve holds to."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,179 +10,169 @@ from .state import ReconstructState
 
 T = TypeVar("T")
 
-_LISTS = ("before", "adjacent", "keep", "drop", "keep_shot", "drop_shot", "flip_shot")
+_DESCRIPTIONS: dict[str, Callable[..., str]] = {
+    "before": lambda pair: f"Play frame {pair[0]} before frame {pair[1]}",
+    "adjacent": lambda pair: f"Place frame {pair[0]} next to frame {pair[1]}",
+    "keep": lambda frame: f"Keep frame {frame}",
+    "drop": lambda frame: f"Drop frame {frame}",
+    "keep_shot": lambda shot: f"Keep group {shot}",
+    "drop_shot": lambda shot: f"Drop shot {shot}",
+    "flip_shot": lambda shot: f"Play shot {shot} backwards",
+}
+"""The constraints that are lists, in the order they are shown in."""
 
 
-def plays(said: Constraints, frame: int) -> Constraints:
-    if frame in said.drop:
-        return _without(said, "drop", frame)
-    return replace(said, keep=_added(said.keep, frame))
+def keep_frame(constraints: Constraints, frame: int) -> Constraints:
+    if frame in constraints.drop:
+        return _without(constraints, "drop", frame)
+    return replace(constraints, keep=_with(constraints.keep, frame))
 
 
-def goes(said: Constraints, frame: int) -> Constraints:
-    if frame in said.keep:
-        return _without(said, "keep", frame)
-    return replace(said, drop=_added(said.drop, frame))
+def drop_frame(constraints: Constraints, frame: int) -> Constraints:
+    if frame in constraints.keep:
+        return _without(constraints, "keep", frame)
+    return replace(constraints, drop=_with(constraints.drop, frame))
 
 
-def group_plays(said: Constraints, shot: int) -> Constraints:
-    if shot in said.drop_shot:
-        said = _without(said, "drop_shot", shot)
+def keep_shot(constraints: Constraints, shot: int) -> Constraints:
+    if shot in constraints.drop_shot:
+        constraints = _without(constraints, "drop_shot", shot)
     else:
-        said = replace(said, keep_shot=_added(said.keep_shot, shot))
-    return replace(said, shot_order=_added(said.shot_order, shot)) if said.shot_order else said
+        constraints = replace(constraints, keep_shot=_with(constraints.keep_shot, shot))
+    order = constraints.shot_order
+    return replace(constraints, shot_order=_with(order, shot)) if order else constraints
 
 
-def group_goes(said: Constraints, shot: int) -> Constraints:
-    if shot in said.keep_shot:
-        said = _without(said, "keep_shot", shot)
+def drop_shot(constraints: Constraints, shot: int) -> Constraints:
+    if shot in constraints.keep_shot:
+        constraints = _without(constraints, "keep_shot", shot)
     else:
-        said = replace(said, drop_shot=_added(said.drop_shot, shot))
-    return _without(_without(said, "shot_order", shot), "flip_shot", shot)
+        constraints = replace(constraints, drop_shot=_with(constraints.drop_shot, shot))
+    return _without(_without(constraints, "shot_order", shot), "flip_shot", shot)
 
 
-def flipped(said: Constraints, shot: int) -> Constraints:
-    if shot in said.flip_shot:
-        return _without(said, "flip_shot", shot)
-    return replace(said, flip_shot=_added(said.flip_shot, shot))
+def flip_shot(constraints: Constraints, shot: int) -> Constraints:
+    if shot in constraints.flip_shot:
+        return _without(constraints, "flip_shot", shot)
+    return replace(constraints, flip_shot=_with(constraints.flip_shot, shot))
 
 
-def moved(said: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
-    """The shot a place earlier or later among those that play now."""
+def move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
+    """Move a shot earlier or later among the shots of the film."""
     order = list(shots)
-    at = order.index(shot)
-    to = min(max(0, at + by), len(order) - 1)
-    order.insert(to, order.pop(at))
-    return replace(said, shot_order=tuple(order))
+    position = order.index(shot)
+    target = min(max(0, position + by), len(order) - 1)
+    order.insert(target, order.pop(position))
+    return replace(constraints, shot_order=tuple(order))
 
 
-def first(said: Constraints, frame: int) -> Constraints:
-    return replace(said, first=None if said.first == frame else frame)
+def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
+    """Yield the key of each constraint, for `remove`, and its description."""
+    if constraints.first is not None:
+        yield "first", f"Start with frame {constraints.first}"
+    if constraints.last is not None:
+        yield "last", f"End with frame {constraints.last}"
+    for name, description in _DESCRIPTIONS.items():
+        for position, value in enumerate(getattr(constraints, name)):
+            yield f"{name}.{position}", description(value)
+    if constraints.shot_order:
+        yield "shot_order", f"Shot order: {', '.join(map(str, constraints.shot_order))}"
 
 
-def last(said: Constraints, frame: int) -> Constraints:
-    return replace(said, last=None if said.last == frame else frame)
-
-
-def before(said: Constraints, a: int, b: int) -> Constraints:
-    return replace(said, before=_added(said.before, (a, b)))
-
-
-def adjacent(said: Constraints, a: int, b: int) -> Constraints:
-    return replace(said, adjacent=_added(said.adjacent, (a, b)))
-
-
-def told(said: Constraints) -> Iterator[tuple[str, str]]:
-    """Each wish in words, under the key by which `unsaid` takes it back."""
-    if said.first is not None:
-        yield "first", f"begins with frame {said.first}"
-    if said.last is not None:
-        yield "last", f"ends with frame {said.last}"
-    words: dict[str, Callable[..., str]] = {
-        "before": lambda pair: f"frame {pair[0]} before frame {pair[1]}",
-        "adjacent": lambda pair: f"frame {pair[0]} beside frame {pair[1]}",
-        "keep": lambda frame: f"frame {frame} plays",
-        "drop": lambda frame: f"frame {frame} goes",
-        "keep_shot": lambda shot: f"group {shot} plays",
-        "drop_shot": lambda shot: f"shot {shot} goes",
-        "flip_shot": lambda shot: f"shot {shot} backwards",
-    }
-    for name in _LISTS:
-        for at, value in enumerate(getattr(said, name)):
-            yield f"{name}.{at}", words[name](value)
-    if said.shot_order:
-        yield "shot_order", f"shots in the order {', '.join(map(str, said.shot_order))}"
-
-
-def unsaid(said: Constraints, key: str) -> Constraints:
-    """The wishes without the one of that key; what is not there cannot be taken back."""
-    name, _, at = key.partition(".")
+def remove(constraints: Constraints, key: str) -> Constraints:
+    """Remove the constraint of that key; an unknown key changes nothing."""
+    name, _, position = key.partition(".")
     if name == "first":
-        return replace(said, first=None)
+        return replace(constraints, first=None)
     if name == "last":
-        return replace(said, last=None)
+        return replace(constraints, last=None)
     if name == "shot_order":
-        return replace(said, shot_order=())
-    values = getattr(said, name) if name in _LISTS else ()
-    if (place := number_below(at, len(values))) is None:
-        return said
-    value = values[place]
+        return replace(constraints, shot_order=())
+    values = getattr(constraints, name) if name in _DESCRIPTIONS else ()
+    if (index := number_below(position, len(values))) is None:
+        return constraints
+    value = values[index]
     if name == "keep_shot":
-        return group_goes(said, value)
+        return drop_shot(constraints, value)
     if name == "drop_shot":
-        return group_plays(said, value)
-    return _without(said, name, value)
+        return keep_shot(constraints, value)
+    return _without(constraints, name, value)
 
 
-def _added(values: tuple[T, ...], value: T) -> tuple[T, ...]:
+def _with(values: tuple[T, ...], value: T) -> tuple[T, ...]:
     return values if value in values else (*values, value)
 
 
-def _without(said: Constraints, name: str, value: object) -> Constraints:
-    changed: Any = {name: tuple(one for one in getattr(said, name) if one != value)}
-    return replace(said, **changed)
+def _without(constraints: Constraints, name: str, value: object) -> Constraints:
+    changed: Any = {name: tuple(other for other in getattr(constraints, name) if other != value)}
+    return replace(constraints, **changed)
 
 
-def clicked(state: ReconstructState, act: str, on: str) -> ReconstructState:
-    """The state after a click; what the browser says that makes no sense changes nothing."""
+def apply_click(state: ReconstructState, act: str, on: str) -> ReconstructState:
+    """Return the state after a click; invalid input from the browser changes nothing."""
     if act == "undo":
         return state.undone()
-    if act == "unsay":
-        return state.saying(unsaid(state.said, on))
+    if act == "remove":
+        return state.with_constraints(remove(state.constraints, on))
     if act == "ask":
-        return state.asked(on)
+        return state.awaiting_pair(on)
     if act == "pair":
-        a, _, b = on.partition(":")
-        left, right = whole_number(a), whole_number(b)
-        known = left is not None and right is not None
-        return state.saying(adjacent(state.said, left or 0, right or 0)) if known else state
+        left, right = (whole_number(text) for text in on.partition(":")[::2])
+        if left is None or right is None:
+            return state
+        return _with_pair(state, "adjacent", left, right)
     number = whole_number(on.removeprefix("-"))
     if number is None:
         return state
-    number = -number if on.startswith("-") else number
-    return _with_number(state, act, number)
+    return _apply_to_number(state, act, -number if on.startswith("-") else number)
 
 
-def _with_number(state: ReconstructState, act: str, number: int) -> ReconstructState:
-    said = state.said
+def _apply_to_number(state: ReconstructState, act: str, number: int) -> ReconstructState:
+    """Apply a click on a frame or a shot."""
+    now = state.constraints
     shots = state.shots()
     match act:
         case "frame":
-            return _chosen(state, number)
+            return _select(state, number)
         case "step":
-            return _stepped(state, number)
+            return _step(state, number)
         case "first":
-            return state.saying(first(said, number))
+            return state.with_constraints(replace(now, first=None if now.first == number else number))
         case "last":
-            return state.saying(last(said, number))
+            return state.with_constraints(replace(now, last=None if now.last == number else number))
         case "drop":
-            return state.saying(goes(said, number))
+            return state.with_constraints(drop_frame(now, number))
         case "keep":
-            return state.saying(plays(said, number))
+            return state.with_constraints(keep_frame(now, number))
         case "keep-shot":
-            return state.saying(group_plays(said, number))
+            return state.with_constraints(keep_shot(now, number))
         case "drop-shot":
-            return state.saying(group_goes(said, number))
+            return state.with_constraints(drop_shot(now, number))
         case "flip":
-            return state.saying(flipped(said, number))
+            return state.with_constraints(flip_shot(now, number))
         case "earlier" | "later" if number in shots:
-            return state.saying(moved(said, number, -1 if act == "earlier" else 1, shots))
+            return state.with_constraints(move_shot(now, number, -1 if act == "earlier" else 1, shots))
     return state
 
 
-def _chosen(state: ReconstructState, frame: int) -> ReconstructState:
-    """A frame in hand; where one was asked for, the two are a pair."""
+def _select(state: ReconstructState, frame: int) -> ReconstructState:
+    """Select a frame, or complete the pair that the state waits for."""
     if not state.knows(frame):
         return state
-    if state.asking and state.selected is not None and frame != state.selected:
-        pair = before if state.asking == "before" else adjacent
-        return state.saying(pair(state.said, state.selected, frame))
+    if state.pair and state.selected is not None and frame != state.selected:
+        return _with_pair(state, state.pair, state.selected, frame)
     return replace(state, selected=frame)
 
 
-def _stepped(state: ReconstructState, by: int) -> ReconstructState:
+def _with_pair(state: ReconstructState, name: str, left: int, right: int) -> ReconstructState:
+    changed: Any = {name: _with(getattr(state.constraints, name), (left, right))}
+    return state.with_constraints(replace(state.constraints, **changed))
+
+
+def _step(state: ReconstructState, by: int) -> ReconstructState:
+    """Select a neighbour of the selected frame."""
     order = state.plan.order
     if state.selected not in order:
         return state
-    at = order.index(state.selected) + by
-    return replace(state, selected=order[at]) if 0 <= at < len(order) else state
+    position = order.index(state.selected) + by
+    return replace(state, selected=order[position]) if 0 <= position < len(order) else state

@@ -1,21 +1,21 @@
-"""What one window has on its state: a video, its plan, what was said of it, and the films made of it."""
+"""The state of the Reconstruct tab in one session: a video, its plan, the user's corrections, and the films."""
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from threading import Lock
 from typing import Literal, Self
 
 from ...render.report.build import PlanView
 from ...solve.constraints import NO_CONSTRAINTS, Constraints
 from ...solve.plan.model import Plan
 
+Pair = Literal["", "before", "adjacent"]
+
 
 @dataclass(frozen=True)
 class ShotRun:
-    """A stretch of the film whose frames are all of one shot; `part` where the shot plays in several."""
+    """Consecutive frames of one shot; `part` if the shot plays in several runs."""
 
     shot: int
     frames: tuple[int, ...]
@@ -24,109 +24,78 @@ class ShotRun:
 
 @dataclass(frozen=True)
 class ReconstructState:
+    """An immutable snapshot; every click and every solve makes a new one."""
+
     folder: Path
-    """Under which all lies that was made for this state."""
+    """Holds all files made for this state."""
     base: Plan
-    """The plan where nothing is wished: its shots have the numbers that wishes name."""
+    """The plan without constraints: its shots have the numbers that constraints refer to."""
     plan: Plan
-    look: PlanView
-    shuffled: Path
+    preview: PlanView
+    original: Path
+    """The shuffled video, as a file that a browser can play."""
     solved: Constraints = NO_CONSTRAINTS
-    """What the plan holds to."""
-    said: Constraints = NO_CONSTRAINTS
-    earlier: tuple[Constraints, ...] = ()
+    """The constraints that the plan holds to."""
+    constraints: Constraints = NO_CONSTRAINTS
+    """The user's corrections, which the plan may not hold to yet."""
+    history: tuple[Constraints, ...] = ()
     selected: int | None = None
-    asking: Literal["", "before", "adjacent"] = ""
-    """Which pair the next frame that is chosen completes, the selected one being its first."""
+    pair: Pair = ""
+    """The pair that the next click completes; the selected frame is its first."""
     films: Mapping[str, Path] = field(default_factory=dict)
-    """Films of the plan as it is: `film`, `reversed`, `glimpse`."""
+    """Files made from the plan: `film`, `reversed`, `preview` and `plan`."""
 
     def knows(self, frame: int) -> bool:
         return frame in self.plan.order or any(dropped.frame == frame for dropped in self.plan.dropped)
 
-    def saying(self, said: Constraints) -> Self:
-        if said == self.said:
+    def with_constraints(self, constraints: Constraints) -> Self:
+        """Set the corrections, so that `undone` can restore the previous ones."""
+        if constraints == self.constraints:
             return self
-        return replace(self, said=said, earlier=(*self.earlier, self.said), asking="")
+        return replace(self, constraints=constraints, history=(*self.history, self.constraints), pair="")
 
-    def asked(self, pair: str) -> Self:
-        """Wait for the second frame of a pair, or no longer."""
-        asking: dict[str, Literal["before", "adjacent"]] = {"before": "before", "adjacent": "adjacent"}
-        return replace(self, asking="" if self.asking == pair else asking.get(pair, ""))
+    def awaiting_pair(self, pair: str) -> Self:
+        """Wait for the second frame of a pair; a second click stops waiting."""
+        pairs: dict[str, Pair] = {"before": "before", "adjacent": "adjacent"}
+        return replace(self, pair="" if self.pair == pair else pairs.get(pair, ""))
 
     def undone(self) -> Self:
-        if not self.earlier:
+        if not self.history:
             return self
-        return replace(self, said=self.earlier[-1], earlier=self.earlier[:-1], asking="")
+        return replace(self, constraints=self.history[-1], history=self.history[:-1], pair="")
 
-    def taking(self, other: Self) -> Self:
-        """The plan and the films of another state of this state; what was said and chosen meanwhile stays."""
+    def with_plan_of(self, other: Self) -> Self:
+        """Use another state's plan and films, and keep the corrections and selection made meanwhile."""
         if other.folder != self.folder:
             return self
-        return replace(self, plan=other.plan, look=other.look, solved=other.solved, films=other.films)
+        return replace(self, plan=other.plan, preview=other.preview, solved=other.solved, films=other.films)
 
     def with_film(self, key: str, film: Path, plan: Plan) -> Self:
-        """A film that was made of a plan, where that is still the plan."""
+        """Add a film, unless the plan that it was made from has been replaced."""
         return replace(self, films={**self.films, key: film}) if plan is self.plan else self
 
     def runs(self) -> list[ShotRun]:
-        """The film as it plays, cut where one shot ends and another begins; a frame of none goes with those before."""
-        home = _homes(self.base)
-        at, homes = next((home[frame] for frame in self.plan.order if frame in home), 1), []
+        """Split the film into runs of one shot; a frame of no shot joins the run before it."""
+        shot_of = _shot_of_frames(self.base)
+        shot = next((shot_of[frame] for frame in self.plan.order if frame in shot_of), 1)
+        frames = []
         for frame in self.plan.order:
-            at = home.get(frame, at)
-            homes.append((at, frame))
-        found = [(shot, tuple(f for _, f in frames)) for shot, frames in groupby(homes, key=lambda one: one[0])]
-        shots = [shot for shot, _ in found]
-        return [ShotRun(shot, frames, shots.count(shot) > 1) for shot, frames in found]
+            shot = shot_of.get(frame, shot)
+            frames.append((shot, frame))
+        runs = [(shot, tuple(frame for _, frame in run)) for shot, run in groupby(frames, key=lambda pair: pair[0])]
+        shots = [shot for shot, _ in runs]
+        return [ShotRun(shot, run, shots.count(shot) > 1) for shot, run in runs]
 
     def shots(self) -> list[int]:
-        """The numbers of the shots that play, in their order."""
+        """Return the numbers of the shots in the film, in their order."""
         return list(dict.fromkeys(run.shot for run in self.runs()))
 
 
-def _homes(base: Plan) -> dict[int, int]:
-    """The number of the shot, or of the group that was dropped, that each frame is of."""
-    homes = {
+def _shot_of_frames(base: Plan) -> dict[int, int]:
+    """Map each frame to its shot, or to the group that it was dropped with."""
+    shots = {
         frame: shot.number or number
         for number, shot in enumerate(base.shots, 1)
         for frame in base.order[shot.start : shot.start + shot.length]
     }
-    return homes | {dropped.frame: dropped.shot for dropped in base.dropped if dropped.shot is not None}
-
-
-class ReconstructStates:
-    """The states of all windows, by session: events of one window may overlap, so that each change is made whole."""
-
-    def __init__(self) -> None:
-        self._desks: dict[str, ReconstructState] = {}
-        self._lock = Lock()
-
-    def of(self, session: str | None) -> ReconstructState | None:
-        return self._desks.get(session or "")
-
-    def put(self, session: str | None, state: ReconstructState) -> None:
-        with self._lock:
-            old = self._desks.get(session or "")
-            self._desks[session or ""] = state
-        _put_away(old)
-
-    def change(
-        self, session: str | None, how: Callable[[ReconstructState], ReconstructState]
-    ) -> ReconstructState | None:
-        """The window's state as it is after a change; None where it has none."""
-        with self._lock:
-            if state := self.of(session):
-                self._desks[session or ""] = how(state)
-            return self.of(session)
-
-    def clear(self, session: str | None) -> None:
-        with self._lock:
-            old = self._desks.pop(session or "", None)
-        _put_away(old)
-
-
-def _put_away(state: ReconstructState | None) -> None:
-    """What was made for a state goes with it."""
-    if state:
-        shutil.rmtree(state.folder, ignore_errors=True)
+    return shots | {dropped.frame: dropped.shot for dropped in base.dropped if dropped.shot is not None}

@@ -1,178 +1,160 @@
-"""The tab Reconstruct: a shuffled video in, the film in order out, with all that can be corrected."""
+"""The Reconstruct tab: restore the order of a shuffled video, and correct the result by clicks."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
+from .. import html
 from ..context import PageContext
-from ..fields import either, one_of
-from ..job_panel import JobStep, follow, panel
+from ..fields import make_exclusive, video_dropdown
+from ..job_panel import JobStep, job_panel, run_job
 from ..jobs import Work
+from ..sessions import SessionStates
 from . import reconstruct_job, view
-from .edits import clicked
-from .state import ReconstructState, ReconstructStates
-
-_CLICKS = """
-element.addEventListener('click', event => {
-  const pressed = event.target.closest('[data-act]');
-  if (!pressed || !element.contains(pressed)) return;
-  const again = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
-  window.reelweavePressed = {element, again};
-  trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
-});
-watch('value', () => {
-  const last = window.reelweavePressed;
-  if (last && last.element === element && document.activeElement === document.body) {
-    const pressed = element.querySelector(last.again);
-    if (pressed) pressed.focus({preventScroll: true});
-  }
-});
-"""
-"""A click goes to the server with what it was on, and the keyboard stays where it was when the answer comes."""
-
-_BOTH = """
-element.addEventListener('click', event => {
-  if (!event.target.closest('[data-play]')) return;
-  const films = [...element.querySelectorAll('video')];
-  const play = films.some(film => film.paused);
-  films.forEach(film => { if (play) { film.currentTime = 0; film.play(); } else { film.pause(); } });
-});
-"""
+from .edits import apply_click
+from .state import ReconstructState
 
 _KIND = "state"
-"""Work on a state gives way to newer work on it, but nothing else does."""
+"""The kind of all jobs on a state: a newer one replaces the running one."""
 
 
-class _Desk:
-    """The parts of the page that show a state, and what each of them shows of it."""
+class _StateView:
+    """The components that show a state, and the content of each."""
 
     def __init__(self) -> None:
-        with gr.Column(visible=False, elem_classes="rw-desk") as self.all:
-            self.films = gr.HTML(elem_id="rc-films", js_on_load=_BOTH)
+        with gr.Column(visible=False, elem_classes="rw-desk") as self.container:
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.PLAY_TOGETHER)
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
             self.summary = gr.HTML(elem_id="rc-summary")
-            gr.Markdown("### What you know of it")
+            gr.Markdown("### Your corrections")
             with gr.Row(elem_classes="rw-row"):
                 self.solve = gr.Button("Solve again", variant="primary", elem_id="rc-solve", size="md", scale=0)
-                self.at_once = gr.Checkbox(
+                self.automatic = gr.Checkbox(
                     True,
-                    label="at once, after every click",
+                    label="Re-solve automatically",
                     elem_id="rc-at-once",
                     container=False,
                     scale=0,
                     min_width=260,
                 )
-            self.said = self._surface("rc-said")
-            self.hand = self._surface("rc-hand")
+            self.corrections = self._clickable("rc-said")
+            self.selected = self._clickable("rc-hand")
             gr.Markdown("### Shots")
-            self.shots = self._surface("rc-shots")
-            gr.Markdown("### Dropped frames\nA click puts one back.")
-            self.dropped = self._surface("rc-dropped")
+            self.shots = self._clickable("rc-shots")
+            gr.Markdown("### Dropped frames\nClick a frame to restore it.")
+            self.dropped = self._clickable("rc-dropped")
             gr.Markdown("### Why this order")
-            self.pictures = self._surface("rc-pictures")
+            self.diagnostics = self._clickable("rc-pictures")
 
     @staticmethod
-    def _surface(name: str) -> Any:
-        return gr.HTML(elem_id=name, js_on_load=_CLICKS)
+    def _clickable(elem_id: str) -> Any:
+        return gr.HTML(elem_id=elem_id, js_on_load=html.CLICKS_AND_FOCUS)
 
     @property
-    def surfaces(self) -> list[Any]:
-        return [self.said, self.hand, self.shots, self.dropped, self.pictures]
-
-    def all_of(self, state: ReconstructState) -> dict[Any, Any]:
-        plan = {self.shots: view.shots(state), self.dropped: view.dropped(state)}
-        facts = {self.summary: view.summary(state), self.pictures: view.pictures(state)}
-        return self.films_of(state) | self.said_of(state) | plan | facts | {self.all: gr.update(visible=True)}
-
-    def films_of(self, state: ReconstructState) -> dict[Any, Any]:
-        return {self.films: view.films(state)}
-
-    def said_of(self, state: ReconstructState) -> dict[Any, Any]:
-        return {self.said: view.said(state), self.hand: view.in_hand(state)}
+    def clickable(self) -> list[Any]:
+        return [self.corrections, self.selected, self.shots, self.dropped, self.diagnostics]
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.all, self.films, self.summary, *self.surfaces]
+        return [self.container, self.films, self.summary, *self.clickable]
+
+    def show_all(self, state: ReconstructState) -> dict[Any, Any]:
+        plan = {
+            self.shots: view.shots(state),
+            self.dropped: view.dropped(state),
+            self.summary: view.summary(state),
+            self.diagnostics: view.diagnostics(state),
+        }
+        return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
+
+    def show_films(self, state: ReconstructState) -> dict[Any, Any]:
+        # With the corrections, since a click may have been made while the previous answer was under way.
+        return {self.films: view.films(state)} | self.show_corrections(state)
+
+    def show_corrections(self, state: ReconstructState) -> dict[Any, Any]:
+        return {self.corrections: view.corrections(state), self.selected: view.selected_frame(state)}
 
 
 def reconstruct_tab(context: PageContext) -> None:
+    """Build the tab."""
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
-            picked = one_of(context.settings, "or pick one of the library", "rc-picked")
-            go = gr.Button("Put in order", variant="primary", elem_id="rc-go")
-    running = panel(context, "rc")
-    shown, states = _Desk(), ReconstructStates()
-    context.leaving.append(states.clear)
+            video = video_dropdown(context.settings, "or choose one from the library", "rc-picked")
+            go = gr.Button("Restore order", variant="primary", elem_id="rc-go")
+    status = job_panel(context, "rc")
+    shown = _StateView()
+    states: SessionStates[ReconstructState] = SessionStates()
+    context.on_close.append(states.clear)
 
-    def told(
+    def update(
         step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], state: ReconstructState | None
     ) -> dict[Any, Any]:
-        seen = show(state) if state else {}
-        return dict(zip(running.outputs, step.shown, strict=True)) | seen
+        return {status: step.output} | (show(state) if state else {})
 
-    def start(upload: str | None, picked: str | None, request: gr.Request) -> Iterator[Any]:
+    def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
         state = None
-        for step in follow(context, request, lambda progress: reconstruct_job.begin(context, upload, picked, progress)):
-            if state := step.done:
+        for step in run_job(context, request, lambda progress: reconstruct_job.begin(context, upload, video, progress)):
+            if state := step.result:
                 states.put(request.session_hash, state)
-            yield told(step, shown.all_of, state)
+            yield update(step, shown.show_all, state)
         if state:
-            yield from filmed("film", state, request, step)
+            yield from make_film("film", state, request, step)
 
-    def filmed(key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None) -> Iterator[Any]:
+    def make_film(
+        key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None
+    ) -> Iterator[Any]:
         work: dict[str, Work] = {
             "film": lambda progress: reconstruct_job.render(context, state, False, progress),
             "reversed": lambda progress: reconstruct_job.render(context, state, True, progress),
-            "glimpse": lambda progress: reconstruct_job.write_preview(state, progress),
+            "preview": lambda progress: reconstruct_job.write_preview(state, progress),
         }
-        for step in follow(context, request, work[key], _KIND, after):
-            now = None
-            if film := step.done:
-                now = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
-            # A choice that was made while the answer before this one was under way is shown for certain.
-            yield told(step, lambda state: shown.films_of(state) | shown.said_of(state), now)
+        for step in run_job(context, request, work[key], _KIND, after):
+            new = None
+            if film := step.result:
+                new = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
+            yield update(step, shown.show_films, new)
 
     def render(request: gr.Request) -> Iterator[Any]:
         if state := states.of(request.session_hash):
-            yield from filmed("film", state, request)
+            yield from make_film("film", state, request)
 
     def reverse(request: gr.Request) -> Iterator[Any]:
         if state := states.of(request.session_hash):
-            yield from filmed("reversed", state, request)
+            yield from make_film("reversed", state, request)
 
     def solve(request: gr.Request) -> Iterator[Any]:
-        """A film of the old order that is being rendered is not waited for."""
+        """Solve with the corrections; this cancels a render of the old plan."""
         if not (state := states.of(request.session_hash)):
             return
-        now = None
-        for step in follow(
+        new = None
+        for step in run_job(
             context, request, lambda progress: reconstruct_job.solve_again(context, state, progress), _KIND
         ):
-            if found := step.done:
-                now = states.change(request.session_hash, lambda now: now.taking(found))
-            yield told(step, shown.all_of, now)
-        if now:
-            yield from filmed("glimpse", now, request, step)
+            if solved := step.result:
+                new = states.change(request.session_hash, lambda now: now.with_plan_of(solved))
+            yield update(step, shown.show_all, new)
+        if new:
+            yield from make_film("preview", new, request, step)
 
-    def click(at_once: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+    def click(automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         before = states.of(request.session_hash)
-        now = states.change(request.session_hash, lambda state: clicked(state, str(event.act), str(event.on)))
+        now = states.change(request.session_hash, lambda state: apply_click(state, str(event.act), str(event.on)))
         if now and before:
-            yield shown.said_of(now)
-            if at_once and now.said != before.said:
+            yield shown.show_corrections(now)
+            if automatic and now.constraints != before.constraints:
                 yield from solve(request)
 
-    outputs = [*running.outputs, *shown.outputs]
+    outputs = [status, *shown.outputs]
     quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
-    go.click(start, [upload, picked], outputs, **quiet)
+    go.click(start, [upload, video], outputs, **quiet)
     shown.render.click(render, None, outputs, **quiet)
     shown.reverse.click(reverse, None, outputs, **quiet)
     shown.solve.click(solve, None, outputs, trigger_mode="multiple", **quiet)
-    for surface in shown.surfaces:
-        # While one click is answered the next is taken already.
-        surface.click(click, shown.at_once, outputs, trigger_mode="multiple", **quiet)
-    either(upload, picked)
+    for component in shown.clickable:
+        # Accept the next click while the previous one is being answered.
+        component.click(click, shown.automatic, outputs, trigger_mode="multiple", **quiet)
+    make_exclusive(upload, video)

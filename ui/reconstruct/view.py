@@ -1,6 +1,5 @@
-"""The state as HTML: films, shots, the frame in hand, what was dropped, and the pictures of distances and prices."""
+"""The Reconstruct tab as HTML: films, corrections, shots, the selected frame, dropped frames, and diagnostics."""
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
@@ -10,19 +9,36 @@ from ...media.types import Picture
 from ...render.report.contact_sheet import heat_map
 from ...render.report.price_curve import price_curve
 from ...solve.plan.model import Dropped
-from ..uploads import address
+from ..html import button, compared_video, facts, image, plural
+from ..uploads import url_of
 from . import edits
 from .state import ReconstructState, ShotRun
 
+# These bound the size of the page: every picture is part of its HTML.
 _STRIP_FRAMES = 240
+"""Thumbnails in the strips of all shots together."""
+_STRIP_MIN = 3
+"""Thumbnails of a shot, however many shots there are."""
+_STRIP_MAX = 24
+"""Thumbnails of a shot, however few shots there are."""
 _STRIPS_SHOWN = 60
-_AROUND = 4
 _DROPPED_SHOWN = 200
 _WEAK_SHOWN = 12
-_SMALL, _LARGE = 112, 176
+_NEIGHBOURS = 4
+"""Frames shown on each side of the selected one."""
+_SMALL = 112
+"""The width of a thumbnail, in pixels."""
+_LARGE = 176
+"""The width of the selected frame, in pixels."""
+_MAP_SIDE = 360
+"""The side of a distance map, in pixels."""
+_MAP_WIDTH = 376
+"""The width that a distance map is shown at."""
+_CHART_QUALITY = 90
+"""JPEG blurs thin lines at the quality of thumbnails."""
 _REASONS = {
-    "outlier": "like no other frame",
-    "foreign": "of another film",
+    "outlier": "doesn't match any other frame",
+    "foreign": "looks like a different scene",
     "broken": "broken",
     "duplicate": "a repeat",
     "user": "you dropped it",
@@ -30,99 +46,65 @@ _REASONS = {
 }
 
 
-def button(act: str, on: object, inner: str, title: str = "", classes: str = "", pressed: bool | None = None) -> str:
-    """A real button, so that the keyboard reaches it; its click comes back as `act` and `on`."""
-    state = "" if pressed is None else f' aria-pressed="{str(pressed).lower()}"'
-    named = f' title="{escape(title)}" aria-label="{escape(title)}"' if title else ""
-    return (
-        f'<button type="button" class="rw-button {classes}" data-act="{act}" '
-        f'data-on="{escape(str(on))}"{named}{state}>{inner}</button>'
-    )
-
-
-def image(picture: Picture, width: int, text: str = "", quality: int = 80) -> str:
-    """A picture within the page itself, so that no file has to be readable for it."""
-    import cv2
-
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-    source = base64.b64encode(data).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{source}" width="{width}" height="{height}" alt="{escape(text)}">'
-
-
 def films(state: ReconstructState) -> str:
-    """The film before and after, side by side."""
+    """Show the original and the restored film side by side, with links to the files."""
     film = state.films.get("film")
-    small = state.films.get("glimpse")
-    shown = film or small
-    told = "In order" if film else "In order, as small pictures: render it for the film itself"
-    after = f"<figcaption>{told}</figcaption>" + (_video(address(shown)) if shown else "")
-    both = '<button type="button" class="rw-button" data-play>Play both</button>'
-    links = [
-        both,
-        _link(state, "film", "Film"),
-        _link(state, "reversed", "Reversed film"),
-        _link(state, "plan", "Plan"),
-    ]
+    restored = film or state.films.get("preview")
+    title = "Order restored" if film else "Low-res preview. Render for full quality."
+    after = compared_video(restored, title) if restored else f"<figure><figcaption>{title}</figcaption></figure>"
+    names = {"film": "Film", "reversed": "Reversed film", "plan": "Plan"}
+    links = "".join(_link(state, key, name) for key, name in names.items())
     return (
-        f'<div class="rw-films"><figure><figcaption>As it was given: {escape(state.plan.video.name)}</figcaption>'
-        f"{_video(address(state.shuffled))}</figure><figure>{after}</figure></div>"
-        f'<p class="rw-links">{"".join(links)}</p>'
+        f'<div class="rw-films">{compared_video(state.original, f"Original: {state.plan.video.name}")}{after}</div>'
+        f'<p class="rw-links"><button type="button" class="rw-button" data-play>Play both</button>{links}</p>'
     )
 
 
-def _video(source: str) -> str:
-    # Without a time some browsers show black until it plays.
-    return f'<video controls loop muted playsinline preload="auto" src="{escape(source)}#t=0.001"></video>'
-
-
-def _link(state: ReconstructState, key: str, words: str) -> str:
+def _link(state: ReconstructState, key: str, name: str) -> str:
     if key not in state.films:
         return ""
     file = state.films[key]
-    return f'<a class="rw-button" href="{escape(address(file))}" download="{escape(file.name)}">Download: {words}</a>'
+    return f'<a class="rw-button" href="{escape(url_of(file))}" download="{escape(file.name)}">Download: {name}</a>'
 
 
 def summary(state: ReconstructState) -> str:
-    rows = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in state.look.report.summary)
-    return f'<dl class="rw-summary">{rows}</dl>'
+    return facts(state.preview.report.summary)
 
 
-def said(state: ReconstructState) -> str:
-    """What the user said, each to be taken back by a click, and whether the plan holds to it yet."""
+def corrections(state: ReconstructState) -> str:
+    """Show each correction as a button that removes it, and whether the plan holds to all of them."""
     chips = "".join(
-        button("unsay", key, f"{escape(text)} <span aria-hidden='true'>&times;</span>", f"take back: {text}", "rw-chip")
-        for key, text in edits.told(state.said)
+        button(f"{escape(text)} <span aria-hidden='true'>&times;</span>", "remove", key, f"remove: {text}", "rw-chip")
+        for key, text in edits.describe(state.constraints)
     )
-    undo = button("undo", "", "Undo", "", "rw-small") if state.earlier else ""
-    open_ = "" if state.said == state.solved else '<b class="rw-open">not solved yet</b>'
-    told = chips or '<span class="rw-dim">Nothing yet. Click a frame, or a button of a shot.</span>'
-    return f'<div class="rw-said">{told} {undo} {open_}</div>'
+    undo = button("Undo", "undo", "") if state.history else ""
+    pending = "" if state.constraints == state.solved else '<b class="rw-open">not applied yet</b>'
+    none = '<span class="rw-dim">No corrections yet. Click a frame or use a shot\'s buttons.</span>'
+    return f'<div class="rw-said">{chips or none} {undo} {pending}</div>'
 
 
 def shots(state: ReconstructState) -> str:
-    """Every shot as a strip of its frames, with what can be done to it."""
+    """Show every shot as a strip of its frames, with the corrections that it can get."""
     runs = state.runs()
-    each = max(3, min(24, _STRIP_FRAMES // max(1, len(runs))))
-    rows = [_strip(state, run, each, len(state.shots())) for run in runs[:_STRIPS_SHOWN]]
+    each = max(_STRIP_MIN, min(_STRIP_MAX, _STRIP_FRAMES // max(1, len(runs))))
+    several = len(state.shots()) > 1
+    rows = [_strip(state, run, each, several) for run in runs[:_STRIPS_SHOWN]]
     more = f"<p class='rw-dim'>and {len(runs) - _STRIPS_SHOWN} more</p>" if len(runs) > _STRIPS_SHOWN else ""
     return "".join(rows) + more
 
 
-def _strip(state: ReconstructState, run: ShotRun, each: int, shots_playing: int) -> str:
-    flip = run.shot in state.said.flip_shot
+def _strip(state: ReconstructState, run: ShotRun, each: int, several: bool) -> str:
     name = f"shot {run.shot}"
-    several = shots_playing > 1
-    tools = [
-        button("earlier", run.shot, "&uarr;", f"{name} earlier", "rw-small") if several else "",
-        button("later", run.shot, "&darr;", f"{name} later", "rw-small") if several else "",
-        button("flip", run.shot, "Flip", f"play {name} backwards", "rw-small", flip),
-        button("drop-shot", run.shot, "Drop", f"drop {name}", "rw-small") if several else "",
-    ]
-    seconds = len(run.frames) / state.plan.video.fps
-    part = " (part)" if run.part else ""
-    head = f"<b>Shot {run.shot}{part}</b> <span class='rw-dim'>{len(run.frames)} frames, {seconds:.1f} s</span>"
+    flipped = run.shot in state.constraints.flip_shot
+    tools = [button("Flip", "flip", run.shot, f"play {name} backwards", pressed=flipped)]
+    if several:
+        move = [
+            button("&uarr;", "earlier", run.shot, f"{name} earlier"),
+            button("&darr;", "later", run.shot, f"{name} later"),
+        ]
+        tools = [*move, *tools, button("Drop", "drop-shot", run.shot, f"drop {name}")]
+    length = f"{plural(len(run.frames), 'frame')}, {len(run.frames) / state.plan.video.fps:.1f} s"
+    head = f"<b>Shot {run.shot}{' (part)' if run.part else ''}</b> <span class='rw-dim'>{length}</span>"
     frames = "".join(_frame(state, frame, _SMALL) for frame in spread(run.frames, each))
     return (
         f'<section class="rw-shot" aria-label="{name}"><div class="rw-shot-head">{head}'
@@ -131,117 +113,116 @@ def _strip(state: ReconstructState, run: ShotRun, each: int, shots_playing: int)
 
 
 def _frame(state: ReconstructState, frame: int, width: int) -> str:
-    chosen = frame == state.selected
-    inner = f'{image(state.look.picture(frame), width)}<span class="rw-number">{frame}</span>'
-    return button("frame", frame, inner, f"frame {frame}", "rw-frame" + " rw-chosen" * chosen, chosen)
+    selected = frame == state.selected
+    picture = f'{image(state.preview.picture(frame), width)}<span class="rw-number">{frame}</span>'
+    return button(picture, "frame", frame, f"frame {frame}", "rw-frame" + " rw-chosen" * selected, selected)
 
 
 def spread(frames: Sequence[int], most: int) -> list[int]:
-    """At most `most` of them, evenly, the ends included."""
+    """Choose at most `most` frames at even distances, including both ends."""
     if len(frames) <= most:
         return list(frames)
     return [frames[at] for at in np.linspace(0, len(frames) - 1, most).round().astype(int).tolist()]
 
 
-def in_hand(state: ReconstructState) -> str:
-    """The chosen frame with those that play around it, and what can be said of it."""
+def selected_frame(state: ReconstructState) -> str:
+    """Show the selected frame with its neighbours in the film, and the corrections that it can get."""
     frame = state.selected
     if frame is None:
         return ""
     if frame not in state.plan.order:
-        return f'<div class="rw-hand">{_frame(state, frame, _LARGE)}{_dropped_tools(frame)}</div>'
-    at = state.plan.order.index(frame)
-    around = state.plan.order[max(0, at - _AROUND) : at + _AROUND + 1]
+        keep = f"<p>Frame {frame} was dropped. {button('Restore it', 'keep', frame)}</p>"
+        return f'<div class="rw-hand">{_frame(state, frame, _LARGE)}{keep}</div>'
+    position = state.plan.order.index(frame)
+    neighbours = state.plan.order[max(0, position - _NEIGHBOURS) : position + _NEIGHBOURS + 1]
     tools = [
-        button("step", -1, "&larr;", "the frame before it", "rw-small"),
-        button("step", 1, "&rarr;", "the frame after it", "rw-small"),
-        button("first", frame, "Begins the film", "", "rw-small", state.said.first == frame),
-        button("last", frame, "Ends the film", "", "rw-small", state.said.last == frame),
-        button("ask", "before", "Before &hellip;", "plays before another frame", "rw-small", state.asking == "before"),
-        button("ask", "adjacent", "Beside &hellip;", "plays beside another", "rw-small", state.asking == "adjacent"),
-        button("drop", frame, "Drop it", "", "rw-small"),
+        button("&larr;", "step", -1, "the previous frame"),
+        button("&rarr;", "step", 1, "the next frame"),
+        button("Make first", "first", frame, pressed=state.constraints.first == frame),
+        button("Make last", "last", frame, pressed=state.constraints.last == frame),
+        button("Play before &hellip;", "ask", "before", "play before another frame", pressed=state.pair == "before"),
+        button("Place next to &hellip;", "ask", "adjacent", "place next to another", pressed=state.pair == "adjacent"),
+        button("Drop it", "drop", frame),
     ]
-    ask = {"before": "Now click the frame that plays later.", "adjacent": "Now click the frame that plays beside it."}
-    asked = f'<p class="rw-open" role="status">{ask[state.asking]}</p>' if state.asking else ""
-    strip = "".join(_frame(state, one, _LARGE if one == frame else _SMALL) for one in around)
-    place = f"frame {frame}, number {at + 1} of {len(state.plan.order)} in the film"
+    ask = {
+        "before": "Click the frame that should come later.",
+        "adjacent": "Click the frame that should be next to it.",
+    }
+    question = f'<p class="rw-open" role="status">{ask[state.pair]}</p>' if state.pair else ""
+    strip = "".join(_frame(state, other, _LARGE if other == frame else _SMALL) for other in neighbours)
+    title = f"frame {frame}, position {position + 1} of {len(state.plan.order)}"
     return (
-        f'<section class="rw-hand" aria-label="the chosen frame"><div class="rw-shot-head"><b>{place}</b>'
-        f'<span class="rw-tools">{"".join(tools)}</span></div>{asked}<div class="rw-strip">{strip}</div></section>'
+        f'<section class="rw-hand" aria-label="the selected frame"><div class="rw-shot-head"><b>{title}</b>'
+        f'<span class="rw-tools">{"".join(tools)}</span></div>{question}<div class="rw-strip">{strip}</div></section>'
     )
-
-
-def _dropped_tools(frame: int) -> str:
-    return f"<p>frame {frame} was dropped. {button('keep', frame, 'Put it back', '', 'rw-small')}</p>"
 
 
 def dropped(state: ReconstructState) -> str:
-    """Every dropped frame with its reason and score; a click puts it back."""
-    gone = [one for one in state.plan.dropped if one.reason != "elsewhere"]
-    if not gone:
+    """Show every dropped frame with its reason and score; a click restores it."""
+    frames = [one for one in state.plan.dropped if one.reason != "elsewhere"]
+    if not frames:
         return "<p class='rw-dim'>No frame was dropped.</p>"
-    groups = sorted({one.shot for one in gone if one.shot is not None})
-    whole = "".join(
-        button("keep-shot", shot, f"Put back group {shot} ({_count(gone, shot)} frames)", "", "rw-small")
-        for shot in groups
+    sizes: dict[int, int] = {}
+    for one in frames:
+        if one.shot is not None:
+            sizes[one.shot] = sizes.get(one.shot, 0) + 1
+    groups = "".join(
+        button(f"Restore group {shot} ({plural(count, 'frame')})", "keep-shot", shot)
+        for shot, count in sorted(sizes.items())
     )
-    cells = "".join(_dropped_frame(state, one) for one in gone[:_DROPPED_SHOWN])
-    more = len(gone) - _DROPPED_SHOWN
-    rest = f"<p class='rw-dim'>and {more} more, which the plan names</p>" if more > 0 else ""
-    return f'<p class="rw-tools">{whole}</p><div class="rw-dropped">{cells}</div>{rest}'
-
-
-def _count(gone: Sequence[Dropped], shot: int) -> int:
-    return sum(one.shot == shot for one in gone)
+    cells = "".join(_dropped_frame(state, one) for one in frames[:_DROPPED_SHOWN])
+    more = len(frames) - _DROPPED_SHOWN
+    rest = f"<p class='rw-dim'>and {more} more, which the plan lists</p>" if more > 0 else ""
+    return f'<p class="rw-tools">{groups}</p><div class="rw-dropped">{cells}</div>{rest}'
 
 
 def _dropped_frame(state: ReconstructState, one: Dropped) -> str:
     reason = _REASONS[one.reason]
-    inner = (
-        f'{image(state.look.picture(one.frame), _SMALL)}<span class="rw-number">{one.frame}</span>'
+    content = (
+        f'{image(state.preview.picture(one.frame), _SMALL)}<span class="rw-number">{one.frame}</span>'
         f'<span class="rw-why">{reason}<br>score {one.score:.2f}</span>'
     )
-    return button("keep", one.frame, inner, f"put back frame {one.frame}: {reason}", "rw-frame rw-gone")
+    return button(content, "keep", one.frame, f"restore frame {one.frame}: {reason}", "rw-frame rw-gone")
 
 
-def pictures(state: ReconstructState) -> str:
-    """The distances before and after, and the price of every join with the weak ones marked."""
-    report = state.look.report
+def diagnostics(state: ReconstructState) -> str:
+    """Show the distances before and after, the cost of every transition, and the weak ones with alternatives."""
+    report = state.preview.report
     maps = [
-        _figure("Distances between frames as the file has them", heat_map(report.distances_before, 360), 376),
-        _figure("and in the order found: dark along the diagonal", heat_map(report.distances_after, 360), 376),
+        _figure("Distances between frames in file order", heat_map(report.distances_before, _MAP_SIDE), _MAP_WIDTH),
+        _figure(
+            "Distances in the restored order: dark along the diagonal",
+            heat_map(report.distances_after, _MAP_SIDE),
+            _MAP_WIDTH,
+        ),
     ]
     curve = ""
     if state.plan.prices:
         weak = {join.at for join in state.plan.weak}
-        drawn = price_curve(state.plan.prices, weak, report.joins.cuts, "Price of every join")
-        curve = _figure("What each join along the film costs; weak joins are marked", drawn, drawn.shape[1])
-    return f'<div class="rw-maps">{"".join(maps)}</div>{curve}{_weak(state)}'
+        chart = price_curve(state.plan.prices, weak, report.joins.cuts, "How abrupt each transition is")
+        curve = _figure("How abrupt each transition is; weak transitions are marked", chart, chart.shape[1])
+    return f'<div class="rw-maps">{"".join(maps)}</div>{curve}{_weak_transitions(state)}'
 
 
-def _figure(words: str, picture: Picture, width: int) -> str:
-    return f"<figure><figcaption>{words}</figcaption>{image(picture, width, words, 90)}</figure>"
+def _figure(caption: str, picture: Picture, width: int) -> str:
+    return f"<figure><figcaption>{caption}</figcaption>{image(picture, width, caption, _CHART_QUALITY)}</figure>"
 
 
-def _weak(state: ReconstructState) -> str:
-    """The least sure joins, and what else could be there: a click says that the two are neighbours."""
+def _weak_transitions(state: ReconstructState) -> str:
+    """Show the least certain transitions; a click on an alternative makes its two frames neighbours."""
     rows = []
     for join in state.plan.weak[:_WEAK_SHOWN]:
-        others = [
-            button(
-                "pair",
-                f"{join.left}:{other.frame}" if other.side == "after" else f"{other.frame}:{join.right}",
-                f"{join.left} then {other.frame}" if other.side == "after" else f"{other.frame} then {join.right}",
-                "",
-                "rw-small",
-            )
+        pairs = [
+            (join.left, other.frame) if other.side == "after" else (other.frame, join.right)
             for other in join.alternatives
         ]
+        others = "".join(button(f"{left} &rarr; {right}", "pair", f"{left}:{right}") for left, right in pairs)
         cut = join.at in state.plan.undetermined
-        sure = "undetermined: a cut" if cut else f"{100 * join.confidence:.0f} % sure"
-        pair = "".join(_frame(state, frame, _SMALL) for frame in (join.left, join.right))
+        confidence = "undetermined: a cut" if cut else f"confidence {100 * join.confidence:.0f}%"
+        frames = "".join(_frame(state, frame, _SMALL) for frame in (join.left, join.right))
         rows.append(
-            f'<div class="rw-weak"><div class="rw-strip">{pair}</div><div>{join.left} then {join.right}: {sure}'
-            f'<div class="rw-tools">{"instead: " if others else ""}{"".join(others)}</div></div></div>'
+            f'<div class="rw-weak"><div class="rw-strip">{frames}</div>'
+            f"<div>{join.left} &rarr; {join.right}: {confidence}"
+            f'<div class="rw-tools">{"Alternatives: " if others else ""}{others}</div></div></div>'
         )
-    return f"<h4>Weak joins</h4><div class='rw-weaks'>{''.join(rows)}</div>" if rows else ""
+    return f"<h4>Weak transitions</h4><div class='rw-weaks'>{''.join(rows)}</div>" if rows else ""

@@ -1,4 +1,4 @@
-"""The part of the tab Repair in which a detector is taught: doubtful frames are sorted by two keys, and learnt from."""
+"""The training section of the Repair tab: label doubtful frames with two keys, and train a detector on them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from ...repair.labelling import Labelled
 from ...repair.training import TrainingResult
 from .. import html
 from ..context import PageContext
-from ..fields import number, whole
-from ..job_panel import JobPanel, follow
+from ..fields import number, whole_number
+from ..job_panel import run_job
 from . import label_view
 from .label_view import LabelQueue
 from .state import source_of
 
+# Bounds one round of labelling; the user may ask for more.
 _COUNT = 40
 
 
 @dataclass(frozen=True)
 class LabelPanel:
-    """What the tab must know of this part: what opening it fills, and the button that uses what was learnt."""
+    """What the tab needs of this section: what to refresh when it is opened, and the button that uses the detector."""
 
     context: PageContext
     state: Any
@@ -34,61 +35,61 @@ class LabelPanel:
     def outputs(self) -> list[Any]:
         return [self.state, self.card, self.use]
 
-    def opened(self) -> tuple[Any, ...]:
-        now = label_view.label_queue(self.context.labels, self.context.settings)
-        return now, label_view.card(now), gr.update(visible=label_view.detector(self.context.labels) is not None)
+    def refresh(self) -> tuple[Any, ...]:
+        queue = label_view.label_queue(self.context.labels, self.context.settings)
+        return queue, label_view.card(queue), gr.update(visible=label_view.detector(self.context.labels) is not None)
 
 
-def panel_of(context: PageContext, given: list[Any], running: JobPanel) -> LabelPanel:
-    """`given` are the fields that say which video it is."""
-    with gr.Accordion("Teach it your own recordings", open=False, elem_id="rp-teach"):
-        gr.HTML(label_view.folder_told(context.labels))
+def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> LabelPanel:
+    """Build the section; `source_fields` name the video, and `status` shows the jobs."""
+    with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-teach"):
+        gr.HTML(label_view.folder_note(context.labels))
         with gr.Row(elem_classes="rw-row"):
-            count = number(_COUNT, label="Pictures of the video above", minimum=1, precision=0, scale=0, min_width=240)
+            count = number(
+                _COUNT, label="Pictures from the video above", minimum=1, precision=0, scale=0, min_width=240
+            )
             pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
         card = gr.HTML(elem_id="rp-card", js_on_load=html.CLICKS + label_view.KEYS)
         with gr.Row(elem_classes="rw-row"):
             precision = number(
-                0, label="Precision wanted (0: best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
+                0, label="Target precision (0 = best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
             )
             train = gr.Button("Train", elem_id="rp-train", size="md", scale=0, min_width=120)
-            use = gr.Button("Look with this detector", elem_id="rp-use", size="md", scale=0, visible=False)
-        learnt = gr.HTML(elem_id="rp-learnt")
+            use = gr.Button("Use this detector", elem_id="rp-use", size="md", scale=0, visible=False)
+        training = gr.HTML(elem_id="rp-learnt")
     state = gr.State(LabelQueue(context.labels))
 
-    def picked(request: gr.Request, count: float | None, now: LabelQueue, *given: Any) -> Iterator[Any]:
+    def pick_frames(request: gr.Request, count: float | None, queue: LabelQueue, *fields: Any) -> Iterator[Any]:
         def work(progress: Progress) -> Labelled:
-            source, known = source_of(context, *given), label_view.detector(context.labels)
-            wanted = whole(count or _COUNT)
+            source, detector = source_of(context, *fields), label_view.detector(context.labels)
+            pictures = whole_number(count or _COUNT)
             return labelling.label_frames(
-                [source], context.labels, context.settings, progress, count=wanted, detector=known
+                [source], context.labels, context.settings, progress, count=pictures, detector=detector
             )
 
-        for step in follow(context, request, work):
+        for step in run_job(context, request, work):
             if step.running:
-                yield *step.shown, gr.skip(), gr.skip()
+                yield step.output, gr.skip(), gr.skip()
                 continue
-            # Also of work that was cancelled there may be pictures.
-            now = label_view.label_queue(context.labels, context.settings, now.done)
-            yield *step.shown, now, label_view.card(now)
+            # Even a cancelled job may have written pictures.
+            queue = label_view.label_queue(context.labels, context.settings, queue.done)
+            yield step.output, queue, label_view.card(queue)
 
-    def pressed(now: LabelQueue, event: gr.EventData) -> tuple[Any, ...]:
-        now = now.pressed(str(event.act), str(event.on))
-        return now, label_view.card(now)
+    def label(queue: LabelQueue, event: gr.EventData) -> tuple[Any, ...]:
+        queue = queue.after(str(event.act), str(event.on))
+        return queue, label_view.card(queue)
 
-    def trained(precision: float | None, request: gr.Request) -> Iterator[Any]:
+    def train_detector(precision: float | None, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> TrainingResult:
-            with progress.stage("learn from what was sorted"):
+            with progress.stage("train the detector"):
                 return labelling.train_detector(context.labels, context.settings, precision=precision or None)
 
-        for step in follow(context, request, work):
-            yield (
-                *step.shown,
-                *((label_view.result(step.done), gr.update(visible=True)) if step.done else [gr.skip()] * 2),
-            )
+        for step in run_job(context, request, work):
+            done = (label_view.result(step.result), gr.update(visible=True)) if step.result else [gr.skip()] * 2
+            yield step.output, *done
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    pick.click(picked, [count, state, *given], [*running.outputs, state, card], **quiet)
-    card.click(pressed, state, [state, card], **quiet)
-    train.click(trained, precision, [*running.outputs, learnt, use], **quiet)
+    pick.click(pick_frames, [count, state, *source_fields], [status, state, card], **quiet)
+    card.click(label, state, [state, card], **quiet)
+    train.click(train_detector, precision, [status, training, use], **quiet)
     return LabelPanel(context, state, card, use)

@@ -1,170 +1,128 @@
-"""What one window has of a video with broken frames: what was found, what its user knows better, what was made."""
+"""The state of the Repair tab in one session: a survey of the video, the user's corrections, and the repaired film."""
 
 import json
-import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Self
 
 from ...errors import UsageError
 from ...index.overwrite import Outputs, content_origin
 from ...media.files import atomic
 from ...progress import Progress
-from ...render.gaps import Gap
+from ...render.gaps import gaps_of
 from ...render.report.repair_page import GapStrip
-from ...repair import survey
 from ...repair.repair import find_broken_frames, replace_broken_frames
-from ...repair.survey import RepairResult, Survey
+from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, unfilled
 from ...settings import Settings
 from ..context import PageContext
 from ..reconstruct.reconstruct_job import playable_copy
-from ..uploads import shown, source_of_kept, uploaded
+from ..uploads import link_or_copy, source_of_video, uploaded_file
 
 
 @dataclass(frozen=True)
 class RepairedFilm:
-    """A film without the broken frames, and what was done to each."""
+    """A repaired film, and how each of its broken frames was replaced."""
 
     film: Path
-    before: Path
-    listed: Path
-    done: RepairResult
+    original: Path
+    """The broken film, as a file that a browser can play."""
+    frame_list: Path
+    result: RepairResult
     broken: tuple[int, ...]
-    """Those that it was made without."""
+    """The frames that were replaced, or left as they are in a gap that is too long."""
 
 
 @dataclass(frozen=True)
 class RepairState:
+    """An immutable snapshot; every correction and every repair makes a new one."""
+
     folder: Path
-    """Under which all lies that was made for it."""
+    """Holds all files made for this state."""
     source: Path
-    looked: Survey
+    detected: Survey
     trained: bool
-    """Whether a detector that was trained looked, rather than the rules."""
+    """Whether a trained detector judged the frames, rather than the rules."""
     clean: frozenset[int] = frozenset()
+    """Frames detected as broken that the user marked as clean."""
     broken: frozenset[int] = frozenset()
-    """Frames that the user knows to be clean, or to be broken, against what was found."""
+    """Frames detected as clean that the user marked as broken."""
     strips: Sequence[GapStrip] = ()
-    made: RepairedFilm | None = None
+    repaired: RepairedFilm | None = None
 
     @property
-    def seen(self) -> Survey:
-        return self.looked.corrected(self.clean, self.broken)
+    def corrected(self) -> Survey:
+        """The survey with the user's corrections."""
+        return self.detected.corrected(self.clean, self.broken)
 
     @property
     def stale(self) -> bool:
-        """Whether the film was made with other frames in mind."""
-        return self.made is not None and self.made.broken != tuple(self.seen.broken)
+        """Whether the corrections have changed since the film was repaired."""
+        return self.repaired is not None and self.repaired.broken != tuple(self.corrected.broken)
 
     def marked(self, frames: Collection[int], broken: bool) -> Self:
-        """The case where the user says of frames what they are."""
-        found, told = frozenset(self.looked.broken), frozenset(frames)
+        """Mark frames as broken or clean."""
+        detected, marked = frozenset(self.detected.broken), frozenset(frames)
         if broken:
-            return replace(self, clean=self.clean - told, broken=self.broken | (told - found))
-        return replace(self, clean=self.clean | (told & found), broken=self.broken - told)
+            return replace(self, clean=self.clean - marked, broken=self.broken | (marked - detected))
+        return replace(self, clean=self.clean | (marked & detected), broken=self.broken - marked)
 
     def toggled(self, frames: Collection[int]) -> Self:
-        """Frames that are all taken for broken are clean, and else broken."""
-        return self.marked(frames, not set(frames) <= set(self.seen.broken))
-
-    def repaired(self, done: tuple[RepairedFilm, Sequence[GapStrip]]) -> Self:
-        return replace(self, made=done[0], strips=done[1])
+        """Mark frames as clean if all are broken, else as broken."""
+        return self.marked(frames, not set(frames) <= set(self.corrected.broken))
 
 
-class RepairStates:
-    """The cases of all windows, by session; each change is made whole."""
-
-    def __init__(self) -> None:
-        self._cases: dict[str, RepairState] = {}
-        self._lock = Lock()
-
-    def of(self, session: str | None) -> RepairState | None:
-        return self._cases.get(session or "")
-
-    def put(self, session: str | None, case: RepairState) -> None:
-        with self._lock:
-            old = self._cases.get(session or "")
-            self._cases[session or ""] = case
-        _put_away(old)
-
-    def change(
-        self, session: str | None, folder: Path, how: Callable[[RepairState], RepairState]
-    ) -> RepairState | None:
-        """The window's case after a change, where it is still that of the folder."""
-        with self._lock:
-            case = self.of(session)
-            if case is None or case.folder != folder:
-                return None
-            self._cases[session or ""] = how(case)
-            return self._cases[session or ""]
-
-    def clear(self, session: str | None) -> None:
-        with self._lock:
-            old = self._cases.pop(session or "", None)
-        _put_away(old)
-
-
-def _put_away(case: RepairState | None) -> None:
-    if case:
-        shutil.rmtree(case.folder, ignore_errors=True)
-
-
-def source_of(context: PageContext, upload: str | None, picked: str | None, place: str) -> Path:
-    """The video that was dropped, named by its path, or picked from the library."""
+def source_of(context: PageContext, upload: str | None, video: str | None, path: str) -> Path:
+    """Return the uploaded video, the file typed by a local user, or the source of a video in the library."""
     if upload:
-        return uploaded(context, upload)
-    if place.strip():
-        return context.named(place.strip())
-    if not picked:
-        raise UsageError("No video was given.", "Drop one, name one of this machine, or pick one of the library.")
-    return source_of_kept(context, picked)
+        return uploaded_file(context, upload)
+    if path.strip():
+        return context.server_path(path.strip())
+    if not video:
+        raise UsageError(
+            "No video was given.", "Drop one, enter a path on this server, or choose one from the library."
+        )
+    return source_of_video(context, video)
 
 
 def begin(context: PageContext, source: Path, detector: Path | None, progress: Progress) -> RepairState:
-    """What is broken in a video, and pictures of it."""
-    seen = find_broken_frames(source, context.settings, progress, detector=detector)
+    """Find the broken frames of a video; `detector` is a trained one, else rules judge."""
+    detected = find_broken_frames(source, context.settings, progress, detector=detector)
     with context.new_folder("repair") as folder:
-        strips = _strips(source, None, seen, _gaps(seen), None, progress)
-        return RepairState(folder, source, seen, detector is not None, strips=strips)
+        frames = len(detected.verdicts)
+        gaps = gaps_of(detected.broken, frames, frames) if len(detected.broken) < frames else []
+        strips = gap_strips(source, None, detected, gaps, unfilled(gaps), progress) if gaps else []
+        return RepairState(folder, source, detected, detector is not None, strips=strips)
 
 
-def repair(case: RepairState, settings: Settings, progress: Progress) -> tuple[RepairedFilm, Sequence[GapStrip]]:
-    """The film with its broken frames replaced, as the case has them now, and pictures of it."""
-    seen, name = case.seen, case.source.stem
-    if not seen.broken:
-        raise UsageError("No frame is to be replaced.", "Mark frames as broken first.")
-    film = case.folder / f"{name}.repaired.mp4"
-    done = replace_broken_frames(case.source, seen, settings, progress, output=film)
-    strips = _strips(case.source, film, seen, survey.gaps_in(seen, settings), done, progress)
-    listed = case.folder / f"{name}.repaired.json"
-    told = done.data() | {"video": case.source.name, "output": film.name}
-    with Outputs(content_origin(case.source)).writing(listed), atomic(listed) as part:
-        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
-    return RepairedFilm(film, _before(case, progress), listed, done, tuple(seen.broken)), strips
+def repair(state: RepairState, settings: Settings, progress: Progress) -> tuple[RepairedFilm, Sequence[GapStrip]]:
+    """Replace the broken frames, as corrected by the user, and list what was done to each.
+
+    Returns:
+        The film, and a strip of pictures for each gap.
+
+    Raises:
+        UsageError: No frame is marked as broken.
+    """
+    survey, name = state.corrected, state.source.stem
+    if not survey.broken:
+        raise UsageError("There are no broken frames to replace.", "Mark frames as broken first.")
+    film = state.folder / f"{name}.repaired.mp4"
+    result = replace_broken_frames(state.source, survey, settings, progress, output=film)
+    gaps, replaced = gaps_in(survey, settings), [frame for _, frame in result.found]
+    strips = gap_strips(state.source, film, survey, gaps, replaced, progress) if gaps else []
+    frame_list = state.folder / f"{name}.repaired.json"
+    data = result.data() | {"video": state.source.name, "output": film.name}
+    with Outputs(content_origin(state.source)).writing(frame_list), atomic(frame_list) as part:
+        part.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    return RepairedFilm(film, _original(state, progress), frame_list, result, tuple(survey.broken)), strips
 
 
-def _before(case: RepairState, progress: Progress) -> Path:
-    """The video as it was given, where the page may show it."""
-    target = case.folder / "given.mp4"
+def _original(state: RepairState, progress: Progress) -> Path:
+    """Return the source where the page may show it, made at the first repair."""
+    target = state.folder / "given.mp4"
     if target.exists():
         return target
-    frames, guessed = len(case.looked.verdicts), case.looked.guessed
-    source = playable_copy(case.source, frames, target, progress, guessed=guessed)
-    return source if source == target else shown(source, target)
-
-
-def _gaps(seen: Survey) -> list[Gap]:
-    """All of them, whatever is made of each; none where everything is broken."""
-    from ...render.gaps import gaps_of
-
-    frames = len(seen.verdicts)
-    return gaps_of(seen.broken, frames, frames) if len(seen.broken) < frames else []
-
-
-def _strips(
-    source: Path, film: Path | None, seen: Survey, gaps: list[Gap], done: RepairResult | None, progress: Progress
-) -> list[GapStrip]:
-    ways = [way for _, way in done.found] if done else survey.unfilled(gaps)
-    return survey.gap_strips(source, film, seen, gaps, ways, progress) if gaps else []
+    frames, guessed = len(state.detected.verdicts), state.detected.guessed
+    source = playable_copy(state.source, frames, target, progress, guessed=guessed)
+    return source if source == target else link_or_copy(source, target)

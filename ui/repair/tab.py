@@ -1,6 +1,7 @@
-"""The tab Repair: broken frames are found, corrected by who looks at them, and replaced."""
+"""The Repair tab: find broken frames, correct the list, and replace them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,180 +13,166 @@ from ...progress import Progress
 from ...settings import Settings, changed
 from .. import html
 from ..context import PageContext
-from ..fields import either, number, one_of, whole
-from ..job_panel import JobStep, follow, panel
-from . import label_panel, label_view, state, view
-from .state import RepairState, RepairStates
+from ..fields import make_exclusive, number, video_dropdown, whole_number
+from ..job_panel import JobStep, job_panel, run_job
+from ..sessions import SessionStates
+from . import label_view, state, view
+from .label_panel import label_panel
+from .state import RepairState
 
-_RULES, _TRAINED = "rules, without training", "the detector trained here"
+_RULES = "rules, without training"
+_TRAINED = "trained detector"
 _METHODS = [
-    ("auto: motion where it fits, else blend", "auto"),
-    ("motion: things go on their way", "motion"),
-    ("blend: one side fades into the other", "blend"),
-    ("hold: the nearer clean frame", "hold"),
+    ("auto: motion where it works, else blend", "auto"),
+    ("motion: interpolate along the motion", "motion"),
+    ("blend: cross-fade", "blend"),
+    ("hold: repeat the nearer clean frame", "hold"),
 ]
-_LONG = [("stay as they are", "leave"), ("hold the nearest clean frame", "hold")]
-
-_PLAYING = """
-let span = null;
-const films = () => [...element.querySelectorAll('video')];
-const start = at => films().forEach(film => { film.currentTime = at; film.play(); });
-element.addEventListener('click', event => {
-    const pressed = event.target.closest('button');
-    if (!pressed || !films().length) return;
-    if (pressed.dataset.from) {
-        span = {from: +pressed.dataset.from, to: +pressed.dataset.to};
-        films()[0].scrollIntoView({block: 'nearest', behavior: 'smooth'});
-        start(span.from);
-    } else if (pressed.matches('[data-play]')) {
-        span = null;
-        if (films().some(film => film.paused)) start(0); else films().forEach(film => film.pause());
-    } else if (pressed.matches('[data-slow]')) {
-        const slow = pressed.getAttribute('aria-pressed') !== 'true';
-        pressed.setAttribute('aria-pressed', String(slow));
-        films().forEach(film => { film.playbackRate = slow ? 0.25 : 1; });
-    }
-});
-element.addEventListener('timeupdate', event => {
-    if (span && event.target === films()[0] && event.target.currentTime > span.to) start(span.from);
-}, true);
-watch('value', () => { span = null; });
-"""
-"""Both films play together, and around a gap over and over."""
+_LONG = [("leave as they are", "leave"), ("hold the nearest clean frame", "hold")]
 
 
 def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh it when it is opened."""
     with gr.Row():
         upload = gr.File(label="Drop a video here", height=150, elem_id="rp-upload")
         with gr.Column():
-            picked = one_of(context.settings, "or pick one of the library", "rp-picked")
-            place = gr.Textbox(
+            video = video_dropdown(context.settings, "or choose one from the library", "rp-picked")
+            path = gr.Textbox(
                 "",
-                label="or name a file of the machine that runs this page",
+                label="or enter the path of a file on this server",
                 max_lines=1,
-                visible=context.alone,
+                visible=context.local,
                 elem_id="rp-place",
             )
-            judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Look by", visible=False, elem_id="rp-judge")
-            go = gr.Button("Look for broken frames", variant="primary", elem_id="rp-go")
-    running = panel(context, "rp")
-    shown, cases = _Case(context.settings), RepairStates()
-    context.leaving.append(cases.clear)
+            judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-judge")
+            go = gr.Button("Find broken frames", variant="primary", elem_id="rp-go")
+    status = job_panel(context, "rp")
+    shown = _StateView(context.settings)
+    states: SessionStates[RepairState] = SessionStates()
+    context.on_close.append(states.clear)
 
-    def told(step: JobStep, now: RepairState | None) -> dict[Any, Any]:
-        return dict(zip(running.outputs, step.shown, strict=True)) | (shown.all_of(now) if now else {})
+    def update(step: JobStep, now: RepairState | None) -> dict[Any, Any]:
+        return {status: step.output} | (shown.show_all(now) if now else {})
 
-    def look(upload: str | None, picked: str | None, place: str, judge: str, request: gr.Request) -> Iterator[Any]:
+    def find(upload: str | None, video: str | None, path: str, judge: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
             trained = label_view.detector(context.labels) if judge == _TRAINED else None
-            return state.begin(context, state.source_of(context, upload, picked, place), trained, progress)
+            return state.begin(context, state.source_of(context, upload, video, path), trained, progress)
 
-        for step in follow(context, request, work):
-            if step.done:
-                cases.put(request.session_hash, step.done)
-            yield told(step, step.done)
+        for step in run_job(context, request, work):
+            if step.result:
+                states.put(request.session_hash, step.result)
+            yield update(step, step.result)
 
-    def repair(request: gr.Request, *chosen: Any) -> Iterator[Any]:
-        if not (now := cases.of(request.session_hash)):
+    def repair(request: gr.Request, *options: Any) -> Iterator[Any]:
+        if not (now := states.of(request.session_hash)):
             return
 
         def work(progress: Progress) -> Any:
-            return state.repair(now, _settings(context.settings, *chosen), progress)
+            return state.repair(now, _settings(context.settings, *options), progress)
 
-        for step in follow(context, request, work):
+        for step in run_job(context, request, work):
             new = None
-            if done := step.done:
-                new = cases.change(request.session_hash, now.folder, partial(RepairState.repaired, done=done))
-            yield told(step, new)
+            if result := step.result:
+                film, strips = result
+                new = change(request, now, partial(replace, repaired=film, strips=strips))
+            yield update(step, new)
 
-    def changed(request: gr.Request, text: str, how: Callable[[RepairState, list[int]], RepairState]) -> dict[Any, Any]:
-        """What was said of frames; or why it means none."""
-        if not (now := cases.of(request.session_hash)):
+    def change(request: gr.Request, old: RepairState, edit: Callable[[RepairState], RepairState]) -> RepairState | None:
+        """Change the session's state, unless it is about another video by now."""
+        new = states.change(request.session_hash, lambda now: edit(now) if now.folder == old.folder else now)
+        return new if new and new.folder == old.folder else None
+
+    def correct(
+        request: gr.Request, text: str, edit: Callable[[RepairState, list[int]], RepairState]
+    ) -> dict[Any, Any]:
+        """Apply a correction to the frames that `text` names, or show why it names none."""
+        if not (now := states.of(request.session_hash)):
             return {}
         try:
-            frames = read_ranges(text, len(now.looked.verdicts), "Frames")
-        except ReelweaveError as wrong:
-            return {running.told: html.error_html(wrong)}
-        new = cases.change(request.session_hash, now.folder, lambda now: how(now, frames))
-        return {running.told: ""} | (shown.list_of(new) if new else {})
+            frames = read_ranges(text, len(now.detected.verdicts), "Frames")
+        except ReelweaveError as invalid:
+            return {status: html.error(invalid)}
+        new = change(request, now, lambda now: edit(now, frames))
+        return {status: ""} | (shown.show_list(new) if new else {})
 
     def toggle(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return changed(request, str(event.on), RepairState.toggled)
+        return correct(request, str(event.on), RepairState.toggled)
 
     def mark(text: str, request: gr.Request) -> dict[Any, Any]:
-        return changed(request, text, lambda now, frames: now.marked(frames, True))
+        return correct(request, text, lambda now, frames: now.marked(frames, True))
 
     def unmark(text: str, request: gr.Request) -> dict[Any, Any]:
-        return changed(request, text, lambda now, frames: now.marked(frames, False))
+        return correct(request, text, lambda now, frames: now.marked(frames, False))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    given, outputs = [upload, picked, place], [*running.outputs, *shown.outputs]
-    learnt = label_panel.panel_of(context, given, running)
-    go.click(look, [*given, judge], outputs, **quiet)
-    shown.repair.click(repair, shown.choices, outputs, **quiet)
+    source_fields, outputs = [upload, video, path], [status, *shown.outputs]
+    training = label_panel(context, source_fields, status)
+    go.click(find, [*source_fields, judge], outputs, **quiet)
+    shown.repair.click(repair, shown.options, outputs, **quiet)
     shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **quiet)
     shown.mark.click(mark, shown.frames, outputs, **quiet)
     shown.unmark.click(unmark, shown.frames, outputs, **quiet)
-    either(upload, picked, place)
+    make_exclusive(upload, video, path)
 
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)
 
-    learnt.use.click(use, None, judge, **quiet).then(look, [*given, judge], outputs, **quiet)
+    training.use.click(use, None, judge, **quiet).then(find, [*source_fields, judge], outputs, **quiet)
 
-    def opened() -> tuple[Any, ...]:
-        return gr.update(visible=label_view.detector(context.labels) is not None), *learnt.opened()
+    def refresh() -> tuple[Any, ...]:
+        return gr.update(visible=label_view.detector(context.labels) is not None), *training.refresh()
 
-    return opened, None, [judge, *learnt.outputs]
+    return refresh, None, [judge, *training.outputs]
 
 
-class _Case:
-    """The parts of the page that show a case, and what each of them shows of it."""
+class _StateView:
+    """The components that show a state, and the content of each."""
 
     def __init__(self, settings: Settings) -> None:
-        with gr.Column(visible=False, elem_classes="rw-desk", elem_id="rp-case") as self.all:
+        with gr.Column(visible=False, elem_classes="rw-desk", elem_id="rp-case") as self.container:
             self.summary = gr.HTML(elem_id="rp-summary")
             self.timeline = gr.HTML(elem_id="rp-timeline")
             gr.Markdown("### Broken frames")
-            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.CLICKS + html.FOCUS)
+            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.CLICKS_AND_FOCUS)
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
                     "",
-                    label="Frames that you know better",
+                    label="Mark frames yourself",
                     placeholder="3, 229-267",
                     max_lines=1,
                     min_width=320,
                     elem_id="rp-frames",
                 )
-                self.mark = gr.Button("They are broken", elem_id="rp-mark", size="md", scale=0, min_width=160)
-                self.unmark = gr.Button("They are clean", elem_id="rp-unmark", size="md", scale=0, min_width=160)
+                self.mark = gr.Button("Mark as broken", elem_id="rp-mark", size="md", scale=0, min_width=160)
+                self.unmark = gr.Button("Mark as clean", elem_id="rp-unmark", size="md", scale=0, min_width=160)
             gr.Markdown("### Repair")
             with gr.Row(elem_classes="rw-row"):
                 method = gr.Dropdown(
-                    _METHODS, value=settings.repair.method, label="In their place", min_width=320, elem_id="rp-method"
+                    _METHODS, value=settings.repair.method, label="Fill method", min_width=320, elem_id="rp-method"
                 )
                 longest = number(
-                    settings.repair.longest, label="Longest gap that is filled", minimum=1, precision=0, min_width=240
+                    settings.repair.longest, label="Longest gap to fill", minimum=1, precision=0, min_width=240
                 )
-                long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer ones", elem_id="rp-long")
+                long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer gaps", elem_id="rp-long")
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
-            self.films = gr.HTML(elem_id="rp-films", js_on_load=_PLAYING)
-        self.choices = [method, longest, long]
+            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.PLAY_TOGETHER)
+        self.options = [method, longest, long]
 
     @property
     def outputs(self) -> list[Any]:
-        return [self.all, self.summary, self.timeline, self.listing, self.films]
+        return [self.container, self.summary, self.timeline, self.listing, self.films]
 
-    def all_of(self, now: RepairState) -> dict[Any, Any]:
-        return self.list_of(now) | {self.films: view.films(now), self.all: gr.update(visible=True)}
+    def show_all(self, now: RepairState) -> dict[Any, Any]:
+        return self.show_list(now) | {self.films: view.films(now), self.container: gr.update(visible=True)}
 
-    def list_of(self, now: RepairState) -> dict[Any, Any]:
-        """Without the films, which go on playing while the list is corrected."""
-        seen = {self.summary: view.summary(now), self.timeline: view.timeline(now.seen)}
-        return seen | {self.listing: view.listing(now)}
+    def show_list(self, now: RepairState) -> dict[Any, Any]:
+        """Update all but the films, so that they keep playing while the list is corrected."""
+        survey = {self.summary: view.summary(now), self.timeline: view.timeline(now.corrected)}
+        return survey | {self.listing: view.listing(now)}
 
 
 def _settings(settings: Settings, method: str, longest: float | None, long: str) -> Settings:
-    """A field that was emptied counts as the settings have it."""
-    chosen = {"method": method, "longest": whole(longest or settings.repair.longest), "long": long}
+    """Return the settings with the fields applied; an empty field keeps its setting."""
+    chosen = {"method": method, "longest": whole_number(longest or settings.repair.longest), "long": long}
     return changed(settings, "repair", chosen)

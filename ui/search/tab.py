@@ -1,4 +1,4 @@
-"""The tab Search: words, a picture or both in; frames with their places out, each to be played or taken along."""
+"""The Search tab: find frames by words, by a picture or by both; play them and export them."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,130 +18,129 @@ from ...search.finder import Finder, SearchResult
 from ...search.question import Question, read_threshold
 from .. import html
 from ..context import PageContext
-from ..fields import some_of, whole
-from ..job_panel import follow, panel
-from ..uploads import uploaded
+from ..fields import video_dropdown, whole_number
+from ..job_panel import job_panel, run_job
+from ..sessions import delete_files
+from ..uploads import uploaded_file
 from . import view
-from .view import SearchAnswers
+from .view import ShownResult
 from .worker import SearchWorker
 
-Kind = Literal["frames", "film", "sheet"]
+Export = Literal["frames", "film", "sheet"]
 
-_CUTS = [
+_THRESHOLDS = [
     ("none", ""),
     ("auto: near the best", "auto"),
-    ("calibrated: beyond chance", "calibrated"),
+    ("calibrated: only strong matches", "calibrated"),
     ("a score", "score"),
 ]
-_SPACES = [("as fits", ""), ("what is in the picture (CLIP)", "clip"), ("looks", "appearance")]
-_MADE: dict[Kind, tuple[str, str]] = {
+_SPACES = [("Automatic", ""), ("Content (CLIP)", "clip"), ("Visual similarity", "appearance")]
+_EXPORTS: dict[Export, tuple[str, str]] = {
     "frames": ("Frames at full size", "frames.zip"),
-    "film": ("Film of what was found", "found.mp4"),
+    "film": ("Film of the results", "found.mp4"),
     "sheet": ("Contact sheet", "found.png"),
 }
-_PREVIEW = 160
+# The short side of the preview below the upload field, in pixels.
+_PREVIEW_SIZE = 160
 
 
 def search_tab(context: PageContext) -> None:
-    asker = SearchWorker(context.settings)
+    """Build the tab."""
+    worker = SearchWorker(context.settings)
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
             picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
             preview = gr.HTML(elem_id="se-preview")
             go = gr.Button("Search", variant="primary", elem_id="se-go")
-            with gr.Accordion("Where, and how many", open=False, elem_id="se-more"):
-                videos = some_of(context.settings, "Videos (none: all)", "se-videos")
-                usual = context.settings.search.k
-                count = gr.Slider(1, max(100, usual), value=usual, step=1, label="At most", elem_id="se-count")
-                cut = gr.Dropdown(_CUTS, value="", label="Least score", elem_id="se-cut")
-                least = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-least")
-                moments = gr.Checkbox(label="Join hits side by side into moments", elem_id="se-moments")
+            with gr.Accordion("Filters", open=False, elem_id="se-more"):
+                videos = video_dropdown(context.settings, "Videos (all if empty)", "se-videos", several=True)
+                default = context.settings.search.k
+                count = gr.Slider(1, max(100, default), value=default, step=1, label="Max results", elem_id="se-count")
+                threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-cut")
+                score = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-least")
+                moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
                 space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
         with gr.Column(scale=3, min_width=320):
-            running = panel(context, "se")
-            said = gr.HTML(elem_id="se-said")
+            status = job_panel(context, "se")
+            summary = gr.HTML(elem_id="se-said")
             player = gr.HTML(elem_id="se-player")
             gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.CLICKS)
-            with gr.Row(visible=False) as making:
-                make = {kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _MADE.items()}
-            made = gr.HTML(elem_id="se-made")
-    answers = gr.State(None, delete_callback=_put_away)
+            with gr.Row(visible=False) as export_row:
+                exports = {
+                    kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
+                }
+            files = gr.HTML(elem_id="se-made")
+    last = gr.State(None, delete_callback=delete_files)
 
-    def search(request: gr.Request, *asked: Any) -> Iterator[Any]:
-        old, *asked_for = asked
-        for step in follow(context, request, lambda progress: _answer(context, asker, progress, *asked_for)):
-            yield {running.told: step.shown[0], running.stop: step.shown[1]} | (_shown(step.done) if step.done else {})
-            if step.done:
-                _put_away(old)
+    def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
+        for step in run_job(context, request, lambda progress: _search(context, worker, progress, *fields)):
+            yield {status: step.output} | (show(step.result) if step.result else {})
+            if step.result:
+                delete_files(old)
 
-    def _shown(found: SearchAnswers) -> dict[Any, Any]:
-        some = bool(found.shown)
+    def show(found: ShownResult) -> dict[Any, Any]:
+        some = bool(found.items)
         return {
-            answers: found,
-            said: html.note(view.told(found) if some else found.found.why_nothing),
+            last: found,
+            summary: html.note(view.summary(found) if some else found.result.why_nothing),
             gallery: view.gallery(found) if some else "",
-            making: gr.update(visible=some),
+            export_row: gr.update(visible=some),
             player: "",
-            made: "",
+            files: "",
         }
 
-    def played(found: SearchAnswers | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or (number := number_below(str(event.on), len(found.shown))) is None:
+    def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        if found is None or (number := number_below(str(event.on), len(found.items))) is None:
             return
-        for step in follow(context, request, lambda progress: _play(context, found, number, progress)):
-            yield *step.shown, step.done or gr.skip()
+        for step in run_job(context, request, lambda progress: _excerpt(context, found, number, progress)):
+            yield step.output, step.result or gr.skip()
 
-    def maker(kind: Kind) -> Any:
-        def run(found: SearchAnswers, before: str, request: gr.Request) -> Iterator[Any]:
-            for step in follow(context, request, lambda progress: _make(context, found, kind, progress)):
-                yield *step.shown, f"{before or ''}{step.done}" if step.done else gr.skip()
+    def exporter(kind: Export) -> Any:
+        def run(found: ShownResult, links: str, request: gr.Request) -> Iterator[Any]:
+            for step in run_job(context, request, lambda progress: _export(context, found, kind, progress)):
+                yield step.output, f"{links or ''}{step.result}" if step.result else gr.skip()
 
         return run
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    asked = [answers, text, picture, videos, count, cut, least, moments, space]
-    shown = [*running.outputs, answers, said, gallery, making, player, made]
-    gr.on([go.click, text.submit], search, asked, shown, **quiet)
-    gallery.click(played, answers, [*running.outputs, player], **quiet).then(
+    fields = [last, text, picture, videos, count, threshold, score, moments, space]
+    outputs = [status, last, summary, gallery, export_row, player, files]
+    gr.on([go.click, text.submit], search, fields, outputs, **quiet)
+    gallery.click(play, last, [status, player], **quiet).then(
         None, js=html.INTO_VIEW % "se-player", api_visibility="private"
     )
-    for kind, pressed in make.items():
-        pressed.click(maker(kind), [answers, made], [*running.outputs, made], **quiet)
-    picture.change(lambda given: _preview(context, given), picture, preview, **quiet)
-    cut.change(lambda chosen: gr.update(visible=chosen == "score"), cut, least, **quiet)
+    for kind, button in exports.items():
+        button.click(exporter(kind), [last, files], [status, files], **quiet)
+    picture.change(lambda upload: _preview(context, upload), picture, preview, **quiet)
+    threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **quiet)
 
 
-def _put_away(answers: SearchAnswers | None) -> None:
-    if answers is not None:
-        shutil.rmtree(answers.folder, ignore_errors=True)
-
-
-def _preview(context: PageContext, given: str | None) -> str:
-    """The picture that was dropped, small; what is none is told when it is searched for."""
+def _preview(context: PageContext, upload: str | None) -> str:
+    """Show the uploaded picture small, or why it is not a picture."""
     import cv2
 
-    if given is None:
+    if upload is None:
         return ""
     try:
-        seen = read_picture(uploaded(context, given))
+        picture = read_picture(uploaded_file(context, upload))
     except (ReelweaveError, OSError) as failed:
-        return html.error_html(failed)
-    size = scaled_size(seen.shape[1], seen.shape[0], _PREVIEW)
-    small = np.asarray(cv2.resize(seen, size), np.uint8)
-    return f'<img class="rw-preview" alt="the picture" src="{html.picture(small)}">'
+        return html.error(failed)
+    size = scaled_size(picture.shape[1], picture.shape[0], _PREVIEW_SIZE)
+    small = np.asarray(cv2.resize(picture, size), np.uint8)
+    return f'<img class="rw-preview" alt="the picture" src="{html.data_url(small)}">'
 
 
-def _answer(context: PageContext, asker: SearchWorker, progress: Progress, *asked: Any) -> SearchAnswers:
-    question = _question(context, *asked)
+def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
+    question = _question(context, *fields)
 
-    def answered(finder: Finder) -> tuple[SearchResult, list[Picture]]:
-        found = finder.ask(question)
-        return found, small_pictures(found, finder.library)
+    def search(finder: Finder) -> tuple[SearchResult, list[Picture]]:
+        result = finder.ask(question)
+        return result, small_pictures(result, finder.library)
 
-    found, pictures = asker.ask(answered, progress)
+    result, thumbnails = worker.run(search, progress)
     with context.new_folder("search") as folder:
-        return SearchAnswers(found, tuple(pictures), folder)
+        return ShownResult(result, tuple(thumbnails), folder)
 
 
 def _question(
@@ -150,45 +149,45 @@ def _question(
     picture: str | None,
     videos: list[str],
     count: float,
-    cut: str,
-    least: float | None,
+    threshold: str,
+    score: float | None,
     moments: bool,
     space: str,
 ) -> Question:
-    said = text.strip()
-    if said and any(term.picture for term in Question(text=said).terms):
-        raise UsageError("A picture is not named in words here.", "Drop it on the page instead.")
-    if not said and not picture:
-        raise UsageError("Nothing is asked for.", "Say in words what you look for, drop a picture, or both.")
+    text = text.strip()
+    if text and any(term.picture for term in Question(text=text).terms):
+        raise UsageError("The search text cannot name a picture file here.", "Drop the picture on the page instead.")
+    if not text and not picture:
+        raise UsageError("The search is empty.", "Enter a description or add a picture.")
     return Question(
-        text=said,
-        image=uploaded(context, picture) if picture else None,
+        text=text,
+        image=uploaded_file(context, picture) if picture else None,
         space=space or None,
         videos=tuple(videos),
-        count=whole(count),
-        threshold=read_threshold((str(least) if cut == "score" else cut) or None),
+        count=whole_number(count),
+        threshold=read_threshold((str(score) if threshold == "score" else threshold) or None),
         moments=moments,
     )
 
 
-def _play(context: PageContext, answers: SearchAnswers, number: int, progress: Progress) -> str:
-    """A short film around one answer; one that was made before is shown again."""
-    answer, file = answers.shown[number], answers.folder / f"{number}.mp4"
+def _excerpt(context: PageContext, found: ShownResult, number: int, progress: Progress) -> str:
+    """Show a short film around one result, made at the first click."""
+    item, file = found.items[number], found.folder / f"{number}.mp4"
     if not file.exists():
-        write_excerpt(answers.found, answer, file, context.settings, progress)
-    return html.film(file, f"{answer.name}, {view.place(answer)}", plays=True)
+        write_excerpt(found.result, item, file, context.settings, progress)
+    return html.captioned_video(file, f"{item.name}, {view.time_range(item)}", autoplay=True)
 
 
-def _make(context: PageContext, answers: SearchAnswers, kind: Kind, progress: Progress) -> str:
-    """A link to a file with what was found."""
-    text, name = _MADE[kind]
-    file = answers.folder / name
+def _export(context: PageContext, found: ShownResult, kind: Export, progress: Progress) -> str:
+    """Write a file made of all results and link to it."""
+    text, name = _EXPORTS[kind]
+    file = found.folder / name
     if kind == "frames":
-        folder = answers.folder / "frames"
+        folder = found.folder / "frames"
         shutil.rmtree(folder, ignore_errors=True)
-        export_found(answers.found, ExportOptions(export=folder), context.settings, progress)
+        export_found(found.result, ExportOptions(export=folder), context.settings, progress)
         shutil.make_archive(str(file.with_suffix("")), "zip", folder)
     else:
-        wanted = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
-        export_found(answers.found, wanted, context.settings, progress)
+        options = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
+        export_found(found.result, options, context.settings, progress)
     return html.download(file, name, text)

@@ -1,4 +1,4 @@
-"""What a search found, as a gallery of buttons: each plays its place."""
+"""Search results as a gallery of buttons, each of which plays what it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,47 +13,44 @@ from .. import html
 
 
 @dataclass(frozen=True)
-class SearchAnswers:
-    """One answer on one page, with its small pictures, and the folder of what is made of it."""
+class ShownResult:
+    """A search result with its thumbnails, and the folder of the files made from it."""
 
-    found: SearchResult
-    pictures: tuple[Picture, ...]
+    result: SearchResult
+    thumbnails: tuple[Picture, ...]
     folder: Path
 
     @property
-    def shown(self) -> Sequence[Hit | Moment]:
-        return self.found.moments or self.found.hits
+    def items(self) -> Sequence[Hit | Moment]:
+        return self.result.moments or self.result.hits
 
 
-def gallery(answers: SearchAnswers) -> str:
-    """All of it in the order of its scores."""
-    cells = "".join(
-        _cell(number, *pair) for number, pair in enumerate(zip(answers.shown, answers.pictures, strict=True))
-    )
+def gallery(shown: ShownResult) -> str:
+    """Show all hits or moments, best score first."""
+    cells = "".join(_cell(number, *pair) for number, pair in enumerate(zip(shown.items, shown.thumbnails, strict=True)))
     return f'<ol class="rw-hits">{cells}</ol>'
 
 
-def told(answers: SearchAnswers) -> str:
-    """How much was found, and where it was looked for."""
-    found = answers.found
-    what = "moment" if found.moments else "frame"
-    count = len(answers.shown)
-    over = f", {found.threshold:.3f} or more" if found.threshold is not None else ""
-    looks = {"clip": "what is in the picture", "appearance": "looks"}.get(found.space, found.space)
-    return f"{count} {what}{'s' * (count != 1)} by {looks}{over}. Click one to play it."
+def summary(shown: ShownResult) -> str:
+    """Say how many items match, how they were compared and above which score."""
+    result, count = shown.result, len(shown.items)
+    noun = "clip" if result.moments else "matching frame"
+    space = {"clip": "by content", "appearance": "visual similarity"}.get(result.space, result.space)
+    above = f", score {result.threshold:.3f} or more" if result.threshold is not None else ""
+    return f"{html.plural(count, noun)} ({space}{above}). Click one to play it."
 
 
-def place(answer: Hit | Moment) -> str:
-    if isinstance(answer, Moment):
-        return f"{clock(answer.start)} to {clock(answer.end)}"
-    return clock(answer.time)
+def time_range(item: Hit | Moment) -> str:
+    if isinstance(item, Moment):
+        return f"{clock(item.start)} to {clock(item.end)}"
+    return clock(item.time)
 
 
-def _cell(number: int, answer: Hit | Moment, picture: Picture) -> str:
-    label = f"play {answer.name} at {place(answer)}, score {answer.score:.2f}"
+def _cell(number: int, item: Hit | Moment, thumbnail: Picture) -> str:
+    label = f"play {item.name} at {time_range(item)}, score {item.score:.2f}"
     return (
         f'<li><button type="button" class="rw-hit" data-act="play" data-on="{number}" aria-label="{escape(label)}">'
-        f'<img src="{html.picture(picture)}" alt=""><span class="rw-hit-time">{place(answer)}</span>'
-        f'<span class="rw-hit-score">{answer.score:.2f}</span>'
-        f'<span class="rw-hit-name">{escape(answer.name)}</span></button></li>'
+        f'<img src="{html.data_url(thumbnail)}" alt=""><span class="rw-hit-time">{time_range(item)}</span>'
+        f'<span class="rw-hit-score">{item.score:.2f}</span>'
+        f'<span class="rw-hit-name">{escape(item.name)}</span></button></li>'
     )

@@ -1,45 +1,43 @@
-"""One thread that answers the searches of all pages, so that vectors and models are loaded once."""
+"""Answer the searches of all sessions in one thread, so that vectors and models are loaded once."""
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...progress import Progress, SilentProgress
+from ...search.finder import Finder, open_finder
 from ...settings import Settings
 
-if TYPE_CHECKING:
-    from ...search.finder import Finder
+Search = Callable[[Finder], Any]
 
-
-Answer = Callable[["Finder"], Any]
-
-_PAUSE = 0.2
+# How often a waiting session checks for cancellation, in seconds.
+_CHECK_INTERVAL = 0.2
 
 
 class SearchWorker:
-    """A library's files belong to the thread that opened them, and models are too large to be there twice."""
+    """Own the one finder of the page: an open library belongs to one thread, and models are large."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._waiting: SimpleQueue[tuple[Answer, Progress, Future[Any]]] = SimpleQueue()
-        self._begin = threading.Lock()
+        self._queue: SimpleQueue[tuple[Search, Progress, Future[Any]]] = SimpleQueue()
+        self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def ask(self, answer: Answer, progress: Progress) -> Any:
-        """What `answer` makes of the finder; others who ask meanwhile wait for their turn."""
-        with self._begin:
+    def run(self, search: Search, progress: Progress) -> Any:
+        """Run a search after those already queued, and return what it returns."""
+        with self._start_lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="reelweave search", daemon=True)
                 self._thread.start()
         future: Future[Any] = Future()
-        self._waiting.put((answer, progress, future))
+        self._queue.put((search, progress, future))
         try:
             with progress.stage("search") as stage:
                 while True:
                     try:
-                        return future.result(_PAUSE)
+                        return future.result(_CHECK_INTERVAL)
                     except TimeoutError:
                         if future.done():
                             raise
@@ -49,27 +47,25 @@ class SearchWorker:
 
     def _serve(self) -> None:
         while True:
-            self._with_a_finder(*self._waiting.get())
+            self._serve_with_finder(*self._queue.get())
 
-    def _with_a_finder(self, answer: Answer, progress: Progress, future: "Future[Any]") -> None:
-        """Answer until something goes wrong: a library that was not there then is looked for again."""
-        from ...search.finder import open_finder
-
+    def _serve_with_finder(self, search: Search, progress: Progress, future: "Future[Any]") -> None:
+        """Run searches until one fails; the next opens a new finder, since the library may have appeared by then."""
         try:
             with open_finder(self._settings, SilentProgress(), lasting=True) as finder:
                 while True:
                     if future.set_running_or_notify_cancel():
                         finder.progress = progress
-                        future.set_result(_answered(answer, finder))
+                        future.set_result(_run(search, finder))
                         finder.library.rest()
-                    answer, progress, future = self._waiting.get()
-        except BaseException as failed:  # whoever asked hears of it
+                    search, progress, future = self._queue.get()
+        except BaseException as failed:  # raised again by `future.result`
             future.set_exception(failed)
 
 
-def _answered(answer: Answer, finder: "Finder") -> Any:
+def _run(search: Search, finder: Finder) -> Any:
     try:
-        return answer(finder)
+        return search(finder)
     finally:
-        # A page that is gone must not be told of what others ask.
+        # Keep later searches from reporting to a page that may be closed.
         finder.progress = SilentProgress()

@@ -1,36 +1,36 @@
-"""What the page says of a failure is what can be done on the page."""
+"""Messages name actions of the page instead of commands."""
 
 import pytest
 
 from reelweave.errors import LibraryError
-from reelweave.ui.html import error_html, in_words
+from reelweave.ui.html import error, page_wording
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("message", "expected"),
     [
         (
             "`reelweave ingest 'a b.mp4' c.mp4 --fps all --space clip` makes them.",
-            "Adding a b.mp4, c.mp4 in the space clip on the tab Library makes them.",
+            "Adding a b.mp4, c.mp4 in the space clip on the Library tab makes them.",
         ),
         (
             "Restore it; or `reelweave videos remove f-1` and ingesting it again help.",
-            "Restore it; or removing f-1 on the tab Library and ingesting it again help.",
+            "Restore it; or removing f-1 on the Library tab and ingesting it again help.",
         ),
-        ("No video. `reelweave videos list --library x` shows all.", "No video. The tab Library shows all."),
+        ("No video. `reelweave videos list --library x` shows all.", "No video. The Library tab shows all."),
         ("See `reelweave doctor`.", "See reelweave doctor in a terminal."),
         ("`reelweave ingest --help` tells.", "Reelweave ingest --help in a terminal tells."),
         ("Put `x` back.", "Put `x` back."),
         ("It was `reelweave ingest 'open`.", "It was reelweave ingest 'open in a terminal."),
     ],
 )
-def test_commands_are_said_as_they_are_done_on_the_page(message: str, said: str) -> None:
-    assert in_words(message) == said
+def test_commands_are_replaced_by_actions_of_the_page(message: str, expected: str) -> None:
+    assert page_wording(message) == expected
 
 
-def test_a_failure_on_the_page_names_no_command_that_the_page_has_itself() -> None:
-    shown = error_html(
+def test_an_error_names_no_command_that_the_page_can_do_itself() -> None:
+    shown = error(
         LibraryError("Vectors are lost.", "`reelweave videos remove <b>` and ingesting it again make them anew.")
     )
     assert "reelweave" not in shown
-    assert "Removing &lt;b&gt; on the tab Library" in shown
+    assert "Removing &lt;b&gt; on the Library tab" in shown
