@@ -26,7 +26,9 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def configure(monkeypatch: pytest.MonkeyPatch, file: str | None = None, variables: dict[str, str] | None = None) -> None:
+def configure(
+    monkeypatch: pytest.MonkeyPatch, file: str | None = None, variables: dict[str, str] | None = None
+) -> None:
     if file is not None:
         Path("reelweave.toml").write_text(file, encoding="utf-8")
     for name, value in (variables or {}).items():
@@ -187,7 +189,9 @@ def test_settings_cannot_be_changed_once_loaded(place: str | None, name: str) ->
         setattr(getattr(loaded, place) if place else loaded, name, 1)
 
 
-def test_the_library_lies_in_the_platform_folder_unless_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_library_lies_in_the_platform_folder_unless_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert library_folder(load()).is_absolute()
     assert library_folder(load()).name == "reelweave"
     configure(monkeypatch, variables={"REELWEAVE_LIBRARY": str(tmp_path)})

@@ -113,7 +113,7 @@ def test_cover_art_is_no_video(tmp_path: Path) -> None:
     picture = write_pictures(tmp_path / "art", FILM[:1]) / "frame 1.png"
     sound = tmp_path / "song.mp3"
     ffmpeg_ok("-f", "lavfi", "-i", "sine=d=0.2", "-i", str(picture), "-map", "0", "-map", "1", str(sound))
-    with pytest.raises(SourceError, match="has no video in it"):
+    with pytest.raises(SourceError, match="contains no video"):
         open_source(sound).info()
 
 
