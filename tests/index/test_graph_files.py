@@ -54,7 +54,7 @@ DAMAGE = {
     "an entry out of range": (HEADER, _written(56, b"\xff\xff\xff")),
     "more levels than there are": (HEADER, _written(52, b"\x7f")),
     "an empty header": (HEADER, lambda old: b""),
-    "levels cut short": (LINKS, lambda old: old[:-5]),
+    "levels truncated": (LINKS, lambda old: old[:-5]),
     "a level of no size": (LINKS, _written(0, b"\x07")),
 }
 
@@ -72,10 +72,10 @@ def test_any_bytes_are_looked_at_without_failing(graph: Path, name: str, at: int
     with TemporaryDirectory() as folder:
         changed = Path(shutil.copytree(graph, folder, dirs_exist_ok=True)) / name
         changed.write_bytes(_written(at, data)(changed.read_bytes()))
-        assert graph_fault(Path(folder)) in ("", *(f"{name} is {how}" for how in ("damaged", "cut short")), *CUT)
+        assert graph_fault(Path(folder)) in ("", *(f"{name} is {how}" for how in ("damaged", "truncated")), *CUT)
 
 
-CUT = (f"{VECTORS} is cut short", f"{LINKS} is cut short", f"{LINKS} is damaged", f"{VECTORS} is damaged")
+CUT = (f"{VECTORS} is truncated", f"{LINKS} is cut short", f"{LINKS} is damaged", f"{VECTORS} is damaged")
 """What damage to the header alone may look like."""
 
 

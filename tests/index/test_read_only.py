@@ -222,7 +222,7 @@ def test_the_copy_of_a_killed_process_goes_and_that_of_a_living_one_stays(full: 
     ) as killed:
         killed.wait(PATIENCE)
     assert len(list(temporary.glob(f"{PREFIX}*"))) == 2
-    store_copy.remove_left_behind()
+    store_copy.remove_abandoned()
     assert list(temporary.glob(f"{PREFIX}*")) == [living.folder.parent]
     living.close()
     assert list(temporary.iterdir()) == []

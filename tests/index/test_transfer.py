@@ -133,7 +133,7 @@ def test_without_small_pictures_it_is_not_solved_either(exported: Path, other: P
     done = import_video(exported, settings(library=str(other)))
     assert [reason.partition(":")[0] for reason in done.cannot] == ["render", "solve"]
     same(rows_of(other), rows_of(other))
-    with pytest.raises(LibraryError, match="small pictures"):
+    with pytest.raises(LibraryError, match="proxies"):
         pipeline.solve("clip", settings(library=str(other)))
 
 

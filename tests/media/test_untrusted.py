@@ -281,13 +281,13 @@ _BOUNDED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 from reelweave.errors import ReelweaveError
-from reelweave.solve.wishes import read_wishes
-from reelweave.ranges import read_ranges
-from reelweave.untrusted import UntrustedError, parse_json
+from reelweave.solve.constraints import parse_constraints
+from reelweave.media.ranges import read_ranges
+from reelweave.media.untrusted import UntrustedError, parse_json
 for attempt in (
-    lambda: read_wishes(drop=["0-999999999"]).of_frames(range(240)),
-    lambda: read_wishes(keep=["0-999999999999", "5"]).of_frames(range(240)),
-    lambda: read_wishes(shot_order="1-999999999").of_shots([1, 2]),
+    lambda: parse_constraints(drop=["0-999999999"]).of_frames(range(240)),
+    lambda: parse_constraints(keep=["0-999999999999", "5"]).of_frames(range(240)),
+    lambda: parse_constraints(shot_order="1-999999999").of_shots([1, 2]),
     lambda: read_ranges("0-999999999", 240),
     lambda: read_ranges("0," * 10**7 + "0", 240),
     lambda: read_ranges("9" * 10**6, 240),
@@ -302,7 +302,7 @@ assert len(read_ranges("0-199," * 40_000 + "0-199", 200)) == 200
 """
 
 
-def test_what_is_refused_takes_no_memory() -> None:
+def test_rejected_input_takes_no_memory() -> None:
     done = subprocess.run([sys.executable, "-c", _BOUNDED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
