@@ -258,7 +258,7 @@ class _Found:
 _Layer = dict[str, _Found]
 """The values of one origin, by dotted key."""
 
-_OLD_SECTIONS = {
+_OLD_SECTIONS: dict[str, type[BaseModel]] = {
     "Store": StoreSettings,
     "Ingest": IngestSettings,
     "Clip": NetworkSettings,

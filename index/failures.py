@@ -107,7 +107,11 @@ def _is_damage(failed: BaseException) -> bool:
     if type(failed).__name__ == "PanicException":
         return True
     text = str(failed)
-    return _is_from_store(failed) and any(sign in text for sign in _DAMAGED) and not any(sign in text for sign in _NO_DAMAGE)
+    return (
+        _is_from_store(failed)
+        and any(sign in text for sign in _DAMAGED)
+        and not any(sign in text for sign in _NO_DAMAGE)
+    )
 
 
 def _is_from_store(failed: BaseException) -> bool:

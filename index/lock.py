@@ -1,4 +1,7 @@
-"""The writer's lock: one writer at a time. The system frees it when its holder dies; a file beside it names the holder."""
+"""The writer's lock: one writer at a time.
+
+The system frees the lock when its holder dies; a file beside it names the holder.
+"""
 
 import contextlib
 import json

@@ -282,11 +282,17 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "NaN": (_set(7, 2, float("nan")), "row 7 (frames.jsonl, line 8)"),
     "infinity": (_set(11, 0, float("inf")), "row 11 (frames.jsonl, line 12)"),
-    "no JSON": (_line(5, lambda line: "{frame: 4}"), "frames.jsonl, line 5: this is no JSON"),
+    "no JSON": (_line(5, lambda line: "{frame: 4}"), "frames.jsonl, line 5: this is not valid JSON"),
     "a list": (_line(5, lambda line: [4]), "frames.jsonl, line 5: this is list"),
-    "no frame": (_line(5, _without("frame")), 'frames.jsonl, line 5: there is no "frame"'),
-    "a key missing in one line": (_line(5, _without("luma")), 'frames.jsonl, line 5: there is no "luma", as in line 1'),
-    "a key that is none": (_line(5, lambda line: line | {"lumma": 1}), 'frames.jsonl, line 5: "lumma" is no fact'),
+    "no frame": (_line(5, _without("frame")), 'frames.jsonl, line 5: "frame" is missing'),
+    "a key missing in one line": (
+        _line(5, _without("luma")),
+        'frames.jsonl, line 5: "luma" is missing, but is in line 1',
+    ),
+    "a key that is none": (
+        _line(5, lambda line: line | {"lumma": 1}),
+        'frames.jsonl, line 5: "lumma" is not a known key',
+    ),
     "a word for a number": (
         _line(5, lambda line: line | {"luma": "7"}),
         "frames.jsonl, line 5: luma should be a number",
@@ -298,7 +304,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         _line(5, lambda line: line | {"duplicate_of": 9}),
         "frames.jsonl, line 5: frame 4 cannot",
     ),
-    "frames of another video": (_shifted, "frames.jsonl, line 7: frame 7 stands where clip.mp4 has 6"),
+    "frames of another video": (_shifted, "frames.jsonl, line 7: this is frame 7, but clip.mp4 has 6"),
     "fewer frames than the video": (_fewer, "has 11 frames, but clip.mp4 has 12"),
     "times of another video": (
         _line(5, lambda line: line | {"time": 9.0}),
@@ -309,24 +315,24 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another format": (lambda folder: edit(folder, format="reelweave.vectors/9"), '"format" should be'),
     "no model": (_space(model=None), 'space has no "model"'),
     "an empty model": (_space(model=""), "space.model should be text"),
-    "a key that no space has": (_space(colour=1), "space.colour is no key"),
+    "a key that no space has": (_space(colour=1), "space.colour is not a known key"),
     "a dimension in words": (_space(dimension="7"), "space.dimension should be a whole number"),
     "no video": (_video(id=None, sha256=None), 'needs "sha256" or "id"'),
-    "a hash that is none": (_video(sha256="12"), "video.sha256 cannot be '12'"),
+    "a hash that is none": (_video(sha256="12"), "video.sha256 is invalid: '12'"),
     "an id of other content": (_video(sha256="0" * 64), "with other content"),
-    "a rate of nothing": (_video(fps=0), "video.fps cannot be 0"),
+    "a rate of nothing": (_video(fps=0), "video.fps is invalid: 0"),
     "a name without a meaning": (_space(name="mine"), "own:NAME"),
     "a name that means all spaces": (_space(name="all"), "own:NAME"),
     "our name for other vectors": (_space(name="appearance"), "own:NAME"),
     "small pictures of a wrong shape": (
         lambda folder: np.save(folder / "proxies.npy", np.zeros((12, 4, 4), np.uint8)),
-        "proxies.npy: (4, 4) is no picture",
+        "proxies.npy: (4, 4) is not the shape",
     ),
 }
 
 
 @pytest.mark.parametrize(("spoil", "said"), FAULTS.values(), ids=FAULTS)
-def test_what_is_wrong_is_named_and_nothing_is_imported(
+def test_invalid_files_are_reported_and_nothing_is_imported(
     full: Path, own: Path, run: Run, spoil: Callable[[Path], Any], said: str
 ) -> None:
     before, there = contents(full), files(full)
@@ -346,7 +352,7 @@ def test_what_is_wrong_is_named_and_nothing_is_imported(
         pytest.param(_video(sha256=None), id="sha256"),
     ],
 )
-def test_what_a_video_without_source_does_not_say_is_named(
+def test_facts_missing_of_a_video_without_source_are_named(
     own: Path, other: Path, run: Run, spoil: Callable[[Path], None], request: pytest.FixtureRequest
 ) -> None:
     spoil(own)
@@ -357,20 +363,20 @@ def test_what_a_video_without_source_does_not_say_is_named(
 
 
 @pytest.mark.parametrize("said", ["../../evil-{hash}", "clip", "CLIP-{hash}", "-" * 99 + "{hash}"])
-def test_an_id_that_is_none_names_no_file(own: Path, other: Path, said: str) -> None:
+def test_an_invalid_id_is_never_used_as_a_file_name(own: Path, other: Path, said: str) -> None:
     _video(id=said.format(hash="1" * 8), sha256="1" * 64)(own)
     done = import_video(own, settings(library=str(other)))
     assert done.id == "clip-11111111"
     assert [file.name for file in (other / "proxies").iterdir()] == ["clip-11111111.i420"]
 
 
-def test_many_faults_are_not_all_listed(own: Path, run: Run) -> None:
+def test_only_the_first_of_many_faults_are_listed(own: Path, run: Run) -> None:
     write_lines(own, ["nothing"] * 12)
     answer = run("videos", "import", own)
     assert "and 7 more" in answer.err
 
 
-def test_a_name_stands_for_one_identity_in_a_library(full: Path, own: Path, tmp_path: Path, run: Run) -> None:
+def test_the_name_of_a_space_has_one_identity_in_a_library(full: Path, own: Path, tmp_path: Path, run: Run) -> None:
     assert run("videos", "import", own).code == 0
     second = tmp_path / "second"
     shutil.copytree(own, second)
@@ -395,7 +401,7 @@ def test_stored_vectors_are_never_overwritten(full: Path, own: Path, run: Run) -
     assert contents(full) == before
 
 
-def test_an_incomplete_video_takes_no_import(full: Path, own: Path) -> None:
+def test_nothing_is_imported_for_an_incomplete_video(full: Path, own: Path) -> None:
     from dataclasses import replace
 
     with opened(full) as shelf:
