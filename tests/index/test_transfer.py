@@ -1,4 +1,4 @@
-"""Vectors leave the library as files and come back, whole and under their own identity, or not at all."""
+"""Export and import: vectors keep their values and identity, and an import is complete or absent."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def same(one: FrameRows, two: FrameRows) -> None:
     np.testing.assert_allclose(one.vectors, two.vectors, atol=ONE_ULP, rtol=0)
 
 
-def test_the_files_hold_what_the_library_holds_to_the_last_bit(full: Path, exported: Path) -> None:
+def test_an_export_equals_the_library_to_the_last_bit(full: Path, exported: Path) -> None:
     rows, vectors = rows_of(full), np.load(exported / "vectors.npy")
     assert (vectors.dtype, vectors.tobytes()) == (np.float32, rows.vectors.tobytes())
     for row, line in enumerate(lines(exported)):
@@ -99,7 +99,7 @@ def test_the_files_hold_what_the_library_holds_to_the_last_bit(full: Path, expor
     assert (about["video"]["id"], about["video"]["sha256"]) == (video.id, video.sha256)
 
 
-def test_a_video_comes_back_as_it_left(full: Path, exported: Path, other: Path, tmp_path: Path) -> None:
+def test_a_video_is_the_same_after_export_and_import(full: Path, exported: Path, other: Path, tmp_path: Path) -> None:
     done = import_video(exported, settings(library=str(other)))
     assert (done.state, done.stand_alone, done.frames) == ("imported", True, 12)
     same(rows_of(other), rows_of(full))
@@ -128,7 +128,7 @@ def test_a_video_without_source_is_solved_but_not_rendered(exported: Path, other
     assert manage.check_videos(settings(library=str(other))) == {plan.video.id: []}
 
 
-def test_without_small_pictures_it_is_not_solved_either(exported: Path, other: Path) -> None:
+def test_a_video_without_proxies_cannot_be_solved(exported: Path, other: Path) -> None:
     (exported / "proxies.npy").unlink()
     done = import_video(exported, settings(library=str(other)))
     assert [reason.partition(":")[0] for reason in done.cannot] == ["render", "solve"]
@@ -155,7 +155,7 @@ def test_what_is_found_without_its_source_is_named_and_has_a_contact_sheet(
 
 
 @pytest.mark.parametrize("proxies", [True, False], ids=["with small pictures", "without"])
-def test_a_source_that_turns_up_makes_the_video_whole(
+def test_ingesting_the_source_completes_an_imported_video(
     own: Path, other: Path, clip: Path, full: Path, proxies: bool
 ) -> None:
     if not proxies:
@@ -173,7 +173,7 @@ def test_a_source_that_turns_up_makes_the_video_whole(
 
 @pytest.mark.parametrize("said", ["sha256", "id"])
 @pytest.mark.parametrize("facts", [True, False], ids=["all facts", "frames alone"])
-def test_another_encoders_vectors_stand_beside_those_that_are_there(
+def test_vectors_of_another_encoder_are_added_to_the_existing_ones(
     full: Path, own: Path, run: Run, said: str, facts: bool
 ) -> None:
     before = contents(full)
@@ -424,7 +424,7 @@ def test_an_export_overwrites_nothing(full: Path, tmp_path: Path, run: Run, ther
     assert files(tmp_path) == before
 
 
-def test_an_export_goes_into_the_folder_where_one_is(
+def test_an_export_may_replace_an_earlier_one(
     full: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -449,7 +449,7 @@ class Killed(BaseException):
     ],
 )
 @pytest.mark.parametrize("known", [True, False], ids=["a known video", "a video without source"])
-def test_an_import_that_dies_is_there_wholly_or_not_at_all(
+def test_a_failed_import_is_complete_or_absent(
     full: Path, own: Path, other: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: bool, known: bool
 ) -> None:
     library = full if known else other
@@ -473,7 +473,7 @@ def test_an_import_that_dies_is_there_wholly_or_not_at_all(
     assert rows_of(library, "own:mine").vectors == pytest.approx(np.load(own / "vectors.npy"), abs=ONE_ULP)
 
 
-def test_what_a_killed_import_left_is_cleared_away_by_the_next(own: Path, other: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_import_are_removed_by_the_next(own: Path, other: Path, tmp_path: Path) -> None:
     shutil.copytree(own, tmp_path / "second")
     _video(sha256="1" * 64, name="second.mp4")(tmp_path / "second")
     with pytest.MonkeyPatch.context() as dying:
@@ -502,9 +502,7 @@ def test_a_process_that_is_killed_in_mid_import_leaves_the_library_as_it_was(ful
     assert manage.check_videos(settings()) == {video: [] for video in before}
 
 
-def test_a_store_that_does_not_keep_what_it_is_given_imports_nothing(
-    full: Path, own: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_imported_if_the_store_loses_vectors(full: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(full)
     monkeypatch.setattr(ChromaStore, "lost", lambda *_: 0.5)
     with pytest.raises(LibraryError, match="did not take all"):
@@ -512,7 +510,7 @@ def test_a_store_that_does_not_keep_what_it_is_given_imports_nothing(
     assert contents(full) == before
 
 
-def test_a_space_of_another_clip_is_not_taken_for_ours(full: Path, own: Path, clip: Path) -> None:
+def test_a_clip_space_of_another_model_is_not_mistaken_for_ours(full: Path, own: Path, clip: Path) -> None:
     _space(name="clip")(own)
     import_video(own, settings())
     with pytest.raises(SpaceError):
@@ -521,7 +519,7 @@ def test_a_space_of_another_clip_is_not_taken_for_ours(full: Path, own: Path, cl
         pipeline.solve("clip", settings(solve__space="own:none"))
 
 
-def test_a_copy_under_another_name_is_known_by_its_content(full: Path, own: Path, tmp_path: Path) -> None:
+def test_a_copy_under_another_name_is_recognised_by_its_content(full: Path, own: Path, tmp_path: Path) -> None:
     other = write_clip(tmp_path / "elsewhere.mp4", [np.zeros((64, 96, 3), np.uint8)])
     assert pipeline.ingest(other, settings()).name == "elsewhere.mp4"
     assert import_video(own, settings()).name == "clip.mp4"
