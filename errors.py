@@ -16,10 +16,10 @@ ReelweaveError
 import shlex
 from pathlib import Path
 
-_LIBRARY_COMMANDS = ("ingest", "reconstruct", "solve", "search", "videos")
+_ON_THE_LIBRARY = ("ingest", "reconstruct", "solve", "search", "videos")
 
 
-class _Given:
+class _Said:
     """Options of the running command that suggested commands must repeat."""
 
     library: Path | None = None
@@ -27,7 +27,7 @@ class _Given:
 
 def said_on_the_command_line(library: Path | None) -> None:
     """Set the `--library` option that suggested commands repeat; None where it was not given."""
-    _Given.library = library
+    _Said.library = library
 
 
 def command(*words: str | Path) -> str:
@@ -42,8 +42,8 @@ def command_line(*words: str | Path) -> str:
         words: The command and its arguments; paths are shortened relative to the working folder.
     """
     arguments = [*words]
-    if _Given.library is not None and words[0] in _LIBRARY_COMMANDS:
-        arguments += ["--library", _Given.library]
+    if _Said.library is not None and words[0] in _ON_THE_LIBRARY:
+        arguments += ["--library", _Said.library]
     return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in arguments)])
 
 

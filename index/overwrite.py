@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Overwrite: TypeAlias = bool | Callable[[Sequence[Path]], bool]
 """Whether files that Reelweave did not write, or that have changed, may be replaced; or a callable that asks."""
 
-_MAX_RECORDED = 20_000
+_KEPT = 20_000
 """Files in the database, which then has about 3 MB; the oldest are deleted first."""
 
 _MAX_LISTED = 5
@@ -196,7 +196,7 @@ class Record:
             with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT)) as database, database:
                 if create:
                     database.execute(_TABLE)
-                    database.execute(_FORGET, (_MAX_RECORDED,))
+                    database.execute(_FORGET, (_KEPT,))
                 return database.execute(statement, values).fetchall()
         except (OSError, sqlite3.Error):
             return []

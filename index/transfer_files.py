@@ -326,7 +326,7 @@ def read_portable(folder: Path) -> ExportedVectors:
         SpaceError: The files are invalid; the message names file and line.
     """
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", f"Give a folder made by {command('videos', 'export')}.")
+        raise UsageError(f"There is no folder {folder}.", f"See {command('videos', 'export', '--help')}.")
     missing = [name for name in (VECTORS, FRAMES, SPACE) if not (folder / name).is_file()]
     if missing:
         raise import_error([f"{folder} has no {' and no '.join(missing)}"])

@@ -53,13 +53,13 @@ def test_fewer_lists_find_less(drawn: Matrix, tmp_path: Path) -> None:
 def filled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows went into each index that was made."""
     made: list[int] = []
-    fill = approximate._filled
+    fill = approximate._build
 
     def noted(what: Matrix) -> Any:
         made.append(len(what))
         return fill(what)
 
-    monkeypatch.setattr(approximate, "_filled", noted)
+    monkeypatch.setattr(approximate, "_build", noted)
     return made
 
 

@@ -74,7 +74,7 @@ def test_a_file_that_is_too_large_is_rejected_unread(tmp_path: Path, monkeypatch
 
 
 def test_a_gigabyte_of_empty_chunks_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(animation, "_MOST_CHUNKS", 10)
+    monkeypatch.setattr(animation, "_MAX_CHUNKS", 10)
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(12 * 20) + struct.pack(">I4sI", 8, b"acTL", 5) + bytes(8))
     assert not is_animated(path)
