@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import Run, contents, opened, settings
 
 from reelweave import pipeline
@@ -209,25 +210,21 @@ INDEXES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", INDEXES.values(), ids=INDEXES)
 def test_damaged_index_files_are_detected_before_chroma_replaces_them(library: Path, damage: Damage) -> None:
-    from test_library import SPACE, record, rows
-
     video = replace(record("long.mp4", 1), frames=1500, complete=True)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
     (index,) = [path for path in (library / "chroma").iterdir() if path.is_dir()]
     damage(index)
-    with opened(library) as shelf:
-        state = shelf.catalog.spaces(video.id)["appearance"]
-        assert index.name in shelf.vectors_fault(video, state)
-        assert shelf.lost_spaces(video) == [state]
+    with opened(library) as lib:
+        state = lib.catalog.spaces(video.id)["appearance"]
+        assert index.name in lib.vectors_fault(video, state)
+        assert lib.lost_spaces(video) == [state]
 
 
 def test_an_index_with_changed_bytes_is_detected_by_reading_it_back(library: Path, run: Run) -> None:
-    from test_library import SPACE, record, rows
-
     video = replace(record("long.mp4", 1), frames=1500, proxy_width=0, proxy_height=0, complete=True)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
     (file,) = (library / "chroma").glob("*/data_level0.bin")
     _garbage(file)
     assert run("videos", "check").code == 1

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import Run, contents, files, in_a_process, in_process, opened, settings
 
 from reelweave import pipeline
@@ -25,40 +26,7 @@ from reelweave.index.failures import library_error
 from reelweave.index.lock import current_writer, writer_lock
 from reelweave.index.store import PAGE, ChromaStore
 from reelweave.media.proxy import ProxyWriter
-from reelweave.media.types import Floats, FrameRows, Space, SpaceState, VideoRecord
-
-SPACE = Space("appearance", "model", "weights", "preprocessing/1", 3)
-
-
-def record(name: str, number: int = 0, folder: str = "/films") -> VideoRecord:
-    return VideoRecord(
-        id=f"{Path(name).stem}-{number:08x}",
-        name=name,
-        source=f"{folder}/{name}",
-        sha256=f"{number:064x}",
-        stamp="1:1",
-        kind="video",
-        fps=25,
-        width=96,
-        height=64,
-        sampled_fps=0,
-        short_side=360,
-        proxy_width=16,
-        proxy_height=16,
-    )
-
-
-def rows(indices: range) -> FrameRows:
-    count = len(indices)
-    vectors = np.random.default_rng(indices.start).normal(size=(count, 3)).astype(np.float32)
-    return FrameRows(
-        indices=np.array(indices, np.int64),
-        times=np.array(indices, np.float64) / 3,
-        sharpness=np.arange(count, dtype=np.float32),
-        luma=np.arange(count, dtype=np.float32),
-        duplicate_of=np.full(count, -1, np.int64),
-        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-    )
+from reelweave.media.types import Floats, Space, SpaceState, VideoRecord
 
 
 @pytest.fixture
@@ -330,32 +298,32 @@ def test_an_interrupted_removal_can_be_finished(full: Path, monkeypatch: pytest.
 
 
 def _lose_vectors(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.store.remove(video.id, "appearance")
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.store.remove(video.id, "appearance")
 
 
 def _lose_some_vectors(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.store.count(video.id, shelf.catalog.spaces(video.id)["appearance"].space)
-        client = shelf.store._client  # type: ignore[attr-defined]
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.store.count(video.id, lib.catalog.spaces(video.id)["appearance"].space)
+        client = lib.store._client  # type: ignore[attr-defined]
         client.get_collection(f"{video.id}.appearance", embedding_function=None).delete(ids=["00000004"])
 
 
 def _change(**facts: object) -> Callable[[Path], None]:
     def change(library: Path) -> None:
-        with opened(library) as shelf:
-            (video,) = shelf.catalog.videos()
-            shelf.catalog.save(replace(video, **facts))  # type: ignore[arg-type]
+        with opened(library) as lib:
+            (video,) = lib.catalog.videos()
+            lib.catalog.save(replace(video, **facts))  # type: ignore[arg-type]
 
     return change
 
 
 def _second_space_half_done(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.catalog.save(video, [SpaceState(replace(SPACE, name="clip"), 3)])
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.catalog.save(video, [SpaceState(replace(SPACE, name="clip"), 3)])
 
 
 def _proxies(library: Path) -> Path:
@@ -534,8 +502,8 @@ def test_a_disk_that_fills_up_loses_nothing_stored_before(
         fail(filling, owner, name, error, call)
         with pytest.raises(LibraryError, match="no space left"):
             pipeline.ingest(path, settings(ingest__batch=4))
-    with opened(library) as shelf:
-        assert [video.frames for video in shelf.catalog.videos()] == [4 * (call - 1)] * (call > 1)
+    with opened(library) as lib:
+        assert [video.frames for video in lib.catalog.videos()] == [4 * (call - 1)] * (call > 1)
     pipeline.ingest(path, settings(ingest__batch=4))
     after = contents(library)
     pipeline.ingest(path, settings(library=str(tmp_path / "other")))
@@ -686,23 +654,23 @@ def test_an_empty_collection_has_no_lost_vectors(store: ChromaStore) -> None:
 
 def test_vectors_that_are_counted_but_not_found_are_detected_and_reset(library: Path) -> None:
     video, written = replace(record("long.mp4", 1), frames=2500, complete=True), rows(range(2500))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
-        shelf.check_written(video, ["appearance"])
-        before = shelf.catalog.revisions()
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        lib.check_written(video, ["appearance"])
+        before = lib.catalog.revisions()
     _lose_the_index(library)
-    with opened(library) as shelf, shelf.writing("test"):
-        assert shelf.store.count(video.id, SPACE) == 2500
-        assert shelf.verify(video, "appearance")
+    with opened(library) as lib, lib.writing("test"):
+        assert lib.store.count(video.id, SPACE) == 2500
+        assert lib.verify(video, "appearance")
         with pytest.raises(LibraryError, match="lost"):
-            shelf.rows(video, "appearance")
+            lib.rows(video, "appearance")
         with pytest.raises(VectorsLost, match="read back") as lost:
-            shelf.check_written(video, ["appearance"])
+            lib.check_written(video, ["appearance"])
         assert "ingest" in lost.value.remedy
-        assert shelf.catalog.spaces(video.id) == {"appearance": SpaceState(SPACE)}
-        assert shelf.catalog.revisions() != before
-        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
-        shelf.check_written(video, ["appearance"])
+        assert lib.catalog.spaces(video.id) == {"appearance": SpaceState(SPACE)}
+        assert lib.catalog.revisions() != before
+        lib.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        lib.check_written(video, ["appearance"])
 
 
 @pytest.mark.parametrize(
@@ -729,8 +697,8 @@ def test_vectors_that_chroma_lost_silently_are_made_again(
 
 def test_leftovers_of_a_killed_run_with_another_model_do_not_matter(library: Path) -> None:
     video = record("film.mp4", 1)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.store.write(video.id, replace(SPACE, model="another"), rows(range(9)))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 5)], {"appearance": rows(range(5))})
-        assert shelf.store.count(video.id, SPACE) == 5
+    with opened(library) as lib, lib.writing("test"):
+        lib.store.write(video.id, replace(SPACE, model="another"), rows(range(9)))
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 5)], {"appearance": rows(range(5))})
+        assert lib.store.count(video.id, SPACE) == 5

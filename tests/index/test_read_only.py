@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import PATIENCE, Answer, Run, opened, settings
 
 from reelweave.errors import LibraryError
@@ -156,11 +157,9 @@ def test_a_relative_path_of_a_library_does_not_hide_why_it_fails(
 def test_only_the_database_is_copied_and_the_copy_is_removed(
     library: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_library import SPACE, record, rows
-
     long = rows(range(1500))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.store.write(record("long.mp4").id, SPACE, long)
+    with opened(library) as lib, lib.writing("test"):
+        lib.store.write(record("long.mp4").id, SPACE, long)
     monkeypatch.setattr(os, "access", lambda path, mode, **_: not mode & os.W_OK)
     store = ChromaStore(library / "chroma", 1.0)
     assert store.read(record("long.mp4").id, SPACE).indices.tolist() == list(range(1500))

@@ -68,8 +68,8 @@ def write_lines(folder: Path, rows: list[Any]) -> None:
 
 
 def rows_of(library: Path, space: str = "appearance") -> FrameRows:
-    with opened(library) as shelf:
-        return shelf.rows(shelf.catalog.videos()[0], space)
+    with opened(library) as lib:
+        return lib.rows(lib.catalog.videos()[0], space)
 
 
 def same(one: FrameRows, two: FrameRows) -> None:
@@ -91,9 +91,9 @@ def test_an_export_equals_the_library_to_the_last_bit(full: Path, exported: Path
             "luma": float(rows.luma[row]),
             "duplicate_of": -1,
         }
-    with opened(full) as shelf:
-        (video,) = shelf.catalog.videos()
-        assert np.load(exported / "proxies.npy").tobytes() == shelf.proxies_file(video.id).read_bytes()
+    with opened(full) as lib:
+        (video,) = lib.catalog.videos()
+        assert np.load(exported / "proxies.npy").tobytes() == lib.proxies_file(video.id).read_bytes()
     about = json.loads((exported / "space.json").read_text())
     assert about["format"] == "reelweave.vectors/1"
     assert (about["video"]["id"], about["video"]["sha256"]) == (video.id, video.sha256)
@@ -404,9 +404,9 @@ def test_stored_vectors_are_never_overwritten(full: Path, own: Path, run: Run) -
 def test_nothing_is_imported_for_an_incomplete_video(full: Path, own: Path) -> None:
     from dataclasses import replace
 
-    with opened(full) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.catalog.save(replace(video, complete=False))
+    with opened(full) as lib:
+        (video,) = lib.catalog.videos()
+        lib.catalog.save(replace(video, complete=False))
     with pytest.raises(LibraryError, match="not complete"):
         import_video(own, settings())
 
