@@ -365,7 +365,9 @@ def _space_faults(space: dict[str, Any]) -> list[str]:
     named = ("name", "model", "weights", "preprocessing")
     faults = [f'{SPACE}: space has no "{key}"' for key in (*named, "dimension") if key not in space]
     faults += [f"{SPACE}: space.{key} is not a known key" for key in space if key not in (*named, "dimension")]
-    faults += [f"{SPACE}: space.{key} should be a text" for key in named if key in space and not _name(space[key])]
+    faults += [
+        f"{SPACE}: space.{key} should be non-empty text" for key in named if key in space and not _name(space[key])
+    ]
     dimension = space.get("dimension", 1)
     if type(dimension) is not int or dimension < 1:
         faults.append(f"{SPACE}: space.dimension should be a whole number of at least 1, not {shown(dimension)}")

@@ -269,9 +269,9 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no vectors": (lambda folder: (folder / "vectors.npy").unlink(), "has no vectors.npy"),
     "too few vectors": (_vectors(lambda vectors: vectors[:11]), "vectors.npy is 11 x 7"),
     "another dimension": (_vectors(lambda vectors: vectors[:, :6]), "vectors.npy is 12 x 6"),
-    "another kind of number": (_vectors(lambda vectors: vectors.astype(np.float64)), "holds float64"),
+    "another kind of number": (_vectors(lambda vectors: vectors.astype(np.float64)), "contains float64"),
     "no array": (lambda folder: (folder / "vectors.npy").write_bytes(b"no array"), "vectors.npy is not an array"),
-    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy holds"),
+    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy contains"),
     "a vector of another length": (
         _vectors(lambda vectors: _times(vectors, 3, 2)),
         "row 3 (frames.jsonl, line 4): the vector has length 2",
@@ -314,7 +314,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "broken space.json": (lambda folder: (folder / "space.json").write_text('{\n"format": x}'), "space.json, line 2"),
     "another format": (lambda folder: edit(folder, format="reelweave.vectors/9"), '"format" should be'),
     "no model": (_space(model=None), 'space has no "model"'),
-    "an empty model": (_space(model=""), "space.model should be text"),
+    "an empty model": (_space(model=""), "space.model should be non-empty text"),
     "a key that no space has": (_space(colour=1), "space.colour is not a known key"),
     "a dimension in words": (_space(dimension="7"), "space.dimension should be a whole number"),
     "no video": (_video(id=None, sha256=None), 'needs "sha256" or "id"'),
@@ -505,7 +505,7 @@ def test_a_process_that_is_killed_in_mid_import_leaves_the_library_as_it_was(ful
 def test_nothing_is_imported_if_the_store_loses_vectors(full: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(full)
     monkeypatch.setattr(ChromaStore, "lost", lambda *_: 0.5)
-    with pytest.raises(LibraryError, match="did not take all"):
+    with pytest.raises(LibraryError, match="could not be stored"):
         import_video(own, settings())
     assert contents(full) == before
 

@@ -62,7 +62,7 @@ def test_a_file_that_opencv_cannot_decode_is_rejected(tmp_path: Path, monkeypatc
         raise cv2.error("assertion failed")
 
     monkeypatch.setattr(cv2, "imdecode", raising)
-    with pytest.raises(SourceError, match="not a picture"):
+    with pytest.raises(SourceError, match="not a readable picture"):
         read_picture(png_of_size(tmp_path / "a.png", 8, 8))
 
 
