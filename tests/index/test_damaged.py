@@ -524,7 +524,7 @@ def test_a_missing_collection_says_how_to_repair(two: Path) -> None:
         state = library.catalog.spaces(video.id)["appearance"]
         library.store.remove(video.id, "appearance")
         assert collection_name(video.id, "appearance") not in (library.store.inventory.collections() or {})
-        with pytest.raises(LibraryDamaged, match="not in the library's store") as lost:
+        with pytest.raises(LibraryDamaged, match="not in the store") as lost:
             library.stored_rows(video, state)
         assert "videos check --repair" in lost.value.remedy
 
