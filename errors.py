@@ -1,16 +1,16 @@
-"""What can go wrong, as a caller sees it.
+"""Exceptions that state a cause, a remedy and an exit code; commands as messages quote them.
 
-ReelweaveError             exit 1   anything the program explains in one line
-├── UsageError             exit 2   the request itself is wrong: an option, a name, a setting
-├── SourceError            exit 1   a video or picture cannot be read
-├── LibraryError           exit 1   the library cannot be read or written
-│   ├── LibraryLocked      exit 1   another writer holds it
-│   ├── LibraryDamaged     exit 1   a part of it is missing or damaged
-│   └── VectorsLost        exit 1   one video's vectors cannot all be read back
-├── SpaceError             exit 1   a model or its vectors are missing or do not match
-│   └── SpaceMismatch      exit 1   one video's vectors were made by another model
-├── PlanError              exit 1   a plan or truth file is not what it claims to be
-└── RenderError            exit 1   ffmpeg could not write the result
+ReelweaveError
+├── UsageError             exit code 2; all others 1
+├── SourceError
+├── LibraryError
+│   ├── LibraryLocked
+│   ├── LibraryDamaged
+│   └── VectorsLost
+├── SpaceError
+│   └── SpaceMismatch
+├── PlanError
+└── RenderError
 """
 
 import shlex
@@ -20,39 +20,48 @@ _ON_THE_LIBRARY = ("ingest", "reconstruct", "solve", "search", "videos")
 
 
 class _Said:
-    """What was said on the command line that a suggested command has to say again."""
+    """Options of the running command that suggested commands must repeat."""
 
     library: Path | None = None
 
 
 def said_on_the_command_line(library: Path | None) -> None:
-    """From now on suggested commands are for this library; without one for that of the settings."""
+    """Set the `--library` option that suggested commands repeat; None where it was not given."""
     _Said.library = library
 
 
 def command(*words: str | Path) -> str:
-    """A command of this program as messages name it."""
+    """Return a command of this program in backticks, as messages quote it."""
     return f"`{command_line(*words)}`"
 
 
 def command_line(*words: str | Path) -> str:
-    """A command of this program as a shell takes it, for the library that is in use."""
-    said = [*words]
+    """Return a command of this program quoted for a shell, with the `--library` option in force.
+
+    Args:
+        words: The command and its arguments; paths are shortened relative to the working folder.
+    """
+    arguments = [*words]
     if _Said.library is not None and words[0] in _ON_THE_LIBRARY:
-        said += ["--library", _Said.library]
-    return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in said)])
+        arguments += ["--library", _Said.library]
+    return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in arguments)])
 
 
 def _as_argument(word: str | Path) -> str:
-    """A path as one would type it from where one stands, and never to be taken for an option."""
+    """Shorten a path relative to the working folder, and keep it from looking like an option."""
     if isinstance(word, str):
         return word
-    here = str(word.relative_to(Path.cwd()) if word.is_relative_to(Path.cwd()) else word)
-    return f"./{here}" if here.startswith("-") else here
+    relative = str(word.relative_to(Path.cwd()) if word.is_relative_to(Path.cwd()) else word)
+    return f"./{relative}" if relative.startswith("-") else relative
 
 
 class ReelweaveError(Exception):
-    """A failure with its cause and, where there is one, the next step."""
+    """A failure that the program explains.
+
+    Args:
+        cause: What went wrong, as a sentence.
+        remedy: The next step, where there is one.
+    """
 
     exit_code = 1
 
@@ -63,31 +72,42 @@ class ReelweaveError(Exception):
 
 
 class UsageError(ReelweaveError):
+    """The request is wrong: an option, a name or a setting."""
+
     exit_code = 2
 
 
-class SourceError(ReelweaveError): ...
+class SourceError(ReelweaveError):
+    """A video or picture cannot be read."""
 
 
-class LibraryError(ReelweaveError): ...
+class LibraryError(ReelweaveError):
+    """The library cannot be read or written."""
 
 
-class LibraryLocked(LibraryError): ...
+class LibraryLocked(LibraryError):
+    """Another process is writing to the library."""
 
 
-class LibraryDamaged(LibraryError): ...
+class LibraryDamaged(LibraryError):
+    """Part of the library is missing or damaged."""
 
 
-class VectorsLost(LibraryError): ...
+class VectorsLost(LibraryError):
+    """Not all vectors of a video can be read back."""
 
 
-class SpaceError(ReelweaveError): ...
+class SpaceError(ReelweaveError):
+    """A model or its vectors are missing or do not match."""
 
 
-class SpaceMismatch(SpaceError): ...
+class SpaceMismatch(SpaceError):
+    """The vectors of a video were made by another model."""
 
 
-class PlanError(ReelweaveError): ...
+class PlanError(ReelweaveError):
+    """A plan or truth file is invalid."""
 
 
-class RenderError(ReelweaveError): ...
+class RenderError(ReelweaveError):
+    """ffmpeg could not write the result."""

@@ -1,4 +1,7 @@
-"""How long work reports itself: the command line draws it, a page may stream it, tests ignore it."""
+"""Protocol by which long-running work reports progress, its silent default, and interruption by signals.
+
+The command line draws progress, the page streams it, and library calls ignore it.
+"""
 
 import signal
 import threading
@@ -9,29 +12,38 @@ from typing import Protocol
 
 
 class Stage(Protocol):
+    """One step of the work, with a bar of its own."""
+
     def advance(self, steps: int = 1) -> None: ...
 
     def tell(self, text: str) -> None:
-        """Say how the stage goes, in place of what was last told of it."""
+        """Show the state of the stage in place of the last text."""
         ...
 
 
 class Progress(Protocol):
+    """Receiver of progress reports."""
+
     def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Stage]:
-        """Open a stage; `total` is None where its length cannot be known."""
+        """Open a stage.
+
+        Args:
+            name: What is being done.
+            total: Number of steps; None if it is unknown.
+        """
         ...
 
     def note(self, text: str) -> None:
-        """Say one line that the user should see but need not act on."""
+        """Show a line that the user should see but need not act on."""
         ...
 
     def stoppable(self) -> AbstractContextManager[Callable[[], bool]]:
-        """A span of work that can end early with what it has; the callable says whether the user wants that."""
+        """Mark work that can stop early and keep its result so far; the callable tells whether to stop."""
         ...
 
 
 class SilentProgress:
-    """The progress of a library call that nobody watches."""
+    """Progress that shows nothing."""
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
@@ -52,7 +64,7 @@ class SilentProgress:
 
 
 class TitledProgress:
-    """Another progress, whose stages say what they belong to."""
+    """Progress that prefixes each stage with a title and passes it on."""
 
     def __init__(self, progress: Progress, title: str) -> None:
         self._progress, self._title = progress, title
@@ -68,12 +80,12 @@ class TitledProgress:
 
 
 def noted(progress: Progress) -> "Noted":
-    """A progress that says each note once; one that does so already stays itself."""
+    """Wrap a progress so that it shows each note once; return it unchanged if it already does."""
     return progress if isinstance(progress, Noted) else Noted(progress)
 
 
 class Noted(TitledProgress):
-    """Another progress that says each note once, and keeps what was said."""
+    """Progress that shows each note once, and keeps the notes."""
 
     def __init__(self, progress: Progress) -> None:
         super().__init__(progress, "")
@@ -93,24 +105,28 @@ SILENT = SilentProgress()
 
 @contextmanager
 def deferred_interrupt(*signals: signal.Signals) -> Iterator[Callable[[], bool]]:
-    """The first of these signals only asks, and the work looks at it when nothing is half done; the next ends all."""
-    heard: list[int] = []
-    before = {which: signal.getsignal(which) for which in signals}
-    # Only the main thread hears signals, and one that is ignored shall stay so.
-    hears = threading.current_thread() is threading.main_thread()
-    ours = [which for which in signals if hears and callable(before[which])]
+    """Turn the first of these signals into a request to stop, and let the next one act as before.
+
+    Yields:
+        A callable that tells whether a stop was requested; the work calls it where nothing is half done.
+    """
+    received: list[int] = []
+    previous = {number: signal.getsignal(number) for number in signals}
+    # Only the main thread can set handlers; an ignored signal stays ignored.
+    can_handle = threading.current_thread() is threading.main_thread()
+    handled = [number for number in signals if can_handle and callable(previous[number])]
 
     def restore() -> None:
-        for which in ours:
-            signal.signal(which, before[which])
+        for number in handled:
+            signal.signal(number, previous[number])
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def request_stop(number: int, frame: FrameType | None) -> None:
         restore()
-        heard.append(number)
+        received.append(number)
 
-    for which in ours:
-        signal.signal(which, ask)
+    for number in handled:
+        signal.signal(number, request_stop)
     try:
-        yield lambda: bool(heard)
+        yield lambda: bool(received)
     finally:
         restore()

@@ -1,12 +1,13 @@
-"""The typed model of settings.toml, and where each value came from.
+"""Typed settings, and the origin of each value.
 
-A flag wins over the environment, the environment over ./reelweave.toml, and that over the packaged
-settings.toml, which is the only place of defaults: the classes below state types and ranges alone.
+Precedence: flags, environment, ./reelweave.toml, the packaged settings.toml. Only the last holds defaults; the classes
+below state types and ranges.
 """
 
 import difflib
 import os
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,36 +24,39 @@ LOCAL = "reelweave.toml"
 PREFIX = "REELWEAVE_"
 
 _NESTED = "__"
-_MOST_TOML = 1 << 20
-"""Bytes of a settings file."""
-_RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_UI_PASSWORD"})
-"""Variables that are read before any setting is, and therefore are none."""
+"""Separates section and key in the name of an environment variable."""
 
-Frames = Annotated[int, Field(ge=0, le=10_000_000)]
-"""Up to which a film is looked at in one way rather than another: four days at 25 frames a second."""
+_MAX_TOML_BYTES = 1 << 20
+"""Size limit of a settings file; the packaged one has under 20 kB."""
+
+_RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_UI_PASSWORD"})
+"""Environment variables with the prefix that are not settings, since they are read before the settings."""
+
+FrameLimit = Annotated[int, Field(ge=0, le=10_000_000)]
+"""Number of frames up to which a method is used; at most four days at 25 frames a second."""
 Batch = Annotated[int, Field(ge=1, le=1024)]
-Some = Annotated[int, Field(ge=1, le=1000)]
-"""Of what each frame has several."""
-Answers = Annotated[int, Field(ge=1, le=1_000_000)]
+SmallCount = Annotated[int, Field(ge=1, le=1000)]
+"""Number of things that each frame, or a page, has several of."""
+ResultLimit = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(ge=0, le=1e7)]
-"""Up to a third of a year."""
+"""At most a third of a year."""
 Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
 Gigabytes = Annotated[float, Field(gt=0, le=1e6)]
 Rate = Annotated[float, Field(ge=0.001, le=1000)]
 """Frames a second."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Chord = Annotated[float, Field(ge=0, le=2)]
-"""The distance of two unit vectors."""
+"""Euclidean distance of two unit vectors."""
 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 ]
 
 TIMM_SPACE = "timm:"
-"""What the name of a space begins with whose model is one of timm's."""
+"""Prefix of the names of spaces whose model is one of timm's."""
 
 OWN_SPACE = "own:"
-"""What the name of a space begins with whose vectors were made by nothing that Reelweave knows."""
+"""Prefix of the names of spaces whose vectors were made outside Reelweave."""
 
 
 def _is_rate(fps: float) -> float:
@@ -82,7 +86,7 @@ SpacesName = Annotated[str, AfterValidator(lambda name: _is_space(name, "all", "
 NetworkName = Annotated[str, Field(pattern=r"^(clip|timm:.+)$")]
 
 RuleName = Literal["density", "dbscan", "hdbscan"]
-"""How frames that belong together are found."""
+"""Clustering method that finds outliers."""
 
 
 class _Section(BaseModel):
@@ -98,7 +102,7 @@ class IngestSettings(_Section):
     size: Annotated[int, Field(ge=0, le=16_384)]
     space: SpacesName
     batch: Batch
-    # Beyond this a film of 1,500 frames would fill 1.5 GB when it is solved.
+    # Larger proxies would need 1.5 GB when a film of 1,500 frames is solved.
     proxy_pixels: Annotated[int, Field(ge=256, le=1_000_000)]
     duplicate_level: Annotated[float, Field(ge=0, le=255)]
     share_level: Annotated[float, Field(ge=0, le=255)]
@@ -115,7 +119,7 @@ class NetworkSettings(_Section):
 class NeighbourSettings(_Section):
     # The outlier rule asks for the second-nearest frame.
     k: Annotated[int, Field(ge=2, le=1000)]
-    exact_limit: Frames
+    exact_limit: FrameLimit
 
 
 class OutlierSettings(_Section):
@@ -129,7 +133,7 @@ class OutlierSettings(_Section):
     @model_validator(mode="after")
     def _floor_under_ceiling(self) -> Self:
         if self.cut_floor > self.cut_ceiling:
-            raise ValueError(f"cut_floor ({self.cut_floor}) is over cut_ceiling ({self.cut_ceiling})")
+            raise ValueError(f"cut_floor ({self.cut_floor}) is above cut_ceiling ({self.cut_ceiling})")
         return self
 
 
@@ -140,11 +144,11 @@ class SolveSettings(_Section):
     price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift", "match"]
     match_model: Annotated[str, Field(min_length=1)]
     doubt: Factor
-    flow_limit: Frames
+    flow_limit: FrameLimit
     thorough: bool
-    candidates: Some
+    candidates: SmallCount
     time_limit: Seconds
-    # Both ask for n x n prices as Python's numbers: 5,000 frames take 1 GB of them.
+    # Both methods need n x n costs as Python numbers: 1 GB for 5,000 frames.
     ortools_limit: Annotated[int, Field(ge=0, le=5000)]
     dense_limit: Annotated[int, Field(ge=0, le=5000)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
@@ -167,8 +171,8 @@ class RenderSettings(_Section):
 
 
 class SearchSettings(_Section):
-    k: Answers
-    most: Answers
+    k: ResultLimit
+    most: ResultLimit
     auto: Share
     stand_out: Factor
     same: Share
@@ -199,12 +203,12 @@ class RepairSettings(_Section):
 
 
 class ReportSettings(_Section):
-    sheet_frames: Some
+    sheet_frames: SmallCount
     weak_joins: Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Settings(BaseSettings):
-    """Every value a user may change; made by `load`."""
+    """Every value that a user may change; made by `load`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
 
@@ -238,7 +242,7 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True)
 class Origin:
-    """One setting as `reelweave settings show` prints it."""
+    """A setting, its value and where the value comes from, as `reelweave settings show` prints them."""
 
     key: str
     value: Any
@@ -252,29 +256,66 @@ class _Found:
 
 
 _Layer = dict[str, _Found]
-"""What one place says, by dotted key."""
+"""The values of one origin, by dotted key."""
+
+_OLD_SECTIONS: dict[str, type[BaseModel]] = {
+    "Store": StoreSettings,
+    "Ingest": IngestSettings,
+    "Clip": NetworkSettings,
+    "Neighbours": NeighbourSettings,
+    "Outliers": OutlierSettings,
+    "Solve": SolveSettings,
+    "Split": SplitSettings,
+    "Shots": ShotSettings,
+    "Render": RenderSettings,
+    "Search": SearchSettings,
+    "Breakup": BreakupSettings,
+    "Repair": RepairSettings,
+    "Report": ReportSettings,
+}
+"""Sections by the names that their classes had in version 0.1."""
+
+
+def __getattr__(name: str) -> type[BaseModel]:
+    """Return a section by the name that its class had in version 0.1."""
+    if name not in _OLD_SECTIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    section = _OLD_SECTIONS[name]
+    warnings.warn(f"{__name__}.{name} is deprecated: use {section.__name__}.", DeprecationWarning, stacklevel=2)
+    return section
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings in force; `overrides` are flags by dotted key, those that are None were not given."""
+    """Load the settings in force.
+
+    Args:
+        overrides: Flags by dotted key; a value of None counts as not given.
+
+    Raises:
+        UsageError: A key is unknown, a value is out of its range, or a settings file cannot be read.
+    """
     flags = _given(overrides)
     return _validated(flags, _layers(flags))
 
 
 def changed(settings: Settings, section: str, values: Mapping[str, Any]) -> Settings:
-    """The settings with some values of a section replaced; UsageError where one is out of its range."""
+    """Return the settings with some values of a section replaced.
+
+    Raises:
+        UsageError: A value is out of its range.
+    """
     known = getattr(settings, section)
     try:
         new = type(known).model_validate(known.model_dump() | dict(values))
     except ValidationError as bad:
         problem = bad.errors()[0]
         key = ".".join(str(part) for part in (section, *problem["loc"]))
-        raise UsageError(f"{key} = {shown(problem['input'])} cannot be used: {_said(problem['msg'])}.") from bad
+        raise UsageError(f"{key} = {shown(problem['input'])} cannot be used: {_reason(problem['msg'])}.") from bad
     return settings.model_copy(update={section: new})
 
 
 def explain(overrides: Mapping[str, Any] | None = None) -> list[Origin]:
-    """Each value and where it came from, in the order of settings.toml."""
+    """List each setting with its value and origin, in the order of settings.toml."""
     flags = _given(overrides)
     layers = _layers(flags)
     values = dict(_leaves(_validated(flags, layers).model_dump()))
@@ -282,7 +323,7 @@ def explain(overrides: Mapping[str, Any] | None = None) -> list[Origin]:
 
 
 def library_folder(settings: Settings) -> Path:
-    """Where the library lies; the folder need not exist yet."""
+    """Return the folder of the library, which need not exist yet."""
     import platformdirs
 
     return Path(settings.library or platformdirs.user_data_dir("reelweave", appauthor=False)).expanduser()
@@ -293,7 +334,7 @@ def _given(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _files() -> Iterator[Path]:
-    """The files that exist, found here because pydantic-settings passes over a missing one in silence."""
+    """Find the settings files that exist; pydantic-settings would ignore a missing one silently."""
     local = Path.cwd() / LOCAL
     if local.is_file():
         yield local
@@ -301,19 +342,19 @@ def _files() -> Iterator[Path]:
 
 
 def _layers(flags: Mapping[str, Any]) -> list[_Layer]:
-    """Every place, the strongest first, each holding known keys only."""
+    """Return the values of all origins, highest precedence first, after checking their keys."""
     layers = [{key: _Found(value, "flag") for key, value in flags.items()}, _environment()]
     layers += [_file(path) for path in _files()]
     known = list(_keys())
     for layer in layers:
         for key, found in layer.items():
             if key not in known:
-                raise _unknown(key, found.origin, known)
+                raise _unknown_key(key, found.origin, known)
     return layers
 
 
 def _environment() -> _Layer:
-    """The variables that are ours by their prefix: pydantic-settings ignores those it cannot place."""
+    """Read the variables with our prefix; pydantic-settings ignores those that it does not know."""
     layer: _Layer = {}
     for name, value in os.environ.items():
         if name.upper().startswith(PREFIX) and name.upper() not in _RESERVED:
@@ -328,20 +369,20 @@ def _file(path: Path) -> _Layer:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(read_text(path, _MOST_TOML))
+        data = tomllib.loads(read_text(path, _MAX_TOML_BYTES))
     except UntrustedError as unreadable:
         raise UsageError(f"{path} cannot be read: it {unreadable}.") from unreadable
-    except (ValueError, RecursionError) as broken:  # too many digits, too many brackets
+    except (ValueError, RecursionError) as broken:  # also raised for too many digits or brackets
         raise UsageError(f"{path.name} is not valid TOML: {broken}.", f"Correct {path}.") from broken
     except OSError as unreadable:
         raise UsageError(f"{path} cannot be read: {unreadable}.") from unreadable
     if not within_depth(data):
-        raise UsageError(f"{path.name} holds tables too deep in one another.", f"Correct {path}.")
+        raise UsageError(f"{path.name} nests tables too deeply.", f"Correct {path}.")
     return data
 
 
 def _leaves(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys with their values; an empty table that is no section counts as a value."""
+    """Yield dotted keys with their values; an empty table that is not a section counts as a value."""
     for name, value in data.items():
         key = above + _quoted(name)
         if isinstance(value, dict) and (value or key in Settings.model_fields):
@@ -351,7 +392,7 @@ def _leaves(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
 
 
 def _quoted(name: str) -> str:
-    """A name that itself holds a dot must not pass for a section and a key."""
+    """Quote a name that contains a dot, so that it does not look like a section and a key."""
     return f'"{name}"' if "." in name else name
 
 
@@ -363,8 +404,9 @@ def _keys() -> Iterator[str]:
             yield name
 
 
-def _unknown(key: str, origin: str, known: Sequence[str]) -> UsageError:
+def _unknown_key(key: str, origin: str, known: Sequence[str]) -> UsageError:
     variable = origin.startswith("environment ")
+    # A key without its section resembles the full one less than the default cutoff of .6 asks for.
     near = difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.4)
     if not near:
         return UsageError(f"{origin}: there is no setting {key}.", f"{command('settings', 'show')} lists them.")
@@ -383,27 +425,27 @@ def _validated(flags: Mapping[str, Any], layers: Sequence[_Layer]) -> Settings:
     try:
         return Settings(**nested)
     except ValidationError as bad:
-        raise _refused(bad, layers) from bad
+        raise _invalid_value(bad, layers) from bad
 
 
-def _refused(bad: ValidationError, layers: Sequence[_Layer]) -> UsageError:
-    """The first value that cannot be used, in the words of the place that holds it."""
+def _invalid_value(bad: ValidationError, layers: Sequence[_Layer]) -> UsageError:
+    """Report the first invalid value, with the name of its origin."""
     problem = bad.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     found = _winner(key, layers)
     value = "" if isinstance(problem["input"], dict) else f" = {shown(problem['input'])}"
     return UsageError(
-        f"{found.origin}: {key}{value} cannot be used: {_said(problem['msg'])}.", f"Correct {key}, or leave it out."
+        f"{found.origin}: {key}{value} cannot be used: {_reason(problem['msg'])}.", f"Correct {key}, or leave it out."
     )
 
 
-def _said(message: str) -> str:
-    """What pydantic says of a value, without its headings."""
+def _reason(message: str) -> str:
+    """Remove the prefixes that pydantic puts before a message."""
     return message.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _winner(key: str, layers: Sequence[_Layer]) -> _Found:
-    """The strongest place that speaks of a key, or of anything in the section so named."""
+    """Return the value of highest precedence for a key, or for any key of the section of that name."""
     for layer in layers:
         for name, found in layer.items():
             if name == key or name.startswith(f"{key}."):

@@ -1,7 +1,7 @@
-"""FAISS names the rows that may be the best; how good they are the matrix says.
+"""Approximate search: an inverted file of FAISS finds candidate rows, which the matrix then compares exactly.
 
-Rows are turned so that few numbers hold most of them, and kept in 8 bits each. That is not exact, and need not be:
-many more are named than asked for, and each is compared again with its own vector.
+Rows are projected onto their principal directions and quantised to 8 bits. The loss does not matter, since callers ask
+for many more candidates than they need.
 """
 
 import contextlib
@@ -10,78 +10,96 @@ from typing import Any
 
 import numpy as np
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import Floats, Ints
 from .matrix import Matrix
 
 SUFFIX = ".faiss"
 
-_NUMBERS = 384
+_DIMENSIONS = 384
+"""Dimensions kept of each row: fewer than the common models have, which saves memory and time."""
+
 _SAMPLE = 4096
+"""Rows from which the projection is computed."""
+
 _CHUNK = 16384
+"""Rows added at once, which bounds the memory."""
+
 _ROWS_PER_LIST = 500
-_TRAINED_ON = 39
-"""Rows that FAISS wants to see for each list, at least."""
-_ROUNDS = 6
+"""Mean length of an inverted list."""
+
+_MIN_TRAINING_ROWS = 39
+"""Rows per list below which FAISS warns that there are too few for training."""
+
+_ITERATIONS = 6
+"""Iterations of k-means, which places the centres of the lists."""
+
 _SEED = 0
 
 
 class ApproximateIndex:
-    """Candidates for the best rows."""
+    """Finds candidates for the best rows."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
     def candidates(self, queries: Floats, count: int) -> Ints:
-        """About `count` rows for each query, in no order."""
+        """Return about `count` rows for each query, without repeats and in no particular order."""
         found = self._index.search(np.ascontiguousarray(queries), count)[1]
         return np.unique(found[found >= 0]).astype(np.int64)
 
 
 def open_approximate(matrix: Matrix, folder: Path, share: float) -> ApproximateIndex:
-    """Looks at the lists nearest to the query, that share of all rows; kept in `folder` for the next process."""
+    """Open the index of a matrix, or build it and keep it for the next process.
+
+    Args:
+        matrix: The rows.
+        folder: Where the index is kept.
+        share: Share of the lists, nearest to the query first, that a search visits.
+    """
     import faiss
 
     file = folder / f"{matrix.key[:32]}{SUFFIX}"
     index = _read(file, len(matrix))
     if index is None:
-        index = _filled(matrix)
+        index = _build(matrix)
         _write(index, file)
     inner = faiss.extract_index_ivf(index)
     inner.nprobe = max(1, round(share * inner.nlist))
     return ApproximateIndex(index)
 
 
-def _filled(matrix: Matrix) -> Any:
-    """An index of every row, under the numbers that the matrix gives them."""
+def _build(matrix: Matrix) -> Any:
+    """Index every row under its number in the matrix."""
     import faiss
 
-    turn, lists = _turned(matrix), max(1, len(matrix) // _ROWS_PER_LIST)
+    projection, lists = _projection(matrix), max(1, len(matrix) // _ROWS_PER_LIST)
     kind, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(turn.d_out), turn.d_out, lists, kind, metric)
-    index.cp.niter, index.cp.seed = _ROUNDS, _SEED
-    index.train(turn.apply(_sample(matrix, max(_SAMPLE, _TRAINED_ON * lists))))
-    whole = faiss.IndexPreTransform(turn, index)
+    quantizer = faiss.IndexFlatIP(projection.d_out)
+    inner = faiss.IndexIVFScalarQuantizer(quantizer, projection.d_out, lists, kind, metric)
+    inner.cp.niter, inner.cp.seed = _ITERATIONS, _SEED
+    inner.train(projection.apply(_sample(matrix, max(_SAMPLE, _MIN_TRAINING_ROWS * lists))))
+    index = faiss.IndexPreTransform(projection, inner)
     for start in range(0, len(matrix), _CHUNK):
-        whole.add(matrix.vectors(np.arange(start, min(start + _CHUNK, len(matrix)))))
-    return whole
+        index.add(matrix.vectors(np.arange(start, min(start + _CHUNK, len(matrix)))))
+    return index
 
 
-def _turned(matrix: Matrix) -> Any:
-    """Onto the directions in which the rows have most of their length; nothing is centred, so that cosines stay."""
+def _projection(matrix: Matrix) -> Any:
+    """Project onto the principal directions of the rows; without centring, so that cosines are kept."""
     import faiss
 
     rows = _sample(matrix, _SAMPLE)
-    width = min(_NUMBERS, matrix.space.dimension)
+    width = min(_DIMENSIONS, matrix.space.dimension)
     basis = np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :width]
-    turn = faiss.LinearTransform(matrix.space.dimension, width, False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(basis.T, np.float32).ravel(), turn.A)
-    turn.is_trained = True
-    return turn
+    projection = faiss.LinearTransform(matrix.space.dimension, width, False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(basis.T, np.float32).ravel(), projection.A)
+    projection.is_trained = True
+    return projection
 
 
 def _sample(matrix: Matrix, count: int) -> Floats:
-    """Rows from all over the library, always the same."""
+    """Draw rows from the whole matrix, the same ones each time."""
     if count >= len(matrix):
         return matrix.vectors(np.arange(len(matrix)))
     rows = np.random.default_rng(_SEED).choice(len(matrix), count, replace=False)
@@ -89,7 +107,7 @@ def _sample(matrix: Matrix, count: int) -> Floats:
 
 
 def _read(file: Path, rows: int) -> Any:
-    """The index of an earlier process, lying on disk until it is touched; nothing where it is none or damaged."""
+    """Map the index of an earlier process into memory; None where it is missing, damaged or of another size."""
     import faiss
 
     if not file.exists():
@@ -102,12 +120,13 @@ def _read(file: Path, rows: int) -> Any:
 
 
 def _write(index: Any, file: Path) -> None:
-    """Keep it, where there is room, in place of those of earlier states of the library."""
+    """Keep an index if there is room, and delete those of earlier states of the library."""
     import faiss
 
     with contextlib.suppress(RuntimeError, OSError):
-        with atomic_write(file) as part:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic(file) as part:
             faiss.write_index(index, str(part))
-        for old in file.parent.glob(f"*{SUFFIX}"):
+        for old in file.parent.glob(f"[!.]*{SUFFIX}"):
             if old != file:
                 old.unlink(missing_ok=True)

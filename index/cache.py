@@ -1,4 +1,7 @@
-"""The motion measured between a video's frames, kept so that solving it again need not look again."""
+"""Caches of a solve in the library: the motion measured between frames, and the results of finished searches.
+
+A library that cannot be written can still be solved from, so failed writes are ignored.
+"""
 
 import contextlib
 from hashlib import blake2b
@@ -8,48 +11,59 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import Motion
 from ..media.untrusted import MEGABYTE, UntrustedError, read_arrays, read_bytes
 
 _ROW = np.dtype([("view", "S8"), ("first", "<i4"), ("second", "<i4"), ("measures", "<f4", (4,))])
 _DIGEST = 32
-_MOST_BYTES = 512 * MEGABYTE
-"""32 for each pair that was looked at."""
+"""Bytes of the digest at the start of a file."""
+
+_MAX_MOTION_BYTES = 512 * MEGABYTE
+"""Size limit of a file, which has 32 bytes per measured pair."""
+
+_MAX_ORDERS = 3
+"""Search results kept per video; the oldest are deleted."""
+
+_MAX_ORDER_BYTES = 2048 * MEGABYTE
+"""Size limit of a search result: the costs of all pairs of 10,000 frames have 800 MB."""
 
 
 class MotionCacheFile:
-    """A file of one video's measures, which stands only for the pictures and the way of measuring they were made with.
+    """The measures of one video in a file, valid for the pictures and the method they were made with.
 
-    It opens with a digest of all three, so that one left over from other pictures, cut short or damaged
-    reads as empty; the measures are then made again.
+    The file starts with a digest of all three. A file of other pictures, a truncated or a damaged one reads as empty,
+    and the motion is measured again.
     """
 
     def __init__(self, path: Path, luma: npt.NDArray[np.uint8], measured: str) -> None:
         self._path, self._luma, self._measured = path, luma, measured
-        self._remembered = 0
+        self._stored = 0
 
     def recall(self) -> Motion:
+        """Read the stored measures."""
         motion: Motion = {}
         for row in np.frombuffer(self._read(), _ROW):
             first, second = int(row["first"]), int(row["second"])
             a, b, c, d = row["measures"].tolist()
             motion.setdefault(row["view"].decode(), {})[first, second] = (a, b, c, d)
-        self._remembered = _count(motion)
+        self._stored = _count(motion)
         return motion
 
     def keep(self, motion: Motion) -> None:
-        """A library that cannot be written now can still be solved from."""
-        if _count(motion) == self._remembered:
+        """Store measures, if there are new ones."""
+        if _count(motion) == self._stored:
             return
         rows = [(view, a, b, found) for view, pairs in motion.items() for (a, b), found in sorted(pairs.items())]
         body = np.array(rows, _ROW).tobytes()
-        with contextlib.suppress(OSError), atomic_write(self._path) as part:
-            part.write_bytes(self._digest(body) + body)
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(self._path) as part:
+                part.write_bytes(self._digest(body) + body)
 
     def _read(self) -> bytes:
         try:
-            data = read_bytes(self._path, _MOST_BYTES)
+            data = read_bytes(self._path, _MAX_MOTION_BYTES)
         except (OSError, UntrustedError):
             return b""
         body = data[_DIGEST:]
@@ -67,21 +81,17 @@ def _count(motion: Motion) -> int:
     return sum(len(pairs) for pairs in motion.values())
 
 
-_MOST = 3
-_MOST_ORDER_BYTES = 2048 * MEGABYTE
-"""Of one file: the costs of all pairs of 10,000 frames have 800 MB."""
-
-
 class OrderCacheFolder:
-    """A folder of .npz files; a library that cannot be written now can still be solved from."""
+    """The latest search results of one video as .npz files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def take(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
+        """Read a result and mark it as used; None where there is none."""
         file = self._folder / f"{key}.npz"
         try:
-            found = read_arrays(file, _MOST_ORDER_BYTES)
+            found = read_arrays(file, _MAX_ORDER_BYTES)
         except (OSError, UntrustedError):
             return None
         with contextlib.suppress(OSError):
@@ -89,12 +99,11 @@ class OrderCacheFolder:
         return found
 
     def put(self, key: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Store a result, and delete the least recently used ones."""
         with contextlib.suppress(OSError):
-            with atomic_write(self._folder / f"{key}.npz") as part, part.open("wb") as file:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with atomic(self._folder / f"{key}.npz") as part, part.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
-            self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        kept = sorted(self._folder.glob("*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-        for file in kept[_MOST:]:
-            file.unlink(missing_ok=True)
+            kept = sorted(self._folder.glob("[!.]*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+            for old in kept[_MAX_ORDERS:]:
+                old.unlink(missing_ok=True)

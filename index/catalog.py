@@ -1,4 +1,4 @@
-"""What is in the library, without opening a single vector: videos, spaces, their states, plans."""
+"""The catalog: an SQLite database of the library's videos, their spaces, source paths and plans."""
 
 import contextlib
 import difflib
@@ -17,8 +17,14 @@ from ..media.types import SpaceState, VideoRecord
 from ..media.untrusted import UntrustedError, checked, parse_json
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
-_NAMED = 5
-_MOST_FRAMES, _MOST_SIDE = 2**31, 1_000_000
+_MAX_NAMED = 5
+"""Names that a message lists."""
+
+_MAX_FRAMES = 2**31
+"""Largest number of frames that a record may state."""
+
+_MAX_SIDE = 1_000_000
+"""Largest side of a picture, and largest dimension of a space, that a record may state."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -43,19 +49,25 @@ INSERT OR REPLACE INTO places SELECT source, id, json_extract(record, '$.stamp')
 """
 
 _STEPS = (_TABLES, _REVISIONS, _PLACES)
-"""What each version of the catalog added to the one before it."""
+"""The migration to each version of the schema."""
 
 SCHEMA = len(_STEPS)
 
 _UNREADABLE = (ValueError, TypeError, KeyError, LibraryError, sqlite3.Error)
-"""What reading a damaged record raises."""
+"""Exceptions that reading a damaged record raises."""
 
 _NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
-"""The tables of each of those versions."""
+"""The tables that each version added."""
 
 
 def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
-    """Say in words what is wrong with a catalog; one that is `expected` must also be there, and not be empty."""
+    """Describe what is wrong with a catalog; an empty text means nothing.
+
+    Args:
+        file: The database.
+        expected: Whether a missing or empty one is a fault.
+        thorough: Whether to read every page.
+    """
     if not file.exists() or not file.stat().st_size:
         return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""
     if fault := database_fault(file, thorough=thorough):
@@ -75,17 +87,17 @@ def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A video that was found somewhere, and the stamp that its file had there."""
+    """A video found at a path, and the stamp that the file had."""
 
     video: VideoRecord
     stamp: str
 
 
 class Catalog:
-    """The library's table of contents. Many may read; writers hold the library's lock.
+    """The catalog of a library. Anyone may read; a writer holds the library's lock.
 
-    Reading makes no file, and reads a catalog of an earlier version by way of a copy in memory. The journal is the
-    classic one, since the write-ahead log cannot be read on a read-only disk.
+    Reading creates no file, and migrates a catalog of an earlier version in memory. SQLite uses its rollback journal,
+    since a write-ahead log cannot be read on a read-only disk.
     """
 
     def __init__(self, path: Path, create: bool = False) -> None:
@@ -103,7 +115,8 @@ class Catalog:
         version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA:
             raise LibraryError(
-                f"The library {path.parent} was written by a newer Reelweave ({version}; this one knows {SCHEMA}).",
+                f"The library {path.parent} was written by a newer Reelweave (format {version}; this one reads up to "
+                f"{SCHEMA}).",
                 "Upgrade Reelweave, or use another folder with --library.",
             )
         if version < SCHEMA:
@@ -115,7 +128,7 @@ class Catalog:
         self._db.execute("PRAGMA foreign_keys=ON")
 
     def _copy_rolled_back(self, path: Path) -> None:
-        """Go on with a copy in memory where a killed writer's transaction cannot be rolled back in its place."""
+        """Continue with a copy in memory whose unfinished transaction of a killed writer can be rolled back."""
         with tempfile.TemporaryDirectory() as folder:
             for file in (path, path.with_name(f"{path.name}-journal")):
                 shutil.copyfile(file, Path(folder) / file.name)
@@ -124,7 +137,7 @@ class Catalog:
             self._copy()
 
     def _copy(self) -> None:
-        """Go on with a copy in memory: who only reads must not change what an older version may be using."""
+        """Continue with a copy in memory: a reader must not migrate what an older version may be using."""
         copy = sqlite3.connect(":memory:", isolation_level=None)
         with contextlib.closing(self._db) as original:
             original.backup(copy)
@@ -134,13 +147,17 @@ class Catalog:
         self._db.close()
 
     def videos(self) -> list[VideoRecord]:
+        """List all videos in the order in which they were added."""
         rows = self._db.execute("SELECT record FROM videos ORDER BY rowid").fetchall()
         return [_record(text) for (text,) in rows]
 
     def find(self, wanted: str) -> VideoRecord:
-        """The video of that id, path, name (with its ending or without) or unmistakable beginning of an id.
+        """Find a video by its id, path, name (with or without suffix) or an unambiguous prefix of its id.
 
-        Of one path it is the latest content.
+        Several contents may have had the same path; the latest one is found.
+
+        Raises:
+            UsageError: No video matches, or several do.
         """
         videos = self.videos()
         path = os.path.realpath(wanted)
@@ -154,14 +171,15 @@ class Catalog:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(f"{wanted!r} may be any of {_listed(v.id for v in found)}.", "Give one of these ids.")
+            raise UsageError(f"{wanted!r} is ambiguous: {_listed(v.id for v in found)}.", "Give one of these ids.")
         raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
 
     def get(self, video: str) -> VideoRecord | None:
+        """Look up a video by its id."""
         return self._one("SELECT record FROM videos WHERE id = ?", video)
 
     def at_source(self, source: str) -> SourceLocation | None:
-        """What was last found at that path, be it a video's source or a copy of it."""
+        """Look up the video last found at a path, which may be its source or a copy."""
         row = self._db.execute(
             "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?", (source,)
         ).fetchone()
@@ -178,23 +196,25 @@ class Catalog:
         return [path for (path,) in self._db.execute(both)]
 
     def with_content(self, sha256: str) -> VideoRecord | None:
+        """Look up a video by its content hash."""
         return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)
 
     def spaces(self, video: str) -> dict[str, SpaceState]:
+        """Return the state of each space of a video, by the name of the space."""
         rows = self._db.execute("SELECT name, state FROM spaces WHERE video = ? ORDER BY name", (video,)).fetchall()
         return {name: _state(text) for name, text in rows}
 
     def revisions(self) -> dict[tuple[str, str], int]:
-        """For each video and space a number that changes whenever its vectors may have, and is never used again."""
+        """Return for each video and space a number that changes with its vectors and is never reused."""
         rows = self._db.execute("SELECT video, name, revision FROM spaces").fetchall()
         return {(video, name): revision for video, name, revision in rows}
 
     def version(self) -> int:
-        """Another number once another process has changed anything."""
+        """Return a number that changes when another process changes anything."""
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
     def save(self, video: VideoRecord, spaces: Iterable[SpaceState] = ()) -> None:
-        """Write one step of ingest: all of it or, after a crash, none."""
+        """Save a video and states of its spaces in one transaction."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
         values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
         with _Transaction(self._db):
@@ -214,7 +234,7 @@ class Catalog:
                 )
 
     def found_at(self, video: VideoRecord) -> None:
-        """Remember where the source of a known video lies now; its former place is forgotten."""
+        """Save the new path of a video's source in place of the old one."""
         with _Transaction(self._db):
             self._db.execute(
                 "DELETE FROM places WHERE video = ? AND path = (SELECT source FROM videos WHERE id = ?)",
@@ -227,7 +247,7 @@ class Catalog:
             self._place(video.source, video.id, video.stamp)
 
     def copied_to(self, path: str, video: str, stamp: str) -> None:
-        """Remember that another file has the same content, so that it need not be read again."""
+        """Save the path of a copy of a video, so that its content need not be hashed again."""
         self._place(path, video, stamp)
 
     def _place(self, path: str, video: str, stamp: str) -> None:
@@ -241,14 +261,14 @@ class Catalog:
         return str(row[0]) if row else None
 
     def insert_rows(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows of another catalog as they are; those that do not fit are left out."""
+        """Copy rows of another catalog; skip those that violate the schema."""
         places = ", ".join("?" for _ in columns.split(","))
         for row in rows:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", row)
 
     def unreadable(self) -> str:
-        """Read every record; say in words if one cannot be read."""
+        """Read every record, and describe the first that cannot be read; an empty text means none."""
         try:
             for video in self.videos():
                 self.spaces(video.id)
@@ -259,7 +279,7 @@ class Catalog:
         return ""
 
     def remove_unreadable(self) -> None:
-        """Remove the records that are not what a record should be."""
+        """Remove records that cannot be read."""
         reads: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
             ("videos", "id", self.get),
             ("spaces", "video", self.spaces),
@@ -272,14 +292,14 @@ class Catalog:
                     self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (video,))
 
     def add_places(self) -> None:
-        """Remember of each video at least where its own source was."""
+        """Save the path of each video's source where it is missing."""
         self._db.execute(
             "INSERT OR IGNORE INTO places SELECT source, id, json_extract(record, '$.stamp') FROM videos"
             " WHERE source != ''"
         )
 
     def raise_revision(self, least: int) -> None:
-        """Let no revision up to this one be used again."""
+        """Make all revisions up to this one used."""
         self._db.execute("UPDATE revision SET latest = max(latest, ?)", (least,))
 
     def remove(self, video: str) -> None:
@@ -291,7 +311,7 @@ class Catalog:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT around a block; sqlite3's own begins too late to keep writers apart."""
+    """Run a block in BEGIN IMMEDIATE ... COMMIT; sqlite3 itself would begin too late to exclude other writers."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -304,7 +324,7 @@ class _Transaction:
             if kind is None:
                 self._db.execute("COMMIT")
         finally:
-            # SQLite has already rolled back what a full disk stopped.
+            # On a full disk SQLite has already rolled back.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
@@ -313,9 +333,9 @@ def _state(text: str) -> SpaceState:
     try:
         state = checked(SpaceState, parse_json(text))
     except UntrustedError as wrong:
-        raise _damaged("what it says of a space", wrong) from wrong
-    if not 0 < state.space.dimension <= _MOST_SIDE or not 0 <= state.vectors <= _MOST_FRAMES:
-        raise _damaged("what it says of a space", UntrustedError("a number out of its range"))
+        raise _damaged("space", wrong) from wrong
+    if not 0 < state.space.dimension <= _MAX_SIDE or not 0 <= state.vectors <= _MAX_FRAMES:
+        raise _damaged("space", UntrustedError("a number is out of range"))
     return state
 
 
@@ -323,25 +343,25 @@ def _record(text: str) -> VideoRecord:
     try:
         record = checked(VideoRecord, parse_json(text))
     except UntrustedError as wrong:
-        raise _damaged("what it says of a video", wrong) from wrong
+        raise _damaged("video", wrong) from wrong
     sizes = (record.width - 1, record.height - 1, record.short_side, record.proxy_width, record.proxy_height)
     rates = 1e-5 <= record.fps <= 1e6 and record.sampled_fps >= 0
-    if not rates or not 0 <= record.frames <= _MOST_FRAMES or not all(0 <= size <= _MOST_SIDE for size in sizes):
-        raise _damaged("what it says of a video", UntrustedError("a number out of its range"))
+    if not rates or not 0 <= record.frames <= _MAX_FRAMES or not all(0 <= size <= _MAX_SIDE for size in sizes):
+        raise _damaged("video", UntrustedError("a number is out of range"))
     return record
 
 
 def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
     return LibraryError(
-        f"The library's catalog is damaged: {what} cannot be used ({wrong}).",
-        "Restore it from a copy, or delete the library's folder and ingest its videos again: no source lies in it.",
+        f"The library's catalog is damaged: the record of a {what} is invalid ({wrong}).",
+        "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
     )
 
 
 def _listed(names: Iterable[str]) -> str:
     known = sorted(names)
-    more = [f"{len(known) - _NAMED} more"] if len(known) > _NAMED else []
-    return ", ".join(known[:_NAMED] + more)
+    more = [f"{len(known) - _MAX_NAMED} more"] if len(known) > _MAX_NAMED else []
+    return ", ".join(known[:_MAX_NAMED] + more)
 
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:
@@ -351,4 +371,4 @@ def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:
         return f"The library is empty: {command('ingest', '--help')} says how to fill it."
     names = sorted({v.name for v in videos} | {v.id for v in videos})
     near = difflib.get_close_matches(Path(wanted).name, names, n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else f"{command('videos', 'list')} shows what there is."
+    return f"Did you mean {near[0]!r}?" if near else f"{command('videos', 'list')} lists the videos."

@@ -1,4 +1,4 @@
-"""Check what the library holds against what its catalog promises, and repair what the rest of the library allows."""
+"""Check the library against its catalog, and repair what can be rebuilt from the rest of the library."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,19 @@ from ..progress import Progress
 from ..settings import OWN_SPACE
 from .failures import check_and_repair
 from .library import Library
-from .matrix import SUFFIX as COPY
-from .matrix import is_sound
+from .matrix import SUFFIX, is_sound
 from .restore import read_record, repair_catalog, repair_store, restore_vectors, restored
 
-Standing = Literal["here", "missing", "changed", "none"]
-"""How the source of a video is: `none` is that of a video that was imported without one."""
+SourceState = Literal["here", "missing", "changed", "none"]
+"""State of a video's source; `none` is that of a video imported without one."""
 
-_STORE, _CACHE = "chroma", "cache"
+_STORE = "chroma"
+"""The id of the result for the store as a whole."""
 
 
 @dataclass
 class CheckResult:
-    """What is wrong with a video, and what the user should know of it; `chroma` and `cache` are no videos."""
+    """Problems of a video, which `repair` works on, and warnings; the id may also be `chroma`, for the store."""
 
     id: str
     problems: list[str] = field(default_factory=list)
@@ -33,42 +33,47 @@ class CheckResult:
 
 
 def check_library(library: Library) -> list[CheckResult]:
-    """Read back everything that the catalog promises."""
+    """Read back everything that the catalog records.
+
+    Raises:
+        LibraryDamaged: The catalog itself is missing or damaged.
+    """
     library.check_catalog()
     videos = library.catalog.videos()
     found = {video.id: CheckResult(video.id, _problems(library, video), _warnings(video)) for video in videos}
     if not library.store.fault() and (fault := library.store.fault(thorough=True)):
         found[_STORE] = CheckResult(_STORE, [f"{fault}; {check_and_repair()} makes a new one"])
-    for video, told, known in _orphans(library):
+    for video, message, restorable in _orphans(library):
         checked = found.setdefault(video, CheckResult(video))
-        (checked.problems if known else checked.warnings).append(told)
-    for video, told in _damaged_caches(library):
-        found.setdefault(video, CheckResult(video)).warnings.append(
-            f"{told} is damaged; it is made again when it is needed"
-        )
+        (checked.problems if restorable else checked.warnings).append(message)
+    for video, file in _damaged_caches(library):
+        found.setdefault(video, CheckResult(video)).warnings.append(f"{file} is damaged; it is rebuilt when needed")
     return list(found.values())
 
 
 def repair_library(library: Library, progress: Progress) -> None:
-    """Restore what the rest of the library allows, and stop vouching for what is lost, so that ingest makes it anew."""
+    """Restore what the rest of the library allows, and mark lost vectors as missing, so that ingest makes them again.
 
-    def first() -> None:
-        for told in repair_catalog(library):
-            progress.note(told)
+    Each repair is reported as a note.
+    """
 
-    with library.writing("videos check --repair", first):
-        for told in repair_store(library, thorough=True):
-            progress.note(told)
+    def repair_catalog_first() -> None:
+        for message in repair_catalog(library):
+            progress.note(message)
+
+    with library.writing("videos check --repair", repair_catalog_first):
+        for message in repair_store(library, thorough=True):
+            progress.note(message)
         for name, record in library.orphans().items():
             if read := read_record(name, record):
                 library.catalog.save(library.catalog.get(read[0].id) or read[0], [read[1]])
                 progress.note(f"{read[0].id}: its record was restored from the store")
         for video in library.catalog.videos():
-            for told in _repair_vectors(library, video):
-                progress.note(told)
+            for message in _repair_vectors(library, video):
+                progress.note(message)
         for _, file in _damaged_caches(library):
             (library.folder / file).unlink(missing_ok=True)
-            progress.note(f"{file} is damaged: it was deleted, and is made again when it is needed")
+            progress.note(f"{file} was damaged and has been deleted; it is rebuilt when needed")
 
 
 def _repair_vectors(library: Library, video: VideoRecord) -> Iterator[str]:
@@ -86,14 +91,14 @@ def _repair_vectors(library: Library, video: VideoRecord) -> Iterator[str]:
 
 
 def remedy_for(video: VideoRecord, state: SpaceState | None = None) -> str:
-    """How what a video lacks is made again."""
+    """Describe how the missing parts of a video are made again."""
     if not video.source or (state and state.space.name.startswith(OWN_SPACE)):
         return "import them again"
     return f"{ingest_command(video, state.space.name if state else None)} makes them again"
 
 
-def source_state(video: VideoRecord) -> Standing:
-    """How a video's source is; its content is read only where its size or time of change is another."""
+def source_state(video: VideoRecord) -> SourceState:
+    """Determine the state of a video's source; its content is hashed only where size or modification time differ."""
     if not video.source:
         return "none"
     path = Path(video.source)
@@ -109,16 +114,16 @@ def source_state(video: VideoRecord) -> Standing:
 
 def _warnings(video: VideoRecord) -> list[str]:
     relocate = command("videos", "relocate", "--help")
-    told = {
+    warnings = {
         "missing": f"its source {video.source} is missing: see {relocate} if it was moved",
         "changed": f"its source {video.source} has changed: the film can no longer be rendered from it",
     }
-    return [told[state] for state in [source_state(video)] if state in told]
+    return [warnings[state] for state in [source_state(video)] if state in warnings]
 
 
 def _problems(library: Library, video: VideoRecord) -> list[str]:
     if not video.complete:
-        return [f"ingest stopped after {video.frames} frames; {ingest_command(video)} goes on with it"]
+        return [f"ingest stopped after {video.frames} frames; {ingest_command(video)} continues it"]
     found: list[str] = []
     for name, state in library.catalog.spaces(video.id).items():
         if state.complete:
@@ -127,16 +132,16 @@ def _problems(library: Library, video: VideoRecord) -> list[str]:
             stopped = f"{name} stopped after {state.vectors} of {video.frames} frames"
             found.append(f"{stopped}; {remedy_for(video, state)}")
     if fault := library.proxies_fault(video):
-        found.append(f"its small pictures (proxies) are lost: {fault}; {remedy_for(video)}")
+        found.append(f"its proxies are lost: {fault}; {remedy_for(video)}")
     return found
 
 
 def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
-    """Vectors that the catalog does not know, with the ids of their videos, and whether there is a record of them."""
+    """Yield for vectors that the catalog does not know the video, a message, and whether they can be restored."""
     try:
         orphans = library.orphans()
     except ReelweaveError:
-        # The store cannot be used, which is told of every video.
+        # The store is unusable, which is reported for every video.
         return
     for name, record in orphans.items():
         video, _, space = name.rpartition(".")
@@ -145,14 +150,14 @@ def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
 
 
 def _damaged_caches(library: Library) -> Iterator[tuple[str, str]]:
-    """Files of the cache that are not as they were written, with the ids of their videos."""
-    for file in sorted(library.cache.glob("*")):
-        if file.suffix == COPY and not is_sound(file):
-            yield file.name.partition(".")[0], f"{_CACHE}/{file.name}"
+    """Yield the video and the path of each damaged file of the cache."""
+    for file in sorted(library.cache.glob("[!.]*")):
+        if file.suffix == SUFFIX and not is_sound(file):
+            yield file.name.partition(".")[0], f"cache/{file.name}"
         elif file.suffix == ".orders" and file.is_dir():
-            for order in sorted(file.glob("*.npz")):
+            for order in sorted(file.glob("[!.]*.npz")):
                 if not _is_sound_archive(order):
-                    yield file.stem, f"{_CACHE}/{file.name}/{order.name}"
+                    yield file.stem, f"cache/{file.name}/{order.name}"
 
 
 def _is_sound_archive(file: Path) -> bool:
@@ -164,26 +169,30 @@ def _is_sound_archive(file: Path) -> bool:
 
 
 def unchanged_videos(videos: Sequence[VideoRecord], progress: Progress) -> dict[str, VideoRecord]:
-    """The videos whose source still is what was ingested; a note names each of the others."""
+    """Select the videos whose source is unchanged since ingest; a note names each of the others.
+
+    Raises:
+        SourceError: All sources are missing or have changed.
+    """
     found = {}
     for video in videos:
-        if why := _lost(video):
+        if why := _source_fault(video):
             progress.note(f"{video.source or video.name} {why}: its frames are left out.")
         else:
             found[video.id] = video
     if videos and not found:
-        raise SourceError("None of the sources of these frames is there as it was.", "Put them back where they were.")
+        raise SourceError("The sources of all these frames are missing or have changed.", "Restore them.")
     return found
 
 
-def _lost(video: VideoRecord) -> str:
+def _source_fault(video: VideoRecord) -> str:
     if not video.source:
         return "was imported without its source"
     source = Path(video.source)
     if not source.exists():
-        return "is not there any more"
+        return "no longer exists"
     try:
         same = stamp(source) == video.stamp or content_hash(source) == video.sha256
     except SourceError:
-        return "cannot be read any more"
+        return "can no longer be read"
     return "" if same else "has changed since it was ingested"

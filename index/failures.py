@@ -1,4 +1,4 @@
-"""Say what a failure of the disk, of SQLite or of Chroma means for the library."""
+"""Translate failures of the disk, SQLite and Chroma into errors of the library."""
 
 import errno
 import shutil
@@ -18,17 +18,17 @@ _DAMAGED = (
     "Inconsistent hash",
     *("hnsw", "pickle", "finding id", "getting embedding"),
 )
-"""What Chroma and SQLite say of damaged files."""
+"""Texts in the errors that Chroma and SQLite raise for damaged files."""
 
 
 def check_and_repair() -> str:
-    """Return the command that repairs a library, as messages name it."""
+    """Return the command that repairs a library, as messages quote it."""
     return command("videos", "check", "--repair")
 
 
-def healing() -> str:
+def repair_remedy() -> str:
     """Return the next step after damage."""
-    return f"{check_and_repair()} says what is lost, and restores what can be."
+    return f"{check_and_repair()} reports what is lost, and restores what it can."
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -43,18 +43,18 @@ _Owner = TypeVar("_Owner", bound=_InFolder)
 
 
 def library_error(folder: Path, failed: Exception) -> LibraryError | None:
-    """What a failure says of the library; None when it is none of the library's."""
+    """Translate a failure; None where it does not concern the library in `folder`."""
     if isinstance(failed, BrokenPipeError):
-        # Who read the answer has had enough of it.
+        # The reader of the standard output has closed it.
         return None
     text = f"{type(failed).__name__}: {failed}"
     code = failed.errno if isinstance(failed, OSError) else None
-    if not _of_store(failed) and not (isinstance(failed, OSError) and _lies_in(folder, failed.filename)):
+    if not _is_from_store(failed) and not (isinstance(failed, OSError) and _concerns(folder, failed.filename)):
         return None
     if code == errno.ENOSPC or any(sign in text for sign in _FULL):
         free = shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
         return LibraryError(
-            f"There is no space left for the library {folder} ({free} MiB free); what was stored before is safe.",
+            f"There is no space left for the library {folder} ({free} MiB free); earlier data is safe.",
             "Free some space, or use another folder with --library, and run the command again.",
         )
     if code in (errno.EROFS, errno.EACCES, errno.EPERM) or any(sign in text for sign in _READ_ONLY):
@@ -62,19 +62,19 @@ def library_error(folder: Path, failed: Exception) -> LibraryError | None:
             f"The library {folder} cannot be written.",
             "Check its permissions, copy it to another disk, or use another folder with --library.",
         )
-    return LibraryError(f"The library {folder} cannot be used ({failed}).", healing())
+    return LibraryError(f"The library {folder} cannot be used ({failed}).", repair_remedy())
 
 
 def removed(folder: Path) -> LibraryError:
-    """The library's folder was there when the command began."""
+    """Make the error for a library that was removed while a command used it."""
     return LibraryError(
         f"The library {folder} was removed while the command ran.",
-        "Restore it from a copy, or ingest its videos again: no source lies in it.",
+        "Restore it from a backup, or ingest its videos again; it contained no sources.",
     )
 
 
 def changed(folder: Path, failed: Exception) -> LibraryError:
-    """Another process changed the library, which is what a lookup failed by."""
+    """Make the error for a lookup that failed because another process changed the library."""
     return LibraryError(
         f"The library {folder} was changed by another process while the command ran ({failed}).",
         "Run the command again.",
@@ -84,7 +84,7 @@ def changed(folder: Path, failed: Exception) -> LibraryError:
 def converted(
     method: Callable[Concatenate[_Owner, _Arguments], _Result],
 ) -> Callable[Concatenate[_Owner, _Arguments], _Result]:
-    """Turn what Chroma raises for damaged files into LibraryDamaged; its panics are no Exception at all."""
+    """Translate what Chroma raises for damaged files into LibraryDamaged; its panics derive from BaseException."""
 
     @wraps(method)
     def guarded(owner: _Owner, /, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
@@ -99,17 +99,22 @@ def converted(
 
 
 def store_damaged(folder: Path, fault: str) -> LibraryDamaged:
-    return LibraryDamaged(f"The vectors of the library {folder.parent} are damaged: {fault}.", healing())
+    """Make the error for a damaged store."""
+    return LibraryDamaged(f"The vectors of the library {folder.parent} are damaged: {fault}.", repair_remedy())
 
 
 def _is_damage(failed: BaseException) -> bool:
     if type(failed).__name__ == "PanicException":
         return True
     text = str(failed)
-    return _of_store(failed) and any(sign in text for sign in _DAMAGED) and not any(sign in text for sign in _NO_DAMAGE)
+    return (
+        _is_from_store(failed)
+        and any(sign in text for sign in _DAMAGED)
+        and not any(sign in text for sign in _NO_DAMAGE)
+    )
 
 
-def _of_store(failed: BaseException) -> bool:
+def _is_from_store(failed: BaseException) -> bool:
     return isinstance(failed, sqlite3.Error) or type(failed).__module__.startswith("chromadb")
 
 
@@ -117,8 +122,8 @@ def _first_line(failed: BaseException) -> Any:
     return (str(failed).splitlines() or [type(failed).__name__])[0]
 
 
-def _lies_in(folder: Path, name: object) -> bool:
-    """Whether a failure that names its file speaks of the library; one that names none does."""
+def _concerns(folder: Path, name: object) -> bool:
+    """Tell whether a failure concerns the library: the file that it names is inside, or it names none."""
     if not isinstance(name, str):
         return True
     library, named = folder.absolute(), Path(name).absolute()

@@ -1,7 +1,6 @@
-"""Look at the files of a graph of neighbours before they are searched.
+"""Check the files of a neighbour graph before they are searched.
 
-hnswlib, which searches them for Chroma, follows whatever stands in them: a damaged neighbour ends the process instead
-of raising an error.
+hnswlib, which searches them for Chroma, does not check them: a damaged link crashes the process.
 """
 
 import sqlite3
@@ -14,25 +13,28 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged
-from .failures import healing
+from .failures import repair_remedy
 
 HEADER, VECTORS, LINKS = "header.bin", "data_level0.bin", "link_lists.bin"
 
 _FIELDS = struct.Struct("<i6qiI3qdq")
 _VERSION = 1
 _NUMBER = 4
-"""Bytes of a neighbour, and of the count before a list of them, of which the lower two are the count."""
+"""Bytes of a neighbour, and of the count before a list of neighbours; the count uses the lower two."""
 _LABEL = 8
+"""Bytes of a label."""
 
 _Numbers = npt.NDArray[np.uint32]
 
 
 class _DamagedError(Exception):
-    """What is wrong with a file, in words."""
+    """Describes what is wrong with a file."""
 
 
 @dataclass(frozen=True)
 class _Header:
+    """The fields of header.bin in their order."""
+
     version: int
     start: int
     room: int
@@ -52,17 +54,21 @@ class _Header:
 
 
 def check_graph(store: Path, collection: str, name: str) -> None:
-    """Raise an error that names what is damaged in the graph of one of Chroma's collections."""
+    """Check the graph of a collection of Chroma.
+
+    Raises:
+        LibraryDamaged: It is damaged; the message names the file.
+    """
     with closing(sqlite3.connect(f"{(store / 'chroma.sqlite3').absolute().as_uri()}?mode=ro", uri=True)) as db:
         query = "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'"
         found = db.execute(query, (collection,)).fetchall()
     for (segment,) in found:
         if fault := graph_fault(store / str(segment)):
-            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", healing())
+            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", repair_remedy())
 
 
 def graph_fault(folder: Path) -> str:
-    """Say in words what is wrong with the graph in a folder; nothing where it is sound, not written yet or changing."""
+    """Describe what is wrong with the graph in a folder; empty if it is sound, not written yet or being written."""
     files = [folder / name for name in (HEADER, VECTORS, LINKS)]
     if not files[0].exists():
         return ""
@@ -91,7 +97,7 @@ def _fault(files: list[Path]) -> str:
 def _header(file: Path) -> _Header:
     data = file.read_bytes()
     if len(data) < _FIELDS.size:
-        raise _DamagedError(f"{HEADER} is cut short")
+        raise _DamagedError(f"{HEADER} is truncated")
     header = _Header(*_FIELDS.unpack_from(data))
     sound = (
         header.version == _VERSION
@@ -108,7 +114,7 @@ def _header(file: Path) -> _Header:
 
 def _check_lowest(header: _Header, file: Path) -> None:
     if file.stat().st_size < header.count * header.size:
-        raise _DamagedError(f"{VECTORS} is cut short")
+        raise _DamagedError(f"{VECTORS} is truncated")
     if header.count:
         elements = np.memmap(file, np.uint8, "r", shape=(header.count, header.size))
         lists = np.ascontiguousarray(elements[:, : header.vector_at]).view("<u4")
@@ -116,12 +122,12 @@ def _check_lowest(header: _Header, file: Path) -> None:
 
 
 def _check_levels(header: _Header, file: Path) -> None:
-    """The lists of the levels above, which few elements have: for each element their bytes, and then they."""
+    """Check the lists of the upper levels, which few elements have: for each element their size, then their bytes."""
     data, at, found = file.read_bytes(), 0, []
     width = _NUMBER * (1 + header.most_above)
     for _ in range(header.count):
         if at + _NUMBER > len(data):
-            raise _DamagedError(f"{LINKS} is cut short")
+            raise _DamagedError(f"{LINKS} is truncated")
         size = int.from_bytes(data[at : at + _NUMBER], "little")
         at += _NUMBER + size
         if size % width or at > len(data):
@@ -135,7 +141,7 @@ def _check_levels(header: _Header, file: Path) -> None:
 
 
 def _check_lists(lists: _Numbers, levels: npt.NDArray[np.int64], level: int, name: str) -> None:
-    """Check that each list is no longer than its room, and names elements that have that level."""
+    """Check that each list fits its capacity and names elements that have that level."""
     counts = lists[:, 0] & 0xFFFF
     if (counts >= lists.shape[1]).any():
         raise _DamagedError(f"{name} is damaged")

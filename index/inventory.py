@@ -1,7 +1,7 @@
-"""Read from Chroma's own files what is stored, without opening Chroma: it takes milliseconds and changes nothing.
+"""Read from Chroma's files what is stored, without opening Chroma, which takes milliseconds and changes nothing.
 
-Chroma makes a new, empty store where its database is missing or empty, and a new, empty index where the files of one
-are missing; so both are looked for before Chroma opens them.
+Chroma creates an empty store where its database is missing or empty, and an empty index where the files of one are
+missing, so both are checked before Chroma opens them.
 """
 
 import sqlite3
@@ -15,14 +15,14 @@ from .sqlite_files import change_key, database_fault, is_damage, reading
 DATABASE = "chroma.sqlite3"
 
 _READ = ("migrations", "tenants", "databases")
-"""Small tables that Chroma reads as it opens, and panics where it cannot."""
+"""Small tables that Chroma reads when it opens a store; it panics where they are damaged."""
 _TABLES = (
     *("collections", "collection_metadata", "segments", "max_seq_id"),
     *("embeddings", "embedding_metadata", "embeddings_queue"),
 )
 _INDEX_FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
 _HEADER = struct.Struct("<iQQQQ")
-"""Of an HNSW index: version, offset, room, rows, bytes a row."""
+"""Start of the header of an HNSW index: version, offset, capacity, rows, bytes per row."""
 _VERSION = 1
 _STOP = b"."
 """The last byte of a pickle."""
@@ -37,7 +37,7 @@ LEFT JOIN segments AS facts ON facts.collection = collections.id AND facts.scope
 
 @dataclass(frozen=True)
 class StoredCollection:
-    """A collection as the database knows it; the index of a small one need not have been written to files yet."""
+    """A collection in the database; the index of a small one may not have been written to files yet."""
 
     index: str
     facts: str
@@ -45,7 +45,7 @@ class StoredCollection:
 
 
 def store_fault(folder: Path, *, thorough: bool = False) -> str:
-    """Say in words what is wrong with Chroma's database as a whole; nothing where it is sound."""
+    """Describe what is wrong with Chroma's database as a whole; an empty text means nothing."""
     if not folder.exists():
         return f"{folder.name}/ is missing"
     if not folder.is_dir():
@@ -55,7 +55,7 @@ def store_fault(folder: Path, *, thorough: bool = False) -> str:
 
 
 class Inventory:
-    """What a store holds; looked up anew once Chroma has written to its database."""
+    """The content of a store, cached until the database changes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,23 +65,23 @@ class Inventory:
         self._counts: dict[str, int | None] = {}
 
     def fault(self) -> str:
-        """Say in words what is wrong with the database as a whole; nothing where it is sound."""
-        self._look()
+        """Describe what is wrong with the database as a whole; an empty text means nothing."""
+        self._refresh()
         return self._fault
 
     def collections(self) -> Mapping[str, StoredCollection] | None:
-        """Every collection by its name; None where that cannot be known now, as while a transaction is unfinished."""
-        self._look()
+        """Return all collections by name; None while that is unknown, as during a transaction."""
+        self._refresh()
         return self._collections
 
     def count(self, stored: StoredCollection) -> int | None:
-        """The rows of a collection; None where that cannot be known now."""
-        self._look()
+        """Count the rows of a collection; None while that is unknown."""
+        self._refresh()
         if stored.facts not in self._counts:
             self._counts[stored.facts] = self._counted(stored)
         return self._counts[stored.facts]
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         key = change_key(self._folder / DATABASE)
         if key is None or key != self._key:
             self._key, self._counts = key, {}
@@ -107,24 +107,24 @@ class Inventory:
             return None
 
     def index_fault(self, stored: StoredCollection) -> str:
-        """Say in words what is wrong with the files of an index, as far as their sizes show."""
+        """Describe what is wrong with the files of an index, as far as their sizes show."""
         folder = self._folder / stored.index
         if not stored.index_written:
             return ""
         missing = [name for name in _INDEX_FILES if not (folder / name).is_file()]
         if missing:
             return f"{self._folder.name}/{stored.index} has no {' and no '.join(missing)}"
-        cut = _cut_short(folder)
-        return f"{self._folder.name}/{stored.index}/{cut} is damaged" if cut else ""
+        damaged = _damaged_file(folder)
+        return f"{self._folder.name}/{stored.index}/{damaged} is damaged" if damaged else ""
 
 
-def _cut_short(folder: Path) -> str:
-    """The name of a file of an index that is not of the size it should have, or does not end as it should."""
+def _damaged_file(folder: Path) -> str:
+    """Name a file of an index that has the wrong size or end."""
     header = (folder / "header.bin").read_bytes()
     if len(header) < _HEADER.size:
         return "header.bin"
-    version, _, room, rows, row_bytes = _HEADER.unpack_from(header)
-    if version == _VERSION and rows > room:
+    version, _, capacity, rows, row_bytes = _HEADER.unpack_from(header)
+    if version == _VERSION and rows > capacity:
         return "header.bin"
     if version == _VERSION and (folder / "data_level0.bin").stat().st_size < rows * row_bytes:
         return "data_level0.bin"

@@ -1,4 +1,4 @@
-"""One folder with everything Reelweave remembers: catalog, vectors, proxies, motion."""
+"""The library: one folder with the catalog, the vectors, the proxies and the caches."""
 
 import contextlib
 import json
@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, command
+from ..media.files import PARTIAL
 from ..media.proxy import ProxySize, read_proxies
 from ..media.types import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..settings import OWN_SPACE, Settings
 from .catalog import Catalog, catalog_fault
-from .failures import changed, check_and_repair, healing, library_error, removed
+from .failures import changed, check_and_repair, library_error, removed, repair_remedy
 from .inventory import DATABASE
 from .lock import writer_lock
 from .matrix import kept_rows
@@ -26,18 +27,28 @@ from .store import ChromaStore, collection_name
 
 CATALOG = "catalog.db"
 PROXIES = ".i420"
-"""The ending of a file of proxies."""
+"""Suffix of a file of proxies."""
+
 _PROBES = 3
-_LOST = 0.02
-"""Of vectors that lie close, Chroma's graph of neighbours does not reach a few in a thousand; more is a fault."""
+"""Vectors of a space whose length is checked."""
+
+_MAX_LOST = 0.02
+"""Share of vectors that a search may miss: Chroma's graph does not reach a few in a thousand that lie close."""
 
 
 class Library:
-    """Readers may open it at any time and find an empty one where there is none; writers do so inside `writing`."""
+    """An opened library.
+
+    Readers may open it at any time; a missing one is empty. Writers work inside `writing`.
+
+    Args:
+        folder: The folder of the library.
+        copy_gb: Size limit of the temporary copy of a read-only store; None stands for the setting `store.copy_gb`.
+    """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
         if folder.exists() and not folder.is_dir():
-            raise LibraryError(f"{folder} is a file, not a library's folder.", "Name another one with --library.")
+            raise LibraryError(f"{folder} is a file, not the folder of a library.", "Give another one with --library.")
         self.folder = folder
         self._existed = (folder / CATALOG).exists()
         self._copy_gb = copy_gb
@@ -46,10 +57,10 @@ class Library:
 
     @property
     def catalog(self) -> Catalog:
-        """The table of contents.
+        """The catalog.
 
         Raises:
-            LibraryDamaged: if it is missing or damaged though there are vectors or small pictures.
+            LibraryDamaged: It is damaged, or missing although there are vectors or proxies.
         """
         if self._catalog is None:
             raise self._catalog_damaged(self.catalog_fault())
@@ -58,20 +69,20 @@ class Library:
     def _catalog_damaged(self, fault: str) -> LibraryDamaged:
         return LibraryDamaged(
             f"The catalog of the library {self.folder} is damaged: {fault}.",
-            f"{check_and_repair()} makes it again from what lies beside it.",
+            f"{check_and_repair()} rebuilds it from the rest of the library.",
         )
 
     def check_catalog(self) -> None:
         """Read every page of the catalog.
 
         Raises:
-            LibraryDamaged: if there is anything wrong with it.
+            LibraryDamaged: Anything is wrong with it.
         """
         if fault := self.catalog_fault(thorough=True):
             raise self._catalog_damaged(fault)
 
     def catalog_fault(self, *, thorough: bool = False) -> str:
-        """Say in words what is wrong with the catalog; nothing where it is sound, or where no library is."""
+        """Describe what is wrong with the catalog; empty if it is sound or if there is no library."""
         file = self.folder / CATALOG
         fault = catalog_fault(file, self._has_content(), thorough=thorough)
         if fault or not thorough or not file.exists():
@@ -81,7 +92,7 @@ class Library:
         return f"{CATALOG}: {unreadable}" if unreadable else ""
 
     def _has_content(self) -> bool:
-        """Whether there is anything that a catalog would have told of."""
+        """Tell whether there is anything that a catalog must have recorded."""
         database = self.folder / "chroma" / DATABASE
         stored = database.exists() and database.stat().st_size > 0
         return stored or any((self.folder / "proxies").glob("*"))
@@ -96,15 +107,16 @@ class Library:
 
     @property
     def exists(self) -> bool:
+        """Whether the folder exists."""
         return self.folder.exists()
 
-    def disturbed(self) -> LibraryError | None:
-        """Say that the library went while it was open; nothing where it is still there."""
-        # What is written late may have made the folder again.
+    def removal(self) -> LibraryError | None:
+        """Return an error if the library was removed while it was open."""
+        # The folder may exist again because of a late write; the catalog does not.
         return removed(self.folder) if self._existed and not (self.folder / CATALOG).exists() else None
 
     def was_changed(self) -> bool:
-        """Whether another process has changed the catalog since it was opened."""
+        """Tell whether another process has changed the catalog since it was opened."""
         try:
             return self._catalog is not None and self._catalog.version() != self._version
         except sqlite3.Error:
@@ -112,12 +124,13 @@ class Library:
 
     @cached_property
     def store(self) -> ChromaStore:
+        """The vectors; Chroma is opened on first use."""
         return ChromaStore(self.folder / "chroma", self._copy_gb)
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
-        """Store one batch: its vectors first, then the catalog's word that they are there.
+        """Store a batch: first its vectors, then the record of them in the catalog.
 
-        What lies where a first batch goes is left over from a run that never came to its word.
+        Before the first batch of a space, vectors of an earlier run that was killed before its record are removed.
         """
         known = self.catalog.spaces(video.id)
         for state in states:
@@ -129,7 +142,15 @@ class Library:
 
     @contextmanager
     def writing(self, purpose: str, repair: Callable[[], object] | None = None) -> Iterator[None]:
-        """Hold the writer's lock; `repair` runs under it before the catalog is opened."""
+        """Hold the writer's lock.
+
+        Args:
+            purpose: What the lock reports to other processes.
+            repair: Called under the lock before the catalog is opened.
+
+        Raises:
+            LibraryLocked: Another process holds the lock.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with writer_lock(self.folder, purpose):
             if repair:
@@ -145,29 +166,38 @@ class Library:
         self.rest()
 
     def rest(self) -> None:
-        """Let go of the store's files until it is wanted again."""
+        """Close the store until it is needed again."""
         if "store" in self.__dict__:
             self.store.close()
 
     def proxies_file(self, video: str) -> Path:
+        """Return the file of a video's proxies."""
         return self.folder / "proxies" / f"{video}{PROXIES}"
 
     def vector(self, video: str, space: Space, frame: int) -> Floats:
+        """Read the vector of one frame."""
         return self.store.vector(video, space, frame)
 
     def motion_file(self, video: str) -> Path:
+        """Return the file of a video's motion cache."""
         return self.cache / f"{video}.motion"
 
     def orders_folder(self, video: str) -> Path:
+        """Return the folder of a video's cached search results."""
         return self.cache / f"{video}.orders"
 
     @property
     def cache(self) -> Path:
-        """What can be made again from the rest, and may be deleted at any time."""
+        """The folder of files that can be made again, and may be deleted at any time."""
         return _cache(self.folder)
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
-        """Every stored frame of a video in a space."""
+        """Read all frames of a video in a space.
+
+        Raises:
+            LibraryError: The space is not complete.
+            LibraryDamaged: Vectors are missing or damaged.
+        """
         state = self.catalog.spaces(video.id).get(space)
         if state is None or not state.complete:
             by_ingest = video.source and not space.startswith(OWN_SPACE)
@@ -177,17 +207,17 @@ class Library:
                 if by_ingest
                 else f"See {command('videos', 'import', '--help')}.",
             )
-        # Where Chroma would have to be copied to be read, the copy that searches read serves as well.
+        # A read-only store would have to be copied; the copy of the vectors in the cache serves as well.
         rows = (kept_rows(self, video, state) if self.store.read_only else None) or self.stored_rows(video, state)
         if len(rows) != state.vectors:
             raise LibraryDamaged(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
-                healing(),
+                repair_remedy(),
             )
         return rows
 
     def stored_rows(self, video: VideoRecord, state: SpaceState) -> FrameRows:
-        """The rows out of Chroma."""
+        """Read the rows from Chroma."""
         try:
             return self.store.read(video.id, state.space)
         except LibraryDamaged:
@@ -195,7 +225,11 @@ class Library:
             raise
 
     def state(self, video: VideoRecord, space: str) -> SpaceState:
-        """How far a video has come in a space in which it was found before."""
+        """Return the state of a video in a space.
+
+        Raises:
+            LibraryError: It has no vectors there.
+        """
         state = self.catalog.spaces(video.id).get(space)
         if state is None:
             self.check_present(video, space)
@@ -203,7 +237,7 @@ class Library:
         return state
 
     def check_present(self, video: VideoRecord, space: str) -> None:
-        """Refuse to go on with a video that another process has removed meanwhile."""
+        """Raise an error where another process has removed the video."""
         if space not in self.catalog.spaces(video.id):
             raise LibraryError(
                 f"{video.name} was removed from the library {self.folder} by another process.",
@@ -211,9 +245,18 @@ class Library:
             )
 
     def adopt(self, video: VideoRecord, space: Space, count: int, parts: Iterable[FrameRows]) -> None:
-        """Store vectors that were made elsewhere; the catalog hears of them once all of them can be read back.
+        """Store imported vectors, and record them in the catalog once all of them can be read back.
 
-        Until then nobody sees them, and what a killed run leaves is cleared away by the next.
+        Until then readers do not see them; the next run removes what a killed one leaves.
+
+        Args:
+            video: The video.
+            space: The identity of the vectors.
+            count: Number of vectors.
+            parts: The rows in batches.
+
+        Raises:
+            VectorsLost: Not all vectors could be read back.
         """
         if space.name in self.catalog.spaces(video.id):
             self.catalog.save(video, [SpaceState(space)])
@@ -223,16 +266,16 @@ class Library:
             self.store.write(video.id, space, part)
             last = int(part.indices[-1])
         state = SpaceState(space, count, complete=True, last_frame=last)
-        if wrong := self.amiss(video, state):
+        if fault := self.stored_fault(video, state):
             self.store.remove(video.id, space.name)
-            raise VectorsLost(f"The store did not take all vectors of {video.name}: {wrong}.", "Import them again.")
+            raise VectorsLost(f"The vectors of {video.name} could not be stored: {fault}.", "Import them again.")
         self.catalog.save(video, [state])
         self.describe(video, state)
 
     def clear_leftovers(self) -> None:
-        """Remove unfinished vectors and proxies that no record speaks of: what a killed run began.
+        """Remove unfinished vectors and proxies without a record, which a killed run left.
 
-        Finished vectors that the catalog does not know stay, with their proxies: it must have lost its record of them.
+        Finished vectors without a record are kept, with their proxies, since the catalog must have lost it.
         """
         known = {(video.id, space) for video in self.catalog.videos() for space in self.catalog.spaces(video.id)}
         self.store.keep_only(known)
@@ -242,7 +285,7 @@ class Library:
                 file.unlink(missing_ok=True)
 
     def orphans(self) -> dict[str, str]:
-        """The records of finished vectors that the catalog does not know, by the names of their collections."""
+        """Return the stored records of finished vectors that the catalog does not know, by collection."""
         known = {
             collection_name(video.id, space)
             for video in self.catalog.videos()
@@ -251,36 +294,39 @@ class Library:
         return {name: record for name, record in self.store.described().items() if name not in known}
 
     def keep_plan(self, video: VideoRecord, plan: str) -> None:
-        """Remember the latest plan; a library that cannot be written now can still be solved from."""
+        """Save the latest plan; ignored where the library cannot be written, which can still be solved from."""
         with contextlib.suppress(sqlite3.OperationalError, sqlite3.IntegrityError):
             self.catalog.save_plan(video.id, plan)
 
     def check_written(self, video: VideoRecord, spaces: Sequence[str]) -> None:
-        """Read back what ingest says it wrote: Chroma can lose vectors without a word, and count right all the same.
+        """Read back the vectors that ingest wrote: Chroma can lose some silently, and still count them.
 
-        A space that fails is taken back, so that the next run makes it anew.
+        The record of a space that fails is reset, so that the next run makes it again.
+
+        Raises:
+            VectorsLost: Vectors are missing.
         """
         for name, state in self.catalog.spaces(video.id).items():
-            if name in spaces and (wrong := self.amiss(video, state)):
+            if name in spaces and (fault := self.stored_fault(video, state)):
                 self.take_back(video, state)
                 raise VectorsLost(
-                    f"Not all vectors of {video.name} ({name}) can be read back: {wrong}.",
-                    f"{ingest_command(video, name)} makes them anew. If that does not help, try another disk.",
+                    f"Not all vectors of {video.name} ({name}) can be read back: {fault}.",
+                    f"{ingest_command(video, name)} makes them again. If that fails too, try another disk.",
                 )
             if name in spaces:
                 self.describe(video, state)
 
     def take_back(self, video: VideoRecord, state: SpaceState) -> None:
-        """Stop vouching for the vectors of a space, so that the next ingest makes them anew."""
+        """Reset the record of a space, so that the next ingest makes its vectors again."""
         self.catalog.save(video, [SpaceState(state.space)])
 
     def describe(self, video: VideoRecord, state: SpaceState) -> None:
-        """Keep with finished vectors what the catalog says of them."""
+        """Store a copy of the catalog's record with finished vectors."""
         if state.complete:
             self.store.describe(video.id, state.space, json.dumps({"video": asdict(video), "state": asdict(state)}))
 
-    def amiss(self, video: VideoRecord, state: SpaceState) -> str:
-        """What is wrong with the vectors that the catalog vouches for, in words."""
+    def stored_fault(self, video: VideoRecord, state: SpaceState) -> str:
+        """Compare the vectors in Chroma with the catalog, and describe what is wrong; an empty text means nothing."""
         try:
             count = self.store.count(video.id, state.space)
             if count != state.vectors:
@@ -288,16 +334,16 @@ class Library:
             lost = self.store.lost(video.id, state.space)
         except LibraryDamaged as damaged:
             return damaged.cause
-        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > _LOST else ""
+        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > _MAX_LOST else ""
 
     def verify(self, video: VideoRecord, space: str) -> list[str]:
-        """Read back all vectors and search for some; what is wrong, in words."""
+        """Read back all vectors of a space, search for some, and describe what is wrong."""
         state = self.catalog.spaces(video.id)[space]
         if fault := self.vectors_fault(video, state):
             return [f"the {state.vectors} vectors of the {space} space are lost: {fault}"]
         try:
             lost = self.store.lost(video.id, state.space)
-            if lost > _LOST:
+            if lost > _MAX_LOST:
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space"]
             rows = self.store.read(video.id, state.space)
         except ReelweaveError as failed:
@@ -310,7 +356,7 @@ class Library:
         return []
 
     def vectors_fault(self, video: VideoRecord, state: SpaceState) -> str:
-        """Say what is wrong with a video's vectors as far as Chroma's files show it; Chroma is not opened."""
+        """Describe what is wrong with a video's vectors as far as Chroma's files show it, without opening Chroma."""
         if not state.vectors:
             return ""
         if fault := self.store.fault():
@@ -327,7 +373,7 @@ class Library:
         return f"{count} of them are stored" if count is not None and count < state.vectors else ""
 
     def proxies_fault(self, video: VideoRecord) -> str:
-        """Say what is wrong with a video's small pictures, of which the catalog vouches for one a frame."""
+        """Describe what is wrong with a video's proxies, of which there must be one per frame."""
         file, expected = self.proxies_file(video.id), video.frames * video.proxy_width * video.proxy_height * 3 // 2
         if not expected:
             return ""
@@ -335,22 +381,22 @@ class Library:
             return f"proxies/{file.name} is missing"
         size = file.stat().st_size
         if size < expected:
-            return f"proxies/{file.name} is cut short"
-        # What a killed run left behind the last frame that is vouched for is cut off when ingest goes on.
+            return f"proxies/{file.name} is truncated"
+        # Ingest cuts off what a killed run wrote beyond the last recorded frame.
         return f"proxies/{file.name} is longer than it should be" if video.complete and size > expected else ""
 
     def has_proxies(self, video: VideoRecord) -> bool:
-        """Whether there is a proxy for every frame that the catalog vouches for."""
+        """Tell whether there is a proxy for every recorded frame."""
         return not self.proxies_fault(video)
 
     def lost_spaces(self, video: VideoRecord) -> list[SpaceState]:
-        """The spaces of which not all vectors are there that the catalog vouches for."""
+        """List the spaces of which recorded vectors are missing."""
         return [
             state for state in self.catalog.spaces(video.id).values() if state.vectors and self.is_lost(video, state)
         ]
 
     def is_lost(self, video: VideoRecord, state: SpaceState) -> bool:
-        """Whether vectors that the catalog vouches for are missing."""
+        """Tell whether recorded vectors are missing."""
         if self.vectors_fault(video, state):
             return True
         try:
@@ -359,30 +405,34 @@ class Library:
             return True
 
     def size_of(self, video: VideoRecord) -> int:
-        """Bytes of the video's proxies and vectors; Chroma's share is what its vectors need at least."""
+        """Compute the bytes of a video's proxies and vectors; Chroma needs somewhat more for the latter."""
         proxies = self.proxies_file(video.id)
         vectors = sum(s.vectors * s.space.dimension * 4 for s in self.catalog.spaces(video.id).values())
         return vectors + (proxies.stat().st_size if proxies.exists() else 0)
 
     def remove(self, video: VideoRecord) -> None:
-        """Proxies first, since a full disk needs their room; the catalog last, so that it can be done again."""
+        """Remove a video.
+
+        Proxies go first, which frees space on a full disk, and the record last, so that a failed removal can be
+        repeated.
+        """
         self.proxies_file(video.id).unlink(missing_ok=True)
-        self._forget(video.id)
-        # Of a store that is damaged as a whole nothing can be removed; repair moves it aside.
+        self._clear_cache(video.id)
+        # Nothing can be removed from a damaged store; repair moves it away.
         for space in () if self.store.fault() else self.catalog.spaces(video.id):
             self.store.remove(video.id, space)
         self.catalog.remove(video.id)
 
     def abandon(self, video: str) -> None:
-        """Clear away what was begun for a video that the catalog does not know."""
+        """Remove what was written for a video without a record."""
         if self.catalog.get(video) is None:
             self.proxies_file(video).unlink(missing_ok=True)
-            self._forget(video)
+            self._clear_cache(video)
 
-    def _forget(self, video: str) -> None:
-        """What was only kept to save time."""
-        # An index of all vectors holds something of every video, and what a killed process left behind may as well.
-        for pattern in (f"{video}.*", "*.faiss", ".*.part"):
+    def _clear_cache(self, video: str) -> None:
+        """Delete the cached files of a video."""
+        # An index over all vectors contains those of every video; a killed process may have left any.
+        for pattern in (f"{video}.*", "*.faiss", PARTIAL):
             for left in self.cache.glob(pattern):
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
@@ -392,52 +442,65 @@ def _cache(folder: Path) -> Path:
 
 
 def models_folder(library: Path) -> Path:
-    """Where what was made of networks to run them quicker is kept."""
+    """Return the folder of optimised networks."""
     return _cache(library) / "models"
 
 
 @contextmanager
 def open_library(folder: Path, settings: Settings | None = None) -> Iterator[Library]:
-    """The library, with failures of the disk below it told in its own terms."""
+    """Open a library, and translate failures of the disk, SQLite and Chroma while it is in use.
+
+    Args:
+        folder: The folder of the library.
+        settings: Those that bound the copy of a read-only store; loaded when needed if None.
+
+    Raises:
+        LibraryError: The library cannot be used.
+    """
     library = None
     try:
         library = Library(folder, settings.store.copy_gb if settings else None)
         yield library
     except ReelweaveError:
-        if library and (gone := library.disturbed()):
-            raise gone from None
+        if library and (removal := library.removal()):
+            raise removal from None
         raise
     except Exception as failed:
-        told = (library and _disturbance(library, failed)) or library_error(folder, failed)
-        if told is None:
+        error = (library and _interference(library, failed)) or library_error(folder, failed)
+        if error is None:
             raise
-        raise told from failed
+        raise error from failed
     finally:
         if library is not None:
             library.close()
 
 
-def _disturbance(library: Library, failed: Exception) -> LibraryError | None:
-    """Say that what failed did so because another process changed or removed the library."""
+def _interference(library: Library, failed: Exception) -> LibraryError | None:
+    """Return an error if a failure comes from another process that changed or removed the library."""
     if isinstance(failed, BrokenPipeError):
         return None
-    if gone := library.disturbed():
-        return gone
+    if removal := library.removal():
+        return removal
     looked_up = isinstance(failed, (LookupError, ValueError, sqlite3.Error)) or library_error(library.folder, failed)
     return changed(library.folder, failed) if looked_up and library.was_changed() else None
 
 
 def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
+    """Map the proxies of a video into memory.
+
+    Raises:
+        LibraryError: They are missing or damaged.
+    """
     size = ProxySize(video.proxy_width, video.proxy_height)
     if not video.proxy_width:
         raise LibraryError(
-            f"{video.name} was imported without the small pictures that solving needs.",
+            f"{video.name} was imported without the proxies that solving needs.",
             "Ingest its source, or remove it and import it with proxies.npy.",
         )
     try:
         return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
         raise LibraryError(
-            f"The small pictures (proxies) of {video.name} are missing or cut short.",
+            f"The proxies of {video.name} are missing or truncated.",
             f"{ingest_command(video)} makes them again." if video.source else "Import it again.",
         ) from lost

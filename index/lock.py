@@ -1,4 +1,7 @@
-"""One writer at a time: a lock that the system frees when its holder dies, with a note of who holds it."""
+"""The writer's lock: one writer at a time.
+
+The system frees the lock when its holder dies; a file beside it names the holder.
+"""
 
 import contextlib
 import json
@@ -15,7 +18,15 @@ from ..media.untrusted import read_object, shown
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
-    """Hold the library for writing, or say at once who does."""
+    """Hold the lock of a library.
+
+    Args:
+        folder: The folder of the library.
+        purpose: What other processes are told.
+
+    Raises:
+        LibraryLocked: Another process holds it.
+    """
     from filelock import FileLock, Timeout
 
     note = folder / "writer.json"
@@ -25,12 +36,12 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     except Timeout:
         raise LibraryLocked(
             f"The library {folder} is being written by {_holder(note)}.",
-            "Wait for it to end, or stop it, and run the command again.",
+            "Wait for it to finish, or stop it, and run the command again.",
         ) from None
     try:
-        # On a full disk there is no room for the note, and yet somebody must be able to remove things.
+        # A full disk has no room for the note, but a user must still be able to remove videos.
         with contextlib.suppress(OSError):
-            note.write_text(json.dumps(_me(purpose)), encoding="utf-8")
+            note.write_text(json.dumps(_this_process(purpose)), encoding="utf-8")
         yield
     finally:
         note.unlink(missing_ok=True)
@@ -38,7 +49,7 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
 
 
 def current_writer(folder: Path) -> str | None:
-    """Who holds the lock now, in words; None when nobody does."""
+    """Describe the process that holds the lock; None if none does."""
     from filelock import FileLock, Timeout
 
     if not (folder / "writer.lock").exists():
@@ -49,11 +60,11 @@ def current_writer(folder: Path) -> str | None:
     except Timeout:
         return _holder(folder / "writer.json")
     except OSError:
-        # Where the lock cannot even be opened, nobody writes.
+        # A lock that cannot be opened cannot be held either.
         return None
 
 
-def _me(purpose: str) -> dict[str, str | int]:
+def _this_process(purpose: str) -> dict[str, str | int]:
     started = datetime.now().strftime("%Y-%m-%d %H:%M")
     return {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose, "since": started}
 

@@ -1,4 +1,7 @@
-"""Looking after the library and the machine: what is there, whether it works, what can go."""
+"""Manage the videos of a library: list, show, remove, export and check them.
+
+Modules that need numpy are imported inside the functions, since the page and the command line import this one.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def list_videos(settings: Settings) -> list[dict[str, Any]]:
+    """Describe every video, as `videos list --json` prints it."""
     from .library import open_library
 
     with open_library(library_folder(settings)) as library:
@@ -24,6 +28,7 @@ def list_videos(settings: Settings) -> list[dict[str, Any]]:
 
 
 def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
+    """Describe a video, given by id, name or path, in more detail."""
     from .library import open_library
 
     with open_library(library_folder(settings)) as library:
@@ -39,7 +44,7 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
 
 
 def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> "dict[str, Picture]":
-    """Small pictures from all over each video, side by side; nothing for one that has none."""
+    """Make a strip of a few proxies, evenly spread over the video, for each video that has any."""
     import numpy as np
 
     from ..media.proxy import ProxySize, proxy_picture, read_proxies
@@ -57,7 +62,7 @@ def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -
 
 
 def remove_video(wanted: str, settings: Settings) -> VideoRecord:
-    """Forget a video: its vectors, proxies and plan. The source itself is never touched."""
+    """Remove a video's vectors, proxies and plan. Its source is never touched."""
     from .library import open_library
 
     with open_library(library_folder(settings)) as library:
@@ -70,7 +75,7 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
 def export_video(
     wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: "Overwrite" = False
 ) -> "Exported":
-    """A video's vectors in one space as files: see `index.portable`."""
+    """Export a video's vectors in one space as files; see `index.transfer`."""
     from .library import open_library
     from .transfer import export_vectors
 
@@ -79,12 +84,21 @@ def export_video(
 
 
 def check_videos(settings: Settings) -> dict[str, list[str]]:
-    """For each video what is wrong with it; nothing is a good answer."""
+    """List the problems of each video; an empty list means none."""
     return {found.id: found.problems for found in check_library(settings)}
 
 
 def check_library(settings: Settings, progress: Progress | None = None, *, repair: bool = False) -> "list[CheckResult]":
-    """What is wrong with each video, and what the user should know of it; with `repair`, once that is done."""
+    """Check the library.
+
+    Args:
+        settings: Where the library is.
+        progress: Shows what was repaired.
+        repair: Repair the library first.
+
+    Returns:
+        The problems and warnings of each video.
+    """
     from .check import check_library, repair_library
     from .library import open_library
 

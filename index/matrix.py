@@ -1,8 +1,7 @@
-"""The vectors of a space over all videos, read from a copy on disk: opening a hundred collections takes a minute.
+"""The matrix of all vectors of a space, mapped from copies in the cache: opening 100 collections takes a minute.
 
-Each video has a file of its own in the library's cache, so that adding and removing one touches no other. Chroma
-stays the source of truth: a file whose key is not what the catalog says now, or whose bytes have changed, is made
-again from there.
+Each video has its own file, so that adding or removing one touches no other. Chroma stays the source of truth: a file
+whose key does not match the catalog, or whose bytes have changed, is made again.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
@@ -35,17 +34,22 @@ _COLUMNS = {
     "luma": np.float32,
     "vectors": np.float32,
 }
-_ALIGNED = 64
+_ALIGNMENT = 64
+"""Bytes to which columns are aligned: a cache line, and a multiple of every number's size."""
+
 _KEY = re.compile(rb'"key": "([0-9a-f]{64})"')
+
 _HEAD = 4096
-"""Bytes in which a copy's key is found."""
-_CHECKED_AT_ONCE = 1 << 24
+"""Bytes at the start of a file that contain its key."""
+
+_CHECKSUM_CHUNK = 1 << 24
+"""Bytes checked at once, so that a mapped file does not have to fit into memory."""
 
 SUFFIX = ".rows"
 
 
 class VectorSource(Protocol):
-    """The part of a library that the matrix reads."""
+    """The parts of a library that the matrix reads."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -58,7 +62,7 @@ class VectorSource(Protocol):
 
 @dataclass(frozen=True)
 class Segment:
-    """The frames of one video; the arrays of `rows` lie on disk until they are touched."""
+    """The frames of one video; the arrays of `rows` are mapped from disk."""
 
     video: VideoRecord
     rows: FrameRows
@@ -66,31 +70,33 @@ class Segment:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All frames of some videos in one space, numbered through from the first video's first."""
+    """All frames of some videos in one space, numbered consecutively."""
 
     space: Space
     segments: Sequence[Segment]
     key: str
-    """Changes with any of the vectors."""
+    """A digest that changes with any of the vectors."""
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
     @cached_property
     def starts(self) -> Ints:
-        """The number of each segment's first row, and behind the last one that of all rows."""
+        """The number of each segment's first row, followed by the number of all rows."""
         return np.cumsum([0, *(len(segment.rows) for segment in self.segments)], dtype=np.int64)
 
     @cached_property
     def times(self) -> npt.NDArray[np.float64]:
+        """The timestamp of each row."""
         return np.concatenate([np.zeros(0), *(segment.rows.times for segment in self.segments)])
 
     @property
     def bytes(self) -> int:
+        """Size of all vectors."""
         return len(self) * self.space.dimension * 4
 
     def vectors(self, rows: Ints) -> npt.NDArray[np.float32]:
-        """The vectors of some rows; read in the order in which they lie on disk."""
+        """Read the vectors of some rows, segment by segment."""
         found = np.empty((len(rows), self.space.dimension), np.float32)
         owners = self.owners(rows)
         for owner in np.unique(owners):
@@ -99,16 +105,21 @@ class Matrix:
         return found
 
     def owners(self, rows: Ints) -> Ints:
-        """The segment of each row."""
+        """Return the segment of each row."""
         return np.asarray(np.searchsorted(self.starts, rows, side="right") - 1, np.int64)
 
 
 def open_matrix(
     library: VectorSource, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
 ) -> Matrix:
-    """The matrix of those videos, all of which have complete vectors of that very space.
+    """Open the matrix of some videos, and make missing copies.
 
-    With `check` every byte is compared with its checksum, which reads it all once; without, only the frames' facts.
+    Args:
+        library: Where the vectors are.
+        videos: Videos with complete vectors in the space.
+        space: The space.
+        progress: Shows a stage where copies are made.
+        check: Verify the checksums of the vectors, which reads them once; those of other columns always are.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
     revisions = library.catalog.revisions()
@@ -118,25 +129,25 @@ def open_matrix(
     if lacking:
         with progress.stage("read vectors", len(lacking)) as stage:
             for video in lacking:
-                found[video.id] = _made(library, video, states[video.id])
+                found[video.id] = _copied_rows(library, video, states[video.id])
                 stage.advance()
     segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
     return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
 
 
 def keep(library: VectorSource, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
-    """Put a copy of a video's rows where `open_matrix` looks for it."""
+    """Write a copy of a video's rows to the cache."""
     _write(_file(library, video.id, state.space.name), _key(video, state, library.catalog.revisions()), rows)
 
 
 def kept_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
-    """The copy of a video's rows, every byte of it checked; nothing where there is none that is up to date."""
+    """Read and verify the copy of a video's rows; None if it is missing, outdated or damaged."""
     key = _key(video, state, library.catalog.revisions())
     return _read(_file(library, video.id, state.space.name), key, check=True)
 
 
 def is_sound(file: Path) -> bool:
-    """Whether a copy is as it was written, whatever it is a copy of."""
+    """Tell whether a copy is undamaged, be it up to date or not."""
     try:
         with file.open("rb") as opened:
             key = _KEY.search(opened.read(_HEAD))
@@ -145,8 +156,8 @@ def is_sound(file: Path) -> bool:
     return key is not None and _read(file, key[1].decode(), check=True) is not None
 
 
-def _made(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows:
-    """The rows out of Chroma; where they cannot be kept beside it, they serve this once."""
+def _copied_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows:
+    """Read rows from Chroma and write a copy; where that fails, use them from memory."""
     rows = library.rows(video, state.space.name)
     try:
         keep(library, video, state, rows)
@@ -161,9 +172,9 @@ def _file(library: VectorSource, video: str, space: str) -> Path:
 
 
 def _key(video: VideoRecord, state: SpaceState, revisions: Mapping[tuple[str, str], int]) -> str:
-    """Whatever can change a row changes the key."""
-    looked_at = (video.sha256, video.kind, video.fps, video.seconds, video.sampled_fps, video.short_side)
-    return _digest([looked_at, asdict(state), revisions.get((video.id, state.space.name))])
+    """Compute a key that changes with everything that can change a row."""
+    facts = (video.sha256, video.kind, video.fps, video.seconds, video.sampled_fps, video.short_side)
+    return _digest([facts, asdict(state), revisions.get((video.id, state.space.name))])
 
 
 def _digest(facts: Any) -> str:
@@ -174,19 +185,19 @@ def _write(file: Path, key: str, rows: FrameRows) -> None:
     columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
     sums = {name: _sum(column) for name, column in columns.items()}
     head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
-    begin = _padded(_MAGIC + json.dumps(head).encode() + b"\n")
-    with atomic_write(file) as part, part.open("wb") as out:
-        out.write(begin)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(file) as part, part.open("wb") as out:
+        out.write(_padded(_MAGIC + json.dumps(head).encode() + b"\n"))
         for column in columns.values():
             out.write(_padded(column.tobytes()))
 
 
 def _padded(data: bytes) -> bytes:
-    return data + b" " * (-len(data) % _ALIGNED)
+    return data + b" " * (-len(data) % _ALIGNMENT)
 
 
 def _read(file: Path, key: str, check: bool) -> FrameRows | None:
-    """The rows of a file that is what it should be, else nothing."""
+    """Read the rows of a file; None if it is missing, damaged or has another key."""
     try:
         with open_regular(file) as opened:
             if opened.read(len(_MAGIC)) != _MAGIC:
@@ -196,8 +207,8 @@ def _read(file: Path, key: str, check: bool) -> FrameRows | None:
         if head["key"] != key:
             return None
         columns = _columns(file, len(_MAGIC) + len(line), head["rows"], head["dimension"])
-        looked_at = {name: column for name, column in columns.items() if check or name != "vectors"}
-        if any(_sum(column) != head["sums"][name] for name, column in looked_at.items()):
+        checked = {name: column for name, column in columns.items() if check or name != "vectors"}
+        if any(_sum(column) != head["sums"][name] for name, column in checked.items()):
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -205,25 +216,25 @@ def _read(file: Path, key: str, check: bool) -> FrameRows | None:
 
 
 def _columns(file: Path, head: int, rows: int, dimension: int) -> dict[str, Any]:
-    """Views of a mapped file, whose size must be exactly what its head asks for."""
+    """Make views of a mapped file, whose size must be exactly what its header states."""
     if type(rows) is not int or type(dimension) is not int or rows < 0 or dimension < 0:
-        raise ValueError(f"{file} has a head that is none")
-    mapped, at = np.memmap(file, np.uint8, "r"), head + -head % _ALIGNED
+        raise ValueError(f"{file} has an invalid header")
+    mapped, at = np.memmap(file, np.uint8, "r"), head + -head % _ALIGNMENT
     columns: dict[str, Any] = {}
     for name, kind in _COLUMNS.items():
         shape = (rows, dimension) if name == "vectors" else (rows,)
         size = math.prod(shape) * np.dtype(kind).itemsize
         if at + size > len(mapped):
-            raise ValueError(f"{file} is cut short")
+            raise ValueError(f"{file} is truncated")
         columns[name] = np.asarray(mapped[at : at + size]).view(kind).reshape(shape)
-        at += size + -size % _ALIGNED
+        at += size + -size % _ALIGNMENT
     if at != len(mapped):
-        raise ValueError(f"{file} is of another size than its head says")
+        raise ValueError(f"{file} has another size than its header states")
     return columns
 
 
 def _sum(column: npt.NDArray[Any]) -> int:
     total, data = 0, np.ascontiguousarray(column).reshape(-1).view(np.uint8)
-    for start in range(0, len(data), _CHECKED_AT_ONCE):
-        total = zlib.crc32(data[start : start + _CHECKED_AT_ONCE].data, total)
+    for start in range(0, len(data), _CHECKSUM_CHUNK):
+        total = zlib.crc32(data[start : start + _CHECKSUM_CHUNK].data, total)
     return total

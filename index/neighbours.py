@@ -1,4 +1,4 @@
-"""FAISS: the k nearest frames of every frame."""
+"""Find the k nearest frames of every frame with FAISS."""
 
 from typing import Any
 
@@ -7,30 +7,48 @@ import numpy as np
 from ..media.types import Floats, Ints, NeighbourGraph
 
 _CHUNK = 1024
+"""Frames searched at once, which bounds the memory."""
+
 _CELLS = 4.0
+"""Cells are so many times the square root of the number of vectors, the usual size of an inverted file."""
+
 _CELLS_SEARCHED = 8
-_ROUNDS, _FEWEST, _MOST = 6, 39, 64
-"""Rounds that place the centres, and how many vectors each of them is placed by."""
+"""Cells that each search visits."""
+
+_ITERATIONS = 6
+"""Iterations of k-means, which places the centres of the cells."""
+
+_MIN_TRAINING_VECTORS = 39
+"""Vectors per cell below which FAISS warns that there are too few for training."""
+
+_MAX_TRAINING_VECTORS = 64
+"""Vectors per cell that training uses at most, which bounds its time."""
+
 _SEED = 1
 
 
 def nearest(vectors: Floats, k: int, exact_limit: int | None = None) -> NeighbourGraph:
-    """The neighbours of unit vectors, each frame left out of its own list; beyond `exact_limit` frames nearly all.
+    """Find the neighbours of unit vectors; no frame is in its own list.
 
-    Distances are computed again from the differences: FAISS's differ in the last bits between a-b and
-    b-a, and a search over joins whose price depends on the direction can run in circles.
+    Distances are recomputed from the differences. Those of FAISS differ in the last bits between (a, b) and (b, a), and
+    a search whose costs depend on the direction can cycle.
+
+    Args:
+        vectors: One row per frame.
+        k: Neighbours per frame.
+        exact_limit: Number of frames up to which the search is exact; None means always.
     """
     count = len(vectors)
     k = min(k, count - 1)
     if k < 1:
         return NeighbourGraph(np.zeros((count, 0), np.int64), np.zeros((count, 0), np.float32))
     vectors = np.ascontiguousarray(vectors, np.float32)
-    index = _all_compared(vectors) if exact_limit is None or count <= exact_limit else _in_cells(vectors)
+    index = _exact_index(vectors) if exact_limit is None or count <= exact_limit else _cell_index(vectors)
     parts = [_search(index, vectors, k, start) for start in range(0, count, _CHUNK)]
     return NeighbourGraph(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
 
 
-def _all_compared(vectors: Floats) -> Any:
+def _exact_index(vectors: Floats) -> Any:
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
@@ -38,13 +56,13 @@ def _all_compared(vectors: Floats) -> Any:
     return index
 
 
-def _in_cells(vectors: Floats) -> Any:
-    """Vectors sorted into cells around centres, of which each search looks into the nearest few."""
+def _cell_index(vectors: Floats) -> Any:
+    """Sort vectors into cells around centres, of which each search visits the nearest few."""
     import faiss
 
-    cells = max(1, min(int(_CELLS * len(vectors) ** 0.5), len(vectors) // _FEWEST))
+    cells = max(1, min(int(_CELLS * len(vectors) ** 0.5), len(vectors) // _MIN_TRAINING_VECTORS))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(vectors.shape[1]), vectors.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ROUNDS, _MOST, _SEED
+    index.cp.niter, index.cp.max_points_per_centroid, index.cp.seed = _ITERATIONS, _MAX_TRAINING_VECTORS, _SEED
     index.train(vectors)
     index.add(vectors)
     index.nprobe = _CELLS_SEARCHED
@@ -62,14 +80,14 @@ def _search(index: Any, vectors: Floats, k: int, start: int) -> tuple[Ints, Floa
 
 
 def _without_self(found: Ints, own: Ints, k: int) -> Ints:
-    """Each row less its own number; where repeats crowded it out of its own list, less the last."""
+    """Remove each frame from its own list, or the last neighbour where repeats have displaced it."""
     is_self = found == own[:, None]
     is_self[~is_self.any(1), -1] = True
     return np.asarray(found[~is_self].reshape(len(found), k), np.int64)
 
 
 def _fill(found: Ints, count: int) -> None:
-    """Where the cells that were searched hold too few frames, any others: far ones, as their distance will say."""
+    """Fill gaps where the searched cells hold too few frames with any other frames; their distances are computed."""
     for row in np.flatnonzero((found < 0).any(axis=1)):
         lacking = found[row] < 0
         others = np.setdiff1d(np.arange(min(count, 2 * found.shape[1])), found[row])

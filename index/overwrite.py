@@ -1,13 +1,12 @@
-"""Decide which files a command may write, and remember which it wrote.
+"""Decide which files a command may overwrite, and record which it wrote.
 
-A file that exists is replaced without asking if Reelweave wrote it from the same source and nobody has changed it
-since, so that a command can be repeated. Any other file is replaced only if the caller allows it. A source of the
-library, an input of the command and a file inside the library are never replaced.
+A file is replaced without asking if Reelweave wrote it from the same source and it has not changed since, so that a
+command can be repeated. Any other file is replaced only if the caller allows it. Sources of the library, inputs of the
+command and files of the library are never replaced.
 
-What Reelweave wrote is known by content: a small database in the user's state folder keeps the size and SHA-256 of
-each file together with its origin, which identifies what it was made from. No path is kept, so a file may be moved or
-copied, and no output carries marks of ours. Where the database is missing or cannot be written, as in a new container
-or for another user, nothing is lost: the user is asked, or the command refuses.
+Files are recognised by content: a small database in the user's state folder keeps the size and SHA-256 of each file and
+its origin, which identifies what it was made from. Paths are not kept, so a file may be moved or copied, and outputs
+contain no marks. Where the database is missing or read-only, the user is asked, or the command fails.
 """
 
 import hashlib
@@ -27,19 +26,22 @@ if TYPE_CHECKING:
 
 
 Overwrite: TypeAlias = bool | Callable[[Sequence[Path]], bool]
-"""Whether files that Reelweave did not write, or that were changed since, may be replaced; or who is asked that."""
+"""Whether files that Reelweave did not write, or that have changed, may be replaced; or a callable that asks."""
 
 _KEPT = 20_000
-"""Files that are remembered, about 3 MB; the oldest are forgotten first."""
+"""Files in the database, which then has about 3 MB; the oldest are deleted first."""
 
-_LISTED = 5
+_MAX_LISTED = 5
+"""Files that a message names."""
+
 _LIBRARY_PARTS = ("catalog.db", "chroma", "proxies", "cache", "writer.")
-_WAIT = 5.0
-"""Seconds to wait for another process that is writing to the database."""
+
+_LOCK_TIMEOUT = 5.0
+"""Seconds to wait for another process that writes to the database."""
 
 
 class Outputs:
-    """The files of one command: checked before any work is done, and remembered as they are written."""
+    """The output files of one command: checked before any work is done, and recorded as they are written."""
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class Outputs:
     ) -> None:
         """
         Args:
-            origin: What the files are made from. A callable is asked only once it is needed.
+            origin: Identifies what the files are made from. A callable is called when it is first needed.
             overwrite: Whether other files may be replaced.
             inputs: What the command reads.
             library: The folder whose sources are protected.
@@ -65,16 +67,19 @@ class Outputs:
 
     @cached_property
     def origin(self) -> str:
-        """What identifies the things that the files are made from."""
+        """Identifies what the files are made from."""
         return self._origin if isinstance(self._origin, str) else self._origin()
 
     def claim(self, *files: Path | None, folder: Path | None = None, names: Sequence[str] = ()) -> None:
-        """Check that each file can be written and may be, and those of these names in a folder, if one is given.
+        """Check that files can and may be written.
 
-        Names may be patterns. The folder need not exist yet.
+        Args:
+            files: The files; None and pipes are ignored.
+            folder: A folder of further files, which need not exist yet.
+            names: Names or patterns of the files in that folder.
 
         Raises:
-            UsageError: A file must not be replaced, its name is taken by a folder or by another output, or its folder
+            UsageError: A file must not be replaced, its name is that of a folder or of another output, or its folder
                 is missing.
             PlanError: The folder is read-only.
         """
@@ -85,45 +90,45 @@ class Outputs:
             _check_folder(folder)
             named += sorted({*_matching(folder, names), *(folder / name for name in names if "*" not in name)})
         for file in named:
-            self._take(file)
+            self._claim_one(file)
         self._check_overwriting(named)
 
     @contextmanager
     def writing(self, *files: Path) -> Iterator[None]:
-        """Claim what is not claimed yet, and remember the files that the block wrote, also if it fails."""
+        """Claim files that are not claimed yet, and record those that the block writes, even if it fails."""
         files = tuple(file for file in files if not is_stream(file))
         claimed = {file: os.path.realpath(file) for file in files if os.path.realpath(file) in self._claimed}
         self.claim(*(file for file in files if file not in claimed))
-        # Somebody may have changed a file while the command was at work.
+        # A file may have changed since it was claimed.
         self._check_overwriting([file for file, real in claimed.items() if _state(file) != self._claimed[real]])
-        with self._remembering(lambda: files):
+        with self._recording(lambda: files):
             yield
 
     @contextmanager
     def writing_folder(self, folder: Path, patterns: Sequence[str]) -> Iterator[None]:
-        """The same for files of these names in a folder that was claimed."""
-        with self._remembering(lambda: _matching(folder, patterns)):
+        """Record the files of a claimed folder that match the patterns and that the block writes."""
+        with self._recording(lambda: _matching(folder, patterns)):
             yield
 
     @contextmanager
-    def _remembering(self, files: Callable[[], Iterable[Path]]) -> Iterator[None]:
+    def _recording(self, files: Callable[[], Iterable[Path]]) -> Iterator[None]:
         before = {file: _state(file) for file in files()}
         try:
             yield
         finally:
-            # A source that is gone by now has no digest: its films are not remembered, but they are there.
+            # A source that has been removed has no digest: its films are written, but not recorded.
             with suppress(ReelweaveError):
                 for file in files():
                     if (state := _state(file)) and state != before.get(file):
                         self._record.add(file, self.origin)
 
-    def _take(self, file: Path) -> None:
+    def _claim_one(self, file: Path) -> None:
         if file.is_dir():
             raise UsageError(f"{file} is a folder.", "Give the name of a file.")
         if _is_part(file, self._inputs):
-            raise UsageError(f"{file} would overwrite what this command reads.", "Write to another name.")
+            raise UsageError(f"{file} would overwrite an input of this command.", "Choose another name.")
         if (real := os.path.realpath(file)) in self._claimed:
-            raise UsageError(f"{file} would overwrite another output.", "Give each output a name of its own.")
+            raise UsageError(f"{file} would overwrite another output.", "Give each output its own name.")
         self._claimed[real] = _state(file)
 
     def _check_overwriting(self, files: Sequence[Path]) -> None:
@@ -135,27 +140,27 @@ class Outputs:
         if not foreign or (self._overwrite and self._overwrite(foreign)):
             return
         raise UsageError(
-            foreign_told(foreign), "Give another name, or replace with --overwrite (from Python: overwrite=True)."
+            foreign_told(foreign), "Choose another name, or add --overwrite (from Python: overwrite=True)."
         )
 
     def _check_library(self, existing: Sequence[Path]) -> None:
-        """Refuse to replace a source of the library, whatever the path, or one of the library's own files."""
+        """Refuse to replace a source of the library, under any path, or a file of the library."""
         if not existing or self._library is None:
             return
         sources = _sources(self._library)
         for file in existing:
-            if _lies_in_library(file, self._library):
-                raise UsageError(f"{file} is a file of the library.", "Write to another name.")
+            if _is_library_file(file, self._library):
+                raise UsageError(f"{file} is a file of the library.", "Choose another name.")
             if _is_part(file, sources):
                 raise UsageError(
-                    f"{file} is a source of the library, and sources are never overwritten.", "Write to another name."
+                    f"{file} is a source of the library, and sources are never overwritten.", "Choose another name."
                 )
 
 
 class Record:
-    """What Reelweave wrote: the size and digest of each file with its origin, in the user's state folder.
+    """The database of written files: size, digest and origin of each, in the user's state folder.
 
-    What this process wrote is known to it even where the folder cannot be written.
+    A process remembers its own files even where the folder is read-only.
     """
 
     _own: ClassVar[set[tuple[Path, int, str, str]]] = set()
@@ -164,7 +169,7 @@ class Record:
         self._file = file or _record_file()
 
     def has(self, file: Path, origin: Callable[[], str]) -> bool:
-        """Tell whether a file was written from that origin and is unchanged. It is read only if its size is known."""
+        """Tell whether a file was written from an origin and is unchanged; it is read only if its size is recorded."""
         try:
             return self._has(file, file.stat().st_size, origin)
         except OSError:
@@ -177,6 +182,7 @@ class Record:
         return bool(digests) and _digest(file) in digests
 
     def add(self, file: Path, origin: str) -> None:
+        """Record a file; failures are ignored."""
         with suppress(OSError):
             size, digest = file.stat().st_size, _digest(file)
             self._own.add((self._file, size, origin, digest))
@@ -187,7 +193,7 @@ class Record:
         try:
             if not create and not self._file.exists():
                 return []
-            with closing(sqlite3.connect(self._file, timeout=_WAIT)) as database, database:
+            with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT)) as database, database:
                 if create:
                     database.execute(_TABLE)
                     database.execute(_FORGET, (_KEPT,))
@@ -204,12 +210,12 @@ _FORGET = "DELETE FROM outputs WHERE rowid <= (SELECT max(rowid) FROM outputs) -
 
 
 def origin_of(*parts: object) -> str:
-    """Identify what files are made from by anything that prints the same whenever it is the same."""
+    """Make an origin from values whose text identifies them."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def content_origin(*sources: Path) -> Callable[[], str]:
-    """Identify sources by their contents, which are read once they are asked for."""
+    """Make an origin from the contents of sources, which are read when it is called."""
 
     def origin() -> str:
         from ..media.identity import content_hash
@@ -221,8 +227,8 @@ def content_origin(*sources: Path) -> Callable[[], str]:
 
 
 def foreign_told(files: Sequence[Path]) -> str:
-    """Say which files are in the way, the first few by name."""
-    named, more = ", ".join(map(str, files[:_LISTED])), len(files) - _LISTED
+    """Describe the files that would be overwritten; the first few are named."""
+    named, more = ", ".join(map(str, files[:_MAX_LISTED])), len(files) - _MAX_LISTED
     named += f" and {more} more" if more > 0 else ""
     if len(files) == 1:
         return f"{named} exists, and is not what Reelweave last wrote there from this source."
@@ -230,6 +236,7 @@ def foreign_told(files: Sequence[Path]) -> str:
 
 
 def library_of(settings: "Settings | None") -> Path | None:
+    """Return the folder of the library, if there are settings."""
     from ..settings import library_folder
 
     return library_folder(settings) if settings else None
@@ -237,9 +244,9 @@ def library_of(settings: "Settings | None") -> Path | None:
 
 def _check_parent(folder: Path) -> None:
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Create it first, or write elsewhere.")
+        raise UsageError(f"There is no folder {folder}.", "Create it first, or choose another.")
     if not os.access(folder, os.W_OK):
-        raise PlanError(f"Nothing can be written to {folder}: the folder is read-only.", "Write elsewhere.")
+        raise PlanError(f"Nothing can be written to {folder}: the folder is read-only.", "Choose another folder.")
 
 
 def _check_folder(folder: Path) -> None:
@@ -253,7 +260,7 @@ def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def _state(file: Path) -> tuple[int, ...] | None:
-    """What changes whenever a file is written."""
+    """Return values that change whenever a file is written."""
     try:
         state = file.stat()
     except OSError:
@@ -262,7 +269,7 @@ def _state(file: Path) -> tuple[int, ...] | None:
 
 
 def _identities(paths: Iterable[Path]) -> set[tuple[int, int]]:
-    """What files and folders are whatever the path: a link, another case or a second name on the same disk."""
+    """Identify files and folders independently of their paths: by device and inode."""
     return {one for path in paths if (one := _identity(path))}
 
 
@@ -282,8 +289,8 @@ def _is_part(file: Path, sources: set[tuple[int, int]]) -> bool:
     return _identity(file) in sources or (is_picture and _identity(file.parent) in sources)
 
 
-def _lies_in_library(file: Path, library: Path) -> bool:
-    """Films may lie beside a library's own files in one folder."""
+def _is_library_file(file: Path, library: Path) -> bool:
+    """Tell whether a file is one of the library's own; other files may be in the same folder."""
     real, folder = Path(os.path.realpath(file)), os.path.realpath(library)
     return real.is_relative_to(folder) and real.relative_to(folder).parts[0].startswith(_LIBRARY_PARTS)
 

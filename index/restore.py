@@ -1,4 +1,7 @@
-"""Make again what is damaged from what is not. Damaged files are moved aside, and nothing that is whole is deleted."""
+"""Rebuild damaged parts of a library from undamaged ones.
+
+Damaged files are moved to a folder of the library; nothing undamaged is deleted.
+"""
 
 import contextlib
 import json
@@ -17,7 +20,7 @@ from .sqlite_files import reading
 from .store import PAGE, collection_name
 
 ASIDE = "damaged"
-"""The folder in the library that damaged files are moved to; the user may delete it."""
+"""Folder in the library for damaged files; the user may delete it."""
 
 _NEW_CATALOG = ".catalog.new"
 _TABLES = {
@@ -29,7 +32,7 @@ _TABLES = {
 
 
 def move_aside(library: Path, damaged: Path) -> Path:
-    """Move a file or folder of the library to where it is in nobody's way, under a name that is free."""
+    """Move a damaged file or folder of the library to the folder for such files, under a free name."""
     (library / ASIDE).mkdir(exist_ok=True)
     target, number = library / ASIDE / damaged.name, 1
     while target.exists():
@@ -39,20 +42,20 @@ def move_aside(library: Path, damaged: Path) -> Path:
 
 
 def needs_repair(library: Library) -> bool:
-    """Whether the catalog or the store as a whole cannot be used as it is."""
+    """Tell whether the catalog or the store as a whole is unusable."""
     return bool(library.catalog_fault() or (not library.store.is_new and library.store.fault()))
 
 
 def repair_parts(library: Library, purpose: str) -> Iterator[str]:
-    """Make the catalog again from the store, and a new store from the copies that searches read; say what was done."""
-    told: list[str] = []
-    with library.writing(purpose, lambda: told.extend(repair_catalog(library))):
-        yield from told
+    """Rebuild the catalog from the store, and the store from the copies in the cache; yield what was done."""
+    messages: list[str] = []
+    with library.writing(purpose, lambda: messages.extend(repair_catalog(library))):
+        yield from messages
         yield from repair_store(library)
 
 
 def repair_store(library: Library, *, thorough: bool = False) -> Iterator[str]:
-    """Put a new store in the place of one that is damaged as a whole. The writer's lock must be held."""
+    """Replace a store that is damaged as a whole. The writer's lock must be held."""
     if library.store.is_new or not (fault := library.store.fault(thorough=thorough)):
         return
     library.rest()
@@ -65,18 +68,19 @@ def repair_store(library: Library, *, thorough: bool = False) -> Iterator[str]:
 
 
 def restored(video: VideoRecord, state: SpaceState) -> str:
+    """Describe restored vectors."""
     return f"{video.id}: {state.vectors} vectors of the {state.space.name} space were restored from cache/"
 
 
 def restore_vectors(library: Library, video: VideoRecord, state: SpaceState) -> bool:
-    """Write the copy that searches read back to the store, where there is one that is up to date."""
+    """Write the copy of the vectors in the cache back to the store; return whether there is a current one."""
     rows = kept_rows(library, video, state)
     if rows is None or len(rows) != state.vectors:
         return False
     library.store.remove(video.id, state.space.name)
     for start in range(0, len(rows), PAGE):
         library.store.write(video.id, state.space, _part(rows, slice(start, start + PAGE)))
-    if library.amiss(video, state):
+    if library.stored_fault(video, state):
         return False
     library.describe(video, state)
     return True
@@ -88,25 +92,25 @@ def _part(rows: FrameRows, part: slice) -> FrameRows:
 
 
 def repair_catalog(library: Library) -> Iterator[str]:
-    """Put a new catalog in the place of a damaged one, once it is finished. The writer's lock must be held."""
+    """Build a new catalog and replace the damaged one with it. The writer's lock must be held."""
     if not (fault := library.catalog_fault(thorough=True)):
         return
     damaged, new = library.folder / CATALOG, library.folder / _NEW_CATALOG
     for left in (new, new.with_name(f"{new.name}-journal")):
         left.unlink(missing_ok=True)
     with contextlib.closing(Catalog(new, create=True)) as catalog:
-        _take_readable_rows(catalog, damaged)
-        _take_store_records(catalog, library)
-        # A revision that was in use before must not come again, or a copy of other vectors might pass for these.
+        _copy_readable_rows(catalog, damaged)
+        _add_store_records(catalog, library)
+        # A reused revision could make a copy of other vectors look current.
         catalog.raise_revision(int(time.time()))
         videos = len(catalog.videos())
     aside = f", which was moved to {move_aside(library.folder, damaged)}" if damaged.exists() else ""
     damaged.with_name(f"{damaged.name}-journal").unlink(missing_ok=True)
     new.rename(damaged)
-    yield f"{fault}: a new catalog of {videos} video{'s' * (videos != 1)} takes the place of the old one{aside}"
+    yield f"{fault}: a new catalog of {videos} video{'s' * (videos != 1)} replaces the old one{aside}"
 
 
-def _take_readable_rows(catalog: Catalog, damaged: Path) -> None:
+def _copy_readable_rows(catalog: Catalog, damaged: Path) -> None:
     for table, columns in _TABLES.items():
         catalog.insert_rows(table, columns, _readable_rows(damaged, table, columns))
     catalog.remove_unreadable()
@@ -114,7 +118,7 @@ def _take_readable_rows(catalog: Catalog, damaged: Path) -> None:
 
 
 def _readable_rows(file: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
-    """The rows before the first damaged page, and those behind the last."""
+    """Read the rows before the first damaged page and after the last."""
     found: dict[int, tuple[Any, ...]] = {}
     for direction in ("ASC", "DESC"):
         with contextlib.suppress(sqlite3.Error, OSError, ValueError), reading(file) as db:
@@ -123,8 +127,8 @@ def _readable_rows(file: Path, table: str, columns: str) -> list[tuple[Any, ...]
     return [found[rowid] for rowid in sorted(found)]
 
 
-def _take_store_records(catalog: Catalog, library: Library) -> None:
-    """Add the videos and spaces of which Chroma keeps a record beside their vectors."""
+def _add_store_records(catalog: Catalog, library: Library) -> None:
+    """Add the videos and spaces whose records Chroma keeps with their vectors."""
     try:
         described = library.store.described()
     except LibraryError:
@@ -141,7 +145,7 @@ def _take_store_records(catalog: Catalog, library: Library) -> None:
 
 
 def read_record(name: str, text: str) -> tuple[VideoRecord, SpaceState] | None:
-    """What a collection's record says; nothing where there is none, or it is another's."""
+    """Parse the record of a collection; None if it is missing, invalid or that of another collection."""
     try:
         data = json.loads(text)
         video = VideoRecord(**{**data["video"], "problems": tuple(data["video"]["problems"])})

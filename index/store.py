@@ -1,4 +1,4 @@
-"""Vectors at rest: one ChromaDB collection for each video and embedding space."""
+"""The vector store: one ChromaDB collection for each video and embedding space."""
 
 import contextlib
 import errno
@@ -13,14 +13,14 @@ from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
 from ..media.types import Floats, FrameRows, Space
 from ..media.untrusted import UntrustedError, parse_json
-from .failures import converted, healing, store_damaged
+from .failures import converted, repair_remedy, store_damaged
 from .graph_files import check_graph
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
@@ -31,63 +31,49 @@ if TYPE_CHECKING:
 
 
 PAGE = 2000
-"""Rows a read: Chroma fails above 32,766."""
+"""Rows per read; Chroma fails above 32,766."""
 
-_LONGEST_SPACE = 60
-_PROBES, _PROBES_TOGETHER = 64, 4
-"""Places that are looked at, and rows at each."""
-_NEAREST, _NEAREST_AT_MOST = 10, 1000
-"""A search is approximate: what a narrow one misses among near-equals a wide one finds, if it is there at all."""
-_SAME = 1e-6
-"""The cosine distance under which two vectors are the same but for rounding."""
+_MAX_SPACE_NAME = 60
+"""Characters of a space's name in the name of its collection."""
 
-_UNFINISHED, _RECORD = "unfinished", "record"
-"""Keys of a collection's metadata. What has neither was written by an earlier version."""
+_PROBES = 64
+"""Positions, spread over a video, whose vectors are searched for."""
+
+_ROWS_PER_PROBE = 4
+"""Consecutive rows at each position."""
+
+_NARROW_SEARCH = 10
+"""Results of the first search for each vector."""
+
+_WIDE_SEARCH = 1000
+"""Results of the second search, which finds vectors that the approximate first one misses among near-equals."""
+
+_EQUAL_DISTANCE = 1e-6
+"""Cosine distance below which two vectors are equal but for rounding."""
+
+_UNFINISHED = "unfinished"
+"""Key of a collection's metadata while it is being written."""
+
+_RECORD = "record"
+"""Key of the catalog's record in the metadata of a finished collection; earlier versions wrote neither key."""
 
 _OPENING = threading.Lock()
-"""Chroma counts who has a folder open, but not safely where one thread opens it as another lets it go."""
+"""Chroma's count of users of a folder is not safe where one thread opens it while another closes it."""
 
 
 def load_chroma() -> None:
-    """Load what the first look into a store would otherwise wait for."""
+    """Import ChromaDB ahead of the first access to a store."""
     import chromadb  # noqa: F401
 
 
-class FrameStore(Protocol):
-    """Keeps the rows of a video in a space; writing a frame again replaces it."""
-
-    def write(self, video: str, space: Space, rows: FrameRows) -> None: ...
-
-    def read(self, video: str, space: Space) -> FrameRows:
-        """All rows, sorted by frame index; SpaceMismatch when they were made by another model."""
-        ...
-
-    def vector(self, video: str, space: Space, frame: int) -> Floats:
-        """Of one frame."""
-        ...
-
-    def count(self, video: str, space: Space) -> int: ...
-
-    def lost(self, video: str, space: Space) -> float:
-        """The share of at most 256 vectors, spread over the video, that a search for themselves does not find."""
-        ...
-
-    def remove(self, video: str, space: str) -> None: ...
-
-    def keep_only(self, known: Collection[tuple[str, str]]) -> None:
-        """Remove the unfinished rows of every other video and space."""
-        ...
-
-    def describe(self, video: str, space: Space, record: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class ChromaStore:
-    """The FrameStore on disk. Collections are made with cosine distance, as HNSW's default is not it.
+    """The rows of videos in spaces. Collections use cosine distance, which is not the default of HNSW.
 
-    Only writing makes a store where there is none. One that cannot be written is read by way of a temporary copy of
-    its database, of at most `copy_gb` (the setting `store.copy_gb` where it is None).
+    Only writing creates a store. A read-only one is read from a temporary copy of its database.
+
+    Args:
+        folder: The folder of the store.
+        copy_gb: Size limit of that copy; None stands for the setting `store.copy_gb`.
     """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
@@ -98,14 +84,16 @@ class ChromaStore:
 
     @property
     def read_only(self) -> bool:
+        """Whether the store exists and cannot be written."""
         return is_read_only(self._folder)
 
     @cached_property
     def inventory(self) -> Inventory:
+        """The content of the store, read without opening Chroma."""
         return Inventory(self._folder)
 
     def fault(self, *, thorough: bool = False) -> str:
-        """Say in words what is wrong with the store as a whole; nothing where it is sound."""
+        """Describe what is wrong with the store as a whole; an empty text means nothing."""
         if not thorough or self.is_new:
             return self.inventory.fault()
         return store_fault(self._folder, thorough=True) or self._opening_fault()
@@ -119,7 +107,7 @@ class ChromaStore:
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing was ever stored."""
+        """Whether nothing has ever been stored."""
         return not self._folder.exists() or (self._folder.is_dir() and not any(self._folder.iterdir()))
 
     @cached_property
@@ -151,13 +139,14 @@ class ChromaStore:
         assert isinstance(client, Client)
         return client
 
-    def _refuse_writing(self) -> None:
+    def _require_writable(self) -> None:
         if self.read_only:
             raise PermissionError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder / DATABASE))
 
     @converted
     def write(self, video: str, space: Space, rows: FrameRows) -> None:
-        self._refuse_writing()
+        """Store rows; those of the same frames are replaced."""
+        self._require_writable()
         if self.is_new:
             self.__dict__["_client"] = self._connected(self._folder)
         collection = self._collection(video, space, create=True)
@@ -172,6 +161,12 @@ class ChromaStore:
 
     @converted
     def read(self, video: str, space: Space) -> FrameRows:
+        """Read all rows, sorted by frame index.
+
+        Raises:
+            SpaceMismatch: They were made by another model.
+            LibraryDamaged: They are missing or damaged.
+        """
         collection = self._collection(video, space)
         count = collection.count()
         facts: list[Any] = []
@@ -185,6 +180,7 @@ class ChromaStore:
 
     @converted
     def vector(self, video: str, space: Space, frame: int) -> Floats:
+        """Read the vector of one frame."""
         collection = self._collection(video, space)
         found: Any = collection.get(ids=[f"{frame:08d}"], include=["embeddings"])["embeddings"]
         if found is None or not len(found):
@@ -193,44 +189,46 @@ class ChromaStore:
 
     @converted
     def count(self, video: str, space: Space) -> int:
+        """Count the rows of a video in a space."""
         return self._collection(video, space).count()
 
     @converted
     def lost(self, video: str, space: Space) -> float:
+        """Search for up to 256 vectors, spread over a video, and return the share of those not found."""
         collection = self._collection(video, space)
         last = collection.count() - 1
         rows = {
-            min(place * last // (_PROBES - 1) + row, last)
-            for place in range(_PROBES)
-            for row in range(_PROBES_TOGETHER)
+            min(place * last // (_PROBES - 1) + row, last) for place in range(_PROBES) for row in range(_ROWS_PER_PROBE)
         }
         if last < 0:
             return 0.0
         check_graph(self._folder, str(collection.id), collection.name)
         probes = _probes(collection, sorted(rows))
-        found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
+        found = len(probes) - len(_missed(collection, _missed(collection, probes, _NARROW_SEARCH), _WIDE_SEARCH))
         return 1 - found / len(rows)
 
     @converted
     def remove(self, video: str, space: str) -> None:
+        """Remove all rows of a video in a space."""
         from chromadb.errors import NotFoundError
 
         name = collection_name(video, space)
         self._open.pop(name, None)
         if self.is_new:
             return
-        self._refuse_writing()
+        self._require_writable()
         try:
             self._client.delete_collection(name)
         except (NotFoundError, ValueError):
             return
-        self._sweep()
+        self._delete_unused_folders()
 
     @converted
     def keep_only(self, known: Collection[tuple[str, str]]) -> None:
+        """Remove unfinished rows of all other videos and spaces."""
         if self.is_new:
             return
-        self._refuse_writing()
+        self._require_writable()
         names = {collection_name(video, space) for video, space in known}
         others = [
             found.name
@@ -241,10 +239,10 @@ class ChromaStore:
             self._open.pop(name, None)
             self._client.delete_collection(name)
         if others:
-            self._sweep()
+            self._delete_unused_folders()
 
     def close(self) -> None:
-        """Let go of Chroma's files, of which a process that opens many libraries would run out."""
+        """Close Chroma's files, of which a process that opens many libraries would run out."""
         with contextlib.suppress(LibraryError):
             self._disconnect()
         if self._copy:
@@ -273,10 +271,7 @@ class ChromaStore:
             found = self._client.get_collection(name, embedding_function=None)
         except (NotFoundError, ValueError) as missing:
             if not create:
-                raise LibraryDamaged(
-                    f"The vectors {name} are not in the library's store.",
-                    healing(),
-                ) from missing
+                raise LibraryDamaged(f"The vectors {name} are not in the store.", repair_remedy()) from missing
             return self._client.create_collection(
                 name,
                 embedding_function=None,
@@ -290,7 +285,7 @@ class ChromaStore:
 
     @converted
     def describe(self, video: str, space: Space, record: str) -> None:
-        """Keep a record with finished vectors, from which a lost catalog is made again."""
+        """Store a record with finished vectors, from which a lost catalog can be rebuilt."""
         collection = self._collection(video, space)
         if (collection.metadata or {}).get(_RECORD) != record:
             identity = json.dumps(asdict(space), sort_keys=True)
@@ -298,14 +293,14 @@ class ChromaStore:
 
     @converted
     def described(self) -> dict[str, str]:
-        """The records of finished vectors by the names of their collections; an empty one where none was kept."""
+        """Return the records of finished vectors by collection; an empty text where there is none."""
         if self.is_new:
             return {}
         found = {collection.name: collection.metadata or {} for collection in self._client.list_collections()}
         return {name: str(facts.get(_RECORD, "")) for name, facts in found.items() if not facts.get(_UNFINISHED)}
 
-    def _sweep(self) -> None:
-        """Delete the folders of deleted collections, which Chroma leaves behind."""
+    def _delete_unused_folders(self) -> None:
+        """Delete the folders of deleted collections, which Chroma leaves."""
         with sqlite3.connect(f"file:{self._folder / 'chroma.sqlite3'}?mode=ro", uri=True) as db:
             alive = {row[0] for row in db.execute("SELECT id FROM segments")}
         db.close()
@@ -315,7 +310,7 @@ class ChromaStore:
 
 
 def _forget_failed(folder: str) -> None:
-    """Chroma keeps even what failed to start, and gives it to the next who opens the same folder."""
+    """Drop a client that failed to start, which Chroma would otherwise reuse for the same folder."""
     from chromadb.api.shared_system_client import SharedSystemClient
 
     if folder not in SharedSystemClient._identifier_to_refcount:
@@ -334,14 +329,11 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
 
 
 def _lost(name: str) -> LibraryDamaged:
-    return LibraryDamaged(
-        f"Vectors of {name} are counted, but lost.",
-        healing(),
-    )
+    return LibraryDamaged(f"Vectors of {name} are counted, but lost.", repair_remedy())
 
 
 def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, Any]]:
-    """Ids and vectors of rows; Chroma may know of a row and yet have lost its vector."""
+    """Read the ids and vectors of rows; Chroma may list a row and yet have lost its vector."""
     from chromadb.errors import ChromaError
 
     found: list[tuple[str, Any]] = []
@@ -355,7 +347,7 @@ def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, 
 
 
 def _missed(collection: "ChromaCollection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
-    """The rows that are neither among the nearest to their own vectors nor crowded out of them by their equals."""
+    """Return the rows that a search for their own vectors does not find, unless equal vectors displace them."""
     if not probes:
         return []
     vectors = np.asarray([vector for _, vector in probes], np.float32)
@@ -364,20 +356,20 @@ def _missed(collection: "ChromaCollection", probes: list[tuple[str, Any]], neare
     return [
         probe
         for probe, ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
-        if probe[0] not in ids and not (len(distances) == nearest and distances[-1] < _SAME)
+        if probe[0] not in ids and not (len(distances) == nearest and distances[-1] < _EQUAL_DISTANCE)
     ]
 
 
 def collection_name(video: str, space: str) -> str:
-    """Video ids are slugs, and a space that is called what Chroma does not take gets a slug and a hash."""
+    """Name a collection; a space whose name Chroma does not accept becomes a slug and a hash."""
     plain = re.sub(r"[^a-zA-Z0-9]+", "-", space).strip("-")
     if plain != space:
-        plain = f"{plain[-_LONGEST_SPACE:].strip('-')}-{hashlib.sha256(space.encode()).hexdigest()[:8]}"
+        plain = f"{plain[-_MAX_SPACE_NAME:].strip('-')}-{hashlib.sha256(space.encode()).hexdigest()[:8]}"
     return f"{video}.{plain}"
 
 
 def _identity(stored: str) -> dict[str, Any]:
-    """What a collection says of its model; nothing where that cannot be read."""
+    """Parse the identity of a collection's space; empty if it cannot be read."""
     try:
         found = parse_json(stored)
     except UntrustedError:
@@ -386,11 +378,12 @@ def _identity(stored: str) -> dict[str, Any]:
 
 
 def space_mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
+    """Make the error for stored vectors whose space has another identity than the wanted one."""
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
-        f"{command('videos', 'remove', video)} and ingesting it again make them anew; "
+        f"To replace them, run {command('videos', 'remove', video)} and ingest the video again; "
         "to keep them, restore the setting.",
     )
 

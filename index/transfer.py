@@ -1,4 +1,4 @@
-"""Vectors that leave the library as files, and vectors that were made elsewhere and come into it."""
+"""Export vectors from the library as files, and import vectors that were made elsewhere."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import LibraryError, SpaceError, UsageError, command
+from ..media.identity import video_id
+from ..media.proxy import ProxySize, read_proxies
 from ..media.types import FrameRows, Space, VideoRecord, ingest_command
 from ..progress import Progress
 from ..settings import OWN_SPACE, TIMM_SPACE, Settings
@@ -26,13 +28,18 @@ from .transfer_files import (
 )
 
 _CHUNK = 2000
-_SAME_TIME = 1e-3
-_SAME_VECTOR = 1e-6
+"""Rows imported at once, which bounds the memory."""
+
+_TIME_TOLERANCE = 1e-3
+"""Seconds by which the times of the same frame may differ; many containers round to milliseconds."""
+
+_VECTOR_TOLERANCE = 1e-6
+"""Difference up to which numbers of two vectors are equal but for rounding."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of one space of one video."""
+    """The result of an export: the files of one space of one video."""
 
     id: str
     space: str
@@ -43,7 +50,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of an import; `cannot` says what the video is not good for."""
+    """The result of an import; `cannot` lists the commands that the video does not support."""
 
     id: str
     name: str
@@ -57,21 +64,30 @@ class Imported:
 def export_vectors(
     library: Library, wanted: str, folder: Path, space: str | None, overwrite: Overwrite = False
 ) -> Exported:
-    """A video's vectors in one space, with all that is needed to import them where the video is not known."""
-    from ..media.proxy import ProxySize, read_proxies
+    """Export a video's vectors in one space, with all that another library needs to import them.
 
+    Args:
+        library: The library.
+        wanted: The video, by id, name or path.
+        folder: A new folder, or one that an export made.
+        space: The space; None stands for the only one.
+        overwrite: Whether changed files of an export may be replaced.
+
+    Raises:
+        UsageError: The folder has other files, or the space must be given.
+    """
     video = library.catalog.find(wanted)
     states = library.catalog.spaces(video.id)
     if space is None and len(states) != 1:
-        raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Say which with --space.")
+        raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Choose one with --space.")
     name = space or next(iter(states))
     check_export(folder, replace=True)
     outputs = Outputs(origin_of(video.sha256, video.id, name), overwrite, library=library.folder)
     outputs.claim(folder=folder, names=FILES)
     rows = library.rows(video, name)
     size = ProxySize(video.proxy_width, video.proxy_height)
-    whole = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
-    proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if whole else None
+    complete = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
+    proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if complete else None
     with outputs.writing_folder(folder, FILES):
         files = write_portable(folder, video, states[name].space, rows, proxies, replace=True)
     return Exported(video.id, name, len(rows), str(folder), [file.name for file in files])
@@ -80,7 +96,18 @@ def export_vectors(
 def import_vectors(
     library: Library, folder: Path, settings: Settings, progress: Progress, appearance: Space
 ) -> Imported:
-    """Vectors into the library under their own identity: all of them or, whatever happens, none."""
+    """Import vectors under their own identity: all of them or none.
+
+    Args:
+        library: The library.
+        folder: The files of an export.
+        settings: Those that complete the record of a new video.
+        progress: Shows a stage.
+        appearance: The identity of this version's appearance space, the only one that may be imported as such.
+
+    Raises:
+        SpaceError: The files are invalid, or do not fit the library.
+    """
     found = read_portable(folder)
     _check_name(found.space, appearance)
     with library.writing(f"videos import {folder.name}"):
@@ -99,31 +126,31 @@ def import_vectors(
 
 
 def _check_name(space: Space, appearance: Space) -> None:
-    """A name that Reelweave gives a meaning to is kept for vectors with that meaning."""
+    """Reserve the names of built-in spaces for vectors of those spaces."""
     own = f"Call it {OWN_SPACE}NAME in space.json."
     if space.name == "appearance" and space != appearance:
-        raise SpaceError("These vectors are called appearance, but are not those of this version.", own)
+        raise SpaceError("The space is called appearance, but is not the appearance space of this version.", own)
     prefixed = any(space.name.startswith(begin) and space.name != begin for begin in (OWN_SPACE, TIMM_SPACE))
     if space.name not in ("appearance", "clip") and not prefixed:
         raise SpaceError(f"A space cannot be called {space.name!r}.", own)
 
 
 def _known(library: Library, found: ExportedVectors) -> VideoRecord | None:
-    """The video of the same content or, where that is not said, of the same id."""
+    """Look up the video by its content hash or, if that is missing, by its id."""
     sha256, name = found.video.get("sha256"), found.video.get("id")
     video = library.catalog.with_content(sha256) if sha256 else library.catalog.get(name or "")
     if video is None and name and (other := library.catalog.get(name)):
         raise import_error([f"space.json: {name} is in the library, but with other content (sha256 {other.sha256})"])
     if video is not None and not video.complete:
         raise LibraryError(
-            f"{video.name} is not complete: which frames it has is not known yet.",
-            f"{ingest_command(video)} goes on with it.",
+            f"The ingest of {video.name} is not complete, so its frames are not known yet.",
+            f"{ingest_command(video)} continues it.",
         )
     return video
 
 
 def _check_identity(library: Library, space: Space) -> None:
-    """One name means one thing in a library: no two identities share it unless they did so before."""
+    """Reject a second identity for the name of a space, unless the library has it already."""
     stored = [
         state.space
         for video in library.catalog.videos()
@@ -141,13 +168,13 @@ def _check_identity(library: Library, space: Space) -> None:
 
 
 def _is_stored(library: Library, video: VideoRecord, found: ExportedVectors) -> bool:
-    """Whether these very vectors are there; others of the same name are never overwritten."""
+    """Tell whether the same vectors are stored; other vectors in that space are never overwritten."""
     state = library.catalog.spaces(video.id).get(found.space.name)
     if state is None or not state.complete:
         return False
     rows = library.rows(video, found.space.name)
     same = state.space == found.space and np.array_equal(rows.indices, found.frames.indices)
-    if same and np.allclose(rows.vectors, found.vectors, atol=_SAME_VECTOR):
+    if same and np.allclose(rows.vectors, found.vectors, atol=_VECTOR_TOLERANCE):
         return True
     raise SpaceError(
         f"{video.name} has other vectors in the space {found.space.name}.",
@@ -156,24 +183,24 @@ def _is_stored(library: Library, video: VideoRecord, found: ExportedVectors) -> 
 
 
 def _facts(library: Library, video: VideoRecord, found: ExportedVectors) -> FrameRows:
-    """What the library knows of the frames, which an import must agree with."""
+    """Read the library's facts on the frames, and check that those of the import agree."""
     complete = [name for name, state in library.catalog.spaces(video.id).items() if state.complete]
     if not complete:
         raise LibraryError(
-            f"{video.name} has no complete space to compare frames with.",
+            f"{video.name} has no complete space to compare the frames with.",
             f"{ingest_command(video)} makes one." if video.source else "Import a complete one first.",
         )
     stored, given = library.rows(video, complete[0]), found.frames
     if len(given) != len(stored):
         raise import_error([f"{FRAMES} has {len(given)} frames, but {video.name} has {len(stored)} in the library"])
     faults = [
-        f"{FRAMES}, line {line + 1}: frame {given.indices[line]} stands where {video.name} has {stored.indices[line]}"
+        f"{FRAMES}, line {line + 1}: this is frame {given.indices[line]}, but {video.name} has {stored.indices[line]}"
         for line in np.flatnonzero(given.indices != stored.indices)
     ]
     if not faults and "time" not in given.missing:
         faults = [
             f"{FRAMES}, line {line + 1}: the frame is at {stored.times[line]:g} s, not at {given.times[line]:g} s"
-            for line in np.flatnonzero(np.abs(given.times - stored.times) > _SAME_TIME)
+            for line in np.flatnonzero(np.abs(given.times - stored.times) > _TIME_TOLERANCE)
         ]
     if faults:
         raise import_error(faults)
@@ -181,43 +208,41 @@ def _facts(library: Library, video: VideoRecord, found: ExportedVectors) -> Fram
 
 
 def _stand_alone(found: ExportedVectors, settings: Settings) -> VideoRecord:
-    """A record for a video whose source is not here; everything that a source would tell must be said."""
-    said, lacking = found.video, [f"video.{key}" for key in STAND_ALONE if key not in found.video]
-    if lacking or found.frames.missing:
-        what = [f"space.json says no {', '.join(lacking)}"] * bool(lacking)
-        what += [f"{FRAMES} says no {', '.join(found.frames.missing)}"] * bool(found.frames.missing)
+    """Make a record for a video without a source; the files must state everything that a source would."""
+    facts, missing = found.video, [f"video.{key}" for key in STAND_ALONE if key not in found.video]
+    if missing or found.frames.missing:
+        lacking = [f"space.json lacks {', '.join(missing)}"] * bool(missing)
+        lacking += [f"{FRAMES} lacks {', '.join(found.frames.missing)}"] * bool(found.frames.missing)
         raise SpaceError(
-            f"The library does not have this video, and {' and '.join(what)}.",
-            "Ingest the video first, or say all of it.",
+            f"The library does not have this video, and {' and '.join(lacking)}.",
+            "Ingest the video first, or add what is missing.",
         )
     height, width = found.proxies.shape[1:] if found.proxies is not None else (0, 0)
     return VideoRecord(
-        id=_id(said),
-        name=said["name"],
+        id=_id(facts),
+        name=facts["name"],
         source="",
-        sha256=said["sha256"],
+        sha256=facts["sha256"],
         stamp="",
-        kind=said["kind"],
-        fps=float(said["fps"]),
-        width=int(said["width"]),
-        height=int(said["height"]),
-        sampled_fps=float(said.get("sampled_fps", 0)),
-        short_side=int(said.get("short_side", settings.ingest.size)),
+        kind=facts["kind"],
+        fps=float(facts["fps"]),
+        width=int(facts["width"]),
+        height=int(facts["height"]),
+        sampled_fps=float(facts.get("sampled_fps", 0)),
+        short_side=int(facts.get("short_side", settings.ingest.size)),
         proxy_width=int(width),
         proxy_height=int(height) * 2 // 3,
         frames=len(found.frames),
-        seconds=float(said["seconds"]),
+        seconds=float(facts["seconds"]),
         complete=True,
     )
 
 
-def _id(said: dict[str, Any]) -> str:
-    """The id that the video had, as far as it is one: it becomes the name of a file."""
-    from ..media.identity import video_id
-
-    if re.fullmatch(rf"[a-z0-9-]{{1,40}}-{said['sha256'][:8]}", said.get("id", "")):
-        return str(said["id"])
-    return video_id(Path(Path(said["name"]).stem), said["sha256"])
+def _id(facts: dict[str, Any]) -> str:
+    """Return the id in the files if it is valid, since it becomes a file name, or else a new one."""
+    if re.fullmatch(rf"[a-z0-9-]{{1,40}}-{facts['sha256'][:8]}", facts.get("id", "")):
+        return str(facts["id"])
+    return video_id(Path(Path(facts["name"]).stem), facts["sha256"])
 
 
 def _store_proxies(library: Library, video: VideoRecord, found: ExportedVectors) -> None:
@@ -239,6 +264,6 @@ def _parts(found: ExportedVectors, facts: FrameRows | None, advance: Callable[[i
 
 def _imported(video: VideoRecord, found: ExportedVectors, state: Literal["imported", "unchanged"]) -> Imported:
     alone = not video.source
-    cannot = ["render: its source is not here"] * alone
-    cannot += ["solve: its small pictures (proxies.npy) are not here"] * (alone and not video.proxy_width)
+    cannot = ["render: the source is missing"] * alone
+    cannot += ["solve: the proxies (proxies.npy) are missing"] * (alone and not video.proxy_width)
     return Imported(video.id, video.name, found.space.name, len(found.frames), state, alone, cannot)

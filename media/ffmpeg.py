@@ -1,4 +1,4 @@
-"""The one ffmpeg the project uses, and how to talk to it."""
+"""Run ffmpeg: its executable, its arguments for decoding, and processes that read or write frames."""
 
 import contextlib
 import os
@@ -18,65 +18,77 @@ from .types import MOST_PIXELS
 QUIET = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _LEVEL = re.compile(r"\[(error|fatal|panic)\] ")
-_LINES_KEPT = 20
-# Asked to end, ffmpeg does so by itself with 255; below zero is the signal that ended it.
+
+_MAX_PROBLEMS = 20
+"""Limit of the error lines kept: a damaged film yields thousands."""
+
 _STOPPED = (255, -2, -9, -15)
-# A terminal sends Ctrl-C to the whole foreground group: in one of its own, ffmpeg goes on until it is stopped
-# from here, and its end cannot be taken for that of the film.
-_APART: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+"""Exit codes of a stopped ffmpeg: 255 where it was asked to stop, and the signals that ended it."""
+
+_OWN_GROUP: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+"""Arguments that keep Ctrl-C from ffmpeg, which a terminal sends to the whole foreground group: an ffmpeg that stops by
+itself would look like the end of the film."""
 
 
 def executable() -> str:
-    """The ffmpeg that imageio-ffmpeg brings, or the one `IMAGEIO_FFMPEG_EXE` names."""
+    """Return the ffmpeg of imageio-ffmpeg, or the one that `IMAGEIO_FFMPEG_EXE` names.
+
+    Raises:
+        ReelweaveError: There is none.
+    """
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as missing:
         raise ReelweaveError(
-            "There is no ffmpeg for this machine.", "Install ffmpeg, or set IMAGEIO_FFMPEG_EXE to one."
+            "There is no ffmpeg on this machine.", "Install ffmpeg, or set IMAGEIO_FFMPEG_EXE to its path."
         ) from missing
 
 
 def input_argument(path: Path) -> str:
-    """A name that ffmpeg takes as a local file, whatever characters it begins with or holds."""
+    """Write a path so that ffmpeg takes it for a local file, whatever characters it contains."""
     return f"file:{path.resolve()}"
 
 
 def decode_arguments(path: Path, steady: bool = False) -> list[str]:
-    """Decode a file's frames as they lie in it, none repeated or left out; every room that counts frames uses these.
+    """Return ffmpeg's arguments for decoding every frame once, in file order.
 
-    What a decoder makes up where a stream is damaged differs from run to run with its threads, and is always the
-    same with `steady`, which has one.
+    All code that counts frames uses them, so that indices agree.
+
+    Args:
+        path: The file.
+        steady: Decode on one thread, so that the guesses of a decoder at damaged frames are the same in each run.
     """
-    # 0:V:0 is the first real video stream: cover art of a sound file is none.
-    given = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *_demuxer(path)]
-    return [*given, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
+    # 0:V:0 is the first video stream that is not the cover art of a sound file.
+    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *_demuxer(path)]
+    return [*options, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
 
 
 def _demuxer(path: Path) -> list[str]:
-    """ffmpeg goes by the first 2 kB of a PNG: it misses the animation that follows a colour profile."""
+    """Name the demuxer of an animated PNG: ffmpeg probes 2 kB, and misses an animation after a colour profile."""
     return ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
 
 
-def run(arguments: Sequence[str], fed: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg to its end, with `fed` as its standard input; the caller judges the exit code."""
-    return subprocess.run([executable(), *QUIET, *arguments], capture_output=True, check=False, input=fed, **_APART)
+def run(arguments: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg to its end; the caller checks the exit code."""
+    command = [executable(), *QUIET, *arguments]
+    return subprocess.run(command, capture_output=True, check=False, input=stdin, **_OWN_GROUP)
 
 
 def was_stopped(code: int) -> bool:
-    """Whether somebody ended ffmpeg: what it made until then is not all there is."""
+    """Tell whether ffmpeg was stopped from outside, so that its output is incomplete."""
     return code in _STOPPED
 
 
 def complaints(log: str) -> list[str]:
-    """The lines in which ffmpeg speaks of an error, each once, without its memory addresses."""
+    """Extract the error lines from a log of ffmpeg, each once, without memory addresses."""
     found = [_LEVEL.sub("", _ADDRESS.sub("", line)).strip() for line in log.splitlines() if _LEVEL.search(line)]
-    return list(dict.fromkeys(found))[:_LINES_KEPT]
+    return list(dict.fromkeys(found))[:_MAX_PROBLEMS]
 
 
 class _Process:
-    """A running ffmpeg whose log is drained by a thread, since a full pipe would stop it; errors stay in `problems`."""
+    """A running ffmpeg. A thread reads its log, since a full pipe would block it, and keeps errors in `problems`."""
 
     def __init__(
         self,
@@ -92,17 +104,17 @@ class _Process:
         self._pattern, self._hint = pattern, hint
         command = [executable(), *QUIET, *arguments]
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=1 << 20, **_APART
+            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=1 << 20, **_OWN_GROUP
         )
         assert self._process.stderr
         self._log: IO[bytes] = self._process.stderr
-        self._drain = threading.Thread(target=self._read_log, daemon=True)
-        self._drain.start()
+        self._log_reader = threading.Thread(target=self._read_log, daemon=True)
+        self._log_reader.start()
 
     def finish(self) -> int:
-        """Wait for ffmpeg to end; its exit code."""
+        """Wait for ffmpeg to end, and return its exit code."""
         code = self._process.wait()
-        self._drain.join(timeout=5)
+        self._log_reader.join(timeout=5)
         return code
 
     def _read_log(self) -> None:
@@ -112,7 +124,7 @@ class _Process:
             line = raw.decode("utf-8", "replace").rstrip()
             if self._pattern and (match := self._pattern.search(line)):
                 self.matches.put(match)
-            elif len(self.problems) < _LINES_KEPT:
+            elif len(self.problems) < _MAX_PROBLEMS:
                 self.problems.extend(p for p in complaints(line) if p not in self.problems)
 
     def __enter__(self) -> Self:
@@ -128,9 +140,12 @@ class _Process:
 
 
 class Reader(_Process):
-    """A running ffmpeg that writes frames to its standard output; log lines that match `pattern` are queued.
+    """A running ffmpeg that writes frames to its standard output.
 
-    `hint` is in each line that matches, so that a talkative log is not searched for the pattern line by line.
+    Args:
+        arguments: Those of ffmpeg.
+        pattern: Log lines that match are queued in `matches`.
+        hint: Bytes in each line that matches, which saves a regular expression on most lines of a long log.
     """
 
     def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None, hint: bytes = b"") -> None:
@@ -139,7 +154,7 @@ class Reader(_Process):
         self._out: IO[bytes] = self._process.stdout
 
     def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, or fewer at the end of the stream."""
+        """Read exactly `size` bytes, or fewer at the end of the stream."""
         return self._out.read(size)
 
     def __exit__(
@@ -158,7 +173,7 @@ class Writer(_Process):
         self._in: IO[bytes] = self._process.stdin
 
     def write(self, frame: bytes) -> bool:
-        """Hand over one frame; False once ffmpeg has stopped taking any."""
+        """Write a frame; return False once ffmpeg no longer accepts any."""
         try:
             self._in.write(frame)
         except OSError:
@@ -166,7 +181,7 @@ class Writer(_Process):
         return True
 
     def finish(self) -> int:
-        """Say that there is no more and wait for the file to be complete; the exit code."""
+        """Close the standard input, wait for the file to be complete, and return the exit code."""
         with contextlib.suppress(OSError):
             self._in.close()
         return super().finish()

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PARTIAL = ".*.part*"
+"""Glob pattern of the temporary files that a killed process leaves."""
+
 _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 
@@ -13,35 +16,32 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 def atomic(file: Path) -> Iterator[Path]:
     """Yield a path to write to, and rename it to `file` when the block ends without an error.
 
-    A link is followed, so that the file behind it is replaced. Devices and pipes are written to directly: a rename
-    would put a file in their place.
+    The path keeps the suffix of `file`, since ffmpeg and OpenCV choose a format by it. A link is followed, so that the
+    file behind it is replaced. Devices and pipes are written to directly: a rename would put a file in their place.
+    The folder must exist.
     """
     if is_stream(file):
         yield file
         return
     target = Path(os.path.realpath(file))
-    part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
+    partial = target.with_name(f".{secrets.token_hex(6)}.part{target.suffix}")
     try:
-        yield part
-        part.replace(target)
+        yield partial
+        partial.replace(target)
     finally:
-        part.unlink(missing_ok=True)
-
-
-def is_stream(file: Path) -> bool:
-    """Tell whether a path is a device or a pipe, or the standard output under a name."""
-    if os.path.abspath(file).startswith(_STREAMS):
-        return True
-    return file.exists() and not file.is_file() and not file.is_dir()
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """A place to write to that becomes the file at the end; a reader meanwhile finds the old one, never half of one."""
+    """Create the folder of `file`, then write atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{secrets.token_hex(6)}.part")
-    try:
-        yield part
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(file) as partial:
+        yield partial
+
+
+def is_stream(file: Path) -> bool:
+    """Tell whether a path is a device, a pipe or a name of the standard output."""
+    if os.path.abspath(file).startswith(_STREAMS):
+        return True
+    return file.exists() and not file.is_file() and not file.is_dir()

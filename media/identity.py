@@ -1,4 +1,4 @@
-"""Who a video is: a name safe everywhere, and the hash of what it holds."""
+"""Identity of a video: the hash of its content, an id made from it, and a stamp that saves hashing it again."""
 
 import hashlib
 import os
@@ -12,11 +12,16 @@ from pathlib import Path
 from ..errors import SourceError
 from .source import picture_files
 
-_LONGEST_SLUG = 40
+_MAX_SLUG = 40
+"""Characters of a file's name that go into the id: readable in a table, and short of every file system's limit."""
 
 
 def check_kind(path: Path) -> None:
-    """Refuse what is neither a file nor a folder: a device or a pipe may be read without end, or wait without end."""
+    """Reject devices and pipes, which may block or never end.
+
+    Raises:
+        SourceError: The path is neither a file nor a folder, or cannot be read.
+    """
     with _reading(path):
         mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -24,8 +29,8 @@ def check_kind(path: Path) -> None:
 
 
 def stamp(path: Path) -> str:
-    """Names, sizes and times of change: as long as it stands, the content need not be read again."""
-    # These ask without raising where a folder above cannot be read.
+    """Return a text of names, sizes and modification times; while it stays the same, so does the content hash."""
+    # os.path does not raise where a parent folder cannot be read.
     files = picture_files(path) if os.path.isdir(path) else [path]
     with _reading(path):
         stats = [(file.name, file.stat()) for file in files]
@@ -36,7 +41,7 @@ def stamp(path: Path) -> str:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's pictures."""
+    """Compute the SHA-256 of a file, or of the names and contents of a folder's pictures."""
     if not os.path.isdir(path):
         check_kind(path)
         with _reading(path), path.open("rb") as file:
@@ -57,7 +62,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def video_id(path: Path, sha256: str) -> str:
-    """`my-holiday-1a2b3c4d`: readable, unique by content, and a name that every store and file system takes."""
+    """Make an id such as `my-holiday-1a2b3c4d`: readable, unique by content, valid in every store and file system."""
     plain = unicodedata.normalize("NFKD", path.stem if path.is_file() else path.name)
-    slug = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower())[:_LONGEST_SLUG].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower())[:_MAX_SLUG].strip("-")
     return f"{slug or 'video'}-{sha256[:8]}"

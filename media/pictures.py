@@ -1,4 +1,4 @@
-"""Read the picture files of users: size and kind from the header first, then the pixels."""
+"""Read picture files: check size and format in the header first, then decode the pixels."""
 
 import struct
 import warnings
@@ -13,32 +13,36 @@ from ..errors import SourceError
 from .animation import has_frames
 from .types import MOST_PIXELS, Picture
 
-_MOST_BYTES = 1 << 30
-"""A file is read into memory in one piece. Only uncompressed 16-bit files of the largest size are bigger."""
+_MAX_BYTES = 1 << 30
+"""Size limit of a file, which is read in one piece; only uncompressed 16-bit files of MOST_PIXELS are larger."""
 
-_READ_BY_OPENCV = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "AVIF", "JPEG2000")
-"""Pillow's names for formats besides WebP, whatever the suffix of the file says."""
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "AVIF", "JPEG2000")
+"""Formats besides WebP that OpenCV reads, by Pillow's names; the suffix of a file does not matter."""
 
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """What a picture file says of itself before its pixels are decoded."""
+    """Properties of a picture that its file states before the pixels."""
 
     width: int
     height: int
     alpha: bool = False
     deep: bool = False
-    """More than 8 bits for each colour."""
+    """More than 8 bits per colour."""
     animated: bool = False
 
 
 def read_picture(path: Path) -> Picture:
-    """Decode a picture, its first frame where it is animated, turned as its EXIF data asks."""
+    """Decode a picture, or the first frame of an animated one, rotated as its EXIF data asks.
+
+    Raises:
+        SourceError: It is missing, too large or not a picture.
+    """
     return picture_and_header(path)[0]
 
 
 def picture_header(path: Path) -> PictureHeader:
-    """Read the header alone."""
+    """Read only the header."""
     try:
         with path.open("rb") as file:
             return _checked_header(path, file)
@@ -47,7 +51,7 @@ def picture_header(path: Path) -> PictureHeader:
 
 
 def picture_and_header(path: Path) -> tuple[Picture, PictureHeader]:
-    """Decode a picture, and return with it what its header says."""
+    """Decode a picture, and return its header as well."""
     import cv2
 
     picture, header = _imdecoded(path, cv2.IMREAD_COLOR)
@@ -55,7 +59,7 @@ def picture_and_header(path: Path) -> tuple[Picture, PictureHeader]:
 
 
 def is_transparent(path: Path) -> bool:
-    """Whether any pixel of a picture lets the background through; all of it is decoded."""
+    """Decode a picture, and tell whether any pixel is transparent."""
     import cv2
 
     picture = _imdecoded(path, cv2.IMREAD_UNCHANGED)[0]
@@ -64,7 +68,7 @@ def is_transparent(path: Path) -> bool:
 
 
 def _imdecoded(path: Path, how: int) -> tuple[npt.NDArray[Any], PictureHeader]:
-    """Have OpenCV decode a file whose header raises no doubts."""
+    """Check the header of a file, then decode it with OpenCV."""
     import cv2
 
     try:
@@ -84,15 +88,15 @@ def _imdecoded(path: Path, how: int) -> tuple[npt.NDArray[Any], PictureHeader]:
 
 
 def _checked_header(path: Path, file: IO[bytes]) -> PictureHeader:
-    """The header, or a SourceError where decoding would need too much memory."""
-    if file.seek(0, 2) > _MOST_BYTES:
-        raise SourceError(f"{path} is a picture file of over {_MOST_BYTES >> 20} MB.", "Save it in a smaller file.")
+    """Read the header; raise SourceError where decoding would need too much memory."""
+    if file.seek(0, 2) > _MAX_BYTES:
+        raise SourceError(f"{path} is a picture file of over {_MAX_BYTES >> 20} MB.", "Save it as a smaller file.")
     header = _header(file)
     if header is None:
         raise _no_picture(path)
     if header.width * header.height > MOST_PIXELS:
         raise SourceError(
-            f"{path} has {header.width} x {header.height} pixels; up to {MOST_PIXELS // 1_000_000} million are read.",
+            f"{path} has {header.width} x {header.height} pixels; the limit is {MOST_PIXELS // 1_000_000} million.",
             "Make it smaller, or remove it from the folder.",
         )
     return header
@@ -103,53 +107,53 @@ def _unreadable(path: Path, failed: OSError) -> SourceError:
 
 
 def _no_picture(path: Path) -> SourceError:
-    return SourceError(f"{path} is not a picture that can be read.", "Remove it from the folder, or replace it.")
+    return SourceError(f"{path} is not a readable picture.", "Remove it from the folder, or replace it.")
 
 
 def _header(file: IO[bytes]) -> PictureHeader | None:
     file.seek(0)
-    begin = file.read(30)
-    if begin[:4] == b"RIFF" and begin[8:12] == b"WEBP":
-        return _webp_header(begin, file)
-    return _pillow_header(begin, file)
+    head = file.read(30)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _webp_header(head, file)
+    return _pillow_header(head, file)
 
 
-def _webp_header(begin: bytes, file: IO[bytes]) -> PictureHeader | None:
-    """Pillow would decode a frame to say as much."""
-    if len(begin) < 30:
+def _webp_header(head: bytes, file: IO[bytes]) -> PictureHeader | None:
+    """Parse the header of a WebP file, for which Pillow would decode a frame."""
+    if len(head) < 30:
         return None
-    kind = begin[12:16]
+    kind = head[12:16]
     if kind == b"VP8X":
-        width, height = (int.from_bytes(begin[at : at + 3], "little") + 1 for at in (24, 27))
-        return PictureHeader(width, height, alpha=bool(begin[20] & 0x10), animated=has_frames(file))
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        return PictureHeader(width, height, alpha=bool(head[20] & 0x10), animated=has_frames(file))
     if kind == b"VP8L":
-        bits = int.from_bytes(begin[21:25], "little")
+        bits = int.from_bytes(head[21:25], "little")
         return PictureHeader((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, alpha=bool(bits >> 28 & 1))
     if kind == b"VP8 ":
-        width, height = struct.unpack("<HH", begin[26:30])
+        width, height = struct.unpack("<HH", head[26:30])
         return PictureHeader(width & 0x3FFF, height & 0x3FFF)
     return None
 
 
-def _pillow_header(begin: bytes, file: IO[bytes]) -> PictureHeader | None:
-    """Ask Pillow's own readers one by one: `Image.open` warns of sizes that are no trouble here, and refuses others."""
+def _pillow_header(head: bytes, file: IO[bytes]) -> PictureHeader | None:
+    """Try Pillow's readers one by one; `Image.open` has size limits of its own."""
     from PIL import Image
 
     Image.preinit()
-    for name in _READ_BY_OPENCV:
+    for name in _FORMATS:
         if name not in Image.OPEN:
             Image.init()
         factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or (accept and not accept(begin)):
+        if factory is None or (accept and not accept(head)):
             continue
         file.seek(0)
         try:
             with warnings.catch_warnings():
-                # Remarks on odd metadata: only size and depth are wanted.
+                # Pillow warns of odd metadata; only size and depth are needed.
                 warnings.simplefilter("ignore")
                 image = factory(file, "")
         except Exception:
-            # A damaged header makes Pillow raise nearly anything.
+            # Pillow raises exceptions of many classes for a damaged header.
             continue
         return PictureHeader(
             *image.size,
@@ -161,6 +165,6 @@ def _pillow_header(begin: bytes, file: IO[bytes]) -> PictureHeader | None:
 
 
 def _raw_mode(image: Any) -> str:
-    """How samples lie in the file, as Pillow names it: its mode says 8 bits for colours of 16 as well."""
+    """Return Pillow's name of the sample format in the file; its mode says 8 bits for 16-bit colours as well."""
     arguments = image.tile[0].args if image.tile else ""
     return arguments if isinstance(arguments, str) else str(next(iter(arguments or ()), ""))

@@ -1,4 +1,4 @@
-"""Measure the frame rate of a source from the times of its frames."""
+"""Measure the frame rate of a source from the timestamps of its frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,48 +6,48 @@ from fractions import Fraction
 
 import numpy as np
 
-_GAP = 4
-"""Median frame durations beyond which a frame is a pause: a frame or two that were dropped are none."""
+_PAUSE_FACTOR = 4
+"""A frame of more than so many median durations is a pause; one or two dropped frames stay below."""
 
-_MOST_GAPS = 0.1
-"""Where more of the frames last as long as pauses, they are the rhythm of the film, as in a slide show."""
+_MAX_PAUSE_SHARE = 0.1
+"""Where more of the frames are pauses, they are the rhythm of the film, as in a slide show."""
 
-_SAME = 0.01
-"""A stated rate holds where the measured one differs by no more: it is exact, and times are rounded."""
+_RATE_TOLERANCE = 0.01
+"""A stated rate is used if the measured one differs by no more: the stated one is exact, and times are rounded."""
 
-_VARIES = 0.5
-"""Frame durations by which a frame may be off a constant rate: rounding to milliseconds and 3:2 pulldown do less."""
+_MAX_OFFSET = 0.5
+"""Frame durations that a frame may be off a constant rate; rounding to milliseconds and 3:2 pulldown stay below."""
 
 
 @dataclass(frozen=True)
 class FrameRate:
-    """A constant rate for a source, and whether its own times agree with it."""
+    """A constant rate for a source, and whether its timestamps vary from it."""
 
     fps: float
     varies: bool = False
 
     def losses(self, played: float) -> list[str]:
-        """What a film that plays at a constant rate loses."""
+        """Describe what a film that plays at a constant rate loses."""
         if not self.varies:
             return []
         return [
-            f"its frame rate varies; a film made of it plays at a constant {played:.5g} frames a second, "
-            "so that frames lose their own times."
+            f"its frame rate varies; a film made from it plays at a constant {played:.5g} frames a second, "
+            "so the original timing is lost."
         ]
 
 
 def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRate:
-    """The mean rate without the pauses, or the stated one that it confirms.
+    """Measure the mean rate without pauses, and prefer a stated rate that agrees with it.
 
-    A pause of seconds in a recording would slow all of its motion down if it counted.
+    A pause of seconds in a recording would otherwise slow down all of its motion.
     """
-    seen = np.maximum.accumulate(np.asarray(times, np.float64))
-    steps = np.diff(seen)
+    rising = np.maximum.accumulate(np.asarray(times, np.float64))
+    steps = np.diff(rising)
     if not len(steps) or not (steps > 0).any():
         return FrameRate(float(stated[0]))
-    gaps = steps > _GAP * np.median(steps[steps > 0])
-    counted = steps if gaps.mean() > _MOST_GAPS else steps[~gaps]
+    pauses = steps > _PAUSE_FACTOR * np.median(steps[steps > 0])
+    counted = steps if pauses.mean() > _MAX_PAUSE_SHARE else steps[~pauses]
     mean = len(counted) / float(counted.sum())
-    fps = next((float(rate) for rate in stated if abs(float(rate) - mean) <= _SAME * mean), mean)
-    off = np.abs(seen - seen[0] - np.arange(len(seen)) / mean).max() * mean
-    return FrameRate(fps, bool(off > _VARIES))
+    fps = next((float(rate) for rate in stated if abs(float(rate) - mean) <= _RATE_TOLERANCE * mean), mean)
+    offset = np.abs(rising - rising[0] - np.arange(len(rising)) / mean).max() * mean
+    return FrameRate(fps, bool(offset > _MAX_OFFSET))

@@ -1,4 +1,4 @@
-"""A video file, an animated picture or a folder of pictures as a stream of frames."""
+"""Read a video file, an animated picture or a folder of pictures as a stream of frames."""
 
 import contextlib
 import os
@@ -46,68 +46,89 @@ VIDEO_SUFFIXES = frozenset(
     | {".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm"}
     | {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
-"""What is taken for a video where a folder is searched; a file that is named may be called anything."""
+"""Suffixes of the videos that a search of folders finds; a file that is given by name may have any."""
 
 _STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
-# Each line is said at once: showinfo puts its own together bit by bit, and an error of another thread that
-# falls between them loses the mark that makes it one.
+
 SHOW_TIMES = "metadata=mode=add:key=shown:value=1,metadata=mode=print:key=shown"
-"""Filters that make ffmpeg log the time of each frame, for a reader with the pattern `TIMES`."""
+"""Filters that make ffmpeg log the time of each frame, for a reader with the pattern `TIMES`.
+
+Unlike showinfo they write each line in one piece: an error of another thread in the middle of a line would lose the
+mark of its level.
+"""
 
 TIMES = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
-# With -debug_ts the decoder says of each frame, in the order in which they leave it, whether it is a key frame and
-# of which kind; and just before, whether it had to guess at it.
-_TOLD = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
-_WHOLE, _BOTH_WAYS = "1", "3"
+
+# With -debug_ts the decoder logs the type of each frame in output order, and before it whether the frame is corrupt.
+_DECODER_LINE = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
+_KEY_FRAME = "1"
+_B_FRAME = "3"
 _LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
+
+_LOG_TIMEOUT = 30
+"""Seconds to wait for the log line of a frame, which ffmpeg may write after the frame itself."""
 
 
 @dataclass
 class DecoderReport:
-    """What a decoder says of its frames by their indices: it guessed at parts, leans on no other, on both sides."""
+    """Indices of the frames that a decoder reports as corrupt, as key frames and as B-frames."""
 
     guessed: set[int] = field(default_factory=set)
+    """Frames of which the decoder made up parts."""
     whole: set[int] = field(default_factory=set)
+    """Key frames, which depend on no other."""
     both_ways: set[int] = field(default_factory=set)
+    """B-frames, which depend on frames on both sides."""
     seen: int = 0
 
-    def hear(self, told: re.Match[str]) -> None:
-        """Take in a line of the decoder, which calls a frame corrupt just before it counts it."""
-        if told[2]:
+    def add(self, line: re.Match[str]) -> None:
+        """Record a line of the decoder, which reports a frame as corrupt before it counts it."""
+        if line[2]:
             self.guessed.add(self.seen)
             return
-        if told[3] == _WHOLE:
+        if line[3] == _KEY_FRAME:
             self.whole.add(self.seen)
-        if told[4] == _BOTH_WAYS:
+        if line[4] == _B_FRAME:
             self.both_ways.add(self.seen)
         self.seen += 1
 
 
 class FrameSource(Protocol):
-    """Frames in decode order; `frames` may be called again and starts anew each time."""
+    """Frames in decode order; each call of `frames` starts a new pass."""
 
     @property
     def problems(self) -> list[str]:
-        """What the decoder complained of during the last pass."""
+        """Errors of the decoder during the last pass."""
         ...
 
     @property
     def guesses(self) -> DecoderReport:
-        """What the decoder said of the frames of the last pass, as far as it has come; nothing unless steady."""
+        """The decoder's report on the frames of the last pass so far; empty unless the source is steady."""
         ...
 
     def info(self) -> SourceInfo: ...
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
-        """Decode in sequence from frame `start`; shrink so that the short side has at most `short_side` pixels."""
+        """Decode in sequence.
+
+        Args:
+            start: Index of the first frame to yield.
+            short_side: Shrink frames so that their short side has at most so many pixels; 0 keeps their size.
+        """
         ...
 
 
 def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> "VideoFile | PictureFolder":
-    """The source for a path, or a SourceError that says why it cannot be one.
+    """Open a video or a folder of pictures.
 
-    `steady` decodes a damaged video to the same pictures each time, and tells which of them are guesses.
+    Args:
+        path: A video file, an animated picture or a folder of pictures.
+        pictures_fps: Frames a second at which pictures are played.
+        steady: Decode a damaged video to the same pictures each time, and report which of them the decoder guessed.
+
+    Raises:
+        SourceError: The path is not a source.
     """
     checked_name(path)
     if path.is_dir():
@@ -117,22 +138,27 @@ def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) ->
     if not path.is_file():
         raise SourceError(f"{path} is neither a file nor a folder.", "Save the stream to a file first.")
     if path.suffix.lower() in PICTURE_SUFFIXES and not is_animated(path):
-        raise SourceError(f"{path} is a single picture.", f"Give the folder it lies in: {path.parent}.")
+        raise SourceError(f"{path} is a single picture.", f"Give its folder: {path.parent}.")
     return VideoFile(path, steady)
 
 
 def checked_name(path: Path) -> Path:
-    """Refuse a name that is not text, which neither a plan nor the library could store, or that leads nowhere."""
+    """Return a path after checking it.
+
+    Raises:
+        SourceError: The name is not valid UTF-8, so neither a plan nor the library can store it, or it cannot be
+            resolved.
+    """
     try:
         str(path.resolve()).encode()
         path.stat()
     except UnicodeEncodeError as undecodable:
         raise SourceError(f"The name of {path} is not valid UTF-8.", "Rename it.") from undecodable
     except (FileNotFoundError, NotADirectoryError):
-        # Whoever opens it says so.
+        # Opening it reports this.
         return path
     except (OSError, RuntimeError, ValueError) as failed:
-        # Python before 3.13 resolves a circle of links to a RuntimeError.
+        # Python before 3.13 raises RuntimeError for a loop of links.
         raise SourceError(f"{path} cannot be read: {_reason(path, failed)}.") from failed
     return path
 
@@ -146,48 +172,48 @@ def _reason(path: Path, failed: Exception) -> str:
 
 
 class VideoFile:
-    """One ffmpeg process decodes, turns and shrinks; timestamps are read from its log."""
+    """A video read by one ffmpeg process, which decodes, rotates and scales; timestamps come from its log."""
 
     def __init__(self, path: Path, steady: bool = False) -> None:
         self.path = path
         self.problems: list[str] = []
         self.guesses = DecoderReport()
         self.times = array("d")
-        """When each frame of the last pass is shown."""
+        """Timestamp of each frame of the last pass."""
         self.notes: list[str] = []
-        """What of the file is not taken, once `info` was asked for."""
+        """What of the file is ignored; filled by `info`."""
         self._nominal = Fraction(25)
         self._steady = steady
         self._info: SourceInfo | None = None
-        self._mend: list[str] = []
+        self._colour_fix: list[str] = []
 
     def info(self) -> SourceInfo:
         if self._info is None:
             done = _first_frame(self.path, [])
             if not done.stdout and b"Color spaces:" in done.stderr:
-                # The scaler refuses a colour matrix it does not know; without the tag it takes the usual one.
-                self._mend = ["setparams=colorspace=unknown"]
-                done = _first_frame(self.path, self._mend)
+                # The scaler rejects an unknown colour matrix; without the tag it uses the default one.
+                self._colour_fix = ["setparams=colorspace=unknown"]
+                done = _first_frame(self.path, self._colour_fix)
             log = done.stderr.decode("utf-8", "replace")
-            self._info, self._nominal = _understood(self.path, done.stdout, log)
+            self._info, self._nominal = _parse_info(self.path, done.stdout, log)
             self.notes = stream_losses(log)
         return self._info
 
     def rate(self) -> FrameRate:
-        """The constant rate that fits the times of the last pass."""
+        """Measure the constant rate that fits the timestamps of the last pass."""
         return measured_rate(self.times, (self._nominal, self.info().fps))
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         info = self.info()
         width, height = scaled_size(info.width, info.height, short_side)
-        # The size is always stated, so that a stream that changes it midway keeps filling whole frames. There
-        # ffmpeg starts its filters anew, so that none of them can be trusted to count.
-        filters = ",".join([SHOW_TIMES, *self._mend, f"scale={width}:{height}:flags=area"])
+        # The size is always given, so that frames keep it where a stream changes its size. ffmpeg restarts its
+        # filters there, so none of them may count frames.
+        filters = ",".join([SHOW_TIMES, *self._colour_fix, f"scale={width}:{height}:flags=area"])
         output = ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
         size = width * height * 3
         self.guesses, self.times = DecoderReport(), array("d")
         decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
-        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else TIMES, b"frame") as reader:
+        with ffmpeg.Reader([*decode, *output], _DECODER_LINE if self._steady else TIMES, b"frame") as reader:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
@@ -198,13 +224,13 @@ class VideoFile:
             code = reader.finish()
             self.problems = reader.problems
         if ffmpeg.was_stopped(code):
-            raise SourceError(f"ffmpeg was stopped while it read {self.path}.", "Run the command again to go on.")
+            raise SourceError(f"ffmpeg was stopped while reading {self.path}.", "Run the command again to continue.")
         if code and not self.problems:
             self.problems = [f"ffmpeg ended with exit code {code}"]
 
 
 class PictureFolder:
-    """Pictures in the order in which people number them, each shown for one tick."""
+    """Pictures in natural order, played at a constant rate."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path = path
@@ -212,7 +238,7 @@ class PictureFolder:
         self.guesses = DecoderReport()
         self.files = picture_files(path)
         self.notes: list[str] = []
-        """What of the pictures that were read is lost."""
+        """What is lost of the pictures read so far."""
         self._info: SourceInfo | None = None
         self._alpha_known = False
         self._fps = Fraction(fps).limit_denominator(1001)
@@ -239,28 +265,28 @@ class PictureFolder:
                 yield Frame(index, float(index / self._fps), picture)
 
     def picture(self, file: Path, width: int, height: int) -> Picture:
-        """Read a picture into a canvas of the given size, and note what gets lost."""
+        """Read a picture, fit it into the given size, and note what is lost."""
         picture, header = picture_and_header(file)
         self.notes += [text for text in self._losses(file, picture, header) if text not in self.notes]
         return letterboxed(picture, width, height)
 
     def _losses(self, file: Path, picture: Picture, header: PictureHeader) -> Iterator[str]:
-        """What is lost of a picture, in words that are the same for all pictures of a folder."""
+        """Describe what is lost of a picture; equal losses of other pictures get the same text."""
         info = self.info()
         if picture.shape[:2] != (info.height, info.width):
-            yield f"pictures of other sizes are fitted into that of the first, {info.width} x {info.height}."
+            yield f"pictures of other sizes are fitted into the size of the first, {info.width} x {info.height}."
         if header.animated:
-            yield "of animated pictures only the first frame is taken; name such a file itself to take all of them."
+            yield "only the first frame of an animated picture is used; give the file itself to use all of them."
         if header.deep:
-            yield "colours of 16 bits are read as 8."
+            yield "16-bit colours are read as 8-bit."
         if header.alpha and not self._alpha_known:
-            # Many programs write an alpha channel that hides nothing; decoding each picture again would be dear.
+            # Many programs write an opaque alpha channel; decoding every picture twice would take too long.
             self._alpha_known = True
             if is_transparent(file):
-                yield "the transparency of pictures is left out."
+                yield "the transparency of pictures is ignored."
 
     def _first(self) -> Picture:
-        """The first picture that can be read; one broken file does not spoil thousands."""
+        """Read the first readable picture, so that one broken file does not fail the folder."""
         for file in self.files:
             with contextlib.suppress(SourceError):
                 return picture_and_header(file)[0]
@@ -268,7 +294,11 @@ class PictureFolder:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """The folder's pictures, sorted as people number them (2 before 10)."""
+    """List the pictures of a folder in natural order (2 before 10).
+
+    Raises:
+        SourceError: There are none, or the folder cannot be read.
+    """
     files = _pictures(folder)
     if not files:
         raise SourceError(
@@ -288,13 +318,13 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Digits compare as numbers; the name itself settles what is left (a1 and a01)."""
+    """Make a sort key that compares digits as numbers; the name itself breaks ties (a1 and a01)."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], name
 
 
 def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """The size with at most `short_side` pixels on its short side, never enlarged; 0 keeps it."""
+    """Scale a size down so that its short side has at most `short_side` pixels; 0 keeps it."""
     if not short_side or min(width, height) <= short_side:
         return width, height
     factor = short_side / min(width, height)
@@ -302,7 +332,7 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def letterboxed(picture: Picture, width: int, height: int) -> Picture:
-    """The picture inside a canvas of the given size: scaled without distortion, black bars where it ends."""
+    """Scale a picture into a canvas of the given size, with black bars to keep its proportions."""
     import cv2
 
     if picture.shape[:2] == (height, width):
@@ -317,25 +347,28 @@ def letterboxed(picture: Picture, width: int, height: int) -> Picture:
 
 
 def next_time(reader: ffmpeg.Reader, guesses: DecoderReport) -> float:
-    """When the frame is shown that was just read, from the log; what is told of it before goes to `guesses`."""
+    """Read the timestamp of the frame just read from the log, and record earlier decoder lines in `guesses`."""
     try:
-        while (time := (match := reader.matches.get(timeout=30))[1]) is None:
-            guesses.hear(match)
+        while (time := (match := reader.matches.get(timeout=_LOG_TIMEOUT))[1]) is None:
+            guesses.add(match)
     except queue.Empty as lost:
-        raise SourceError("ffmpeg gave a frame without its timestamp.") from lost
+        raise SourceError("ffmpeg wrote a frame without a timestamp.") from lost
     return 0.0 if time == "NOPTS" else float(time)
 
 
-def _first_frame(path: Path, mend: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """One frame by way of the colours that ingest needs, as YUV4MPEG, which states turned size and nominal rate."""
-    filters = ["-vf", ",".join([*mend, "format=bgr24", "format=yuv444p"])]
+def _first_frame(path: Path, colour_fix: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Decode one frame to YUV4MPEG, whose header states the rotated size and the nominal rate.
+
+    It goes through BGR, so that a file whose colours ingest cannot convert fails here.
+    """
+    filters = ["-vf", ",".join([*colour_fix, "format=bgr24", "format=yuv444p"])]
     return ffmpeg.run([*ffmpeg.decode_arguments(path), "-frames:v", "1", *filters, "-f", "yuv4mpegpipe", "-"])
 
 
-def _understood(path: Path, made: bytes, log: str) -> tuple[SourceInfo, Fraction]:
-    """What ffmpeg said of a file, and the nominal rate of its container."""
-    header = made.split(b"\n", 1)[0].decode("ascii", "replace").split()
-    if not header or header[0] != "YUV4MPEG2" or b"FRAME" not in made:
+def _parse_info(path: Path, output: bytes, log: str) -> tuple[SourceInfo, Fraction]:
+    """Parse what ffmpeg reports on a file; return it with the nominal rate of the container."""
+    header = output.split(b"\n", 1)[0].decode("ascii", "replace").split()
+    if not header or header[0] != "YUV4MPEG2" or b"FRAME" not in output:
         raise _unreadable(path, log)
     if any(f"Input #0, {name}" in log for name in _PLAYLISTS):
         raise SourceError(f"{path} is a playlist, not a video.", "Give the video files it names.")
@@ -356,13 +389,13 @@ def _understood(path: Path, made: bytes, log: str) -> tuple[SourceInfo, Fraction
     return info, nominal
 
 
-def _nominal_rate(said: str) -> Fraction:
-    top, bottom = (int(part) for part in said.split(":"))
+def _nominal_rate(ratio: str) -> Fraction:
+    top, bottom = (int(part) for part in ratio.split(":"))
     return Fraction(top, bottom) if top and bottom else Fraction(25)
 
 
 def _rate(exact: Fraction, stream: str) -> Fraction:
-    """The container's exact rate, unless its own mean contradicts it (a variable frame rate)."""
+    """Return the exact rate of the container unless its mean rate differs (a variable frame rate)."""
     mean = float(match.group(1)) if (match := re.search(r"([\d.]+) fps", stream)) else float(exact)
     if mean <= 0 or abs(mean - float(exact)) <= 0.01 * mean:
         return exact
@@ -378,7 +411,7 @@ def _frames_hint(log: str, fps: Fraction) -> int | None:
 
 
 def _begins_as_mp4(path: Path) -> bool:
-    """ffmpeg goes by the name, and misses an index in text that is called .mp4."""
+    """Tell whether a file is an MP4; ffmpeg goes by the suffix, and reports a missing index for text named .mp4."""
     with path.open("rb") as file:
         return file.read(8)[4:] in (b"ftyp", b"mdat", b"free", b"wide", b"skip")
 
@@ -388,20 +421,20 @@ def _unreadable(path: Path, log: str) -> SourceError:
         return SourceError(f"{path} is empty.")
     if "moov atom not found" in log and _begins_as_mp4(path):
         return SourceError(
-            f"{path} is cut short: its index (the moov atom) is missing, so no frame can be read.",
-            "Record or copy it again; tools such as untrunc can rebuild an index from a sibling file.",
+            f"{path} is truncated: its index (the moov atom) is missing, so no frame can be read.",
+            "Record or copy it again; tools such as untrunc can rebuild the index from a similar file.",
         )
     if "matches no streams" in log:
-        return SourceError(f"{path} has no video in it.")
+        return SourceError(f"{path} contains no video.")
     if (large := _LARGE.search(log)) and int(large[1]) * int(large[2]) > MOST_PIXELS:
         return SourceError(
-            f"{path} has {large[1]} x {large[2]} pixels; up to {MOST_PIXELS // 1_000_000} million are read.",
+            f"{path} has {large[1]} x {large[2]} pixels; the limit is {MOST_PIXELS // 1_000_000} million.",
             "Make it smaller.",
         )
     last = (ffmpeg.complaints(log) or ["no frame came out of it"])[-1]
     animated = path.suffix.lower() in PICTURE_SUFFIXES
     return SourceError(
         f"{path} is not a video that ffmpeg can read ({last}).",
-        # Animated WebP is read since ffmpeg 9.
+        # ffmpeg reads animated WebP since version 9.
         "A newer imageio-ffmpeg may read it: pip install -U imageio-ffmpeg." if animated else "",
     )

@@ -1,4 +1,4 @@
-"""The types that travel between rooms."""
+"""Data types shared by all packages: frames, sources, spaces, videos and neighbour graphs."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,25 +11,25 @@ import numpy.typing as npt
 from ..errors import command
 
 Picture: TypeAlias = npt.NDArray[np.uint8]
-"""Height x width x 3, blue-green-red, as OpenCV has it."""
+"""Height x width x 3 in BGR, the order of OpenCV."""
 
 MOST_PIXELS = 200_000_000
-"""The largest picture that is decoded: as large as any camera makes them, and 600 MB in memory."""
+"""Limit of a decoded picture: as large as any camera makes them, and 600 MB in memory."""
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 Measures: TypeAlias = tuple[float, float, float, float]
-"""What motion between two frames was measured to be: what is left once one is bent onto the other, how rough
-the bending is, and what is left seen from afar and in patches brought to equal contrast."""
+"""Motion measured between two frames: the residual after warping one onto the other, the roughness of the flow, and
+the residual at low resolution and in patches of equal contrast."""
 
 Motion: TypeAlias = dict[str, dict[tuple[int, int], Measures]]
-"""For each way of looking, the measures of pairs of frames by their indices, the smaller first."""
+"""For each view, the measures of pairs of frames; the smaller index of a pair comes first."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame: its place in decode order and its own timestamp in seconds."""
+    """A decoded frame, its index in decode order and its timestamp in seconds."""
 
     index: int
     time: float
@@ -38,7 +38,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a source says of itself before anything is decoded."""
+    """Properties of a source that are known before it is decoded."""
 
     kind: Literal["video", "pictures"]
     width: int
@@ -63,7 +63,7 @@ class Space:
 
 @dataclass(frozen=True)
 class SpaceState:
-    """How far a video has been embedded in one space, and what the next run needs to go on from there."""
+    """How far a video has been embedded in a space, and what the next run needs to continue."""
 
     space: Space
     vectors: int = 0
@@ -71,56 +71,56 @@ class SpaceState:
     last_frame: int = -1
     distinct_row: int = -1
     distinct_frame: int = -1
-    """The last frame that repeats none before it."""
+    """The last frame that does not repeat an earlier one."""
     way: str = "exact"
-    """How vectors were made, where not all of them exactly."""
+    """The precision at which the least exact vectors were made."""
     cosine: float = 1.0
-    """The lowest cosine to an exact vector, of those that were looked at."""
+    """The lowest cosine between a vector and its exact version, among those compared."""
 
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """What the catalog knows of a video without opening its vectors."""
+    """The catalog's record of a video, read without opening its vectors."""
 
     id: str
     name: str
     source: str
     sha256: str
     stamp: str
-    """Size and modification time of the source: while they stand, its content is not read again."""
+    """Size and modification time of the source; while they stay the same, its content is not read again."""
     kind: Literal["video", "pictures"]
     fps: float
     width: int
     height: int
     sampled_fps: float
-    """Frames a second that were looked at; 0 is every frame."""
+    """Frames a second that were sampled; 0 means every frame."""
     short_side: int
     proxy_width: int
     proxy_height: int
     frames: int = 0
-    """Frames kept, each with a proxy."""
+    """Number of frames kept, each with a proxy."""
     seconds: float = 0.0
     complete: bool = False
     problems: tuple[str, ...] = ()
-    """What the decoder complained of."""
+    """Errors of the decoder."""
 
 
 def ingest_command(video: VideoRecord, space: str | None = None) -> str:
-    """The command that takes in a video's source as it was sampled before; otherwise all of it would be made anew."""
+    """Return the command that ingests a video with the sampling of the last run, so that finished work is reused."""
     sampling = ("--fps", f"{video.sampled_fps:g}" if video.sampled_fps else "all", "--size", str(video.short_side))
     return command("ingest", Path(video.source), *sampling, *(["--space", space] if space else []))
 
 
 @dataclass(frozen=True)
 class FrameRows:
-    """Frames of one video in one space, in the order of their indices; row r of every array is one frame."""
+    """Frames of a video in one space, sorted by index; row r of every array belongs to the same frame."""
 
     indices: Ints
     times: npt.NDArray[np.float64]
     sharpness: Floats
     luma: Floats
     duplicate_of: Ints
-    """The frame that this one repeats, or -1."""
+    """The earlier frame that this one repeats, or -1."""
     vectors: Floats
 
     def __len__(self) -> int:
@@ -128,13 +128,16 @@ class FrameRows:
 
     @property
     def gaps(self) -> bool:
-        """Whether frames of the source were passed over, or could not be read."""
+        """Whether frames of the source were skipped or unreadable."""
         return len(self) > 0 and int(self.indices[-1]) != len(self) - 1
 
 
 @dataclass(frozen=True)
 class NeighbourGraph:
-    """The k nearest frames of every frame, nearest first, as chords between unit vectors (0 same, 1.41 unrelated)."""
+    """The k nearest frames of every frame, nearest first.
+
+    Distances are chords between unit vectors: 0 for equal, 1.41 for unrelated frames.
+    """
 
     indices: Ints
     distances: Floats

@@ -1,7 +1,7 @@
-"""Read JSON and numpy files that came from elsewhere, with bounds on size, depth and shape.
+"""Read untrusted JSON and numpy files within limits on size, depth and shape.
 
-Nothing in a file is ever executed, what is no regular file is never opened for long, and whatever is wrong with one
-raises UntrustedError, a ValueError, or the OSError of the system.
+Nothing in a file is executed, and devices and pipes are rejected. An invalid file raises UntrustedError, which is a
+ValueError; an unreadable one raises OSError.
 """
 
 import json
@@ -26,81 +26,99 @@ Pairs: TypeAlias = Callable[[list[tuple[str, Any]]], dict[str, Any]]
 
 MEGABYTE = 1 << 20
 
-MOST_TEXT = 16 * MEGABYTE
-"""Bytes of a text file, unless its reader knows better: the tables and configurations read here have far less."""
+_MAX_TEXT = 16 * MEGABYTE
+"""Default size limit of a text file in bytes; tables and configurations are far smaller."""
+
 MOST_DEPTH = 50
-"""Levels of brackets. Python's own limit is near 1,000, and printing or comparing the value then fails again."""
-_MOST_VALUES = 10_000_000
-"""Values in one text: a plan of a million frames has about eight million; an empty list takes 64 bytes."""
-MOST_DIGITS = 18
-"""Of a whole number, so that it fits 64 bits; Python refuses more than 4,300 with an error of its own."""
-_MOST_HEADER = 10_000
-"""Bytes of the header of an array, as numpy itself allows."""
-_MOST_SIDES = 4
-_MOST_NUMBERS = 1 << 40
-_MOST_TEXT_ITEM = MEGABYTE
-"""Bytes of one text in an array."""
-_MOST_DIRECTORY = 1 << 16
-"""Bytes of the table of contents of an .npz file: about a thousand arrays."""
+"""Nesting depth of JSON. Python fails near 1,000, and again when such a value is printed or compared."""
 
-_CLOSE = struct.Struct("<4s4H2LH")
-"""The last record of a zip file."""
-_NO_TEXT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-"""How JSON spells NUL, which is in no file's name, and half of a surrogate pair, which cannot be written."""
+_MAX_VALUES = 10_000_000
+"""Values in a JSON text: a plan of a million frames has about eight million; an empty list takes 64 bytes."""
 
+_MAX_DIGITS = 18
+"""Digits of a whole number, so that it fits into 64 bits; Python itself raises an error above 4,300."""
+
+_MAX_HEADER = 10_000
+"""Bytes of the header of an array; the limit of numpy itself."""
+
+_MAX_DIMENSIONS = 4
+"""Dimensions of an array; stacks of pictures have four."""
+
+_MAX_NUMBERS = 1 << 40
+"""Numbers in an array, so that products of its sides do not overflow."""
+
+_MAX_ITEM = MEGABYTE
+"""Bytes of one item of an array, such as a text."""
+
+_MAX_DIRECTORY = 1 << 16
+"""Bytes of the directory of an .npz file: about a thousand arrays."""
+
+_END_RECORD = struct.Struct("<4s4H2LH")
+"""The end-of-directory record of a zip file."""
+
+_NOT_TEXT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""JSON escapes of NUL, which no file name contains, and of half a surrogate pair, which cannot be encoded."""
 
 _ADAPTERS: dict[type[Any], Any] = {}
-"""What checks a dataclass; it takes a while to make."""
+"""Cache of pydantic's validators by dataclass, since making one is slow."""
 
 
 class UntrustedError(ValueError):
-    """What is wrong with a file, as half a sentence: "has more than 16 MB"."""
+    """A fault of a file, as a predicate: "has more than 16 MB"."""
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading; a pipe, a device or a folder is refused without waiting for it."""
+    """Open a regular file for reading; reject pipes, devices and folders without blocking."""
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
-        raise UntrustedError("is no regular file")
+        raise UntrustedError("is not a regular file")
     return os.fdopen(opened, "rb")
 
 
-def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
+def read_bytes(path: Path, most: int = _MAX_TEXT) -> bytes:
+    """Read a file of at most `most` bytes."""
     with open_regular(path) as file:
-        # A file may grow while it is read, and those of /proc call themselves empty.
+        # A file may grow while it is read, and files of /proc report a size of 0.
         data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
     if data is None or len(data) > most:
         raise UntrustedError(f"has more than {most // MEGABYTE or 1} MB")
     return data
 
 
-def read_text(path: Path, most: int = MOST_TEXT) -> str:
-    """A file of UTF-8, with or without a byte order mark."""
+def read_text(path: Path, most: int = _MAX_TEXT) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark."""
     try:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as bad:
-        raise UntrustedError("is not text in UTF-8") from bad
+        raise UntrustedError("is not UTF-8 text") from bad
 
 
-def read_json(path: Path, most: int = MOST_TEXT) -> Any:
+def read_json(path: Path, most: int = _MAX_TEXT) -> Any:
+    """Read a JSON file; see `parse_json`."""
     return parse_json(read_text(path, most))
 
 
-def read_object(path: Path, most: int = MOST_TEXT) -> dict[str, Any]:
-    """The JSON object that a file holds."""
+def read_object(path: Path, most: int = _MAX_TEXT) -> dict[str, Any]:
+    """Read a JSON file that must hold an object."""
     value = read_json(path, most)
     if not isinstance(value, dict):
-        raise UntrustedError("is no JSON object")
+        raise UntrustedError("is not a JSON object")
     return value
 
 
 def parse_json(text: str, pairs: "Pairs | None" = None) -> Any:
-    """A JSON value of bounded depth, whose numbers are finite, whose keys are there once and whose text is Unicode.
+    """Parse JSON of limited depth, with finite numbers, unique keys and valid Unicode.
 
-    `pairs` makes an object of its keys and values.
+    Args:
+        text: The JSON text.
+        pairs: Makes an object from its keys and values; the default checks that keys are unique.
+
+    Raises:
+        UntrustedError: The text is not such JSON.
     """
-    check_count(text)
+    if text.count(",") + text.count("[") + text.count("{") > _MAX_VALUES:
+        raise UntrustedError(f"has more than {_MAX_VALUES:,} values")
     try:
         value = json.loads(
             text,
@@ -115,29 +133,18 @@ def parse_json(text: str, pairs: "Pairs | None" = None) -> Any:
         raise _too_deep() from deep
     if not within_depth(value):
         raise _too_deep()
-    check_text(text, value)
+    if _NOT_TEXT.search(text) and not all(map(is_text, _texts(value))):
+        raise UntrustedError("contains an escape that is not valid text")
     return value
 
 
-def check_count(text: str) -> None:
-    """Refuse a text of so many values that they would fill the memory."""
-    if text.count(",") + text.count("[") + text.count("{") > _MOST_VALUES:
-        raise UntrustedError(f"has more than {_MOST_VALUES:,} values")
-
-
-def check_text(text: str, value: Any) -> None:
-    """Refuse escapes that stand for no text."""
-    if _NO_TEXT.search(text) and not all(map(is_text, _texts(value))):
-        raise UntrustedError("holds an escape that stands for no text")
-
-
 def is_text(text: str) -> bool:
-    """Whether a text can be written and may be part of a file's name."""
+    """Tell whether a text can be encoded and be part of a file name."""
     return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def within_depth(value: Any) -> bool:
-    """Whether lists and objects lie no more than MOST_DEPTH deep in one another."""
+    """Tell whether lists and objects are nested at most MOST_DEPTH deep."""
     level = [value]
     for _ in range(MOST_DEPTH):
         level = [
@@ -153,20 +160,26 @@ def within_depth(value: Any) -> bool:
 
 
 def whole_number(text: str) -> int:
-    if len(text.lstrip("-")) > MOST_DIGITS:
-        raise UntrustedError(f"holds a number of {len(text)} digits")
+    """Parse a whole number of JSON; UntrustedError where it does not fit into 64 bits."""
+    if len(text.lstrip("-")) > _MAX_DIGITS:
+        raise UntrustedError(f"contains a number of {len(text)} digits")
     return int(text)
 
 
 def finite_number(text: str) -> float:
+    """Parse a number of JSON; UntrustedError where it is too large for a float."""
     number = float(text)
     if not math.isfinite(number):
-        raise UntrustedError(f"holds {text[:20]}, which is too large a number")
+        raise UntrustedError(f"contains {text[:20]}, which is too large a number")
     return number
 
 
 def checked(kind: type[T], value: Any) -> T:
-    """A dataclass out of what JSON holds of it; UntrustedError names the first field that does not fit."""
+    """Validate a JSON value as a dataclass.
+
+    Raises:
+        UntrustedError: A field does not fit; the message names the first one.
+    """
     from pydantic import TypeAdapter, ValidationError
 
     if kind not in _ADAPTERS:
@@ -180,31 +193,40 @@ def checked(kind: type[T], value: Any) -> T:
 
 
 def shown(value: object, most: int = 60) -> str:
-    """A value in a message, whatever it is."""
+    """Format any value for a message, in at most `most` characters."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # too many digits, too many brackets
+    except (ValueError, RecursionError):  # raised for too many digits or brackets
         text = f"a {type(value).__name__} too large to print"
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def read_array(path: Path, most: int | None = None, mapped: bool = True) -> "npt.NDArray[Any]":
-    """The array of numbers in an .npy file: mapped, or loaded where it has at most `most` bytes."""
+    """Read the array of an .npy file.
+
+    Args:
+        path: The file.
+        most: Size limit in bytes.
+        mapped: Map the array into memory instead of loading it.
+    """
     import numpy as np
 
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
             raise UntrustedError(f"has more than {most // MEGABYTE or 1} MB")
-        kind, shape, turned = _read_header(file, size)
+        kind, shape, fortran = _read_header(file, size)
         if not mapped or not math.prod(shape):
-            return _loaded(file, kind, shape, turned)
-        order: Any = "F" if turned else "C"
+            return _loaded(file, kind, shape, fortran)
+        order: Any = "F" if fortran else "C"
         return np.memmap(path, kind, "r", offset=file.tell(), shape=shape, order=order)
 
 
 def read_arrays(path: Path, most: int) -> "dict[str, npt.NDArray[Any]]":
-    """The arrays of an .npz file as numpy.savez writes it, uncompressed, so that none is larger than the file."""
+    """Read the arrays of an .npz file of at most `most` bytes.
+
+    It must be uncompressed, as numpy.savez writes it, so that no array is larger than the file.
+    """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:
@@ -217,23 +239,23 @@ def read_arrays(path: Path, most: int) -> "dict[str, npt.NDArray[Any]]":
         except UntrustedError:
             raise
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, struct.error, ValueError) as bad:
-            raise UntrustedError(f"is no .npz file ({bad})") from bad
+            raise UntrustedError(f"is not an .npz file ({bad})") from bad
 
 
 def _member(archive: zipfile.ZipFile, one: zipfile.ZipInfo) -> "npt.NDArray[Any]":
     with archive.open(one) as stream:
-        kind, shape, turned = _read_header(stream, one.file_size)
-        return _loaded(stream, kind, shape, turned)
+        kind, shape, fortran = _read_header(stream, one.file_size)
+        return _loaded(stream, kind, shape, fortran)
 
 
 def _check_directory(file: IO[bytes], size: int) -> None:
-    """Refuse a table of contents that is larger than any of ours: zipfile reads it whole, whatever it claims."""
-    file.seek(max(0, size - _CLOSE.size - 20))
-    locator, last = file.read(20), file.read(_CLOSE.size)
-    if len(last) < _CLOSE.size or not last.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
-        raise UntrustedError("is no .npz file as numpy.savez writes it")
-    if _CLOSE.unpack(last)[5] > _MOST_DIRECTORY:
-        raise UntrustedError("holds too many arrays")
+    """Reject a directory that is too large, since zipfile reads all of it at once."""
+    file.seek(max(0, size - _END_RECORD.size - 20))
+    locator, last = file.read(20), file.read(_END_RECORD.size)
+    if len(last) < _END_RECORD.size or not last.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
+        raise UntrustedError("is not an .npz file written by numpy.savez")
+    if _END_RECORD.unpack(last)[5] > _MAX_DIRECTORY:
+        raise UntrustedError("contains too many arrays")
     file.seek(0)
 
 
@@ -242,57 +264,58 @@ def _check_members(members: Iterable[zipfile.ZipInfo], size: int) -> None:
     for one in members:
         total += one.file_size
         if one.compress_type != zipfile.ZIP_STORED or one.compress_size != one.file_size or total > size:
-            raise UntrustedError("is compressed, or claims to hold more than it does")
+            raise UntrustedError("is compressed, or claims to contain more than it does")
 
 
 def _read_header(file: IO[bytes], size: int) -> "tuple[np.dtype[Any], tuple[int, ...], bool]":
-    """The kind of numbers, the shape and whether columns come first; all of it fits into what follows."""
+    """Read the type, the shape and the order of an array, and check that the rest of the file holds it."""
     from numpy.lib import format as npy
 
     try:
         version = npy.read_magic(file)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-        shape, turned, kind = read(file, max_header_size=_MOST_HEADER)
-    except Exception as bad:  # the parser of the header raises a dozen classes
-        raise UntrustedError("is not an array as numpy.save writes it") from bad
-    if kind.kind not in "biufU" or kind.hasobject or not 0 < kind.itemsize <= _MOST_TEXT_ITEM:
-        raise UntrustedError(f"holds {shown(str(kind))}, not numbers")
-    whole = len(shape) <= _MOST_SIDES and all(type(side) is int and side >= 0 for side in shape)
-    # Sides of an empty array count, too: numpy refuses what would be too large without the empty one.
-    if not whole or math.prod(max(1, side) for side in shape) > _MOST_NUMBERS:
-        raise UntrustedError(f"has the shape {shown(shape)}, which no array here has")
+        shape, fortran, kind = read(file, max_header_size=_MAX_HEADER)
+    except Exception as bad:  # numpy's parser raises a dozen classes
+        raise UntrustedError("is not an array written by numpy.save") from bad
+    if kind.kind not in "biufU" or kind.hasobject or not 0 < kind.itemsize <= _MAX_ITEM:
+        raise UntrustedError(f"contains {shown(str(kind))}, not numbers")
+    valid = len(shape) <= _MAX_DIMENSIONS and all(type(side) is int and side >= 0 for side in shape)
+    # The other sides of an empty array count as well: numpy rejects those that are too large.
+    if not valid or math.prod(max(1, side) for side in shape) > _MAX_NUMBERS:
+        raise UntrustedError(f"has the shape {shown(shape)}, which is not supported")
     if math.prod(shape) * kind.itemsize > size - file.tell():
-        raise UntrustedError(f"is cut short: it should hold {' x '.join(map(str, shape))} numbers")
-    return kind, shape, bool(turned)
+        raise UntrustedError(f"is truncated: it should contain {' x '.join(map(str, shape))} numbers")
+    return kind, shape, bool(fortran)
 
 
-def _loaded(file: IO[bytes], kind: "np.dtype[Any]", shape: tuple[int, ...], turned: bool) -> "npt.NDArray[Any]":
+def _loaded(file: IO[bytes], kind: "np.dtype[Any]", shape: tuple[int, ...], fortran: bool) -> "npt.NDArray[Any]":
     import numpy as np
 
     wanted = math.prod(shape) * kind.itemsize
     data = file.read(wanted)
     if len(data) < wanted:
-        raise UntrustedError("is cut short")
+        raise UntrustedError("is truncated")
     if not wanted:
         return np.zeros(shape, kind)
-    # A copy, since what lies in bytes cannot be written to.
-    return np.frombuffer(data, kind).reshape(shape, order="F" if turned else "C").copy()
+    # A copy, since an array over bytes is read-only.
+    return np.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C").copy()
 
 
 def _no_constant(text: str) -> NoReturn:
-    raise UntrustedError(f"holds {text}, which is no number in JSON")
+    raise UntrustedError(f"contains {text}, which is not a number in JSON")
 
 
 def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object from its keys and values; UntrustedError where a key repeats."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise UntrustedError(f"holds the key {shown(twice)} twice")
+        raise UntrustedError(f"contains the key {shown(twice)} twice")
     return found
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a value, keys included."""
+    """Yield every text in a value, including keys."""
     left = [value]
     while left:
         one = left.pop()
@@ -306,4 +329,4 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _too_deep() -> UntrustedError:
-    return UntrustedError(f"holds brackets more than {MOST_DEPTH} deep")
+    return UntrustedError(f"is nested more than {MOST_DEPTH} deep")

@@ -1,4 +1,4 @@
-"""Settings: who wins, who is named, and what is refused."""
+"""Settings: the order of precedence, the reported origins, and the rejection of bad keys and values."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from reelweave import settings
 from reelweave.errors import UsageError
 from reelweave.settings import PACKAGED, Origin, Settings, explain, library_folder, load
 
@@ -18,14 +19,16 @@ LINES = PACKAGED.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture(autouse=True)
-def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder and no variables of the developer's own."""
+def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder, without the developer's own variables."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.upper().startswith("REELWEAVE_")]:
         monkeypatch.delenv(name)
 
 
-def say(monkeypatch: pytest.MonkeyPatch, file: str | None = None, variables: dict[str, str] | None = None) -> None:
+def configure(
+    monkeypatch: pytest.MonkeyPatch, file: str | None = None, variables: dict[str, str] | None = None
+) -> None:
     if file is not None:
         Path("reelweave.toml").write_text(file, encoding="utf-8")
     for name, value in (variables or {}).items():
@@ -53,7 +56,7 @@ VARIABLE = {"REELWEAVE_RENDER__CRF": "22"}
         pytest.param("[render]\n", {}, {}, 18, "settings.toml", id="an empty section says nothing"),
     ],
 )
-def test_the_strongest_place_wins_and_is_named(
+def test_the_origin_of_highest_precedence_wins_and_is_named(
     monkeypatch: pytest.MonkeyPatch,
     file: str | None,
     variables: dict[str, str],
@@ -61,13 +64,13 @@ def test_the_strongest_place_wins_and_is_named(
     value: int,
     origin: str,
 ) -> None:
-    say(monkeypatch, file, variables)
+    configure(monkeypatch, file, variables)
     assert load(flags).render.crf == value
     assert origin_of("render.crf", flags) == Origin("render.crf", value, origin)
 
 
-def test_each_key_is_decided_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    say(monkeypatch, "[render]\ncrf = 21\npreset = 'fast'\n", {"REELWEAVE_RENDER__CRF": "22"})
+def test_precedence_is_resolved_for_each_key_separately(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, "[render]\ncrf = 21\npreset = 'fast'\n", {"REELWEAVE_RENDER__CRF": "22"})
     render = load({"render.scratch_gb": 2}).render
     assert (render.crf, render.preset, render.scratch_gb) == (22, "fast", 2.0)
 
@@ -87,7 +90,7 @@ def test_the_model_and_the_packaged_file_name_the_same_settings() -> None:
     assert load().model_dump() == tomllib.loads(PACKAGED.read_text(encoding="utf-8"))
 
 
-def test_defaults_live_in_the_packaged_file_alone() -> None:
+def test_defaults_exist_only_in_the_packaged_file() -> None:
     fields = dict(Settings.model_fields)
     for section in Settings.model_fields.values():
         fields |= getattr(section.annotation, "model_fields", {})
@@ -98,7 +101,7 @@ KEYS = [number for number, line in enumerate(LINES) if re.match(r"\w+ *=", line)
 
 
 @pytest.mark.parametrize("number", KEYS, ids=[LINES[number].split("=")[0].strip() for number in KEYS])
-def test_every_default_has_its_reason_above_it(number: int) -> None:
+def test_every_default_has_a_comment_above_it(number: int) -> None:
     assert LINES[number - 1].startswith("# ")
 
 
@@ -126,7 +129,7 @@ def test_every_default_has_its_reason_above_it(number: int) -> None:
         pytest.param(None, {}, {"render.cfr": 1}, "flag: .* render.cfr", "render.crf", id="flag"),
     ],
 )
-def test_an_unknown_name_is_refused_with_its_place_and_the_nearest_right_one(
+def test_an_unknown_key_is_rejected_with_its_origin_and_the_nearest_known_key(
     monkeypatch: pytest.MonkeyPatch,
     file: str | None,
     variables: dict[str, str],
@@ -134,7 +137,7 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_nearest_right_one(
     named: str,
     nearest: str,
 ) -> None:
-    say(monkeypatch, file, variables)
+    configure(monkeypatch, file, variables)
     with pytest.raises(UsageError, match=named) as refused:
         load(flags)
     assert nearest in refused.value.remedy
@@ -154,43 +157,58 @@ def test_an_unknown_name_is_refused_with_its_place_and_the_nearest_right_one(
         pytest.param(None, {}, {"render.crf": 99}, "flag: render.crf = 99", id="flag"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_where_it_was_said(
+def test_an_invalid_value_is_rejected_with_its_origin(
     monkeypatch: pytest.MonkeyPatch, file: str | None, variables: dict[str, str], flags: dict[str, Any], named: str
 ) -> None:
-    say(monkeypatch, file, variables)
+    configure(monkeypatch, file, variables)
     with pytest.raises(UsageError, match=named):
         load(flags)
 
 
-def test_broken_toml_is_refused_with_line_and_column(monkeypatch: pytest.MonkeyPatch) -> None:
-    say(monkeypatch, "[render]\ncrf = = 1\n")
+def test_invalid_toml_is_rejected_with_line_and_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, "[render]\ncrf = = 1\n")
     with pytest.raises(UsageError, match=r"reelweave\.toml .*line 2, column 7"):
         load()
 
 
-def test_a_file_that_is_not_text_is_refused() -> None:
+def test_a_settings_file_that_is_not_text_is_rejected() -> None:
     Path("reelweave.toml").write_bytes(b"\xff\xfe[")
     with pytest.raises(UsageError, match=r"reelweave\.toml"):
         load()
 
 
-def test_the_variable_for_tracebacks_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    say(monkeypatch, variables={"REELWEAVE_DEBUG": "1"})
+def test_the_debug_variable_is_not_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, variables={"REELWEAVE_DEBUG": "1"})
     assert load() == load({})
 
 
 @pytest.mark.parametrize(("place", "name"), [("render", "crf"), (None, "library")], ids=["section", "top level"])
 def test_settings_cannot_be_changed_once_loaded(place: str | None, name: str) -> None:
-    settings = load()
+    loaded = load()
     with pytest.raises(ValidationError):
-        setattr(getattr(settings, place) if place else settings, name, 1)
+        setattr(getattr(loaded, place) if place else loaded, name, 1)
 
 
-def test_the_library_is_the_platforms_folder_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_library_lies_in_the_platform_folder_unless_configured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert library_folder(load()).is_absolute()
     assert library_folder(load()).name == "reelweave"
-    say(monkeypatch, variables={"REELWEAVE_LIBRARY": str(tmp_path)})
+    configure(monkeypatch, variables={"REELWEAVE_LIBRARY": str(tmp_path)})
     assert library_folder(load()) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("old", "section"), [("Ingest", "ingest"), ("Clip", "clip"), ("Shots", "shots"), ("Render", "render")]
+)
+def test_section_classes_keep_their_old_names_with_a_warning(old: str, section: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{old} is deprecated"):
+        assert getattr(settings, old) is Settings.model_fields[section].annotation
+
+
+def test_an_unknown_name_in_the_settings_module_raises_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Nothing"):
+        _ = settings.Nothing
 
 
 def test_reading_settings_loads_nothing_heavy() -> None:

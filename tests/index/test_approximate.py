@@ -1,4 +1,4 @@
-"""Where not every frame is compared, the best are found all the same, with their exact scores."""
+"""Approximate search: the best frames are found with their exact scores, although not all are compared."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def recall(made: Matrix, folder: Path, share: float) -> float:
     return float(np.mean(found))
 
 
-def test_all_lists_name_the_ten_best(drawn: Matrix, tmp_path: Path) -> None:
+def test_searching_all_lists_finds_the_ten_best(drawn: Matrix, tmp_path: Path) -> None:
     assert recall(drawn, tmp_path, 1.0) == 1.0
 
 
@@ -53,17 +53,17 @@ def test_fewer_lists_find_less(drawn: Matrix, tmp_path: Path) -> None:
 def filled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows went into each index that was made."""
     made: list[int] = []
-    fill = approximate._filled
+    fill = approximate._build
 
     def noted(what: Matrix) -> Any:
         made.append(len(what))
         return fill(what)
 
-    monkeypatch.setattr(approximate, "_filled", noted)
+    monkeypatch.setattr(approximate, "_build", noted)
     return made
 
 
-def test_an_index_is_made_once_and_anew_for_other_vectors(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
+def test_an_index_is_built_once_and_rebuilt_for_other_vectors(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
     for key in ("1" * 64, "1" * 64, "2" * 64):
         open_approximate(matrix(drawn.segments[0].rows.vectors, key), tmp_path, 0.5)
     assert len(filled) == 2
@@ -78,7 +78,7 @@ def test_an_index_is_made_once_and_anew_for_other_vectors(drawn: Matrix, tmp_pat
         pytest.param(lambda _: b"no index" * 100, id="no index"),
     ],
 )
-def test_an_index_that_is_damaged_is_made_again(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any) -> None:
+def test_a_damaged_index_is_rebuilt(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any) -> None:
     open_approximate(drawn, tmp_path, 0.5)
     (file,) = tmp_path.iterdir()
     file.write_bytes(spoilt(file.read_bytes()))
@@ -86,14 +86,14 @@ def test_an_index_that_is_damaged_is_made_again(drawn: Matrix, tmp_path: Path, f
     assert len(filled) == 2
 
 
-def test_where_an_index_cannot_be_kept_it_serves_all_the_same(drawn: Matrix, tmp_path: Path) -> None:
+def test_an_index_that_cannot_be_saved_is_still_used(drawn: Matrix, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way", encoding="utf-8")
     assert recall(drawn, tmp_path / "cache", 1.0) == 1.0
 
 
 @pytest.mark.parametrize("lasting", [True, False], ids=["lasting", "asked again"])
 @pytest.mark.parametrize("worth", [1, 100], ids=["by the copy", "by every frame"])
-def test_a_finder_that_is_asked_again_answers_as_another_does(
+def test_a_reused_finder_answers_like_a_new_one(
     stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, lasting: bool, worth: int
 ) -> None:
     for name, value in (("_QUICK_ENOUGH", 5), ("_CANDIDATES", 3), ("_CANDIDATES_EACH", 1), ("_WORTH", worth)):
@@ -125,7 +125,7 @@ def asked(stock: Path, question: Question, **flags: object) -> "SearchResult":
     return search_library(question, settings(library=str(stock / "library"), **flags))
 
 
-def test_a_library_past_its_memory_answers_as_one_within(stock: Path, question: Question) -> None:
+def test_a_library_beyond_the_memory_limit_gives_the_same_answers(stock: Path, question: Question) -> None:
     within = asked(stock, question)
     past = asked(stock, question, search__memory_gb=1e-9, search__probe=1)
     assert past.hits == within.hits

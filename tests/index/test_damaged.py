@@ -1,4 +1,4 @@
-"""A damaged library says what is lost, and heals: by ingest of the source, or from what the rest of it holds."""
+"""Damaged libraries: what is lost is reported, and restored from the source or from the rest of the library."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import Run, contents, opened, settings
 
 from reelweave import pipeline
@@ -104,7 +105,7 @@ CATALOGS: dict[str, Damage] = {
 
 
 @pytest.mark.parametrize("damage", STORES.values(), ids=STORES)
-def test_a_damaged_store_is_named_by_all_that_read_it(two: Path, run: Run, damage: Damage) -> None:
+def test_every_reading_command_reports_a_damaged_store(two: Path, run: Run, damage: Damage) -> None:
     damage(two)
     checked = run("videos", "check", "--json")
     assert checked.code == 1
@@ -140,7 +141,7 @@ def _rows(found: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("damage", [STORES["half a database"], STORES["no database"]], ids=["half", "no database"])
-def test_what_is_damaged_is_moved_aside_and_not_deleted(two: Path, run: Run, damage: Damage) -> None:
+def test_damaged_files_are_moved_and_not_deleted(two: Path, run: Run, damage: Damage) -> None:
     damage(two)
     before = {path.name: path.read_bytes() for path in (two / "chroma").rglob("*") if path.is_file()}
     answer = run("videos", "check", "--repair")
@@ -150,7 +151,7 @@ def test_what_is_damaged_is_moved_aside_and_not_deleted(two: Path, run: Run, dam
     assert not (two / "chroma").exists()
 
 
-def test_a_second_damage_does_not_replace_what_the_first_moved_aside(two: Path, run: Run, clip: Path) -> None:
+def test_a_second_repair_keeps_the_files_that_the_first_moved(two: Path, run: Run, clip: Path) -> None:
     for number in range(3):
         _halved(_database(two))
         assert run("ingest", clip).code == 0
@@ -158,9 +159,7 @@ def test_a_second_damage_does_not_replace_what_the_first_moved_aside(two: Path, 
 
 
 @pytest.mark.parametrize("damage", [STORES["deleted"], STORES["half a database"]], ids=["deleted", "half"])
-def test_vectors_are_restored_from_the_copy_that_searches_read(
-    two: Path, run: Run, damage: Damage, tmp_path: Path
-) -> None:
+def test_vectors_are_restored_from_the_copy_in_the_cache(two: Path, run: Run, damage: Damage, tmp_path: Path) -> None:
     before = contents(two)
     cv2.imwrite(str(tmp_path / "question.png"), pictures(1)[0])
     search_library(Question(image=tmp_path / "question.png"), settings())
@@ -171,7 +170,7 @@ def test_vectors_are_restored_from_the_copy_that_searches_read(
     assert contents(two) == before
 
 
-def test_repair_no_longer_vouches_for_what_is_lost(two: Path, run: Run, clip: Path) -> None:
+def test_repair_resets_the_record_of_lost_vectors(two: Path, run: Run, clip: Path) -> None:
     shutil.rmtree(two / "chroma")
     run("videos", "check", "--repair")
     assert [row["state"] for row in run("videos", "list", "--json").rows] == ["partial", "partial"]
@@ -179,7 +178,7 @@ def test_repair_no_longer_vouches_for_what_is_lost(two: Path, run: Run, clip: Pa
     assert [row["state"] for row in run("videos", "list", "--json").rows] == ["complete", "partial"]
 
 
-def test_one_lost_space_costs_nothing_of_the_others(two: Path, clip: Path, run: Run) -> None:
+def test_losing_one_space_leaves_the_others_intact(two: Path, clip: Path, run: Run) -> None:
     before = contents(two)
     with opened(two) as library, library.writing("test"):
         video = library.catalog.find("clip")
@@ -210,26 +209,22 @@ INDEXES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", INDEXES.values(), ids=INDEXES)
-def test_damaged_index_files_are_found_before_chroma_replaces_them(library: Path, damage: Damage) -> None:
-    from test_library import SPACE, record, rows
-
+def test_damaged_index_files_are_detected_before_chroma_replaces_them(library: Path, damage: Damage) -> None:
     video = replace(record("long.mp4", 1), frames=1500, complete=True)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
     (index,) = [path for path in (library / "chroma").iterdir() if path.is_dir()]
     damage(index)
-    with opened(library) as shelf:
-        state = shelf.catalog.spaces(video.id)["appearance"]
-        assert index.name in shelf.vectors_fault(video, state)
-        assert shelf.lost_spaces(video) == [state]
+    with opened(library) as lib:
+        state = lib.catalog.spaces(video.id)["appearance"]
+        assert index.name in lib.vectors_fault(video, state)
+        assert lib.lost_spaces(video) == [state]
 
 
-def test_an_index_with_other_bytes_is_found_by_reading_it_back(library: Path, run: Run) -> None:
-    from test_library import SPACE, record, rows
-
+def test_an_index_with_changed_bytes_is_detected_by_reading_it_back(library: Path, run: Run) -> None:
     video = replace(record("long.mp4", 1), frames=1500, proxy_width=0, proxy_height=0, complete=True)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 1500, True)], {"appearance": rows(range(1500))})
     (file,) = (library / "chroma").glob("*/data_level0.bin")
     _garbage(file)
     assert run("videos", "check").code == 1
@@ -238,7 +233,9 @@ def test_an_index_with_other_bytes_is_found_by_reading_it_back(library: Path, ru
     assert [row["state"] for row in run("videos", "list", "--json").rows] == ["partial"]
 
 
-def test_a_panic_of_chroma_is_told_as_a_damaged_library(two: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_panic_of_chroma_is_reported_as_a_damaged_library(
+    two: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class PanicException(BaseException):
         """As those of Rust are: no Exception."""
 
@@ -254,14 +251,14 @@ def test_a_panic_of_chroma_is_told_as_a_damaged_library(two: Path, run: Run, mon
             assert run("videos", "check").code == 1
 
 
-def test_reading_makes_no_store(two: Path, run: Run) -> None:
+def test_reading_creates_no_store(two: Path, run: Run) -> None:
     shutil.rmtree(two / "chroma")
     for command in (["solve", "clip"], ["videos", "check"], ["search", "--vector", _vector(two.parent)]):
         assert run(*command).code == 1
     assert not (two / "chroma").exists()
 
 
-def test_looking_at_a_store_changes_nothing(two: Path) -> None:
+def test_inspecting_a_store_changes_nothing(two: Path) -> None:
     before = {path: path.read_bytes() for path in (two / "chroma").rglob("*") if path.is_file()}
     inventory = Inventory(two / "chroma")
     assert store_fault(two / "chroma", thorough=True) == ""
@@ -272,7 +269,7 @@ def test_looking_at_a_store_changes_nothing(two: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [STORES["deleted"], STORES["half a database"]], ids=["deleted", "half"])
-def test_a_video_can_be_removed_though_the_store_is_damaged(two: Path, run: Run, damage: Damage) -> None:
+def test_a_video_can_be_removed_from_a_damaged_store(two: Path, run: Run, damage: Damage) -> None:
     damage(two)
     assert run("videos", "remove", "clip", "--yes").code == 0
     assert [row["id"].partition("-")[0] for row in run("videos", "list", "--json").rows] == ["other"]
@@ -282,7 +279,7 @@ def test_a_video_can_be_removed_though_the_store_is_damaged(two: Path, run: Run,
 
 
 @pytest.mark.parametrize("damage", CATALOGS.values(), ids=CATALOGS)
-def test_a_damaged_catalog_is_no_empty_library(two: Path, run: Run, damage: Damage) -> None:
+def test_a_damaged_catalog_is_not_taken_for_an_empty_library(two: Path, run: Run, damage: Damage) -> None:
     damage(two)
     kept = _catalog(two).read_bytes() if _catalog(two).exists() else None
     for command in (["videos", "list"], ["videos", "check"], ["solve", "clip"], ["videos", "remove", "clip", "--yes"]):
@@ -295,7 +292,7 @@ def test_a_damaged_catalog_is_no_empty_library(two: Path, run: Run, damage: Dama
 
 @pytest.mark.parametrize("by", ["repair", "ingest"])
 @pytest.mark.parametrize("damage", CATALOGS.values(), ids=CATALOGS)
-def test_a_lost_catalog_is_made_again_from_the_store(two: Path, clip: Path, run: Run, damage: Damage, by: str) -> None:
+def test_a_lost_catalog_is_rebuilt_from_the_store(two: Path, clip: Path, run: Run, damage: Damage, by: str) -> None:
     before = contents(two)
     damage(two)
     lost = _catalog(two).read_bytes() if _catalog(two).exists() else None
@@ -310,7 +307,7 @@ def test_a_lost_catalog_is_made_again_from_the_store(two: Path, clip: Path, run:
     assert run("solve", "clip").code == 0
 
 
-def test_garbage_behind_the_beginning_of_a_catalog_is_found_and_what_can_be_read_is_kept(two: Path, run: Run) -> None:
+def test_damaged_pages_of_a_catalog_are_detected_and_readable_rows_are_kept(two: Path, run: Run) -> None:
     with opened(two) as library:
         for video in library.catalog.videos():
             library.catalog.save_plan(video.id, "plan" * 5000)
@@ -322,7 +319,7 @@ def test_garbage_behind_the_beginning_of_a_catalog_is_found_and_what_can_be_read
     assert contents(two) == before
 
 
-def test_a_revision_of_a_lost_catalog_is_never_used_again(two: Path, run: Run) -> None:
+def test_a_rebuilt_catalog_never_reuses_a_revision(two: Path, run: Run) -> None:
     with opened(two) as library:
         before = set(library.catalog.revisions().values())
     _catalog(two).unlink()
@@ -333,7 +330,7 @@ def test_a_revision_of_a_lost_catalog_is_never_used_again(two: Path, run: Run) -
         assert max(library.catalog.revisions().values()) > max(before) + 1000
 
 
-def test_a_repair_that_is_killed_can_be_done_again(two: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_repair_can_be_repeated(two: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from reelweave.index import restore
 
     before = contents(two)
@@ -351,7 +348,7 @@ def _die(*_: object) -> Path:
     raise KeyboardInterrupt
 
 
-def test_vectors_that_the_catalog_does_not_know_are_told_of_and_kept(two: Path, run: Run, other: Path) -> None:
+def test_vectors_without_a_record_are_reported_and_kept(two: Path, run: Run, other: Path) -> None:
     before = contents(two)
     db = sqlite3.connect(_catalog(two))
     db.execute("PRAGMA foreign_keys=ON")
@@ -370,7 +367,7 @@ def test_vectors_that_the_catalog_does_not_know_are_told_of_and_kept(two: Path, 
     }
 
 
-def test_catalog_and_store_lost_together_cost_only_a_new_ingest(two: Path, run: Run, clip: Path) -> None:
+def test_losing_catalog_and_store_together_only_requires_a_new_ingest(two: Path, run: Run, clip: Path) -> None:
     before = contents(two)
     _garbage(_catalog(two))
     _garbage(_database(two))
@@ -389,7 +386,7 @@ def test_catalog_and_store_lost_together_cost_only_a_new_ingest(two: Path, run: 
     [Path.unlink, lambda file: os.truncate(file, 999), lambda file: os.truncate(file, file.stat().st_size + 7)],
     ids=["deleted", "cut short", "too long"],
 )
-def test_lost_small_pictures_are_made_again_without_embedding(
+def test_lost_proxies_are_made_again_without_embedding(
     two: Path, clip: Path, run: Run, damage: Damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reelweave.ingest.models.appearance import AppearanceEmbedder
@@ -405,7 +402,7 @@ def test_lost_small_pictures_are_made_again_without_embedding(
     assert contents(two) == before
 
 
-def test_a_source_that_decodes_otherwise_is_ingested_anew(
+def test_a_source_that_decodes_differently_is_ingested_again(
     two: Path, clip: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reelweave.ingest import video as ingest_run
@@ -425,7 +422,7 @@ def test_a_source_that_decodes_otherwise_is_ingested_anew(
     }
 
 
-def test_damaged_caches_are_told_of_and_deleted_by_repair(two: Path, run: Run, tmp_path: Path) -> None:
+def test_damaged_caches_are_reported_and_deleted_by_repair(two: Path, run: Run, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "question.png"), pictures(1)[0])
     search_library(Question(image=tmp_path / "question.png"), settings())
     run("solve", "clip")
@@ -502,17 +499,17 @@ def _removed_meanwhile(folder: Path) -> None:
         _ = library.catalog.spaces(video.id)["appearance"]
 
 
-def test_a_lookup_that_fails_since_another_process_wrote_is_told_as_that(two: Path) -> None:
+def test_a_lookup_that_fails_after_another_process_wrote_is_reported_as_such(two: Path) -> None:
     with pytest.raises(LibraryError, match="changed by another process"):
         _removed_meanwhile(two)
 
 
-def test_a_lookup_that_fails_by_itself_is_not_blamed_on_another_process(two: Path) -> None:
+def test_a_lookup_that_fails_on_its_own_is_not_blamed_on_another_process(two: Path) -> None:
     with pytest.raises(KeyError), opened(two) as library:
         _ = library.catalog.spaces(library.catalog.find("clip").id)["nothing"]
 
 
-def test_a_collection_that_another_process_removed_is_told_of_by_its_video(two: Path) -> None:
+def test_a_collection_removed_by_another_process_is_reported_with_its_video(two: Path) -> None:
     with opened(two) as library:
         video = library.catalog.find("clip")
         state = library.catalog.spaces(video.id)["appearance"]
@@ -527,13 +524,13 @@ def test_a_missing_collection_says_how_to_repair(two: Path) -> None:
         state = library.catalog.spaces(video.id)["appearance"]
         library.store.remove(video.id, "appearance")
         assert collection_name(video.id, "appearance") not in (library.store.inventory.collections() or {})
-        with pytest.raises(LibraryDamaged, match="not in the library's store") as lost:
+        with pytest.raises(LibraryDamaged, match="not in the store") as lost:
             library.stored_rows(video, state)
         assert "videos check --repair" in lost.value.remedy
 
 
 @pytest.mark.parametrize("text", ["no JSON", "{}", "[1]", '{"id": 1}'])
-def test_a_record_that_is_none_is_left_out_and_made_again(two: Path, run: Run, text: str) -> None:
+def test_an_invalid_record_is_skipped_and_made_again(two: Path, run: Run, text: str) -> None:
     before = contents(two)
     db = sqlite3.connect(_catalog(two))
     db.execute("UPDATE videos SET record = ? WHERE id LIKE 'other%'", (text,))
@@ -544,7 +541,7 @@ def test_a_record_that_is_none_is_left_out_and_made_again(two: Path, run: Run, t
     assert contents(two) == before
 
 
-def test_names_that_are_no_text_are_damage_and_no_traceback(two: Path, run: Run) -> None:
+def test_names_that_are_not_text_are_reported_as_damage_without_a_traceback(two: Path, run: Run) -> None:
     for file in (_catalog(two), _database(two)):
         data = file.read_bytes()
         file.write_bytes(data.replace(b"CREATE TABLE", b"CREATE TABL\xc3"))

@@ -1,4 +1,4 @@
-"""Damage in the files of Chroma's graph is found before a search runs into it."""
+"""Graph files: damage is detected before Chroma searches them."""
 
 import shutil
 from collections.abc import Callable
@@ -54,13 +54,13 @@ DAMAGE = {
     "an entry out of range": (HEADER, _written(56, b"\xff\xff\xff")),
     "more levels than there are": (HEADER, _written(52, b"\x7f")),
     "an empty header": (HEADER, lambda old: b""),
-    "levels cut short": (LINKS, lambda old: old[:-5]),
+    "levels truncated": (LINKS, lambda old: old[:-5]),
     "a level of no size": (LINKS, _written(0, b"\x07")),
 }
 
 
 @pytest.mark.parametrize(("name", "change"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_found(graph: Path, tmp_path: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+def test_damage_is_detected(graph: Path, tmp_path: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     shutil.copytree(graph, tmp_path / "graph")
     file = tmp_path / "graph" / name
     file.write_bytes(change(file.read_bytes()))
@@ -68,18 +68,18 @@ def test_damage_is_found(graph: Path, tmp_path: Path, name: str, change: Callabl
 
 
 @given(name=st.sampled_from([HEADER, VECTORS, LINKS]), at=st.integers(0, 999), data=st.binary(min_size=1, max_size=9))
-def test_any_bytes_are_looked_at_without_failing(graph: Path, name: str, at: int, data: bytes) -> None:
+def test_any_bytes_are_checked_without_an_exception(graph: Path, name: str, at: int, data: bytes) -> None:
     with TemporaryDirectory() as folder:
         changed = Path(shutil.copytree(graph, folder, dirs_exist_ok=True)) / name
         changed.write_bytes(_written(at, data)(changed.read_bytes()))
-        assert graph_fault(Path(folder)) in ("", *(f"{name} is {how}" for how in ("damaged", "cut short")), *CUT)
+        assert graph_fault(Path(folder)) in ("", *(f"{name} is {how}" for how in ("damaged", "truncated")), *CUT)
 
 
-CUT = (f"{VECTORS} is cut short", f"{LINKS} is cut short", f"{LINKS} is damaged", f"{VECTORS} is damaged")
+CUT = (f"{VECTORS} is truncated", f"{LINKS} is cut short", f"{LINKS} is damaged", f"{VECTORS} is damaged")
 """What damage to the header alone may look like."""
 
 
-def test_a_damaged_graph_is_told_and_not_searched(tmp_path: Path) -> None:
+def test_a_damaged_graph_is_reported_and_not_searched(tmp_path: Path) -> None:
     from fuzz.harness import Stock
     from fuzz.stocked import prepare
 

@@ -1,4 +1,4 @@
-"""The library: what it finds, what it refuses, what it leaves, and how it fails."""
+"""The library: finding videos, storing and removing vectors, locking, and failures of the disk."""
 
 import errno
 import json
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import Run, contents, files, in_a_process, in_process, opened, settings
 
 from reelweave import pipeline
@@ -25,40 +26,7 @@ from reelweave.index.failures import library_error
 from reelweave.index.lock import current_writer, writer_lock
 from reelweave.index.store import PAGE, ChromaStore
 from reelweave.media.proxy import ProxyWriter
-from reelweave.media.types import Floats, FrameRows, Space, SpaceState, VideoRecord
-
-SPACE = Space("appearance", "model", "weights", "preprocessing/1", 3)
-
-
-def record(name: str, number: int = 0, folder: str = "/films") -> VideoRecord:
-    return VideoRecord(
-        id=f"{Path(name).stem}-{number:08x}",
-        name=name,
-        source=f"{folder}/{name}",
-        sha256=f"{number:064x}",
-        stamp="1:1",
-        kind="video",
-        fps=25,
-        width=96,
-        height=64,
-        sampled_fps=0,
-        short_side=360,
-        proxy_width=16,
-        proxy_height=16,
-    )
-
-
-def rows(indices: range) -> FrameRows:
-    count = len(indices)
-    vectors = np.random.default_rng(indices.start).normal(size=(count, 3)).astype(np.float32)
-    return FrameRows(
-        indices=np.array(indices, np.int64),
-        times=np.array(indices, np.float64) / 3,
-        sharpness=np.arange(count, dtype=np.float32),
-        luma=np.arange(count, dtype=np.float32),
-        duplicate_of=np.full(count, -1, np.int64),
-        vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-    )
+from reelweave.media.types import Floats, Space, SpaceState, VideoRecord
 
 
 @pytest.fixture
@@ -106,13 +74,13 @@ def test_a_video_is_found_by(catalog: Catalog, wanted: str, number: int) -> None
         pytest.param("", "videos list", id="nothing at all"),
     ],
 )
-def test_what_is_not_found_or_not_one_is_refused_with_help(catalog: Catalog, wanted: str, said: str) -> None:
+def test_an_unknown_or_ambiguous_video_is_rejected_with_a_suggestion(catalog: Catalog, wanted: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
         catalog.find(wanted)
     assert said in str(refused.value)
 
 
-def test_many_candidates_are_not_all_listed(catalog: Catalog) -> None:
+def test_only_some_of_many_candidates_are_listed(catalog: Catalog) -> None:
     for number in range(16, 64):
         catalog.save(record("many.mp4", number))
     with pytest.raises(UsageError, match="43 more"):
@@ -124,7 +92,7 @@ def test_an_empty_library_says_how_to_fill_it(tmp_path: Path) -> None:
         library.catalog.find("anything")
 
 
-def test_a_step_is_written_whole_or_not_at_all(catalog: Catalog) -> None:
+def test_a_step_is_saved_completely_or_not_at_all(catalog: Catalog) -> None:
     video = replace(record("new.mp4", 9), frames=7)
     broken = SpaceState(replace(SPACE, name=None))  # type: ignore[arg-type]
     with pytest.raises(sqlite3.IntegrityError):
@@ -135,7 +103,7 @@ def test_a_step_is_written_whole_or_not_at_all(catalog: Catalog) -> None:
     assert catalog.spaces(video.id) == {"appearance": SpaceState(SPACE, 7)}
 
 
-def test_what_is_removed_takes_its_spaces_and_plan_along(catalog: Catalog) -> None:
+def test_removing_a_video_removes_its_spaces_and_plan(catalog: Catalog) -> None:
     video = catalog.find("harbour.mkv")
     catalog.save(video, [SpaceState(SPACE, 7)])
     catalog.save_plan(video.id, "{}")
@@ -143,7 +111,7 @@ def test_what_is_removed_takes_its_spaces_and_plan_along(catalog: Catalog) -> No
     assert (catalog.get(video.id), catalog.spaces(video.id), catalog.plan(video.id)) == (None, {}, None)
 
 
-def test_a_revision_changes_with_every_change_of_the_vectors_and_never_comes_back(catalog: Catalog) -> None:
+def test_a_revision_changes_with_the_vectors_and_is_never_reused(catalog: Catalog) -> None:
     video, other, seen = catalog.find("harbour.mkv"), catalog.find("harbour.mp4"), []
     catalog.save(other, [SpaceState(SPACE, 3)])
     still = catalog.revisions()[other.id, "appearance"]
@@ -188,7 +156,7 @@ def as_json(value: VideoRecord | SpaceState) -> str:
 
 
 @pytest.mark.parametrize("create", [False, True], ids=["reading", "writing"])
-def test_an_older_catalog_is_understood_and_changed_by_writers_only(first_version: Path, create: bool) -> None:
+def test_an_older_catalog_is_readable_and_migrated_only_by_writers(first_version: Path, create: bool) -> None:
     before = first_version.read_bytes()
     catalog = Catalog(first_version, create=create)
     video = catalog.find("old.mp4")
@@ -201,7 +169,7 @@ def test_an_older_catalog_is_understood_and_changed_by_writers_only(first_versio
     again.close()
 
 
-def test_a_newer_library_is_left_alone(tmp_path: Path, run: Run, clip: Path) -> None:
+def test_a_newer_library_is_rejected_unchanged(tmp_path: Path, run: Run, clip: Path) -> None:
     db = sqlite3.connect(tmp_path / "catalog.db")
     db.execute(f"PRAGMA user_version={SCHEMA + 1}")
     db.close()
@@ -214,7 +182,7 @@ def test_a_newer_library_is_left_alone(tmp_path: Path, run: Run, clip: Path) -> 
 
 
 @pytest.mark.parametrize("command", [["list"], ["check"], ["show", "x"], ["remove", "x", "--yes"]], ids=lambda c: c[0])
-def test_looking_makes_no_library(tmp_path: Path, run: Run, command: list[str]) -> None:
+def test_reading_commands_create_no_library(tmp_path: Path, run: Run, command: list[str]) -> None:
     answer = run("videos", *command, "--library", tmp_path / "none")
     assert answer.code == (0 if command[0] in ("list", "check") else 2)
     assert not (tmp_path / "none").exists()
@@ -228,7 +196,7 @@ def store(tmp_path: Path) -> ChromaStore:
     return ChromaStore(tmp_path / "chroma")
 
 
-def test_rows_come_back_sorted_and_as_they_were(store: ChromaStore) -> None:
+def test_rows_are_read_back_sorted_and_unchanged(store: ChromaStore) -> None:
     late, early = rows(range(40, 50)), rows(range(0, 40))
     store.write("video", SPACE, late)
     store.write("video", SPACE, early)
@@ -274,11 +242,11 @@ def test_vectors_of_two_models_never_mix(store: ChromaStore, tmp_path: Path, oth
     for use in (lambda: fresh.write("video", other, rows(range(5))), lambda: fresh.read("video", other)):
         with pytest.raises(SpaceError, match="another model") as refused:
             use()
-        assert "ingesting it again" in refused.value.remedy
+        assert "ingest the video again" in refused.value.remedy
     same_vectors(fresh.read("video", SPACE).vectors, rows(range(5)).vectors)
 
 
-def test_another_model_for_a_stored_space_is_refused_before_anything_is_decoded(
+def test_another_model_for_a_stored_space_is_rejected_before_decoding(
     full: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reelweave.ingest.models.appearance import AppearanceEmbedder
@@ -311,7 +279,7 @@ def test_remove_leaves_no_collection_no_folder_and_no_proxies(full: Path, tmp_pa
         assert [collection.name for collection in client.list_collections()] == [f"{left.id}.appearance"]
 
 
-def test_what_was_removed_can_be_ingested_again(full: Path, clip: Path) -> None:
+def test_a_removed_video_can_be_ingested_again(full: Path, clip: Path) -> None:
     before = contents(full)
     manage.remove_video("clip", settings())
     assert contents(full) == {}
@@ -319,7 +287,7 @@ def test_what_was_removed_can_be_ingested_again(full: Path, clip: Path) -> None:
     assert contents(full) == before
 
 
-def test_a_removal_that_was_interrupted_can_be_finished(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_removal_can_be_finished(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as dying:
         dying.setattr(ChromaStore, "remove", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -330,32 +298,32 @@ def test_a_removal_that_was_interrupted_can_be_finished(full: Path, monkeypatch:
 
 
 def _lose_vectors(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.store.remove(video.id, "appearance")
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.store.remove(video.id, "appearance")
 
 
 def _lose_some_vectors(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.store.count(video.id, shelf.catalog.spaces(video.id)["appearance"].space)
-        client = shelf.store._client  # type: ignore[attr-defined]
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.store.count(video.id, lib.catalog.spaces(video.id)["appearance"].space)
+        client = lib.store._client  # type: ignore[attr-defined]
         client.get_collection(f"{video.id}.appearance", embedding_function=None).delete(ids=["00000004"])
 
 
 def _change(**facts: object) -> Callable[[Path], None]:
     def change(library: Path) -> None:
-        with opened(library) as shelf:
-            (video,) = shelf.catalog.videos()
-            shelf.catalog.save(replace(video, **facts))  # type: ignore[arg-type]
+        with opened(library) as lib:
+            (video,) = lib.catalog.videos()
+            lib.catalog.save(replace(video, **facts))  # type: ignore[arg-type]
 
     return change
 
 
 def _second_space_half_done(library: Path) -> None:
-    with opened(library) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.catalog.save(video, [SpaceState(replace(SPACE, name="clip"), 3)])
+    with opened(library) as lib:
+        (video,) = lib.catalog.videos()
+        lib.catalog.save(video, [SpaceState(replace(SPACE, name="clip"), 3)])
 
 
 def _proxies(library: Path) -> Path:
@@ -368,7 +336,7 @@ def _proxies(library: Path) -> Path:
     [
         pytest.param(lambda library: None, None, id="nothing"),
         pytest.param(lambda library: _proxies(library).unlink(), "proxies", id="proxies deleted"),
-        pytest.param(lambda library: os.truncate(_proxies(library), 999), "proxies", id="proxies cut short"),
+        pytest.param(lambda library: os.truncate(_proxies(library), 999), "proxies", id="truncated proxies"),
         pytest.param(lambda library: shutil.rmtree(library / "chroma"), "vectors", id="store deleted"),
         pytest.param(_lose_vectors, "vectors", id="vectors deleted"),
         pytest.param(_lose_some_vectors, "12 vectors", id="a vector deleted"),
@@ -385,7 +353,7 @@ def test_check_finds(full: Path, run: Run, damage: Callable[[Path], None], said:
 
 
 @pytest.mark.parametrize("part", ["proxies", "chroma"])
-def test_what_solve_misses_it_names_with_the_remedy(full: Path, run: Run, part: str, clip: Path) -> None:
+def test_solve_names_missing_parts_and_the_remedy(full: Path, run: Run, part: str, clip: Path) -> None:
     shutil.rmtree(full / part)
     answer = run("solve", "clip")
     assert answer.code == 1
@@ -394,7 +362,7 @@ def test_what_solve_misses_it_names_with_the_remedy(full: Path, run: Run, part: 
     assert run("solve", "clip").code == 0
 
 
-def test_solve_does_not_take_a_partial_video(full: Path, run: Run) -> None:
+def test_solve_rejects_a_partial_video(full: Path, run: Run) -> None:
     with opened(full) as library:
         (video,) = library.catalog.videos()
         state = library.catalog.spaces(video.id)["appearance"]
@@ -424,7 +392,7 @@ def held(full: Path) -> Iterator["subprocess.Popen[str]"]:
         process.stdin.close()
 
 
-def test_a_second_writer_is_told_who_the_first_is(
+def test_a_second_writer_learns_who_holds_the_lock(
     full: Path, held: "subprocess.Popen[str]", run: Run, tmp_path: Path
 ) -> None:
     before = contents(full)
@@ -443,15 +411,15 @@ def test_a_second_writer_is_told_who_the_first_is(
     [["videos", "list"], ["videos", "show", "clip"], ["videos", "check"], ["solve", "clip"], ["doctor"]],
     ids=" ".join,
 )
-def test_readers_need_not_wait(held: "subprocess.Popen[str]", run: Run, command: list[str]) -> None:
+def test_readers_do_not_wait_for_a_writer(held: "subprocess.Popen[str]", run: Run, command: list[str]) -> None:
     assert run(*command).code == 0
 
 
-def test_what_is_complete_needs_no_lock(held: "subprocess.Popen[str]", run: Run, clip: Path) -> None:
+def test_ingest_of_a_complete_video_needs_no_lock(held: "subprocess.Popen[str]", run: Run, clip: Path) -> None:
     assert run("ingest", clip, "--space", "appearance").code == 0
 
 
-def test_a_lock_dies_with_its_holder(full: Path, held: "subprocess.Popen[str]", run: Run) -> None:
+def test_a_lock_is_freed_when_its_holder_dies(full: Path, held: "subprocess.Popen[str]", run: Run) -> None:
     writer = current_writer(full)
     assert writer
     assert str(held.pid) in writer
@@ -461,7 +429,7 @@ def test_a_lock_dies_with_its_holder(full: Path, held: "subprocess.Popen[str]", 
     assert run("videos", "remove", "clip", "--yes").code == 0
 
 
-def test_one_process_takes_a_lock_once(tmp_path: Path) -> None:
+def test_one_process_cannot_hold_the_lock_twice(tmp_path: Path) -> None:
     with writer_lock(tmp_path, "one"), pytest.raises(LibraryLocked, match="one"), writer_lock(tmp_path, "two"):
         pass
     assert current_writer(tmp_path) is None
@@ -487,7 +455,7 @@ def test_one_process_takes_a_lock_once(tmp_path: Path) -> None:
         pytest.param(FileNotFoundError(errno.ENOENT, "gone"), "cannot be used", id="gone"),
     ],
 )
-def test_a_failing_disk_is_told_in_the_librarys_terms(tmp_path: Path, failed: Exception, said: str) -> None:
+def test_a_failing_disk_is_reported_as_an_error_of_the_library(tmp_path: Path, failed: Exception, said: str) -> None:
     told = library_error(tmp_path, failed)
     assert told
     assert said in told.cause
@@ -500,7 +468,7 @@ def test_a_failing_disk_is_told_in_the_librarys_terms(tmp_path: Path, failed: Ex
     [ValueError("disk is full"), PermissionError(errno.EACCES, "Permission denied", "/films/secret.mp4")],
     ids=["another error", "another file"],
 )
-def test_what_is_none_of_the_librarys_is_not_blamed_on_it(tmp_path: Path, failed: Exception) -> None:
+def test_unrelated_failures_are_not_blamed_on_the_library(tmp_path: Path, failed: Exception) -> None:
     assert library_error(tmp_path, failed) is None
 
 
@@ -526,7 +494,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exceptio
     ],
 )
 @pytest.mark.parametrize("call", [1, 3], ids=["first batch", "third batch"])
-def test_a_disk_that_fills_up_costs_nothing_that_was_stored(
+def test_a_disk_that_fills_up_loses_nothing_stored_before(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, call: int
 ) -> None:
     path = write_clip(tmp_path / "clip.mp4", pictures(20))
@@ -534,8 +502,8 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_stored(
         fail(filling, owner, name, error, call)
         with pytest.raises(LibraryError, match="no space left"):
             pipeline.ingest(path, settings(ingest__batch=4))
-    with opened(library) as shelf:
-        assert [video.frames for video in shelf.catalog.videos()] == [4 * (call - 1)] * (call > 1)
+    with opened(library) as lib:
+        assert [video.frames for video in lib.catalog.videos()] == [4 * (call - 1)] * (call > 1)
     pipeline.ingest(path, settings(ingest__batch=4))
     after = contents(library)
     pipeline.ingest(path, settings(library=str(tmp_path / "other")))
@@ -591,7 +559,7 @@ def read_only(full: Path, tmp_path: Path) -> Iterator[Path]:
         next(mount, None)
 
 
-def test_on_a_full_disk_what_is_there_can_be_seen_and_removed(tiny: Path, tmp_path: Path, run: Run) -> None:
+def test_on_a_full_disk_videos_can_be_listed_and_removed(tiny: Path, tmp_path: Path, run: Run) -> None:
     small = write_clip(tmp_path / "small.mp4", pictures(2))
     big = write_clip(tmp_path / "big.mp4", pictures(60))
     flags = ("--library", tiny / "library")
@@ -615,7 +583,7 @@ def test_a_process_on_a_full_disk_ends_without_a_crash(tiny: Path, tmp_path: Pat
     assert len(answer.err.splitlines()) == 2
 
 
-def test_a_read_only_library_can_be_looked_at_but_not_written(
+def test_a_read_only_library_can_be_read_but_not_written(
     read_only: Path, full: Path, clip: Path, tmp_path: Path, run: Run
 ) -> None:
     before = files(full)
@@ -644,7 +612,7 @@ def test_a_read_only_library_can_be_looked_at_but_not_written(
     ],
 )
 @pytest.mark.parametrize("command", [["solve", "clip"], ["videos", "check"]], ids=" ".join)
-def test_a_corrupt_library_is_named_with_a_way_out(
+def test_a_corrupt_library_is_reported_with_a_remedy(
     full: Path, run: Run, spoil: Callable[[Path], None], command: list[str]
 ) -> None:
     spoil(full)
@@ -655,7 +623,7 @@ def test_a_corrupt_library_is_named_with_a_way_out(
 
 
 @pytest.mark.parametrize("place", ["", "below"])
-def test_a_file_in_the_librarys_place_is_named(tmp_path: Path, run: Run, clip: Path, place: str) -> None:
+def test_a_file_in_place_of_the_library_is_reported(tmp_path: Path, run: Run, clip: Path, place: str) -> None:
     (tmp_path / "file").write_text("mine")
     answer = run("ingest", clip, "--space", "appearance", "--library", tmp_path / "file" / place)
     assert answer.code == 1
@@ -679,36 +647,36 @@ def test_a_search_for_its_own_vector_finds_every_frame(store: ChromaStore, repea
     assert store.lost("video", SPACE) == 0
 
 
-def test_an_empty_collection_has_lost_nothing(store: ChromaStore) -> None:
+def test_an_empty_collection_has_no_lost_vectors(store: ChromaStore) -> None:
     store.write("video", SPACE, rows(range(1)))
     assert store.lost("video", SPACE) == 0
 
 
-def test_vectors_that_are_counted_but_not_found_are_noticed_and_taken_back(library: Path) -> None:
+def test_vectors_that_are_counted_but_not_found_are_detected_and_reset(library: Path) -> None:
     video, written = replace(record("long.mp4", 1), frames=2500, complete=True), rows(range(2500))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
-        shelf.check_written(video, ["appearance"])
-        before = shelf.catalog.revisions()
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        lib.check_written(video, ["appearance"])
+        before = lib.catalog.revisions()
     _lose_the_index(library)
-    with opened(library) as shelf, shelf.writing("test"):
-        assert shelf.store.count(video.id, SPACE) == 2500
-        assert shelf.verify(video, "appearance")
+    with opened(library) as lib, lib.writing("test"):
+        assert lib.store.count(video.id, SPACE) == 2500
+        assert lib.verify(video, "appearance")
         with pytest.raises(LibraryError, match="lost"):
-            shelf.rows(video, "appearance")
+            lib.rows(video, "appearance")
         with pytest.raises(VectorsLost, match="read back") as lost:
-            shelf.check_written(video, ["appearance"])
+            lib.check_written(video, ["appearance"])
         assert "ingest" in lost.value.remedy
-        assert shelf.catalog.spaces(video.id) == {"appearance": SpaceState(SPACE)}
-        assert shelf.catalog.revisions() != before
-        shelf.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
-        shelf.check_written(video, ["appearance"])
+        assert lib.catalog.spaces(video.id) == {"appearance": SpaceState(SPACE)}
+        assert lib.catalog.revisions() != before
+        lib.write(video, [SpaceState(SPACE, 2500, True)], {"appearance": written})
+        lib.check_written(video, ["appearance"])
 
 
 @pytest.mark.parametrize(
     ("what", "answer"), [("count", 11), ("lost", 0.25)], ids=["too few are counted", "some are not found"]
 )
-def test_vectors_that_chroma_lost_without_a_word_are_made_anew(
+def test_vectors_that_chroma_lost_silently_are_made_again(
     clip: Path, library: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, what: str, answer: object
 ) -> None:
     other = write_clip(tmp_path / "other.mp4", pictures(3))
@@ -727,10 +695,10 @@ def test_vectors_that_chroma_lost_without_a_word_are_made_anew(
     assert run("videos", "check").code == 0
 
 
-def test_what_a_killed_run_of_another_model_left_is_in_nobodys_way(library: Path) -> None:
+def test_leftovers_of_a_killed_run_with_another_model_do_not_matter(library: Path) -> None:
     video = record("film.mp4", 1)
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.store.write(video.id, replace(SPACE, model="another"), rows(range(9)))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.write(video, [SpaceState(SPACE, 5)], {"appearance": rows(range(5))})
-        assert shelf.store.count(video.id, SPACE) == 5
+    with opened(library) as lib, lib.writing("test"):
+        lib.store.write(video.id, replace(SPACE, model="another"), rows(range(9)))
+    with opened(library) as lib, lib.writing("test"):
+        lib.write(video, [SpaceState(SPACE, 5)], {"appearance": rows(range(5))})
+        assert lib.store.count(video.id, SPACE) == 5

@@ -1,4 +1,4 @@
-"""The copy of the vectors that searches read is always what Chroma holds, and is done without where it cannot be."""
+"""The matrix: copies of vectors always equal what Chroma holds, and are optional."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -70,14 +70,14 @@ def copies(folder: Path) -> list[Path]:
     return sorted((folder / "cache").glob(f"*{SUFFIX}"))
 
 
-def test_the_copy_is_what_chroma_holds_and_is_read_instead(stock: Path, collections: list[str]) -> None:
+def test_the_copy_equals_what_chroma_holds_and_is_read_instead(stock: Path, collections: list[str]) -> None:
     first = held(opened(stock))
     assert len(collections) == 2
     assert held(opened(stock)) == first == truth(stock)
     assert len(collections) == 4, "only the comparison itself may have read Chroma"
 
 
-def test_an_added_video_is_the_only_one_that_is_read(stock: Path, films: list[Path], collections: list[str]) -> None:
+def test_only_an_added_video_is_read_from_chroma(stock: Path, films: list[Path], collections: list[str]) -> None:
     opened(stock)
     collections.clear()
     added = pipeline.ingest(films[2], settings())
@@ -87,7 +87,7 @@ def test_an_added_video_is_the_only_one_that_is_read(stock: Path, films: list[Pa
     assert held(grown) == truth(stock)
 
 
-def test_a_removed_video_is_gone_with_its_copy(stock: Path, films: list[Path]) -> None:
+def test_removing_a_video_removes_its_copy(stock: Path, films: list[Path]) -> None:
     before = opened(stock)
     removed = manage.remove_video("film0.mp4", settings())
     after = opened(stock)
@@ -97,7 +97,7 @@ def test_a_removed_video_is_gone_with_its_copy(stock: Path, films: list[Path]) -
     assert [copy.name.partition(".")[0] for copy in copies(stock)] == [s.video.id for s in after.segments]
 
 
-def test_a_video_that_is_ingested_otherwise_is_read_again(stock: Path, films: list[Path]) -> None:
+def test_a_video_ingested_with_other_settings_is_read_again(stock: Path, films: list[Path]) -> None:
     before = opened(stock)
     pipeline.ingest(films[0], settings(ingest__size=32))
     after = opened(stock)
@@ -134,14 +134,14 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("spoil", DAMAGE.values(), ids=DAMAGE)
-def test_a_copy_that_is_damaged_is_made_again(stock: Path, spoil: Callable[[Path], None]) -> None:
+def test_a_damaged_copy_is_made_again(stock: Path, spoil: Callable[[Path], None]) -> None:
     opened(stock)
     spoil(copies(stock)[0])
     assert held(opened(stock)) == truth(stock)
     assert held(opened(stock)) == truth(stock)
 
 
-def test_without_a_look_at_every_byte_the_facts_are_still_checked(stock: Path) -> None:
+def test_other_columns_are_verified_even_if_vectors_are_not(stock: Path) -> None:
     opened(stock)
     flipped(0.02)(copies(stock)[0])
     assert held(opened(stock, check=False)) == truth(stock)
@@ -155,12 +155,12 @@ def test_a_library_without_its_cache_loses_nothing(stock: Path) -> None:
     assert held(opened(stock)) == truth(stock)
 
 
-def test_where_no_copy_can_be_kept_the_vectors_serve_all_the_same(stock: Path) -> None:
+def test_vectors_are_used_from_memory_if_no_copy_can_be_saved(stock: Path) -> None:
     (stock / "cache").write_text("in the way", encoding="utf-8")
     assert held(opened(stock)) == truth(stock)
 
 
-def test_a_copy_appears_whole_or_not_at_all(stock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_written_atomically(stock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -175,7 +175,7 @@ def library_open(stock: Path) -> Iterator[Library]:
         yield library
 
 
-def test_rows_are_numbered_through_all_videos(library_open: Library) -> None:
+def test_rows_are_numbered_consecutively_over_all_videos(library_open: Library) -> None:
     matrix = matrix_of(library_open)
     everything = np.concatenate([segment.rows.vectors for segment in matrix.segments])
     rows = np.random.default_rng(0).permutation(len(matrix))
@@ -183,7 +183,7 @@ def test_rows_are_numbered_through_all_videos(library_open: Library) -> None:
     assert [int(matrix.owners(np.array([row]))[0]) for row in matrix.starts[:-1]] == [0, 1]
 
 
-def test_a_video_whose_ingest_was_not_finished_waits(stock: Path, library_open: Library) -> None:
+def test_a_video_with_an_unfinished_ingest_is_left_out(stock: Path, library_open: Library) -> None:
     from reelweave.search.question import videos_by_model
 
     videos = library_open.catalog.videos()

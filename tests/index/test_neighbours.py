@@ -1,4 +1,4 @@
-"""The kNN graph: exact, without self, the same both ways, whatever the number of frames."""
+"""The neighbour graph: exact, symmetric and without self, for any number of frames."""
 
 from collections.abc import Callable
 
@@ -52,22 +52,20 @@ def check(graph: NeighbourGraph, vectors: Floats, k: int) -> None:
 @each_film
 @pytest.mark.parametrize("k", [1, 7, 24, 500])
 @pytest.mark.parametrize("count", [1, 2, 3, 60, 300])
-def test_neighbours_are_those_that_comparing_everything_finds(
-    make: Callable[[int], Floats], count: int, k: int
-) -> None:
+def test_neighbours_are_those_of_an_exhaustive_comparison(make: Callable[[int], Floats], count: int, k: int) -> None:
     vectors = make(count)
     check(nearest(vectors, k), vectors, k)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(1, 12))
-def test_repeats_never_crowd_a_frame_onto_its_own_list(groups: list[int], k: int) -> None:
+def test_a_frame_is_never_in_its_own_list_even_among_repeats(groups: list[int], k: int) -> None:
     vectors = unit(6)[groups]
     check(nearest(vectors, k), vectors, k)
 
 
 @each_film
-def test_a_distance_is_the_same_both_ways_to_the_last_bit(make: Callable[[int], Floats]) -> None:
+def test_distances_are_symmetric_to_the_last_bit(make: Callable[[int], Floats]) -> None:
     graph = nearest(make(200), 30)
     known = {
         (a, b): distance
@@ -78,7 +76,9 @@ def test_a_distance_is_the_same_both_ways_to_the_last_bit(make: Callable[[int], 
 
 
 @each_film
-def test_batches_meet_without_a_seam(make: Callable[[int], Floats], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_does_not_change_the_graph(
+    make: Callable[[int], Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
     vectors = make(101)
     whole = nearest(vectors, 9)
     monkeypatch.setattr("reelweave.index.neighbours._CHUNK", 25)
@@ -114,7 +114,7 @@ def test_beyond_the_limit_every_list_is_full(make: Callable[[int], Floats], coun
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_a_film_without_two_frames_has_an_empty_graph(count: int) -> None:
+def test_a_film_of_fewer_than_two_frames_has_an_empty_graph(count: int) -> None:
     graph = nearest(unit(count), 24)
     assert len(graph) == count
     assert graph.indices.shape == graph.distances.shape == (count, 0)
@@ -126,7 +126,7 @@ def test_the_same_frames_give_the_same_graph() -> None:
     assert np.array_equal(first.distances, second.distances)
 
 
-def test_vectors_as_a_slice_of_others_do() -> None:
+def test_vectors_may_be_a_slice_of_another_array() -> None:
     """Stored rows may come as a view that is not contiguous."""
     vectors = np.asfortranarray(unit(120))
     check(nearest(vectors[::2], 5), vectors[::2], 5)

@@ -1,4 +1,4 @@
-"""The copy in 8 bits answers as its originals do."""
+"""The 8-bit copy of vectors: its candidates include the best rows."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def drawn(request: pytest.FixtureRequest) -> Matrix:
 
 
 @pytest.mark.parametrize("count", [1, 50, 600, 6000])
-def test_what_is_not_named_scores_less_than_the_floor(drawn: Matrix, count: int) -> None:
+def test_rows_that_are_not_candidates_score_less_than_the_floor(drawn: Matrix, count: int) -> None:
     copy = QuantizedMatrix(drawn)
     for query in [*shots(10, 1, seed=1), *drawn.segments[0].rows.vectors[:3]]:
         scores = all_scores(drawn, query[None])
@@ -36,14 +36,14 @@ def test_what_is_not_named_scores_less_than_the_floor(drawn: Matrix, count: int)
         assert np.delete(scores, named.rows).max(initial=-np.inf) < named.floor or count == len(drawn)
 
 
-def test_the_floor_lies_close_to_what_was_named(drawn: Matrix) -> None:
+def test_the_floor_is_close_to_the_scores_of_the_candidates(drawn: Matrix) -> None:
     query = shots(1, 1, seed=1)
     named = QuantizedMatrix(drawn).candidates(query, 100)
     least = all_scores(drawn, query)[named.rows].min()
     assert least < named.floor < least + 0.05
 
 
-def test_variants_of_a_question_share_a_floor(drawn: Matrix) -> None:
+def test_variants_of_a_query_share_a_floor(drawn: Matrix) -> None:
     queries = shots(3, 1, seed=1)
     named = QuantizedMatrix(drawn).candidates(queries, 100)
     assert np.delete(all_scores(drawn, queries), named.rows).max() < named.floor

@@ -1,4 +1,4 @@
-"""A library that cannot be written can be read: on a read-only disk, and by one who may not write it."""
+"""Read-only libraries: everything that only reads works, on a read-only disk and without write permission."""
 
 import hashlib
 import os
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
+from records import SPACE, record, rows
 from runs import PATIENCE, Answer, Run, opened, settings
 
 from reelweave.errors import LibraryError
@@ -98,7 +99,7 @@ def question(folder: Path) -> Path:
     return folder / "question.png"
 
 
-def test_who_may_not_write_can_do_all_that_only_reads(
+def test_all_reading_commands_work_without_write_permission(
     no_writing: Callable[..., Answer], full: Path, clip: Path, tmp_path: Path, temporary: Path
 ) -> None:
     before = digests(full)
@@ -119,7 +120,7 @@ def test_who_may_not_write_can_do_all_that_only_reads(
     assert list(temporary.glob("*reelweave*")) == []
 
 
-def test_only_what_must_write_says_that_it_cannot(
+def test_only_writing_commands_report_a_read_only_library(
     no_writing: Callable[..., Answer], full: Path, tmp_path: Path, temporary: Path
 ) -> None:
     other = write_clip(tmp_path / "other.mp4", pictures(3))
@@ -153,14 +154,12 @@ def test_a_relative_path_of_a_library_does_not_hide_why_it_fails(
     assert "cannot be written" in told.cause
 
 
-def test_the_copy_is_of_the_database_alone_and_goes_at_the_end(
+def test_only_the_database_is_copied_and_the_copy_is_removed(
     library: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from test_library import SPACE, record, rows
-
     long = rows(range(1500))
-    with opened(library) as shelf, shelf.writing("test"):
-        shelf.store.write(record("long.mp4").id, SPACE, long)
+    with opened(library) as lib, lib.writing("test"):
+        lib.store.write(record("long.mp4").id, SPACE, long)
     monkeypatch.setattr(os, "access", lambda path, mode, **_: not mode & os.W_OK)
     store = ChromaStore(library / "chroma", 1.0)
     assert store.read(record("long.mp4").id, SPACE).indices.tolist() == list(range(1500))
@@ -173,7 +172,7 @@ def test_the_copy_is_of_the_database_alone_and_goes_at_the_end(
 
 
 @pytest.mark.parametrize("command", ["solve", "search"])
-def test_vectors_that_searches_left_a_copy_of_are_read_without_chroma(
+def test_vectors_with_a_copy_in_the_cache_are_read_without_chroma(
     full: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
     arguments = {"solve": ["clip"], "search": ["--image", question(tmp_path)]}[command]
@@ -189,7 +188,7 @@ def _asked(folder: Path) -> Any:
     return Question(image=question(folder))
 
 
-def test_a_store_that_is_too_large_to_copy_says_which_setting_it_was(
+def test_a_store_too_large_to_copy_names_the_setting(
     read_only: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELWEAVE_STORE__COPY_GB", "0.000001")
@@ -198,7 +197,7 @@ def test_a_store_that_is_too_large_to_copy_says_which_setting_it_was(
     assert "store.copy_gb" in answer.err
 
 
-def test_a_temporary_folder_without_room_is_named(
+def test_a_temporary_folder_without_space_is_named(
     read_only: Path, run: Run, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
     usage = shutil.disk_usage(temporary)
@@ -209,7 +208,7 @@ def test_a_temporary_folder_without_room_is_named(
     assert list(temporary.iterdir()) == []
 
 
-def test_the_copy_of_a_killed_process_goes_and_that_of_a_living_one_stays(full: Path, temporary: Path) -> None:
+def test_the_copy_of_a_killed_process_is_removed_and_that_of_a_living_one_kept(full: Path, temporary: Path) -> None:
     living = StoreCopy(full / "chroma", 10**9)
     with subprocess.Popen(
         [
@@ -222,15 +221,13 @@ def test_the_copy_of_a_killed_process_goes_and_that_of_a_living_one_stays(full: 
     ) as killed:
         killed.wait(PATIENCE)
     assert len(list(temporary.glob(f"{PREFIX}*"))) == 2
-    store_copy.remove_left_behind()
+    store_copy.remove_abandoned()
     assert list(temporary.glob(f"{PREFIX}*")) == [living.folder.parent]
     living.close()
     assert list(temporary.iterdir()) == []
 
 
-def test_a_copy_that_cannot_be_finished_leaves_nothing(
-    full: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_copy_leaves_no_files(full: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -253,7 +250,7 @@ def _unfinished(database: Path, statement: str, target: Path) -> None:
     assert (target / f"{database.name}-journal").stat().st_size > 512
 
 
-def test_a_transaction_that_a_killed_writer_left_is_rolled_back_in_a_copy(
+def test_an_unfinished_transaction_of_a_killed_writer_is_rolled_back_in_a_copy(
     full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(full) as library:
@@ -270,7 +267,7 @@ def test_a_transaction_that_a_killed_writer_left_is_rolled_back_in_a_copy(
     assert digests(tmp_path) == before
 
 
-def test_what_chroma_had_not_finished_is_rolled_back_in_the_copy(
+def test_an_unfinished_transaction_of_chroma_is_rolled_back_in_the_copy(
     full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: Path
 ) -> None:
     with opened(full) as library:
@@ -300,7 +297,7 @@ def test_a_read_only_store_is_never_written_to(read_only: Path) -> None:
                 write()
 
 
-def test_checking_does_not_take_the_copy_of_searches_for_the_store(
+def test_check_does_not_mistake_the_copy_in_the_cache_for_the_store(
     full: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     search_library(_asked(tmp_path), settings())

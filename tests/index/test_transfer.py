@@ -1,4 +1,4 @@
-"""Vectors leave the library as files and come back, whole and under their own identity, or not at all."""
+"""Export and import: vectors keep their values and identity, and an import is complete or absent."""
 
 import json
 import os
@@ -68,8 +68,8 @@ def write_lines(folder: Path, rows: list[Any]) -> None:
 
 
 def rows_of(library: Path, space: str = "appearance") -> FrameRows:
-    with opened(library) as shelf:
-        return shelf.rows(shelf.catalog.videos()[0], space)
+    with opened(library) as lib:
+        return lib.rows(lib.catalog.videos()[0], space)
 
 
 def same(one: FrameRows, two: FrameRows) -> None:
@@ -80,7 +80,7 @@ def same(one: FrameRows, two: FrameRows) -> None:
     np.testing.assert_allclose(one.vectors, two.vectors, atol=ONE_ULP, rtol=0)
 
 
-def test_the_files_hold_what_the_library_holds_to_the_last_bit(full: Path, exported: Path) -> None:
+def test_an_export_equals_the_library_to_the_last_bit(full: Path, exported: Path) -> None:
     rows, vectors = rows_of(full), np.load(exported / "vectors.npy")
     assert (vectors.dtype, vectors.tobytes()) == (np.float32, rows.vectors.tobytes())
     for row, line in enumerate(lines(exported)):
@@ -91,15 +91,15 @@ def test_the_files_hold_what_the_library_holds_to_the_last_bit(full: Path, expor
             "luma": float(rows.luma[row]),
             "duplicate_of": -1,
         }
-    with opened(full) as shelf:
-        (video,) = shelf.catalog.videos()
-        assert np.load(exported / "proxies.npy").tobytes() == shelf.proxies_file(video.id).read_bytes()
+    with opened(full) as lib:
+        (video,) = lib.catalog.videos()
+        assert np.load(exported / "proxies.npy").tobytes() == lib.proxies_file(video.id).read_bytes()
     about = json.loads((exported / "space.json").read_text())
     assert about["format"] == "reelweave.vectors/1"
     assert (about["video"]["id"], about["video"]["sha256"]) == (video.id, video.sha256)
 
 
-def test_a_video_comes_back_as_it_left(full: Path, exported: Path, other: Path, tmp_path: Path) -> None:
+def test_a_video_is_the_same_after_export_and_import(full: Path, exported: Path, other: Path, tmp_path: Path) -> None:
     done = import_video(exported, settings(library=str(other)))
     assert (done.state, done.stand_alone, done.frames) == ("imported", True, 12)
     same(rows_of(other), rows_of(full))
@@ -128,12 +128,12 @@ def test_a_video_without_source_is_solved_but_not_rendered(exported: Path, other
     assert manage.check_videos(settings(library=str(other))) == {plan.video.id: []}
 
 
-def test_without_small_pictures_it_is_not_solved_either(exported: Path, other: Path) -> None:
+def test_a_video_without_proxies_cannot_be_solved(exported: Path, other: Path) -> None:
     (exported / "proxies.npy").unlink()
     done = import_video(exported, settings(library=str(other)))
     assert [reason.partition(":")[0] for reason in done.cannot] == ["render", "solve"]
     same(rows_of(other), rows_of(other))
-    with pytest.raises(LibraryError, match="small pictures"):
+    with pytest.raises(LibraryError, match="proxies"):
         pipeline.solve("clip", settings(library=str(other)))
 
 
@@ -155,7 +155,7 @@ def test_what_is_found_without_its_source_is_named_and_has_a_contact_sheet(
 
 
 @pytest.mark.parametrize("proxies", [True, False], ids=["with small pictures", "without"])
-def test_a_source_that_turns_up_makes_the_video_whole(
+def test_ingesting_the_source_completes_an_imported_video(
     own: Path, other: Path, clip: Path, full: Path, proxies: bool
 ) -> None:
     if not proxies:
@@ -173,7 +173,7 @@ def test_a_source_that_turns_up_makes_the_video_whole(
 
 @pytest.mark.parametrize("said", ["sha256", "id"])
 @pytest.mark.parametrize("facts", [True, False], ids=["all facts", "frames alone"])
-def test_another_encoders_vectors_stand_beside_those_that_are_there(
+def test_vectors_of_another_encoder_are_added_to_the_existing_ones(
     full: Path, own: Path, run: Run, said: str, facts: bool
 ) -> None:
     before = contents(full)
@@ -269,9 +269,9 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no vectors": (lambda folder: (folder / "vectors.npy").unlink(), "has no vectors.npy"),
     "too few vectors": (_vectors(lambda vectors: vectors[:11]), "vectors.npy is 11 x 7"),
     "another dimension": (_vectors(lambda vectors: vectors[:, :6]), "vectors.npy is 12 x 6"),
-    "another kind of number": (_vectors(lambda vectors: vectors.astype(np.float64)), "holds float64"),
+    "another kind of number": (_vectors(lambda vectors: vectors.astype(np.float64)), "contains float64"),
     "no array": (lambda folder: (folder / "vectors.npy").write_bytes(b"no array"), "vectors.npy is not an array"),
-    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy holds"),
+    "an array of objects": (_vectors(lambda vectors: vectors.astype(object)), "vectors.npy contains"),
     "a vector of another length": (
         _vectors(lambda vectors: _times(vectors, 3, 2)),
         "row 3 (frames.jsonl, line 4): the vector has length 2",
@@ -282,11 +282,17 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "NaN": (_set(7, 2, float("nan")), "row 7 (frames.jsonl, line 8)"),
     "infinity": (_set(11, 0, float("inf")), "row 11 (frames.jsonl, line 12)"),
-    "no JSON": (_line(5, lambda line: "{frame: 4}"), "frames.jsonl, line 5: this is no JSON"),
+    "no JSON": (_line(5, lambda line: "{frame: 4}"), "frames.jsonl, line 5: this is not valid JSON"),
     "a list": (_line(5, lambda line: [4]), "frames.jsonl, line 5: this is list"),
-    "no frame": (_line(5, _without("frame")), 'frames.jsonl, line 5: there is no "frame"'),
-    "a key missing in one line": (_line(5, _without("luma")), 'frames.jsonl, line 5: there is no "luma", as in line 1'),
-    "a key that is none": (_line(5, lambda line: line | {"lumma": 1}), 'frames.jsonl, line 5: "lumma" is no fact'),
+    "no frame": (_line(5, _without("frame")), 'frames.jsonl, line 5: "frame" is missing'),
+    "a key missing in one line": (
+        _line(5, _without("luma")),
+        'frames.jsonl, line 5: "luma" is missing, but is in line 1',
+    ),
+    "a key that is none": (
+        _line(5, lambda line: line | {"lumma": 1}),
+        'frames.jsonl, line 5: "lumma" is not a known key',
+    ),
     "a word for a number": (
         _line(5, lambda line: line | {"luma": "7"}),
         "frames.jsonl, line 5: luma should be a number",
@@ -298,7 +304,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
         _line(5, lambda line: line | {"duplicate_of": 9}),
         "frames.jsonl, line 5: frame 4 cannot",
     ),
-    "frames of another video": (_shifted, "frames.jsonl, line 7: frame 7 stands where clip.mp4 has 6"),
+    "frames of another video": (_shifted, "frames.jsonl, line 7: this is frame 7, but clip.mp4 has 6"),
     "fewer frames than the video": (_fewer, "has 11 frames, but clip.mp4 has 12"),
     "times of another video": (
         _line(5, lambda line: line | {"time": 9.0}),
@@ -308,25 +314,25 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "broken space.json": (lambda folder: (folder / "space.json").write_text('{\n"format": x}'), "space.json, line 2"),
     "another format": (lambda folder: edit(folder, format="reelweave.vectors/9"), '"format" should be'),
     "no model": (_space(model=None), 'space has no "model"'),
-    "an empty model": (_space(model=""), "space.model should be text"),
-    "a key that no space has": (_space(colour=1), "space.colour is no key"),
+    "an empty model": (_space(model=""), "space.model should be non-empty text"),
+    "a key that no space has": (_space(colour=1), "space.colour is not a known key"),
     "a dimension in words": (_space(dimension="7"), "space.dimension should be a whole number"),
     "no video": (_video(id=None, sha256=None), 'needs "sha256" or "id"'),
-    "a hash that is none": (_video(sha256="12"), "video.sha256 cannot be '12'"),
+    "a hash that is none": (_video(sha256="12"), "video.sha256 is invalid: '12'"),
     "an id of other content": (_video(sha256="0" * 64), "with other content"),
-    "a rate of nothing": (_video(fps=0), "video.fps cannot be 0"),
+    "a rate of nothing": (_video(fps=0), "video.fps is invalid: 0"),
     "a name without a meaning": (_space(name="mine"), "own:NAME"),
     "a name that means all spaces": (_space(name="all"), "own:NAME"),
     "our name for other vectors": (_space(name="appearance"), "own:NAME"),
     "small pictures of a wrong shape": (
         lambda folder: np.save(folder / "proxies.npy", np.zeros((12, 4, 4), np.uint8)),
-        "proxies.npy: (4, 4) is no picture",
+        "proxies.npy: (4, 4) is not the shape",
     ),
 }
 
 
 @pytest.mark.parametrize(("spoil", "said"), FAULTS.values(), ids=FAULTS)
-def test_what_is_wrong_is_named_and_nothing_is_imported(
+def test_invalid_files_are_reported_and_nothing_is_imported(
     full: Path, own: Path, run: Run, spoil: Callable[[Path], Any], said: str
 ) -> None:
     before, there = contents(full), files(full)
@@ -346,7 +352,7 @@ def test_what_is_wrong_is_named_and_nothing_is_imported(
         pytest.param(_video(sha256=None), id="sha256"),
     ],
 )
-def test_what_a_video_without_source_does_not_say_is_named(
+def test_facts_missing_of_a_video_without_source_are_named(
     own: Path, other: Path, run: Run, spoil: Callable[[Path], None], request: pytest.FixtureRequest
 ) -> None:
     spoil(own)
@@ -357,20 +363,20 @@ def test_what_a_video_without_source_does_not_say_is_named(
 
 
 @pytest.mark.parametrize("said", ["../../evil-{hash}", "clip", "CLIP-{hash}", "-" * 99 + "{hash}"])
-def test_an_id_that_is_none_names_no_file(own: Path, other: Path, said: str) -> None:
+def test_an_invalid_id_is_never_used_as_a_file_name(own: Path, other: Path, said: str) -> None:
     _video(id=said.format(hash="1" * 8), sha256="1" * 64)(own)
     done = import_video(own, settings(library=str(other)))
     assert done.id == "clip-11111111"
     assert [file.name for file in (other / "proxies").iterdir()] == ["clip-11111111.i420"]
 
 
-def test_many_faults_are_not_all_listed(own: Path, run: Run) -> None:
+def test_only_the_first_of_many_faults_are_listed(own: Path, run: Run) -> None:
     write_lines(own, ["nothing"] * 12)
     answer = run("videos", "import", own)
     assert "and 7 more" in answer.err
 
 
-def test_a_name_stands_for_one_identity_in_a_library(full: Path, own: Path, tmp_path: Path, run: Run) -> None:
+def test_the_name_of_a_space_has_one_identity_in_a_library(full: Path, own: Path, tmp_path: Path, run: Run) -> None:
     assert run("videos", "import", own).code == 0
     second = tmp_path / "second"
     shutil.copytree(own, second)
@@ -395,12 +401,12 @@ def test_stored_vectors_are_never_overwritten(full: Path, own: Path, run: Run) -
     assert contents(full) == before
 
 
-def test_an_incomplete_video_takes_no_import(full: Path, own: Path) -> None:
+def test_nothing_is_imported_for_an_incomplete_video(full: Path, own: Path) -> None:
     from dataclasses import replace
 
-    with opened(full) as shelf:
-        (video,) = shelf.catalog.videos()
-        shelf.catalog.save(replace(video, complete=False))
+    with opened(full) as lib:
+        (video,) = lib.catalog.videos()
+        lib.catalog.save(replace(video, complete=False))
     with pytest.raises(LibraryError, match="not complete"):
         import_video(own, settings())
 
@@ -418,7 +424,7 @@ def test_an_export_overwrites_nothing(full: Path, tmp_path: Path, run: Run, ther
     assert files(tmp_path) == before
 
 
-def test_an_export_goes_into_the_folder_where_one_is(
+def test_an_export_may_replace_an_earlier_one(
     full: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -443,7 +449,7 @@ class Killed(BaseException):
     ],
 )
 @pytest.mark.parametrize("known", [True, False], ids=["a known video", "a video without source"])
-def test_an_import_that_dies_is_there_wholly_or_not_at_all(
+def test_a_failed_import_is_complete_or_absent(
     full: Path, own: Path, other: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: bool, known: bool
 ) -> None:
     library = full if known else other
@@ -467,7 +473,7 @@ def test_an_import_that_dies_is_there_wholly_or_not_at_all(
     assert rows_of(library, "own:mine").vectors == pytest.approx(np.load(own / "vectors.npy"), abs=ONE_ULP)
 
 
-def test_what_a_killed_import_left_is_cleared_away_by_the_next(own: Path, other: Path, tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_import_are_removed_by_the_next(own: Path, other: Path, tmp_path: Path) -> None:
     shutil.copytree(own, tmp_path / "second")
     _video(sha256="1" * 64, name="second.mp4")(tmp_path / "second")
     with pytest.MonkeyPatch.context() as dying:
@@ -496,17 +502,15 @@ def test_a_process_that_is_killed_in_mid_import_leaves_the_library_as_it_was(ful
     assert manage.check_videos(settings()) == {video: [] for video in before}
 
 
-def test_a_store_that_does_not_keep_what_it_is_given_imports_nothing(
-    full: Path, own: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_imported_if_the_store_loses_vectors(full: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = contents(full)
     monkeypatch.setattr(ChromaStore, "lost", lambda *_: 0.5)
-    with pytest.raises(LibraryError, match="did not take all"):
+    with pytest.raises(LibraryError, match="could not be stored"):
         import_video(own, settings())
     assert contents(full) == before
 
 
-def test_a_space_of_another_clip_is_not_taken_for_ours(full: Path, own: Path, clip: Path) -> None:
+def test_a_clip_space_of_another_model_is_not_mistaken_for_ours(full: Path, own: Path, clip: Path) -> None:
     _space(name="clip")(own)
     import_video(own, settings())
     with pytest.raises(SpaceError):
@@ -515,7 +519,7 @@ def test_a_space_of_another_clip_is_not_taken_for_ours(full: Path, own: Path, cl
         pipeline.solve("clip", settings(solve__space="own:none"))
 
 
-def test_a_copy_under_another_name_is_known_by_its_content(full: Path, own: Path, tmp_path: Path) -> None:
+def test_a_copy_under_another_name_is_recognised_by_its_content(full: Path, own: Path, tmp_path: Path) -> None:
     other = write_clip(tmp_path / "elsewhere.mp4", [np.zeros((64, 96, 3), np.uint8)])
     assert pipeline.ingest(other, settings()).name == "elsewhere.mp4"
     assert import_video(own, settings()).name == "clip.mp4"

@@ -1,4 +1,4 @@
-"""Animated pictures are videos: every frame, as it is shown, for as long as it is shown."""
+"""Animated pictures: read as videos, with every frame at its own time."""
 
 import struct
 import zlib
@@ -38,7 +38,7 @@ def patches() -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png"])
-def test_every_frame_comes_once_with_its_own_time(tmp_path: Path, name: str) -> None:
+def test_every_frame_is_read_once_with_its_own_time(tmp_path: Path, name: str) -> None:
     source = open_source(animated(tmp_path / name, film(), lossless=True))
     frames = list(source.frames())
     assert isinstance(source, VideoFile)
@@ -48,14 +48,14 @@ def test_every_frame_comes_once_with_its_own_time(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png"])
-def test_nothing_but_loss_of_the_coder_lies_between_a_picture_and_its_frame(tmp_path: Path, name: str) -> None:
+def test_frames_equal_their_pictures_up_to_coding_loss(tmp_path: Path, name: str) -> None:
     frames = open_source(animated(tmp_path / name, film(), lossless=True)).frames()
     assert all(np.array_equal(frame.picture, FILM[frame.index]) for frame in frames)
 
 
 @pytest.mark.parametrize("disposal", [0, 1, 2], ids=["left", "cleared", "restored"])
 @pytest.mark.parametrize("blend", [0, 1], ids=["replaced", "blended"])
-def test_frames_are_disposed_of_and_blended(tmp_path: Path, disposal: int, blend: int) -> None:
+def test_disposal_and_blending_of_frames_are_applied(tmp_path: Path, disposal: int, blend: int) -> None:
     path = animated(tmp_path / "a.png", patches(), disposal=disposal, blend=blend)
     seen = np.stack([frame.picture[24, :, 0] > 128 for frame in open_source(path).frames()])
     with Image.open(path) as image:
@@ -66,13 +66,13 @@ def test_frames_are_disposed_of_and_blended(tmp_path: Path, disposal: int, blend
     assert np.array_equal(seen, np.stack(wanted))
 
 
-def test_a_picture_that_is_shown_in_place_of_the_animation_is_no_frame(tmp_path: Path) -> None:
+def test_the_fallback_picture_of_an_animation_is_not_a_frame(tmp_path: Path) -> None:
     path = animated(tmp_path / "a.png", film(), default_image=True)
     assert [nearest(frame.picture, FILM) for frame in open_source(path).frames()] == list(range(1, 8))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.gif", "a"])
-def test_the_animation_behind_a_long_colour_profile_is_not_missed(tmp_path: Path, name: str) -> None:
+def test_an_animation_after_a_long_colour_profile_is_detected(tmp_path: Path, name: str) -> None:
     animated(tmp_path / "plain.png", film())
     content, profile = (tmp_path / "plain.png").read_bytes(), b"tEXt" + b"Comment\0" + b"x" * 100_000
     chunk = struct.pack(">I", len(profile) - 4) + profile + struct.pack(">I", zlib.crc32(profile))
@@ -81,13 +81,13 @@ def test_the_animation_behind_a_long_colour_profile_is_not_missed(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png"])
-def test_one_frame_is_a_picture(tmp_path: Path, name: str) -> None:
+def test_an_animation_of_one_frame_is_a_single_picture(tmp_path: Path, name: str) -> None:
     film()[0].save(tmp_path / name, save_all=True)
     with pytest.raises(SourceError, match="single picture"):
         open_source(tmp_path / name)
 
 
-def test_in_a_folder_of_pictures_an_animated_one_is_a_picture_and_that_is_told(tmp_path: Path) -> None:
+def test_only_the_first_frame_of_an_animation_in_a_folder_is_used_with_a_note(tmp_path: Path) -> None:
     source = open_source(write_pictures(tmp_path / "pictures", FILM[:3]))
     animated(tmp_path / "pictures" / "frame 4.webp", film(), lossless=True)
     source = open_source(tmp_path / "pictures")
@@ -98,7 +98,7 @@ def test_in_a_folder_of_pictures_an_animated_one_is_a_picture_and_that_is_told(t
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.png"])
-def test_a_film_is_made_of_one(tmp_path: Path, run: Run, name: str) -> None:
+def test_a_film_is_made_from_an_animated_picture(tmp_path: Path, run: Run, name: str) -> None:
     path = animated(tmp_path / name, film(), lossless=True)
     done = run("reconstruct", path, "--lossless", "--keep", "0-7", "-o", tmp_path / "film.mkv", "--json")
     assert done.code == 0
@@ -107,13 +107,13 @@ def test_a_film_is_made_of_one(tmp_path: Path, run: Run, name: str) -> None:
     assert done.data["frames"] == 8
 
 
-def test_broken_frames_of_one_are_replaced_at_its_own_times(tmp_path: Path, run: Run) -> None:
+def test_broken_frames_of_an_animation_are_replaced_at_their_own_times(tmp_path: Path, run: Run) -> None:
     path = animated(tmp_path / "a.webp", film(), lossless=True)
     assert run("repair", path, "--frames", "3", "-o", tmp_path / "b.mp4").code == 0
     assert [frame.time for frame in open_source(tmp_path / "b.mp4").frames()] == pytest.approx(STARTS, abs=0.002)
 
 
-def test_where_ffmpeg_does_not_read_one_a_newer_ffmpeg_is_advised(tmp_path: Path) -> None:
+def test_a_newer_ffmpeg_is_suggested_for_an_unreadable_animation(tmp_path: Path) -> None:
     frame = b"ANMF" + (24).to_bytes(4, "little") + bytes(24)
     content = b"WEBPVP8X\x0a\0\0\0\x02" + bytes(3) + b"\x07\0\0" * 2 + frame * 2
     (path := tmp_path / "a.webp").write_bytes(b"RIFF" + len(content).to_bytes(4, "little") + content)

@@ -1,4 +1,4 @@
-"""What a film cannot hold of its source is told once, and no film is slower than its source because of a pause."""
+"""Losses: reported once; and frame rates: a pause never slows down a film."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -64,7 +64,7 @@ def subtitled(folder: Path) -> Path:
 
 
 LOSSES: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "10 bits": (deep, "10 bits"),
+    "10 bits": (deep, "10-bit"),
     "HDR": (hdr, "HDR"),
     "interlacing": (interlaced, "interlaced"),
     "transparency that no decoder reads": (transparent_webm, "transparency"),
@@ -76,7 +76,7 @@ LOSSES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize(("make", "told"), LOSSES.values(), ids=LOSSES)
-def test_a_loss_is_told_once(tmp_path: Path, run: Run, make: Callable[[Path], Path], told: str) -> None:
+def test_a_loss_is_reported_once(tmp_path: Path, run: Run, make: Callable[[Path], Path], told: str) -> None:
     source = make(tmp_path)
     done = run("reconstruct", source, "--both", "--keep", "0-11", "-o", tmp_path / "film.mp4", "--json")
     assert done.code == 0
@@ -87,7 +87,7 @@ def test_a_loss_is_told_once(tmp_path: Path, run: Run, make: Callable[[Path], Pa
 
 
 @pytest.mark.parametrize("make", [deep, paused], ids=["10 bits", "times"])
-def test_render_alone_tells_of_it_too(tmp_path: Path, run: Run, make: Callable[[Path], Path]) -> None:
+def test_render_reports_losses_as_well(tmp_path: Path, run: Run, make: Callable[[Path], Path]) -> None:
     source = make(tmp_path)
     run("ingest", source)
     run("solve", source, "--keep", "0-11", "--plan", tmp_path / "plan.json")
@@ -95,15 +95,15 @@ def test_render_alone_tells_of_it_too(tmp_path: Path, run: Run, make: Callable[[
     assert len([note for note in done.data["notes"] if note.startswith(f"{source.name}: ")]) == 1
 
 
-def test_repair_tells_of_what_it_loses_and_keeps_the_times(tmp_path: Path, run: Run) -> None:
+def test_repair_reports_losses_and_keeps_the_times(tmp_path: Path, run: Run) -> None:
     done = run("repair", deep(tmp_path), "--frames", "3", "-o", tmp_path / "film.mkv", "--json")
-    assert [note for note in done.data["notes"] if "10 bits" in note]
+    assert [note for note in done.data["notes"] if "10-bit" in note]
     source = paused(tmp_path)
     done = run("repair", source, "--frames", "3", "-o", tmp_path / "again.mkv", "--json")
     assert not [note for note in done.data["notes"] if "rate" in note]
 
 
-def test_a_second_sound_track_is_told_of_where_sound_is_wanted(tmp_path: Path, run: Run) -> None:
+def test_a_second_sound_track_is_reported_if_sound_is_kept(tmp_path: Path, run: Run) -> None:
     tone = ["-f", "lavfi", "-i", "sine=d=0.5"]
     source = coded(tmp_path / "two.mkv", *tone, *tone, "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy")
     run("ingest", source)
@@ -125,18 +125,18 @@ def test_a_second_sound_track_is_told_of_where_sound_is_wanted(tmp_path: Path, r
     ],
     ids=["MP4", "times in milliseconds", "GIF", "10 bits kept"],
 )
-def test_where_nothing_is_lost_nothing_is_told(tmp_path: Path, run: Run, make: Callable[[Path], Path]) -> None:
+def test_nothing_is_reported_if_nothing_is_lost(tmp_path: Path, run: Run, make: Callable[[Path], Path]) -> None:
     done = run("reconstruct", make(tmp_path), "--keep", "0-11", "--lossless", "-o", tmp_path / "film.mkv", "--json")
     assert done.data["notes"] == []
 
 
-def test_a_pause_slows_nothing_down(tmp_path: Path, run: Run) -> None:
+def test_a_pause_does_not_slow_down_the_film(tmp_path: Path, run: Run) -> None:
     source = paused(tmp_path)
     run("reconstruct", source, "--keep", "0-11", "-o", tmp_path / "film.mp4")
     assert float(open_source(tmp_path / "film.mp4").info().fps) == pytest.approx(25, rel=0.01)
 
 
-def test_an_ingest_that_goes_on_measures_the_rate_of_the_whole_source(tmp_path: Path) -> None:
+def test_a_resumed_ingest_measures_the_rate_of_the_whole_source(tmp_path: Path) -> None:
     source = open_source(paused(tmp_path))
     list(source.frames(9))
     assert source.rate().fps == pytest.approx(25, rel=0.01)
@@ -157,7 +157,7 @@ def test_an_ingest_that_goes_on_measures_the_rate_of_the_whole_source(tmp_path: 
     ],
     ids=["even", "a pause", "a slide show", "rounded", "jitter", "two rates", "one frame", "no times"],
 )
-def test_the_rate_that_is_measured(steps: list[float], fps: float, varies: bool) -> None:
+def test_the_rate_is_measured_without_pauses(steps: list[float], fps: float, varies: bool) -> None:
     found = measured_rate([0.0, *np.cumsum(steps)], [Fraction(25), Fraction(30)])
     assert found.fps == pytest.approx(fps, rel=1e-6)
     assert found.varies == varies
@@ -182,16 +182,16 @@ def test_the_depth_of_a_pixel_format(name: str, bits: int) -> None:
     assert bit_depth(name) == bits
 
 
-def test_a_depth_that_is_kept_is_no_loss() -> None:
+def test_a_bit_depth_that_is_kept_is_not_a_loss() -> None:
     assert format_losses("yuv420p10le", "yuv420p10le", "bt709", interlaced=False, transparent=False) == []
 
 
-def test_cover_art_is_no_second_stream() -> None:
+def test_cover_art_is_not_a_second_video_stream() -> None:
     log = "Stream #0:0: Video: h264\n Stream #0:1: Video: mjpeg, 9x9 (attached pic)\n"
     assert stream_losses(f"{log}Stream mapping:\n Stream #0:0: Video: wrapped_avframe") == []
 
 
-def test_a_note_is_said_once_however_deep_the_work_is() -> None:
+def test_a_note_is_shown_once_at_any_depth_of_nesting() -> None:
     said: list[str] = []
 
     class Heard(SilentProgress):

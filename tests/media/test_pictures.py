@@ -1,4 +1,4 @@
-"""Picture files of users: what they say of themselves is read before their pixels are."""
+"""Picture files: the header is checked before pixels are decoded."""
 
 import struct
 import zlib
@@ -50,31 +50,31 @@ def refused(path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("make", [png_of_size, webp_of_size], ids=["PNG", "WebP"])
 @pytest.mark.parametrize(("width", "height"), [(40_000, 40_000), (16_384, 12_288)], ids=["1.6 GP", "just too large"])
-def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(
+def test_a_picture_that_is_too_large_is_rejected_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path, int, int], Path], width: int, height: int
 ) -> None:
     assert width * height > MOST_PIXELS
     refused(make(tmp_path / "large", width, height), f"{width} x {height}", monkeypatch)
 
 
-def test_what_opencv_raises_at_is_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_opencv_cannot_decode_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def raising(*_: object) -> None:
         raise cv2.error("assertion failed")
 
     monkeypatch.setattr(cv2, "imdecode", raising)
-    with pytest.raises(SourceError, match="not a picture"):
+    with pytest.raises(SourceError, match="not a readable picture"):
         read_picture(png_of_size(tmp_path / "a.png", 8, 8))
 
 
-def test_a_file_that_is_too_long_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_rejected_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = png_of_size(tmp_path / "a.png", 8, 8)
     with path.open("r+b") as file:
         file.truncate(2 << 30)
     refused(path, "over 1024 MB", monkeypatch)
 
 
-def test_a_gigabyte_of_empty_chunks_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(animation, "_MOST_CHUNKS", 10)
+def test_a_gigabyte_of_empty_chunks_takes_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animation, "_MAX_CHUNKS", 10)
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(12 * 20) + struct.pack(">I4sI", 8, b"acTL", 5) + bytes(8))
     assert not is_animated(path)
@@ -89,7 +89,7 @@ def test_the_header_agrees_with_the_picture(tmp_path: Path, suffix: str) -> None
 
 
 @pytest.mark.parametrize("lossless", [True, False], ids=["lossless WebP", "lossy WebP"])
-def test_the_size_of_a_still_webp_is_read_from_each_of_its_kinds(tmp_path: Path, lossless: bool) -> None:
+def test_the_size_of_a_webp_is_read_for_each_of_its_formats(tmp_path: Path, lossless: bool) -> None:
     Image.fromarray(FILM[0]).save(path := tmp_path / "a.webp", lossless=lossless)
     assert (picture_header(path).width, picture_header(path).height) == (96, 64)
 
@@ -105,7 +105,7 @@ def test_the_size_of_a_still_webp_is_read_from_each_of_its_kinds(tmp_path: Path,
     ],
     ids=["alpha", "16 bits", "grey of 16 bits", "TIFF of 16 bits", "BMP"],
 )
-def test_the_header_tells_of_alpha_and_depth(
+def test_the_header_states_alpha_and_depth(
     tmp_path: Path, samples: np.ndarray, suffix: str, alpha: bool, deep: bool
 ) -> None:
     path = tmp_path / f"a{suffix}"
@@ -114,7 +114,7 @@ def test_the_header_tells_of_alpha_and_depth(
     assert (header.alpha, header.deep) == (alpha, deep)
 
 
-def test_the_pictures_of_a_folder_do_not_suffer_from_one_that_is_too_large(tmp_path: Path) -> None:
+def test_a_picture_that_is_too_large_does_not_affect_the_rest_of_its_folder(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM)
     png_of_size(folder / "frame 0.png", 40_000, 40_000)
     opened = open_source(folder)
@@ -122,7 +122,7 @@ def test_the_pictures_of_a_folder_do_not_suffer_from_one_that_is_too_large(tmp_p
     assert opened.problems == ["frame 0.png cannot be read"]
 
 
-def test_a_picture_that_is_too_large_keeps_no_other_source_out(tmp_path: Path, run: Run) -> None:
+def test_a_picture_that_is_too_large_does_not_stop_other_sources(tmp_path: Path, run: Run) -> None:
     good, bad = write_pictures(tmp_path / "good", FILM), tmp_path / "bad"
     bad.mkdir()
     png_of_size(bad / "1.png", 40_000, 40_000)
@@ -132,7 +132,7 @@ def test_a_picture_that_is_too_large_keeps_no_other_source_out(tmp_path: Path, r
 
 
 @pytest.mark.parametrize("command", ["similar", "search"])
-def test_a_picture_that_is_too_large_cannot_be_asked_with(
+def test_a_picture_that_is_too_large_is_rejected_as_a_query(
     tmp_path: Path, run: Run, stocked: Path, command: str
 ) -> None:
     large = png_of_size(tmp_path / "large.png", 40_000, 40_000)
@@ -151,13 +151,13 @@ def test_a_picture_that_is_too_large_cannot_be_asked_with(
             lambda folder: write_pictures(folder, [FILM[0], cv2.cvtColor(FILM[1], cv2.COLOR_BGR2BGRA) // 2]),
             "transparen",
         ),
-        (lambda folder: write_pictures(folder, [np.asarray(FILM[0], np.uint16) * 256, FILM[1]]), "16 bits"),
+        (lambda folder: write_pictures(folder, [np.asarray(FILM[0], np.uint16) * 256, FILM[1]]), "16-bit"),
         (lambda folder: write_pictures(folder, [cv2.cvtColor(FILM[0], cv2.COLOR_BGR2BGRA), FILM[1]]), ""),
         (lambda folder: write_pictures(folder, FILM[:2]), ""),
     ],
     ids=["mixed shapes", "mixed sizes", "transparency", "16 bits", "alpha that hides nothing", "nothing"],
 )
-def test_what_a_folder_of_pictures_loses_is_told_once(
+def test_losses_of_a_folder_of_pictures_are_reported_once(
     tmp_path: Path, run: Run, make: Callable[[Path], Path], told: str
 ) -> None:
     done = run("reconstruct", make(tmp_path / "pictures"), "--json")
@@ -167,7 +167,7 @@ def test_what_a_folder_of_pictures_loses_is_told_once(
     assert done.err.count("pictures: ") >= len(notes)
 
 
-def test_a_video_whose_frames_are_too_large_is_refused_before_one_is_decoded(
+def test_a_video_with_frames_that_are_too_large_is_rejected_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_clip(tmp_path / "clip.mp4", FILM)

@@ -1,4 +1,4 @@
-"""Sources: frames as they lie in the file, with their own times."""
+"""Sources: frames in decode order with their own timestamps."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ from reelweave.media.source import PictureFolder, natural_key, open_source
 FILM = pictures(24)
 
 
-def test_a_video_file_gives_every_frame_once_in_order_with_its_time(tmp_path: Path) -> None:
+def test_a_video_yields_every_frame_once_in_order_with_its_time(tmp_path: Path) -> None:
     source = open_source(write_clip(tmp_path / "clip.mp4", FILM, fps=20))
     frames = list(source.frames())
     assert [frame.index for frame in frames] == list(range(24))
@@ -38,7 +38,7 @@ def test_a_video_file_gives_every_frame_once_in_order_with_its_time(tmp_path: Pa
     assert source.problems == []
 
 
-def test_info_is_what_the_container_says(tmp_path: Path) -> None:
+def test_info_matches_the_container(tmp_path: Path) -> None:
     info = open_source(write_clip(tmp_path / "clip.mkv", FILM, fps=29.97)).info()
     assert (info.kind, info.width, info.height, info.has_audio) == ("video", 96, 64, False)
     assert float(info.fps) == pytest.approx(29.97, abs=0.01)
@@ -46,7 +46,7 @@ def test_info_is_what_the_container_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [0, 1, 7, 23, 24, 99], ids=lambda start: f"from {start}")
-def test_decoding_may_begin_anywhere_and_gives_the_same_frames(tmp_path: Path, start: int) -> None:
+def test_decoding_from_any_frame_yields_the_same_frames(tmp_path: Path, start: int) -> None:
     source = open_source(write_clip(tmp_path / "clip.mp4", FILM, crf=23))
     whole, part = list(source.frames()), list(source.frames(start))
     assert [(f.index, f.time) for f in part] == [(f.index, f.time) for f in whole[start:]]
@@ -59,7 +59,9 @@ def test_decoding_may_begin_anywhere_and_gives_the_same_frames(tmp_path: Path, s
     ids=["as decoded", "shrunk", "never enlarged"],
 )
 @pytest.mark.parametrize("kind", ["video", "pictures"])
-def test_the_short_side_is_kept_to(tmp_path: Path, kind: str, short_side: int, shape: tuple[int, int, int]) -> None:
+def test_frames_are_scaled_to_the_short_side(
+    tmp_path: Path, kind: str, short_side: int, shape: tuple[int, int, int]
+) -> None:
     path = write_clip(tmp_path / "a.mp4", FILM[:2]) if kind == "video" else write_pictures(tmp_path / "a", FILM[:2])
     assert [f.picture.shape for f in open_source(path).frames(short_side=short_side)] == [shape] * 2
 
@@ -70,7 +72,7 @@ def test_frames_of_a_variable_rate_keep_their_own_times(tmp_path: Path) -> None:
     assert [frame.time for frame in frames] == pytest.approx(np.cumsum([0, *shown[:-1]]).tolist(), abs=0.002)
 
 
-def test_a_turned_video_is_decoded_upright(tmp_path: Path) -> None:
+def test_a_rotated_video_is_decoded_upright(tmp_path: Path) -> None:
     path = write_rotated(tmp_path / "turned.mp4", FILM[:3], 90)
     info, first = open_source(path).info(), decoded(path)[0]
     assert (info.width, info.height) == (64, 96)
@@ -101,7 +103,7 @@ def test_a_stream_that_changes_its_size_midway_is_one_film(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_damage_is_told_every_time(tmp_path: Path, attempt: int) -> None:
+def test_damage_is_reported_on_every_pass(tmp_path: Path, attempt: int) -> None:
     whole = write_clip(tmp_path / "whole.mkv", FILM, crf=23).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) // 2])
     source = open_source(tmp_path / "cut.mkv")
@@ -109,15 +111,15 @@ def test_damage_is_told_every_time(tmp_path: Path, attempt: int) -> None:
     assert len(source.problems) == 1
 
 
-def test_cover_art_is_no_video(tmp_path: Path) -> None:
+def test_cover_art_is_not_a_video(tmp_path: Path) -> None:
     picture = write_pictures(tmp_path / "art", FILM[:1]) / "frame 1.png"
     sound = tmp_path / "song.mp3"
     ffmpeg_ok("-f", "lavfi", "-i", "sine=d=0.2", "-i", str(picture), "-map", "0", "-map", "1", str(sound))
-    with pytest.raises(SourceError, match="has no video in it"):
+    with pytest.raises(SourceError, match="contains no video"):
         open_source(sound).info()
 
 
-def test_pictures_come_as_people_number_them(tmp_path: Path) -> None:
+def test_pictures_are_read_in_natural_order(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:12])
     source = open_source(folder, pictures_fps=5)
     assert [file.name for file in PictureFolder(folder, 5).files][1:3] == ["frame 2.png", "frame 3.png"]
@@ -144,7 +146,7 @@ def test_natural_order(names: list[str]) -> None:
 
 
 @given(st.lists(st.text(max_size=8), max_size=6))
-def test_natural_order_is_total_and_puts_no_two_names_level(names: list[str]) -> None:
+def test_natural_order_is_total(names: list[str]) -> None:
     backwards = names[::-1]
     assert sorted(names, key=natural_key) == sorted(backwards, key=natural_key)
     for one, other in product(names, repeat=2):
@@ -157,7 +159,7 @@ def test_natural_order_agrees_with_numbers(low: int, high: int, word: str) -> No
     assert (natural_key(f"{word}{low}") < natural_key(f"{word}{high}")) == (low < high)
 
 
-def test_other_files_hidden_files_and_folders_are_no_pictures(tmp_path: Path) -> None:
+def test_other_files_hidden_files_and_folders_are_ignored(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:2])
     (folder / "notes.txt").write_text("x")
     (folder / ".hidden.png").write_bytes(b"")
@@ -166,7 +168,7 @@ def test_other_files_hidden_files_and_folders_are_no_pictures(tmp_path: Path) ->
     assert len(decoded(folder)) == 2
 
 
-def test_pictures_of_other_sizes_are_fitted_whole_into_the_first_ones_size(tmp_path: Path) -> None:
+def test_pictures_of_other_sizes_are_fitted_into_the_size_of_the_first(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", [FILM[0], np.full((120, 60, 3), 200, np.uint8)])
     first, second = decoded(folder)
     assert first.shape == second.shape == (64, 96, 3)
@@ -174,7 +176,7 @@ def test_pictures_of_other_sizes_are_fitted_whole_into_the_first_ones_size(tmp_p
     assert second[:, [0, -1]].max() == 0
 
 
-def test_a_picture_is_turned_as_its_camera_noted(tmp_path: Path) -> None:
+def test_a_picture_is_rotated_by_its_exif_orientation(tmp_path: Path) -> None:
     from PIL import Image
 
     folder = tmp_path / "pictures"
@@ -186,7 +188,7 @@ def test_a_picture_is_turned_as_its_camera_noted(tmp_path: Path) -> None:
     assert decoded(folder)[0].shape == (96, 64, 3)
 
 
-def test_an_unreadable_picture_is_left_out_and_named(tmp_path: Path) -> None:
+def test_an_unreadable_picture_is_skipped_and_named(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:12])
     for broken in (1, 7):
         (folder / f"frame {broken}.png").write_bytes(b"no picture")
@@ -195,7 +197,7 @@ def test_an_unreadable_picture_is_left_out_and_named(tmp_path: Path) -> None:
     assert [problem.split(" cannot")[0] for problem in source.problems] == ["frame 1.png", "frame 7.png"]
 
 
-def test_a_folder_of_unreadable_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_unreadable_pictures_is_rejected(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM[:2])
     for file in folder.iterdir():
         file.write_bytes(b"")
@@ -203,7 +205,7 @@ def test_a_folder_of_unreadable_pictures_is_refused(tmp_path: Path) -> None:
         open_source(folder).info()
 
 
-def test_a_source_may_be_read_again_and_left_early(tmp_path: Path) -> None:
+def test_a_source_can_be_read_again_and_abandoned_early(tmp_path: Path) -> None:
     source = open_source(write_clip(tmp_path / "clip.mp4", FILM))
     frames = source.frames()
     assert next(frames).index == 0
@@ -232,7 +234,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda sent: sent.name)
-def test_a_decoder_that_was_stopped_is_no_end_of_film(
+def test_a_stopped_decoder_is_not_taken_for_the_end_of_the_film(
     long: Path, running: list["subprocess.Popen[bytes]"], sent: signal.Signals
 ) -> None:
     frames = open_source(long).frames()
@@ -242,7 +244,7 @@ def test_a_decoder_that_was_stopped_is_no_end_of_film(
         list(frames)
 
 
-def test_ffmpeg_hears_nothing_of_the_terminals_ctrl_c(long: Path, running: list["subprocess.Popen[bytes]"]) -> None:
+def test_ffmpeg_does_not_receive_ctrl_c_from_the_terminal(long: Path, running: list["subprocess.Popen[bytes]"]) -> None:
     frames = open_source(long).frames()
     next(frames)
     assert os.getpgid(running[-1].pid) != os.getpgid(0)

@@ -1,4 +1,4 @@
-"""Sources that cannot be read: each is named, and the others are taken."""
+"""Unreadable sources: each is reported, and the others are ingested."""
 
 import json
 import os
@@ -64,27 +64,29 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_it_is_refused_with_a_reason(tmp_path: Path, bad: Callable[[Path], Path]) -> None:
+def test_an_unreadable_source_is_rejected_with_a_reason(tmp_path: Path, bad: Callable[[Path], Path]) -> None:
     with pytest.raises(SourceError):
         open_source(bad(tmp_path))
 
 
 @pytest.mark.parametrize("dry", [False, True], ids=["in earnest", "dry run"])
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_the_others_are_taken(tmp_path: Path, good: Path, bad: Callable[[Path], Path], dry: bool) -> None:
+def test_other_sources_are_still_ingested(tmp_path: Path, good: Path, bad: Callable[[Path], Path], dry: bool) -> None:
     path = bad(tmp_path)
     done = list(pipeline.ingest_all([path, good], settings(), dry_run=dry))
     assert [(taken.path, taken.state) for taken in done] == [(str(path), "unreadable"), (str(good), "new")]
 
 
-def test_the_command_then_fails(tmp_path: Path, run: Run, good: Path) -> None:
+def test_the_command_fails_if_a_source_is_unreadable(tmp_path: Path, run: Run, good: Path) -> None:
     done = run("ingest", looped(tmp_path), good)
     assert done.code == 1
     assert "links" in done.err
 
 
 @pytest.mark.parametrize("bad", [looped, self_linked, broken], ids=["a circle", "to itself", "to nothing"])
-def test_so_are_those_of_a_folder(tmp_path: Path, run: Run, good: Path, bad: Callable[[Path], Path]) -> None:
+def test_other_sources_of_a_folder_are_still_ingested(
+    tmp_path: Path, run: Run, good: Path, bad: Callable[[Path], Path]
+) -> None:
     bad(tmp_path)
     (tmp_path / "good.mp4").symlink_to(good)
     (tmp_path / "up").symlink_to(tmp_path, target_is_directory=True)
@@ -93,7 +95,7 @@ def test_so_are_those_of_a_folder(tmp_path: Path, run: Run, good: Path, bad: Cal
     assert {row["state"] for row in done.rows if not row["path"].endswith("good.mp4")} == {"unreadable"}
 
 
-def test_a_name_of_several_lines_is_as_good_as_any(tmp_path: Path, run: Run, good: Path) -> None:
+def test_a_file_name_may_contain_line_breaks(tmp_path: Path, run: Run, good: Path) -> None:
     (path := tmp_path / "two\nlines\t.mp4").write_bytes(good.read_bytes())
     done = run("ingest", path, "--json")
     assert [(row["path"], row["state"]) for row in done.rows] == [(str(path), "new")]
@@ -117,7 +119,7 @@ def test_a_file_that_vanishes_before_its_turn_is_named(
     assert [row["state"] for row in done.rows] == ["unreadable", "new"]
 
 
-def test_links_that_lead_nowhere_are_no_pictures_of_a_folder(tmp_path: Path) -> None:
+def test_broken_links_in_a_folder_are_ignored(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "pictures", FILM)
     (folder / "round.png").symlink_to("round.png")
     (folder / "long.png").symlink_to("x" * 300)
@@ -125,7 +127,7 @@ def test_links_that_lead_nowhere_are_no_pictures_of_a_folder(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["reconstruct", "repair", "scramble", "solve"])
-def test_no_command_fails_at_a_circle_of_links(tmp_path: Path, run: Run, command: str) -> None:
+def test_no_command_crashes_at_a_loop_of_links(tmp_path: Path, run: Run, command: str) -> None:
     path = looped(tmp_path)
     extra = ["-o", tmp_path / "out.mp4", "--truth", tmp_path / "truth.json"] if command == "scramble" else []
     done = run(command, path, *extra)
@@ -143,7 +145,7 @@ os.execv(sys.executable, [sys.executable, "-m", "reelweave", *sys.argv[1:]])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone lets root give this right away")
-def test_a_file_that_may_not_be_read_keeps_no_other_out(tmp_path: Path, good: Path) -> None:
+def test_a_file_without_read_permission_does_not_stop_other_sources(tmp_path: Path, good: Path) -> None:
     for name in ("noperm.mp4", "two.mp4"):
         (tmp_path / name).write_bytes(good.read_bytes())
     (tmp_path / "noperm.mp4").chmod(0)

@@ -1,4 +1,4 @@
-"""Files that came from elsewhere are read within bounds, or refused in words; nothing in them is ever executed."""
+"""Untrusted files: read within limits or rejected with a message; nothing in them is executed."""
 
 import io
 import json
@@ -53,7 +53,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("text", BAD_JSON.values(), ids=BAD_JSON)
-def test_json_out_of_bounds_is_refused(text: str) -> None:
+def test_json_beyond_the_limits_is_rejected(text: str) -> None:
     with pytest.raises(UntrustedError):
         parse_json(text)
 
@@ -63,12 +63,12 @@ def test_json_out_of_bounds_is_refused(text: str) -> None:
     [None, True, -5, 10**18 - 1, 0.1, 1e308, "é\U0001f3ac", r"a\u0000b", [], {}, {"a": [{"b": [1, 2.5, None]}]}],
     ids=str,
 )
-def test_json_within_bounds_reads_as_it_was_written(value: Any) -> None:
+def test_json_within_the_limits_is_read_back_unchanged(value: Any) -> None:
     assert parse_json(json.dumps(value)) == value
     assert parse_json(json.dumps(value, ensure_ascii=False)) == value
 
 
-def test_a_list_is_as_deep_as_is_allowed() -> None:
+def test_a_list_may_be_nested_to_the_limit() -> None:
     deep: Any = 0
     for _ in range(MOST_DEPTH):
         deep = [deep]
@@ -87,7 +87,7 @@ class Outer:
     rest: tuple[str, ...] = ()
 
 
-def test_a_dataclass_is_made_of_what_fits_it() -> None:
+def test_a_valid_value_becomes_a_dataclass() -> None:
     assert checked(Outer, {"name": "a", "inner": {"size": 3}, "rest": ["x"]}) == Outer("a", Inner(3), ("x",))
 
 
@@ -96,7 +96,7 @@ def test_a_dataclass_is_made_of_what_fits_it() -> None:
     [None, [], "x", {}, {"name": "a"}, {"name": 5, "inner": {"size": 3}}, {"name": "a", "inner": {"size": "x"}}],
     ids=str,
 )
-def test_a_dataclass_is_not_made_of_what_does_not(value: Any) -> None:
+def test_an_invalid_value_does_not_become_a_dataclass(value: Any) -> None:
     with pytest.raises(UntrustedError):
         checked(Outer, value)
 
@@ -125,7 +125,7 @@ SPECIAL: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("read", [read_bytes, read_json, read_array, lambda path: read_arrays(path, 1 << 20)])
 @pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
-def test_what_is_no_regular_file_is_refused_at_once(
+def test_devices_and_pipes_are_rejected_without_blocking(
     tmp_path: Path, make: Callable[[Path], Path], read: Callable[[Path], Any]
 ) -> None:
     with pytest.raises((UntrustedError, OSError)):
@@ -146,7 +146,7 @@ def test_a_file_at_the_limit_is_read(tmp_path: Path) -> None:
         read_bytes(tmp_path / "file", 4)
 
 
-def test_text_may_begin_with_a_byte_order_mark_and_must_be_utf_8(tmp_path: Path) -> None:
+def test_text_must_be_utf_8_and_may_start_with_a_byte_order_mark(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"\xef\xbb\xbf[1]")
     assert read_json(file) == [1]
@@ -199,7 +199,7 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("data", BAD_ARRAYS.values(), ids=BAD_ARRAYS)
 @pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "loaded"])
-def test_an_array_that_is_none_is_refused(
+def test_an_invalid_array_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, mapped: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -222,7 +222,7 @@ def test_an_array_that_is_none_is_refused(
     ids=lambda array: f"{array.dtype} {array.shape}",
 )
 @pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "loaded"])
-def test_an_array_reads_as_numpy_wrote_it(tmp_path: Path, array: Any, mapped: bool) -> None:
+def test_an_array_is_read_as_numpy_wrote_it(tmp_path: Path, array: Any, mapped: bool) -> None:
     np.save(tmp_path / "array.npy", array)
     found = read_array(tmp_path / "array.npy", mapped=mapped)
     assert found.dtype == array.dtype
@@ -230,7 +230,7 @@ def test_an_array_reads_as_numpy_wrote_it(tmp_path: Path, array: Any, mapped: bo
     assert np.array_equal(found, array)
 
 
-def test_arrays_read_as_numpy_wrote_them(tmp_path: Path) -> None:
+def test_arrays_are_read_as_numpy_wrote_them(tmp_path: Path) -> None:
     arrays = {"a": np.arange(6).reshape(2, 3), "b": np.array("text"), "c": np.zeros((0, 2), np.float32)}
     np.savez(tmp_path / "file.npz", **arrays)  # type: ignore[arg-type]
     found = read_arrays(tmp_path / "file.npz", 1 << 20)
@@ -269,7 +269,7 @@ BAD_ARCHIVES = {
 
 
 @pytest.mark.parametrize("data", BAD_ARCHIVES.values(), ids=BAD_ARCHIVES)
-def test_an_archive_that_is_none_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_an_invalid_archive_is_rejected(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "file.npz").write_bytes(data)
     with pytest.raises((UntrustedError, OSError)):
         read_arrays(tmp_path / "file.npz", 1 << 30)
@@ -302,7 +302,7 @@ assert len(read_ranges("0-199," * 40_000 + "0-199", 200)) == 200
 """
 
 
-def test_what_is_refused_takes_no_memory() -> None:
+def test_rejected_input_takes_no_memory() -> None:
     done = subprocess.run([sys.executable, "-c", _BOUNDED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -344,7 +344,9 @@ def by_hand(file: Path, frames: int, video: dict[str, Any] | None = None) -> Pat
     "source", [lambda folder: Path("/dev/zero"), pipe, lambda folder: Path("/dev/null")], ids=["zero", "pipe", "null"]
 )
 @pytest.mark.parametrize("sha256", ["", "0" * 64], ids=["without a hash", "with a hash"])
-def test_a_plan_whose_source_never_ends_is_refused(tmp_path: Path, source: Callable[[Path], Path], sha256: str) -> None:
+def test_a_plan_whose_source_never_ends_is_rejected(
+    tmp_path: Path, source: Callable[[Path], Path], sha256: str
+) -> None:
     from reelweave.render.outputs import checked_source
     from reelweave.solve.plan.files import read_plan
 
@@ -358,7 +360,7 @@ def test_a_plan_whose_source_never_ends_is_refused(tmp_path: Path, source: Calla
     [{"fps": 1e308}, {"fps": 1e-300}, {"width": 10**9}, {"frames": 10**12}, {"source": "a\0b"}, {"name": "\ud800"}],
     ids=str,
 )
-def test_a_plan_of_a_video_that_cannot_be_is_refused(tmp_path: Path, video: dict[str, Any]) -> None:
+def test_a_plan_of_an_impossible_video_is_rejected(tmp_path: Path, video: dict[str, Any]) -> None:
     from reelweave.solve.plan.files import read_plan
 
     with pytest.raises(PlanError, match="line 1"):
@@ -367,7 +369,9 @@ def test_a_plan_of_a_video_that_cannot_be_is_refused(tmp_path: Path, video: dict
 
 @pytest.mark.parametrize("name", ["plan.json", "truth.json"])
 @pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
-def test_a_plan_or_truth_that_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], Path], name: str) -> None:
+def test_a_plan_or_truth_that_is_not_a_file_is_rejected(
+    tmp_path: Path, make: Callable[[Path], Path], name: str
+) -> None:
     from reelweave.evaluate.truth import read_truth
     from reelweave.solve.plan.files import read_plan
 
@@ -385,7 +389,7 @@ BAD_TRUTHS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", BAD_TRUTHS.values(), ids=BAD_TRUTHS)
-def test_a_truth_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_an_impossible_truth_is_rejected(tmp_path: Path, changes: dict[str, Any]) -> None:
     from reelweave.evaluate.truth import read_truth
 
     (tmp_path / "truth.json").write_text(json.dumps({"source": "a", "fps": 25, "frames": [0, 1, 2]} | changes))
@@ -398,7 +402,7 @@ def test_a_truth_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, An
     [np.full(8, 1e308), np.full(8, 1e-300), np.full(8, 2**62), np.ones((1, 8, 1))],
     ids=["large", "small", "whole numbers", "sides of one"],
 )
-def test_a_vector_of_any_length_becomes_one_of_length_one(tmp_path: Path, vector: Any) -> None:
+def test_a_query_vector_of_any_length_is_normalised(tmp_path: Path, vector: Any) -> None:
     from reelweave.search.question import read_vector
 
     np.save(tmp_path / "q.npy", vector)
@@ -406,7 +410,7 @@ def test_a_vector_of_any_length_becomes_one_of_length_one(tmp_path: Path, vector
 
 
 @pytest.mark.parametrize("data", BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_a_query_that_is_no_vector_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_query_that_is_not_a_vector_is_rejected(tmp_path: Path, data: bytes) -> None:
     from reelweave.search.question import read_vector
 
     (tmp_path / "q.npy").write_bytes(data)
@@ -427,7 +431,7 @@ BAD_SETTINGS = {
 
 
 @pytest.mark.parametrize("text", BAD_SETTINGS.values(), ids=BAD_SETTINGS)
-def test_settings_out_of_bounds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_settings_out_of_range_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     from reelweave.settings import load
 
     monkeypatch.chdir(tmp_path)
@@ -437,7 +441,7 @@ def test_settings_out_of_bounds_are_refused(tmp_path: Path, monkeypatch: pytest.
         load()
 
 
-def test_every_number_of_the_settings_has_an_end() -> None:
+def test_every_numeric_setting_has_a_range() -> None:
     from reelweave.settings import explain, load
 
     numbers = [one for one in explain() if type(one.value) in (int, float)]
@@ -449,7 +453,7 @@ def test_every_number_of_the_settings_has_an_end() -> None:
 
 
 @pytest.mark.parametrize("fps", ["1e999999999", "nan", "inf", "0", "-5", "1/0", "9" * 5000, "1e-9", "2000", "٣"])
-def test_a_rate_that_no_film_plays_at_is_refused(fps: str) -> None:
+def test_an_impossible_frame_rate_is_rejected(fps: str) -> None:
     from reelweave.commands.options import frame_rate
 
     with pytest.raises(UsageError):
@@ -470,14 +474,14 @@ def test_a_rate_that_no_film_plays_at_is_refused(fps: str) -> None:
     ],
     ids=str,
 )
-def test_scrambling_that_would_never_end_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_scramble_options_that_would_never_end_are_rejected(tmp_path: Path, options: dict[str, Any]) -> None:
     from reelweave.evaluate.scramble import ScrambleOptions, scramble
 
     with pytest.raises(UsageError, match=next(iter(options))):
         scramble(tmp_path / "a.mp4", tmp_path / "b.mp4", ScrambleOptions(**options))
 
 
-def test_a_plan_made_by_hand_is_rendered_scored_and_reported(clip: Path, full: Path, tmp_path: Path) -> None:
+def test_a_handwritten_plan_is_rendered_scored_and_reported(clip: Path, full: Path, tmp_path: Path) -> None:
     from reelweave import pipeline
     from reelweave.evaluate.scores import evaluate_plan
     from reelweave.evaluate.truth import Truth
@@ -502,7 +506,7 @@ def test_a_plan_made_by_hand_is_rendered_scored_and_reported(clip: Path, full: P
     ],
     ids=["a space that is none", "a share that is none", "a frame that is not there"],
 )  # fmt: skip
-def test_a_report_of_a_plan_that_does_not_fit_is_refused(full: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_report_of_a_plan_that_does_not_fit_is_rejected(full: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     from reelweave import pipeline
     from reelweave.settings import load
     from reelweave.solve.plan.files import read_plan
@@ -516,7 +520,7 @@ def test_a_report_of_a_plan_that_does_not_fit_is_refused(full: Path, tmp_path: P
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "null", "{}", '{"frames": 1e999}'], ids=lambda text: text[:20])
 @pytest.mark.parametrize("column", [("videos", "record"), ("spaces", "state")], ids=" ".join)
-def test_a_catalog_that_holds_no_records_is_told_of(full: Path, text: str, column: tuple[str, str]) -> None:
+def test_a_catalog_with_invalid_records_is_reported(full: Path, text: str, column: tuple[str, str]) -> None:
     import sqlite3
     from contextlib import closing
 
