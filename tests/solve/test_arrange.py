@@ -147,7 +147,7 @@ def test_repeats_come_back_beside_one_another(frames: list[Picture]) -> None:
     sizes = [shown.count(shown[places[found.order[at]]]) for at in between]
     assert [found.confidence[at] for at in between] == pytest.approx([1 / size for size in sizes], abs=1e-4)
     assert min(value for at, value in enumerate(found.confidence) if at not in between) > 0.9
-    assert not {join.at for join in found.weighed.weak} & {*between}
+    assert not {join.at for join in found.review.weak} & {*between}
 
 
 def test_repeats_of_a_foreign_frame_go_with_it(frames: list[Picture], foreign: list[Picture]) -> None:
@@ -226,7 +226,7 @@ def test_an_order_that_nothing_decided_is_undetermined(film: list[Picture]) -> N
     check(found, range(len(film)))
     assert found.undetermined == list(range(len(found.order) - 1))
     assert found.confidence == pytest.approx([1 / len(found.order)] * (len(found.order) - 1), abs=1e-4)
-    assert found.weighed.weak == []
+    assert found.review.weak == []
 
 
 def test_frames_that_the_price_does_not_tell_apart_are_undetermined() -> None:

@@ -29,8 +29,8 @@ _SETTINGS = load()
 _ROWS = 7
 
 
-def wished(film: SolveInput, **said: Any) -> Arrangement:
-    return arrange(film, _SETTINGS, SilentProgress(), Constraints(**said))
+def wished(film: SolveInput, **constraints: Any) -> Arrangement:
+    return arrange(film, _SETTINGS, SilentProgress(), Constraints(**constraints))
 
 
 def costs_of(points: np.ndarray[Any, Any], dense: bool) -> JoinCosts:
@@ -44,7 +44,7 @@ def costs_of(points: np.ndarray[Any, Any], dense: bool) -> JoinCosts:
 
 
 @st.composite
-def said(draw: st.DrawFn) -> PinnedRows:
+def constraints(draw: st.DrawFn) -> PinnedRows:
     """Ties that can hold together, since they hold in some order."""
     order = draw(st.permutations(range(_ROWS)))
     places = st.tuples(st.integers(0, _ROWS - 1), st.integers(0, _ROWS - 1)).filter(lambda pair: pair[0] < pair[1])
@@ -57,37 +57,37 @@ def said(draw: st.DrawFn) -> PinnedRows:
 
 
 @settings(deadline=None, max_examples=60)
-@given(said(), st.integers(0, 1000), st.booleans())
-def test_all_that_was_said_holds(ties: PinnedRows, seed: int, dense: bool) -> None:
+@given(constraints(), st.integers(0, 1000), st.booleans())
+def test_all_that_was_said_holds(pins: PinnedRows, seed: int, dense: bool) -> None:
     costs = costs_of(np.random.default_rng(seed).normal(size=(_ROWS, 2)), dense)
-    found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, ties, _SETTINGS.solve)
+    found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, pins, _SETTINGS.solve)
     assert sorted(found) == list(range(_ROWS))
-    assert holds(found, ties)
+    assert holds(found, pins)
 
 
 def test_what_comes_before_costs_next_to_nothing_more_than_it_must() -> None:
-    dearer = []
+    excess = []
     for seed in range(40):
         chance = np.random.default_rng(seed)
         order, costs = chance.permutation(_ROWS).tolist(), costs_of(chance.normal(size=(_ROWS, 2)), dense=True)
         pairs = [sorted(chance.choice(_ROWS, 2, replace=False).tolist()) for _ in range(3)]
-        ties = PinnedRows(before=tuple((order[a], order[b]) for a, b in pairs))
-        found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, ties, _SETTINGS.solve)
-        best = min(costs.of(path) for path in permutations(range(_ROWS)) if holds(path, ties))
-        dearer.append(costs.of(found) / best - 1)
-    assert np.mean(dearer) < 0.01
+        pins = PinnedRows(before=tuple((order[a], order[b]) for a, b in pairs))
+        found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, pins, _SETTINGS.solve)
+        best = min(costs.of(path) for path in permutations(range(_ROWS)) if holds(path, pins))
+        excess.append(costs.of(found) / best - 1)
+    assert np.mean(excess) < 0.01
 
 
 @pytest.mark.parametrize(
-    "ties",
+    "pins",
     [PinnedRows(first=3), PinnedRows(last=0), PinnedRows(first=2, last=5), PinnedRows(adjacent=((0, 4), (4, 2)))],
     ids=["first", "last", "both ends", "neighbours"],
 )
 @pytest.mark.parametrize("seed", range(4))
-def test_ends_and_neighbours_are_had_at_the_least_cost(ties: PinnedRows, seed: int) -> None:
+def test_ends_and_neighbours_are_had_at_the_least_cost(pins: PinnedRows, seed: int) -> None:
     costs = costs_of(np.random.default_rng(seed).normal(size=(_ROWS, 2)), dense=True)
-    found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, ties, _SETTINGS.solve)
-    assert costs.of(found) == min(costs.of(path) for path in permutations(range(_ROWS)) if holds(path, ties))
+    found = constrain(sketch_path(costs, _SETTINGS.solve).path, costs, pins, _SETTINGS.solve)
+    assert costs.of(found) == min(costs.of(path) for path in permutations(range(_ROWS)) if holds(path, pins))
 
 
 def test_a_path_on_which_all_holds_already_is_left_alone_or_turned_round() -> None:
@@ -105,9 +105,9 @@ def test_part_of_a_film_is_constrained_by_itself() -> None:
 
 def test_no_time_at_all_still_gives_what_was_said() -> None:
     costs = costs_of(np.random.default_rng(1).normal(size=(40, 2)), dense=True)
-    ties = PinnedRows(first=3, last=9, before=((20, 5), (5, 31), (31, 2)), adjacent=((7, 8), (8, 30)))
+    pins = PinnedRows(first=3, last=9, before=((20, 5), (5, 31), (31, 2)), adjacent=((7, 8), (8, 30)))
     hurried = _SETTINGS.solve.model_copy(update={"time_limit": 0.0})
-    assert holds(constrain(list(range(40)), costs, ties, hurried), ties)
+    assert holds(constrain(list(range(40)), costs, pins, hurried), pins)
 
 
 @pytest.fixture(scope="module")
@@ -277,10 +277,12 @@ REFUSED: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("said", "named"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_is_refused_by_name(two_shots: SolveInput, said: dict[str, Any], named: Sequence[str]) -> None:
+@pytest.mark.parametrize(("constraints", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_is_refused_by_name(
+    two_shots: SolveInput, constraints: dict[str, Any], named: Sequence[str]
+) -> None:
     with pytest.raises(UsageError) as refused:
-        wished(two_shots, **said)
+        wished(two_shots, **constraints)
     told = str(refused.value)
     assert [name for name in named if name not in told] == []
     assert "--before 7:8" not in told
@@ -289,13 +291,13 @@ def test_what_cannot_be_is_refused_by_name(two_shots: SolveInput, said: dict[str
 def test_wishes_against_the_order_of_the_shots_are_refused(two_shots: SolveInput) -> None:
     (_, first), (_, second) = shots_of(wished(two_shots))
     a, b = _MIXED.index(first[3]), _MIXED.index(second[3])
-    for said, named in [
+    for constraints, named in [
         ({"before": ((b, a),)}, f"--before {b}:{a}"),
         ({"first": b}, f"--first {b}"),
         ({"last": a}, f"--last {a}"),
     ]:
         with pytest.raises(UsageError, match=named) as refused:
-            wished(two_shots, shot_order=(1, 2), **said)
+            wished(two_shots, shot_order=(1, 2), **constraints)
         assert "--shot-order 1,2" in str(refused.value)
     late = _MIXED.index(first[9])
     with pytest.raises(UsageError, match=f"--before {a}:{late}") as refused:
@@ -308,11 +310,13 @@ def test_wishes_that_ask_for_the_same_thing_twice_are_no_contradiction() -> None
     check_constraints(Constraints(first=0, last=2, adjacent=((0, 1), (1, 2))), range(3))
 
 
-@pytest.mark.parametrize("said", [{"shot_order": (1, 1)}, {"flip_shot": (1, 1)}, {"shot_order": (1, 2)}], ids=str)
-def test_shots_named_twice_or_not_there_are_refused_in_a_film_of_one_shot(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "constraints", [{"shot_order": (1, 1)}, {"flip_shot": (1, 1)}, {"shot_order": (1, 2)}], ids=str
+)
+def test_shots_named_twice_or_not_there_are_refused_in_a_film_of_one_shot(constraints: dict[str, Any]) -> None:
     shots = [NumberedShot(1, list(range(10)), plays=True)]
-    with pytest.raises(UsageError, match=next(iter(said)).replace("_", "-")):
-        constraints_in_frames(Constraints(**said), shots)
+    with pytest.raises(UsageError, match=next(iter(constraints)).replace("_", "-")):
+        constraints_in_frames(Constraints(**constraints), shots)
 
 
 @pytest.mark.parametrize("order", ["1,1", "1-2", "1-999999999", "1,1-1"])

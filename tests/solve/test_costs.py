@@ -209,8 +209,8 @@ def test_a_join_that_nobody_proposed_costs_more_than_those_of_its_rows() -> None
     for a in range(12):
         for b in range(12):
             if abs(a - b) > 1:
-                dearest = max(costs.rows[row][near] for row in (a, b) for near in costs.neighbours[row])
-                assert costs.rows[a][b] == costs.rows[b][a] > dearest
+                most_expensive = max(costs.rows[row][near] for row in (a, b) for near in costs.neighbours[row])
+                assert costs.rows[a][b] == costs.rows[b][a] > most_expensive
             elif a != b:
                 assert costs.rows[a][b] == pytest.approx(matrix[a, b] * costs.scale, rel=1e-3)
 

@@ -18,7 +18,7 @@ from reelweave.ingest.models.appearance import AppearanceEmbedder
 from reelweave.media.types import Motion
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve.cost.flow import FlowPrice, _Bend
+from reelweave.solve.cost.flow import FlowPrice, _FlowMeasure
 from reelweave.solve.cost.learned import learned_prices
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 
@@ -203,7 +203,7 @@ def test_a_film_is_looked_at_once_and_solved_the_same_from_memory(
         kept = shelf.motion_file(video.id)
     assert kept.exists()
     with monkeypatch.context() as blind:
-        blind.setattr(_Bend, "compare", lambda *_: pytest.fail("measured again"))
+        blind.setattr(_FlowMeasure, "compare", lambda *_: pytest.fail("measured again"))
         again = pipeline.solve(video.id, doubtful)
     assert again.order == first.order
     assert again.path.band == first.path.band

@@ -55,7 +55,7 @@ def test_the_same_film_is_searched_once_and_arranged_the_same(
 ) -> None:
     first, second = on(tmp_path, forty), on(tmp_path, forty)
     assert searches == [40]
-    for part in ("order", "shots", "confidence", "dropped", "weighed", "direction_known"):
+    for part in ("order", "shots", "confidence", "dropped", "review", "direction_known"):
         assert getattr(first, part) == getattr(second, part)
     assert first.ordered.path == second.ordered.path
     assert (first.ordered.price, first.ordered.band) == (second.ordered.price, second.ordered.band)

@@ -1,4 +1,4 @@
-"""Foreign frames: what is found, what is spared, and that true frames are not lost."""
+"""Foreign frames: what is found, what is overruled, and that true frames are not lost."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def found(verdict: OutlierVerdict) -> list[int]:
 def test_a_film_without_foreign_frames_loses_none(rule: str, count: int, step: float) -> None:
     verdict = judged(rule, walk(count, step=step))
     assert found(verdict) == []
-    assert verdict.spared == 0
+    assert verdict.overruled == 0
     assert (verdict.size == count).all()
 
 
@@ -96,18 +96,18 @@ def test_repeats_of_a_frame_count_as_frames(rule: str, repeats: int, stays: bool
     assert verdict.size[50] == repeats
 
 
-@pytest.mark.parametrize(("foreign", "spared"), [(20, 0), (60, 60)])
-def test_a_rule_that_would_take_too_much_takes_nothing_and_says_so(rule: str, foreign: int, spared: int) -> None:
+@pytest.mark.parametrize(("foreign", "overruled"), [(20, 0), (60, 60)])
+def test_a_rule_that_would_take_too_much_takes_nothing_and_says_so(rule: str, foreign: int, overruled: int) -> None:
     verdict = judged(rule, np.concatenate([walk(100), strangers(foreign)]), max_share=0.3)
-    assert len(found(verdict)) == foreign - spared
-    assert verdict.spared == spared
+    assert len(found(verdict)) == foreign - overruled
+    assert verdict.overruled == overruled
     assert (verdict.score[100:] >= 1).all()
 
 
 def test_the_share_that_may_go_is_one_of_frames_not_of_rows(rule: str) -> None:
     vectors = np.concatenate([walk(10), strangers(5)])
-    assert judged(rule, vectors, weights=[1] * 15, max_share=0.3).spared == 5
-    assert judged(rule, vectors, weights=[10] * 10 + [1] * 5, max_share=0.3).spared == 0
+    assert judged(rule, vectors, weights=[1] * 15, max_share=0.3).overruled == 5
+    assert judged(rule, vectors, weights=[10] * 10 + [1] * 5, max_share=0.3).overruled == 0
 
 
 def test_the_largest_group_stays_however_small_it_is(rule: str) -> None:

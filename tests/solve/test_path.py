@@ -1,4 +1,4 @@
-"""The open path: every row once, never dearer than it was, near the optimum, and provably so."""
+"""The open path: every row once, never more expensive than before, near the optimum, with a proven bound."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -123,7 +123,7 @@ def test_the_search_knows_its_cost_after_every_shake(case: tuple[list[int], Join
         assert each_once(tour.path(), len(path))
         assert costs.of(tour.path()) == tour.cost <= before
         before = tour.cost
-        tour.shake(chance)
+        tour.perturb(chance)
 
 
 @settings(deadline=None)
@@ -205,7 +205,7 @@ def test_the_search_stops_at_its_target() -> None:
 def test_the_search_stops_at_its_deadline() -> None:
     costs = dense(between(walk(200)))
     start = greedy_path(costs)
-    assert improve(list(start), costs, kicks=10**9, seed=0, watch=StopCondition(monotonic() - 1)) == start
+    assert improve(list(start), costs, kicks=10**9, seed=0, stop=StopCondition(monotonic() - 1)) == start
 
 
 def test_joins_between_shots_are_found_though_no_candidate_foresaw_them() -> None:
@@ -300,7 +300,7 @@ def test_the_bound_is_near_on_a_film(seed: int) -> None:
 
 
 def routed(path: list[int], costs: JoinCosts, target: float = 0.0, seconds: float = 60.0) -> list[int]:
-    return route(path, costs, target=target, watch=StopCondition(monotonic() + seconds))
+    return route(path, costs, target=target, stop=StopCondition(monotonic() + seconds))
 
 
 def test_ortools_improves_a_bad_start_and_repeats_itself() -> None:
@@ -426,7 +426,7 @@ def looks(most: int) -> Callable[[], bool]:
 @pytest.mark.parametrize("most", [0, 1, 3, 5, 10, 40])
 def test_a_search_that_is_stopped_keeps_the_best_so_far(make: Callable[[Matrix], JoinCosts], most: int) -> None:
     costs = make(between(walk(200)))
-    path = find_path(costs, load({"solve.time_limit": 60}).solve, watch=StopCondition(stopped=looks(most)))
+    path = find_path(costs, load({"solve.time_limit": 60}).solve, stop=StopCondition(stopped=looks(most)))
     assert each_once(path.order, 200)
     assert path.interrupted
     assert costs.of(path.order) <= costs.of(greedy_path(costs))
@@ -441,7 +441,7 @@ def test_ortools_stops_when_asked(most: int) -> None:
         asked.append(None)
         return len(asked) > most
 
-    found = route(start, costs, target=0.0, watch=StopCondition(stopped=stopped))
+    found = route(start, costs, target=0.0, stop=StopCondition(stopped=stopped))
     assert each_once(found, 120)
     assert costs.of(found) <= costs.of(start)
 
@@ -449,7 +449,7 @@ def test_ortools_stops_when_asked(most: int) -> None:
 def test_the_search_says_how_the_cost_falls() -> None:
     costs = dense(between(walk(300)))
     told: list[tuple[int, float | None]] = []
-    path = find_path(costs, load({}).solve, watch=StopCondition(tell=lambda cost, bound: told.append((cost, bound))))
+    path = find_path(costs, load({}).solve, stop=StopCondition(on_cost=lambda cost, bound: told.append((cost, bound))))
     fell = [cost for cost, _ in told]
     assert fell == sorted(fell, reverse=True)
     assert fell[0] > fell[-1] == costs.of(path.order)

@@ -104,7 +104,7 @@ def test_a_signal_in_the_middle_of_a_move_leaves_a_whole_path(after: float) -> N
     with QuietProgress().stoppable() as stopped:
         timer = threading.Timer(after, interrupt)
         timer.start()
-        path = improve(list(range(400)), costs, kicks=10**9, seed=0, watch=StopCondition(stopped=stopped))
+        path = improve(list(range(400)), costs, kicks=10**9, seed=0, stop=StopCondition(stopped=stopped))
         timer.join()
     assert sorted(path) == list(range(400))
     assert costs.of(path) <= costs.of(range(400))

@@ -10,7 +10,7 @@ from reelweave.media.types import VideoRecord
 from reelweave.render.results import FilmResult, confidence_text, order_text, reconstruction_of
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.plan.model import PathReport, Plan, PlanVideo, Shot
-from reelweave.solve.undetermined import by_chance, orderless_rows, reasons, same_rows
+from reelweave.solve.undetermined import chance_confidence, interchangeable_joins, orderless_rows, reasons
 
 
 def plan_of(count: int, **fields: Any) -> Plan:
@@ -25,17 +25,17 @@ def on_a_line(*places: float) -> Any:
 
 def test_rows_at_one_place_may_change_places() -> None:
     costs = dense_costs(on_a_line(0, 1, 2, 2, 2, 3), candidates=5)
-    assert same_rows(range(6), costs) == [False, False, True, True, False]
+    assert interchangeable_joins(range(6), costs) == [False, False, True, True, False]
 
 
 def test_a_free_join_is_no_tie_where_what_lies_around_it_tells_its_rows_apart() -> None:
     distances = on_a_line(0, 1, 2, 3)
     distances[1, 2] = distances[2, 1] = 0
-    assert same_rows(range(4), dense_costs(distances, candidates=3)) == [False, False, False]
+    assert interchangeable_joins(range(4), dense_costs(distances, candidates=3)) == [False, False, False]
 
 
 def test_chance_is_one_over_the_frames_that_nothing_tells_apart() -> None:
-    assert by_chance([True, False, True, True, False]) == pytest.approx([1 / 2, 1, 1 / 3, 1 / 3, 1])
+    assert chance_confidence([True, False, True, True, False]) == pytest.approx([1 / 2, 1, 1 / 3, 1 / 3, 1])
 
 
 @pytest.mark.parametrize("count", [3, 10, 60])
