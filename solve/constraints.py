@@ -186,11 +186,11 @@ def chains(adjacent: Sequence[Pair]) -> list[list[int]]:
     for a, b in {(min(pair), max(pair)) for pair in adjacent}:
         links.setdefault(a, []).append(b)
         links.setdefault(b, []).append(a)
-    for frame, beside in links.items():
-        if len(beside) > 2:
-            raise contradiction([f"--adjacent {frame}:{other}" for other in sorted(beside)])
+    for frame, neighbours in links.items():
+        if len(neighbours) > 2:
+            raise contradiction([f"--adjacent {frame}:{other}" for other in sorted(neighbours)])
     found, seen = [], set[int]()
-    for end in sorted(frame for frame, beside in links.items() if len(beside) == 1):
+    for end in sorted(frame for frame, neighbours in links.items() if len(neighbours) == 1):
         if end not in seen:
             found.append(_walk_chain(end, links))
             seen.update(found[-1])

@@ -35,9 +35,13 @@ _NOISY = 0.25
 class MotionCache(Protocol):
     """Motion measured in earlier runs."""
 
-    def recall(self) -> Motion: ...
+    def recall(self) -> Motion:
+        """Return the stored measures."""
+        ...
 
-    def keep(self, motion: Motion) -> None: ...
+    def keep(self, motion: Motion) -> None:
+        """Store all measures."""
+        ...
 
 
 class NoMotionCache:
@@ -144,9 +148,11 @@ class _JoinEvidence:
         return near_pairs(path, _NEAR_WIDE if self._wide else _NEAR)
 
     def by_motion(self) -> Floats:
+        """Return the price by motion of each measured join."""
         return self._flows[0].prices(self._echo_of_joins())
 
     def learned(self, path: list[int]) -> Floats:
+        """Return prices whose weights are learned on a path."""
         joins, count = self._flows[0].joins(), len(self._base)
         columns = [np.array([self._base.rows[a][b] for a, b in joins.tolist()], np.float32)]
         for flow in self._flows:

@@ -20,9 +20,13 @@ Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 class OrderCache(Protocol):
     """Store named arrays under a key."""
 
-    def take(self, key: str) -> Arrays | None: ...
+    def take(self, key: str) -> Arrays | None:
+        """Return the arrays of a key, if it is stored."""
+        ...
 
-    def put(self, key: str, arrays: Arrays) -> None: ...
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store arrays under a key."""
+        ...
 
 
 class NoOrderCache:

@@ -20,6 +20,7 @@ class RepeatGroups:
         return np.flatnonzero(self.leader == np.arange(len(self.leader)))
 
     def members(self) -> dict[int, list[int]]:
+        """Return the rows that each leader stands for, itself included."""
         found: dict[int, list[int]] = {}
         for row, leader in enumerate(self.leader.tolist()):
             found.setdefault(leader, []).append(row)

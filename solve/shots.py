@@ -144,10 +144,14 @@ def _check_complete(order: Sequence[int], playing: Sequence[int]) -> None:
         return
     given = shortened(",".join(map(str, order)))
     missing, extra = sorted(set(playing) - set(order)), sorted(set(order) - set(playing))
-    order_option = (
-        f"it lacks shot {missing[0]}" if missing else f"shot {extra[0]} does not play" if extra else "one is twice"
+    cause = (
+        f"shot {missing[0]} is missing"
+        if missing
+        else f"shot {extra[0]} does not play"
+        if extra
+        else "a shot is repeated"
     )
-    raise UsageError(f"--shot-order {given}: {order_option}.", f"Name each of {', '.join(map(str, playing))} once.")
+    raise UsageError(f"--shot-order {given}: {cause}.", f"Name each of {', '.join(map(str, playing))} once.")
 
 
 def _check_flip(constraints: Constraints, number: int, frames: Sequence[int]) -> None:

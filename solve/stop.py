@@ -10,6 +10,7 @@ Stopped: TypeAlias = Callable[[], bool]
 
 
 def never() -> bool:
+    """Never stop."""
     return False
 
 
@@ -28,13 +29,17 @@ class StopCondition:
     """A proven lower bound of the cost, if known."""
 
     def reached(self) -> bool:
+        """Return whether the search should end now."""
         return self.stopped() or monotonic() > self.deadline
 
     def report(self, cost: int) -> None:
+        """Report the current cost."""
         self.on_cost(cost, self.bound)
 
     def for_seconds(self, seconds: float) -> Self:
+        """Return the same condition with a deadline from now."""
         return replace(self, deadline=monotonic() + seconds)
 
     def with_bound(self, bound: float) -> Self:
+        """Return the same condition with a proven lower bound."""
         return replace(self, bound=bound)

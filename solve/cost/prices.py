@@ -35,8 +35,9 @@ class Price(Protocol):
     @property
     def name(self) -> str: ...
 
+    def pairs(self, left: Ints, right: Ints) -> Floats:
         """Return the price of each pair (left[i], right[i])."""
-    def pairs(self, left: Ints, right: Ints) -> Floats: ...
+        ...
 
 
 class HuberPrice:

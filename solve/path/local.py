@@ -84,7 +84,7 @@ class _Tour:
         self._near = [*(near[:_BREADTH] for near in costs.neighbours), []]
         self._at = [*path, len(path)]
         self._count = len(self._at)
-        self._nowhere = len(path)
+        self._dummy = len(path)
         self._place = [0] * self._count
         for place, row in enumerate(self._at):
             self._place[row] = place
@@ -93,7 +93,7 @@ class _Tour:
         self._undo_log: list[tuple[int, int]] = []
 
     def path(self) -> list[int]:
-        start = self._place[self._nowhere]
+        start = self._place[self._dummy]
         return self._at[start + 1 :] + self._at[:start]
 
     def settle(self, rows: Iterable[int], stop: StopCondition | None = None) -> None:
@@ -131,8 +131,8 @@ class _Tour:
         (a, b), (c, d), (e, f) = joins
         before = self.cost
         self._undo_log.clear()
-        self.cost += self._gap(a, d) + self._gap(e, b) + self._gap(c, f)
-        self.cost -= self._gap(a, b) + self._gap(c, d) + self._gap(e, f)
+        self.cost += self._cost(a, d) + self._cost(e, b) + self._cost(c, f)
+        self.cost -= self._cost(a, b) + self._cost(c, d) + self._cost(e, f)
         self._swap(a, b, c, d, e, f)
         self.settle(dict.fromkeys((a, b, c, d, e, f)))
         if self.cost > before:
@@ -165,9 +165,9 @@ class _Tour:
         belongs there.
         """
         places = [rng.randrange(self._count) for _ in range(_JUMP_SAMPLES)]
-        jump = max(places, key=lambda place: self._gap(self._at[place], self._at[(place + 1) % self._count]))
+        jump = max(places, key=lambda place: self._cost(self._at[place], self._at[(place + 1) % self._count]))
         end = self._at[(jump + rng.randrange(2)) % self._count]
-        third = self._place[self._nowhere] if rng.random() < 0.5 else rng.randrange(self._count)
+        third = self._place[self._dummy] if rng.random() < 0.5 else rng.randrange(self._count)
         near = self._near[end]
         like = near[rng.randrange(min(len(near), _LIKELY))] if near else end
         return [jump, self._place[like], (third - rng.randrange(2)) % self._count]
@@ -180,7 +180,7 @@ class _Tour:
                 row = near[rng.randrange(min(len(near), _LIKELY))]
         return row
 
-    def _gap(self, a: int, b: int) -> int:
+    def _cost(self, a: int, b: int) -> int:
         return self._rows[a][b]
 
     def _next(self, row: int) -> int:
@@ -192,19 +192,19 @@ class _Tour:
 
     def _improve(self, row: int) -> tuple[int, ...]:
         """Make one improving move at a row; return the rows it touched, or none."""
-        if row == self._nowhere and (touched := self._rotate(row)):
+        if row == self._dummy and (touched := self._rotate(row)):
             return touched
         ahead, behind = self._directions
         return self._exchange(row, ahead) or self._exchange(row, behind)
 
-    def _rotate(self, nowhere: int) -> tuple[int, ...]:
+    def _rotate(self, dummy: int) -> tuple[int, ...]:
         """Join the ends of the path and open it at its most expensive join instead."""
-        first, last = self._next(nowhere), self._before(nowhere)
+        first, last = self._next(dummy), self._before(dummy)
         a, b = max(itertools.pairwise(self.path()), key=lambda join: self._rows[join[0]][join[1]])
-        gain = self._gap(a, b) - self._gap(first, last)
+        gain = self._cost(a, b) - self._cost(first, last)
         if gain <= 0:
             return ()
-        self._swap(last, nowhere, nowhere, first, a, b)
+        self._swap(last, dummy, dummy, first, a, b)
         self.cost -= gain
         return a, b, first, last
 
@@ -219,7 +219,7 @@ class _Tour:
         before = own[a]
         for c in self._near[b]:
             gain = before - own[c]
-            if gain <= 0 and a != self._nowhere:
+            if gain <= 0 and a != self._dummy:
                 break
             if touched := self._by_reversal(a, b, c, gain, direction) or self._by_cycle(a, b, c, gain, direction):
                 return touched

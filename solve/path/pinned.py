@@ -79,8 +79,8 @@ def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
 class _LazyRow(dict[int, int]):
     """A row's costs, looked up on demand except for those set; the dummy is free."""
 
-    def __init__(self, nowhere: int, price: Callable[[int], int]) -> None:
-        super().__init__({nowhere: 0})
+    def __init__(self, dummy: int, price: Callable[[int], int]) -> None:
+        super().__init__({dummy: 0})
         self._price = price
 
     def __missing__(self, other: int) -> int:

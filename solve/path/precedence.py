@@ -201,8 +201,8 @@ def _openings(path: Sequence[int], costs: JoinCosts, before: Sequence[Pair]) -> 
     """Return where to open the path: at its ends, at its most expensive joins, and next to the rows of the pairs."""
     joins = [costs.rows[a][b] for a, b in pairwise(path)]
     costliest = sorted(range(1, len(path)), key=lambda at: -joins[at - 1])[:_MAX_OPENINGS]
-    beside = [place + step for pair in _placed(path, before) for place in pair for step in (0, 1)][:_MAX_OPENINGS]
-    return sorted({0, len(path), *costliest, *beside})
+    next_to_pairs = [place + step for pair in _placed(path, before) for place in pair for step in (0, 1)][:_MAX_OPENINGS]
+    return sorted({0, len(path), *costliest, *next_to_pairs})
 
 
 def _between_ends(path: Sequence[int], costs: JoinCosts, openings: Sequence[int]) -> tuple[Ints, Ints]:
@@ -210,8 +210,8 @@ def _between_ends(path: Sequence[int], costs: JoinCosts, openings: Sequence[int]
 
     The numbers are by position on the path padded with the dummy at both ends.
     """
-    nowhere = len(costs)
-    padded = np.array([nowhere, *path, nowhere])
+    dummy = len(costs)
+    padded = np.array([dummy, *path, dummy])
     sides = sorted({*openings, *(at + 1 for at in openings)})
     rows, number = np.unique(padded[sides], return_inverse=True)
     numbers = np.zeros(len(padded), np.int64)

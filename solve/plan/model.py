@@ -48,6 +48,8 @@ class _Part(BaseModel):
 
 
 class PlanVideo(_Part):
+    """The source of the plan."""
+
     id: str
     name: str
     source: str
@@ -137,6 +139,8 @@ class PathReport(_Part):
 
 
 class Direction(_Part):
+    """Whether the film was reversed, and how certain its direction is."""
+
     reversed: bool = False
     confidence: float = 0.0
 

@@ -54,9 +54,9 @@ SYNTAX = {
     "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["extra comma before }"]),
     "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
     "an object that is not closed": Edit('},\n  "order"', ',\n  "order"', "LAST", ["a bracket is not closed"]),
-    "a file cut short": Edit('"wishes": {}\n}\n', '"wishes": {', "LAST", ["truncated"]),
+    "a truncated file": Edit('"wishes": {}\n}\n', '"wishes": {', "LAST", ["truncated"]),
     "a number without an end": Edit('"cost": 1.0', '"cost": ' + "9" * 5000, '"cost"', ["too many digits"]),
-    "a tower of brackets": Edit('"wishes": {}', '"wishes": ' + "[" * 100_000, '"wishes"', ["nested too deeply"]),
+    "deeply nested brackets": Edit('"wishes": {}', '"wishes": ' + "[" * 100_000, '"wishes"', ["nested too deeply"]),
     "the wrong bracket": Edit("28\n  ],", "28\n  },", '  },\n  "dropped"', ["expected ]"]),
     "a word without quotes": Edit(" 34, 35,", " 34, foo,", "foo", ["column 25", "foo is not a value"]),
     "a key without quotes": Edit('"order":', "order:", "order:", ["double quotes"]),
@@ -98,13 +98,13 @@ SHAPE = {
 }
 
 CONTENT = {
-    "a frame taken out": Edit(
+    "a frame removed": Edit(
         " 34, 35,",
         " 34,",
         '"dropped"',
         ['frame 35 is in neither order nor dropped; add {"frame": 35, "reason": "user", "score": 0} to dropped'],
     ),
-    "five frames taken out": Edit(
+    "five frames removed": Edit(
         " 34, 35, 36, 37, 38,", "", '"dropped"', ["frames 34, 35, 36 and 2 more are in neither order nor dropped"]
     ),
     "a frame twice in the order": Edit(
