@@ -12,20 +12,17 @@ from .cost.prices import JoinCosts
 from .order import OrderResult
 from .plan.model import Alternative, Plan, Shot, WeakJoin
 
-# A logistic eligible over the joins of real clips at crf 18 and 23; bench/order.py prints how well it holds.
+# A logistic fit over the joins of real clips at crf 18 and 23; bench/order.py prints how well it holds.
 _BIAS = 4.46
 _MARGIN = 2.18
 _BAND = -2.48
 
 _MAX_MARGIN = 3.0
 """Limits a margin to a factor of 20 (e^3), so that one extreme price does not dominate."""
-
 _SURE = 0.9
 """Joins below this confidence are weak."""
-
 _EACH_SIDE = 2
 """Alternatives considered for each end of a join."""
-
 _IN_ALL = 3
 """Alternatives listed for a join."""
 

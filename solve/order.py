@@ -110,7 +110,7 @@ def _search(
             path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    # Only the first price tells: prices learned from the film itself find an order even in noise.
+    # Judge by the first price: prices learned from the film itself find an order even in noise.
     orderless = frozenset() if first.matrix is None else frozenset(orderless_rows(path.order, first.matrix))
     return OrderResult(path, best.costs, best.name, fit, orderless=orderless)
 

@@ -101,7 +101,7 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
         orderless = frozenset(stored["orderless"].astype(np.int64).tolist())
     except (KeyError, TypeError, ValueError):
         return None
-    # Those of fewer than two rows have no neighbours, and empty lists become an array of floats.
+    # Fewer than two rows have no neighbours, and empty lists become an array of floats.
     near = neighbours.size == 0 or (neighbours.dtype.kind == "i" and 0 <= neighbours.min() <= neighbours.max() < count)
     if matrix.shape != (count, count) or matrix.dtype.kind != "i" or len(neighbours) != count or not near:
         return None

@@ -54,9 +54,9 @@ def by_dbscan(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: fl
     from sklearn.cluster import DBSCAN
     from sklearn.neighbors import sort_graph_by_row_values
 
-    # As many as a row can know of, for a film of few frames.
+    # In a film of few frames a row lists fewer neighbours than `min_group`.
     core = min(min_group, graph.indices.shape[1] + 1)
-    # DBSCAN counts a frame at the very radius in.
+    # DBSCAN includes a frame at exactly the radius.
     found = DBSCAN(eps=float(np.nextafter(cut, 0)), min_samples=core, metric="precomputed").fit(
         sort_graph_by_row_values(_distances(graph), warn_when_not_sorted=False), sample_weight=weights
     )
@@ -72,16 +72,16 @@ def by_hdbscan(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: f
     Unrelated frames get the largest possible distance, so that foreign frames form no shot.
     """
     smallest = max(2, min_group)
-    part = _linked(graph, graph.distances < unrelated)
-    rows = np.flatnonzero(np.bincount(part)[part] >= smallest)
+    component = _linked(graph, graph.distances < unrelated)
+    rows = np.flatnonzero(np.bincount(component)[component] >= smallest)
     group = _linked(graph, graph.distances < cut)
     size = np.bincount(group, weights)
-    # What single linkage makes a shot of stays one; what it makes too little of goes with its cluster.
-    for number, cluster in enumerate(_hdbscan(_connected(graph, rows, part, cut, unrelated), smallest)):
+    # Shots found by single linkage stay; its groups that are too small join their cluster.
+    for number, cluster in enumerate(_hdbscan(_connected(graph, rows, component, cut, unrelated), smallest)):
         linked = np.unique(group[rows[cluster]])
         large = linked[size[linked] >= smallest]
-        home = large[size[large].argmax()] if len(large) else len(graph) + number
-        group[np.isin(group, linked[size[linked] < smallest])] = home
+        target = large[size[large].argmax()] if len(large) else len(graph) + number
+        group[np.isin(group, linked[size[linked] < smallest])] = target
     return RowGroups(np.unique(group, return_inverse=True)[1].astype(np.int64), np.ones(len(graph), bool))
 
 
@@ -92,7 +92,7 @@ def _hdbscan(distances: "csr_array", smallest: int) -> list[Ints]:
     if distances.shape[0] <= smallest:
         return []
     known = int(np.diff(distances.indptr).min())
-    # Not by cluster_selection_epsilon, which fails for a single cluster with numpy 2.4.
+    # cluster_selection_epsilon is not used because it fails for a single cluster with numpy 2.4.
     rule = HDBSCAN(
         min_cluster_size=smallest,
         min_samples=min(_MIN_SAMPLES, known),
@@ -150,7 +150,7 @@ def _distances(graph: NeighbourGraph) -> "csr_array":
     return csr_array(known.maximum(known.T))
 
 
-def _connected(graph: NeighbourGraph, rows: Ints, part: Ints, smallest: float, unrelated: float) -> "csr_array":
+def _connected(graph: NeighbourGraph, rows: Ints, component: Ints, smallest: float, unrelated: float) -> "csr_array":
     """Return distances between some rows, at least `smallest`, with components linked at the farthest distance."""
     from scipy.sparse import csr_array
 
@@ -158,7 +158,7 @@ def _connected(graph: NeighbourGraph, rows: Ints, part: Ints, smallest: float, u
     near.data = np.where(near.data < unrelated, np.maximum(near.data, smallest), 0)
     near = csr_array(near[rows][:, rows])
     near.eliminate_zeros()
-    first = np.unique(part[rows], return_index=True)[1]
+    first = np.unique(component[rows], return_index=True)[1]
     ends = np.concatenate([first[:-1], first[1:]]), np.concatenate([first[1:], first[:-1]])
     far = csr_array((np.full(len(ends[0]), _FARTHEST), ends), shape=near.shape)
     return csr_array(near + far)

@@ -140,9 +140,9 @@ def _colour_profile(yuv: Yuv, rows: Ints) -> ColourProfile:
 
 
 def colour_distance(a: ColourProfile, b: ColourProfile) -> float:
-    """Return the Hellinger distance of two profiles (0 to 1), plus 1 if only one of them is in colour.
+    """Return the Hellinger distance of two profiles (0 to 1), plus 1 if either is black and white.
 
-    The extra 1 keeps black-and-white films apart from colour films, with which they share their greys.
+    The extra 1 keeps black-and-white films apart from other films, with which they share their greys.
     """
     distance = float(np.sqrt(max(0.0, 1 - np.sqrt(a.shares * b.shares).sum())))
     return distance + (min(a.spread, b.spread) < _COLOURLESS)

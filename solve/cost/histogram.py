@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...media.types import Floats, Ints
+from .prices import CosinePrice
 
 _BINS = 8
 """Bins of luma and of each chroma plane."""
@@ -20,14 +21,10 @@ class HistogramPrice:
 
     def __init__(self, luma: npt.NDArray[np.uint8], chroma: npt.NDArray[np.uint8]) -> None:
         roots = [_roots(*planes) for planes in zip(luma, chroma, strict=True)]
-        self._roots = np.stack(roots) if roots else np.zeros((0, _BINS**3), np.float32)
+        self._squares = CosinePrice(np.stack(roots) if roots else np.zeros((0, _BINS**3), np.float32))
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
-        result = np.empty(len(left), np.float32)
-        for start in range(0, len(left), 256):
-            part = slice(start, start + 256)
-            result[part] = np.square(self._roots[left[part]] - self._roots[right[part]]).sum(axis=1)
-        return np.asarray(np.sqrt(result / 2), np.float32)
+        return np.asarray(np.sqrt(self._squares.pairs(left, right)), np.float32)
 
 
 def _roots(luma: npt.NDArray[np.uint8], chroma: npt.NDArray[np.uint8]) -> Floats:

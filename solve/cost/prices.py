@@ -15,7 +15,10 @@ Rows: TypeAlias = list[list[int]] | list[dict[int, int]]
 
 _PATCH = 4
 """Side of a patch in pixels."""
-_WIDTH, _HEIGHT = 64, 36
+_WIDTH = 64
+"""Width to which pictures are reduced."""
+_HEIGHT = 36
+"""Height to which pictures are reduced."""
 _FLAT = 4.0
 """Added to a patch's contrast, so that noise in flat patches is not amplified."""
 _STEPS = 8192
@@ -135,7 +138,8 @@ def join_costs(price: Price, count: int, joins: Ints, *, candidates: int, dense_
     """
     if count <= dense_limit:
         return dense_costs(all_pairs(price, np.arange(count)), candidates)
-    ends = distinct_joins(joins)
+    # Each pair once, the smaller row first.
+    ends = np.unique(np.sort(joins, axis=1), axis=0).astype(np.int64)
     return sparse_costs(count, ends, price.pairs(ends[:, 0], ends[:, 1]), candidates)
 
 
@@ -193,11 +197,6 @@ def typical_best(values: npt.NDArray[Any], joins: Ints, count: int) -> float:
     for side in (0, 1):
         np.minimum.at(best, joins[:, side], values)
     return float(np.median(best[np.isfinite(best)])) if len(joins) else 0.0
-
-
-def distinct_joins(joins: Ints) -> Ints:
-    """Return each pair once, the smaller row first."""
-    return np.asarray(np.unique(np.sort(joins, axis=1), axis=0), np.int64)
 
 
 class _Row(dict[int, int]):

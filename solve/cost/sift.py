@@ -56,7 +56,7 @@ def _features(plane: npt.NDArray[np.uint8], detector: "cv2.SIFT") -> _Features:
     if not points:
         return _Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
     places = np.array([point.pt for point in points], np.float32)
-    # They are whole numbers up to 255, kept in a quarter of the room that they come in.
+    # OpenCV returns integers up to 255 as floats; bytes take a quarter of the memory.
     return _Features(places, np.asarray(descriptors).astype(np.uint8))
 
 

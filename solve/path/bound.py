@@ -26,7 +26,7 @@ _Numbers: TypeAlias = npt.NDArray[np.float64]
 _MakeTree: TypeAlias = Callable[[_Numbers], tuple[float, npt.NDArray[np.int64]]]
 
 
-def lower_bound(costs: JoinCosts, upper: int, stop: StopCondition = StopCondition()) -> float:  # noqa: B008 - it is frozen
+def lower_bound(costs: JoinCosts, upper: int, stop: StopCondition = StopCondition()) -> float:  # noqa: B008 - frozen
     """Ascend over node prices; every minimum 1-tree through the dummy row proves a bound.
 
     A path closed through the dummy is a spanning tree of the rows plus two free joins. For any node prices pi it
@@ -36,14 +36,14 @@ def lower_bound(costs: JoinCosts, upper: int, stop: StopCondition = StopConditio
     if len(costs) < 3:
         return float(upper)
     ascent = _Ascent(len(costs), upper)
-    tree, rounds = _every_pair(costs.matrix) if costs.matrix is not None else _priced_joins(costs)
+    tree: _MakeTree
+    if costs.matrix is not None:
+        tree, rounds = partial(_tree, costs.matrix.astype(np.float64)), _ROUNDS
+    else:
+        tree, rounds = _priced_joins(costs)
     while ascent.rounds < rounds and not ascent.done and (ascent.rounds == 0 or not stop.reached()):
         ascent.step(*tree(ascent.prices))
     return min(ascent.best, float(upper))
-
-
-def _every_pair(matrix: npt.NDArray[np.int64]) -> tuple[_MakeTree, int]:
-    return partial(_tree, matrix.astype(np.float64)), _ROUNDS
 
 
 def _priced_joins(costs: JoinCosts) -> tuple[_MakeTree, int]:
@@ -105,7 +105,7 @@ class _Candidates:
             np.concatenate([self.right, np.minimum(spokes, hub)]),
         )
         weight = np.concatenate([self.price + prices[self.left] + prices[self.right], other[spokes] + other[hub]])
-        # A weight of nothing would not count as a join.
+        # A sparse matrix drops weights of 0.
         shift = 1.0 - float(weight.min())
         found = minimum_spanning_tree(coo_array((weight + shift, ends), shape=(count, count)).tocsr()).tocoo()
         degree = np.bincount(np.concatenate([found.row, found.col]), minlength=count)

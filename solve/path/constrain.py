@@ -21,12 +21,12 @@ def constrain(path: Sequence[int], costs: JoinCosts, pins: PinnedRows, settings:
 
     `path` may hold only some of the rows of `costs`.
     """
-    valid = [direction for direction in (list(path), list(path)[::-1]) if holds(direction, pins)]
-    if valid:
-        return valid[0]
+    for direction in (list(path), list(path)[::-1]):
+        if holds(direction, pins):
+            return direction
     rows = sorted(path)
     new = {row: number for number, row in enumerate(rows)}
-    found = _solved([new[row] for row in path], cost_subset(costs, rows), pinned_rows(pins, new), settings)
+    found = _solve_pinned([new[row] for row in path], cost_subset(costs, rows), pinned_rows(pins, new), settings)
     return [rows[number] for number in found]
 
 
@@ -41,19 +41,20 @@ def holds(path: Sequence[int], pins: PinnedRows) -> bool:
     )
 
 
-def _solved(path: list[int], costs: JoinCosts, pins: PinnedRows, settings: SolveSettings) -> list[int]:
+def _solve_pinned(path: list[int], costs: JoinCosts, pins: PinnedRows, settings: SolveSettings) -> list[int]:
     pinned = pinned_costs(costs, pins)
     stop = StopCondition().for_seconds(settings.time_limit)
     kicks = min(_KICKS_PER_ROW * len(pinned), _MOST_KICKS)
     start = _pinned_start(path, len(costs), pins)
     start = improve(start, pinned, kicks=kicks, seed=settings.seed, stop=stop)
-    directions = [direction for direction in (start, start[::-1]) if _ends_fit(direction, len(costs), pins)]
+    ends = PinnedRows(pins.first, pins.last)
+    directions = [path for path in (start, start[::-1]) if holds(_without_guards(path, len(costs)), ends)]
     for direction in directions:
-        if holds([row for row in direction if row < len(costs)], PinnedRows(before=pins.before)):
-            return [row for row in direction if row < len(costs)]
+        if holds(found := _without_guards(direction, len(costs)), PinnedRows(before=pins.before)):
+            return found
     pairs = [*pins.before, *_guard_pairs(len(costs), pins)]
     solved = [enforce_precedence(direction, pinned, pairs, stop) for direction in directions]
-    return [row for row in min(solved, key=pinned.of) if row < len(costs)]
+    return _without_guards(min(solved, key=pinned.of), len(costs))
 
 
 def _guard_pairs(count: int, pins: PinnedRows) -> Iterator[Pair]:
@@ -65,20 +66,18 @@ def _guard_pairs(count: int, pins: PinnedRows) -> Iterator[Pair]:
             yield row, count + len(pins.ends) - 1
 
 
-def _ends_fit(path: Sequence[int], count: int, pins: PinnedRows) -> bool:
-    within = [row for row in path if row < count]
-    return holds(within, PinnedRows(pins.first, pins.last))
+def _without_guards(path: Sequence[int], count: int) -> list[int]:
+    return [row for row in path if row < count]
 
 
 def _pinned_start(path: Sequence[int], count: int, pins: PinnedRows) -> list[int]:
     """Return the path with each chain moved to its first row, and the pinned ends with their guards moved outside."""
-    pinned = chains(pins.adjacent)
-    home = {row: chain for chain in pinned for row in chain}
+    chain_of = {row: chain for chain in chains(pins.adjacent) for row in chain}
     pieces: list[list[int]] = []
     seen: set[int] = set()
     for row in path:
         if row not in seen:
-            pieces.append(home.get(row, [row]))
+            pieces.append(chain_of.get(row, [row]))
             seen.update(pieces[-1])
     guard = count
     for end, back in ((pins.first, False), (pins.last, True)):
@@ -86,7 +85,7 @@ def _pinned_start(path: Sequence[int], count: int, pins: PinnedRows) -> list[int
             continue
         piece = next(piece for piece in pieces if end in piece)
         pieces.remove(piece)
-        outwards = piece if piece[0] == end else piece[::-1]
-        pieces.insert(len(pieces) if back else 0, [*outwards[::-1], guard] if back else [guard, *outwards])
+        outward = piece if piece[0] == end else piece[::-1]
+        pieces.insert(len(pieces) if back else 0, [*outward[::-1], guard] if back else [guard, *outward])
         guard += 1
     return [row for piece in pieces for row in piece]

@@ -71,7 +71,7 @@ def find_path(
     costs: JoinCosts,
     settings: SolveSettings,
     sketch: SketchedPath | None = None,
-    stop: StopCondition = StopCondition(),  # noqa: B008 - it is frozen
+    stop: StopCondition = StopCondition(),  # noqa: B008 - frozen
 ) -> RowPath:
     """Solve the path: the sketch and its bound, then OR-Tools in films small enough to price all pairs.
 
@@ -85,7 +85,7 @@ def find_path(
     path, bound, steps = sketch.path, sketch.bound, ["greedy", "local search"]
     stop = stop.for_seconds(settings.time_limit)
     if costs.matrix is not None and len(path) <= settings.ortools_limit and costs.of(path) > _target(bound):
-        # Steps towards the better path prove a little more.
+        # A bound computed against the shorter path is a little tighter.
         bound = max(bound, lower_bound(costs, costs.of(path), stop))
         better = route(path, costs, target=_target(bound), stop=stop)
         steps.append("OR-Tools" if better is not path else "OR-Tools (nothing better)")
@@ -97,7 +97,7 @@ def _target(bound: float) -> float:
     return bound + _PROVED * abs(bound)
 
 
-def path_in_file_order(costs: JoinCosts, stop: StopCondition = StopCondition()) -> RowPath:  # noqa: B008 - it is frozen
+def path_in_file_order(costs: JoinCosts, stop: StopCondition = StopCondition()) -> RowPath:  # noqa: B008 - frozen
     """Return the rows in file order, with a proven bound."""
     path = list(range(len(costs)))
     return _row_path(path, lower_bound(costs, costs.of(path), stop), "file order", costs, stop)

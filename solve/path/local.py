@@ -1,4 +1,4 @@
-"""Local search on candidate joins: 2-opt and Or-3-opt moves, with small double bridges as kicks."""
+"""Local search on candidate joins: 2-opt and 3-opt moves, with small double bridges as kicks."""
 
 import itertools
 import random
@@ -41,7 +41,7 @@ def improve(
     kicks: int,
     seed: int,
     target: float = float("-inf"),
-    stop: StopCondition = StopCondition(),  # noqa: B008 - it is frozen
+    stop: StopCondition = StopCondition(),  # noqa: B008 - frozen
 ) -> list[int]:
     """Return a path no more expensive than the given one.
 

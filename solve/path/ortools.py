@@ -27,7 +27,7 @@ def route(path: list[int], costs: JoinCosts, *, target: float, stop: StopConditi
 
     manager = pywrapcp.RoutingIndexManager(len(path) + 1, 1, len(path))
     model = pywrapcp.RoutingModel(manager)
-    # Every path has as many joins, so that taking the same off each price changes no order: prices may be negative.
+    # All paths have the same number of joins, so subtracting a constant keeps their order and allows negative costs.
     least = min(0, int(costs.matrix.min()))
     shrink = 1 + (int(costs.matrix.max()) - least) * (len(path) + 1) // _LARGEST_SUM
     rows = [[(price - least) // shrink for price in row] for row in costs.rows]

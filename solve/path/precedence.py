@@ -201,7 +201,9 @@ def _openings(path: Sequence[int], costs: JoinCosts, before: Sequence[Pair]) -> 
     """Return where to open the path: at its ends, at its most expensive joins, and next to the rows of the pairs."""
     joins = [costs.rows[a][b] for a, b in pairwise(path)]
     costliest = sorted(range(1, len(path)), key=lambda at: -joins[at - 1])[:_MAX_OPENINGS]
-    next_to_pairs = [place + step for pair in _placed(path, before) for place in pair for step in (0, 1)][:_MAX_OPENINGS]
+    next_to_pairs = [place + step for pair in _placed(path, before) for place in pair for step in (0, 1)][
+        :_MAX_OPENINGS
+    ]
     return sorted({0, len(path), *costliest, *next_to_pairs})
 
 

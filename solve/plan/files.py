@@ -109,10 +109,8 @@ def _validated(value: Any, places: TextPositions, path: Path, note: Callable[[st
 def _refused(path: Path, problems: list[PlanProblem], places: TextPositions) -> PlanError:
     """Build the error from the first problem and the next few: whoever edited one line may have edited more."""
     messages = [f"{places.line(problem.offset)}: {problem.message}." for problem in problems]
-    others = messages[1:_PROBLEMS_SHOWN] + (
-        [f"and {len(messages) - _PROBLEMS_SHOWN} more"] if len(messages) > _PROBLEMS_SHOWN else []
-    )
-    return PlanError(f"{path}, {messages[0]}", "\n  ".join(others))
+    more = [f"and {len(messages) - _PROBLEMS_SHOWN} more"] if len(messages) > _PROBLEMS_SHOWN else []
+    return PlanError(f"{path}, {messages[0]}", "\n  ".join([*messages[1:_PROBLEMS_SHOWN], *more]))
 
 
 def _format_plan(plan: Plan) -> str:

@@ -43,7 +43,7 @@ MOST_FRAMES = 100_000_000
 
 
 class _Part(BaseModel):
-    # A mistyped key must not pass for a fact that was left out.
+    # A mistyped key must not be mistaken for an optional field that was left out.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 

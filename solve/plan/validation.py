@@ -100,12 +100,12 @@ def _model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseMod
     for key in path:
         if isinstance(key, str):
             annotation = model.model_fields[key].annotation
-            model = next(kind for kind in (annotation, *get_args(annotation)) if _is_model(kind))
+            model = next(
+                kind
+                for kind in (annotation, *get_args(annotation))
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            )
     return model
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _named(plan: "PlanFields") -> Iterator[tuple[int, Key]]:
