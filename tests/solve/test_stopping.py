@@ -117,7 +117,7 @@ def test_a_plan_stopped_early_has_every_frame_and_says_so(full: Path, tmp_path: 
     assert sorted([*plan.order, *(dropped.frame for dropped in plan.dropped)]) == list(range(plan.video.frames))
     assert plan.path.interrupted
     assert "stopped early" in plan.path.solver
-    assert any("best order so far" in note for note in progress.notes)
+    assert any("best order found so far" in note for note in progress.notes)
 
 
 def test_a_plan_that_was_not_stopped_does_not_mention_it(full: Path) -> None:
