@@ -1,4 +1,4 @@
-"""From stored rows to an arrangement: who plays, in which order, and how sure each step is."""
+"""Arrange stored rows into a film: drop foreign frames, order the rest, find shots and rate every join."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,16 +26,17 @@ from .path.pinned import pinned_rows
 from .plan.model import Dropped, Neighbour, Reason, Shot
 from .repeats import RepeatGroups, collapse, split_groups
 from .shots import NumberedShot, ShotBlock, constraints_in_frames, find_shots, match_numbers, number_shots, shot_blocks
-from .undetermined import by_chance, same_rows
+from .undetermined import chance_confidence, interchangeable_joins
 
 _NEIGHBOURS_NAMED = 3
+"""Nearest frames that the plan lists as evidence for each dropped frame."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class SolveInput:
-    """All that solving looks at; `nearest` makes a kNN graph, so that this room needs no index of its own."""
+    """Everything that solving reads. `nearest` builds the kNN graph: this package has no index of its own."""
 
     rows: FrameRows
     luma: npt.NDArray[np.uint8]
@@ -43,46 +44,46 @@ class SolveInput:
     space: str
     kind: Literal["video", "pictures"]
     chroma: npt.NDArray[np.uint8] | None = None
-    """The two planes of colour of every frame, half its luma's sides; wanted for the price `histogram`."""
+    """The two chroma planes of every frame, half the luma's sides. Needed for the price `histogram`."""
     matcher: Matcher | None = None
-    """Wanted for the price `match`; made elsewhere, so that this room needs no network of its own."""
+    """Needed for the price `match`; passed in, so that this package needs no network of its own."""
     motion: MotionCache = field(default_factory=NoMotionCache)
-    shelf: OrderCache = field(default_factory=NoOrderCache)
-    """Where orders that were found are kept."""
+    cache: OrderCache = field(default_factory=NoOrderCache)
+    """Orders of earlier runs."""
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """The outcome in frame indices, and the graph behind it."""
+    """The result in frame indices, with the kNN graph behind it."""
 
     order: list[int]
     dropped: list[Dropped]
     shots: list[Shot]
     confidence: list[float]
     undetermined: list[int]
-    """The joins that nothing decides, by their places in `order`."""
+    """The joins that no evidence decides, by their positions in `order`."""
     direction_known: bool
-    weighed: JoinReview
+    review: JoinReview
     ordered: OrderResult
     evidence: "OutlierEvidence"
     wishes: Constraints
-    """Those that it holds to, all lists of them expanded."""
+    """The user's constraints that the order satisfies, with all lists expanded."""
 
 
 @dataclass(frozen=True)
 class OutlierEvidence:
-    """The kNN graph of the frames that repeat no other, and what it says of them."""
+    """The kNN graph of the distinct frames, and the outlier verdict on them."""
 
     frames: Ints
     graph: NeighbourGraph
     verdict: OutlierVerdict
     repeats: dict[int, list[int]]
-    """The frames that look the same as a frame of the graph."""
+    """For each frame of the graph that has repeats, those repeats."""
 
 
 @dataclass(frozen=True)
-class _Looks:
-    """Which rows stand for which, and what the graph of those that stand for others says of them."""
+class _DistinctRows:
+    """The distinct rows, the rows each of them stands for, their kNN graph and the outlier verdict."""
 
     leaders: Ints
     members: dict[int, list[int]]
@@ -92,7 +93,7 @@ class _Looks:
 
 @dataclass(frozen=True)
 class _Solved:
-    """Rows of the film, and the path over them."""
+    """The kept rows and the path over them."""
 
     rows: Ints
     ordered: OrderResult
@@ -103,142 +104,163 @@ class _Solved:
 
 
 def arrange(
-    film: SolveInput, settings: Settings, progress: Progress, wishes: Constraints = NO_CONSTRAINTS
+    film: SolveInput, settings: Settings, progress: Progress, constraints: Constraints = NO_CONSTRAINTS
 ) -> Arrangement:
-    """Repeats count once, foreign frames go, the rest is put in order, repeats return to their place.
+    """Order the frames of a file.
 
-    What the user knows is then made to hold in the order that was found without it, so that shots keep
-    the numbers by which he names them.
+    Repeats count once, foreign frames are dropped, the rest is ordered, and repeats return next to their frame. The
+    user's constraints are applied last, to the order found without them, so that shots keep the numbers by which the
+    user names them.
+
+    Args:
+        film: The stored rows and pictures.
+        settings: The settings of the run.
+        progress: Receives stages and notes.
+        constraints: What the user knows of the film; lists may still be unexpanded.
+
+    Raises:
+        UsageError: The constraints contradict each other, name something that does not exist, or leave no frame.
     """
     frames = film.rows.indices.tolist()
-    wishes = wishes.of_frames(frames)
-    check_constraints(wishes, frames)
+    constraints = constraints.of_frames(frames)
+    check_constraints(constraints, frames)
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
         stage.advance()
         groups = collapse(film.luma, graph, settings.ingest.duplicate_level)
-        looks = _look(film, groups, graph, settings, progress)
+        distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
-    solved = _order(film, looks, np.flatnonzero(~looks.verdict.dropped), settings, progress)
-    shots = _number(film, looks, solved, settings)
-    wishes = wishes.of_shots([shot.number for shot in shots])
-    if wishes:
-        wanted = constraints_in_frames(wishes, shots)
-        found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
-        kept = _kept(found, wanted, film)
+    solved = _order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
+    shots = _number(film, distinct, solved, settings)
+    constraints = constraints.of_shots([shot.number for shot in shots])
+    if constraints:
+        in_frames = constraints_in_frames(constraints, shots)
+        found = _regroup_named(film, groups, graph, distinct, constraints, settings, progress)
+        kept = _kept_rows(found, in_frames, film)
         if not len(kept):
-            raise UsageError("No frame would be left to play.", "Drop fewer.")
+            raise UsageError("No frame would be left to play.", "Drop fewer frames or shots.")
         if not np.array_equal(found.leaders[kept], solved.rows):
             solved = _order(film, found, kept, settings, progress)
-        looks, solved = found, _wished(solved, film, found, wanted, shots, settings)
-    return _arrangement(film, looks, solved, shots, wishes, settings)
+        distinct, solved = found, _apply_constraints(solved, film, found, in_frames, shots, settings)
+    return _arrangement(film, distinct, solved, shots, constraints, settings)
 
 
-def _look(
+def _distinct_rows(
     film: SolveInput, groups: RepeatGroups, graph: NeighbourGraph, settings: Settings, progress: Progress
-) -> _Looks:
+) -> _DistinctRows:
     leaders, members = groups.leaders, groups.members()
     if len(leaders) < len(graph):
         graph = film.nearest(film.rows.vectors[leaders], settings.neighbours.k)
-    return _Looks(leaders, members, graph, _verdict(graph, leaders, members, settings, progress))
+    return _DistinctRows(leaders, members, graph, _verdict(graph, leaders, members, settings, progress))
 
 
-def _wished_looks(
+def _regroup_named(
     film: SolveInput,
     groups: RepeatGroups,
     graph: NeighbourGraph,
-    looks: _Looks,
-    wishes: Constraints,
+    distinct: _DistinctRows,
+    constraints: Constraints,
     settings: Settings,
     progress: Progress,
-) -> _Looks:
-    """A frame that the user names stands for itself alone."""
-    named = wishes.placed | {*wishes.keep, *wishes.drop}
-    alone = split_groups(groups, np.flatnonzero(np.isin(film.rows.indices, list(named))).tolist())
-    return looks if alone is groups else _look(film, alone, graph, settings, progress)
+) -> _DistinctRows:
+    """Let every frame that the user names stand for itself alone."""
+    named = constraints.placed | {*constraints.keep, *constraints.drop}
+    regrouped = split_groups(groups, np.flatnonzero(np.isin(film.rows.indices, list(named))).tolist())
+    return distinct if regrouped is groups else _distinct_rows(film, regrouped, graph, settings, progress)
 
 
-def _kept(looks: _Looks, wanted: Constraints, film: SolveInput) -> Ints:
-    frames = film.rows.indices[looks.leaders]
-    playing = np.isin(frames, [*wanted.placed, *wanted.keep])
-    return np.flatnonzero((~looks.verdict.dropped | playing) & ~np.isin(frames, wanted.drop))
+def _kept_rows(distinct: _DistinctRows, in_frames: Constraints, film: SolveInput) -> Ints:
+    frames = film.rows.indices[distinct.leaders]
+    playing = np.isin(frames, [*in_frames.placed, *in_frames.keep])
+    return np.flatnonzero((~distinct.verdict.dropped | playing) & ~np.isin(frames, in_frames.drop))
 
 
-def _order(film: SolveInput, looks: _Looks, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
-    rows = looks.leaders[kept]
-    seen = OrderInput(
+def _order(film: SolveInput, distinct: _DistinctRows, kept: Ints, settings: Settings, progress: Progress) -> _Solved:
+    rows = distinct.leaders[kept]
+    order_input = OrderInput(
         film.rows.vectors if len(rows) == len(film.rows) else film.rows.vectors[rows],
-        film.luma[rows] if _wants_pictures(len(rows), settings) else small_pictures(film.luma, rows),
+        film.luma[rows] if _needs_full_luma(len(rows), settings) else small_pictures(film.luma, rows),
         film.rows.indices[rows],
-        _joins(looks.graph, kept),
+        _kept_joins(distinct.graph, kept),
         film.kind == "video",
         None if film.chroma is None else film.chroma[rows],
         film.matcher,
         film.motion,
     )
-    find = partial(order_rows, seen, film.space, settings.solve, progress)
-    return _Solved(rows, cached_order(film.shelf, seen, film.space, settings.solve, find))
+    solve = partial(order_rows, order_input, film.space, settings.solve, progress)
+    return _Solved(rows, cached_order(film.cache, order_input, film.space, settings.solve, solve))
 
 
-def _wants_pictures(count: int, settings: Settings) -> bool:
-    """Whether whole pictures are looked at, and not just the small ones that the usual price compares."""
+def _needs_full_luma(count: int, settings: Settings) -> bool:
+    """Return whether a search needs full-size pictures, not just the small ones that the default price compares."""
     return count <= settings.solve.flow_limit or settings.solve.price not in ("auto", "huber", "cosine")
 
 
-def _wished(
+def _apply_constraints(
     solved: _Solved,
     film: SolveInput,
-    looks: _Looks,
-    wanted: Constraints,
+    distinct: _DistinctRows,
+    in_frames: Constraints,
     shots: Sequence[NumberedShot],
     settings: Settings,
 ) -> _Solved:
-    """The path with the wishes held: within each shot where the shots are to stay whole, else over all of it."""
+    """Apply the constraints to the path: within each shot where shots stay in one piece, else over the whole path."""
     row = {int(film.rows.indices[at]): number for number, at in enumerate(solved.rows.tolist())}
     path, costs = solved.ordered.path, solved.ordered.costs
     played = [int(film.rows.indices[at]) for at in solved.path]
-    whole = shot_blocks(wanted, shots, played) or [ShotBlock(0, played, wanted)]
+    blocks = shot_blocks(in_frames, shots, played) or [ShotBlock(0, played, in_frames)]
     order = [
         number
-        for block in whole
+        for block in blocks
         for number in constrain(
-            [row[frame] for frame in block.frames], costs, pinned_rows(block.wishes, row), settings.solve
+            [row[frame] for frame in block.frames], costs, pinned_rows(block.constraints, row), settings.solve
         )
     ]
-    return _Solved(solved.rows, replace(solved.ordered, path=path.taking(order, costs)))
+    return _Solved(solved.rows, replace(solved.ordered, path=path.with_order(order, costs)))
 
 
 def _arrangement(
     film: SolveInput,
-    looks: _Looks,
+    distinct: _DistinctRows,
     solved: _Solved,
     shots: Sequence[NumberedShot],
-    wishes: Constraints,
+    constraints: Constraints,
     settings: Settings,
 ) -> Arrangement:
     frames = film.rows.indices
-    played = [looks.members[row] for row in solved.path]
+    played = [distinct.members[row] for row in solved.path]
     order = [int(frames[row]) for group in played for row in group]
-    shown = match_numbers(_shots(film, played, settings), order, shots)
-    made = _made(order, wishes)
-    alike = [is_open and not known for is_open, known in zip(_alike(played, solved.ordered), made, strict=True)]
-    confidence = _confidence(played, solved.ordered, made, alike)
-    cuts = {shot.start - 1 for shot in shown[1:]}
-    undetermined = [at for at, known in enumerate(made) if alike[at] or (at in cuts and not known)]
-    row_of = {int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in looks.members[leader]}
+    final_shots = match_numbers(_shots(film, played, settings), order, shots)
+    user_joins = _user_joins(order, constraints)
+    tied_joins = _undecided_joins(played, solved.ordered)
+    undecided = [tied and not known for tied, known in zip(tied_joins, user_joins, strict=True)]
+    confidence = _confidence(played, solved.ordered, user_joins, undecided)
+    cuts = {shot.start - 1 for shot in final_shots[1:]}
+    undetermined = [at for at, known in enumerate(user_joins) if undecided[at] or (at in cuts and not known)]
+    row_of = {
+        int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in distinct.members[leader]
+    }
     return Arrangement(
         order=order,
-        dropped=_dropped(film, looks, set(solved.rows.tolist()), shots),
-        shots=shown,
+        dropped=_dropped(film, distinct, set(solved.rows.tolist()), shots),
+        shots=final_shots,
         confidence=confidence,
         undetermined=undetermined,
-        direction_known=wishes.say_direction,
-        weighed=review_joins(
-            order, confidence, shown, row_of, solved.ordered.costs, settings.report.weak_joins, {*undetermined} - cuts
+        direction_known=constraints.fixes_direction,
+        review=review_joins(
+            order,
+            confidence,
+            final_shots,
+            row_of,
+            solved.ordered.costs,
+            settings.report.weak_joins,
+            {*undetermined} - cuts,
         ),
         ordered=solved.ordered,
-        evidence=OutlierEvidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
-        wishes=wishes,
+        evidence=OutlierEvidence(
+            frames[distinct.leaders], distinct.graph, distinct.verdict, _repeats(frames, distinct.members)
+        ),
+        wishes=constraints,
     )
 
 
@@ -247,45 +269,47 @@ def _verdict(
 ) -> OutlierVerdict:
     weights = np.array([len(members[int(leader)]) for leader in leaders], np.int64)
     verdict = find_outliers(graph, weights, **settings.outliers.model_dump())
-    if verdict.spared:
+    if verdict.overruled:
         progress.note(
-            f"The outlier rule would drop {verdict.spared} of {len(weights)} distinct frames. "
+            f"The outlier rule would drop {verdict.overruled} of {len(weights)} distinct frames. "
             "It does not fit this film, so none is dropped (outliers.max_share)."
         )
     return verdict
 
 
-def _joins(graph: NeighbourGraph, kept: Ints) -> Ints:
-    """The graph's pairs among the kept rows, numbered as those are."""
+def _kept_joins(graph: NeighbourGraph, kept: Ints) -> Ints:
+    """Return the graph's pairs among the kept rows, renumbered."""
     new = np.full(len(graph), -1)
     new[kept] = np.arange(len(kept))
     pairs = np.stack([np.repeat(new, graph.indices.shape[1]), new[graph.indices.ravel()]], axis=1)
     return np.asarray(pairs[(pairs >= 0).all(axis=1)], np.int64)
 
 
-def _number(film: SolveInput, looks: _Looks, solved: _Solved, settings: Settings) -> list[NumberedShot]:
-    """The shots as they play, and behind them the groups of two frames or more that were dropped."""
-    played = [looks.members[row] for row in solved.path]
+def _number(film: SolveInput, distinct: _DistinctRows, solved: _Solved, settings: Settings) -> list[NumberedShot]:
+    """Number the shots in playing order, then the dropped groups of two frames or more."""
+    played = [distinct.members[row] for row in solved.path]
     order = [int(film.rows.indices[row]) for group in played for row in group]
     groups: dict[int, list[int]] = {}
-    for row in np.flatnonzero(looks.verdict.dropped).tolist():
-        members = looks.members[int(looks.leaders[row])]
-        groups.setdefault(int(looks.verdict.component[row]), []).extend(film.rows.indices[members].tolist())
+    for row in np.flatnonzero(distinct.verdict.dropped).tolist():
+        members = distinct.members[int(distinct.leaders[row])]
+        groups.setdefault(int(distinct.verdict.component[row]), []).extend(film.rows.indices[members].tolist())
     return number_shots(
         [order[shot.start : shot.start + shot.length] for shot in _shots(film, played, settings)],
         [sorted(group) for group in groups.values() if len(group) > 1],
     )
 
 
-def _dropped(film: SolveInput, looks: _Looks, playing: set[int], shots: Sequence[NumberedShot]) -> list[Dropped]:
-    frames, leaders, verdict = film.rows.indices, looks.leaders, looks.verdict
+def _dropped(
+    film: SolveInput, distinct: _DistinctRows, playing: set[int], shots: Sequence[NumberedShot]
+) -> list[Dropped]:
+    frames, leaders, verdict = film.rows.indices, distinct.leaders, distinct.verdict
     number = {frame: shot.number for shot in shots if not shot.plays for frame in shot.frames}
     found = []
     for row in (row for row, leader in enumerate(leaders.tolist()) if leader not in playing):
-        near = zip(looks.graph.indices[row].tolist(), looks.graph.distances[row].tolist(), strict=True)
+        near = zip(distinct.graph.indices[row].tolist(), distinct.graph.distances[row].tolist(), strict=True)
         named = [Neighbour(frame=int(frames[leaders[n]]), distance=round(d, 4)) for n, d in near][:_NEIGHBOURS_NAMED]
         judged: Reason = "outlier" if verdict.size[row] == 1 else "foreign"
-        for member in looks.members[int(leaders[row])]:
+        for member in distinct.members[int(leaders[row])]:
             found.append(
                 Dropped(
                     frame=int(frames[member]),
@@ -308,38 +332,39 @@ def _shots(film: SolveInput, played: Sequence[Sequence[int]], settings: Settings
     return find_shots(np.array(chords, np.float32), **settings.shots.model_dump())
 
 
-def _made(order: Sequence[int], wishes: Constraints) -> list[bool]:
-    """For each join whether the user made it; who says how two frames play says all of their order."""
-    pairs = {frozenset(pair) for pair in wishes.adjacent}
-    if len(order) == 2 and wishes.say_direction:
+def _user_joins(order: Sequence[int], constraints: Constraints) -> list[bool]:
+    """Mark the joins that the user set; in a film of two frames, giving the direction sets the only join."""
+    pairs = {frozenset(pair) for pair in constraints.adjacent}
+    if len(order) == 2 and constraints.fixes_direction:
         return [True]
     return [frozenset(join) in pairs for join in pairwise(order)]
 
 
-def _alike(played: Sequence[Sequence[int]], ordered: OrderResult) -> list[bool]:
-    """For each join whether another order of the frames around it is as good: any is, of those that look the same."""
+def _undecided_joins(played: Sequence[Sequence[int]], ordered: OrderResult) -> list[bool]:
+    """Mark the joins around which another order is as cheap; joins between repeats always are."""
     path, orderless = ordered.path.order, ordered.orderless
     only = sum(map(len, played)) == 2
     joins = [
         only or same or (a in orderless and b in orderless)
-        for (a, b), same in zip(pairwise(path), same_rows(path, ordered.costs), strict=True)
+        for (a, b), same in zip(pairwise(path), interchangeable_joins(path, ordered.costs), strict=True)
     ]
-    return _among_repeats(played, joins, True)
+    return _expand_repeats(played, joins, True)
 
 
 def _confidence(
-    played: Sequence[Sequence[int]], ordered: OrderResult, made: Sequence[bool], alike: Sequence[bool]
+    played: Sequence[Sequence[int]], ordered: OrderResult, user_joins: Sequence[bool], undecided: Sequence[bool]
 ) -> list[float]:
-    """Joins that the user made are sure; those between frames that nothing tells apart are as good as chance."""
-    joins = _among_repeats(played, join_confidence(ordered), 1.0)
+    """Rate joins set by the user as certain, and joins between indistinguishable frames at chance level."""
+    joins = _expand_repeats(played, join_confidence(ordered), 1.0)
+    chances = chance_confidence(undecided)
     return [
-        1.0 if known else round(chance if is_open else said, 4)
-        for said, chance, is_open, known in zip(joins, by_chance(alike), alike, made, strict=True)
+        1.0 if known else round(chance if tied else sure, 4)
+        for sure, chance, tied, known in zip(joins, chances, undecided, user_joins, strict=True)
     ]
 
 
-def _among_repeats(played: Sequence[Sequence[int]], joins: Sequence[_T], between: _T) -> list[_T]:
-    """What is said of the joins of rows, said of the joins of all frames; `between` of those of repeats."""
+def _expand_repeats(played: Sequence[Sequence[int]], joins: Sequence[_T], between: _T) -> list[_T]:
+    """Expand values of joins between rows to joins between frames; joins between repeats get `between`."""
     values: list[_T] = []
     for place, group in enumerate(played):
         values += joins[place - 1 : place] if place else []

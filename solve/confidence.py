@@ -1,4 +1,4 @@
-"""How sure each join of the path is, from how its price compares with those it was chosen over."""
+"""Estimate how certain each join is by comparing its price with the prices of its alternatives."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -13,15 +13,25 @@ from .order import OrderResult
 from .plan.model import Alternative, Plan, Shot, WeakJoin
 
 # A logistic fit over the joins of real clips at crf 18 and 23; bench/order.py prints how well it holds.
-_BIAS, _MARGIN, _BAND = 4.46, 2.18, -2.48
-_MOST = 3.0
+_BIAS = 4.46
+_MARGIN = 2.18
+_BAND = -2.48
+
+_MAX_MARGIN = 3.0
+"""Limits a margin to a factor of 20 (e^3), so that one extreme price does not dominate."""
+_SURE = 0.9
+"""Joins below this confidence are weak."""
+_EACH_SIDE = 2
+"""Alternatives considered for each end of a join."""
+_IN_ALL = 3
+"""Alternatives listed for a join."""
 
 
 def join_confidence(ordered: OrderResult) -> list[float]:
-    """For each join the chance that it is right, between 0 and 1.
+    """Return for each join the probability that it is right.
 
-    A join is as sure as its price is low against the cheapest that either end could have had instead,
-    and less so all along a path that does not fit its prices.
+    A join is the more certain, the cheaper it is than the best alternative of either end. A path that fits its own
+    prices badly lowers the confidence of all its joins.
     """
     return [
         1 / (1 + exp(-(_BIAS + _MARGIN * margin + _BAND * log(max(ordered.band, 1.5) / 1.5))))
@@ -30,30 +40,25 @@ def join_confidence(ordered: OrderResult) -> list[float]:
 
 
 def margins(path: Sequence[int], costs: JoinCosts) -> list[float]:
-    """For each join the logarithm of how many times dearer the best alternative is, at most a factor of 20."""
+    """Return for each join the log ratio of the best alternative's price to its own, limited by `_MAX_MARGIN`."""
     place = {row: position for position, row in enumerate(path)}
     other = [_alternative(row, place, costs) for row in path]
     return [
-        max(-_MOST, min(_MOST, log((min(other[at], other[at + 1]) + 1) / (costs.rows[a][b] + 1))))
+        max(-_MAX_MARGIN, min(_MAX_MARGIN, log((min(other[at], other[at + 1]) + 1) / (costs.rows[a][b] + 1))))
         for at, (a, b) in enumerate(pairwise(path))
     ]
 
 
 def _alternative(row: int, place: dict[int, int], costs: JoinCosts) -> int:
-    """The cheapest join of a row to one that is not beside it on the path; without any, the dearest known."""
+    """Return a row's cheapest join to a row not next to it on the path, else its most expensive known join."""
     near = costs.neighbours[row]
     others = [costs.rows[row][c] for c in near if abs(place[c] - place[row]) > 1]
     return min(others, default=costs.rows[row][near[-1]] if near else 0)
 
 
-_SURE = 0.9
-
-_EACH_SIDE, _IN_ALL = 2, 3
-
-
 @dataclass(frozen=True)
 class JoinReview:
-    """The price of every join in multiples of the film's median join, and the weak joins, least sure first."""
+    """Every join's price in multiples of the film's median join, and the weak joins, the least certain first."""
 
     prices: list[float]
     weak: list[WeakJoin]
@@ -65,22 +70,29 @@ def review_joins(
     shots: Sequence[Shot],
     row_of: Mapping[int, int],
     costs: JoinCosts,
-    most: int,
-    alike: Collection[int] = (),
+    limit: int,
+    undetermined: Collection[int] = (),
 ) -> JoinReview:
-    """What the joins of an order of frames cost and, for at most so many weak ones, the cheapest alternatives.
+    """Price every join and list weak joins with their cheapest alternatives.
 
-    `row_of` names the row of `costs` that stands for a frame; of frames that look the same the first stands
-    for all. A cut is weak only where a frame of another shot was at hand: between shots nothing tells. Joins whose
-    alternatives are as good, the places `alike`, are never weak: there is nothing to choose.
+    A cut is weak only if a frame of another shot is a candidate, because prices say nothing about the order of shots.
+
+    Args:
+        order: The frames in playing order.
+        confidence: One value for each join.
+        shots: The shots of `order`.
+        row_of: The row of `costs` that stands for each frame; the first of several repeats stands for all.
+        costs: The costs that the order was found by.
+        limit: How many weak joins to return at most.
+        undetermined: Joins with equally good alternatives, by position. They are never weak: nothing can be chosen.
     """
     film = _film(order, shots, row_of, costs)
     joins = list(pairwise(film.rows))
     prices = [0.0 if a == b else film.price(a, b) for a, b in joins]
     cuts = {shot.start - 1 for shot in shots[1:]}
     weak: list[WeakJoin] = []
-    for sure, at in sorted((sure, at) for at, sure in enumerate(confidence) if sure < _SURE and at not in alike):
-        if len(weak) >= most:
+    for sure, at in sorted((sure, at) for at, sure in enumerate(confidence) if sure < _SURE and at not in undetermined):
+        if len(weak) >= limit:
             break
         others = _alternatives(film, *joins[at], at in cuts)
         if others or at not in cuts:
@@ -90,49 +102,51 @@ def review_joins(
 
 
 def count_weak(plan: Plan) -> int:
-    """How many weak joins a plan has, the ones that it does not name included."""
+    """Count the weak joins of a plan, including those that `weak` does not list."""
     unnamed = {shot.start - 1 for shot in plan.shots} | set(plan.undetermined)
     unnamed -= {join.at for join in plan.weak}
     return sum(sure < _SURE and at not in unnamed for at, sure in enumerate(plan.confidence))
 
 
 @dataclass(frozen=True)
-class _Film:
-    """The rows as they play, what lies beside each and in which shot, and the frame that stands for it."""
+class _PricedOrder:
+    """The rows in playing order, with each row's adjacent rows, shot and frame."""
 
     rows: list[int]
-    beside: dict[int, set[int]]
+    adjacent: dict[int, set[int]]
     shot: dict[int, int]
     frame: dict[int, int]
     costs: JoinCosts
-    typical: float
+    median_price: float
 
     def price(self, a: int, b: int) -> float:
-        return round(self.costs.rows[a][b] / self.typical, 3)
+        return round(self.costs.rows[a][b] / self.median_price, 3)
 
 
-def _film(order: Sequence[int], shots: Sequence[Shot], row_of: Mapping[int, int], costs: JoinCosts) -> _Film:
+def _film(order: Sequence[int], shots: Sequence[Shot], row_of: Mapping[int, int], costs: JoinCosts) -> _PricedOrder:
     rows = [row_of[frame] for frame in order]
-    beside: dict[int, set[int]] = defaultdict(set)
+    adjacent: dict[int, set[int]] = defaultdict(set)
     for a, b in pairwise(rows):
-        beside[a].add(b)
-        beside[b].add(a)
+        adjacent[a].add(b)
+        adjacent[b].add(a)
     shot = {rows[at]: number for number, one in enumerate(shots) for at in range(one.start, one.start + one.length)}
     frame = {row_of[frame]: frame for frame in sorted(order, reverse=True)}
-    typical = median([costs.rows[a][b] for a, b in pairwise(rows) if a != b] or [1])
-    return _Film(rows, beside, shot, frame, costs, max(1.0, typical))
+    median_price = median([costs.rows[a][b] for a, b in pairwise(rows) if a != b] or [1])
+    return _PricedOrder(rows, adjacent, shot, frame, costs, max(1.0, median_price))
 
 
-def _alternatives(film: _Film, left: int, right: int, cut: bool) -> list[Alternative]:
-    """The cheapest of both sides, with something from each where each has something."""
+def _alternatives(film: _PricedOrder, left: int, right: int, cut: bool) -> list[Alternative]:
+    """Return the cheapest alternatives of both ends."""
     found = [*_others(film, "after", left, right, cut), *_others(film, "before", right, left, cut)]
     return sorted(found, key=lambda other: other.price)[:_IN_ALL]
 
 
-def _others(film: _Film, side: Literal["after", "before"], end: int, partner: int, cut: bool) -> list[Alternative]:
-    """Frames that look likely beside one end of a join: neither its partner nor what lies on its other side."""
-    taken = {end, partner} | film.beside[end]
-    near = [row for row in film.costs.neighbours[end] if row in film.shot and row not in taken]
-    fit = [row for row in near if not (cut and film.shot[row] == film.shot[end])]
-    priced = sorted((film.price(end, row), film.frame[row]) for row in fit)
+def _others(
+    film: _PricedOrder, side: Literal["after", "before"], end: int, partner: int, cut: bool
+) -> list[Alternative]:
+    """Return likely frames for one side of a join, leaving out the rows already adjacent to that end."""
+    excluded = {end, partner} | film.adjacent[end]
+    near = [row for row in film.costs.neighbours[end] if row in film.shot and row not in excluded]
+    eligible = [row for row in near if not (cut and film.shot[row] == film.shot[end])]
+    priced = sorted((film.price(end, row), film.frame[row]) for row in eligible)
     return [Alternative(side=side, frame=frame, price=price) for price, frame in priced[:_EACH_SIDE]]

@@ -1,4 +1,4 @@
-"""What the user knows of a film, and whether all of it can hold at once."""
+"""The user's constraints on an order, and the check that all of them can hold at once."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,7 +14,10 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Constraints:
-    """Frames by their index in the file, shots by the numbers that `solve` gives them when nothing is wished."""
+    """Constraints on an order.
+
+    Frames are given by their index in the file, shots by the numbers that `solve` assigns without constraints.
+    """
 
     first: int | None = None
     last: int | None = None
@@ -27,23 +30,32 @@ class Constraints:
     flip_shot: tuple[int, ...] = ()
     shot_order: tuple[int, ...] = ()
     ranges: tuple[tuple[str, tuple[range, ...]], ...] = ()
-    """Lists by the name of their field, as they were read: no range is expanded before it is known how far it may
-    reach."""
+    """Lists by field name, as parsed. They are expanded only once the number of frames is known, so that a huge
+    range cannot exhaust memory.
+    """
 
     def __bool__(self) -> bool:
         return bool(self.given() or self.ranges)
 
     def given(self) -> dict[str, object]:
-        """The wishes that were made, by name."""
+        """Return the constraints that are set, by name."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "ranges")
         return {name: value for name, value in values if value not in (None, ())}
 
     def of_frames(self, frames: Collection[int]) -> Self:
-        """The same with lists of frames expanded; UsageError where they name what is not among `frames`."""
+        """Expand lists of frames.
+
+        Raises:
+            UsageError: A list names a frame that is not among `frames`.
+        """
         return self._expanded(_LISTS_OF_FRAMES, frames, "frame")
 
     def of_shots(self, shots: Collection[int]) -> Self:
-        """The same with lists of shots expanded; UsageError where they name what is not among `shots`."""
+        """Expand lists of shots.
+
+        Raises:
+            UsageError: A list names a shot that is not among `shots`.
+        """
         return self._expanded(_LISTS_OF_SHOTS, shots, "shot")
 
     def _expanded(self, names: Collection[str], known: Collection[int], noun: str) -> Self:
@@ -58,22 +70,23 @@ class Constraints:
 
     @property
     def placed(self) -> set[int]:
-        """The frames that the user puts somewhere, and which therefore play."""
+        """Frames that the user gives a position, and which therefore play."""
         ends = {frame for frame in (self.first, self.last) if frame is not None}
         return ends | {frame for pair in (*self.before, *self.adjacent) for frame in pair}
 
     @property
-    def say_direction(self) -> bool:
+    def fixes_direction(self) -> bool:
+        """Whether the constraints fix the direction of the film."""
         return bool(self.before or self.flip_shot) or self.first is not None or self.last is not None
 
     def pairs(self) -> Iterator[tuple[str, Pair]]:
-        """Each pair, with the option that says it."""
+        """Yield each pair with the option that sets it."""
         for name in ("before", "adjacent"):
             for a, b in getattr(self, name):
                 yield f"--{name} {a}:{b}", (a, b)
 
-    def frames_named(self) -> Iterator[tuple[str, int]]:
-        """Each frame that is named, with the option that names it."""
+    def named_frames(self) -> Iterator[tuple[str, int]]:
+        """Yield each named frame with the option that names it."""
         for name in ("first", "last"):
             if (frame := getattr(self, name)) is not None:
                 yield f"--{name} {frame}", frame
@@ -88,11 +101,11 @@ NO_CONSTRAINTS = Constraints()
 _LISTS_OF_FRAMES = ("keep", "drop")
 _LISTS_OF_SHOTS = ("keep_shot", "drop_shot", "flip_shot", "shot_order")
 _EACH_ONCE = ("flip_shot", "shot_order")
-"""Lists in which a number that is there twice means nothing, or takes back what it said."""
+"""Lists in which a repeated number is an error: it would mean nothing, or undo itself."""
 
 
 def option_of(name: str) -> str:
-    """The option that says a wish."""
+    """Return the command-line option for a field."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -108,9 +121,12 @@ def parse_constraints(
     flip_shot: Sequence[str] = (),
     shot_order: str = "",
 ) -> Constraints:
-    """Wishes as people write them: pairs as A:B, several frames or shots as 3,7-9.
+    """Parse constraints from text: pairs as A:B, several frames or shots as 3,7-9.
 
-    Lists stay unexpanded until `of_frames` and `of_shots` are told how many there are.
+    Lists stay unexpanded until `of_frames` and `of_shots` know the valid numbers.
+
+    Raises:
+        UsageError: A text is not a pair or a range.
     """
     lists = {
         "keep": keep,
@@ -133,63 +149,76 @@ def _pair(option: str, text: str) -> Pair:
     a, _, b = text.partition(":")
     left, right = whole_number(a), whole_number(b)
     if left is None or right is None:
-        raise UsageError(f"{option} {shortened(text)}: that is no pair.", f"Write two numbers: {option} 12:57.")
+        raise UsageError(
+            f"{option} {shortened(text)}: this is not a pair of frames.", f"Write two numbers: {option} 12:57."
+        )
     return left, right
 
 
-def check_constraints(wishes: Constraints, frames: Collection[int]) -> None:
-    """Refuse wishes that name what is not there, and those that cannot all hold, by their names."""
+def check_constraints(constraints: Constraints, frames: Collection[int]) -> None:
+    """Check that constraints name existing frames and can all hold.
+
+    Raises:
+        UsageError: Names the options that are wrong or contradict each other.
+    """
     known = set(frames)
-    for option, named in wishes.frames_named():
+    for option, named in constraints.named_frames():
         if named not in known:
             raise unknown(shortened(option), named, known, "frame")
-    for option, named in wishes.frames_named():
-        if named in wishes.drop and not option.startswith("--drop"):
+    for option, named in constraints.named_frames():
+        if named in constraints.drop and not option.startswith("--drop"):
             raise contradiction([option, f"--drop {named}"])
-    for option, (a, b) in wishes.pairs():
+    for option, (a, b) in constraints.pairs():
         if a == b:
-            raise UsageError(f"{option}: that is the same frame twice.", "Name two frames.")
-    if wishes.first is not None and wishes.first == wishes.last and len(known) > 1:
-        raise contradiction([f"--first {wishes.first}", f"--last {wishes.last}"])
-    _check_order(wishes, len(known) - len(set(wishes.drop)))
+            raise UsageError(f"{option} names the same frame twice.", "Name two different frames.")
+    if constraints.first is not None and constraints.first == constraints.last and len(known) > 1:
+        raise contradiction([f"--first {constraints.first}", f"--last {constraints.last}"])
+    _check_order(constraints, len(known) - len(set(constraints.drop)))
 
 
 def chains(adjacent: Sequence[Pair]) -> list[list[int]]:
-    """Frames that play one after another, one way or the other."""
+    """Join adjacent pairs into chains of frames that play one after another, in either direction.
+
+    Raises:
+        UsageError: A frame has more than two neighbours, or the pairs form a cycle.
+    """
     links: dict[int, list[int]] = {}
     for a, b in {(min(pair), max(pair)) for pair in adjacent}:
         links.setdefault(a, []).append(b)
         links.setdefault(b, []).append(a)
-    for frame, beside in links.items():
-        if len(beside) > 2:
-            raise contradiction([f"--adjacent {frame}:{other}" for other in sorted(beside)])
+    for frame, neighbours in links.items():
+        if len(neighbours) > 2:
+            raise contradiction([f"--adjacent {frame}:{other}" for other in sorted(neighbours)])
     found, seen = [], set[int]()
-    for end in sorted(frame for frame, beside in links.items() if len(beside) == 1):
+    for end in sorted(frame for frame, neighbours in links.items() if len(neighbours) == 1):
         if end not in seen:
-            found.append(_walked(end, links))
+            found.append(_walk_chain(end, links))
             seen.update(found[-1])
-    ring = sorted(links.keys() - seen)
-    if ring:
-        raise contradiction([f"--adjacent {a}:{b}" for a, b in adjacent if a in ring])
+    cycle_frames = sorted(links.keys() - seen)
+    if cycle_frames:
+        raise contradiction([f"--adjacent {a}:{b}" for a, b in adjacent if a in cycle_frames])
     return found
 
 
-def _walked(end: int, links: Mapping[int, Sequence[int]]) -> list[int]:
+def _walk_chain(end: int, links: Mapping[int, Sequence[int]]) -> list[int]:
     chain = [end]
-    while ahead := [frame for frame in links[chain[-1]] if frame not in chain[-2:]]:
-        chain.append(ahead[0])
+    while following := [frame for frame in links[chain[-1]] if frame not in chain[-2:]]:
+        chain.append(following[0])
     return chain
 
 
-def _check_order(wishes: Constraints, playing: int) -> None:
-    """Chains count as one frame, numbered below zero: nothing else can play between their frames."""
-    tied = chains(wishes.adjacent)
-    home = {frame: number for number, chain in enumerate(tied) for frame in chain}
-    for chain in tied:
-        _check_chain(wishes, chain, playing)
+def _check_order(constraints: Constraints, playing: int) -> None:
+    """Check that `before`, `first` and `last` form no cycle.
+
+    A chain counts as one node, numbered below zero, because no other frame can play between its frames.
+    """
+    tied_chains = chains(constraints.adjacent)
+    chain_of = {frame: number for number, chain in enumerate(tied_chains) for frame in chain}
+    for chain in tied_chains:
+        _check_chain(constraints, chain, playing)
     reasons: dict[Pair, str] = {}
-    for option, a, b in _orders(wishes):
-        left, right = (-1 - home[frame] if frame in home else frame for frame in (a, b))
+    for option, a, b in _orders(constraints):
+        left, right = (-1 - chain_of[frame] if frame in chain_of else frame for frame in (a, b))
         if left != right:
             reasons.setdefault((left, right), option)
     after: dict[int, set[int]] = {}
@@ -201,37 +230,36 @@ def _check_order(wishes: Constraints, playing: int) -> None:
         raise contradiction([reasons[join] for join in pairwise(cycle.args[1])]) from None
 
 
-def _check_chain(wishes: Constraints, chain: Sequence[int], playing: int) -> None:
-    """That the film's ends are the chain's ends, and that everything wants to walk it the same way."""
-    tied = [f"--adjacent {a}:{b}" for a, b in pairwise(chain)]
+def _check_chain(constraints: Constraints, chain: Sequence[int], playing: int) -> None:
+    """Check that `first` and `last` are ends of the chain, and that all constraints agree on its direction."""
+    tied_chains = [f"--adjacent {a}:{b}" for a, b in pairwise(chain)]
     forwards: dict[bool, str] = {}
     place = {frame: number for number, frame in enumerate(chain)}
-    for option, a, b in _orders(wishes):
+    for option, a, b in _orders(constraints):
         if a in place and b in place:
             forwards[place[a] < place[b]] = option
-    for option, end, starts in (("--first", wishes.first, True), ("--last", wishes.last, False)):
+    for option, end, starts in (("--first", constraints.first, True), ("--last", constraints.last, False)):
         if end in place:
             if end not in (chain[0], chain[-1]):
-                raise contradiction([f"{option} {end}", *tied])
+                raise contradiction([f"{option} {end}", *tied_chains])
             forwards[(end == chain[0]) == starts] = f"{option} {end}"
     if len(forwards) > 1:
-        raise contradiction([*forwards.values(), *tied])
-    if wishes.first in place and wishes.last in place and len(chain) < playing:
-        raise contradiction([f"--first {wishes.first}", f"--last {wishes.last}", *tied])
+        raise contradiction([*forwards.values(), *tied_chains])
+    if constraints.first in place and constraints.last in place and len(chain) < playing:
+        raise contradiction([f"--first {constraints.first}", f"--last {constraints.last}", *tied_chains])
 
 
-def _orders(wishes: Constraints) -> Iterator[tuple[str, int, int]]:
-    """Which frame is to play before which, and why."""
-    for a, b in wishes.before:
+def _orders(constraints: Constraints) -> Iterator[tuple[str, int, int]]:
+    """Yield which frame must play before which, with the option that says so."""
+    for a, b in constraints.before:
         yield f"--before {a}:{b}", a, b
-    for other in sorted(wishes.placed):
-        if wishes.first is not None and other != wishes.first:
-            yield f"--first {wishes.first}", wishes.first, other
-        if wishes.last is not None and other != wishes.last:
-            yield f"--last {wishes.last}", other, wishes.last
+    for other in sorted(constraints.placed):
+        if constraints.first is not None and other != constraints.first:
+            yield f"--first {constraints.first}", constraints.first, other
+        if constraints.last is not None and other != constraints.last:
+            yield f"--last {constraints.last}", other, constraints.last
 
 
 def contradiction(options: Sequence[str]) -> UsageError:
-    return UsageError(
-        f"These cannot all hold: {', '.join(dict.fromkeys(options))}.", "Leave out or correct one of them."
-    )
+    """Build the error for options that contradict each other."""
+    return UsageError(f"These cannot all hold: {', '.join(dict.fromkeys(options))}.", "Remove or correct one of them.")

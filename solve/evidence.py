@@ -1,4 +1,4 @@
-"""What a reconstruction did, gathered from the library for the report's pictures."""
+"""Write the evidence of a reconstruction, from which the report draws its pictures."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from .arrange import Arrangement
 
 
 def write_evidence(arrangement: Arrangement, path: Path) -> Path:
-    """The kNN graph with each frame's group, score and neighbours, one frame a line."""
+    """Write the kNN graph as JSON Lines: each frame with its group, score and neighbours."""
     seen = arrangement.evidence
     frames = seen.frames.tolist()
     with atomic(path) as part, part.open("w", encoding="utf-8") as file:

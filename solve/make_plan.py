@@ -1,4 +1,4 @@
-"""Make a plan of an arrangement."""
+"""Build a plan from an arrangement."""
 
 from typing import Any
 
@@ -10,8 +10,17 @@ from .plan.model import Direction, PathReport, Plan, PlanVideo
 
 
 def plan_from(
-    video: VideoRecord, film: SolveInput, found: Arrangement, used: dict[str, Any], wishes: Constraints
+    video: VideoRecord, film: SolveInput, found: Arrangement, used: dict[str, Any], constraints: Constraints
 ) -> Plan:
+    """Build the plan of a film.
+
+    Args:
+        video: The record of the source.
+        film: The input that was solved.
+        found: The arrangement of its frames.
+        used: The settings that produced it, stored in the plan.
+        constraints: The user's constraints to record.
+    """
     facts = {name: getattr(video, name) for name in ("id", "name", "source", "sha256", "fps", "width", "height")}
     path = found.ordered.path
     return Plan(
@@ -21,8 +30,8 @@ def plan_from(
         shots=found.shots,
         confidence=found.confidence,
         undetermined=found.undetermined,
-        prices=found.weighed.prices,
-        weak=found.weighed.weak,
+        prices=found.review.prices,
+        weak=found.review.weak,
         path=PathReport(
             cost=path.cost,
             lower_bound=path.lower_bound,
@@ -36,10 +45,11 @@ def plan_from(
         ),
         direction=Direction(confidence=float(found.direction_known)),
         settings=used,
-        wishes=wishes.given(),
+        wishes=constraints.given(),
     )
 
 
 def mark_split(plan: Plan, number: int, films: int, settings: Settings) -> Plan:
+    """Record in a plan which of the split films it is."""
     facts = {"film": number, "of": films} | settings.split.model_dump()
     return plan.model_copy(update={"settings": plan.settings | {"split": facts}})

@@ -1,4 +1,4 @@
-"""By motion, and by what the film itself says of looks and motion: other paths where looks leave doubt."""
+"""Order by optical flow and by a learned mix of prices, where the base price leaves doubt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,21 +21,31 @@ from .path.local import improve
 from .stop import StopCondition
 
 _ROUNDS = 3
-_NEAR, _NEAR_WIDE = 3, 8
+"""Rounds of learning weights; each round but the last gives a path to measure and learn on."""
+_NEAR = 3
+"""Rows up to this many steps apart on a path are measured."""
+_NEAR_WIDE = 8
+"""The same in a thorough search."""
 _WIDER = 3
+"""In a thorough search the candidate lists are this many times as long."""
 _NOISY = 0.25
+"""Share of a best join that is codec echo; above it flow would fit noise."""
 
 
 class MotionCache(Protocol):
-    """What was measured once need not be again."""
+    """Motion measured in earlier runs."""
 
-    def recall(self) -> Motion: ...
+    def recall(self) -> Motion:
+        """Return the stored measures."""
+        ...
 
-    def keep(self, motion: Motion) -> None: ...
+    def keep(self, motion: Motion) -> None:
+        """Store all measures."""
+        ...
 
 
 class NoMotionCache:
-    """Remembers nothing."""
+    """A cache that stores nothing."""
 
     def recall(self) -> Motion:
         return {}
@@ -46,109 +56,115 @@ class NoMotionCache:
 
 @dataclass(frozen=True)
 class MotionInput:
-    """What motion is measured on: pictures, their places in the file, and what is remembered of them."""
+    """What motion is measured on: the pictures, their positions in the file, and the cache."""
 
     luma: npt.NDArray[np.uint8]
     files: Ints
-    memory: MotionCache
+    cache: MotionCache
 
 
 def motion_trials(
-    scenes: MotionInput,
+    motion_input: MotionInput,
     price: Price,
     first: PriceTrial,
     settings: SolveSettings,
     progress: Progress,
-    watch: StopCondition,
+    stop: StopCondition,
 ) -> list[PriceTrial]:
-    """A path by motion, unless noise is what moves, and one by weights learned on the path that fits best so far.
+    """Try a path by motion and a path by learned weights.
 
-    Where the user ends it there are none, since what is half measured fits no path.
+    The path by motion is left out where coding noise dominates. The weights are learned on the best-fitting path so
+    far. If the user stops the measurement there are no trials, because half a measurement fits no path.
     """
-    motion = scenes.memory.recall()
-    evidence = _Evidence(scenes, price, first.costs, motion, settings, progress, watch)
+    motion = motion_input.cache.recall()
+    evidence = _JoinEvidence(motion_input, price, first.costs, motion, settings, progress, stop)
     try:
-        return _trials(evidence, _noisy(price), first, settings, watch)
-    except _EndedError:
+        return _trials(evidence, _noisy(price), first, settings, stop)
+    except _StoppedError:
         return []
     finally:
-        scenes.memory.keep(motion)
+        motion_input.cache.keep(motion)
 
 
 def _trials(
-    evidence: "_Evidence", noisy: bool, first: PriceTrial, settings: SolveSettings, watch: StopCondition
+    evidence: "_JoinEvidence", noisy: bool, first: PriceTrial, settings: SolveSettings, stop: StopCondition
 ) -> list[PriceTrial]:
-    """A first round measures the joins that look likely; what is near on the paths found by it may have
-    looked unlikely, and is measured as they are found.
-    """
+    """Measure in rounds: first the likely joins, then rows that each new path brings together."""
     evidence.measure(evidence.likely() + evidence.near(first.path))
     evidence.measure(evidence.near(_quick_path(evidence.costs(evidence.by_motion()))))
-    found = [] if noisy else [try_price("flow", evidence.costs(evidence.by_motion()), settings, watch)]
+    found = [] if noisy else [try_price("flow", evidence.costs(evidence.by_motion()), settings, stop)]
     path = min([first, *found], key=lambda one: one.fit).path
     for _ in range(_ROUNDS - 1):
         evidence.measure(evidence.near(path))
         path = _quick_path(evidence.costs(evidence.learned(path)))
     evidence.measure(evidence.near(path))
-    return [*found, try_price("learned", evidence.costs(evidence.learned(path)), settings, watch)]
+    return [*found, try_price("learned", evidence.costs(evidence.learned(path)), settings, stop)]
 
 
-class _EndedError(Exception):
-    """The user wants no more of it."""
+class _StoppedError(Exception):
+    """The user stopped the measurement."""
 
 
-class _Evidence:
-    """All that is known of some joins, and prices made of it."""
+class _JoinEvidence:
+    """Motion measures of some joins, and the prices derived from them."""
 
     def __init__(
         self,
-        scenes: MotionInput,
+        motion_input: MotionInput,
         price: Price,
-        looks: JoinCosts,
+        base: JoinCosts,
         motion: Motion,
         settings: SolveSettings,
         progress: Progress,
-        watch: StopCondition,
+        stop: StopCondition,
     ) -> None:
         views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
         self._flows = [
-            FlowPrice(scenes.luma, progress, files=scenes.files, known=motion.setdefault(view, {}), blur=blur)
+            FlowPrice(
+                motion_input.luma, progress, files=motion_input.files, known=motion.setdefault(view, {}), blur=blur
+            )
             for view, blur in views.items()
         ]
-        self._looks, self._settings, self._stopped = looks, settings, watch.stopped
+        self._base, self._settings, self._stopped = base, settings, stop.stopped
         self._wide = settings.thorough and not _noisy(price)
-        self._echo: Callable[[Ints, Ints], Floats] = price.taken_off if isinstance(price, EchoCorrectedPrice) else _none
+        self._echo: Callable[[Ints, Ints], Floats] = (
+            price.correction if isinstance(price, EchoCorrectedPrice) else _no_echo
+        )
 
     def measure(self, joins: list[tuple[int, int]]) -> None:
         for flow in self._flows:
             flow.measure(joins, self._stopped)
         if self._stopped():
-            raise _EndedError
+            raise _StoppedError
 
     def likely(self) -> list[tuple[int, int]]:
-        """The joins that the search tries; in a wide look also those three times as far down each frame's list."""
-        near: list[list[int]] = self._looks.neighbours
-        if self._wide and self._looks.matrix is not None:
-            near = dense_costs(self._looks.matrix.astype(np.float64), _WIDER * self._settings.candidates).neighbours
+        """Return the candidate joins; in a wide search, from lists three times as long."""
+        near: list[list[int]] = self._base.neighbours
+        if self._wide and self._base.matrix is not None:
+            near = dense_costs(self._base.matrix.astype(np.float64), _WIDER * self._settings.candidates).neighbours
         return [(a, b) for a, others in enumerate(near) for b in others]
 
     def near(self, path: list[int]) -> list[tuple[int, int]]:
         return near_pairs(path, _NEAR_WIDE if self._wide else _NEAR)
 
     def by_motion(self) -> Floats:
+        """Return the price by motion of each measured join."""
         return self._flows[0].prices(self._echo_of_joins())
 
     def learned(self, path: list[int]) -> Floats:
-        joins, count = self._flows[0].joins(), len(self._looks)
-        looks = np.array([self._looks.rows[a][b] for a, b in joins.tolist()], np.float32)
-        columns = [looks]
+        """Return prices whose weights are learned on a path."""
+        joins, count = self._flows[0].joins(), len(self._base)
+        columns = [np.array([self._base.rows[a][b] for a, b in joins.tolist()], np.float32)]
         for flow in self._flows:
             residual, roughness, coarse, unlike = flow.measures().T
             columns.append(roughness)
-            columns += [normalised(left, joins, count) + self._echo_of_joins() for left in (residual, coarse, unlike)]
+            columns += [
+                normalised(measure, joins, count) + self._echo_of_joins() for measure in (residual, coarse, unlike)
+            ]
         return learned_prices(np.stack(columns, axis=1), joins, path)
 
     def costs(self, values: Floats) -> JoinCosts:
-        return with_other_pairs(self._flows[0].joins(), values, self._looks, self._settings.candidates)
+        return with_other_pairs(self._flows[0].joins(), values, self._base, self._settings.candidates)
 
     def _echo_of_joins(self) -> Floats:
         joins = self._flows[0].joins()
@@ -156,14 +172,14 @@ class _Evidence:
 
 
 def _quick_path(costs: JoinCosts) -> list[int]:
-    """A path to measure or to learn on, good enough without being shaken."""
+    """Return a path by local search without kicks: good enough to measure or learn on."""
     return improve(greedy_path(costs), costs, kicks=0, seed=0)
 
 
 def _noisy(price: Price) -> bool:
-    """Whether so much of a best join is the encoder's echo that bending would fit noise rather than motion."""
+    """Return whether so much of the best joins is codec echo that flow would fit noise instead of motion."""
     return isinstance(price, EchoCorrectedPrice) and float(price.share[1]) > _NOISY
 
 
-def _none(left: Ints, right: Ints) -> Floats:
-    return np.zeros(len(left), np.float32)
+def _no_echo(measure: Ints, right: Ints) -> Floats:
+    return np.zeros(len(measure), np.float32)

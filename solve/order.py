@@ -1,4 +1,4 @@
-"""Rows into an order: by one price and, where its path does not fit it, by the price whose path fits best."""
+"""Order rows by one price; where the path fits it badly, try other prices and keep the path that fits best."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,20 +23,24 @@ from .path.fit import band, file_order_holds, try_price
 from .stop import StopCondition
 from .undetermined import orderless_rows
 
-_SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
-"""How much dearer than the path found the file's own order may be and still stand: measured on clips in order."""
+_SLACK = 5e-4
+"""Share by which the file order may be more expensive than the path found and still be kept; measured on clips in
+order.
+"""
+_SLACK_IN_DOUBT = 0.02
+"""The same where the first path fits its prices badly."""
 
 
 @dataclass(frozen=True)
 class OrderInput:
-    """The frames to order: their vectors, their pictures, their places in the file, and pairs that look alike."""
+    """The frames to order: vectors, pictures, positions in the file, and candidate pairs."""
 
     vectors: Floats
     luma: npt.NDArray[np.uint8]
     files: Ints
     joins: Ints
     from_video: bool
-    """Whether neighbours in the file share coding errors."""
+    """Whether frames that are adjacent in the file share coding errors."""
     chroma: npt.NDArray[np.uint8] | None = None
     matcher: Matcher | None = None
     motion: MotionCache = field(default_factory=NoMotionCache)
@@ -55,18 +59,25 @@ class OrderResult:
     band: float
     seconds: float = 0.0
     orderless: frozenset[int] = frozenset()
-    """Rows among which no order stands out; unknown in a film too long for the price of every pair."""
+    """Rows among which no order stands out. Empty for films too long to price every pair."""
 
 
 def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: Progress) -> OrderResult:
-    """Solve by the quick price; look at motion only where the path does not fit its own prices."""
+    """Order rows by the fast price, and by motion where the path does not fit its own prices.
+
+    Args:
+        rows: The frames to order.
+        space: The embedding space of the vectors; it selects the default price.
+        settings: The settings of the solver.
+        progress: Receives stages and notes, and may stop the search early.
+    """
     started = process_time()
     price = _first_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     with progress.stoppable() as stopped:
         ordered = _search(rows, price, costs, settings, progress, stopped)
     if ordered.path.interrupted:
-        progress.note("Stopped early: the best order so far is kept.")
+        progress.note("Stopped early; the best order found so far is kept.")
     return replace(ordered, seconds=process_time() - started)
 
 
@@ -78,40 +89,40 @@ def _search(
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> OrderResult:
-    quiet = StopCondition(stopped=stopped)
+    silent = StopCondition(stopped=stopped)
     with progress.stage("order") as stage:
-        trials = [try_price(price.name, costs, settings, _watched(stage, costs, stopped))]
+        trials = [try_price(price.name, costs, settings, _stop_condition(stage, costs, stopped))]
         stage.advance()
     first = costs
     if measured := _measured_price(rows, settings, progress):
-        costs = measured_costs(measured, costs, trials[0].path, settings, quiet)
-        trials = [try_price(settings.price, costs, settings, quiet)]
+        costs = measured_costs(measured, costs, trials[0].path, settings, silent)
+        trials = [try_price(settings.price, costs, settings, silent)]
     if _doubtful(trials[0].fit, rows, price, settings) and not stopped():
-        scenes = MotionInput(rows.luma, rows.files, rows.motion)
-        trials += motion_trials(scenes, price, trials[0], settings, progress, quiet)
+        motion_input = MotionInput(rows.luma, rows.files, rows.motion)
+        trials += motion_trials(motion_input, price, trials[0], settings, progress, silent)
     best = min(trials, key=lambda one: one.fit)
     with progress.stage("prove") as stage:
-        watch = _watched(stage, best.costs, stopped)
+        stop = _stop_condition(stage, best.costs, stopped)
         slack = _SLACK_IN_DOUBT if len(trials) > 1 else _SLACK
         if any(file_order_holds(one.path, one.costs, slack) for one in trials):
-            path = path_in_file_order(best.costs, watch)
+            path = path_in_file_order(best.costs, stop)
         else:
-            path = find_path(best.costs, settings, best.sketch, watch)
+            path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    # Prices that were learnt from the film itself find an order even in noise.
+    # Judge by the first price: prices learned from the film itself find an order even in noise.
     orderless = frozenset() if first.matrix is None else frozenset(orderless_rows(path.order, first.matrix))
     return OrderResult(path, best.costs, best.name, fit, orderless=orderless)
 
 
-def _watched(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
-    """The user sees the cost fall, in units of the price, and may end it."""
+def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
+    """Report the falling cost in units of the price, and let the user stop the search."""
 
     def tell(cost: int, bound: float | None) -> None:
         above = f", {cost / bound - 1:.1%} above the bound" if bound and 0 < bound <= cost else ""
         stage.tell(f"cost {cost / costs.scale:.4g}{above}")
 
-    return StopCondition(stopped=stopped, tell=tell)
+    return StopCondition(stopped=stopped, on_cost=tell)
 
 
 def _first_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
@@ -130,10 +141,10 @@ def _doubtful(fit: float, rows: OrderInput, price: Price, settings: SolveSetting
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
-    """The price that was asked for where it is one that can only be measured join by join."""
+    """Return the chosen price if it is one that is measured join by join."""
     if settings.price == "flow":
         if min(rows.luma.shape[1:]) < SMALLEST_SIDE:
-            raise UsageError("The pictures are too small to see motion in.", "Choose another price: --price huber.")
+            raise UsageError("The pictures are too small to measure motion.", "Choose another price: --price huber.")
         return FlowPrice(rows.luma, progress)
     if settings.price == "sift":
         return SharedPrice(rows.luma, sift_matches, progress)

@@ -1,4 +1,4 @@
-"""An order found once is not looked for again while everything that it was found from is the same."""
+"""Reuse an order that an earlier run found from identical input."""
 
 from collections.abc import Callable
 from functools import cache
@@ -18,15 +18,19 @@ Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 class OrderCache(Protocol):
-    """Where named arrays are kept under a key."""
+    """Store named arrays under a key."""
 
-    def take(self, key: str) -> Arrays | None: ...
+    def take(self, key: str) -> Arrays | None:
+        """Return the arrays of a key, if it is stored."""
+        ...
 
-    def put(self, key: str, arrays: Arrays) -> None: ...
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store arrays under a key."""
+        ...
 
 
 class NoOrderCache:
-    """Keeps nothing."""
+    """A cache that stores nothing."""
 
     def take(self, key: str) -> Arrays | None:
         return None
@@ -36,43 +40,45 @@ class NoOrderCache:
 
 
 def cached_order(
-    shelf: OrderCache, rows: OrderInput, space: str, settings: SolveSettings, solve: Callable[[], OrderResult]
+    cache: OrderCache, rows: OrderInput, space: str, settings: SolveSettings, solve: Callable[[], OrderResult]
 ) -> OrderResult:
-    """The order on the shelf, else the one that is found now; one that was stopped early is not worth keeping.
+    """Return the cached order, or solve and cache it; a search that was stopped early is not cached.
 
-    Only films small enough for all pairs are kept: the costs of longer ones are larger than their vectors.
+    Only films small enough to price all pairs are cached: the costs of longer films are larger than their vectors.
     """
     if len(rows) > settings.dense_limit or rows.matcher is not None:
         return solve()
     key = _key(rows, space, settings)
-    known = shelf.take(key)
-    if known is not None and (kept := _unpacked(known, len(rows))):
-        return kept
+    stored = cache.take(key)
+    if stored is not None and (cached := _from_arrays(stored, len(rows))):
+        return cached
     found = solve()
     if not found.path.interrupted:
-        shelf.put(key, _packed(found))
+        cache.put(key, _to_arrays(found))
     return found
 
 
 def _key(rows: OrderInput, space: str, settings: SolveSettings) -> str:
-    """A digest of what the order depends on, this program included."""
-    made = blake2b(f"{_program()} {space} {settings.model_dump_json()} {rows.from_video}".encode(), digest_size=16)
+    """Digest everything that the order depends on, including this package's source."""
+    digest = blake2b(
+        f"{_source_digest()} {space} {settings.model_dump_json()} {rows.from_video}".encode(), digest_size=16
+    )
     for part in (rows.vectors, rows.luma, rows.files, rows.joins, rows.chroma):
         if part is not None:
-            made.update(f"{part.dtype} {part.shape}".encode())
-            made.update(np.ascontiguousarray(part).data)
-    return made.hexdigest()
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 @cache
-def _program() -> str:
-    made = blake2b(digest_size=16)
+def _source_digest() -> str:
+    digest = blake2b(digest_size=16)
     for module in sorted(Path(__file__).parent.rglob("*.py")):
-        made.update(module.read_bytes())
-    return made.hexdigest()
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
 
 
-def _packed(found: OrderResult) -> Arrays:
+def _to_arrays(found: OrderResult) -> Arrays:
     assert found.costs.matrix is not None
     path = found.path
     bound = np.nan if path.lower_bound is None else path.lower_bound
@@ -86,16 +92,16 @@ def _packed(found: OrderResult) -> Arrays:
     }
 
 
-def _unpacked(known: Arrays, count: int) -> OrderResult | None:
-    """The order of so many rows that arrays hold; None where they are not what was packed."""
+def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
+    """Restore an order of `count` rows; return None if the arrays are not what `_to_arrays` wrote."""
     try:
-        cost, bound, scale, band, seconds = known["numbers"].tolist()
-        solver, price = known["names"].tolist()
-        matrix, order, neighbours = known["matrix"], known["order"], known["neighbours"]
-        orderless = frozenset(known["orderless"].astype(np.int64).tolist())
+        cost, bound, scale, band, seconds = stored["numbers"].tolist()
+        solver, price = stored["names"].tolist()
+        matrix, order, neighbours = stored["matrix"], stored["order"], stored["neighbours"]
+        orderless = frozenset(stored["orderless"].astype(np.int64).tolist())
     except (KeyError, TypeError, ValueError):
         return None
-    # Those of fewer than two rows have no neighbours, and empty lists become an array of floats.
+    # Fewer than two rows have no neighbours, and empty lists become an array of floats.
     near = neighbours.size == 0 or (neighbours.dtype.kind == "i" and 0 <= neighbours.min() <= neighbours.max() < count)
     if matrix.shape != (count, count) or matrix.dtype.kind != "i" or len(neighbours) != count or not near:
         return None

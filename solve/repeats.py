@@ -1,4 +1,4 @@
-"""Repeats of a frame count once while solving and are put back beside it afterwards."""
+"""Collapse repeated frames before solving; the caller puts them back next to their leader."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ..media.types import Ints, NeighbourGraph
 
 @dataclass(frozen=True)
 class RepeatGroups:
-    """`leader[r]` is the row that stands for row r; leaders stand for themselves."""
+    """`leader[r]` is the row that stands for row r; a leader stands for itself."""
 
     leader: Ints
 
@@ -20,6 +20,7 @@ class RepeatGroups:
         return np.flatnonzero(self.leader == np.arange(len(self.leader)))
 
     def members(self) -> dict[int, list[int]]:
+        """Return the rows that each leader stands for, itself included."""
         found: dict[int, list[int]] = {}
         for row, leader in enumerate(self.leader.tolist()):
             found.setdefault(leader, []).append(row)
@@ -27,24 +28,26 @@ class RepeatGroups:
 
 
 def collapse(luma: npt.NDArray[np.uint8], graph: NeighbourGraph, level: float) -> RepeatGroups:
-    """Join each row to an earlier leader among its neighbours whose picture differs by under `level` grey levels.
+    """Join each row to an earlier leader among its neighbours that differs by under `level` grey levels.
 
-    A row is compared with the leader itself, never with another repeat, so that a slow fade cannot
-    collapse link by link. Where repeats are so many that a row knows only later ones, it meets its leader
-    through theirs, in another round.
+    A row is compared with the leader itself, never with another repeat, so that a slow fade cannot collapse step by
+    step. With more repeats than neighbours, a row may list only later repeats; further rounds then find its leader
+    through theirs.
     """
-    groups = RepeatGroups(_led(luma, graph.indices, level))
+    groups = RepeatGroups(_find_leaders(luma, graph.indices, level))
     while len(groups.leaders) < len(luma):
         leader = groups.leader
-        further = RepeatGroups(_led(luma, np.hstack([graph.indices, leader[graph.indices], leader[:, None]]), level))
-        if len(further.leaders) >= len(groups.leaders):
+        merged = RepeatGroups(
+            _find_leaders(luma, np.hstack([graph.indices, leader[graph.indices], leader[:, None]]), level)
+        )
+        if len(merged.leaders) >= len(groups.leaders):
             break
-        groups = further
+        groups = merged
     return groups
 
 
 def split_groups(groups: RepeatGroups, rows: Sequence[int]) -> RepeatGroups:
-    """The groups with some rows standing for themselves alone; the same ones where these do so already."""
+    """Let some rows stand for themselves alone; return the same object if they already do."""
     members = groups.members()
     leader = groups.leader.copy()
     for row in rows:
@@ -56,7 +59,7 @@ def split_groups(groups: RepeatGroups, rows: Sequence[int]) -> RepeatGroups:
     return groups if np.array_equal(leader, groups.leader) else RepeatGroups(leader)
 
 
-def _led(luma: npt.NDArray[np.uint8], candidates: Ints, level: float) -> Ints:
+def _find_leaders(luma: npt.NDArray[np.uint8], candidates: Ints, level: float) -> Ints:
     leader = np.arange(len(luma))
     for row in range(len(luma)):
         near = np.unique(leader[candidates[row]])

@@ -1,4 +1,4 @@
-"""Cuts: joins of the path across which the picture changes as it does nowhere near."""
+"""Find cuts, number the shots, and apply constraints on shots."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,17 @@ from .constraints import Constraints, Pair, contradiction, option_of
 from .plan.model import Shot
 
 _AROUND = 6
+"""Joins on either side that a cut is compared with."""
 
 
 def find_shots(chords: Floats, *, cut_chord: float, cut_ratio: float) -> list[Shot]:
-    """Split an order of len(chords) + 1 frames at each join that is far in itself and far for its surroundings."""
+    """Split an order of len(chords) + 1 frames at its cuts.
+
+    Args:
+        chords: The distance across each join.
+        cut_chord: A cut is farther than this.
+        cut_ratio: A cut is farther than this many times the median of the joins around it.
+    """
     cuts = [join + 1 for join in range(len(chords)) if _is_cut(chords, join, cut_chord, cut_ratio)]
     starts = [0, *cuts]
     ends = [*cuts, len(chords) + 1]
@@ -32,7 +39,7 @@ def _is_cut(chords: Floats, join: int, cut_chord: float, cut_ratio: float) -> bo
 
 @dataclass(frozen=True)
 class NumberedShot:
-    """A stretch that plays or, behind those, a group of frames that was dropped together; numbers begin at 1."""
+    """A shot or, after those, a group of frames that were dropped together. Numbers start at 1."""
 
     number: int
     frames: list[int]
@@ -41,86 +48,95 @@ class NumberedShot:
 
 @dataclass(frozen=True)
 class ShotBlock:
-    """A shot that keeps its place whole: its frames in the order wanted, and what must hold inside."""
+    """A shot that stays in one piece: its frames in order, and the constraints that apply within it."""
 
     number: int
     frames: list[int]
-    wishes: Constraints
+    constraints: Constraints
 
 
 def number_shots(playing: Sequence[list[int]], dropped: Sequence[list[int]]) -> list[NumberedShot]:
-    """Numbers for the shots in the order in which they play, then for the dropped groups by their first frame."""
+    """Number the shots in playing order, then the dropped groups by their first frame."""
     groups = [(frames, True) for frames in playing] + [(frames, False) for frames in sorted(dropped)]
     return [NumberedShot(number, list(frames), plays) for number, (frames, plays) in enumerate(groups, 1)]
 
 
 def match_numbers(found: Sequence[Shot], order: Sequence[int], shots: Sequence[NumberedShot]) -> list[Shot]:
-    """Each shot found on an order, with the number of the shot that most of its frames come from."""
-    home = {frame: shot.number for shot in shots for frame in shot.frames}
+    """Give each shot of an order the number of the shot that most of its frames come from."""
+    shot_of = {frame: shot.number for shot in shots for frame in shot.frames}
     numbered = []
     for shot in found:
-        of = Counter(home[frame] for frame in order[shot.start : shot.start + shot.length] if frame in home)
+        of = Counter(shot_of[frame] for frame in order[shot.start : shot.start + shot.length] if frame in shot_of)
         numbered.append(shot.model_copy(update={"number": of.most_common(1)[0][0] if of else None}))
     return numbered
 
 
-def constraints_in_frames(wishes: Constraints, shots: Sequence[NumberedShot]) -> Constraints:
-    """The wishes with those to keep or drop a shot said of its frames."""
+def constraints_in_frames(constraints: Constraints, shots: Sequence[NumberedShot]) -> Constraints:
+    """Replace constraints that keep or drop a shot by constraints on its frames.
+
+    Raises:
+        UsageError: A shot does not exist, or is both wanted and dropped.
+    """
     known = {shot.number: shot.frames for shot in shots}
-    for option, number in _numbers(wishes):
+    for option, number in _numbers(constraints):
         if number not in known:
-            said = f"{option}: there is no shot {shortened(str(number))}."
-            raise UsageError(said, f"The shots are numbered 1 to {len(shots)}.")
+            raise UsageError(
+                f"{option}: shot {shortened(str(number))} does not exist.", f"The shots are numbered 1 to {len(shots)}."
+            )
     for name in ("shot_order", "flip_shot"):
-        in_turn([range(number, number + 1) for number in getattr(wishes, name)], known, option_of(name))
-    for number in wishes.drop_shot:
-        named = {frame: option for option, frame in wishes.frames_named() if not option.startswith("--drop")}
+        in_turn([range(number, number + 1) for number in getattr(constraints, name)], known, option_of(name))
+    for number in constraints.drop_shot:
+        placed = {frame: option for option, frame in constraints.named_frames() if not option.startswith("--drop")}
         for frame in known[number]:
-            if frame in named:
-                raise contradiction([named[frame], f"--drop-shot {number}"])
-    for number in wishes.keep_shot:
-        if number in wishes.drop_shot or set(known[number]) <= set(wishes.drop):
+            if frame in placed:
+                raise contradiction([placed[frame], f"--drop-shot {number}"])
+    for number in constraints.keep_shot:
+        if number in constraints.drop_shot or set(known[number]) <= set(constraints.drop):
             raise contradiction([f"--keep-shot {number}", f"--drop-shot {number}"])
     return replace(
-        wishes,
-        keep=tuple(sorted({*wishes.keep, *_frames(wishes.keep_shot, known)} - set(wishes.drop))),
-        drop=tuple(sorted({*wishes.drop, *_frames(wishes.drop_shot, known)})),
+        constraints,
+        keep=tuple(sorted({*constraints.keep, *_frames(constraints.keep_shot, known)} - set(constraints.drop))),
+        drop=tuple(sorted({*constraints.drop, *_frames(constraints.drop_shot, known)})),
     )
 
 
-def shot_blocks(wishes: Constraints, shots: Sequence[NumberedShot], played: Sequence[int]) -> list[ShotBlock]:
-    """The shots in the order wanted, each with its own wishes; none where no order or turn was wished for.
+def shot_blocks(constraints: Constraints, shots: Sequence[NumberedShot], played: Sequence[int]) -> list[ShotBlock]:
+    """Return the shots in the requested order, each with its own constraints.
 
-    `played` is the film as it was solved; a frame of none of the shots belongs to the one it plays in.
+    The list is empty if no order or flip is requested. `played` is the order as solved. A frame of no numbered shot
+    belongs to the shot it plays in.
+
+    Raises:
+        UsageError: The constraints contradict the order of the shots.
     """
-    if not (wishes.flip_shot or wishes.shot_order):
+    if not (constraints.flip_shot or constraints.shot_order):
         return []
-    frames = _dealt(shots, played)
-    order = list(wishes.shot_order or frames)
+    frames = _frames_by_shot(shots, played)
+    order = list(constraints.shot_order or frames)
     _check_complete(order, list(frames))
-    for number in wishes.flip_shot:
+    for number in constraints.flip_shot:
         if number not in frames:
             raise contradiction([f"--flip-shot {number}", f"--drop-shot {number}"])
         frames[number] = frames[number][::-1]
-        _check_flip(wishes, number, frames[number])
-    return [ShotBlock(number, frames[number], own) for number, own in _shared_out(wishes, order, frames)]
+        _check_flip(constraints, number, frames[number])
+    return [ShotBlock(number, frames[number], own) for number, own in _constraints_by_shot(constraints, order, frames)]
 
 
-def _dealt(shots: Sequence[NumberedShot], played: Sequence[int]) -> dict[int, list[int]]:
-    """The frames of each shot that plays, by number, along the film but each shot the way it is listed."""
-    home = {frame: shot.number for shot in shots for frame in shot.frames}
-    now = next(home[frame] for frame in played if frame in home)
-    dealt: dict[int, list[int]] = {}
+def _frames_by_shot(shots: Sequence[NumberedShot], played: Sequence[int]) -> dict[int, list[int]]:
+    """Return the frames of each playing shot by number, in the direction in which the shot is listed."""
+    shot_of = {frame: shot.number for shot in shots for frame in shot.frames}
+    now = next(shot_of[frame] for frame in played if frame in shot_of)
+    by_shot: dict[int, list[int]] = {}
     for frame in played:
-        now = home.get(frame, now)
-        dealt.setdefault(now, []).append(frame)
+        now = shot_of.get(frame, now)
+        by_shot.setdefault(now, []).append(frame)
     for shot in shots:
-        frames = dealt.get(shot.number, [])
+        frames = by_shot.get(shot.number, [])
         place = {frame: at for at, frame in enumerate(frames)}
         listed = [place[frame] for frame in shot.frames if frame in place]
         if listed and listed[0] > listed[-1]:
             frames.reverse()
-    return dict(sorted(dealt.items()))
+    return dict(sorted(by_shot.items()))
 
 
 def _check_complete(order: Sequence[int], playing: Sequence[int]) -> None:
@@ -128,49 +144,55 @@ def _check_complete(order: Sequence[int], playing: Sequence[int]) -> None:
         return
     given = shortened(",".join(map(str, order)))
     missing, extra = sorted(set(playing) - set(order)), sorted(set(order) - set(playing))
-    said = f"it lacks shot {missing[0]}" if missing else f"shot {extra[0]} does not play" if extra else "one is twice"
-    raise UsageError(f"--shot-order {given}: {said}.", f"Name each of {', '.join(map(str, playing))} once.")
+    cause = (
+        f"shot {missing[0]} is missing"
+        if missing
+        else f"shot {extra[0]} does not play"
+        if extra
+        else "a shot is repeated"
+    )
+    raise UsageError(f"--shot-order {given}: {cause}.", f"Name each of {', '.join(map(str, playing))} once.")
 
 
-def _check_flip(wishes: Constraints, number: int, frames: Sequence[int]) -> None:
+def _check_flip(constraints: Constraints, number: int, frames: Sequence[int]) -> None:
     place = {frame: at for at, frame in enumerate(frames)}
-    for a, b in wishes.before:
+    for a, b in constraints.before:
         if a in place and b in place and place[a] > place[b]:
             raise contradiction([f"--flip-shot {number}", f"--before {a}:{b}"])
 
 
-def _shared_out(
-    wishes: Constraints, order: Sequence[int], frames: dict[int, list[int]]
+def _constraints_by_shot(
+    constraints: Constraints, order: Sequence[int], frames: dict[int, list[int]]
 ) -> Iterator[tuple[int, Constraints]]:
-    """Each shot with the wishes that concern it, where they suit the order of the shots."""
-    home = {frame: at for at, number in enumerate(order) for frame in frames[number]}
-    said = f"--shot-order {','.join(map(str, order))}"
+    """Yield each shot with the constraints within it, after checking that they suit the order of the shots."""
+    shot_of = {frame: at for at, number in enumerate(order) for frame in frames[number]}
+    order_option = f"--shot-order {','.join(map(str, order))}"
     inner: list[dict[str, list[Pair]]] = [{"before": [], "adjacent": []} for _ in order]
     ends: list[dict[str, int]] = [{} for _ in order]
 
     def end(at: int, name: str, frame: int, option: str) -> None:
         if ends[at].setdefault(name, frame) != frame:
-            raise contradiction([option, said, f"--{name} {ends[at][name]}"])
+            raise contradiction([option, order_option, f"--{name} {ends[at][name]}"])
 
-    for a, b in wishes.before:
-        if home[a] == home[b]:
-            inner[home[a]]["before"].append((a, b))
-        elif home[a] > home[b]:
-            raise contradiction([f"--before {a}:{b}", said])
-    for a, b in wishes.adjacent:
-        left, right = sorted((a, b), key=home.__getitem__)
-        step = home[right] - home[left]
+    for a, b in constraints.before:
+        if shot_of[a] == shot_of[b]:
+            inner[shot_of[a]]["before"].append((a, b))
+        elif shot_of[a] > shot_of[b]:
+            raise contradiction([f"--before {a}:{b}", order_option])
+    for a, b in constraints.adjacent:
+        left, right = sorted((a, b), key=shot_of.__getitem__)
+        step = shot_of[right] - shot_of[left]
         if step == 0:
-            inner[home[a]]["adjacent"].append((a, b))
+            inner[shot_of[a]]["adjacent"].append((a, b))
         elif step > 1:
-            raise contradiction([f"--adjacent {a}:{b}", said])
+            raise contradiction([f"--adjacent {a}:{b}", order_option])
         else:
-            end(home[left], "last", left, f"--adjacent {a}:{b}")
-            end(home[right], "first", right, f"--adjacent {a}:{b}")
-    for name, frame, at in (("first", wishes.first, 0), ("last", wishes.last, len(order) - 1)):
+            end(shot_of[left], "last", left, f"--adjacent {a}:{b}")
+            end(shot_of[right], "first", right, f"--adjacent {a}:{b}")
+    for name, frame, at in (("first", constraints.first, 0), ("last", constraints.last, len(order) - 1)):
         if frame is not None:
-            if home[frame] != at:
-                raise contradiction([f"--{name} {frame}", said])
+            if shot_of[frame] != at:
+                raise contradiction([f"--{name} {frame}", order_option])
             end(at, name, frame, f"--{name} {frame}")
     for number, pairs, given in zip(order, inner, ends, strict=True):
         own = Constraints(given.get("first"), given.get("last"), tuple(pairs["before"]), tuple(pairs["adjacent"]))
@@ -182,8 +204,8 @@ def _frames(numbers: Sequence[int], known: dict[int, list[int]]) -> Iterator[int
         yield from known[number]
 
 
-def _numbers(wishes: Constraints) -> Iterator[tuple[str, int]]:
+def _numbers(constraints: Constraints) -> Iterator[tuple[str, int]]:
     for name in ("keep_shot", "drop_shot", "flip_shot"):
-        yield from ((f"{option_of(name)} {number}", number) for number in getattr(wishes, name))
-    order = shortened(",".join(map(str, wishes.shot_order)))
-    yield from ((f"--shot-order {order}", number) for number in wishes.shot_order)
+        yield from ((f"{option_of(name)} {number}", number) for number in getattr(constraints, name))
+    order = shortened(",".join(map(str, constraints.shot_order)))
+    yield from ((f"--shot-order {order}", number) for number in constraints.shot_order)

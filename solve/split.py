@@ -1,7 +1,7 @@
-"""Films that were mixed into one file, told apart: by frames that lead into one another, then by colours.
+"""Separate films that were mixed into one file: first by continuity between frames, then by colour.
 
-Two films have no frames nearer to each other than the outlier rule's cut; nor have two shots of one film, and
-those are taken together where they show the same colours.
+Two films have no frames nearer to each other than the outlier rule's cut. Neither have two shots of one film, so shots
+with similar colours are merged.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,137 +20,153 @@ from .plan.model import Dropped
 from .repeats import collapse
 
 Yuv: TypeAlias = Callable[[int], npt.NDArray[np.uint8]]
-"""A row's small picture as three planes of one size: its brightness and its two colours."""
+"""Return a row's small picture as three planes of one size: luma and two chroma planes."""
 
-_LEVELS, _TINTS = 8, 32
+_LEVELS = 8
+"""Histogram bins of luma."""
+_TINTS = 32
+"""Histogram bins of each chroma plane."""
 _COLOURLESS = 2.0
-"""Spread of colour under which a film is black and white; the palest of the coloured clips tried has 5."""
-_LOOKED_AT = 1000
-"""Frames of a group that are compared; more of them would hardly say more."""
+"""Spread of chroma below which a film is black and white; the palest colour clip tried has 5."""
+_SAMPLE = 1000
+"""Most frames of a group that are compared; more add little."""
 _TIGHTER = np.linspace(0.95, 0.1, 18)
+"""Factors by which the cut is tightened until there are as many groups as known films."""
 _CHUNK = 1024
+"""Rows compared at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class ColourProfile:
-    """The share of its pixels that a group of frames has of each colour, and how far its colours spread."""
+    """The colour histogram of a group of frames, and the spread of its chroma."""
 
     shares: npt.NDArray[np.float64]
     spread: float
 
 
 def arrange_films(
-    film: SolveInput, yuv: Yuv, settings: Settings, progress: Progress, wanted: int | None = None
+    film: SolveInput, yuv: Yuv, settings: Settings, progress: Progress, film_count: int | None = None
 ) -> list[Arrangement]:
-    """Each film in the file by itself, the largest first; the frames of the others are dropped as `elsewhere`."""
-    with progress.stage("tell films apart", 1) as stage:
-        films = split_rows(film, yuv, settings, wanted)
+    """Arrange each film of the file by itself, the largest first.
+
+    Args:
+        film: The rows of the whole file.
+        yuv: Reads a row's picture with colour.
+        settings: The settings of the run.
+        progress: Receives stages and notes.
+        film_count: The number of films, if known.
+
+    Returns:
+        One arrangement for each film; frames of the other films are dropped with the reason `elsewhere`.
+    """
+    with progress.stage("separate films", 1) as stage:
+        films = split_rows(film, yuv, settings, film_count)
         stage.advance()
-    if wanted and len(films) < wanted:
-        progress.note(f"The frames make {len(films)} film{'s' * (len(films) > 1)} at most, not {wanted}.")
-    found = [arrange(_only(film, rows), settings, progress) for rows in films]
-    return [replace(one, dropped=_accounted(film, one, found)) for one in found]
+    if film_count and len(films) < film_count:
+        progress.note(f"The frames split into at most {len(films)} film{'s' * (len(films) > 1)}, not {film_count}.")
+    found = [arrange(_rows_of_film(film, rows), settings, progress) for rows in films]
+    return [replace(one, dropped=_dropped_from(film, one, found)) for one in found]
 
 
-def split_rows(film: SolveInput, yuv: Yuv, settings: Settings, wanted: int | None = None) -> list[Ints]:
-    """The rows of each film, the largest first; each row is in one, those of no film in the nearest.
+def split_rows(film: SolveInput, yuv: Yuv, settings: Settings, film_count: int | None = None) -> list[Ints]:
+    """Assign each row to a film, the largest film first; stray rows go to the nearest film.
 
-    Whether a row of no film stays is for the outlier rule to say once that film is alone.
+    The outlier rule judges stray rows later, when that film is solved alone.
     """
     graph = film.nearest(film.rows.vectors, settings.neighbours.k)
     repeats = collapse(film.luma, graph, settings.ingest.duplicate_level)
     leaders, place, weights = np.unique(repeats.leader, return_inverse=True, return_counts=True)
-    group = _groups(film, leaders, weights, settings, wanted)[place]
+    group = _groups(film, leaders, weights, settings, film_count)[place]
     groups = [np.flatnonzero(group == number) for number in range(int(group.max()) + 1)]
-    looks = [_look(yuv, rows) for rows in groups]
-    owner = _same_film(looks, settings.split.same_look, wanted)[group]
+    profiles = [_colour_profile(yuv, rows) for rows in groups]
+    owner = _films_of_groups(profiles, settings.split.same_look, film_count)[group]
     films = [np.flatnonzero(owner == number) for number in np.unique(owner)]
     return sorted(films, key=lambda rows: (-len(rows), int(rows[0])))
 
 
-def _groups(film: SolveInput, leaders: Ints, weights: Ints, settings: Settings, wanted: int | None) -> Ints:
-    """The number of each leader's group; the cut is tightened where more films are known of than groups are found."""
+def _groups(film: SolveInput, leaders: Ints, weights: Ints, settings: Settings, film_count: int | None) -> Ints:
+    """Return each leader's group; tighten the cut while there are fewer groups than known films."""
     vectors = film.rows.vectors[leaders]
     graph = film.nearest(vectors, settings.neighbours.k)
     rule: dict[str, Any] = settings.outliers.model_dump()
     verdict = find_outliers(graph, weights, **rule)
-    best = _gathered(vectors, verdict, settings.outliers.min_group)
+    best = _merge_small(vectors, verdict, settings.outliers.min_group)
     for tighter in _TIGHTER:
-        if best.max() + 1 >= (wanted or 1):
+        if best.max() + 1 >= (film_count or 1):
             break
         cut = float(verdict.cut * tighter)
         closer = find_outliers(graph, weights, **(rule | {"cut_floor": cut, "cut_ceiling": cut}))
-        best = max(best, _gathered(vectors, closer, settings.outliers.min_group), key=lambda found: int(found.max()))
+        best = max(best, _merge_small(vectors, closer, settings.outliers.min_group), key=lambda found: int(found.max()))
     return best
 
 
-def _gathered(vectors: Floats, verdict: OutlierVerdict, min_group: int) -> Ints:
-    """The verdict's components less the small ones, each of which goes to the group that it is nearest to."""
+def _merge_small(vectors: Floats, verdict: OutlierVerdict, min_group: int) -> Ints:
+    """Number the large components, and add each small one to the nearest of them."""
     large = np.unique(verdict.component[verdict.size >= min_group])
     if not len(large):
         return np.zeros(len(vectors), np.int64)
     groups = [np.flatnonzero(verdict.component == number) for number in large]
-    joined = _joined(vectors, groups, verdict.cut)
+    joined = _merge_near(vectors, groups, verdict.cut)
     found = np.full(len(vectors), -1)
     for number, rows in zip(joined, groups, strict=True):
         found[rows] = number
     known = np.flatnonzero(found >= 0)
     for number in np.unique(verdict.component[found < 0]):
         rows = np.flatnonzero(verdict.component == number)
-        alike = np.concatenate([vectors[part] @ vectors[rows].T for part in _chunks(known)]).max(axis=1)
-        found[rows] = found[known[int(alike.argmax())]]
+        similarity = np.concatenate([vectors[part] @ vectors[rows].T for part in _chunks(known)]).max(axis=1)
+        found[rows] = found[known[int(similarity.argmax())]]
     return found
 
 
-def _joined(vectors: Floats, groups: Sequence[Ints], cut: float) -> Ints:
-    """Groups nearer than the cut are one: where a film stands still, each frame's nearest all lie in its own group."""
+def _merge_near(vectors: Floats, groups: Sequence[Ints], cut: float) -> Ints:
+    """Merge groups nearer than the cut: in a still shot, a frame's nearest rows may all lie in its own group."""
     from scipy.sparse.csgraph import connected_components
 
-    some = [vectors[_spread(rows)] for rows in groups]
+    some = [vectors[_sample(rows)] for rows in groups]
     near = [[bool((a @ b.T).max() > 1 - cut**2 / 2) for b in some] for a in some]
     return np.asarray(connected_components(np.array(near), directed=False)[1], np.int64)
 
 
-def _look(yuv: Yuv, rows: Ints) -> ColourProfile:
+def _colour_profile(yuv: Yuv, rows: Ints) -> ColourProfile:
     counts = np.zeros(_LEVELS * _TINTS**2, np.int64)
     sums = np.zeros((2, 2))
-    for row in _spread(rows).tolist():
+    for row in _sample(rows).tolist():
         y, u, v = (plane.ravel().astype(np.int64) for plane in yuv(row))
         cells = (y * _LEVELS // 256 * _TINTS + u * _TINTS // 256) * _TINTS + v * _TINTS // 256
         counts += np.bincount(cells, minlength=len(counts))
         sums += [[u.mean(), v.mean()], [np.square(u).mean(), np.square(v).mean()]]
-    mean, squares = sums / min(len(rows), _LOOKED_AT)
+    mean, squares = sums / min(len(rows), _SAMPLE)
     return ColourProfile(counts / counts.sum(), float(np.sqrt(np.maximum(squares - mean**2, 0).sum())))
 
 
 def colour_distance(a: ColourProfile, b: ColourProfile) -> float:
-    """How differently two groups are coloured (0 the same, 1 nothing shared), and beyond 1 where one has no colours.
+    """Return the Hellinger distance of two profiles (0 to 1), plus 1 if either is black and white.
 
-    Black and white films share their greys with any other.
+    The extra 1 keeps black-and-white films apart from other films, with which they share their greys.
     """
     distance = float(np.sqrt(max(0.0, 1 - np.sqrt(a.shares * b.shares).sum())))
     return distance + (min(a.spread, b.spread) < _COLOURLESS)
 
 
-def _same_film(looks: Sequence[ColourProfile], same_look: float, wanted: int | None) -> Ints:
-    """The number of each group's film."""
+def _films_of_groups(profiles: Sequence[ColourProfile], same_look: float, film_count: int | None) -> Ints:
+    """Return each group's film."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    pairs = [colour_distance(a, b) for n, a in enumerate(looks) for b in looks[n + 1 :]]
+    pairs = [colour_distance(a, b) for n, a in enumerate(profiles) for b in profiles[n + 1 :]]
     if not pairs:
-        return np.zeros(len(looks), np.int64)
+        return np.zeros(len(profiles), np.int64)
     tree = linkage(np.array(pairs), "average")
-    found = fcluster(tree, wanted, "maxclust") if wanted else fcluster(tree, same_look, "distance")
+    found = fcluster(tree, film_count, "maxclust") if film_count else fcluster(tree, same_look, "distance")
     return np.asarray(found, np.int64)
 
 
-def _only(film: SolveInput, rows: Ints) -> SolveInput:
+def _rows_of_film(film: SolveInput, rows: Ints) -> SolveInput:
     own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
     return replace(film, rows=own, luma=film.luma[rows], chroma=None if film.chroma is None else film.chroma[rows])
 
 
-def _accounted(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:
-    """What is dropped from one film: frames of no film, and those that another plays."""
+def _dropped_from(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:
+    """Return what is dropped from one film: frames of no film, and frames of the others."""
     foreign = [dropped.model_copy(update={"shot": None}) for other in all_found for dropped in other.dropped]
     played = [frame for other in all_found if other is not one for frame in other.order]
     score = _distances(film, played, one.order) / one.evidence.verdict.cut
@@ -162,16 +178,16 @@ def _accounted(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangeme
 
 
 def _distances(film: SolveInput, frames: Sequence[int], others: Sequence[int]) -> Floats:
-    """From each frame to the nearest of the others."""
+    """Return the distance from each frame to the nearest of the others."""
     rows, own = (np.searchsorted(film.rows.indices, some) for some in (frames, others))
     near = film.rows.vectors[own].T
-    alike = [(film.rows.vectors[part] @ near).max(axis=1) for part in _chunks(rows)]
-    return np.asarray(np.sqrt(np.maximum(2 - 2 * np.concatenate([np.zeros(0), *alike]), 0)), np.float32)
+    similarity = [(film.rows.vectors[part] @ near).max(axis=1) for part in _chunks(rows)]
+    return np.asarray(np.sqrt(np.maximum(2 - 2 * np.concatenate([np.zeros(0), *similarity]), 0)), np.float32)
 
 
-def _spread(rows: Ints) -> Ints:
-    """At most as many as are looked at, evenly."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _LOOKED_AT)).astype(np.int64)]
+def _sample(rows: Ints) -> Ints:
+    """Return at most `_SAMPLE` rows, evenly spaced."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)]
 
 
 def _chunks(rows: Ints) -> list[Ints]:

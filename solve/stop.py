@@ -1,4 +1,4 @@
-"""What a search answers to while it runs: the clock, the user's wish to stop, and who is told how it goes."""
+"""Stop conditions of a search: a deadline, the user's request, and a callback that reports the cost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,35 +6,40 @@ from time import monotonic
 from typing import Self, TypeAlias
 
 Stopped: TypeAlias = Callable[[], bool]
-"""Whether the user wants the work to end with what it has."""
+"""Return whether the user wants the work to end with what it has."""
 
 
 def never() -> bool:
+    """Never stop."""
     return False
 
 
-def _nobody(cost: int, bound: float | None) -> None:
+def _ignore(cost: int, bound: float | None) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class StopCondition:
-    """Searches look at it between moves, never within one, so that what they hold is a path at all times."""
+    """Checked between moves of a search, never within one, so that the search always holds a complete path."""
 
     deadline: float = float("inf")
     stopped: Stopped = never
-    tell: Callable[[int, float | None], None] = _nobody
+    on_cost: Callable[[int, float | None], None] = _ignore
     bound: float | None = None
-    """What any path costs at least, where that is known."""
+    """A proven lower bound of the cost, if known."""
 
-    def over(self) -> bool:
+    def reached(self) -> bool:
+        """Return whether the search should end now."""
         return self.stopped() or monotonic() > self.deadline
 
     def report(self, cost: int) -> None:
-        self.tell(cost, self.bound)
+        """Report the current cost."""
+        self.on_cost(cost, self.bound)
 
     def for_seconds(self, seconds: float) -> Self:
+        """Return the same condition with a deadline from now."""
         return replace(self, deadline=monotonic() + seconds)
 
-    def knowing(self, bound: float) -> Self:
+    def with_bound(self, bound: float) -> Self:
+        """Return the same condition with a proven lower bound."""
         return replace(self, bound=bound)

@@ -1,4 +1,4 @@
-"""Joins that nothing decides: between frames that look the same, at cuts, and where all frames differ equally."""
+"""Find joins that no evidence decides: between identical frames, at cuts, and where all frames differ equally."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from .plan.model import PlanFields
 Why: TypeAlias = Literal["same", "cuts", "equal", "direction"]
 
 _STRETCH = 20
-"""Rows of a path that are compared at a time; a shorter film is compared as a whole.
-
-In stretches of 12, real frames of a still scene that were in their right order failed the test below."""
+"""Rows of a path that are compared at a time; a shorter film is compared as a whole. In stretches of 12, real
+frames of a still scene in their right order failed the test.
+"""
 _EQUAL = 0.9
-"""The mean price of a stretch's joins over that of all its pairs, above which no order stands out.
-
-Pictures of pure noise come to .93 to .99, stretches of 20 frames of real clips to .72 at most."""
+"""No order stands out if the mean price of a stretch's joins exceeds this share of the mean over all its pairs.
+Pure noise measures .93 to .99, stretches of 20 frames of real clips at most .72.
+"""
 
 
 def orderless_rows(path: Sequence[int], prices: npt.NDArray[Any]) -> set[int]:
-    """Rows of stretches of the path in which any two rows cost nearly as much as two that are joined."""
+    """Return rows of stretches in which any two rows cost nearly as much as two that are joined."""
     length = min(_STRETCH, len(path))
     found: set[int] = set()
     if length < 3:
@@ -39,22 +39,22 @@ def orderless_rows(path: Sequence[int], prices: npt.NDArray[Any]) -> set[int]:
     return found
 
 
-def same_rows(path: Sequence[int], costs: JoinCosts) -> list[bool]:
-    """For each join whether it is free, and its two rows could change places without changing the path's price."""
-    return [costs.rows[a][b] == 0 and _swap(path, at, costs) == 0 for at, (a, b) in enumerate(pairwise(path))]
+def interchangeable_joins(path: Sequence[int], costs: JoinCosts) -> list[bool]:
+    """Return for each join whether it costs nothing and swapping its two rows changes no cost."""
+    return [costs.rows[a][b] == 0 and _swap_cost(path, at, costs) == 0 for at, (a, b) in enumerate(pairwise(path))]
 
 
-def by_chance(undetermined: Sequence[bool]) -> list[float]:
-    """For each join of a run of m frames that nothing tells apart 1/m: how often a random order of them has it."""
+def chance_confidence(undetermined: Sequence[bool]) -> list[float]:
+    """Return 1/m for each join of a run of m indistinguishable frames: how often a random order contains it."""
     values: list[float] = []
-    for is_open, run in groupby(undetermined):
+    for undecided, run in groupby(undetermined):
         joins = len(list(run))
-        values += [1 / (joins + 1) if is_open else 1.0] * joins
+        values += [1 / (joins + 1) if undecided else 1.0] * joins
     return values
 
 
 def reasons(plan: PlanFields) -> dict[Why, int]:
-    """How many joins of a plan are undetermined, by what keeps them so."""
+    """Count the undetermined joins of a plan by the reason for it."""
     cuts = {shot.start - 1 for shot in plan.shots}
     return dict(Counter(_reason(plan, at, cuts) for at in plan.undetermined))
 
@@ -67,8 +67,8 @@ def _reason(plan: PlanFields, at: int, cuts: set[int]) -> Why:
     return "direction" if len(plan.order) == 2 else "equal"
 
 
-def _swap(path: Sequence[int], at: int, costs: JoinCosts) -> int:
-    """What the path would cost more with the two rows of a join in each other's place."""
+def _swap_cost(path: Sequence[int], at: int, costs: JoinCosts) -> int:
+    """Return how much more expensive the path gets when the two rows of a join change places."""
     a, b = path[at], path[at + 1]
     more = 0
     if at:

@@ -1,4 +1,4 @@
-"""The price of a join by motion: what is left of the difference once one frame is bent onto the other."""
+"""Price joins by motion: the difference that remains after warping one frame onto the other."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,25 +12,29 @@ from ..stop import Stopped, never
 from .prices import patch_distance, typical_best
 
 SMALLEST_SIDE = 32
-"""Pictures smaller than this hold no motion that could be measured."""
+"""Smaller pictures show no measurable motion."""
 
 MEASURED = "dis-medium/1"
-"""The way of measuring; measures of another way do not stand for this one's."""
+"""Version of the measurement; cached measures of another version are not used."""
 
 SOFT = 1.5
-"""Pictures blurred by this many pixels keep their motion and lose most of the encoder's noise."""
+"""Blurring pictures by this many pixels keeps their motion and removes most coding noise."""
 
-_OUTLIER = 40.0
-_SEEN = 0.2
+_MAX_DIFFERENCE = 40.0
+"""Grey levels at which a pixel's difference saturates."""
+_MIN_VISIBLE = 0.2
+"""Smallest share of the first frame that the flow must map inside the second; below it the pair counts as unlike."""
 _ROUGHNESS = 0.5
-_AFAR = (40, 23)
+"""Weight of the flow's roughness against its residual."""
+_COARSE_SIZE = (40, 23)
+"""Size (width, height) to which the residual is reduced for the coarse measure."""
 
 
 class FlowPrice:
-    """Residual of the DIS optical flow plus half its roughness, each in units of the film's own best joins.
+    """Residual of DIS optical flow plus half its roughness, each in units of the film's own best joins.
 
-    It wins where things move by more than the size of their texture, and loses where coding noise is
-    all that moves, for the bending then fits the noise.
+    It works best where things move farther than the size of their texture. It fails where only coding noise moves,
+    because the flow then fits the noise.
     """
 
     name = "flow"
@@ -44,38 +48,38 @@ class FlowPrice:
         known: dict[tuple[int, int], Measures] | None = None,
         blur: float = 0.0,
     ) -> None:
-        """`known` is what was measured before, by the frames' places in the file; what is new is added to it."""
+        """`known` holds earlier measures by the frames' positions in the file; new measures are added to it."""
         self._luma, self._progress, self._blur = luma, progress, blur
         self._files: list[int] = list(range(len(luma))) if files is None else files.tolist()
         self._known = {} if known is None else known
-        self._asked: set[tuple[int, int]] = set()
+        self._requested: set[tuple[int, int]] = set()
 
     def measure(self, joins: Iterable[Sequence[int]], stopped: Stopped = never) -> None:
-        """Look at pairs of rows, each only once however often it is asked for, until stopped."""
-        self._asked |= {(min(a, b), max(a, b)) for a, b in joins}
-        fresh = sorted(join for join in self._asked if self._frames(join) not in self._known)
+        """Measure pairs of rows, each at most once, until stopped."""
+        self._requested |= {(min(a, b), max(a, b)) for a, b in joins}
+        fresh = sorted(join for join in self._requested if self._frames(join) not in self._known)
         if not fresh:
             return
-        bend = _Bend(self._luma, self._blur)
+        measure = _FlowMeasure(self._luma, self._blur)
         with self._progress.stage("motion", len(fresh)) as stage:
             for a, b in fresh:
                 if stopped():
-                    self._asked = {join for join in self._asked if self._frames(join) in self._known}
+                    self._requested = {join for join in self._requested if self._frames(join) in self._known}
                     break
-                self._known[self._frames((a, b))] = bend.compare(a, b)
+                self._known[self._frames((a, b))] = measure.compare(a, b)
                 stage.advance()
 
     def joins(self) -> Ints:
-        """Every pair asked for so far, once, the smaller row first."""
-        return np.array(sorted(self._asked), np.int64).reshape(-1, 2)
+        """Return every pair requested so far once, the smaller row first."""
+        return np.array(sorted(self._requested), np.int64).reshape(-1, 2)
 
     def measures(self) -> Floats:
-        """The measures of each pair of `joins`, a column each."""
-        known = [self._known[self._frames((a, b))] for a, b in sorted(self._asked)]
+        """Return the measures of each pair of `joins`, one column for each."""
+        known = [self._known[self._frames((a, b))] for a, b in sorted(self._requested)]
         return np.array(known, np.float32).reshape(-1, 4)
 
     def prices(self, echo: Floats | float = 0.0) -> Floats:
-        """The price of each pair of `joins`; `echo` is the share of a best join that the encoder took off each."""
+        """Return the price of each pair of `joins`; `echo` is each pair's codec echo as a share of a best join."""
         ends, measured = self.joins(), self.measures()
         residual = normalised(measured[:, 0], ends, len(self._luma)) + echo
         roughness = normalised(measured[:, 1], ends, len(self._luma))
@@ -86,12 +90,12 @@ class FlowPrice:
 
 
 def normalised(values: npt.NDArray[Any], joins: Ints, count: int) -> Floats:
-    """Values of joins over the median of every row's smallest."""
+    """Divide values of joins by the median of every row's smallest value."""
     return np.asarray(values / max(typical_best(values, joins, count), 1e-9), np.float32)
 
 
-class _Bend:
-    """Bends frames onto each other, along the flow from the first to the second."""
+class _FlowMeasure:
+    """Measures pairs of frames by warping the second onto the first along the optical flow."""
 
     def __init__(self, luma: npt.NDArray[np.uint8], blur: float) -> None:
         import cv2
@@ -105,18 +109,18 @@ class _Bend:
 
         left, right = self._picture(first), self._picture(second)
         motion = np.asarray(self._flow.calc(left, right, np.zeros((*left.shape, 2), np.float32)), np.float32)
-        across, down = self._grid[0] + motion[..., 0], self._grid[1] + motion[..., 1]
+        x, y = self._grid[0] + motion[..., 0], self._grid[1] + motion[..., 1]
         height, width = left.shape
-        seen = (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
-        bent = cv2.remap(right.astype(np.float32), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        left_over = left - bent
-        afar = np.abs(cv2.resize(left_over, _AFAR, interpolation=cv2.INTER_AREA))
-        clipped = np.minimum(np.abs(left_over), _OUTLIER)
+        visible = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+        warped = cv2.remap(right.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        residual_picture = left - warped
+        coarse_residual = np.abs(cv2.resize(residual_picture, _COARSE_SIZE, interpolation=cv2.INTER_AREA))
+        clipped = np.minimum(np.abs(residual_picture), _MAX_DIFFERENCE)
         found = (
-            clipped[seen].mean() if seen.mean() > _SEEN else _OUTLIER,
+            clipped[visible].mean() if visible.mean() > _MIN_VISIBLE else _MAX_DIFFERENCE,
             np.abs(np.diff(motion, axis=0)).mean() + np.abs(np.diff(motion, axis=1)).mean(),
-            np.minimum(afar, _OUTLIER).mean(),
-            patch_distance(left, bent),
+            np.minimum(coarse_residual, _MAX_DIFFERENCE).mean(),
+            patch_distance(left, warped),
         )
         residual, roughness, coarse, unlike = (float(np.float32(value)) for value in found)
         return residual, roughness, coarse, unlike

@@ -1,8 +1,8 @@
-"""How much each kind of evidence weighs in this film, learned from the film itself.
+"""Learn from the film itself how much each kind of evidence weighs.
 
-On a path that is mostly right the joins it makes should be cheaper than those of frames a few steps
-apart. Weights that make them so tell which evidence to trust here: motion where things move, looks where
-only noise does. Wrong joins are few and contradict each other, so the weights outvote them.
+On a mostly correct path, its joins should be cheaper than pairs of frames a few steps apart. The weights that achieve
+this show which evidence to trust in this film: motion where things move, the base price where only noise changes.
+Wrong joins are few and contradict each other, so the correct ones outweigh them.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,19 @@ from ...media.types import Floats, Ints
 from .flow import normalised
 
 _APART = (2, 10)
+"""Steps on the path (from, to) at which two rows count as not adjacent."""
 _SOFTEN = 0.1
+"""Added to prices before the logarithm, so that a price near 0 does not dominate."""
 _RIDGE = 0.01
+"""L2 regularisation of the weights."""
 
 _Doubles = npt.NDArray[np.float64]
 
 
 def learned_prices(evidence: Floats, joins: Ints, path: Sequence[int]) -> Floats:
-    """One price for each join: the weighted geometric mean of its evidence, a column for each kind of it.
+    """Return one price for each join: the weighted geometric mean of the columns of `evidence`.
 
-    A weight is never negative, so that no film, however odd, can learn that unlike frames are neighbours.
+    Weights are never negative, so that no film can teach that unlike frames are neighbours.
     """
     units = [normalised(column, joins, len(path)) for column in evidence.T]
     logs = np.log(np.stack(units, axis=1).astype(np.float64) + _SOFTEN)
@@ -36,7 +39,7 @@ def learned_prices(evidence: Floats, joins: Ints, path: Sequence[int]) -> Floats
 
 
 def _contrasts(logs: _Doubles, joins: Ints, path: Sequence[int]) -> tuple[_Doubles, _Doubles]:
-    """For every row, how its joins to rows a few steps off differ from those the path makes; each row counts once."""
+    """Return by how much each row's joins a few steps apart exceed its joins on the path; every row counts once."""
     place = np.empty(len(path), np.int64)
     place[list(path)] = np.arange(len(path))
     steps = np.abs(place[joins[:, 0]] - place[joins[:, 1]])
@@ -54,16 +57,16 @@ def _contrasts(logs: _Doubles, joins: Ints, path: Sequence[int]) -> tuple[_Doubl
 
 
 def _weights(contrasts: _Doubles, shares: _Doubles) -> _Doubles:
-    """The logistic weights, none under 0, that tell made joins from others."""
+    """Fit logistic weights, none below 0, that separate joins of the path from other joins."""
     from scipy.optimize import minimize
 
     spread = contrasts.std(axis=0) + 1e-9
     scaled, shares = contrasts / spread, shares / shares.sum()
 
     def loss(weights: _Doubles) -> tuple[float, _Doubles]:
-        clear = scaled @ weights
-        wrong = shares / (1 + np.exp(np.clip(clear, -40, 40)))
-        value = float(shares @ np.logaddexp(0, -clear) + _RIDGE * weights @ weights)
+        margin = scaled @ weights
+        wrong = shares / (1 + np.exp(np.clip(margin, -40, 40)))
+        value = float(shares @ np.logaddexp(0, -margin) + _RIDGE * weights @ weights)
         return value, 2 * _RIDGE * weights - wrong @ scaled
 
     start = np.full(contrasts.shape[1], 0.1)

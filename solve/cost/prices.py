@@ -1,4 +1,4 @@
-"""The price of a join: how little two frames look like neighbours in time."""
+"""The price of a join: how unlikely two frames are to be neighbours in time."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,12 +14,22 @@ from ...media.types import Floats, Ints
 Rows: TypeAlias = list[list[int]] | list[dict[int, int]]
 
 _PATCH = 4
-_WIDTH, _HEIGHT = 64, 36
+"""Side of a patch in pixels."""
+_WIDTH = 64
+"""Width to which pictures are reduced."""
+_HEIGHT = 36
+"""Height to which pictures are reduced."""
 _FLAT = 4.0
+"""Added to a patch's contrast, so that noise in flat patches is not amplified."""
 _STEPS = 8192
-"""Of a patch's contrast, to be held in 16 bits: no pixel of 16 lies further than 3.9 contrasts from their mean."""
-_FAR = 2.0
-_TOP = 1 << 40
+"""Quantisation steps for one unit of a patch's contrast.
+
+No pixel of 16 is more than 3.9 contrasts from their mean, so the values fit 16 bits.
+"""
+_UNPRICED_FACTOR = 2.0
+"""An unpriced join costs this many times the most expensive candidate of either end."""
+_LARGEST_TOTAL = 1 << 40
+"""Largest cost of a whole path, which keeps sums within 64 bits."""
 
 
 class Price(Protocol):
@@ -28,14 +38,16 @@ class Price(Protocol):
     @property
     def name(self) -> str: ...
 
-    def pairs(self, left: Ints, right: Ints) -> Floats: ...
+    def pairs(self, left: Ints, right: Ints) -> Floats:
+        """Return the price of each pair (left[i], right[i])."""
+        ...
 
 
 class HuberPrice:
-    """Pseudo-Huber distance of luma whose 4 x 4 patches are brought to mean 0 and contrast 1.
+    """Pseudo-Huber distance of luma whose 4 x 4 patches are normalised to mean 0 and contrast 1.
 
-    The patches survive flicker and fades; the Huber form keeps one moving edge from outweighing a
-    whole picture. Of the single prices tried on real clips it ordered best.
+    The normalisation makes it robust to flicker and fades. The Huber form keeps one moving edge from outweighing a
+    whole picture. Of the single prices tried on real clips it gave the best orders.
     """
 
     name = "huber"
@@ -53,7 +65,7 @@ class HuberPrice:
         return np.asarray(np.maximum(result - 1.0, 0.0), np.float32)
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
-        """The same price for each patch of the picture by itself."""
+        """Return the price of each patch of the picture separately."""
         roots = self._roots(left, right).reshape(len(left), -1, _PATCH * _PATCH)
         return np.asarray(np.maximum(roots.mean(axis=2) - 1.0, 0.0), np.float32)
 
@@ -83,11 +95,11 @@ class CosinePrice:
 
 @dataclass(frozen=True)
 class JoinCosts:
-    """Integer prices for the solver.
+    """Integer costs for the solver.
 
-    `rows[a][b]` is the price of joining a and b: of every pair in a small film, of candidate joins in a
-    large one, where any other join costs twice the dearest candidate of either end. The last row is
-    nowhere: joining it costs nothing, so that the cheapest cycle through it is the cheapest open path.
+    `rows[a][b]` is the cost of joining a and b. A small film has the cost of every pair. A large film has costs of
+    candidate joins; any other join costs twice the most expensive candidate of either end. The last row is a dummy
+    that joins to every row for free, so that the cheapest cycle through it is the cheapest open path.
     """
 
     rows: Rows
@@ -99,47 +111,57 @@ class JoinCosts:
         return len(self.neighbours)
 
     def of(self, path: Sequence[int]) -> int:
+        """Return the cost of a path."""
         return sum(self.rows[a][b] for a, b in pairwise(path))
 
     def priced(self) -> tuple[Ints, Ints]:
-        """In a large film the joins that have a price of their own, the smaller row first, and those prices."""
+        """Return the priced joins of a large film, the smaller row first, and their costs."""
         known = [row for row in self.rows[:-1] if isinstance(row, dict)]
         ends = [(a, b) for a, row in enumerate(known) for b in row if a < b < len(self)]
         prices = [known[a][b] for a, b in ends]
         return np.array(ends, np.int64).reshape(-1, 2), np.array(prices, np.int64)
 
     def radius(self) -> Ints:
-        """In a large film what any other join costs at least, as a share of each of its ends."""
+        """Return, for a large film, each row's share of the least cost of an unpriced join."""
         return np.array([row.radius if isinstance(row, _Row) else 0 for row in self.rows[:-1]], np.int64)
 
 
 def join_costs(price: Price, count: int, joins: Ints, *, candidates: int, dense_limit: int) -> JoinCosts:
-    """Price every pair of up to `dense_limit` rows; beyond that only `joins`, pairs of rows that may be neighbours."""
+    """Price every pair of up to `dense_limit` rows; beyond that, price only `joins`.
+
+    Args:
+        price: The price of a join.
+        count: The number of rows.
+        joins: Pairs of rows that may be neighbours.
+        candidates: How many cheapest joins of each row the search tries.
+        dense_limit: The most rows for which every pair is priced.
+    """
     if count <= dense_limit:
         return dense_costs(all_pairs(price, np.arange(count)), candidates)
-    ends = distinct_joins(joins)
+    # Each pair once, the smaller row first.
+    ends = np.unique(np.sort(joins, axis=1), axis=0).astype(np.int64)
     return sparse_costs(count, ends, price.pairs(ends[:, 0], ends[:, 1]), candidates)
 
 
 def dense_costs(distances: npt.NDArray[np.float64], candidates: int) -> JoinCosts:
-    """Costs from the price of every pair."""
+    """Convert the price of every pair to costs."""
     count = len(distances)
     scale = _scale(distances[~np.eye(count, dtype=bool)], count)
     matrix = np.rint(distances * scale).astype(np.int64)
-    blind = matrix.copy()
-    np.fill_diagonal(blind, np.iinfo(np.int64).max)
-    nearest = np.argsort(blind, axis=1, kind="stable")[:, : min(candidates, max(count - 1, 0))]
+    without_self = matrix.copy()
+    np.fill_diagonal(without_self, np.iinfo(np.int64).max)
+    nearest = np.argsort(without_self, axis=1, kind="stable")[:, : min(candidates, max(count - 1, 0))]
     rows = dense_rows(matrix)
     return JoinCosts(rows, nearest.tolist(), scale, matrix)
 
 
 def dense_rows(matrix: npt.NDArray[np.int64]) -> list[list[int]]:
-    """The prices of all pairs, with nowhere behind them."""
+    """Return the costs of all pairs, with the dummy row appended."""
     return [[*row, 0] for row in matrix.tolist()] + [[0] * (len(matrix) + 1)]
 
 
 def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> JoinCosts:
-    """Costs from the prices of some distinct pairs."""
+    """Convert the prices of some distinct pairs to costs."""
     scale = _scale(distances, count)
     prices = np.rint(distances.astype(np.float64) * scale).astype(np.int64).tolist()
     radius = [0] * count
@@ -154,7 +176,7 @@ def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> 
 
 
 def price_features(luma: npt.NDArray[np.uint8], rows: Ints) -> npt.NDArray[np.uint8]:
-    """All that the price sees of some pictures, in a sixth of the room."""
+    """Return pictures reduced to what the Huber price reads, a sixth of the size."""
     small = np.empty((len(rows), _HEIGHT, _WIDTH), np.uint8)
     for place, row in enumerate(rows):
         small[place] = _shrunk(luma[row])
@@ -162,7 +184,7 @@ def price_features(luma: npt.NDArray[np.uint8], rows: Ints) -> npt.NDArray[np.ui
 
 
 def all_pairs(price: Price, rows: Ints) -> npt.NDArray[np.float64]:
-    """The prices of all pairs of some rows."""
+    """Return the prices of all pairs of some rows."""
     upper = np.triu_indices(len(rows), 1)
     matrix = np.zeros((len(rows), len(rows)))
     matrix[upper] = price.pairs(rows[upper[0]], rows[upper[1]])
@@ -170,20 +192,15 @@ def all_pairs(price: Price, rows: Ints) -> npt.NDArray[np.float64]:
 
 
 def typical_best(values: npt.NDArray[Any], joins: Ints, count: int) -> float:
-    """The median of every row's smallest value among its joins; 0 without joins."""
+    """Return the median of every row's smallest value among its joins; 0 without joins."""
     best = np.full(count, np.inf)
     for side in (0, 1):
         np.minimum.at(best, joins[:, side], values)
     return float(np.median(best[np.isfinite(best)])) if len(joins) else 0.0
 
 
-def distinct_joins(joins: Ints) -> Ints:
-    """Each pair once, the smaller row first."""
-    return np.asarray(np.unique(np.sort(joins, axis=1), axis=0), np.int64)
-
-
 class _Row(dict[int, int]):
-    """The priced joins of one row; joins without a price cost more than any that has one."""
+    """The priced joins of one row; any other join costs more than those."""
 
     def __init__(self, own: int, radius: list[int]) -> None:
         super().__init__()
@@ -194,15 +211,15 @@ class _Row(dict[int, int]):
         return self._radius[self._own]
 
     def __missing__(self, other: int) -> int:
-        return int(_FAR * max(self._radius[self._own], self._radius[other]))
+        return int(_UNPRICED_FACTOR * max(self._radius[self._own], self._radius[other]))
 
 
 def _scale(distances: npt.NDArray[Any], count: int) -> float:
-    """So that the smallest difference from nothing spans a thousand integers, and no sum overflows."""
-    some = distances[distances > 0]
-    if not len(some):
+    """Choose a scale at which the smallest price spans a thousand integers and no sum overflows."""
+    positive = distances[distances > 0]
+    if not len(positive):
         return 1.0
-    return float(min(1000.0 / some.min(), _TOP / (np.abs(distances).max() * max(count, 1))))
+    return float(min(1000.0 / positive.min(), _LARGEST_TOTAL / (np.abs(distances).max() * max(count, 1))))
 
 
 def _shrunk(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -212,7 +229,7 @@ def _shrunk(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
-    """The Huber price of two pictures alone."""
+    """Return the Huber price of two single pictures."""
     difference = _patches(left) - _patches(right)
     return float(np.sqrt(difference * difference + 1.0).mean()) - 1.0
 

@@ -1,4 +1,4 @@
-"""What two pictures have in common, by SIFT's local features."""
+"""Measure the content that two pictures share by matching SIFT features."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     import cv2
 
 
-_MOST = 128
+_MAX_FEATURES = 128
+"""Features per picture."""
 _CONTRAST = 0.02
-"""Half of OpenCV's own, since the stored pictures are small."""
+"""Half of OpenCV's default, because the stored pictures are small."""
 _RATIO = 0.8
-_FEWEST = 3
-_PIXELS = 2.0
-_LENGTH = 512.0
-"""Of OpenCV's descriptors."""
+"""Lowe's ratio test: the best match must be nearer than this share of the second-best distance."""
+_MIN_MATCHES = 3
+"""Fewer matches than this count as none."""
+_MAX_ERROR = 2.0
+"""Pixels by which a match may miss the transform."""
+_DESCRIPTOR_LENGTH = 512.0
+"""Norm of OpenCV's SIFT descriptors."""
 
 
 @dataclass(frozen=True)
@@ -30,29 +34,29 @@ class _Features:
 
 
 def sift_matches(luma: npt.NDArray[np.uint8], pairs: Ints) -> Iterator[float]:
-    """For each pair the share of features that are found again, and lie where one move of the picture puts them.
+    """Yield for each pair the share of features found in both pictures that agree with one similarity transform.
 
-    A feature is found again where its nearest in the other picture is clearly nearer than the second-nearest; it
-    counts by how alike the two are, so that equal counts seldom make equal prices.
+    A match counts only if it passes the ratio test. It is weighted by the similarity of its descriptors, so that equal
+    counts rarely give equal prices.
     """
     import cv2
 
-    finder = cv2.SIFT.create(nfeatures=_MOST, contrastThreshold=_CONTRAST)
+    detector = cv2.SIFT.create(nfeatures=_MAX_FEATURES, contrastThreshold=_CONTRAST)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
-    seen: dict[int, _Features] = {}
+    features: dict[int, _Features] = {}
     for a, b in pairs.tolist():
         for row in (a, b):
-            if row not in seen:
-                seen[row] = _features(luma[row], finder)
-        yield _shared(seen[a], seen[b], matcher)
+            if row not in features:
+                features[row] = _features(luma[row], detector)
+        yield _shared(features[a], features[b], matcher)
 
 
-def _features(plane: npt.NDArray[np.uint8], finder: "cv2.SIFT") -> _Features:
-    points, descriptors = finder.detectAndCompute(np.ascontiguousarray(plane), None)
+def _features(plane: npt.NDArray[np.uint8], detector: "cv2.SIFT") -> _Features:
+    points, descriptors = detector.detectAndCompute(np.ascontiguousarray(plane), None)
     if not points:
         return _Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
     places = np.array([point.pt for point in points], np.float32)
-    # They are whole numbers up to 255, kept in a quarter of the room that they come in.
+    # OpenCV returns integers up to 255 as floats; bytes take a quarter of the memory.
     return _Features(places, np.asarray(descriptors).astype(np.uint8))
 
 
@@ -60,14 +64,16 @@ def _shared(left: _Features, right: _Features, matcher: "cv2.BFMatcher") -> floa
     import cv2
 
     fewer = min(len(left.places), len(right.places))
-    if fewer < _FEWEST:
+    if fewer < _MIN_MATCHES:
         return 0.0
     near = matcher.knnMatch(left.descriptors.astype(np.float32), right.descriptors.astype(np.float32), k=2)
-    sure = [best for best, second in near if best.distance < _RATIO * second.distance]
-    if len(sure) < _FEWEST:
+    good = [best for best, second in near if best.distance < _RATIO * second.distance]
+    if len(good) < _MIN_MATCHES:
         return 0.0
-    here = left.places[[match.queryIdx for match in sure]]
-    there = right.places[[match.trainIdx for match in sure]]
-    fits = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=_PIXELS)[1]
-    alike = 1 - np.square([match.distance / _LENGTH for match in sure]) / 2
-    return float(min(1.0, alike[fits.ravel() > 0].sum() / fewer))
+    left_points = left.places[[match.queryIdx for match in good]]
+    right_points = right.places[[match.trainIdx for match in good]]
+    inliers = cv2.estimateAffinePartial2D(
+        left_points, right_points, method=cv2.RANSAC, ransacReprojThreshold=_MAX_ERROR
+    )[1]
+    similarity = 1 - np.square([match.distance / _DESCRIPTOR_LENGTH for match in good]) / 2
+    return float(min(1.0, similarity[inliers.ravel() > 0].sum() / fewer))

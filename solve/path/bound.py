@@ -1,4 +1,4 @@
-"""The Held-Karp bound: what any open path must cost at least."""
+"""The Held-Karp bound: a proven minimum for the cost of any open path."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,34 +12,38 @@ from ..cost.prices import JoinCosts
 from ..stop import StopCondition
 
 _ROUNDS = 150
+"""Most subgradient steps."""
 _FEWEST_ROUNDS = 10
+"""Fewest steps on candidate joins, however long the film."""
 _ROWS_IN_ALL = 300_000
-"""Rows times rounds on candidate joins: longer films get fewer rounds, and so a wider gap."""
+"""Rows times steps on candidate joins: longer films get fewer steps, and so a wider gap."""
 _PATIENCE = 8
+"""Steps without a gain after which the step size is halved."""
 _NEAR_ENOUGH = 1e-6
+"""Smallest step, as a share of the upper bound."""
 
 _Numbers: TypeAlias = npt.NDArray[np.float64]
 _MakeTree: TypeAlias = Callable[[_Numbers], tuple[float, npt.NDArray[np.int64]]]
 
 
-def lower_bound(costs: JoinCosts, upper: int, watch: StopCondition = StopCondition()) -> float:  # noqa: B008 - it is frozen
-    """Ascend over node prices; every 1-tree through nowhere that comes out is a proof.
+def lower_bound(costs: JoinCosts, upper: int, stop: StopCondition = StopCondition()) -> float:  # noqa: B008 - frozen
+    """Ascend over node prices; every minimum 1-tree through the dummy row proves a bound.
 
-    A path closed through nowhere is a spanning tree of the rows plus two free joins, so for any prices
-    pi it costs at least the minimum tree under them plus the two cheapest joins to nowhere, less 2 sum(pi).
-    Where only candidate joins are priced, the bound is that of a film whose other joins cost what is assumed.
+    A path closed through the dummy is a spanning tree of the rows plus two free joins. For any node prices pi it
+    therefore costs at least the minimum spanning tree under them, plus the two cheapest joins to the dummy, less 2
+    sum(pi). If only candidate joins are priced, the bound holds for the costs that are assumed for all other joins.
     """
     if len(costs) < 3:
         return float(upper)
     ascent = _Ascent(len(costs), upper)
-    tree, rounds = _every_pair(costs.matrix) if costs.matrix is not None else _priced_joins(costs)
-    while ascent.rounds < rounds and not ascent.done and (ascent.rounds == 0 or not watch.over()):
+    tree: _MakeTree
+    if costs.matrix is not None:
+        tree, rounds = partial(_tree, costs.matrix.astype(np.float64)), _ROUNDS
+    else:
+        tree, rounds = _priced_joins(costs)
+    while ascent.rounds < rounds and not ascent.done and (ascent.rounds == 0 or not stop.reached()):
         ascent.step(*tree(ascent.prices))
     return min(ascent.best, float(upper))
-
-
-def _every_pair(matrix: npt.NDArray[np.int64]) -> tuple[_MakeTree, int]:
-    return partial(_tree, matrix.astype(np.float64)), _ROUNDS
 
 
 def _priced_joins(costs: JoinCosts) -> tuple[_MakeTree, int]:
@@ -49,7 +53,7 @@ def _priced_joins(costs: JoinCosts) -> tuple[_MakeTree, int]:
 
 
 class _Ascent:
-    """Held and Karp's subgradient steps: rows that the tree uses too often get dearer, its leaves cheaper."""
+    """Held and Karp's subgradient steps: raise the price of rows that the tree overuses, lower that of its leaves."""
 
     def __init__(self, count: int, upper: int) -> None:
         self.prices = np.zeros(count)
@@ -57,7 +61,7 @@ class _Ascent:
         self._upper, self._factor, self._since = upper, 2.0, 0
 
     def step(self, weight: float, degree: npt.NDArray[np.int64]) -> None:
-        """Take in the minimum tree under the current prices, and move them."""
+        """Record the bound of the minimum tree under the current node prices, and move the prices."""
         ends = np.argpartition(self.prices, 1)[:2]
         bound = weight + float(self.prices[ends].sum()) - 2 * float(self.prices.sum())
         pull = degree - 2
@@ -76,7 +80,7 @@ class _Ascent:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Priced joins, the smaller row first, and what any other join costs at least for each of its ends."""
+    """Priced joins, the smaller row first, and each row's share of the least cost of any other join."""
 
     left: npt.NDArray[np.int64]
     right: npt.NDArray[np.int64]
@@ -84,10 +88,10 @@ class _Candidates:
     share: _Numbers
 
     def tree(self, prices: _Numbers) -> tuple[float, npt.NDArray[np.int64]]:
-        """The weight of a spanning tree no dearer than the minimum one, and each row's degree in it.
+        """Return the weight of a spanning tree no more expensive than the minimum one, and each row's degree in it.
 
-        Of joins that cost a share of each of their ends the cheapest tree is the star of the cheapest row,
-        so that the star may stand for all that are not priced. It lies below the diagonal, priced joins above.
+        If every join costs the sum of a share of its ends, the cheapest tree is the star around the cheapest row. That
+        star therefore stands in for all unpriced joins. It is stored below the diagonal, priced joins above.
         """
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import minimum_spanning_tree
@@ -101,7 +105,7 @@ class _Candidates:
             np.concatenate([self.right, np.minimum(spokes, hub)]),
         )
         weight = np.concatenate([self.price + prices[self.left] + prices[self.right], other[spokes] + other[hub]])
-        # A weight of nothing would not count as a join.
+        # A sparse matrix drops weights of 0.
         shift = 1.0 - float(weight.min())
         found = minimum_spanning_tree(coo_array((weight + shift, ends), shape=(count, count)).tocsr()).tocoo()
         degree = np.bincount(np.concatenate([found.row, found.col]), minlength=count)
@@ -109,22 +113,22 @@ class _Candidates:
 
 
 def _tree(costs: _Numbers, prices: _Numbers) -> tuple[float, npt.NDArray[np.int64]]:
-    """The weight of the minimum spanning tree over all pairs, and each row's degree in it."""
+    """Return the weight of the minimum spanning tree over all pairs, and each row's degree in it (Prim)."""
     count = len(costs)
     degree = np.zeros(count, np.int64)
-    reach = np.full(count, np.inf)
-    link = np.zeros(count, np.int64)
+    distance = np.full(count, np.inf)
+    parent = np.zeros(count, np.int64)
     row, total = 0, 0.0
     outside = np.ones(count, bool)
     for _ in range(count - 1):
         outside[row] = False
-        reach[row] = np.inf
+        distance[row] = np.inf
         offer = costs[row] + (prices + prices[row])
-        better = outside & (offer < reach)
-        reach[better] = offer[better]
-        link[better] = row
-        row = int(reach.argmin())
-        total += reach[row]
+        better = outside & (offer < distance)
+        distance[better] = offer[better]
+        parent[better] = row
+        row = int(distance.argmin())
+        total += distance[row]
         degree[row] += 1
-        degree[link[row]] += 1
+        degree[parent[row]] += 1
     return total, degree

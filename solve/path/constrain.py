@@ -1,4 +1,4 @@
-"""A path as the user wants it: the cheapest found in which all that was said holds."""
+"""Solve for the cheapest path that satisfies the user's constraints."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,79 +11,81 @@ from .pinned import PinnedRows, cost_subset, pinned_costs, pinned_rows
 from .precedence import enforce_precedence
 
 _KICKS_PER_ROW = 5
+"""Kicks under pinned costs, which no bound can end early."""
 _MOST_KICKS = 10_000
+"""Limits the time that long films take."""
 
 
-def constrain(path: Sequence[int], costs: JoinCosts, ties: PinnedRows, settings: SolveSettings) -> list[int]:
-    """The path itself where it will do one way or the other; else one solved under the ties.
+def constrain(path: Sequence[int], costs: JoinCosts, pins: PinnedRows, settings: SolveSettings) -> list[int]:
+    """Return the path if it satisfies the pins in either direction; else solve it again under the pins.
 
-    The path may hold only some of the rows of the costs.
+    `path` may hold only some of the rows of `costs`.
     """
-    fitting = [way for way in (list(path), list(path)[::-1]) if holds(way, ties)]
-    if fitting:
-        return fitting[0]
+    for direction in (list(path), list(path)[::-1]):
+        if holds(direction, pins):
+            return direction
     rows = sorted(path)
     new = {row: number for number, row in enumerate(rows)}
-    found = _solved([new[row] for row in path], cost_subset(costs, rows), pinned_rows(ties, new), settings)
+    found = _solve_pinned([new[row] for row in path], cost_subset(costs, rows), pinned_rows(pins, new), settings)
     return [rows[number] for number in found]
 
 
-def holds(path: Sequence[int], ties: PinnedRows) -> bool:
+def holds(path: Sequence[int], pins: PinnedRows) -> bool:
+    """Return whether a path satisfies the pins."""
     place = {row: number for number, row in enumerate(path)}
     return (
-        (ties.first is None or path[0] == ties.first)
-        and (ties.last is None or path[-1] == ties.last)
-        and all(place[a] < place[b] for a, b in ties.before)
-        and all(abs(place[a] - place[b]) == 1 for a, b in ties.adjacent)
+        (pins.first is None or path[0] == pins.first)
+        and (pins.last is None or path[-1] == pins.last)
+        and all(place[a] < place[b] for a, b in pins.before)
+        and all(abs(place[a] - place[b]) == 1 for a, b in pins.adjacent)
     )
 
 
-def _solved(path: list[int], costs: JoinCosts, ties: PinnedRows, settings: SolveSettings) -> list[int]:
-    tied = pinned_costs(costs, ties)
-    watch = StopCondition().for_seconds(settings.time_limit)
-    kicks = min(_KICKS_PER_ROW * len(tied), _MOST_KICKS)
-    start = _stitched(path, len(costs), ties)
-    start = improve(start, tied, kicks=kicks, seed=settings.seed, watch=watch)
-    ways = [way for way in (start, start[::-1]) if _ends_fit(way, len(costs), ties)]
-    for way in ways:
-        if holds([row for row in way if row < len(costs)], PinnedRows(before=ties.before)):
-            return [row for row in way if row < len(costs)]
-    pairs = [*ties.before, *_guarded(len(costs), ties)]
-    solved = [enforce_precedence(way, tied, pairs, watch) for way in ways]
-    return [row for row in min(solved, key=tied.of) if row < len(costs)]
+def _solve_pinned(path: list[int], costs: JoinCosts, pins: PinnedRows, settings: SolveSettings) -> list[int]:
+    pinned = pinned_costs(costs, pins)
+    stop = StopCondition().for_seconds(settings.time_limit)
+    kicks = min(_KICKS_PER_ROW * len(pinned), _MOST_KICKS)
+    start = _pinned_start(path, len(costs), pins)
+    start = improve(start, pinned, kicks=kicks, seed=settings.seed, stop=stop)
+    ends = PinnedRows(pins.first, pins.last)
+    directions = [path for path in (start, start[::-1]) if holds(_without_guards(path, len(costs)), ends)]
+    for direction in directions:
+        if holds(found := _without_guards(direction, len(costs)), PinnedRows(before=pins.before)):
+            return found
+    pairs = [*pins.before, *_guard_pairs(len(costs), pins)]
+    solved = [enforce_precedence(direction, pinned, pairs, stop) for direction in directions]
+    return _without_guards(min(solved, key=pinned.of), len(costs))
 
 
-def _guarded(count: int, ties: PinnedRows) -> Iterator[Pair]:
-    """What keeps a piece of the path from being turned round together with its guard."""
-    for row in {row for pair in ties.before for row in pair}:
-        if ties.first is not None:
+def _guard_pairs(count: int, pins: PinnedRows) -> Iterator[Pair]:
+    """Yield pairs that keep a reversal from moving an end of the path together with its guard."""
+    for row in {row for pair in pins.before for row in pair}:
+        if pins.first is not None:
             yield count, row
-        if ties.last is not None:
-            yield row, count + len(ties.ends) - 1
+        if pins.last is not None:
+            yield row, count + len(pins.ends) - 1
 
 
-def _ends_fit(path: Sequence[int], count: int, ties: PinnedRows) -> bool:
-    within = [row for row in path if row < count]
-    return holds(within, PinnedRows(ties.first, ties.last))
+def _without_guards(path: Sequence[int], count: int) -> list[int]:
+    return [row for row in path if row < count]
 
 
-def _stitched(path: Sequence[int], count: int, ties: PinnedRows) -> list[int]:
-    """The path with each chain of tied rows in the place of its first, and the ends and their guards outside."""
-    tied = chains(ties.adjacent)
-    home = {row: chain for chain in tied for row in chain}
+def _pinned_start(path: Sequence[int], count: int, pins: PinnedRows) -> list[int]:
+    """Return the path with each chain moved to its first row, and the pinned ends with their guards moved outside."""
+    chain_of = {row: chain for chain in chains(pins.adjacent) for row in chain}
     pieces: list[list[int]] = []
     seen: set[int] = set()
     for row in path:
         if row not in seen:
-            pieces.append(home.get(row, [row]))
+            pieces.append(chain_of.get(row, [row]))
             seen.update(pieces[-1])
     guard = count
-    for end, back in ((ties.first, False), (ties.last, True)):
+    for end, back in ((pins.first, False), (pins.last, True)):
         if end is None:
             continue
         piece = next(piece for piece in pieces if end in piece)
         pieces.remove(piece)
-        outwards = piece if piece[0] == end else piece[::-1]
-        pieces.insert(len(pieces) if back else 0, [*outwards[::-1], guard] if back else [guard, *outwards])
+        outward = piece if piece[0] == end else piece[::-1]
+        pieces.insert(len(pieces) if back else 0, [*outward[::-1], guard] if back else [guard, *outward])
         guard += 1
     return [row for piece in pieces for row in piece]

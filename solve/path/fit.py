@@ -1,4 +1,4 @@
-"""How far to believe a path, found out without knowing the truth."""
+"""Estimate how well a path fits its own prices, without ground truth."""
 
 import random
 from collections.abc import Sequence
@@ -12,13 +12,16 @@ from ..stop import StopCondition
 from .find import SketchedPath, sketch_path
 
 _NEAREST = 4
+"""Nearest rows that are looked up on the path; with four, the best possible mean distance is 1.5."""
 _SAMPLES = 1001
+"""Random pairs whose median price stands for unrelated frames."""
 _BREAK = 0.5
+"""Position of a break's limit between a typical join (0) and unrelated frames (1)."""
 
 
 @dataclass(frozen=True)
 class PriceTrial:
-    """A price, what it makes of every join, and the path found by it."""
+    """A price, its costs, and the path found by it."""
 
     name: str
     costs: JoinCosts
@@ -30,19 +33,21 @@ class PriceTrial:
 
     @cached_property
     def fit(self) -> float:
+        """The path's `band`: lower is better."""
         return band(self.path, self.costs)
 
 
-def try_price(name: str, costs: JoinCosts, settings: SolveSettings, watch: StopCondition) -> PriceTrial:
-    return PriceTrial(name, costs, sketch_path(costs, settings, watch))
+def try_price(name: str, costs: JoinCosts, settings: SolveSettings, stop: StopCondition) -> PriceTrial:
+    """Sketch a path by a price."""
+    return PriceTrial(name, costs, sketch_path(costs, settings, stop))
 
 
 def band(path: Sequence[int], costs: JoinCosts) -> float:
-    """How far along the path a row's own nearest rows lie, on average.
+    """Return the mean distance along the path from a row to its own four nearest rows.
 
-    It is 1.5 where the two before and the two behind are the nearest, and grows as path and prices
-    disagree. Over real clips it tells good orders from bad ones without knowing either: choosing by it
-    among paths of several prices beat every single price, and every vote among the prices that was tried.
+    It is 1.5 if the two rows before and the two behind are the nearest, and grows as path and prices disagree. On real
+    clips it tells good orders from bad ones without labels: choosing by it among the paths of several prices beat
+    every single price and every vote among prices that was tried.
     """
     place = {row: position for position, row in enumerate(path)}
     steps = [abs(place[a] - place[b]) for a in path for b in costs.neighbours[a][:_NEAREST]]
@@ -50,17 +55,18 @@ def band(path: Sequence[int], costs: JoinCosts) -> float:
 
 
 def file_order_holds(path: Sequence[int], costs: JoinCosts, slack: float) -> bool:
-    """Whether the frames were in order as they came: no more breaks than on the path found, and hardly dearer.
+    """Return whether the frames were already in order: no more breaks than on the path, and hardly a higher cost.
 
-    Where a film leaves doubt the best path is cheaper than the true one by chance; a film that was in
-    order must not pay for that. Breaks are joins nearer in price to those of unrelated frames than to a usual
-    one of the path: the cuts between shots, which a path may place as it likes. (Noise makes every join dear.)
+    In doubtful films the best path is cheaper than the true one by chance, and a film that was in order must not be
+    shuffled by that. A break is a join whose price is nearer to that of unrelated frames than to a typical join of the
+    path. Breaks are cuts between shots, which a path may place anywhere, so only their number counts. (With noise
+    every join is expensive, so a fixed limit would not do.)
     """
     if len(path) < 3:
         return True
-    chance = random.Random(0)
+    rng = random.Random(0)
     count = len(path)
-    unrelated = sorted(costs.rows[a][b] for a, b in (chance.sample(range(count), 2) for _ in range(_SAMPLES)))
+    unrelated = sorted(costs.rows[a][b] for a, b in (rng.sample(range(count), 2) for _ in range(_SAMPLES)))
     usual = sorted(costs.rows[a][b] for a, b in pairwise(path))[(count - 1) // 2]
     far = usual + (unrelated[_SAMPLES // 2] - usual) * _BREAK
     filed, found = (_breaks_and_rest(order, costs, far) for order in (range(count), path))

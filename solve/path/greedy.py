@@ -1,14 +1,15 @@
-"""A first path: the cheapest joins first, as long as they leave a path."""
+"""Build a first path from the cheapest joins."""
 
 from collections.abc import Iterable
 
 from ..cost.prices import JoinCosts
 
-_ENDS_COMPARED = 2000
+_MAX_ENDS_COMPARED = 2000
+"""Most piece ends whose joins are all compared: their number grows quadratically."""
 
 
 def greedy_path(costs: JoinCosts) -> list[int]:
-    """Greedy edge on the candidate joins, then on the ends of the pieces it leaves."""
+    """Join greedily: the candidate joins by cost, then the ends of the remaining pieces."""
     count = len(costs)
     pieces = _Pieces(count)
     pieces.join_cheapest(
@@ -18,13 +19,13 @@ def greedy_path(costs: JoinCosts) -> list[int]:
         if a < b or a not in costs.neighbours[b]
     )
     ends = pieces.ends()
-    if len(ends) <= _ENDS_COMPARED:
+    if len(ends) <= _MAX_ENDS_COMPARED:
         pieces.join_cheapest((costs.rows[a][b], a, b) for i, a in enumerate(ends) for b in ends[i + 1 :])
     return pieces.in_line()
 
 
 class _Pieces:
-    """Path pieces under construction: each row has at most two links and no cycle closes."""
+    """Path pieces under construction: each row has at most two links, and no cycle closes."""
 
     def __init__(self, count: int) -> None:
         self._links: list[list[int]] = [[] for _ in range(count)]
@@ -41,7 +42,7 @@ class _Pieces:
         return [row for row, links in enumerate(self._links) if len(links) < 2]
 
     def in_line(self) -> list[int]:
-        """All pieces one after another, each walked from its first end."""
+        """Return all pieces one after another, each from its first end."""
         seen: set[int] = set()
         line: list[int] = []
         for end in self.ends():

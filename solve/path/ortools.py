@@ -1,4 +1,4 @@
-"""OR-Tools on the whole path at once."""
+"""Improve a whole path by OR-Tools' guided local search."""
 
 from time import monotonic
 from typing import Any
@@ -7,30 +7,33 @@ from ..cost.prices import JoinCosts
 from ..stop import StopCondition
 
 _PATIENCE = 8
+"""Solutions without a gain after which the search ends."""
 _LONGEST = 1e6
+"""Limits the time limit in seconds, which OR-Tools takes in milliseconds."""
 _LARGEST_SUM = 1 << 46
+"""Prices are divided until a path's cost stays below this: OR-Tools overflows on larger sums."""
 
 
-def route(path: list[int], costs: JoinCosts, *, target: float, watch: StopCondition) -> list[int]:
-    """Guided local search from the given path; never returns a dearer one.
+def route(path: list[int], costs: JoinCosts, *, target: float, stop: StopCondition) -> list[int]:
+    """Improve the given path; never return a more expensive one.
 
-    It would burn any time limit even at a proven optimum, so it is stopped at `target`, or after a fixed
-    number of its solutions brought nothing: a count, not the clock, so that the same film gives the same path.
+    OR-Tools would use up any time limit even at a proven optimum. It is stopped at `target`, or after a fixed number
+    of solutions without a gain: a count, not the clock, so that the same film gives the same path.
     """
-    left = min(watch.deadline - monotonic(), _LONGEST)
-    if len(path) < 4 or costs.matrix is None or left < 0.05 or costs.of(path) <= target or watch.stopped():
+    left = min(stop.deadline - monotonic(), _LONGEST)
+    if len(path) < 4 or costs.matrix is None or left < 0.05 or costs.of(path) <= target or stop.stopped():
         return path
     from ortools.constraint_solver import pywrapcp
 
     manager = pywrapcp.RoutingIndexManager(len(path) + 1, 1, len(path))
     model = pywrapcp.RoutingModel(manager)
-    # Every path has as many joins, so that taking the same off each price changes no order: prices may be negative.
+    # All paths have the same number of joins, so subtracting a constant keeps their order and allows negative costs.
     least = min(0, int(costs.matrix.min()))
     shrink = 1 + (int(costs.matrix.max()) - least) * (len(path) + 1) // _LARGEST_SUM
     rows = [[(price - least) // shrink for price in row] for row in costs.rows]
     model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(rows))
     model.AddAtSolutionCallback(_Stop(model, (target - least * (len(path) + 1)) / shrink))
-    model.AddSearchMonitor(model.solver().CustomLimit(watch.stopped))
+    model.AddSearchMonitor(model.solver().CustomLimit(stop.stopped))
     parameters = _parameters(left)
     model.CloseModelWithParameters(parameters)
     start = model.ReadAssignmentFromRoutes([path], True)
@@ -40,7 +43,7 @@ def route(path: list[int], costs: JoinCosts, *, target: float, watch: StopCondit
 
 
 class _Stop:
-    """Ends the search once it has reached the target or stands still."""
+    """Ends the search at the target or after `_PATIENCE` solutions without a gain."""
 
     def __init__(self, model: Any, target: float) -> None:
         self._model, self._target = model, target

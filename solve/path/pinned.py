@@ -1,4 +1,4 @@
-"""Costs under which the cheapest path has the user's frames side by side and at its ends."""
+"""Build costs whose cheapest path has the user's adjacent frames side by side and the pinned frames at its ends."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +11,12 @@ from ..constraints import Constraints, Pair
 from ..cost.prices import JoinCosts, dense_rows
 
 _FAR = 1 << 45
-"""More than any whole path costs."""
+"""More than any path costs."""
 
 
 @dataclass(frozen=True)
 class PinnedRows:
-    """What must hold of a path, in its own rows."""
+    """Constraints on a path, in row numbers."""
 
     first: int | None = None
     last: int | None = None
@@ -28,28 +28,28 @@ class PinnedRows:
         return [row for row in (self.first, self.last) if row is not None]
 
 
-def pinned_rows(said: Constraints | PinnedRows, row: Mapping[int, int]) -> PinnedRows:
-    """The same of rows, given the row of each frame or the new number of each row."""
+def pinned_rows(constraints: Constraints | PinnedRows, row: Mapping[int, int]) -> PinnedRows:
+    """Convert constraints to rows, given the row of each frame or the new number of each row."""
     return PinnedRows(
-        first=None if said.first is None else row[said.first],
-        last=None if said.last is None else row[said.last],
-        before=tuple((row[a], row[b]) for a, b in said.before),
-        adjacent=tuple((row[a], row[b]) for a, b in said.adjacent),
+        first=None if constraints.first is None else row[constraints.first],
+        last=None if constraints.last is None else row[constraints.last],
+        before=tuple((row[a], row[b]) for a, b in constraints.before),
+        adjacent=tuple((row[a], row[b]) for a, b in constraints.adjacent),
     )
 
 
-def pinned_costs(costs: JoinCosts, ties: PinnedRows) -> JoinCosts:
-    """The same costs, but a tied join costs less than nothing, and each given end has a guard, a row more.
+def pinned_costs(costs: JoinCosts, pins: PinnedRows) -> JoinCosts:
+    """Return the costs with a negative cost for pinned joins, and with a guard row for each pinned end.
 
-    A guard costs nothing beside its end and very much beside any other row: so it can only stand at the
-    end of a path, with its row beside it.
+    A guard costs nothing next to its end and very much next to any other row, so it can only stand at the end of a
+    path, next to its row.
     """
     count = len(costs)
-    guards = list(enumerate(ties.ends, count))
+    guards = list(enumerate(pins.ends, count))
     size = count + len(guards)
     rows: list[dict[int, int]] = [_LazyRow(size, costs.rows[row].__getitem__) for row in range(count)]
     near = [list(neighbours) for neighbours in costs.neighbours]
-    for a, b in ties.adjacent:
+    for a, b in pins.adjacent:
         rows[a][b] = rows[b][a] = -_FAR
         near[a].append(b)
         near[b].append(a)
@@ -66,7 +66,7 @@ def pinned_costs(costs: JoinCosts, ties: PinnedRows) -> JoinCosts:
 
 
 def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
-    """The costs of some rows alone, numbered from 0 in the order given."""
+    """Return the costs of some rows, renumbered from 0 in the given order."""
     new = {row: number for number, row in enumerate(rows)}
     near = [[new[b] for b in costs.neighbours[row] if b in new] for row in rows]
     if costs.matrix is None:
@@ -77,10 +77,10 @@ def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
 
 
 class _LazyRow(dict[int, int]):
-    """A row's costs, looked up as they are asked for, but for those set; nowhere is free."""
+    """A row's costs, looked up on demand except for those set; the dummy is free."""
 
-    def __init__(self, nowhere: int, price: Callable[[int], int]) -> None:
-        super().__init__({nowhere: 0})
+    def __init__(self, dummy: int, price: Callable[[int], int]) -> None:
+        super().__init__({dummy: 0})
         self._price = price
 
     def __missing__(self, other: int) -> int:

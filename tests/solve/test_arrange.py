@@ -1,4 +1,4 @@
-"""From rows to an arrangement: exact on drawn films, repeats side by side, foreign frames named with their reasons."""
+"""Arranging a film: exact on drawn films, repeats next to each other, foreign frames dropped with their reasons."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -32,7 +32,7 @@ def arranged(film: SolveInput, **changes: Any) -> Arrangement:
 
 
 def check(found: Arrangement, indices: Sequence[int]) -> None:
-    """What holds of every arrangement."""
+    """Check what holds for every arrangement."""
     assert sorted(found.order + [dropped.frame for dropped in found.dropped]) == sorted(indices)
     assert [dropped.frame for dropped in found.dropped] == sorted(dropped.frame for dropped in found.dropped)
     assert len(found.confidence) == max(0, len(found.order) - 1)
@@ -75,8 +75,8 @@ def test_a_film_in_order_stays_as_it_is(frames: list[Picture]) -> None:
     assert arranged(film_of(frames)).order == list(range(40))
 
 
-def test_frames_are_named_by_their_index_in_the_file(frames: list[Picture]) -> None:
-    """Where only every seventh frame was looked at, rows and frames differ."""
+def test_frames_are_identified_by_their_index_in_the_file(frames: list[Picture]) -> None:
+    """If only every seventh frame was ingested, rows and frames differ."""
     places = shuffled(40)
     plain = arranged(film_of([frames[place] for place in places]))
     sampled = arranged(film_of([frames[place] for place in places], indices=range(5, 285, 7)))
@@ -84,7 +84,7 @@ def test_frames_are_named_by_their_index_in_the_file(frames: list[Picture]) -> N
     assert either_way([(frame - 5) // 7 for frame in sampled.order]) == either_way(plain.order)
 
 
-def test_foreign_frames_are_dropped_and_the_frames_that_convict_them_named(
+def test_foreign_frames_are_dropped_and_their_nearest_frames_listed(
     frames: list[Picture], foreign: list[Picture]
 ) -> None:
     mixed = [*frames, *foreign]
@@ -122,41 +122,41 @@ def test_a_second_shot_is_kept_and_ordered_by_itself(frames: list[Picture]) -> N
     assert sorted(either_way(shot) for shot in played) == [list(range(40)), list(range(40, 70))]
 
 
-def test_a_rule_that_does_not_fit_drops_nothing_and_says_so(frames: list[Picture]) -> None:
+def test_an_outlier_rule_that_does_not_fit_drops_nothing_and_says_so(frames: list[Picture]) -> None:
     notes: list[str] = []
 
-    class Heard(SilentProgress):
+    class NotesProgress(SilentProgress):
         def note(self, text: str) -> None:
             notes.append(text)
 
     film = film_of([*frames[:6], *draw_foreign(6, _SIZE, seed=2)])
-    found = arrange(film, load({"outliers.max_share": 0.2}), Heard())
+    found = arrange(film, load({"outliers.max_share": 0.2}), NotesProgress())
     check(found, range(12))
     assert found.dropped == []
     assert any("6 of 12" in note for note in notes)
 
 
-def test_repeats_come_back_beside_one_another(frames: list[Picture]) -> None:
-    shown = [*range(40), *([7] * 3), *([20] * 30), 0]
-    places = shuffled(len(shown))
-    found = arranged(film_of([frames[shown[place]] for place in places]), neighbours__k=12)
-    check(found, range(len(shown)))
-    assert either_way([shown[places[row]] for row in found.order]) == sorted(shown)
-    between = [at for at, (a, b) in enumerate(pairwise(found.order)) if shown[places[a]] == shown[places[b]]]
+def test_repeats_are_put_back_next_to_each_other(frames: list[Picture]) -> None:
+    content = [*range(40), *([7] * 3), *([20] * 30), 0]
+    places = shuffled(len(content))
+    found = arranged(film_of([frames[content[place]] for place in places]), neighbours__k=12)
+    check(found, range(len(content)))
+    assert either_way([content[places[row]] for row in found.order]) == sorted(content)
+    between = [at for at, (a, b) in enumerate(pairwise(found.order)) if content[places[a]] == content[places[b]]]
     assert found.undetermined == between
-    sizes = [shown.count(shown[places[found.order[at]]]) for at in between]
+    sizes = [content.count(content[places[found.order[at]]]) for at in between]
     assert [found.confidence[at] for at in between] == pytest.approx([1 / size for size in sizes], abs=1e-4)
     assert min(value for at, value in enumerate(found.confidence) if at not in between) > 0.9
-    assert not {join.at for join in found.weighed.weak} & {*between}
+    assert not {join.at for join in found.review.weak} & {*between}
 
 
-def test_repeats_of_a_foreign_frame_go_with_it(frames: list[Picture], foreign: list[Picture]) -> None:
+def test_repeats_of_a_foreign_frame_are_dropped_with_it(frames: list[Picture], foreign: list[Picture]) -> None:
     found = arranged(film_of([*frames, foreign[0], foreign[0], foreign[0]]), outliers__min_group=6)
     assert [dropped.frame for dropped in found.dropped] == [40, 41, 42]
     assert len({(dropped.score, dropped.component) for dropped in found.dropped}) == 1
 
 
-def test_the_evidence_is_what_the_verdict_was_made_of(frames: list[Picture], foreign: list[Picture]) -> None:
+def test_the_evidence_is_what_the_verdict_was_based_on(frames: list[Picture], foreign: list[Picture]) -> None:
     film = film_of([*frames, foreign[0], frames[3], frames[3], foreign[1]], indices=range(100, 144))
     found = arranged(film)
     seen = found.evidence
@@ -174,7 +174,7 @@ def test_the_evidence_is_what_the_verdict_was_made_of(frames: list[Picture], for
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("alike", [False, True])
-def test_a_film_of_hardly_any_frames_is_arranged(frames: list[Picture], count: int, alike: bool) -> None:
+def test_a_film_of_very_few_frames_is_arranged(frames: list[Picture], count: int, alike: bool) -> None:
     found = arranged(film_of([frames[3]] * count if alike else frames[:count]))
     check(found, range(count))
     assert either_way(found.order) == list(range(count))
@@ -198,7 +198,7 @@ _CHANCE = np.random.default_rng(0)
 
 
 def noise(count: int, base: Picture | None = None) -> list[Picture]:
-    """Pictures of nothing, or of one thing with noise on it."""
+    """Return noise, or one picture with noise added."""
     if base is None:
         return [_CHANCE.integers(0, 256, (_SIZE[1], _SIZE[0], 3), np.uint8) for _ in range(count)]
     spoilt = [base + _CHANCE.normal(0, 8, base.shape) for _ in range(count)]
@@ -221,16 +221,16 @@ _BLACK = np.zeros((_SIZE[1], _SIZE[0], 3), np.uint8)
     ],
     ids=["two", "identical", "black", "noise", "little noise", "a still scene with noise", "unlike"],
 )
-def test_an_order_that_nothing_decided_is_undetermined(film: list[Picture]) -> None:
+def test_an_order_without_evidence_is_undetermined(film: list[Picture]) -> None:
     found = arranged(film_of(film))
     check(found, range(len(film)))
     assert found.undetermined == list(range(len(found.order) - 1))
     assert found.confidence == pytest.approx([1 / len(found.order)] * (len(found.order) - 1), abs=1e-4)
-    assert found.weighed.weak == []
+    assert found.review.weak == []
 
 
-def test_frames_that_the_price_does_not_tell_apart_are_undetermined() -> None:
-    """Flat pictures differ in their level alone, which the price of joins leaves out."""
+def test_frames_that_the_price_cannot_distinguish_are_undetermined() -> None:
+    """Flat pictures differ only in their level, which the Huber price ignores."""
     flat = [np.full((_SIZE[1], _SIZE[0], 3), level, np.uint8) for level in range(0, 240, 24)]
     found = arranged(film_of(flat), solve__price="huber")
     assert found.ordered.path.cost == 0
@@ -239,13 +239,13 @@ def test_frames_that_the_price_does_not_tell_apart_are_undetermined() -> None:
 
 @pytest.mark.parametrize("count", [3, 5, 8, 40])
 @pytest.mark.parametrize("noisy", [False, True])
-def test_an_order_that_the_pictures_decided_is_not_undetermined(frames: list[Picture], count: int, noisy: bool) -> None:
+def test_an_order_that_the_pictures_decide_is_not_undetermined(frames: list[Picture], count: int, noisy: bool) -> None:
     film = [noise(1, picture)[0] if noisy else picture for picture in frames[:count]]
     assert arranged(film_of(film)).undetermined == []
 
 
-def test_what_lies_still_inside_a_film_is_undetermined_there_alone(frames: list[Picture]) -> None:
-    """However it is still: frame for frame the same, or by noise alone different."""
+def test_a_still_stretch_is_undetermined_only_within_itself(frames: list[Picture]) -> None:
+    """Whether its frames are identical or differ only by noise."""
     same = arranged(film_of([*frames[:15], *[frames[15]] * 9, *frames[16:]]))
     assert same.order == list(range(48))
     assert same.undetermined == list(range(15, 23))
@@ -259,14 +259,14 @@ def test_what_lies_still_inside_a_film_is_undetermined_there_alone(frames: list[
     )
 
 
-def test_which_shot_follows_which_is_undetermined(frames: list[Picture]) -> None:
+def test_the_order_of_shots_is_undetermined(frames: list[Picture]) -> None:
     found = arranged(film_of([*frames, *other_film(30)]))
     assert found.undetermined == [found.shots[1].start - 1]
     decided = [value for at, value in enumerate(found.confidence) if at not in found.undetermined]
     assert min(decided) > 0.9
 
 
-def test_a_join_that_the_user_made_is_determined() -> None:
+def test_a_join_that_the_user_set_is_determined() -> None:
     film = film_of([_BLACK] * 6)
     found = arrange(film, load(), SilentProgress(), Constraints(adjacent=((1, 4),)))
     at = next(at for at, join in enumerate(pairwise(found.order)) if {*join} == {1, 4})
@@ -276,14 +276,14 @@ def test_a_join_that_the_user_made_is_determined() -> None:
     assert (two.order, two.undetermined, two.confidence) == ([1, 0], [], [1.0])
 
 
-def whole(count: int, k: int) -> NeighbourGraph:
-    """A graph in which the k neighbours of a row are the first k others."""
+def fixed_graph(count: int, k: int) -> NeighbourGraph:
+    """Return a graph in which the k neighbours of a row are the first k others."""
     near = [[other for other in range(count) if other != row][:k] for row in range(count)]
     return NeighbourGraph(np.array(near, np.int64).reshape(count, -1), np.zeros((count, min(k, count - 1)), np.float32))
 
 
 def levels(*values: float) -> Luma:
-    """Flat pictures whose mean grey level is the value, to a quarter."""
+    """Return flat pictures whose mean grey level is the value, to a quarter."""
     planes = np.zeros((len(values), 2, 2), np.uint8)
     for plane, value in zip(planes, values, strict=True):
         plane[:] = int(value)
@@ -304,10 +304,10 @@ COLLAPSED: dict[str, tuple[Luma, float, list[int]]] = {
 
 
 @pytest.mark.parametrize(("planes", "level", "leader"), COLLAPSED.values(), ids=COLLAPSED)
-def test_a_frame_counts_as_a_repeat_of_an_earlier_one_that_looks_like_it(
+def test_a_frame_is_a_repeat_of_an_earlier_frame_that_looks_like_it(
     planes: Luma, level: float, leader: list[int]
 ) -> None:
-    assert collapse(planes, whole(len(planes), 10), level).leader.tolist() == leader
+    assert collapse(planes, fixed_graph(len(planes), 10), level).leader.tolist() == leader
 
 
 @pytest.mark.parametrize("make", [lambda n: np.arange(n), lambda n: np.array(shuffled(n))], ids=["in order", "mixed"])
@@ -315,22 +315,26 @@ def test_a_frame_counts_as_a_repeat_of_an_earlier_one_that_looks_like_it(
 def test_more_repeats_than_neighbours_are_still_one_frame(
     frames: list[Picture], repeats: int, make: Callable[[int], npt.NDArray[np.int64]]
 ) -> None:
-    shown = np.concatenate([np.full(repeats, 0), np.arange(1, 40)])[make(repeats + 39)]
-    film = film_of([frames[place] for place in shown])
+    content = np.concatenate([np.full(repeats, 0), np.arange(1, 40)])[make(repeats + 39)]
+    film = film_of([frames[place] for place in content])
     leader = collapse(film.luma, nearest(film.rows.vectors, 24), _LEVEL).leader
-    assert len(set(leader[shown == 0].tolist())) == 1
+    assert len(set(leader[content == 0].tolist())) == 1
     assert len(set(leader.tolist())) == 40
 
 
 @st.composite
 def films(draw: st.DrawFn) -> tuple[Luma, NeighbourGraph, float]:
     values = draw(st.lists(st.integers(0, 24), min_size=2, max_size=30))
-    return levels(*(value / 4 for value in values)), whole(len(values), draw(st.integers(1, 8))), draw(st.floats(0, 3))
+    return (
+        levels(*(value / 4 for value in values)),
+        fixed_graph(len(values), draw(st.integers(1, 8))),
+        draw(st.floats(0, 3)),
+    )
 
 
 @settings(deadline=None)
 @given(films())
-def test_every_frame_has_one_place_behind_the_earliest_that_looks_like_it(
+def test_every_frame_belongs_to_one_leader_the_earliest_of_its_group(
     film: tuple[Luma, NeighbourGraph, float],
 ) -> None:
     planes, graph, level = film

@@ -1,4 +1,4 @@
-"""Weak joins: the right places, prices against the film's own, and alternatives that could really be chosen."""
+"""Weak joins: at the right places, priced relative to the film, with alternatives that are possible."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ WEAK = 0.5
 SURE = 0.99
 
 
-def weighed(
+def review(
     places: Sequence[float],
     order: Sequence[int],
     confidence: Sequence[float] | None = None,
@@ -42,17 +42,17 @@ def only(found: JoinReview, at: int) -> WeakJoin:
 
 
 def test_prices_are_multiples_of_the_median_join() -> None:
-    assert weighed([0, 2, 4, 6, 12], range(5)).prices == pytest.approx([1, 1, 1, 3], rel=0.01)
+    assert review([0, 2, 4, 6, 12], range(5)).prices == pytest.approx([1, 1, 1, 3], rel=0.01)
 
 
-def test_joins_between_frames_that_look_the_same_cost_nothing_and_do_not_count() -> None:
-    found = weighed([0, 0, 0, 0, 2, 4, 6], range(7), repeats={1: 0, 2: 0, 3: 0})
+def test_joins_between_identical_frames_cost_nothing_and_do_not_affect_the_median() -> None:
+    found = review([0, 0, 0, 0, 2, 4, 6], range(7), repeats={1: 0, 2: 0, 3: 0})
     assert found.prices == pytest.approx([0, 0, 0, 1, 1, 1], rel=0.01)
 
 
 def test_the_frame_that_belongs_there_is_the_cheapest_alternative() -> None:
     """Frame 3 was put at the end; it belongs between 2 and 4."""
-    join = only(weighed(range(9), [0, 1, 2, 4, 5, 6, 7, 8, 3]), 2)
+    join = only(review(range(9), [0, 1, 2, 4, 5, 6, 7, 8, 3]), 2)
     assert (join.left, join.right) == (2, 4)
     assert {(other.side, other.frame) for other in join.alternatives[:2]} == {("after", 3), ("before", 3)}
     assert [other.price for other in join.alternatives] == sorted(other.price for other in join.alternatives)
@@ -60,38 +60,38 @@ def test_the_frame_that_belongs_there_is_the_cheapest_alternative() -> None:
     assert join.alternatives[0].price == pytest.approx(1, rel=0.01)
 
 
-def test_a_repeat_is_named_by_the_frame_that_leads_it() -> None:
-    """Frames 4 and 5 look like frame 3, and come last; the join between 2 and 6 is where they belong."""
-    found = weighed([0, 1, 2, 3, 3, 3, 4, 5, 6], [0, 1, 2, 6, 7, 8, 4, 3, 5], repeats={4: 3, 5: 3})
+def test_a_repeat_is_represented_by_its_leader() -> None:
+    """Frames 4 and 5 look like frame 3 and come last; they belong in the join between 2 and 6."""
+    found = review([0, 1, 2, 3, 3, 3, 4, 5, 6], [0, 1, 2, 6, 7, 8, 4, 3, 5], repeats={4: 3, 5: 3})
     assert {other.frame for other in only(found, 2).alternatives[:2]} == {3}
     assert not {4, 5} & {other.frame for join in found.weak for other in join.alternatives}
 
 
-def test_the_least_sure_come_first_and_no_more_than_asked_for() -> None:
-    found = weighed(range(6), range(6), [0.7, 0.3, SURE, 0.5, 0.89], most=3)
+def test_the_least_certain_joins_come_first_up_to_the_limit() -> None:
+    found = review(range(6), range(6), [0.7, 0.3, SURE, 0.5, 0.89], most=3)
     assert [join.at for join in found.weak] == [1, 3, 0]
     assert [join.confidence for join in found.weak] == [0.3, 0.5, 0.7]
 
 
 @pytest.mark.parametrize("most", [0, 1])
 def test_a_film_may_have_no_weak_joins(most: int) -> None:
-    assert weighed(range(4), range(4), [SURE] * 3, most=most).weak == []
-    assert weighed([0], [0], [], most=most).weak == []
+    assert review(range(4), range(4), [SURE] * 3, most=most).weak == []
+    assert review([0], [0], [], most=most).weak == []
 
 
-def test_a_cut_is_weak_only_where_a_frame_of_another_shot_is_at_hand() -> None:
+def test_a_cut_is_weak_only_if_a_frame_of_another_shot_is_a_candidate() -> None:
     apart = [0, 1, 2, 3, 100, 101, 102, 103]
     order, unsure = range(8), [SURE, SURE, SURE, WEAK, SURE, SURE, SURE]
-    assert weighed(apart, order, unsure, cuts=[4], candidates=3).weak == []
+    assert review(apart, order, unsure, cuts=[4], candidates=3).weak == []
     torn = [3, 2, 1, 0, 4, 5, 6, 7]
-    join = only(weighed(range(8), torn, unsure, cuts=[4], candidates=3), 3)
+    join = only(review(range(8), torn, unsure, cuts=[4], candidates=3), 3)
     assert (join.left, join.right) == (0, 4)
     assert [(other.side, other.frame) for other in join.alternatives] == [("before", 3), ("before", 2)]
 
 
 @given(st.permutations(range(12)), st.lists(st.floats(0, 1), min_size=11, max_size=11), st.integers(0, 12))
-def test_what_holds_of_every_weak_join(order: list[int], confidence: list[float], most: int) -> None:
-    found = weighed([frame * 1.5 for frame in range(12)], order, confidence, most=most)
+def test_every_weak_join_is_valid(order: list[int], confidence: list[float], most: int) -> None:
+    found = review([frame * 1.5 for frame in range(12)], order, confidence, most=most)
     assert len(found.prices) == 11
     assert len(found.weak) == min(most, sum(sure < 0.9 for sure in confidence))
     for join in found.weak:
@@ -100,11 +100,11 @@ def test_what_holds_of_every_weak_join(order: list[int], confidence: list[float]
         assert 1 <= len(join.alternatives) <= 3
         for other in join.alternatives:
             end = join.left if other.side == "after" else join.right
-            beside = order[max(0, order.index(end) - 1) : order.index(end) + 2]
-            assert other.frame not in beside
+            adjacent = order[max(0, order.index(end) - 1) : order.index(end) + 2]
+            assert other.frame not in adjacent
 
 
-def test_weak_joins_are_counted_beyond_those_that_are_named() -> None:
+def test_weak_joins_that_are_not_listed_are_counted() -> None:
     joins = [WeakJoin(at=3, left=3, right=4, confidence=WEAK, price=1)]
     plan = Plan(
         video=PlanVideo(id="f", name="f", source="f", sha256="", fps=25, width=2, height=2, frames=8),

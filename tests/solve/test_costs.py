@@ -1,4 +1,4 @@
-"""Prices of joins: symmetric, nothing for equal pictures, and integers that no film can overflow."""
+"""Prices of joins: symmetric, zero for equal pictures, and converted to integers that no film can overflow."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Luma = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Table:
-    """Prices as they stand in a matrix."""
+    """Prices from a matrix."""
 
     matrix: npt.NDArray[Any]
     name: str = "table"
@@ -83,7 +83,7 @@ each_kind = pytest.mark.parametrize("dense", [True, False], ids=["all pairs", "c
 
 
 @each_price
-def test_a_price_is_the_same_both_ways_and_nothing_for_equal_pictures(
+def test_a_price_is_symmetric_and_zero_for_equal_pictures(
     make: Callable[[Sequence[Picture]], Price],
 ) -> None:
     price = make([*pictures(20), *pictures(20)])
@@ -105,7 +105,9 @@ def test_a_price_grows_with_the_time_between_frames(make: Callable[[Sequence[Pic
 
 @each_price
 @pytest.mark.parametrize("count", [0, 1, 200, 257])
-def test_any_number_of_pairs_is_priced_as_each_alone(make: Callable[[Sequence[Picture]], Price], count: int) -> None:
+def test_a_batch_of_pairs_is_priced_like_each_pair_alone(
+    make: Callable[[Sequence[Picture]], Price], count: int
+) -> None:
     price = make(pictures(12))
     left, right = np.random.default_rng(0).integers(0, 12, (2, count))
     alone = [price.pairs(left[at : at + 1], right[at : at + 1]) for at in range(count)]
@@ -133,7 +135,7 @@ def test_flicker_costs_less_than_a_step_of_the_film(gain: float, shift: float) -
 
 @each_kind
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 30])
-def test_costs_are_symmetric_and_nowhere_is_free(count: int, dense: bool) -> None:
+def test_costs_are_symmetric_and_the_dummy_row_is_free(count: int, dense: bool) -> None:
     costs = costs_of(symmetric(count), dense)
     table = table_of(costs)
     assert len(costs) == count
@@ -174,7 +176,7 @@ def test_every_price_keeps_three_digits(dense: bool) -> None:
 
 @each_kind
 @pytest.mark.parametrize("spread", [1e3, 1e9, 1e15, 1e30])
-def test_no_path_overflows_however_unlike_the_prices_are(spread: float, dense: bool) -> None:
+def test_no_path_overflows_whatever_the_spread_of_prices(spread: float, dense: bool) -> None:
     matrix = symmetric(40)
     matrix[:, 7] *= spread
     matrix[7, :] = matrix[:, 7]
@@ -195,27 +197,27 @@ def test_prices_that_are_all_the_same_stay_so(value: float, dense: bool) -> None
 
 
 @each_kind
-def test_frames_that_look_the_same_cost_nothing_beside_those_that_differ(dense: bool) -> None:
+def test_identical_frames_cost_nothing_among_frames_that_differ(dense: bool) -> None:
     matrix = symmetric(9)
     same = np.arange(9) // 3
     table = table_of(costs_of(matrix[np.ix_(same, same)] * np.not_equal.outer(same, same), dense))
     assert ((table == 0) == np.equal.outer(same, same)).all()
 
 
-def test_a_join_that_nobody_proposed_costs_more_than_those_of_its_rows() -> None:
+def test_an_unpriced_join_costs_more_than_the_priced_joins_of_its_rows() -> None:
     matrix = symmetric(12)
     joins = np.array(list(pairwise(range(12))))
     costs = join_costs(Table(matrix), 12, joins, candidates=10, dense_limit=0)
     for a in range(12):
         for b in range(12):
             if abs(a - b) > 1:
-                dearest = max(costs.rows[row][near] for row in (a, b) for near in costs.neighbours[row])
-                assert costs.rows[a][b] == costs.rows[b][a] > dearest
+                most_expensive = max(costs.rows[row][near] for row in (a, b) for near in costs.neighbours[row])
+                assert costs.rows[a][b] == costs.rows[b][a] > most_expensive
             elif a != b:
                 assert costs.rows[a][b] == pytest.approx(matrix[a, b] * costs.scale, rel=1e-3)
 
 
-def test_a_join_proposed_from_both_sides_counts_once() -> None:
+def test_a_join_given_in_both_directions_counts_once() -> None:
     joins = np.array([[0, 1], [1, 0], [0, 1], [1, 2]])
     costs = join_costs(Table(symmetric(4)), 4, joins, candidates=10, dense_limit=0)
     assert costs.neighbours[3] == []
@@ -235,7 +237,7 @@ def shuffled(count: int) -> Ints:
     return np.random.default_rng(2).permutation(count)
 
 
-def test_the_echo_is_taken_out_the_same_both_ways_and_only_ever_adds() -> None:
+def test_the_echo_correction_is_symmetric_and_never_negative() -> None:
     frames = luma_of(pictures(120))[shuffled(120)]
     frames[:, 30:, :] = np.random.default_rng(0).integers(100, 104, frames[:, 30:].shape)
     price = HuberPrice(frames)
@@ -249,7 +251,7 @@ def test_the_echo_is_taken_out_the_same_both_ways_and_only_ever_adds() -> None:
 @pytest.mark.parametrize(
     ("count", "order"), [(120, np.arange(120)), (30, shuffled(30))], ids=["a file in order", "too few frames"]
 )
-def test_no_echo_is_sought_where_none_could_be_told_from_the_film(count: int, order: Ints) -> None:
+def test_no_echo_is_estimated_where_it_cannot_be_separated_from_the_film(count: int, order: Ints) -> None:
     price = HuberPrice(luma_of(pictures(count))[order])
     assert echo_corrected(price, np.arange(count), np.argwhere(~np.eye(count, dtype=bool))) is price
 
@@ -263,7 +265,7 @@ each_measured = pytest.mark.parametrize("make", MEASURED.values(), ids=MEASURED)
 
 
 @each_measured
-def test_what_is_measured_is_the_same_both_ways_and_nothing_between_equal_pictures(
+def test_measured_prices_are_symmetric_and_zero_for_equal_pictures(
     make: Callable[[Luma, Progress], MeasuredPrice],
 ) -> None:
     frames = luma_of([*pictures(12), pictures(12)[4]])
@@ -279,7 +281,7 @@ def test_what_is_measured_is_the_same_both_ways_and_nothing_between_equal_pictur
 
 
 @each_measured
-def test_a_join_is_measured_once_however_often_it_is_asked_for(
+def test_a_join_is_measured_once_however_often_it_is_requested(
     make: Callable[[Luma, Progress], MeasuredPrice],
 ) -> None:
     asked: list[int] = []

@@ -1,4 +1,4 @@
-"""A plan edited by hand: what is wrong is named with its line and its remedy, what does no harm is let pass."""
+"""A plan edited by hand: problems are reported with their line and remedy, harmless edits are accepted."""
 
 import json
 import re
@@ -35,12 +35,12 @@ def file(tmp_path: Path) -> Path:
 
 
 class Edit(NamedTuple):
-    """Some text replaced once, the text whose line the message must name, and what else it must say."""
+    """A text to replace once, the text whose line the message must name, and what else it must contain."""
 
     old: str
     new: str
     at: str
-    said: list[str]
+    expected: list[str]
 
 
 DROPPED_29 = '{"frame": 29, "reason": "outlier", "score": 1.5, "component": null, "shot": null, "neighbours": []}'
@@ -49,22 +49,22 @@ SYNTAX = {
     "a comma missing between frames": Edit(" 34, 35,", " 34 35,", " 34 35", ["column 23", "comma is missing"]),
     "a comma missing at the end of a line": Edit(" 48, 49,\n", " 48, 49\n", " 49\n", ["comma is missing"]),
     "a comma missing between facts": Edit('"height": 36,', '"height": 36', '"height"', ["comma is missing"]),
-    "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["comma too many before ]"]),
-    "a comma too many in an object": Edit('"band": null', '"band": null,', "null,\n", ["comma too many before }"]),
-    "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["comma too many before }"]),
+    "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["extra comma before ]"]),
+    "a comma too many in an object": Edit('"band": null', '"band": null,', "null,\n", ["extra comma before }"]),
+    "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["extra comma before }"]),
     "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
     "an object that is not closed": Edit('},\n  "order"', ',\n  "order"', "LAST", ["a bracket is not closed"]),
-    "a file cut short": Edit('"wishes": {}\n}\n', '"wishes": {', "LAST", ["cut short"]),
+    "a truncated file": Edit('"wishes": {}\n}\n', '"wishes": {', "LAST", ["truncated"]),
     "a number without an end": Edit('"cost": 1.0', '"cost": ' + "9" * 5000, '"cost"', ["too many digits"]),
-    "a tower of brackets": Edit('"wishes": {}', '"wishes": ' + "[" * 100_000, '"wishes"', ["brackets within"]),
-    "the wrong bracket": Edit("28\n  ],", "28\n  },", '  },\n  "dropped"', ["] is wanted"]),
-    "a word without quotes": Edit(" 34, 35,", " 34, foo,", "foo", ["column 25", "foo is no value"]),
+    "deeply nested brackets": Edit('"wishes": {}', '"wishes": ' + "[" * 100_000, '"wishes"', ["nested too deeply"]),
+    "the wrong bracket": Edit("28\n  ],", "28\n  },", '  },\n  "dropped"', ["expected ]"]),
+    "a word without quotes": Edit(" 34, 35,", " 34, foo,", "foo", ["column 25", "foo is not a value"]),
     "a key without quotes": Edit('"order":', "order:", "order:", ["double quotes"]),
     "a key in single quotes": Edit('"order":', "'order':", "'order'", ["double quotes"]),
     "no colon": Edit('"order": [', '"order" [', '"order" [', ["colon"]),
     "a text without an end": Edit('"name": "film",', '"name": "film,', '"name"', ["closing quote"]),
     "a remark": Edit('"order":', '// mine\n  "order":', "// mine", ["double quotes"]),
-    "no number at all": Edit('"cost": 1.0', '"cost": NaN', "NaN", ["no number"]),
+    "no number at all": Edit('"cost": 1.0', '"cost": NaN', "NaN", ["not a valid number"]),
     "a value left out": Edit('"cost": 1.0', '"cost": ', '"cost"', ["value is missing"]),
     "two plans in one file": Edit('"wishes": {}\n}', '"wishes": {}\n}\n{', "\n{", ["after the end"]),
     "a key twice": Edit(
@@ -73,23 +73,23 @@ SYNTAX = {
 }
 
 SHAPE = {
-    "a mistyped key": Edit('"order":', '"oder":', '"oder"', ['"oder" is no key', 'write "order"']),
+    "a mistyped key": Edit('"order":', '"oder":', '"oder"', ['"oder" is not a key', 'write "order"']),
     "a mistyped key within": Edit('"height": 36', '"hieght": 36', '"hieght"', ['write "height"']),
     "a mistyped key of a dropped frame": Edit(
         '"frame": 29, "reason"', '"frame": 29, "raeson"', '"raeson"', ["column 19", 'write "reason"']
     ),
-    "a key of somebody's own": Edit('"order":', '"zzz": 1,\n  "order":', '"zzz"', ["begin it with _"]),
+    "a key of somebody's own": Edit('"order":', '"zzz": 1,\n  "order":', '"zzz"', ["start it with _"]),
     "a key gone": Edit('"shots":', '"_shots":', "{", ["shots is missing"]),
     "a key gone within": Edit('"fps": 25.0,\n', "", '"video"', ["video.fps is missing"]),
-    "a word for a frame": Edit(
-        " 34, 35,", ' 34, "two",', '"two"', ["column 25", 'a whole number is wanted, not "two"']
+    "a word for a frame": Edit(" 34, 35,", ' 34, "two",', '"two"', ["column 25", 'expected a whole number, not "two"']),
+    "a number in quotes": Edit(" 34, 35,", ' 34, "35",', '"35"', ["expected a whole number"]),
+    "half a frame": Edit(" 34, 35,", " 34, 35.5,", "35.5", ["expected a whole number, not 35.5"]),
+    "a number for a text": Edit(
+        '"source": "film.mp4"', '"source": 5', '"source"', ["expected a string in double quotes"]
     ),
-    "a number in quotes": Edit(" 34, 35,", ' 34, "35",', '"35"', ["a whole number is wanted"]),
-    "half a frame": Edit(" 34, 35,", " 34, 35.5,", "35.5", ["a whole number is wanted, not 35.5"]),
-    "a number for a text": Edit('"source": "film.mp4"', '"source": 5', '"source"', ["text in double quotes is wanted"]),
-    "a text for a list": Edit(DROPPED_29, '"29"', '"29"', ["object in { } is wanted"]),
-    "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["a list in [ ] is wanted, not 5"]),
-    "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["true or false is wanted"]),
+    "a text for a list": Edit(DROPPED_29, '"29"', '"29"', ["expected an object in { }"]),
+    "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["expected a list in [ ], not 5"]),
+    "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["expected true or false"]),
     "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'user' or 'elsewhere'"]),
     "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than"]),
     "more than sure": Edit('"confidence": [\n    0.5', '"confidence": [\n    1.5', "1.5, 0.5", ["confidence: 1.5"]),
@@ -98,17 +98,17 @@ SHAPE = {
 }
 
 CONTENT = {
-    "a frame taken out": Edit(
+    "a frame removed": Edit(
         " 34, 35,",
         " 34,",
         '"dropped"',
         ['frame 35 is in neither order nor dropped; add {"frame": 35, "reason": "user", "score": 0} to dropped'],
     ),
-    "five frames taken out": Edit(
+    "five frames removed": Edit(
         " 34, 35, 36, 37, 38,", "", '"dropped"', ["frames 34, 35, 36 and 2 more are in neither order nor dropped"]
     ),
     "a frame twice in the order": Edit(
-        " 11, 12,", " 11, 30, 12,", " 11, 30, 12", ["frame 30 is there twice, first at line 15; take one"]
+        " 11, 12,", " 11, 30, 12,", " 11, 30, 12", ["frame 30 is there twice, first at line 15; remove one"]
     ),
     "a frame kept and dropped": Edit(
         DROPPED_29,
@@ -118,7 +118,7 @@ CONTENT = {
     ),
     "a frame dropped twice": Edit('"frame": 59', '"frame": 29', '"foreign"', ["frame 29 is there twice"]),
     "a frame beyond the end": Edit(" 11, 12,", " 11, 60, 12,", " 11, 60", ["frame 60", "0 to 59"]),
-    "a frame below nothing": Edit(" 11, 12,", " 11, -1, 12,", " 11, -1", ["frame -1", "take it out"]),
+    "a frame below nothing": Edit(" 11, 12,", " 11, -1, 12,", " 11, -1", ["frame -1", "remove it"]),
     "a mistyped frame": Edit(" 34, 35,", " 34, 355,", " 355", ["frame 355", "frame 35 is in neither"]),
     "a gap between shots": Edit('"start": 29', '"start": 30', '"start": 30', ["shot 2 starts at 30", "ends at 29"]),
     "shots one over another": Edit('"start": 29', '"start": 28', '"start": 28', ["shot 2 starts at 28"]),
@@ -132,8 +132,8 @@ CONTENT = {
 }
 
 
-def edited(file: Path, edit: Edit) -> int:
-    """The line that the message must name."""
+def apply_edit(file: Path, edit: Edit) -> int:
+    """Apply the edit; return the line that the message must name."""
     before = file.read_text(encoding="utf-8")
     assert edit.old in before
     after = before.replace(edit.old, edit.new, 1)
@@ -145,46 +145,46 @@ def edited(file: Path, edit: Edit) -> int:
 @pytest.mark.parametrize(
     "edit", [*SYNTAX.values(), *SHAPE.values(), *CONTENT.values()], ids=[*SYNTAX, *SHAPE, *CONTENT]
 )
-def test_a_faulty_plan_is_refused_with_the_line_and_the_remedy(file: Path, run: Run, edit: Edit) -> None:
-    line = edited(file, edit)
+def test_an_invalid_plan_is_refused_with_the_line_and_the_remedy(file: Path, run: Run, edit: Edit) -> None:
+    line = apply_edit(file, edit)
     answer = run("render", file, "-o", file.with_name("film.mp4"), "-q")
     assert answer.code == 1
     assert answer.out == ""
     assert "Traceback" not in answer.err
     assert re.search(rf"^error: {re.escape(str(file))}, line {line}\b", answer.err), answer.err
-    assert [words for words in edit.said if words not in answer.err] == []
+    assert [words for words in edit.expected if words not in answer.err] == []
     assert not file.with_name("film.mp4").exists()
 
 
-WHOLE: dict[str, tuple[str | bytes, int, str]] = {
+NOT_PLANS: dict[str, tuple[str | bytes, int, str]] = {
     "empty": ("", 1, "ends too early"),
-    "no object": ("[]", 1, "an object in { } is wanted"),
+    "no object": ("[]", 1, "expected an object in { }"),
     "other JSON": ('{"a": 1}', 1, "video is missing"),
-    "no text": (b"\xff\xfe\x00\x81", 1, "not text in UTF-8"),
-    "a wrong byte": (b'{\n  "format": "reelweave.plan/1",\n  "\xff"', 3, "not text in UTF-8"),
+    "no text": (b"\xff\xfe\x00\x81", 1, "not UTF-8 text"),
+    "a wrong byte": (b'{\n  "format": "reelweave.plan/1",\n  "\xff"', 3, "not UTF-8 text"),
     "lines that end as on Windows": ("{\r\n\r\n  order: 5\r\n}", 3, "double quotes"),
 }
 
 
-@pytest.mark.parametrize(("text", "line", "said"), WHOLE.values(), ids=WHOLE)
-def test_a_file_that_is_no_plan_is_refused_with_its_line(
-    file: Path, run: Run, text: str | bytes, line: int, said: str
+@pytest.mark.parametrize(("text", "line", "expected"), NOT_PLANS.values(), ids=NOT_PLANS)
+def test_a_file_that_is_not_a_plan_is_refused_with_its_line(
+    file: Path, run: Run, text: str | bytes, line: int, expected: str
 ) -> None:
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     answer = run("render", file, "-o", file.with_name("film.mp4"), "-q")
     assert (answer.code, answer.out) == (1, "")
     assert f"{file}, line {line}" in answer.err
-    assert said in answer.err
+    assert expected in answer.err
 
 
-def test_several_faults_are_told_at_once_but_not_without_end(file: Path) -> None:
+def test_several_problems_are_reported_at_once_up_to_a_limit(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     file.write_text(re.sub(r"\b3(\d),", r"93\1,", text), encoding="utf-8")
     with pytest.raises(PlanError) as refused:
         read_plan(file)
-    told = str(refused.value).splitlines()
-    assert len([line for line in told if "is not in the video" in line]) == 5
-    assert told[-1].strip() == "and 6 more"
+    lines = str(refused.value).splitlines()
+    assert len([line for line in lines if "is not in the video" in line]) == 5
+    assert lines[-1].strip() == "and 6 more"
 
 
 def test_a_plan_without_frames_is_refused(file: Path, run: Run) -> None:
@@ -203,22 +203,22 @@ def changed(file: Path, old: str, new: str) -> Path:
 
 
 def test_a_frame_is_moved_by_moving_its_number(file: Path) -> None:
-    heard: list[str] = []
-    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), " 20,", " 35, 20,"), heard.append)
+    notes: list[str] = []
+    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), " 20,", " 35, 20,"), notes.append)
     assert plan.order.index(35) == plan.order.index(20) - 1
     assert len(plan.confidence) == len(plan.prices) == 57
-    assert heard == []
+    assert notes == []
 
 
 def test_a_frame_is_dropped_by_moving_its_number_alone(file: Path) -> None:
-    """What was known of the joins and shots is void then, which is said and harms nothing."""
-    heard: list[str] = []
+    """What was known of the joins and shots no longer counts, which is reported and does no harm."""
+    notes: list[str] = []
     gone = '{"frame": 35, "reason": "user", "score": 0}'
-    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), DROPPED_29, f"{DROPPED_29},\n    {gone}"), heard.append)
+    plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), DROPPED_29, f"{DROPPED_29},\n    {gone}"), notes.append)
     assert plan.order == [frame for frame in ORDER if frame != 35]
     assert (plan.confidence, plan.prices, plan.shots, plan.undetermined) == ([], [], [], [])
     assert plan.mean_confidence is None
-    assert [name for name in ("confidence (line", "prices (line", "shots (line") if name not in heard[0]] == []
+    assert [name for name in ("confidence (line", "prices (line", "shots (line") if name not in notes[0]] == []
     assert [join.left for join in plan.weak] == [32]
     again = write_plan(plan, file).read_bytes()
     assert read_plan(write_plan(read_plan(file), file)) == plan
@@ -226,7 +226,7 @@ def test_a_frame_is_dropped_by_moving_its_number_alone(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["confidence", "undetermined", "prices", "weak", "direction", "settings"])
-def test_what_no_film_needs_may_be_taken_out(file: Path, name: str) -> None:
+def test_keys_that_rendering_does_not_need_may_be_removed(file: Path, name: str) -> None:
     data = json.loads(file.read_text(encoding="utf-8"))
     del data[name]
     file.write_text(json.dumps(data), encoding="utf-8")
@@ -241,7 +241,7 @@ def test_without_confidence_nothing_is_known_to_be_undetermined(file: Path) -> N
 
 
 @pytest.mark.parametrize("made", [PLAN, PLAN.reversed()], ids=["forwards", "backwards"])
-def test_writing_what_was_read_changes_no_byte(tmp_path: Path, made: Plan) -> None:
+def test_writing_a_plan_that_was_read_changes_no_byte(tmp_path: Path, made: Plan) -> None:
     first = write_plan(made, tmp_path / "plan.json").read_bytes()
     assert write_plan(read_plan(tmp_path / "plan.json"), tmp_path / "plan.json").read_bytes() == first
 
@@ -265,26 +265,26 @@ def sampled(order: list[int]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("order", "said"),
+    ("order", "expected"),
     [([0, 15, 30, 45], ""), ([0, 15, 30], "name 3 of 4 frames"), ([0, 15, 30, -1], "frame -1")],
     ids=["all", "one lost", "one below nothing"],
 )
-def test_where_some_frames_were_looked_at_their_number_is_checked(file: Path, order: list[int], said: str) -> None:
+def test_of_a_sampled_video_only_the_number_of_frames_is_checked(file: Path, order: list[int], expected: str) -> None:
     file.write_text(json.dumps(sampled(order)), encoding="utf-8")
-    if not said:
+    if not expected:
         assert read_plan(file).order == order
         return
-    with pytest.raises(PlanError, match=said):
+    with pytest.raises(PlanError, match=expected):
         read_plan(file)
 
 
-def test_weak_joins_turn_with_the_film() -> None:
+def test_weak_joins_are_reversed_with_the_film() -> None:
     joins = [Alternative(side="after", frame=3, price=1.5), Alternative(side="before", frame=7, price=2.0)]
     plan = PLAN.model_copy(
         update={"weak": [WeakJoin(at=2, left=32, right=33, confidence=0.4, price=1.4, alternatives=joins)]}
     )
-    turned = plan.reversed()
-    [join] = turned.weak
-    assert turned.order[join.at : join.at + 2] == [join.left, join.right] == [33, 32]
+    backwards = plan.reversed()
+    [join] = backwards.weak
+    assert backwards.order[join.at : join.at + 2] == [join.left, join.right] == [33, 32]
     assert [(other.side, other.frame) for other in join.alternatives] == [("before", 3), ("after", 7)]
-    assert turned.reversed() == plan
+    assert backwards.reversed() == plan

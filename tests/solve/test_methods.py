@@ -1,4 +1,4 @@
-"""Every method that can be chosen goes the whole way on a film, and the plan says which it was."""
+"""Every method that can be chosen orders a film, and the plan records which one was used."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from runs import Run
 
 @pytest.fixture
 def known(run: Run, scrambled: Scrambled) -> str:
-    """The scrambled film in the library, by its id."""
+    """Ingest the scrambled film and return its id."""
     return str(run("ingest", scrambled.video, "--json").data["id"])
 
 
@@ -19,9 +19,7 @@ def adjacency(run: Run, plan: Path, truth: Path) -> float:
 
 
 @pytest.mark.parametrize("rule", ["density", "dbscan", "hdbscan"])
-def test_the_outlier_rule_that_was_chosen_is_used_and_recorded(
-    rule: str, run: Run, known: str, scrambled: Scrambled
-) -> None:
+def test_the_chosen_outlier_rule_is_used_and_recorded(rule: str, run: Run, known: str, scrambled: Scrambled) -> None:
     plan = run("solve", known, "--outliers", rule, "--json").data
     assert plan["settings"]["outliers"]["rule"] == rule
     assert [dropped["frame"] for dropped in plan["dropped"]] == scrambled.truth.foreign
@@ -33,7 +31,7 @@ def test_the_outlier_rule_that_was_chosen_is_used_and_recorded(
     ("price", "least"),
     [("auto", 0.9), ("huber", 0.9), ("cosine", 0.9), ("histogram", 0.4), ("flow", 0.9), ("sift", 0.7)],
 )
-def test_the_price_that_was_chosen_is_used_and_recorded(
+def test_the_chosen_price_is_used_and_recorded(
     price: str, least: float, run: Run, known: str, scrambled: Scrambled, tmp_path: Path
 ) -> None:
     file = tmp_path / "plan.json"
@@ -43,7 +41,7 @@ def test_the_price_that_was_chosen_is_used_and_recorded(
     assert adjacency(run, file, scrambled.truth_file) >= least
 
 
-def test_reconstruct_takes_the_same_choices(run: Run, scrambled: Scrambled, tmp_path: Path) -> None:
+def test_reconstruct_accepts_the_same_choices(run: Run, scrambled: Scrambled, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     done = run("reconstruct", scrambled.video, "-o", film, "--outliers", "dbscan", "--price", "cosine", "--json").data
     used = json.loads(Path(done["plan"]).read_text())["settings"]
@@ -53,7 +51,7 @@ def test_reconstruct_takes_the_same_choices(run: Run, scrambled: Scrambled, tmp_
 @pytest.mark.parametrize(
     ("option", "key", "named"), [("--outliers", "outliers.rule", "dbscan"), ("--price", "solve.price", "sift")]
 )
-def test_a_method_that_there_is_not_is_refused_with_those_there_are(
+def test_an_unknown_method_is_refused_with_the_list_of_methods(
     run: Run, known: str, option: str, key: str, named: str
 ) -> None:
     answer = run("solve", known, option, "luck")

@@ -1,4 +1,4 @@
-"""Motion and learned weights: what they mend, what they may never do, and that nothing is measured twice."""
+"""Motion and learned weights: what they improve, what they must never do, and that nothing is measured twice."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +18,7 @@ from reelweave.ingest.models.appearance import AppearanceEmbedder
 from reelweave.media.types import Motion
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve.cost.flow import FlowPrice, _Bend
+from reelweave.solve.cost.flow import FlowPrice, _FlowMeasure
 from reelweave.solve.cost.learned import learned_prices
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 
@@ -63,22 +63,22 @@ def right_joins(order: Sequence[int]) -> float:
 
 
 @pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
-def test_a_noisy_film_that_sways_comes_back_in_order(thorough: bool) -> None:
+def test_a_noisy_swaying_film_is_ordered(thorough: bool) -> None:
     mix = shuffled(36)
     assert right_joins(mix[ordered(rows_of(noisy_pan()[mix]), thorough=thorough).path.order]) > 0.95
 
 
 @pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
-def test_a_file_in_order_stays_as_it_is_however_long_it_is_looked_at(thorough: bool) -> None:
+def test_a_file_in_order_stays_as_it_is_in_a_thorough_search_too(thorough: bool) -> None:
     assert ordered(rows_of(noisy_pan()), thorough=thorough).path.order == list(range(36))
 
 
-def test_the_path_taken_fits_its_prices_no_worse_than_the_one_by_looks_alone() -> None:
+def test_the_chosen_path_fits_its_prices_at_least_as_well_as_the_base_path() -> None:
     rows = rows_of(noisy_pan()[shuffled(36)])
     assert ordered(rows).band <= ordered(rows, price="huber").band
 
 
-def test_a_thorough_look_measures_more_and_in_two_ways(tmp_path: Path) -> None:
+def test_a_thorough_search_measures_more_pairs_in_two_ways(tmp_path: Path) -> None:
     luma = noisy_pan()[shuffled(36)]
     counts = []
     for thorough in (False, True):
@@ -105,13 +105,13 @@ def sorts(values: npt.NDArray[np.float32], joins: Ints) -> float:
     return float((values[near][:, None] < values[~near][None]).mean())
 
 
-def test_learned_prices_trust_the_evidence_that_tells_neighbours_apart() -> None:
+def test_learned_prices_trust_the_evidence_that_identifies_neighbours() -> None:
     evidence, joins = on_a_line(80, [0.2, 3.0, 3.0])
     learned, alike = learned_prices(evidence, joins, range(80)), np.exp(np.log(evidence).mean(axis=1))
     assert sorts(learned, joins) > 0.97 > sorts(alike, joins)
 
 
-def test_weights_learned_on_a_path_with_faults_still_hold() -> None:
+def test_weights_learned_on_a_partly_wrong_path_still_hold() -> None:
     evidence, joins = on_a_line(80, [0.2, 3.0, 3.0])
     faulty = [*range(20), *range(39, 19, -1), *range(60, 80), *range(40, 60)]
     faulty[5], faulty[30] = faulty[30], faulty[5]
@@ -119,7 +119,7 @@ def test_weights_learned_on_a_path_with_faults_still_hold() -> None:
 
 
 @pytest.mark.parametrize("path", [list(range(40)), shuffled(40).tolist()], ids=["right", "all wrong"])
-def test_a_join_with_more_of_every_evidence_against_it_is_never_cheaper(path: list[int]) -> None:
+def test_a_join_with_worse_evidence_of_every_kind_is_never_cheaper(path: list[int]) -> None:
     evidence, joins = on_a_line(40, [0.5, 2.0])
     prices = learned_prices(evidence, joins, path)
     order = np.lexsort(evidence.T[::-1])
@@ -129,7 +129,7 @@ def test_a_join_with_more_of_every_evidence_against_it_is_never_cheaper(path: li
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_a_film_too_short_to_learn_from_has_prices_all_the_same(count: int) -> None:
+def test_a_film_too_short_to_learn_from_still_has_prices(count: int) -> None:
     evidence, joins = on_a_line(count, [0.1, 0.1])
     assert np.isfinite(learned_prices(evidence, joins, range(count))).all()
 
@@ -144,7 +144,7 @@ def pictures_of(count: int = 10, level: int = 0) -> Luma:
     return np.full((count, 9, 16), level, np.uint8)
 
 
-def test_measures_are_read_back_as_they_were_kept(tmp_path: Path) -> None:
+def test_measures_are_read_back_as_stored(tmp_path: Path) -> None:
     MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").keep(MOTION)
     assert MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").recall() == MOTION
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -155,7 +155,7 @@ def test_measures_are_read_back_as_they_were_kept(tmp_path: Path) -> None:
     [(pictures_of(level=1), "way/1"), (pictures_of(9), "way/1"), (pictures_of(), "way/2")],
     ids=["other pictures", "fewer pictures", "another way of measuring"],
 )
-def test_measures_of_something_else_are_not_taken_for_these(tmp_path: Path, luma: Luma, measured: str) -> None:
+def test_measures_of_other_pictures_are_not_reused(tmp_path: Path, luma: Luma, measured: str) -> None:
     MotionCacheFile(tmp_path / "a", pictures_of(), "way/1").keep(MOTION)
     other = MotionCacheFile(tmp_path / "a", luma, measured)
     assert other.recall() == {}
@@ -167,32 +167,32 @@ def test_a_damaged_file_reads_as_empty(tmp_path: Path) -> None:
     file = tmp_path / "a"
     memory = MotionCacheFile(file, pictures_of(), "way/1")
     memory.keep(MOTION)
-    whole = file.read_bytes()
-    damaged = [whole[:length] for length in range(0, len(whole), 7)]
-    damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 11)]
-    for data in [*damaged, whole + b"x"]:
+    full = file.read_bytes()
+    damaged = [full[:length] for length in range(0, len(full), 7)]
+    damaged += [full[:at] + bytes([full[at] ^ 1]) + full[at + 1 :] for at in range(0, len(full), 11)]
+    for data in [*damaged, full + b"x"]:
         file.write_bytes(data)
         assert memory.recall() == {}
 
 
-def test_a_place_that_cannot_be_written_is_no_failure(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     memory = MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1")
     memory.keep(MOTION)
     assert memory.recall() == {}
 
 
-def test_what_is_known_is_by_frame_whatever_the_rows_are() -> None:
+def test_measures_are_cached_by_frame_not_by_row() -> None:
     luma, known = noisy_pan(), {}
-    whole = FlowPrice(luma, SilentProgress(), known=known)
-    whole.measure([(4, 10), (10, 11)])
+    full = FlowPrice(luma, SilentProgress(), known=known)
+    full.measure([(4, 10), (10, 11)])
     part = FlowPrice(luma[[4, 10, 11]], SilentProgress(), files=np.array([4, 10, 11]), known=dict(known))
     part.measure([(0, 1), (1, 2)])
-    assert np.array_equal(part.measures(), whole.measures())
+    assert np.array_equal(part.measures(), full.measures())
     assert part.joins().tolist() == [[0, 1], [1, 2]]
 
 
-def test_a_film_is_looked_at_once_and_solved_the_same_from_memory(
+def test_a_film_is_measured_once_and_solved_the_same_from_the_cache(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = noisy_pan()[shuffled(36)]
@@ -203,7 +203,7 @@ def test_a_film_is_looked_at_once_and_solved_the_same_from_memory(
         kept = shelf.motion_file(video.id)
     assert kept.exists()
     with monkeypatch.context() as blind:
-        blind.setattr(_Bend, "compare", lambda *_: pytest.fail("measured again"))
+        blind.setattr(_FlowMeasure, "compare", lambda *_: pytest.fail("measured again"))
         again = pipeline.solve(video.id, doubtful)
     assert again.order == first.order
     assert again.path.band == first.path.band
@@ -214,7 +214,7 @@ def test_a_film_is_looked_at_once_and_solved_the_same_from_memory(
 
 
 @pytest.mark.parametrize("thorough", [False, True], ids=["as usual", "thorough"])
-def test_the_plan_says_how_long_was_looked(stocked: Path, full: Path, thorough: bool) -> None:
+def test_the_plan_records_a_thorough_search(stocked: Path, full: Path, thorough: bool) -> None:
     plan = pipeline.solve("clip", settings(**{"solve.thorough": thorough}))
     assert plan.path.thorough is thorough
     assert plan.settings["solve"]["thorough"] is thorough

@@ -1,4 +1,4 @@
-"""Which price orders a film, when motion is looked at, and when a file is left as it is."""
+"""Which price orders a film, when motion is measured, and when the file order is kept."""
 
 from collections.abc import Callable
 from functools import cache
@@ -63,7 +63,7 @@ def shuffled(count: int, seed: int = 3) -> Ints:
 
 
 @pytest.mark.parametrize("doubt", [1.75, 0.1], ids=["by looks", "by motion too"])
-def test_a_shuffled_film_comes_back_in_order(doubt: float) -> None:
+def test_a_shuffled_film_is_ordered(doubt: float) -> None:
     mix = shuffled(60)
     found = mix[ordered(panned(60, 2.0)[mix], doubt=doubt).path.order]
     assert found.tolist() in (list(range(60)), list(range(59, -1, -1)))
@@ -71,14 +71,14 @@ def test_a_shuffled_film_comes_back_in_order(doubt: float) -> None:
 
 @pytest.mark.parametrize("dense_limit", [1500, 0], ids=["all pairs", "candidates"])
 @pytest.mark.parametrize("price", ["flow", "sift"])
-def test_a_price_that_is_measured_puts_a_film_in_order(price: str, dense_limit: int) -> None:
+def test_a_measured_price_orders_a_film(price: str, dense_limit: int) -> None:
     mix = shuffled(60)
     done = ordered(panned(60, 2.0)[mix], price=price, dense_limit=dense_limit)
     assert done.price == price
     assert mix[done.path.order].tolist() in (list(range(60)), list(range(59, -1, -1)))
 
 
-def test_looks_decide_where_nothing_could_be_measured() -> None:
+def test_the_base_price_decides_where_nothing_could_be_measured() -> None:
     steps = np.repeat(np.arange(0, 240, 8, dtype=np.uint8), 90 * 160).reshape(30, 90, 160)
     steps[:, :, :80] = 0
     mix = shuffled(30)
@@ -86,7 +86,7 @@ def test_looks_decide_where_nothing_could_be_measured() -> None:
     assert by_sift == by_looks
 
 
-def test_motion_is_refused_where_pictures_are_too_small_to_show_it() -> None:
+def test_motion_is_refused_if_the_pictures_are_too_small() -> None:
     with pytest.raises(UsageError) as refused:
         ordered(panned(30, 2.0)[:, :20, :20], price="flow")
     assert "--price" in refused.value.remedy
@@ -97,7 +97,7 @@ def test_motion_is_refused_where_pictures_are_too_small_to_show_it() -> None:
     [({"doubt": 0.1}, True), ({"doubt": 50.0}, False), ({"doubt": 0.1, "flow_limit": 10}, False)],
     ids=["in doubt", "sure", "too long a film"],
 )
-def test_motion_is_looked_at_only_in_doubt_and_in_reach(
+def test_motion_is_measured_only_in_doubtful_and_short_films(
     changes: dict[str, object], looked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -112,8 +112,10 @@ def test_motion_is_looked_at_only_in_doubt_and_in_reach(
     assert bool(calls) is looked
 
 
-def test_motion_tells_apart_what_looks_alike() -> None:
-    """A step of a fast pan leaves no more likeness than a stranger has; bent onto each other the frames fit."""
+def test_motion_separates_frames_that_look_alike() -> None:
+    """After a step of a fast pan two frames look no more alike than unrelated ones, but warped onto each other they
+    match.
+    """
     film = panned(30, 6.0)
     flow = FlowPrice(film, SilentProgress())
     flow.measure((a, b) for a in range(30) for b in range(a + 1, 30))
@@ -123,14 +125,14 @@ def test_motion_tells_apart_what_looks_alike() -> None:
     assert max(right) < min(wrong)
 
 
-def test_values_in_units_do_not_depend_on_their_scale() -> None:
+def test_normalised_values_do_not_depend_on_their_scale() -> None:
     joins = np.array([[0, 1], [1, 2], [0, 2]])
     values = np.array([1.0, 2.0, 4.0])
     assert np.allclose(normalised(values, joins, 3), normalised(1000 * values, joins, 3))
 
 
 @pytest.mark.parametrize("changes", [{}, {"doubt": 0.1}], ids=["by looks", "by motion too"])
-def test_a_file_in_order_comes_back_as_it_is(changes: dict[str, object]) -> None:
+def test_a_file_in_order_is_kept(changes: dict[str, object]) -> None:
     assert ordered(panned(60, 2.0), **changes).path.order == list(range(60))
 
 
@@ -144,18 +146,18 @@ def test_a_file_in_order_comes_back_as_it_is(changes: dict[str, object]) -> None
     ],
     ids=["in order", "two swapped", "a stretch elsewhere", "shuffled"],
 )
-def test_the_file_order_stands_only_where_nothing_is_out_of_place(order: list[int], stands: bool) -> None:
+def test_the_file_order_is_kept_only_if_no_frame_is_out_of_place(order: list[int], stands: bool) -> None:
     filed = dense_costs(line_costs(40)[np.ix_(order, order)], 10)
     assert file_order_holds(np.argsort(order).tolist(), filed, slack=5e-4) is stands
 
 
 @pytest.mark.parametrize(("order", "stands"), [(list(range(40)), True), (shuffled(40).tolist(), False)])
-def test_noise_that_makes_every_join_dear_leaves_no_shuffled_file_as_it_is(order: list[int], stands: bool) -> None:
+def test_a_noisy_shuffled_file_is_not_kept_in_file_order(order: list[int], stands: bool) -> None:
     filed = dense_costs((100 + line_costs(40))[np.ix_(order, order)], 10)
     assert file_order_holds(np.argsort(order).tolist(), filed, slack=5e-4) is stands
 
 
-def test_the_band_is_narrow_on_the_right_path_and_wide_on_a_wrong_one() -> None:
+def test_the_band_is_low_on_the_right_path_and_high_on_a_wrong_one() -> None:
     costs = dense_costs(line_costs(50, noise=0.1), 10)
     assert band(list(range(50)), costs) < 1.75 < band(shuffled(50).tolist(), costs)
 
@@ -169,25 +171,25 @@ def echoing(still: Luma, strength: float) -> Luma:
     return np.clip(np.rint(still + noise), 0, 255).astype(np.uint8)
 
 
-def test_the_echo_between_neighbours_in_a_shuffled_file_is_taken_off() -> None:
+def test_the_echo_between_neighbours_in_a_shuffled_file_is_corrected() -> None:
     mix = shuffled(120)
     rows = rows_of(echoing(panned(120, 0.02)[mix], 0.7))
     plain = HuberPrice(rows.luma)
     better = echo_corrected(plain, rows.files, rows.joins)
-    beside, apart = np.arange(100), np.arange(100) + 15
-    before = plain.pairs(beside, beside + 1).mean() / plain.pairs(beside, apart).mean()
-    after = better.pairs(beside, beside + 1).mean() / better.pairs(beside, apart).mean()
+    adjacent, apart = np.arange(100), np.arange(100) + 15
+    before = plain.pairs(adjacent, adjacent + 1).mean() / plain.pairs(adjacent, apart).mean()
+    after = better.pairs(adjacent, adjacent + 1).mean() / better.pairs(adjacent, apart).mean()
     assert before < after <= 1.2
-    assert np.array_equal(better.pairs(beside, apart), plain.pairs(beside, apart))
+    assert np.array_equal(better.pairs(adjacent, apart), plain.pairs(adjacent, apart))
 
 
 @pytest.mark.parametrize("count", [120, 20], ids=["a file in order", "too few frames"])
-def test_there_is_no_echo_to_take_off(count: int) -> None:
+def test_without_echo_the_price_is_unchanged(count: int) -> None:
     rows = rows_of(panned(120, 2.0)[:count])
     assert isinstance(echo_corrected(HuberPrice(rows.luma), rows.files, rows.joins), HuberPrice)
 
 
-def test_confidence_is_a_chance_and_low_where_joins_were_a_toss() -> None:
+def test_confidence_is_a_probability_and_low_for_ambiguous_joins() -> None:
     found = ordered(np.concatenate([panned(30, 2.0), 255 - panned(30, 2.0)[:, ::-1]])[shuffled(60)])
     sure = join_confidence(found)
     assert len(sure) == 59

@@ -1,4 +1,4 @@
-"""An order that was found is there the next time, for just the film and the settings it was found with."""
+"""An order is reused in the next run, but only for the same film and settings."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from reelweave import pipeline
 from reelweave.index.cache import OrderCacheFolder
 from reelweave.progress import SilentProgress
 from reelweave.settings import Settings, load
-from reelweave.solve import arrange as room
+from reelweave.solve import arrange as arrange_module
 from reelweave.solve.arrange import Arrangement, SolveInput, arrange
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.order import OrderResult
@@ -30,32 +30,32 @@ def forty() -> SolveInput:
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many frames each search went over."""
+    """Record how many frames each search covered."""
     seen: list[int] = []
-    search = room.order_rows
+    search = arrange_module.order_rows
 
     def counted(rows: Any, *others: Any) -> OrderResult:
         seen.append(len(rows))
         return search(rows, *others)
 
-    monkeypatch.setattr(room, "order_rows", counted)
+    monkeypatch.setattr(arrange_module, "order_rows", counted)
     return seen
 
 
 def on(
-    folder: Path, film: SolveInput, settings: Settings | None = None, wishes: Constraints | None = None
+    folder: Path, film: SolveInput, settings: Settings | None = None, constraints: Constraints | None = None
 ) -> Arrangement:
-    shelf = OrderCacheFolder(folder)
-    known = SolveInput(**{**vars(film), "shelf": shelf})
-    return arrange(known, settings or load(), SilentProgress(), wishes or Constraints())
+    cache = OrderCacheFolder(folder)
+    known = SolveInput(**{**vars(film), "cache": cache})
+    return arrange(known, settings or load(), SilentProgress(), constraints or Constraints())
 
 
-def test_the_same_film_is_searched_once_and_arranged_the_same(
+def test_the_same_film_is_searched_once_and_arranged_identically(
     tmp_path: Path, forty: SolveInput, searches: list[int]
 ) -> None:
     first, second = on(tmp_path, forty), on(tmp_path, forty)
     assert searches == [40]
-    for part in ("order", "shots", "confidence", "dropped", "weighed", "direction_known"):
+    for part in ("order", "shots", "confidence", "dropped", "review", "direction_known"):
         assert getattr(first, part) == getattr(second, part)
     assert first.ordered.path == second.ordered.path
     assert (first.ordered.price, first.ordered.band) == (second.ordered.price, second.ordered.band)
@@ -63,10 +63,10 @@ def test_the_same_film_is_searched_once_and_arranged_the_same(
     assert first.ordered.costs.neighbours == second.ordered.costs.neighbours
 
 
-def test_what_the_user_knows_needs_no_new_search(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
+def test_constraints_need_no_new_search(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
     on(tmp_path, forty)
     early, late = _PLACES.index(3), _PLACES.index(30)
-    found = on(tmp_path, forty, wishes=Constraints(before=((early, late),), adjacent=((early, late),)))
+    found = on(tmp_path, forty, constraints=Constraints(before=((early, late),), adjacent=((early, late),)))
     assert searches == [40]
     assert found.order.index(late) - found.order.index(early) == 1
 
@@ -76,7 +76,7 @@ def test_what_the_user_knows_needs_no_new_search(tmp_path: Path, forty: SolveInp
     [{"solve.seed": 1}, {"solve.price": "cosine"}, {"solve.candidates": 8}],
     ids=lambda change: next(iter(change)),
 )
-def test_other_settings_are_another_search(
+def test_other_settings_need_a_new_search(
     tmp_path: Path, forty: SolveInput, searches: list[int], change: dict[str, Any]
 ) -> None:
     on(tmp_path, forty)
@@ -84,7 +84,7 @@ def test_other_settings_are_another_search(
     assert searches == [40, 40]
 
 
-def test_other_pictures_are_another_search(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
+def test_other_pictures_need_a_new_search(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
     on(tmp_path, forty)
     luma = forty.luma.copy()
     luma[0, 0, 0] ^= 1
@@ -100,7 +100,7 @@ HARMED: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("harm", HARMED.values(), ids=HARMED)
-def test_a_damaged_file_is_as_good_as_none(
+def test_a_damaged_cache_file_is_ignored(
     tmp_path: Path, forty: SolveInput, searches: list[int], harm: Callable[[bytes], bytes]
 ) -> None:
     first = on(tmp_path, forty)
@@ -110,13 +110,13 @@ def test_a_damaged_file_is_as_good_as_none(
     assert searches == [40, 40]
 
 
-def test_a_shelf_that_cannot_be_written_hinders_nothing(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
+def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path, forty: SolveInput, searches: list[int]) -> None:
     (tmp_path / "shelf").write_text("in the way")
     assert on(tmp_path / "shelf", forty).order == on(tmp_path / "shelf", forty).order
     assert searches == [40, 40]
 
 
-def test_only_the_latest_few_are_kept(tmp_path: Path) -> None:
+def test_only_the_latest_orders_are_kept(tmp_path: Path) -> None:
     shelf = OrderCacheFolder(tmp_path)
     for second, key in enumerate("abcd"):
         shelf.put(key, {"value": np.array([second])})
@@ -126,7 +126,7 @@ def test_only_the_latest_few_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_orders_go_with_their_video(library: Path, scrambled: Scrambled) -> None:
+def test_cached_orders_are_removed_with_their_video(library: Path, scrambled: Scrambled) -> None:
     from runs import settings
 
     from reelweave.index import manage

@@ -1,4 +1,4 @@
-"""Foreign frames: what is found, what is spared, and that true frames are not lost."""
+"""Foreign frames: which are found, when a rule is overruled, and that true frames are not lost."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def walk(count: int, seed: int = 0, step: float = 0.2) -> Floats:
     return unit(np.reshape(way, (count, _SPACE)))
 
 
-def strangers(count: int, seed: int = 99) -> Floats:
+def unrelated(count: int, seed: int = 99) -> Floats:
     """Pictures that have nothing to do with any other."""
     return unit(np.random.default_rng(seed).normal(size=(count, _SPACE)))
 
@@ -62,14 +62,14 @@ def found(verdict: OutlierVerdict) -> list[int]:
 def test_a_film_without_foreign_frames_loses_none(rule: str, count: int, step: float) -> None:
     verdict = judged(rule, walk(count, step=step))
     assert found(verdict) == []
-    assert verdict.spared == 0
+    assert verdict.overruled == 0
     assert (verdict.size == count).all()
 
 
 @pytest.mark.parametrize("foreign", [1, 5, 20])
-def test_scattered_foreign_frames_are_all_found_and_nothing_else(rule: str, foreign: int) -> None:
+def test_all_scattered_foreign_frames_are_found_and_no_others(rule: str, foreign: int) -> None:
     places = np.random.default_rng(foreign).permutation(100 + foreign)
-    verdict = judged(rule, np.concatenate([walk(100), strangers(foreign)])[places])
+    verdict = judged(rule, np.concatenate([walk(100), unrelated(foreign)])[places])
     assert found(verdict) == np.flatnonzero(places >= 100).tolist()
     assert (verdict.size[verdict.dropped] == 1).all()
 
@@ -82,7 +82,7 @@ def test_a_group_is_foreign_until_it_is_large_enough_for_a_shot(rule: str, burst
     assert len(set(verdict.component.tolist())) == 2
 
 
-def test_every_shot_is_a_group_of_its_own(rule: str) -> None:
+def test_every_shot_is_a_separate_group(rule: str) -> None:
     verdict = judged(rule, np.concatenate([walk(30, seed) for seed in range(4)]))
     assert found(verdict) == []
     assert len({tuple(np.flatnonzero(verdict.component == c)) for c in set(verdict.component.tolist())}) == 4
@@ -91,35 +91,35 @@ def test_every_shot_is_a_group_of_its_own(rule: str) -> None:
 @pytest.mark.parametrize(("repeats", "stays"), [(1, False), (5, False), (6, True)])
 def test_repeats_of_a_frame_count_as_frames(rule: str, repeats: int, stays: bool) -> None:
     """A still title card is one row that stands for many frames."""
-    verdict = judged(rule, np.concatenate([walk(50), strangers(1)]), weights=[1] * 50 + [repeats], min_group=6)
+    verdict = judged(rule, np.concatenate([walk(50), unrelated(1)]), weights=[1] * 50 + [repeats], min_group=6)
     assert found(verdict) == ([] if stays else [50])
     assert verdict.size[50] == repeats
 
 
-@pytest.mark.parametrize(("foreign", "spared"), [(20, 0), (60, 60)])
-def test_a_rule_that_would_take_too_much_takes_nothing_and_says_so(rule: str, foreign: int, spared: int) -> None:
-    verdict = judged(rule, np.concatenate([walk(100), strangers(foreign)]), max_share=0.3)
-    assert len(found(verdict)) == foreign - spared
-    assert verdict.spared == spared
+@pytest.mark.parametrize(("foreign", "overruled"), [(20, 0), (60, 60)])
+def test_a_rule_that_would_drop_too_much_drops_nothing_and_says_so(rule: str, foreign: int, overruled: int) -> None:
+    verdict = judged(rule, np.concatenate([walk(100), unrelated(foreign)]), max_share=0.3)
+    assert len(found(verdict)) == foreign - overruled
+    assert verdict.overruled == overruled
     assert (verdict.score[100:] >= 1).all()
 
 
-def test_the_share_that_may_go_is_one_of_frames_not_of_rows(rule: str) -> None:
-    vectors = np.concatenate([walk(10), strangers(5)])
-    assert judged(rule, vectors, weights=[1] * 15, max_share=0.3).spared == 5
-    assert judged(rule, vectors, weights=[10] * 10 + [1] * 5, max_share=0.3).spared == 0
+def test_the_largest_droppable_share_is_of_frames_not_of_rows(rule: str) -> None:
+    vectors = np.concatenate([walk(10), unrelated(5)])
+    assert judged(rule, vectors, weights=[1] * 15, max_share=0.3).overruled == 5
+    assert judged(rule, vectors, weights=[10] * 10 + [1] * 5, max_share=0.3).overruled == 0
 
 
 def test_the_largest_group_stays_however_small_it_is(rule: str) -> None:
-    verdict = judged(rule, np.concatenate([walk(4), strangers(1)]), max_share=1, min_group=6)
+    verdict = judged(rule, np.concatenate([walk(4), unrelated(1)]), max_share=1, min_group=6)
     assert found(verdict) == [4]
-    alone = judged(rule, strangers(12), max_share=1, min_group=6)
+    alone = judged(rule, unrelated(12), max_share=1, min_group=6)
     assert found(alone) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-@pytest.mark.parametrize("make", [walk, strangers])
-def test_a_film_of_hardly_any_frames_loses_none(rule: str, make: Callable[[int], Floats], count: int) -> None:
+@pytest.mark.parametrize("make", [walk, unrelated])
+def test_a_film_of_very_few_frames_loses_none(rule: str, make: Callable[[int], Floats], count: int) -> None:
     verdict = judged(rule, make(count))
     assert found(verdict) == []
     assert len(verdict.component) == len(verdict.size) == len(verdict.score) == count
@@ -133,18 +133,18 @@ def test_frames_that_are_all_the_same_are_one_group(rule: str) -> None:
 
 
 @pytest.mark.parametrize("k", [2, 3])
-def test_few_neighbours_are_enough_to_convict_a_stranger(rule: str, k: int) -> None:
-    verdict = judged(rule, np.concatenate([walk(100), strangers(3), walk(4, seed=7)]), k=k, max_share=0.9)
+def test_few_neighbours_are_enough_to_drop_a_foreign_frame(rule: str, k: int) -> None:
+    verdict = judged(rule, np.concatenate([walk(100), unrelated(3), walk(4, seed=7)]), k=k, max_share=0.9)
     assert set(range(100, 107)) <= set(found(verdict))
     assert (verdict.score[verdict.dropped] >= 1).all()
 
 
 @pytest.mark.parametrize(("step", "cut"), [(0.01, 0.9), (1.0, 1.05)], ids=["still", "wild"])
-def test_the_cut_keeps_to_its_bounds(rule: str, step: float, cut: float) -> None:
+def test_the_cut_stays_within_its_bounds(rule: str, step: float, cut: float) -> None:
     assert judged(rule, walk(60, step=step), cut_floor=0.9, cut_ceiling=1.05).cut == pytest.approx(cut)
 
 
-def test_the_cut_follows_the_film_between_them(rule: str) -> None:
+def test_the_cut_adapts_to_the_film_within_its_bounds(rule: str) -> None:
     graph = nearest(walk(60, step=0.3), K)
     verdict = judged(rule, walk(60, step=0.3), cut_factor=2.0, cut_floor=0.1, cut_ceiling=2.0)
     assert verdict.cut == pytest.approx(2 * float(np.median(graph.distances[:, 1])))
@@ -152,7 +152,7 @@ def test_the_cut_follows_the_film_between_them(rule: str) -> None:
 
 @st.composite
 def mixtures(draw: st.DrawFn) -> tuple[Floats, int]:
-    """Shots, bursts and strangers of all sizes, and how many neighbours are known."""
+    """Shots, bursts and unrelated of all sizes, and how many neighbours are known."""
     sizes = draw(st.lists(st.integers(1, 30), min_size=1, max_size=6))
     parts = [walk(size, seed, draw(st.sampled_from([0.05, 0.4, 0.7]))) for seed, size in enumerate(sizes)]
     return np.concatenate(parts), draw(st.integers(1, 12))
@@ -160,7 +160,7 @@ def mixtures(draw: st.DrawFn) -> tuple[Floats, int]:
 
 @settings(deadline=None, max_examples=50)
 @given(st.sampled_from(RULES), mixtures(), st.integers(1, 8), st.sampled_from([0.0, 0.3, 1.0]))
-def test_the_score_says_why_a_frame_went_or_stayed(
+def test_the_score_explains_why_a_frame_was_dropped_or_kept(
     rule: str, film: tuple[Floats, int], min_group: int, share: float
 ) -> None:
     vectors, k = film
@@ -176,7 +176,9 @@ def test_the_score_says_why_a_frame_went_or_stayed(
 
 @settings(deadline=None, max_examples=30)
 @given(st.sampled_from(RULES), mixtures(), st.randoms(use_true_random=False))
-def test_the_order_of_the_frames_decides_nothing(rule: str, film: tuple[Floats, int], chance: random.Random) -> None:
+def test_the_verdict_does_not_depend_on_the_order_of_frames(
+    rule: str, film: tuple[Floats, int], chance: random.Random
+) -> None:
     vectors, k = film
     places = np.array(chance.sample(range(len(vectors)), len(vectors)))
     there, shuffled = judged(rule, vectors, k), judged(rule, vectors[places], k)
@@ -184,8 +186,8 @@ def test_the_order_of_the_frames_decides_nothing(rule: str, film: tuple[Floats, 
     assert there.size[places].tolist() == shuffled.size.tolist()
 
 
-def test_one_side_that_knows_the_other_joins_them(rule: str) -> None:
-    """A frame may be on its neighbour's list without having it on its own."""
+def test_rows_are_joined_if_only_one_lists_the_other(rule: str) -> None:
+    """A frame may be on its neighbour's list while the neighbour is not on its own."""
     graph = NeighbourGraph(np.array([[1], [0], [1]]), np.array([[0.1], [0.1], [0.5]], np.float32))
     chosen = load({"outliers.rule": rule, "outliers.min_group": 2}).outliers
     assert find_outliers(graph, np.ones(3, np.int64), **chosen.model_dump()).size.tolist() == [3, 3, 3]
@@ -203,13 +205,13 @@ def strays(start: Floats, count: int) -> Floats:
 
 
 @pytest.mark.parametrize(("named", "lost"), [("density", []), ("dbscan", [102, 103]), ("hdbscan", [])])
-def test_dbscan_alone_follows_no_chain_of_strays(named: str, lost: list[int]) -> None:
+def test_only_dbscan_does_not_follow_a_chain_of_stray_frames(named: str, lost: list[int]) -> None:
     film = walk(100, step=0.1)
     assert found(judged(named, np.concatenate([film, strays(film[50], 4)]))) == lost
 
 
 @pytest.mark.parametrize(("named", "keeps"), [("density", False), ("dbscan", False), ("hdbscan", True)])
-def test_hdbscan_alone_keeps_a_whole_shot_that_is_wilder_than_the_film(named: str, keeps: bool) -> None:
+def test_only_hdbscan_keeps_a_shot_sparser_than_the_film(named: str, keeps: bool) -> None:
     wild = np.concatenate([walk(100, step=0.1), walk(12, seed=5, step=1.3)])
     lost = found(judged(named, wild, cut_floor=0.9))
     assert (lost == []) is keeps

@@ -1,4 +1,4 @@
-"""The open path: every row once, never dearer than it was, near the optimum, and provably so."""
+"""The open path: every row once, never more expensive than before, near the optimum, with a proven bound."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Table:
-    """Prices as they stand in a matrix."""
+    """Prices from a matrix."""
 
     matrix: Matrix
     name: str = "table"
@@ -43,7 +43,7 @@ def dense(matrix: npt.NDArray[Any], candidates: int = 10) -> JoinCosts:
 
 
 def nearest_joins(matrix: Matrix, k: int) -> Ints:
-    """Each row with the k nearest others."""
+    """Return each row with its k nearest others."""
     count = len(matrix)
     others = np.argsort(matrix + np.diag(np.full(count, np.inf)), axis=1)[:, : min(k, max(count - 1, 0))]
     return np.stack([np.repeat(np.arange(count), others.shape[1]), others.ravel()], axis=1)
@@ -59,7 +59,7 @@ def between(points: npt.NDArray[np.float64]) -> Matrix:
 
 
 def walk(count: int, seed: int = 0, noise: float = 0.3) -> npt.NDArray[np.float64]:
-    """A camera's way through a space of looks: smooth, noisy, and near itself at times; shuffled."""
+    """Return a shuffled walk through appearance space: smooth, noisy, and sometimes close to itself."""
     rng = np.random.default_rng(seed)
     steps = np.cumsum(rng.normal(size=(count + 8, 3)), axis=0)
     smooth = np.stack([np.convolve(axis, np.ones(9) / 9, "valid") for axis in steps.T], axis=1)
@@ -71,7 +71,7 @@ def random_metric(count: int, seed: int) -> Matrix:
 
 
 def cheapest(costs: JoinCosts) -> int:
-    """The optimum, by trying everything."""
+    """Return the cost of the optimum, by trying every path."""
     orders = np.array([p for p in permutations(range(len(costs))) if p[0] <= p[-1]])
     rows = range(len(costs))
     matrix = np.array([[costs.rows[a][b] if a != b else 0 for b in rows] for a in rows])
@@ -88,7 +88,7 @@ def solved(costs: JoinCosts, **changes: Any) -> RowPath:
 
 @st.composite
 def small_costs(draw: st.DrawFn, least: int = 4, most: int = 12) -> JoinCosts:
-    """Small films of every kind: ties, zeros, repeats of a row, prices without any geometry, few candidates."""
+    """Draw small films of every kind: ties, zeros, repeated rows, prices without geometry, few candidates."""
     count = draw(st.integers(least, most))
     top = draw(st.sampled_from([1, 3, 1000]))
     values = draw(st.lists(st.integers(0, top), min_size=count * count, max_size=count * count))
@@ -113,7 +113,7 @@ def starts(draw: st.DrawFn) -> tuple[list[int], JoinCosts]:
 
 @settings(deadline=None)
 @given(starts(), st.integers(0, 5))
-def test_the_search_knows_its_cost_after_every_shake(case: tuple[list[int], JoinCosts], seed: int) -> None:
+def test_the_search_knows_its_cost_after_every_kick(case: tuple[list[int], JoinCosts], seed: int) -> None:
     path, costs = case
     tour = _Tour(path, costs)
     tour.settle(range(len(path) + 1))
@@ -123,14 +123,12 @@ def test_the_search_knows_its_cost_after_every_shake(case: tuple[list[int], Join
         assert each_once(tour.path(), len(path))
         assert costs.of(tour.path()) == tour.cost <= before
         before = tour.cost
-        tour.shake(chance)
+        tour.perturb(chance)
 
 
 @settings(deadline=None)
 @given(starts(), st.integers(0, 5))
-def test_local_search_never_returns_a_dearer_path_and_repeats_itself(
-    case: tuple[list[int], JoinCosts], seed: int
-) -> None:
+def test_local_search_never_raises_the_cost_and_is_deterministic(case: tuple[list[int], JoinCosts], seed: int) -> None:
     path, costs = case
     better = improve(list(path), costs, kicks=20, seed=seed)
     assert each_once(better, len(path))
@@ -139,13 +137,13 @@ def test_local_search_never_returns_a_dearer_path_and_repeats_itself(
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
-def test_a_path_too_short_to_improve_comes_back_as_it_was(count: int) -> None:
+def test_a_path_too_short_to_improve_is_returned_unchanged(count: int) -> None:
     path = list(range(count))
     assert improve(path, dense(random_metric(count, 0)), kicks=5, seed=0) == path
 
 
 @pytest.mark.parametrize("count", [4, 5, 6, 7, 8])
-def test_shaking_finds_the_optimum_of_small_films(count: int) -> None:
+def test_kicks_find_the_optimum_of_small_films(count: int) -> None:
     for seed in range(8):
         costs = dense(random_metric(count, seed), candidates=5)
         path = improve(random.Random(seed).sample(range(count), count), costs, kicks=100, seed=0)
@@ -166,7 +164,7 @@ def circle(count: int) -> npt.NDArray[np.float64]:
 @pytest.mark.parametrize("count", [4, 30, 200])
 @pytest.mark.parametrize("shape", [line, circle])
 @pytest.mark.parametrize("make", [dense, sparse])
-def test_an_unmistakable_order_is_found_exactly(
+def test_an_unambiguous_order_is_found_exactly(
     shape: Callable[[int], npt.NDArray[np.float64]], make: Callable[[Matrix], JoinCosts], count: int
 ) -> None:
     names = np.random.default_rng(1).permutation(count)
@@ -176,7 +174,7 @@ def test_an_unmistakable_order_is_found_exactly(
 
 
 @pytest.mark.parametrize("opened_at", [1, 60, 119])
-def test_a_path_that_ends_at_the_wrong_place_is_opened_where_it_is_dearest(opened_at: int) -> None:
+def test_a_path_with_wrong_ends_is_opened_at_its_most_expensive_join(opened_at: int) -> None:
     costs = dense(between(circle(120)), candidates=5)
     rows = list(range(120))
     assert canonical_direction(improve(rows[opened_at:] + rows[:opened_at], costs, kicks=0, seed=0)) == rows
@@ -205,11 +203,11 @@ def test_the_search_stops_at_its_target() -> None:
 def test_the_search_stops_at_its_deadline() -> None:
     costs = dense(between(walk(200)))
     start = greedy_path(costs)
-    assert improve(list(start), costs, kicks=10**9, seed=0, watch=StopCondition(monotonic() - 1)) == start
+    assert improve(list(start), costs, kicks=10**9, seed=0, stop=StopCondition(monotonic() - 1)) == start
 
 
-def test_joins_between_shots_are_found_though_no_candidate_foresaw_them() -> None:
-    """Six lines of 40 points, far from one another, that only one order of shots joins cheaply."""
+def test_joins_between_shots_are_found_outside_the_candidate_lists() -> None:
+    """Six distant lines of 40 points that only one order of shots joins cheaply."""
     points = np.concatenate([line(40) + 1000.0 * shot for shot in (0, 3, 1, 5, 2, 4)])
     costs = dense(between(points), candidates=5)
     right = np.argsort(points[:, 0]).tolist()
@@ -267,7 +265,7 @@ def with_forced(costs: JoinCosts, joins: Sequence[tuple[int, int]], price: int) 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_joins_that_are_paid_for_are_taken_and_the_bound_still_holds(seed: int) -> None:
+def test_joins_of_negative_cost_are_used_and_the_bound_still_holds(seed: int) -> None:
     plain = dense(random_metric(7, seed))
     costs = with_forced(plain, [(0, 4), (4, 2)], -100 * plain.of(range(7)))
     path = find_path(costs, load({}).solve)
@@ -276,7 +274,7 @@ def test_joins_that_are_paid_for_are_taken_and_the_bound_still_holds(seed: int) 
     assert path.lower_bound <= path.cost < 0
 
 
-def test_ortools_takes_prices_below_nothing() -> None:
+def test_ortools_accepts_negative_costs() -> None:
     plain = dense(between(walk(40)))
     costs = with_forced(plain, [(0, 20), (20, 5)], -plain.of(range(40)))
     found = routed(list(range(40)), costs, target=float("-inf"))
@@ -293,17 +291,17 @@ def test_the_bound_proves_a_line_to_be_the_cheapest_order(make: Callable[[Matrix
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_bound_is_near_on_a_film(seed: int) -> None:
+def test_the_bound_is_tight_on_a_film(seed: int) -> None:
     path = solved(dense(between(walk(150, seed))))
     assert path.gap is not None
     assert path.gap < 0.02
 
 
 def routed(path: list[int], costs: JoinCosts, target: float = 0.0, seconds: float = 60.0) -> list[int]:
-    return route(path, costs, target=target, watch=StopCondition(monotonic() + seconds))
+    return route(path, costs, target=target, stop=StopCondition(monotonic() + seconds))
 
 
-def test_ortools_improves_a_bad_start_and_repeats_itself() -> None:
+def test_ortools_improves_a_bad_start_and_is_deterministic() -> None:
     costs = dense(between(walk(60)))
     start = list(range(60))
     found = routed(list(start), costs)
@@ -313,7 +311,7 @@ def test_ortools_improves_a_bad_start_and_repeats_itself() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_ortools_never_returns_a_dearer_path(seed: int) -> None:
+def test_ortools_never_raises_the_cost(seed: int) -> None:
     costs = dense(between(walk(40, seed)))
     best = improve(greedy_path(costs), costs, kicks=400, seed=0)
     again = routed(best, costs)
@@ -323,7 +321,7 @@ def test_ortools_never_returns_a_dearer_path(seed: int) -> None:
 
 @pytest.mark.parametrize("factor", [1e-12, 1.0, 1e12])
 @pytest.mark.parametrize("outlier", [1.0, 1e9])
-def test_ortools_survives_prices_of_any_size(factor: float, outlier: float) -> None:
+def test_ortools_accepts_costs_of_any_size(factor: float, outlier: float) -> None:
     matrix = between(walk(30)) * factor
     matrix[3, :] *= outlier
     matrix[:, 3] = matrix[3, :]
@@ -334,7 +332,7 @@ def test_ortools_survives_prices_of_any_size(factor: float, outlier: float) -> N
     assert costs.of(found) < costs.of(start)
 
 
-def test_ortools_takes_prices_larger_than_it_can_add() -> None:
+def test_ortools_accepts_costs_larger_than_it_can_add() -> None:
     costs = dense(between(walk(20)))
     assert costs.matrix is not None
     matrix = costs.matrix * (2**60 // int(costs.matrix.max()))
@@ -347,7 +345,7 @@ def test_ortools_takes_prices_larger_than_it_can_add() -> None:
 @pytest.mark.parametrize(
     ("target", "seconds"), [pytest.param(0.0, -1.0, id="deadline"), pytest.param(float("inf"), 60.0, id="target")]
 )
-def test_ortools_leaves_alone_what_it_has_no_time_or_no_need_for(target: float, seconds: float) -> None:
+def test_ortools_does_nothing_without_time_or_need(target: float, seconds: float) -> None:
     costs = dense(between(walk(40)))
     start = list(range(40))
     assert routed(start, costs, target, seconds) is start
@@ -371,9 +369,7 @@ def test_the_shortest_films_have_an_order(count: int, make: Callable[[Matrix], J
 
 @pytest.mark.parametrize("make", [dense, sparse])
 @pytest.mark.parametrize("count", [2, 3, 50])
-def test_frames_that_are_all_alike_have_an_order_that_costs_nothing(
-    count: int, make: Callable[[Matrix], JoinCosts]
-) -> None:
+def test_identical_frames_have_an_order_that_costs_nothing(count: int, make: Callable[[Matrix], JoinCosts]) -> None:
     path = solved(make(np.zeros((count, count))))
     assert each_once(path.order, count)
     assert path.cost == 0
@@ -394,7 +390,7 @@ def test_the_gap_is_never_negative(costs: JoinCosts) -> None:
 
 @settings(deadline=None)
 @given(small_costs(most=7).filter(lambda costs: costs.matrix is not None))
-def test_the_plan_of_a_small_film_is_within_its_gap_of_the_best(costs: JoinCosts) -> None:
+def test_a_small_film_is_within_its_gap_of_the_optimum(costs: JoinCosts) -> None:
     path = solved(costs, ortools_limit=0)
     assert path.lower_bound is not None
     assert path.lower_bound * costs.scale <= cheapest(costs) * (1 + 1e-6) + 1e-6
@@ -426,7 +422,7 @@ def looks(most: int) -> Callable[[], bool]:
 @pytest.mark.parametrize("most", [0, 1, 3, 5, 10, 40])
 def test_a_search_that_is_stopped_keeps_the_best_so_far(make: Callable[[Matrix], JoinCosts], most: int) -> None:
     costs = make(between(walk(200)))
-    path = find_path(costs, load({"solve.time_limit": 60}).solve, watch=StopCondition(stopped=looks(most)))
+    path = find_path(costs, load({"solve.time_limit": 60}).solve, stop=StopCondition(stopped=looks(most)))
     assert each_once(path.order, 200)
     assert path.interrupted
     assert costs.of(path.order) <= costs.of(greedy_path(costs))
@@ -441,34 +437,36 @@ def test_ortools_stops_when_asked(most: int) -> None:
         asked.append(None)
         return len(asked) > most
 
-    found = route(start, costs, target=0.0, watch=StopCondition(stopped=stopped))
+    found = route(start, costs, target=0.0, stop=StopCondition(stopped=stopped))
     assert each_once(found, 120)
     assert costs.of(found) <= costs.of(start)
 
 
-def test_the_search_says_how_the_cost_falls() -> None:
+def test_the_search_reports_the_falling_cost() -> None:
     costs = dense(between(walk(300)))
-    told: list[tuple[int, float | None]] = []
-    path = find_path(costs, load({}).solve, watch=StopCondition(tell=lambda cost, bound: told.append((cost, bound))))
-    fell = [cost for cost, _ in told]
+    reports: list[tuple[int, float | None]] = []
+    path = find_path(
+        costs, load({}).solve, stop=StopCondition(on_cost=lambda cost, bound: reports.append((cost, bound)))
+    )
+    fell = [cost for cost, _ in reports]
     assert fell == sorted(fell, reverse=True)
     assert fell[0] > fell[-1] == costs.of(path.order)
-    assert told[-1][1] is not None
-    assert told[-1][1] <= fell[-1]
+    assert reports[-1][1] is not None
+    assert reports[-1][1] <= fell[-1]
 
 
 def test_candidate_joins_alone_order_a_film_almost_as_well_as_all_pairs() -> None:
     matrix = between(walk(400))
-    whole, candidates = (solved(costs, ortools_limit=0, time_limit=60) for costs in (dense(matrix), sparse(matrix)))
+    complete, candidates = (solved(costs, ortools_limit=0, time_limit=60) for costs in (dense(matrix), sparse(matrix)))
     assert each_once(candidates.order, 400)
     assert candidates.gap is not None
     assert candidates.gap < 0.02
     cost = matrix[candidates.order[:-1], candidates.order[1:]].sum()
-    assert cost < 1.03 * whole.cost
+    assert cost < 1.03 * complete.cost
 
 
-def test_a_long_film_is_ordered_without_a_table_of_all_pairs() -> None:
-    """A walk along a line, of which only near frames are ever compared."""
+def test_a_long_film_is_ordered_without_pricing_all_pairs() -> None:
+    """A walk along a line of which only near frames are compared."""
     count, reach = 3000, 12
     times = np.cumsum(np.random.default_rng(0).random(count) + 0.1)
     names = np.random.default_rng(1).permutation(count)

@@ -1,4 +1,4 @@
-"""The plan: every frame once, the same film backwards, and a file that people can read and edit."""
+"""The plan: every frame once, reversible, in a file that people can read and edit."""
 
 import json
 from collections.abc import Callable
@@ -87,7 +87,7 @@ def test_a_written_plan_reads_the_same(plan: Plan, tmp_path_factory: pytest.Temp
     assert json.loads(path.read_text(encoding="utf-8")) == plan.model_dump(mode="json")
 
 
-def test_a_plan_file_has_every_fact_on_a_line_of_its_own(tmp_path: Path) -> None:
+def test_a_plan_file_has_every_fact_on_its_own_line(tmp_path: Path) -> None:
     lines = write_plan(PLAN, tmp_path / "plan.json").read_text(encoding="utf-8").splitlines()
     facts = [json.loads(line.strip().rstrip(",")) for line in lines if line.startswith("    {")]
     assert facts == [part.model_dump(mode="json") for part in (*PLAN.dropped, *PLAN.shots)]
@@ -123,7 +123,7 @@ def test_a_plan_without_joins_claims_nothing(frames: int) -> None:
     assert plan_of(list(range(frames))).mean_confidence is None
 
 
-def test_only_joins_that_something_decided_count_towards_the_mean() -> None:
+def test_only_determined_joins_count_towards_the_mean() -> None:
     plan = plan_of(list(range(5)), confidence=[0.9, 0.25, 0.25, 0.7], undetermined=[1, 2])
     assert plan.mean_confidence == pytest.approx(0.8)
     assert plan.reversed().undetermined == [1, 2]
@@ -131,7 +131,7 @@ def test_only_joins_that_something_decided_count_towards_the_mean() -> None:
 
 
 @pytest.mark.parametrize("at", [-1, 2])
-def test_an_undetermined_join_is_one_of_the_plans(at: int) -> None:
+def test_an_undetermined_join_must_exist_in_the_plan(at: int) -> None:
     with pytest.raises(ValidationError, match="undetermined"):
         plan_of(list(range(3)), undetermined=[at])
 
@@ -141,7 +141,7 @@ def test_a_plan_cannot_be_changed_in_place() -> None:
         PLAN.order = []
 
 
-def test_a_folder_is_no_plan(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_plan(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=tmp_path.name):
         read_plan(tmp_path)
 
@@ -162,7 +162,7 @@ def test_a_missing_plan_says_how_to_make_one(tmp_path: Path) -> None:
         pytest.param(lambda text: text.replace('"dropped"', '"_note": "mine",\n  "dropped"'), id="with a note"),
     ],
 )
-def test_what_an_editor_does_to_a_plan_does_not_harm_it(tmp_path: Path, edit: Callable[[str], str]) -> None:
+def test_changes_that_editors_make_do_no_harm(tmp_path: Path, edit: Callable[[str], str]) -> None:
     path = write_plan(PLAN, tmp_path / "plan.json")
     path.write_text(edit(path.read_text(encoding="utf-8")), encoding="utf-8", newline="")
     assert read_plan(path) == PLAN

@@ -1,4 +1,4 @@
-"""Cuts: where the picture changes as it does nowhere near."""
+"""Cuts: joins across which the picture changes more than anywhere near."""
 
 from itertools import pairwise
 
@@ -44,9 +44,7 @@ CHORDS = {
 
 
 @pytest.mark.parametrize(("chords", "starts"), CHORDS.values(), ids=CHORDS)
-def test_a_join_is_a_cut_where_it_is_far_in_itself_and_for_its_surroundings(
-    chords: list[float], starts: list[int]
-) -> None:
+def test_a_cut_is_far_both_in_itself_and_relative_to_its_surroundings(chords: list[float], starts: list[int]) -> None:
     assert starts_of(chords) == starts
 
 
@@ -70,7 +68,7 @@ def test_a_film_backwards_has_the_same_cuts(chords: list[float]) -> None:
     assert starts_of(chords[::-1])[1:] == cuts[::-1]
 
 
-def test_the_packaged_settings_find_a_plain_cut() -> None:
+def test_the_default_settings_find_a_plain_cut() -> None:
     rule = load().shots
     shots = find_shots(np.array([*CALM, 1.2, *CALM], np.float32), **rule.model_dump())
     assert [shot.length for shot in shots] == [11, 11]

@@ -1,4 +1,4 @@
-"""Films that were mixed into one file come out apart, each in order; a film alone comes out whole."""
+"""Mixed films are separated and ordered; a single film stays complete."""
 
 import json
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def mix(film: Path, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Mi
     return Mix(folder / "mix.mp4", truth, folder / "truth.json")
 
 
-def test_mixed_films_come_out_apart_whole_and_in_order(mix: Mix) -> None:
+def test_mixed_films_are_separated_complete_and_in_order(mix: Mix) -> None:
     pipeline.ingest(mix.video, settings())
     plans = pipeline.solve_split("mix.mp4", settings())
     scores = score_split(plans, mix.truth)
@@ -59,7 +59,7 @@ def test_mixed_films_come_out_apart_whole_and_in_order(mix: Mix) -> None:
     assert [(plan.film, plan.scores.exact) for plan in scores.plans] == [(0, True), (1, True)]
 
 
-def test_each_plan_says_of_every_frame_whether_it_plays_plays_elsewhere_or_is_foreign(mix: Mix) -> None:
+def test_each_plan_lists_every_frame_as_played_elsewhere_or_foreign(mix: Mix) -> None:
     pipeline.ingest(mix.video, settings())
     plans = pipeline.solve_split("mix.mp4", settings())
     for plan, rest in zip(plans, plans[::-1], strict=True):
@@ -92,11 +92,11 @@ def test_the_films_show_the_frames_of_their_own_clips(mix: Mix, film: Path, othe
     done = pipeline.reconstruct(mix.video, settings(), output=tmp_path / "out.mp4", split=True)
     for made, clip in zip(done.films, (film, other), strict=True):
         originals = [covering(picture, (192, 108)) for picture in decoded(clip)]
-        shown = [nearest(picture, originals) for picture in decoded(Path(made.output))]
-        assert shown in (list(range(made.kept)), list(range(made.kept))[::-1])
+        content = [nearest(picture, originals) for picture in decoded(Path(made.output))]
+        assert content in (list(range(made.kept)), list(range(made.kept))[::-1])
 
 
-def test_reverse_and_both_hold_for_every_film(mix: Mix, tmp_path: Path) -> None:
+def test_reverse_and_both_apply_to_every_film(mix: Mix, tmp_path: Path) -> None:
     done = pipeline.reconstruct(mix.video, settings(), output=tmp_path / "out.mp4", split=True, both=True)
     assert [Path(output).name for output in done.outputs] == [
         "out.1.mp4", "out.1.reversed.mp4", "out.2.mp4", "out.2.reversed.mp4"
@@ -106,7 +106,7 @@ def test_reverse_and_both_hold_for_every_film(mix: Mix, tmp_path: Path) -> None:
         assert read_plan(Path(one.plan)).order == read_plan(Path(two.plan)).order[::-1]
 
 
-def test_a_film_alone_comes_out_as_one_and_as_it_does_without_splitting(scrambled: Scrambled) -> None:
+def test_a_single_film_is_the_same_with_and_without_splitting(scrambled: Scrambled) -> None:
     pipeline.ingest(scrambled.video, settings())
     plan = pipeline.solve("scrambled.mp4", settings())
     (split,) = pipeline.solve_split("scrambled.mp4", settings())
@@ -124,15 +124,15 @@ def test_films_that_look_alike_need_their_number(film: Path, tmp_path: Path) -> 
     assert [plan.scores.exact for plan in known.plans] == [True, True]
 
 
-def test_solve_writes_a_plan_and_evidence_for_each_film_from_what_is_stored(
+def test_solve_writes_a_plan_and_evidence_for_each_film_from_the_library(
     mix: Mix, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("ingest", mix.video).code == 0
     for name in ("run", "Reader"):
         monkeypatch.setattr(ffmpeg, name, lambda *_, **__: pytest.fail("ffmpeg was started"))
     asked = ("--plan", tmp_path / "p.json", "--evidence", tmp_path / "e.jsonl", "-q")
-    told = run("solve", "mix.mp4", "--films", 2, *asked)
-    assert told.code == 0
+    answer = run("solve", "mix.mp4", "--films", 2, *asked)
+    assert answer.code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"p.1.json", "p.2.json", "e.1.jsonl", "e.2.jsonl"}
     printed = [Plan.model_validate(row) for row in run("solve", "mix.mp4", "--split", "-q").rows]
     assert [plan.order for plan in printed] == [read_plan(tmp_path / f"p.{n}.json").order for n in (1, 2)]
@@ -140,7 +140,7 @@ def test_solve_writes_a_plan_and_evidence_for_each_film_from_what_is_stored(
     assert {row["frame"] for row in rows} >= set(printed[1].order)
 
 
-def test_plans_of_a_split_are_rendered_beside_the_source_under_their_numbers(
+def test_plans_of_a_split_are_rendered_next_to_the_source_under_their_numbers(
     mix: Mix, run: Run, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.mp4"
@@ -163,7 +163,7 @@ def test_evaluate_scores_the_grouping_and_each_film(mix: Mix, run: Run, tmp_path
     assert run("evaluate", *plans, "--truth", mix.truth_file).out
 
 
-def test_a_film_that_was_not_split_is_scored_as_the_one_it_mostly_is(mix: Mix, run: Run, tmp_path: Path) -> None:
+def test_a_film_that_was_not_split_is_scored_as_its_largest_part(mix: Mix, run: Run, tmp_path: Path) -> None:
     assert run("ingest", mix.video).code == 0
     assert run("solve", "mix.mp4", "--plan", tmp_path / "p.json").code == 0
     answer = run("evaluate", tmp_path / "p.json", "--truth", mix.truth_file, "--json").data
@@ -172,7 +172,7 @@ def test_a_film_that_was_not_split_is_scored_as_the_one_it_mostly_is(mix: Mix, r
     assert answer["plans"][0]["scores"]["recall"] == pytest.approx(3 / 35)
 
 
-def test_more_films_than_there_can_be_are_as_many_as_can(run: Run, tmp_path: Path) -> None:
+def test_more_films_than_possible_give_as_many_as_possible(run: Run, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "few.mp4", pictures(8, (192, 108)))
     assert run("ingest", clip).code == 0
     answer = run("solve", "few.mp4", "--films", 5)
@@ -186,7 +186,7 @@ def test_more_films_than_there_can_be_are_as_many_as_can(run: Run, tmp_path: Pat
     [(("--films", 0), 2), (("--films", "two"), 2), (("--split", "-o", "nowhere/out.mp4"), 2)],
     ids=["no films", "no number", "no folder"],
 )
-def test_a_wrong_wish_is_refused_before_any_work(mix: Mix, run: Run, arguments: Sequence[Any], code: int) -> None:
+def test_invalid_options_are_refused_before_any_work(mix: Mix, run: Run, arguments: Sequence[Any], code: int) -> None:
     before = set(mix.video.parent.iterdir())
     assert run("reconstruct", mix.video, *arguments).code == code
     assert set(mix.video.parent.iterdir()) == before
@@ -199,9 +199,7 @@ def test_the_pictures_of_mixed_films_are_not_scored(mix: Mix, run: Run, tmp_path
     assert answer.code == 2
 
 
-def test_a_mix_holds_every_frame_of_every_clip_and_the_truth_says_whose_each_is(
-    mix: Mix, film: Path, other: Path
-) -> None:
+def test_a_mix_holds_every_frame_and_the_truth_records_its_clip(mix: Mix, film: Path, other: Path) -> None:
     truth = read_truth(mix.truth_file)
     assert truth == mix.truth
     assert [truth.of_film(number).source for number in (0, 1)] == [str(film), str(other)]
@@ -213,16 +211,16 @@ def test_a_mix_holds_every_frame_of_every_clip_and_the_truth_says_whose_each_is(
             assert frame == FOREIGN or nearest(picture, originals) == frame
 
 
-def test_stretches_of_mixed_clips_are_as_long_as_asked(film: Path, other: Path, tmp_path: Path) -> None:
+def test_stretches_of_mixed_clips_have_the_requested_length(film: Path, other: Path, tmp_path: Path) -> None:
     options = ScrambleOptions(frames=10, seed=2, mix=[other])
     truth = scramble_video(film, tmp_path / "mix.mp4", tmp_path / "truth.json", options)
     for number in (0, 1):
-        shown = sorted(frame for frame in truth.of_film(number).frames if frame != FOREIGN)
-        assert shown == list(range(shown[0], shown[0] + 10))
+        content = sorted(frame for frame in truth.of_film(number).frames if frame != FOREIGN)
+        assert content == list(range(content[0], content[0] + 10))
 
 
 @pytest.mark.parametrize("kind", ["itself", "missing", "lenders are in the mix", "over a clip"])
-def test_a_mix_that_cannot_be_is_refused_and_nothing_is_written(
+def test_an_impossible_mix_is_refused_and_nothing_is_written(
     film: Path, other: Path, tmp_path: Path, kind: str
 ) -> None:
     options, error, output = {
@@ -270,7 +268,7 @@ GROUPINGS: dict[str, tuple[list[int], list[list[int]], dict[str, float]]] = {
 
 
 @pytest.mark.parametrize(("films", "orders", "expected"), GROUPINGS.values(), ids=GROUPINGS)
-def test_a_grouping_scores_as_it_deserves(
+def test_a_grouping_is_scored_by_its_errors(
     films: list[int], orders: list[list[int]], expected: dict[str, float]
 ) -> None:
     grouping = score_split([plan_of(order, len(films)) for order in orders], truth_of(films)).grouping
@@ -278,7 +276,7 @@ def test_a_grouping_scores_as_it_deserves(
 
 
 @pytest.mark.parametrize("orders", [[[0, 1], [1, 2]], [[0, 9]]], ids=["a frame twice", "another video"])
-def test_plans_that_are_not_of_one_split_are_refused(orders: list[list[int]]) -> None:
+def test_plans_from_different_splits_are_refused(orders: list[list[int]]) -> None:
     with pytest.raises(PlanError):
         score_split([plan_of(order, 6) for order in orders], truth_of(TWO))
 
@@ -301,7 +299,7 @@ def test_a_truth_that_contradicts_itself_is_refused_in_one_line(tmp_path: Path, 
     assert "\n" not in refused.value.cause
 
 
-def test_the_truth_of_a_mix_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_the_truth_of_a_mix_survives_writing_and_reading(tmp_path: Path) -> None:
     truth = truth_of([0, 1, FOREIGN, 1])
     assert read_truth(write_truth(truth, tmp_path / "truth.json")) == truth
 
@@ -349,7 +347,7 @@ SCENES = [0] * 9 + [1] * 7 + [2] * 8
     ],
     ids=["three films", "two shots of one film", "one film", "black and white", "half black and white", "3", "1"],
 )
-def test_scenes_of_one_colouring_are_one_film(
+def test_scenes_with_the_same_colours_are_one_film(
     colours: list[tuple[int, int]], wanted: int | None, sizes: list[int]
 ) -> None:
     found = parts(still(SCENES), [colours[scene] for scene in SCENES], wanted)
@@ -357,14 +355,14 @@ def test_scenes_of_one_colouring_are_one_film(
     assert [len(rows) for rows in found] == sizes
 
 
-def test_films_do_not_depend_on_how_their_frames_are_numbered() -> None:
+def test_films_do_not_depend_on_the_numbering_of_frames() -> None:
     colours = [((60, 90), (160, 200), (110, 140))[scene] for scene in SCENES]
     vectors, new = still(SCENES), np.random.default_rng(4).permutation(len(SCENES))
     renumbered = parts(vectors[new], [colours[row] for row in new])
     assert [sorted(new[rows].tolist()) for rows in renumbered] == parts(vectors, colours)
 
 
-def test_a_stray_frame_goes_where_it_is_nearest_for_the_outlier_rule_to_judge() -> None:
+def test_a_stray_frame_goes_to_the_nearest_film_and_is_judged_there() -> None:
     vectors = still([*SCENES, 3])
     vectors[-1] += 0.3 * vectors[0]
     vectors[-1] /= np.linalg.norm(vectors[-1])
@@ -374,7 +372,7 @@ def test_a_stray_frame_goes_where_it_is_nearest_for_the_outlier_rule_to_judge() 
     assert len(SCENES) in found[0]
 
 
-def test_a_film_that_stands_still_for_longer_than_a_frame_has_neighbours_is_one() -> None:
+def test_a_film_with_more_identical_frames_than_neighbours_is_one_film() -> None:
     """Two poses 40 frames long are near each other, though no frame of one is among the nearest of the other's."""
     vectors = still([0] * 40 + [1] * 40, blur=0.02)
     vectors[40:] += 2 * vectors[:1]
@@ -383,6 +381,6 @@ def test_a_film_that_stands_still_for_longer_than_a_frame_has_neighbours_is_one(
     assert len(parts(vectors, [(60, 90)] * 40 + [(160, 200)] * 40)) == 1
 
 
-def test_a_film_of_few_frames_or_one_is_one_film() -> None:
+def test_a_film_of_one_or_a_few_frames_is_one_film() -> None:
     for count in (1, 2, 5):
         assert parts(still([0] * count), [(60, 90)] * count) == [list(range(count))]

@@ -1,4 +1,4 @@
-"""Ending a search early: the best order so far is kept, nothing is left half done, and a second Ctrl-C ends all."""
+"""Stopping a search early: the best order so far is kept, and a second Ctrl-C aborts."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def interrupt() -> None:
 
 
 @CONSOLES
-def test_the_first_ctrl_c_asks_and_the_second_ends(console: type[QuietProgress]) -> None:
+def test_the_first_ctrl_c_requests_a_stop_and_the_second_aborts(console: type[QuietProgress]) -> None:
     before = signal.getsignal(signal.SIGINT)
     with console().stoppable() as stopped:
         assert not stopped()
@@ -57,14 +57,14 @@ def test_the_first_ctrl_c_asks_and_the_second_ends(console: type[QuietProgress])
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_is_its_old_self_after_the_search() -> None:
+def test_the_ctrl_c_handler_is_restored_after_the_search() -> None:
     with QuietProgress().stoppable():
         pass
     with pytest.raises(KeyboardInterrupt):
         interrupt()
 
 
-def test_being_told_to_end_is_not_asking_to_stop() -> None:
+def test_sigterm_does_not_request_a_stop() -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt), QuietProgress().stoppable():
@@ -73,7 +73,7 @@ def test_being_told_to_end_is_not_asking_to_stop() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with QuietProgress().stoppable() as stopped:
@@ -83,7 +83,7 @@ def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_a_thread_that_hears_no_signals_can_search_all_the_same() -> None:
+def test_a_thread_without_signals_can_search() -> None:
     heard: list[bool] = []
 
     def work() -> None:
@@ -97,36 +97,36 @@ def test_a_thread_that_hears_no_signals_can_search_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 0.02, 0.1, 0.3])
-def test_a_signal_in_the_middle_of_a_move_leaves_a_whole_path(after: float) -> None:
+def test_a_signal_in_the_middle_of_a_move_leaves_a_complete_path(after: float) -> None:
     """The search has no other end than the signal."""
     points = np.random.default_rng(0).random((400, 2))
     costs = dense_costs(np.linalg.norm(points[:, None] - points[None], axis=2), 10)
     with QuietProgress().stoppable() as stopped:
         timer = threading.Timer(after, interrupt)
         timer.start()
-        path = improve(list(range(400)), costs, kicks=10**9, seed=0, watch=StopCondition(stopped=stopped))
+        path = improve(list(range(400)), costs, kicks=10**9, seed=0, stop=StopCondition(stopped=stopped))
         timer.join()
     assert sorted(path) == list(range(400))
     assert costs.of(path) <= costs.of(range(400))
 
 
-def test_a_plan_made_early_has_every_frame_and_says_so(full: Path, tmp_path: Path) -> None:
+def test_a_plan_stopped_early_has_every_frame_and_says_so(full: Path, tmp_path: Path) -> None:
     progress, file = StopAtOnce(), tmp_path / "plan.json"
     pipeline.solve("clip", load({}), progress, plan_file=file)
     plan = read_plan(file)
     assert sorted([*plan.order, *(dropped.frame for dropped in plan.dropped)]) == list(range(plan.video.frames))
     assert plan.path.interrupted
     assert "stopped early" in plan.path.solver
-    assert any("best order so far" in note for note in progress.notes)
+    assert any("best order found so far" in note for note in progress.notes)
 
 
-def test_a_plan_made_in_its_own_time_says_nothing_of_it(full: Path) -> None:
+def test_a_plan_that_was_not_stopped_does_not_mention_it(full: Path) -> None:
     plan = pipeline.solve("clip", load({}))
     assert not plan.path.interrupted
     assert "early" not in plan.path.solver
 
 
-def test_a_line_ends_with_what_was_last_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_progress_line_ends_with_the_last_message(capsys: pytest.CaptureFixture[str]) -> None:
     with LineProgress().stage("order") as stage:
         stage.tell("cost 9")
         stage.tell("cost 7")
@@ -156,7 +156,7 @@ def keep_looks(film: Path, progress: Progress) -> None:
 
 
 @pytest.mark.parametrize("work", [survey_all, survey_some, keep_looks])
-def test_no_decoder_is_left_by_work_that_was_broken_off(
+def test_interrupted_work_leaves_no_decoder_running(
     work: Callable[[Path, Progress], None], film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the interruption is still being told of, which keeps all that the work had in hand."""

@@ -1,4 +1,4 @@
-"""What is said of an order: how sure it is where something decided it, and that nothing did where nothing did."""
+"""Confidence and undetermined joins: how certain an order is, and where no evidence decides it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from reelweave.media.types import VideoRecord
 from reelweave.render.results import FilmResult, confidence_text, order_text, reconstruction_of
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.plan.model import PathReport, Plan, PlanVideo, Shot
-from reelweave.solve.undetermined import by_chance, orderless_rows, reasons, same_rows
+from reelweave.solve.undetermined import chance_confidence, interchangeable_joins, orderless_rows, reasons
 
 
 def plan_of(count: int, **fields: Any) -> Plan:
@@ -23,23 +23,23 @@ def on_a_line(*places: float) -> Any:
     return np.abs(np.subtract.outer(np.array(places), places))
 
 
-def test_rows_at_one_place_may_change_places() -> None:
+def test_rows_at_one_place_are_interchangeable() -> None:
     costs = dense_costs(on_a_line(0, 1, 2, 2, 2, 3), candidates=5)
-    assert same_rows(range(6), costs) == [False, False, True, True, False]
+    assert interchangeable_joins(range(6), costs) == [False, False, True, True, False]
 
 
-def test_a_free_join_is_no_tie_where_what_lies_around_it_tells_its_rows_apart() -> None:
+def test_a_free_join_is_decided_if_its_surroundings_distinguish_its_rows() -> None:
     distances = on_a_line(0, 1, 2, 3)
     distances[1, 2] = distances[2, 1] = 0
-    assert same_rows(range(4), dense_costs(distances, candidates=3)) == [False, False, False]
+    assert interchangeable_joins(range(4), dense_costs(distances, candidates=3)) == [False, False, False]
 
 
-def test_chance_is_one_over_the_frames_that_nothing_tells_apart() -> None:
-    assert by_chance([True, False, True, True, False]) == pytest.approx([1 / 2, 1, 1 / 3, 1 / 3, 1])
+def test_chance_confidence_is_one_over_the_indistinguishable_frames() -> None:
+    assert chance_confidence([True, False, True, True, False]) == pytest.approx([1 / 2, 1, 1 / 3, 1 / 3, 1])
 
 
 @pytest.mark.parametrize("count", [3, 10, 60])
-def test_no_order_stands_out_where_all_distances_are_the_same(count: int) -> None:
+def test_no_order_stands_out_if_all_distances_are_equal(count: int) -> None:
     assert orderless_rows(range(count), 1 - np.eye(count)) == set(range(count))
     assert orderless_rows(range(count), on_a_line(*range(count))) == set()
 
@@ -49,7 +49,7 @@ def test_two_rows_are_too_few_to_compare(count: int) -> None:
     assert orderless_rows(range(count), np.zeros((count, count))) == set()
 
 
-def test_a_plan_says_why_joins_are_undetermined() -> None:
+def test_a_plan_gives_the_reasons_for_undetermined_joins() -> None:
     shots = [Shot(start=0, length=2), Shot(start=2, length=4)]
     told = plan_of(
         6, shots=shots, confidence=[1, 0.1, 0.5, 0.2, 0.2], prices=[1, 9, 0, 1, 1], undetermined=[1, 2, 3, 4]
@@ -70,7 +70,7 @@ def test_a_plan_says_why_joins_are_undetermined() -> None:
         (50, None, {"same": 40, "cuts": 9}),
     ],
 )
-def test_an_order_that_nothing_decided_has_no_percentage(
+def test_an_undetermined_order_has_no_percentage(
     frames: int, sure: float | None, undetermined: Mapping[Any, int]
 ) -> None:
     told = order_text(frames, sure, undetermined)
@@ -78,7 +78,7 @@ def test_an_order_that_nothing_decided_has_no_percentage(
     assert "%" not in told
 
 
-def test_what_is_decided_is_told_apart_from_what_is_not() -> None:
+def test_determined_and_undetermined_joins_are_reported_separately() -> None:
     assert order_text(301, 0.97, {}) == "97 % sure"
     told = order_text(301, 0.97, {"same": 36, "cuts": 4})
     assert told.startswith("97 % sure; 40 of 300 joins undetermined (")
@@ -86,16 +86,16 @@ def test_what_is_decided_is_told_apart_from_what_is_not() -> None:
     assert order_text(301, 0.97, {"same": 36}).count("36") == 1
 
 
-def test_an_order_of_which_nothing_is_known_is_not_called_undetermined() -> None:
+def test_an_order_without_confidence_is_not_called_undetermined() -> None:
     assert order_text(10, None, {}) == "not known"
 
 
 @pytest.mark.parametrize(("share", "told"), [(1.0, "100 %"), (0.9996, "over 99 %"), (0.99, "99 %"), (0.974, "97 %")])
-def test_what_is_not_certain_is_not_called_so(share: float, told: str) -> None:
+def test_a_confidence_below_one_is_never_rounded_to_certain(share: float, told: str) -> None:
     assert confidence_text(share) == told
 
 
-def test_of_several_films_the_joins_that_were_decided_count_alike() -> None:
+def test_determined_joins_of_several_films_count_equally() -> None:
     made = [
         FilmResult(3, 1, 0.0, 0.9, "a", ["a"], "p", None, undetermined={}),
         FilmResult(4, 1, 0.0, None, "b", ["b"], "q", None, undetermined={"same": 2, "cuts": 1}),
