@@ -383,8 +383,8 @@ def space_mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
-        f"To replace them, run {command('videos', 'remove', video)} and ingest the video again; "
-        "to keep them, restore the setting.",
+        # The page puts a gerund in place of the command.
+        f"{command('videos', 'remove', video)} and ingesting it again replace them; to keep them, restore the setting.",
     )
 
 
