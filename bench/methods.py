@@ -39,7 +39,7 @@ GROUPS = {
 
 PEERS = ("video-descrambler", "seriate", "fast-tsp", "nearest-neighbour")
 
-_ORDERING_CODE = ("solve", "ingest", "index", "frames.py", "ffmpeg.py")
+_ORDERING_CODE = ("solve", "ingest", "index", "media")
 _JUDGING_CODE = ("evaluate",)
 _ORDERING_SETTINGS = ("ingest", "clip", "neighbours", "outliers", "solve")
 

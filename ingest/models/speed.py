@@ -67,7 +67,7 @@ class SpeedVerdict:
 def speed_summary(folder: Path, model: str, speed: str) -> str:
     """Summarise how a model runs on this processor; empty if there has been no trial."""
     wanted = (model, speed, str(this_processor()))
-    files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    files = sorted(folder.glob("[!.]*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     verdicts = (verdict for file in files if (verdict := _read_verdict(file)))
     return next(
         (str(verdict) for verdict in verdicts if (verdict.model, verdict.speed, verdict.processor) == wanted), ""
