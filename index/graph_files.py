@@ -1,7 +1,6 @@
-"""Look at the files of a graph of neighbours before they are searched.
+"""Look at the files of a graph of neighbours before they are loaded and searched.
 
-hnswlib, which searches them for Chroma, follows whatever stands in them: a damaged neighbour ends the process instead
-of raising an error.
+hnswlib, which does so for Chroma, follows whatever stands in them: damage ends the process instead of raising an error.
 """
 
 import sqlite3
@@ -50,27 +49,30 @@ class _Header:
     breadth: int
 
 
-def check_graph(store: Path, collection: str, name: str) -> None:
-    """Raise an error that names what is damaged in the graph of one of Chroma's collections."""
+def check_graph(store: Path, collection: str, name: str, *, thorough: bool = False) -> None:
+    """Raise an error that names what is damaged in the graph of one of Chroma's collections.
+
+    Only a thorough look reads the neighbours, between which the vectors lie: it is for those who search the graph.
+    """
     with closing(sqlite3.connect(f"{(store / 'chroma.sqlite3').absolute().as_uri()}?mode=ro", uri=True)) as db:
         query = "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'"
         found = db.execute(query, (collection,)).fetchall()
     for (segment,) in found:
-        if fault := graph_fault(store / str(segment)):
+        if fault := graph_fault(store / str(segment), thorough=thorough):
             raise LibraryError(
                 f"The vectors of {name} are damaged: {fault}.",
                 f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
             )
 
 
-def graph_fault(folder: Path) -> str:
+def graph_fault(folder: Path, *, thorough: bool = True) -> str:
     """Say in words what is wrong with the graph in a folder; nothing where it is sound, not written yet or changing."""
     files = [folder / name for name in (HEADER, VECTORS, LINKS)]
     if not files[0].exists():
         return ""
     try:
         before = _stamps(files)
-        fault = _fault(files)
+        fault = _fault(files, thorough)
         return fault if _stamps(files) == before else ""
     except OSError as failed:
         return f"{Path(str(failed.filename)).name} cannot be read"
@@ -80,11 +82,14 @@ def _stamps(files: list[Path]) -> list[tuple[int, int]]:
     return [(status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files)]
 
 
-def _fault(files: list[Path]) -> str:
+def _fault(files: list[Path], thorough: bool) -> str:
     try:
         header = _header(files[0])
-        _check_lowest(header, files[1])
-        _check_levels(header, files[2])
+        if files[1].stat().st_size < header.count * header.size:
+            raise _DamagedError(f"{VECTORS} is cut short")
+        if thorough:
+            _check_lowest(header, files[1])
+            _check_levels(header, files[2])
     except _DamagedError as damaged:
         return str(damaged)
     return ""
@@ -109,8 +114,6 @@ def _header(file: Path) -> _Header:
 
 
 def _check_lowest(header: _Header, file: Path) -> None:
-    if file.stat().st_size < header.count * header.size:
-        raise _DamagedError(f"{VECTORS} is cut short")
     if header.count:
         elements = np.memmap(file, np.uint8, "r", shape=(header.count, header.size))
         lists = np.ascontiguousarray(elements[:, : header.vector_at]).view("<u4")

@@ -131,7 +131,7 @@ class ChromaStore:
         }
         if last < 0:
             return 0.0
-        check_graph(self._folder, str(collection.id), collection.name)
+        check_graph(self._folder, str(collection.id), collection.name, thorough=True)
         probes = _probes(collection, sorted(rows))
         found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
         return 1 - found / len(rows)
@@ -191,6 +191,7 @@ class ChromaStore:
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
             raise mismatch(name, json.loads(stored), asdict(space))
+        check_graph(self._folder, str(found.id), name)
         return found
 
     def _sweep(self) -> None:
