@@ -5,6 +5,7 @@ ReelweaveError             exit 1   anything the program explains in one line
 ├── SourceError            exit 1   a video or picture cannot be read
 ├── LibraryError           exit 1   the library cannot be read or written
 │   ├── LibraryLocked      exit 1   another writer holds it
+│   ├── LibraryDamaged     exit 1   a part of it is missing or damaged
 │   └── VectorsLost        exit 1   one video's vectors cannot all be read back
 ├── SpaceError             exit 1   a model or its vectors are missing or do not match
 │   └── SpaceMismatch      exit 1   one video's vectors were made by another model
@@ -35,6 +36,9 @@ class LibraryError(ReelweaveError): ...
 
 
 class LibraryLocked(LibraryError): ...
+
+
+class LibraryDamaged(LibraryError): ...
 
 
 class VectorsLost(LibraryError): ...

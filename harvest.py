@@ -5,7 +5,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from .errors import ReelweaveError, SourceError, SpaceMismatch, VectorsLost
-from .index.library import Library, explain
+from .index.failures import explain
+from .index.library import Library
 from .ingest.gather import Gathered
 from .ingest.identity import content_hash, stamp
 from .ingest.source import checked_name, open_source, picture_files
@@ -22,6 +23,7 @@ def harvest(library: Library, gathered: Gathered, settings: Settings, progress: 
     """Take in what was gathered, in its order; what is unchanged is found first, so that the rest can be timed."""
     yield from _unreachable(gathered)
     intake = Intake(library, settings, progress)
+    intake.repair_library()
     known = _unchanged(intake, gathered.sources)
     sizes = {path: _megabytes(path) for path in gathered.sources if path not in known}
     several, number = len(sizes) > 1, 0

@@ -48,6 +48,14 @@ class Intake:
         self.progress = progress
         self._embedders: dict[str, Embedder | None] = {}
 
+    def repair_library(self) -> None:
+        """Make the catalog or the store again where it is damaged as a whole."""
+        from .index.restore import needs_repair, repair_parts
+
+        if needs_repair(self.library):
+            for told in repair_parts(self.library, "ingest"):
+                self.progress.note(told)
+
     def unchanged(self, path: Path) -> VideoRecord | None:
         """The record of this very path, where neither its stamp nor what is wanted differs; nothing is read for it."""
         from .ingest.identity import stamp
@@ -63,6 +71,7 @@ class Intake:
         # What is called "." or ".." has a name of its own.
         path = path if path.name.strip(".") else path.resolve()
         open_source(path)
+        self.repair_library()
         if known := self.unchanged(path):
             return Taken(str(path), "unchanged", known)
         with self.library.writing(f"ingest {path.name}"):
@@ -137,7 +146,9 @@ class Intake:
         complete = all(name in states and states[name].complete for name in spaces)
         model = self.settings.clip.model
         same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == model
-        return video.complete and complete and same_model and self._covers(video) and self.library.has_proxies(video)
+        if not (video.complete and complete and same_model and self._covers(video) and self.library.has_proxies(video)):
+            return False
+        return not any(self.library.vectors_fault(video, states[name]) for name in spaces)
 
     def _covers(self, video: VideoRecord) -> bool:
         """Whether the stored frames serve this request: all of them serve any rate."""
@@ -210,9 +221,34 @@ class Intake:
         if not video.proxy_width:
             # It was imported without small pictures, and its source has turned up.
             return self._described_anew(video)
-        if self.library.has_proxies(video) and self.library.has_vectors(video):
-            return video
-        self.progress.note(f"What the library had of {video.name} is damaged: it is ingested anew.")
+        return self._with_lost_parts(video)
+
+    def _with_lost_parts(self, video: VideoRecord) -> VideoRecord:
+        """The record to go on with once what is lost is made again or, for vectors, is no longer vouched for."""
+        from .index.restore import restore_vectors
+
+        library, states = self.library, self.library.catalog.spaces(video.id).values()
+        lost = [state for state in library.lost_spaces(video) if not restore_vectors(library, video, state)]
+        if lost:
+            named = " and ".join(state.space.name for state in lost)
+            self.progress.note(f"The {named} vectors of {video.name} are lost or damaged: they are made anew.")
+        no_proxies = not library.has_proxies(video)
+        if no_proxies and len(lost) == sum(state.vectors > 0 for state in states):
+            video = replace(video, frames=0, seconds=0.0, complete=False, problems=())
+        for state in lost:
+            library.take_back(video, state)
+        return self._with_proxies(video) if no_proxies and video.frames else video
+
+    def _with_proxies(self, video: VideoRecord) -> VideoRecord:
+        """Make the small pictures again; where the source no longer yields the same frames, all is made anew."""
+        from .index.whole import whole
+        from .ingest.run import make_proxies
+
+        self.progress.note(f"The small pictures of {video.name} are lost or damaged: they are made anew.")
+        with whole(self.library.proxies_file(video.id)) as part:
+            if make_proxies(video, part, self.settings.ingest, self.progress):
+                return video
+        self.progress.note(f"{video.name} no longer decodes to the frames that were stored: it is ingested anew.")
         self.library.remove(video)
         return replace(video, frames=0, seconds=0.0, complete=False, problems=())
 

@@ -97,7 +97,7 @@ def solve(
 
     wishes = wishes or NO_WISHES
     judge = detector_of(detector, settings.breakup) if repair or detector else None
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             check_place(file, Path(record.source))
@@ -142,7 +142,7 @@ def solve_split(
     from .solve.wishes import NO_WISHES
 
     refuse_with_split(wishes)
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         record = library.catalog.find(video)
         for file in (plan_file, evidence):
             check_place(file, Path(record.source))
@@ -340,7 +340,7 @@ def write_report(plan: "Plan", folder: Path, settings: Settings) -> list[Path]:
     from .index.library import open_library
     from .reporting import report_on
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         return report_on(library, library.catalog.find(plan.video.id), plan, folder, settings.report.sheet_frames)
 
 
@@ -349,7 +349,7 @@ def look(plan: "Plan", settings: Settings) -> "Look":
     from .index.library import open_library
     from .reporting import look_at
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         return look_at(library, library.catalog.find(plan.video.id), plan, settings.report.sheet_frames)
 
 

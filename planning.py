@@ -1,5 +1,6 @@
 """A video of the library as solving sees it, and what came of it as a plan."""
 
+import shlex
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -50,8 +51,8 @@ def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
         return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
         raise LibraryError(
-            f"The proxies of {video.name} are missing or cut short.",
-            f"`reelweave videos remove {video.id}`, then ingest it again.",
+            f"The small pictures (proxies) of {video.name} are missing or cut short.",
+            f"`reelweave ingest {shlex.quote(video.source)}` makes them again." if video.source else "Import it again.",
         ) from lost
 
 

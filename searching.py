@@ -224,7 +224,7 @@ class Finder:
 
 @contextmanager
 def open_finder(settings: Settings, progress: Progress, lasting: bool = False) -> Iterator[Finder]:
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         yield Finder(library, settings, progress, lasting)
 
 

@@ -66,6 +66,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Store(_Section):
+    copy_gb: Positive
+
+
 class Ingest(_Section):
     fps: Size
     size: Whole
@@ -180,6 +184,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
 
     library: str
+    store: Store
     ingest: Ingest
     clip: Clip
     neighbours: Neighbours

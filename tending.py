@@ -65,7 +65,8 @@ def videos_show(video: str, library: LibraryFolder = None, as_json: Json = False
 
 @videos_app.command("remove")
 def videos_remove(
-    video: list[str],
+    video: Annotated[list[str] | None, typer.Argument(help="Videos of the library.")] = None,
+    missing: Annotated[bool, typer.Option("--missing", help="Those whose sources are gone.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     library: LibraryFolder = None,
 ) -> None:
@@ -73,11 +74,45 @@ def videos_remove(
     from . import upkeep
 
     settings = settings_of(library)
-    for one in video:
+    if bool(video) == missing:
+        raise UsageError("Which videos are to be removed is not clear.", "Name them, or give --missing.")
+    gone = (
+        {found.id: f" (its source {found.source} is gone)" for found in upkeep.missing_sources(settings)}
+        if missing
+        else {}
+    )
+    for one in video or gone:
         name = upkeep.show_video(one, settings)["id"]
-        if not yes and not _confirmed(f"Forget {name}?"):
+        if not yes and not _confirmed(f"Forget {name}{gone.get(name, '')}?"):
             continue
         print(f"removed {upkeep.remove_video(name, settings).id}", file=sys.stderr)
+
+
+@videos_app.command("relocate")
+def videos_relocate(
+    *,
+    video: Annotated[
+        list[str] | None, typer.Argument(help="Videos of the library; else all that are not found.")
+    ] = None,
+    path: Annotated[Path, typer.Argument(help="Where the source is now, or a folder to look in.")],
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Find sources that were moved, by their content."""
+    from . import upkeep
+
+    settings = settings_of(library)
+    found = upkeep.relocate(video or [], path, settings, progress_for(quiet))
+    if as_json:
+        lines(asdict(one) for one in found)
+    else:
+        table([(one.id, one.source) for one in found])
+    left = [] if video else upkeep.missing_sources(settings)
+    for one in left:
+        print(f"not found: {one.id} ({one.source})", file=sys.stderr)
+    if left:
+        raise typer.Exit(1)
 
 
 @videos_app.command("export")
@@ -112,16 +147,26 @@ def videos_import(
 
 
 @videos_app.command("check")
-def videos_check(library: LibraryFolder = None, as_json: Json = False) -> None:
+def videos_check(
+    repair: Annotated[bool, typer.Option("--repair", help="Restore what the rest of the library allows.")] = False,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Whether everything that the catalog promises is there; exit 1 when not."""
     from . import upkeep
 
-    found = upkeep.check_videos(settings_of(library))
+    found = upkeep.check_library(settings_of(library), progress_for(quiet), repair=repair)
     if as_json:
-        lines({"id": video, "problems": problems} for video, problems in found.items())
+        lines(asdict(one) for one in found)
     else:
-        table([(video, "; ".join(problems) or "ok") for video, problems in found.items()])
-    if any(found.values()):
+        table(
+            [
+                (one.id, "; ".join([*one.problems, *(f"warning: {told}" for told in one.warnings)]) or "ok")
+                for one in found
+            ]
+        )
+    if any(one.problems for one in found):
         raise typer.Exit(1)
 
 

@@ -15,8 +15,10 @@ from .settings import TIMM_SPACE, Settings, library_folder
 
 if TYPE_CHECKING:
     from .carrying import Exported, Imported
+    from .checking import Checked
     from .frames import Picture
     from .index.library import Library
+    from .relocating import Relocated
     from .trial import Examined, Fetched
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
@@ -97,7 +99,7 @@ def export_video(wanted: str, folder: Path, space: str | None, settings: Setting
     from .carrying import export_vectors
     from .index.library import open_library
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(library_folder(settings), settings) as library:
         return export_vectors(library, wanted, folder, space)
 
 
@@ -112,10 +114,38 @@ def import_video(folder: Path, settings: Settings, progress: Progress | None = N
 
 def check_videos(settings: Settings) -> dict[str, list[str]]:
     """For each video what is wrong with it; nothing is a good answer."""
+    return {found.id: found.problems for found in check_library(settings)}
+
+
+def check_library(settings: Settings, progress: Progress | None = None, *, repair: bool = False) -> "list[Checked]":
+    """What is wrong with each video, and what the user should know of it; with `repair`, once that is done."""
+    from .checking import check_library, repair_library
     from .index.library import open_library
 
+    with open_library(library_folder(settings), settings) as library:
+        if repair and library.exists:
+            repair_library(library, progress or Silent())
+        return check_library(library)
+
+
+def missing_sources(settings: Settings) -> list[VideoRecord]:
+    """The videos whose sources are no longer where they were."""
+    from .index.library import open_library
+    from .relocating import missing_sources
+
     with open_library(library_folder(settings)) as library:
-        return {video.id: _problems(library, video) for video in library.catalog.videos()}
+        return missing_sources(library)
+
+
+def relocate(
+    videos: Sequence[str], path: Path, settings: Settings, progress: Progress | None = None
+) -> "list[Relocated]":
+    """Find the sources of videos at a path or below it; without videos, of all that are not where they were."""
+    from .index.library import open_library
+    from .relocating import relocate
+
+    with open_library(library_folder(settings)) as library:
+        return relocate(library, videos, path, progress or Silent())
 
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
@@ -287,15 +317,3 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
         "state": "complete" if complete else "partial",
         "bytes": library.size_of(video),
     }
-
-
-def _problems(library: "Library", video: VideoRecord) -> list[str]:
-    if not video.complete:
-        return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
-    found: list[str] = []
-    for name, state in library.catalog.spaces(video.id).items():
-        if state.complete:
-            found += library.verify(video, name)
-        else:
-            found.append(f"{name} stopped after {state.vectors} of {video.frames} frames; `reelweave ingest` it again")
-    return list(dict.fromkeys(found))

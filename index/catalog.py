@@ -3,14 +3,18 @@
 import contextlib
 import difflib
 import json
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError, UsageError
 from ..frames import Space, SpaceState, VideoRecord
+from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _NAMED = 5
 
@@ -41,6 +45,31 @@ _STEPS = (_TABLES, _REVISIONS, _PLACES)
 
 SCHEMA = len(_STEPS)
 
+_UNREADABLE = (ValueError, TypeError, KeyError, LibraryError, sqlite3.Error)
+"""What reading a damaged record raises."""
+
+_NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
+"""The tables of each of those versions."""
+
+
+def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
+    """Say in words what is wrong with a catalog; one that is `expected` must also be there, and not be empty."""
+    if not file.exists() or not file.stat().st_size:
+        return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""
+    if fault := database_fault(file, thorough=thorough):
+        return fault
+    with contextlib.closing(sqlite3.connect(file, timeout=10)) as db:
+        db.text_factory = lenient
+        try:
+            version = int(db.execute("PRAGMA user_version").fetchone()[0])
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        except sqlite3.DatabaseError as failed:
+            return f"{file.name} is damaged ({failed})" if is_damage(failed) else ""
+    if not version and not tables:
+        return f"{file.name} has no tables" if expected else ""
+    lacking = [name for names in _NAMES[:version] for name in names if name not in tables] if version <= SCHEMA else []
+    return f"{file.name} has no table {' and no '.join(lacking)}" if lacking else ""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -61,6 +90,8 @@ class Catalog:
         found = create or path.exists()
         self._db = sqlite3.connect(path if found else ":memory:", timeout=10, isolation_level=None)
         try:
+            if found and not create and not os.access(path.parent, os.W_OK) and has_journal(path):
+                self._copy_rolled_back(path)
             self._prepare(path, create)
         except BaseException:
             self._db.close()
@@ -80,6 +111,15 @@ class Catalog:
                 f"BEGIN IMMEDIATE; {' '.join(_STEPS[version:])} PRAGMA user_version={SCHEMA}; COMMIT;"
             )
         self._db.execute("PRAGMA foreign_keys=ON")
+
+    def _copy_rolled_back(self, path: Path) -> None:
+        """Go on with a copy in memory where a killed writer's transaction cannot be rolled back in its place."""
+        with tempfile.TemporaryDirectory() as folder:
+            for file in (path, path.with_name(f"{path.name}-journal")):
+                shutil.copyfile(file, Path(folder) / file.name)
+            self._db.close()
+            self._db = sqlite3.connect(Path(folder) / path.name, isolation_level=None)
+            self._copy()
 
     def _copy(self) -> None:
         """Go on with a copy in memory: who only reads must not change what an older version may be using."""
@@ -192,6 +232,48 @@ class Catalog:
     def plan(self, video: str) -> str | None:
         row = self._db.execute("SELECT plan FROM plans WHERE video = ?", (video,)).fetchone()
         return str(row[0]) if row else None
+
+    def insert_rows(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows of another catalog as they are; those that do not fit are left out."""
+        places = ", ".join("?" for _ in columns.split(","))
+        for row in rows:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})", row)
+
+    def unreadable(self) -> str:
+        """Read every record; say in words if one cannot be read."""
+        try:
+            for video in self.videos():
+                self.spaces(video.id)
+                self.plan(video.id)
+            self.stamps()
+        except _UNREADABLE as failed:
+            return f"a record cannot be read ({str(failed).splitlines()[0]})"
+        return ""
+
+    def remove_unreadable(self) -> None:
+        """Remove the records that are not what a record should be."""
+        reads: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+            ("videos", "id", self.get),
+            ("spaces", "video", self.spaces),
+        )
+        for table, column, read in reads:
+            for (video,) in self._db.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+                try:
+                    read(video)
+                except _UNREADABLE:
+                    self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (video,))
+
+    def add_places(self) -> None:
+        """Remember of each video at least where its own source was."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO places SELECT source, id, json_extract(record, '$.stamp') FROM videos"
+            " WHERE source != ''"
+        )
+
+    def raise_revision(self, least: int) -> None:
+        """Let no revision up to this one be used again."""
+        self._db.execute("UPDATE revision SET latest = max(latest, ?)", (least,))
 
     def remove(self, video: str) -> None:
         self._db.execute("DELETE FROM videos WHERE id = ?", (video,))

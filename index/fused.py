@@ -31,10 +31,10 @@ def fused(looks: FrameRows, meaning: FrameRows, share: float) -> FrameRows:
 
 def identity_of(library: Library, video: VideoRecord, chosen: Mapping[str, Any]) -> Space:
     """Who made those rows' vectors: for two spaces, both and their shares."""
-    stored = library.catalog.spaces(video.id)
     if chosen["space"] != FUSED:
-        return stored[chosen["space"]].space
-    looks, meaning, share = stored["appearance"].space, stored[chosen["fused_with"]].space, chosen["fused_share"]
+        return library.state(video, chosen["space"]).space
+    looks, meaning = (library.state(video, name).space for name in ("appearance", chosen["fused_with"]))
+    share = chosen["fused_share"]
     return Space(
         name=FUSED,
         model=f"{looks.model} + {meaning.name} {meaning.model}",

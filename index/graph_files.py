@@ -3,16 +3,12 @@
 hnswlib, which does so for Chroma, follows whatever stands in them: damage ends the process instead of raising an error.
 """
 
-import sqlite3
 import struct
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
-from ..errors import LibraryError
 
 HEADER, VECTORS, LINKS = "header.bin", "data_level0.bin", "link_lists.bin"
 
@@ -49,24 +45,11 @@ class _Header:
     breadth: int
 
 
-def check_graph(store: Path, collection: str, name: str, *, thorough: bool = False) -> None:
-    """Raise an error that names what is damaged in the graph of one of Chroma's collections.
+def graph_fault(folder: Path, *, thorough: bool = True) -> str:
+    """Say in words what is wrong with the graph in a folder; nothing where it is sound, not written yet or changing.
 
     Only a thorough look reads the neighbours, between which the vectors lie: it is for those who search the graph.
     """
-    with closing(sqlite3.connect(f"{(store / 'chroma.sqlite3').absolute().as_uri()}?mode=ro", uri=True)) as db:
-        query = "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'"
-        found = db.execute(query, (collection,)).fetchall()
-    for (segment,) in found:
-        if fault := graph_fault(store / str(segment), thorough=thorough):
-            raise LibraryError(
-                f"The vectors of {name} are damaged: {fault}.",
-                f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
-            )
-
-
-def graph_fault(folder: Path, *, thorough: bool = True) -> str:
-    """Say in words what is wrong with the graph in a folder; nothing where it is sound, not written yet or changing."""
     files = [folder / name for name in (HEADER, VECTORS, LINKS)]
     if not files[0].exists():
         return ""

@@ -7,21 +7,24 @@ again from there.
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..frames import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..progress import Progress
-from .library import Library
 from .store import collection_name
 from .whole import whole
+
+if TYPE_CHECKING:
+    from .library import Library
 
 _MAGIC = b"reelweave rows 1\n"
 _COLUMNS = {
@@ -33,6 +36,9 @@ _COLUMNS = {
     "vectors": np.float32,
 }
 _ALIGNED = 64
+_KEY = re.compile(rb'"key": "([0-9a-f]{64})"')
+_HEAD = 4096
+"""Bytes in which a copy's key is found."""
 _CHECKED_AT_ONCE = 1 << 24
 
 SUFFIX = ".rows"
@@ -86,7 +92,7 @@ class Matrix:
 
 
 def open_matrix(
-    library: Library, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
+    library: "Library", videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
 ) -> Matrix:
     """The matrix of those videos, all of which have complete vectors of that very space.
 
@@ -106,12 +112,28 @@ def open_matrix(
     return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
 
 
-def keep(library: Library, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
+def keep(library: "Library", video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
     """Put a copy of a video's rows where `open_matrix` looks for it."""
     _write(_file(library, video.id, state.space.name), _key(video, state, library.catalog.revisions()), rows)
 
 
-def _made(library: Library, video: VideoRecord, state: SpaceState) -> FrameRows:
+def kept_rows(library: "Library", video: VideoRecord, state: SpaceState) -> FrameRows | None:
+    """The copy of a video's rows, every byte of it checked; nothing where there is none that is up to date."""
+    key = _key(video, state, library.catalog.revisions())
+    return _read(_file(library, video.id, state.space.name), key, check=True)
+
+
+def is_sound(file: Path) -> bool:
+    """Whether a copy is as it was written, whatever it is a copy of."""
+    try:
+        with file.open("rb") as opened:
+            key = _KEY.search(opened.read(_HEAD))
+    except OSError:
+        return False
+    return key is not None and _read(file, key[1].decode(), check=True) is not None
+
+
+def _made(library: "Library", video: VideoRecord, state: SpaceState) -> FrameRows:
     """The rows out of Chroma; where they cannot be kept beside it, they serve this once."""
     rows = library.rows(video, state.space.name)
     try:
@@ -122,7 +144,7 @@ def _made(library: Library, video: VideoRecord, state: SpaceState) -> FrameRows:
     return _read(_file(library, video.id, state.space.name), key, False) or rows
 
 
-def _file(library: Library, video: str, space: str) -> Path:
+def _file(library: "Library", video: str, space: str) -> Path:
     return library.cache / f"{collection_name(video, space)}{SUFFIX}"
 
 

@@ -1,7 +1,10 @@
 """Vectors at rest: one ChromaDB collection for each video and embedding space."""
 
+import contextlib
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -14,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import LibraryError, SpaceMismatch
+from ..errors import LibraryDamaged, LibraryError, SpaceMismatch
 from ..frames import Floats, FrameRows, Space
-from .graph_files import check_graph
+from .failures import HEALING, converted, store_damaged
+from .inventory import DATABASE, Inventory, store_fault
+from .store_copy import StoreCopy, is_read_only
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -32,6 +37,9 @@ _NEAREST, _NEAREST_AT_MOST = 10, 1000
 """A search is approximate: what a narrow one misses among near-equals a wide one finds, if it is there at all."""
 _SAME = 1e-6
 """The cosine distance under which two vectors are the same but for rounding."""
+
+_UNFINISHED, _RECORD = "unfinished", "record"
+"""Keys of a collection's metadata. What has neither was written by an earlier version."""
 
 _OPENING = threading.Lock()
 """Chroma counts who has a folder open, but not safely where one thread opens it as another lets it go."""
@@ -64,31 +72,91 @@ class FrameStore(Protocol):
     def remove(self, video: str, space: str) -> None: ...
 
     def keep_only(self, known: Collection[tuple[str, str]]) -> None:
-        """Remove the rows of every other video and space."""
+        """Remove the unfinished rows of every other video and space."""
         ...
+
+    def describe(self, video: str, space: Space, record: str) -> None: ...
 
     def close(self) -> None: ...
 
 
 class ChromaStore:
-    """The FrameStore on disk. Collections are made with cosine distance, as HNSW's default is not it."""
+    """The FrameStore on disk. Collections are made with cosine distance, as HNSW's default is not it.
 
-    def __init__(self, folder: Path) -> None:
+    Only writing makes a store where there is none. One that cannot be written is read by way of a temporary copy of
+    its database, of at most `copy_gb` (the setting `store.copy_gb` where it is None).
+    """
+
+    def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
         self._folder = folder
+        self._copy_gb = copy_gb
+        self._copy: StoreCopy | None = None
         self._open: dict[str, ChromaCollection] = {}
+
+    @property
+    def read_only(self) -> bool:
+        return is_read_only(self._folder)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        return Inventory(self._folder)
+
+    def fault(self, *, thorough: bool = False) -> str:
+        """Say in words what is wrong with the store as a whole; nothing where it is sound."""
+        if not thorough or self.is_new:
+            return self.inventory.fault()
+        return store_fault(self._folder, thorough=True) or self._opening_fault()
+
+    def _opening_fault(self) -> str:
+        try:
+            self.described()
+        except LibraryDamaged as damaged:
+            return f"{self._folder.name}/ cannot be opened ({damaged.cause})"
+        return ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever stored."""
+        return not self._folder.exists() or (self._folder.is_dir() and not any(self._folder.iterdir()))
 
     @cached_property
     def _client(self) -> "Client":
+        if fault := self.fault():
+            raise store_damaged(self._folder, fault)
+        if self.read_only:
+            return self._copied_client()
+        return self._connected(self._folder)
+
+    def _copied_client(self) -> "Client":
+        from ..settings import load
+
+        limit = load().store.copy_gb if self._copy_gb is None else self._copy_gb
+        self._copy = StoreCopy(self._folder, int(limit * 1e9))
+        return self._connected(self._copy.folder)
+
+    def _connected(self, folder: Path) -> "Client":
         import chromadb
         from chromadb.api.client import Client
         from chromadb.config import Settings
 
         with _OPENING:
-            client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+            try:
+                client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+            except BaseException:
+                _forget_failed(str(folder))
+                raise
         assert isinstance(client, Client)
         return client
 
+    def _refuse_writing(self) -> None:
+        if self.read_only:
+            raise PermissionError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder / DATABASE))
+
+    @converted
     def write(self, video: str, space: Space, rows: FrameRows) -> None:
+        self._refuse_writing()
+        if self.is_new:
+            self.__dict__["_client"] = self._connected(self._folder)
         collection = self._collection(video, space, create=True)
         step = min(PAGE, self._client.get_max_batch_size())
         for start in range(0, len(rows), step):
@@ -99,6 +167,7 @@ class ChromaStore:
                 metadatas=_metadata(rows, part),
             )
 
+    @converted
     def read(self, video: str, space: Space) -> FrameRows:
         collection = self._collection(video, space)
         count = collection.count()
@@ -111,6 +180,7 @@ class ChromaStore:
             facts += found
         return _rows(facts, vectors[: len(facts)])
 
+    @converted
     def vector(self, video: str, space: Space, frame: int) -> Floats:
         collection = self._collection(video, space)
         found: Any = collection.get(ids=[f"{frame:08d}"], include=["embeddings"])["embeddings"]
@@ -118,9 +188,11 @@ class ChromaStore:
             raise _lost(collection.name)
         return np.asarray(found[0], np.float32)
 
+    @converted
     def count(self, video: str, space: Space) -> int:
         return self._collection(video, space).count()
 
+    @converted
     def lost(self, video: str, space: Space) -> float:
         collection = self._collection(video, space)
         last = collection.count() - 1
@@ -131,25 +203,37 @@ class ChromaStore:
         }
         if last < 0:
             return 0.0
-        check_graph(self._folder, str(collection.id), collection.name, thorough=True)
+        self._check_index(collection.name, thorough=True)
         probes = _probes(collection, sorted(rows))
         found = len(probes) - len(_missed(collection, _missed(collection, probes, _NEAREST), _NEAREST_AT_MOST))
         return 1 - found / len(rows)
 
+    @converted
     def remove(self, video: str, space: str) -> None:
         from chromadb.errors import NotFoundError
 
         name = collection_name(video, space)
         self._open.pop(name, None)
+        if self.is_new:
+            return
+        self._refuse_writing()
         try:
             self._client.delete_collection(name)
         except (NotFoundError, ValueError):
             return
         self._sweep()
 
+    @converted
     def keep_only(self, known: Collection[tuple[str, str]]) -> None:
+        if self.is_new:
+            return
+        self._refuse_writing()
         names = {collection_name(video, space) for video, space in known}
-        others = [found.name for found in self._client.list_collections() if found.name not in names]
+        others = [
+            found.name
+            for found in self._client.list_collections()
+            if found.name not in names and (found.metadata or {}).get(_UNFINISHED)
+        ]
         for name in others:
             self._open.pop(name, None)
             self._client.delete_collection(name)
@@ -158,11 +242,19 @@ class ChromaStore:
 
     def close(self) -> None:
         """Let go of Chroma's files, of which a process that opens many libraries would run out."""
+        with contextlib.suppress(LibraryError):
+            self._disconnect()
+        if self._copy:
+            self._copy.close()
+            self._copy = None
+
+    @converted
+    def _disconnect(self) -> None:
         if "_client" in self.__dict__:
             self._open.clear()
+            client = self.__dict__.pop("_client")
             with _OPENING:
-                self._client.close()
-            del self._client
+                client.close()
 
     def _collection(self, video: str, space: Space, create: bool = False) -> "ChromaCollection":
         name = collection_name(video, space.name)
@@ -178,21 +270,43 @@ class ChromaStore:
             found = self._client.get_collection(name, embedding_function=None)
         except (NotFoundError, ValueError) as missing:
             if not create:
-                raise LibraryError(
+                raise LibraryDamaged(
                     f"The vectors {name} are not in the library's store.",
-                    f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
+                    HEALING,
                 ) from missing
             return self._client.create_collection(
                 name,
                 embedding_function=None,
                 configuration={"hnsw": {"space": "cosine"}},
-                metadata={"identity": identity},
+                metadata={"identity": identity, _UNFINISHED: True},
             )
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
             raise mismatch(name, json.loads(stored), asdict(space))
-        check_graph(self._folder, str(found.id), name)
+        self._check_index(name)
         return found
+
+    def _check_index(self, name: str, *, thorough: bool = False) -> None:
+        """Refuse an index that ends the process when it is loaded or, where it is looked at thoroughly, searched."""
+        stored = (self.inventory.collections() or {}).get(name)
+        if stored and (fault := self.inventory.index_fault(stored, thorough=thorough)):
+            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", HEALING)
+
+    @converted
+    def describe(self, video: str, space: Space, record: str) -> None:
+        """Keep a record with finished vectors, from which a lost catalog is made again."""
+        collection = self._collection(video, space)
+        if (collection.metadata or {}).get(_RECORD) != record:
+            identity = json.dumps(asdict(space), sort_keys=True)
+            collection.modify(metadata={"identity": identity, _RECORD: record})
+
+    @converted
+    def described(self) -> dict[str, str]:
+        """The records of finished vectors by the names of their collections; an empty one where none was kept."""
+        if self.is_new:
+            return {}
+        found = {collection.name: collection.metadata or {} for collection in self._client.list_collections()}
+        return {name: str(facts.get(_RECORD, "")) for name, facts in found.items() if not facts.get(_UNFINISHED)}
 
     def _sweep(self) -> None:
         """Delete the folders of deleted collections, which Chroma leaves behind."""
@@ -202,6 +316,14 @@ class ChromaStore:
         for folder in self._folder.iterdir():
             if folder.is_dir() and len(folder.name) == 36 and folder.name not in alive:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_failed(folder: str) -> None:
+    """Chroma keeps even what failed to start, and gives it to the next who opens the same folder."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    if folder not in SharedSystemClient._identifier_to_refcount:
+        SharedSystemClient._identifier_to_system.pop(folder, None)
 
 
 def _page(collection: "ChromaCollection", offset: int) -> Any:
@@ -215,10 +337,10 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
         raise _lost(collection.name) from failed
 
 
-def _lost(name: str) -> LibraryError:
-    return LibraryError(
+def _lost(name: str) -> LibraryDamaged:
+    return LibraryDamaged(
         f"Vectors of {name} are counted, but lost.",
-        f"`reelweave videos remove {name.rpartition('.')[0]}`, then ingest it again.",
+        HEALING,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from ..settings import Ingest as IngestSettings
 from .batches import Batch, Levels, embedded, sampled
 from .embedder import EXACT, Embedder, Staged
 from .identity import stamp, video_id
-from .proxy import ProxySize, ProxyWriter, read_proxies
+from .proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
 from .sharing import Distinct
 from .source import FrameSource, open_source
 
@@ -68,6 +69,22 @@ def ingest_video(
         ]
         video = _pass(video, source, together, [current[e.space.name] for e in together], shelf, settings, progress)
     return video
+
+
+def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progress: Progress) -> bool:
+    """Write the small pictures of a video's stored frames once more; whether the source still had as many."""
+    frames = open_source(Path(video.source), settings.pictures_fps).frames(0, video.short_side)
+    size, made = ProxySize(video.proxy_width, video.proxy_height), 0
+    with (
+        closing(frames),
+        closing(ProxyWriter(file, size, 0)) as proxies,
+        progress.stage("small pictures", video.frames) as stage,
+    ):
+        for frame in islice(sampled(frames, video.sampled_fps), video.frames):
+            proxies.append([make_proxy(frame.picture, size)])
+            made += 1
+            stage.advance()
+    return made == video.frames
 
 
 def _pass(
