@@ -19,7 +19,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(USER) ## make a film, scramble it, reconstruct it, say how well
-	$(VENV)/bin/reelweave demo $(ARGS)
+	$(VENV)/bin/reelweave demo --overwrite $(ARGS)
 
 ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes options on
 	$(VENV)/bin/reelweave ui $(ARGS)

@@ -90,9 +90,13 @@ def reconstruction_told(done: "Reconstruction") -> str:
 
 
 def _film_told(film: "FilmMade") -> str:
+    from .films import order_told
+
     gap = "unproved" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
+    order = order_told(film.kept, film.mean_confidence, film.undetermined)
+    path = "" if film.mean_confidence is None else f", path {gap}"
     broken = f"{film.broken} broken, {film.filled} made in their places; " if film.broken else ""
-    return f"{broken}{_shots_told(film.shots)}; order {100 * film.mean_confidence:.0f} % sure, path {gap}"
+    return f"{broken}{_shots_told(film.shots)}; order {order}{path}"
 
 
 def _files_told(film: "FilmMade") -> list[str]:
@@ -105,6 +109,8 @@ def _files_told(film: "FilmMade") -> list[str]:
 
 def plan_told(plan: "Plan", file: Path | None) -> str:
     """The shots of a plan by the numbers that options take, how many joins are weak, and what was dropped."""
+    from .films import order_told
+    from .solve.undetermined import reasons
     from .solve.weak import count_weak
 
     weak = count_weak(plan)
@@ -112,6 +118,7 @@ def plan_told(plan: "Plan", file: Path | None) -> str:
     lines = [
         f"{file}: {told}" if file else told,
         *_columns([("shot", "frames", "seconds", "first", "last"), *_shots(plan)]),
+        f"order {order_told(len(plan.order), plan.mean_confidence, reasons(plan))}",
     ]
     if weak:
         lines.append(

@@ -1,6 +1,5 @@
 """What is asked: words, pictures or a ready vector become unit vectors of the space that can answer."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +8,17 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import SourceError, SpaceError, UsageError
+from .errors import SourceError, SpaceError, UsageError, command
 from .frames import Floats, Picture, Space, SpaceState, VideoRecord
 from .index.query import Term, combined, parse
-from .ingest.embedder import Embedder, TextEmbedder, network_here, open_embedder
-from .ingest.source import fitted, read_picture, shrunk
+from .ingest.embedder import Embedder, TextEmbedder, fetching, network_here, open_embedder
+from .ingest.identity import check_kind
+from .ingest.pictures import read_picture
+from .ingest.source import fitted, shrunk
 from .progress import Progress
+from .ranges import shortened
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
-from .settings import Ingest as IngestSettings
+from .untrusted import MEGABYTE, UntrustedError, read_array
 
 APPEARANCE, CLIP = "appearance", "clip"
 
@@ -25,6 +27,8 @@ States = Mapping[str, Mapping[str, SpaceState]]
 
 _MOST_SHAPES = 8
 _MOST_NAMED = 4
+_MOST_VECTOR = MEGABYTE
+"""Bytes of a file that holds one vector."""
 _PICTURES = "a .jpg, .png or .webp"
 
 
@@ -52,7 +56,7 @@ class Question:
         if seen == (self.vector is not None):
             raise UsageError(
                 "A search is for a text, a picture (--image), both together, or a vector (--vector).",
-                "A text may hold pictures as well: reelweave search 'beach - @door.jpg'.",
+                "A text may name pictures as well, as in 'beach - @door.jpg'.",
             )
         said = parse(self.text) if self.text.strip() else []
         return [*said, Term(1.0, picture=self.image)] if self.image else said
@@ -73,7 +77,7 @@ def read_threshold(said: str | None) -> float | Literal["auto", "calibrated"] | 
     except ValueError:
         cut = float("nan")
     if not -1 <= cut <= 1:
-        raise UsageError(f"{said!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
+        raise UsageError(f"{shortened(said)!r} is not a threshold.", "Give a cosine from -1 to 1, auto or calibrated.")
     return cut
 
 
@@ -115,13 +119,13 @@ def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States)
     )
 
 
-def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, usual: IngestSettings) -> str:
+def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, settings: Settings) -> str:
     """What the user should know of videos without such vectors, which are nothing to search where all lack them."""
     lacking = [video for video in videos if not has(states, video, space)]
     if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
         # What is no space at all, opening it tells.
         return ""
-    remedy = f"{_making(lacking, space, usual)} makes them."
+    remedy = _making(lacking, space, settings)
     if len(lacking) == len(videos):
         raise SpaceError(
             f"No video that would be searched has vectors in the {space} space: {_named(lacking)}.", remedy
@@ -135,26 +139,20 @@ def _named(videos: Sequence[VideoRecord]) -> str:
     return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _making(videos: Sequence[VideoRecord], space: str, usual: IngestSettings) -> str:
-    """The command that adds vectors to what is stored; other rates and sizes would have it made anew."""
-    if space.startswith(OWN_SPACE):
-        return "`reelweave videos import DIR`"
+def _making(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
+    """How vectors are added to what is stored; at other rates and sizes they would be made anew."""
     sources = [video for video in videos if video.source]
-    alike = [v for v in sources if (v.sampled_fps, v.short_side) == (sources[0].sampled_fps, sources[0].short_side)]
-    named = list(dict.fromkeys(shlex.quote(_as_argument(video.source)) for video in alike[:_MOST_NAMED]))
-    paths = " ".join(named) or "PATH"
-    dots = " ..." * (len(videos) > min(len(alike), _MOST_NAMED))
-    first = sources[0] if sources else videos[0]
-    fps = f" --fps {first.sampled_fps:g}" * (first.sampled_fps != usual.fps)
-    size = f" --size {first.short_side}" * (first.short_side != usual.size)
-    return f"`reelweave ingest {paths}{dots}{fps}{size} --space {space}`"
-
-
-def _as_argument(source: str) -> str:
-    """As one would type it from where one stands."""
-    path = Path(source)
-    here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f"./{here}" if str(here).startswith("-") else str(here)
+    if space.startswith(OWN_SPACE) or not sources:
+        return f"Import them from files: see {command('videos', 'import', '--help')}."
+    first = sources[0]
+    alike = [v for v in sources if (v.sampled_fps, v.short_side) == (first.sampled_fps, first.short_side)]
+    named = list(dict.fromkeys(Path(video.source) for video in alike[:_MOST_NAMED]))
+    fps = ["--fps", f"{first.sampled_fps:g}"] if first.sampled_fps != settings.ingest.fps else []
+    size = ["--size", str(first.short_side)] if first.short_side != settings.ingest.size else []
+    whole = len(videos) == min(len(alike), _MOST_NAMED)
+    those = "them" if whole else f"those of the first {len(named)}" if len(named) > 1 else "those of the first"
+    told = f"{command('ingest', *named, *fps, *size, '--space', space)} makes {those}."
+    return told + fetching(space, settings.clip)
 
 
 def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: Space | None) -> list[VideoRecord]:
@@ -167,7 +165,8 @@ def agreed(videos: Sequence[VideoRecord], states: States, space: str, made_by: S
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
             f"not {wanted.model} ({wanted.weights}).",
-            "Restore the setting, or `reelweave videos remove` the videos and ingest them again.",
+            f"Restore the setting; or {command('videos', 'remove', having[0].id)} and ingesting it again make them "
+            "anew, and so on for each video.",
         )
     return [video for video in having if states[video.id][space].space == wanted]
 
@@ -180,7 +179,7 @@ def vectors_of(
         return read_vector(question.vector)[None]
     assert embedder is not None
     terms = question.terms
-    texts = _of_texts([term.text for term in terms if term.text], embedder)
+    texts = _of_texts([term.text for term in terms if term.text], embedder, settings)
     pictures = {term.picture: query_picture(term.picture) for term in terms if term.picture}
     rows = []
     for shape in _shapes(videos, settings) if pictures else [None]:
@@ -195,17 +194,19 @@ def vectors_of(
 
 def query_picture(path: Path) -> Picture:
     try:
+        check_kind(path)
         return read_picture(path)
     except SourceError as wrong:
         raise SourceError(wrong.cause, f"Ask with a file that holds one picture, such as {_PICTURES}.") from wrong
 
 
-def _of_texts(texts: Sequence[str], embedder: Embedder) -> Floats:
+def _of_texts(texts: Sequence[str], embedder: Embedder, settings: Settings) -> Floats:
     if not texts:
         return np.zeros((0, embedder.space.dimension), np.float32)
     if not isinstance(embedder, TextEmbedder):
         raise UsageError(
-            f"The {embedder.space.name} space knows no words.", "Ask with a picture (--image), or with --space clip."
+            f"The {embedder.space.name} space knows no words.",
+            f"Ask with a picture (--image), or in the space clip (--space clip).{fetching(CLIP, settings.clip)}",
         )
     return embedder.embed_texts(texts)
 
@@ -244,15 +245,19 @@ def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
 def read_vector(path: Path) -> Floats:
     """A unit vector out of a file that numpy wrote."""
     try:
-        vector = np.atleast_1d(np.squeeze(np.load(path, allow_pickle=False))).astype(np.float32)
+        vector = np.atleast_1d(np.squeeze(read_array(path, _MOST_VECTOR, mapped=False)))
     except OSError as failed:
         raise UsageError(f"{path} cannot be read: {failed.strerror or failed}.") from failed
-    except (ValueError, TypeError, AttributeError, EOFError) as wrong:
-        raise UsageError(f"{path} holds no vector.", "Write one with numpy.save.") from wrong
-    length = float(np.linalg.norm(vector))
-    if vector.ndim != 1 or not np.isfinite(length) or not length:
-        raise UsageError(f"{path} holds no single vector of numbers that are not all 0.", "Write it with numpy.save.")
-    return np.asarray(vector / length, np.float32)
+    except UntrustedError as wrong:
+        raise UsageError(f"{path} holds no vector: it {wrong}.", "Write one with numpy.save.") from wrong
+    if vector.ndim != 1 or vector.dtype.kind not in "iuf" or not np.isfinite(vector).all():
+        raise UsageError(f"{path} holds no single vector of finite numbers.", "Write it with numpy.save.")
+    # To 1 first, so that no number is too large or too small for its square.
+    largest = float(np.abs(vector.astype(np.float64)).max(initial=0))
+    if not 0 < largest < np.inf:
+        raise UsageError(f"{path} holds no vector of numbers that are not all 0.", "Write it with numpy.save.")
+    scaled = vector.astype(np.float64) / largest
+    return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import LibraryError, SpaceError, UsageError
-from .frames import FrameRows, Space, VideoRecord
+from .errors import LibraryError, SpaceError, UsageError, command
+from .frames import FrameRows, Space, VideoRecord, ingest_command
 from .index.library import Library
 from .index.lines import FRAMES, refused
-from .index.portable import STAND_ALONE, Portable, read_portable, write_portable
+from .index.portable import FILES, STAND_ALONE, Portable, check_export, read_portable, write_portable
+from .outputs import Outputs, Overwrite, origin_of
 from .progress import Progress
 from .settings import OWN_SPACE, TIMM_SPACE, Settings
 
@@ -45,7 +46,9 @@ class Imported:
     cannot: list[str]
 
 
-def export_vectors(library: Library, wanted: str, folder: Path, space: str | None) -> Exported:
+def export_vectors(
+    library: Library, wanted: str, folder: Path, space: str | None, overwrite: Overwrite = False
+) -> Exported:
     """A video's vectors in one space, with all that is needed to import them where the video is not known."""
     from .ingest.proxy import ProxySize, read_proxies
 
@@ -54,11 +57,15 @@ def export_vectors(library: Library, wanted: str, folder: Path, space: str | Non
     if space is None and len(states) != 1:
         raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Say which with --space.")
     name = space or next(iter(states))
+    check_export(folder, replace=True)
+    outputs = Outputs(origin_of(video.sha256, video.id, name), overwrite, library=library.folder)
+    outputs.claim(folder=folder, names=FILES)
     rows = library.rows(video, name)
     size = ProxySize(video.proxy_width, video.proxy_height)
     whole = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
     proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if whole else None
-    files = write_portable(folder, video, states[name].space, rows, proxies)
+    with outputs.writing_folder(folder, FILES):
+        files = write_portable(folder, video, states[name].space, rows, proxies, replace=True)
     return Exported(video.id, name, len(rows), str(folder), [file.name for file in files])
 
 
@@ -101,7 +108,8 @@ def _known(library: Library, found: Portable) -> VideoRecord | None:
         raise refused([f"space.json: {name} is in the library, but with other content (sha256 {other.sha256})"])
     if video is not None and not video.complete:
         raise LibraryError(
-            f"{video.name} is not complete: which frames it has is not known yet.", "`reelweave ingest` it first."
+            f"{video.name} is not complete: which frames it has is not known yet.",
+            f"{ingest_command(video)} goes on with it.",
         )
     return video
 
@@ -135,7 +143,7 @@ def _is_stored(library: Library, video: VideoRecord, found: Portable) -> bool:
         return True
     raise SpaceError(
         f"{video.name} has other vectors in the space {found.space.name}.",
-        f"Call these {OWN_SPACE}NAME in space.json, or `reelweave videos remove {video.id}` first.",
+        f"Call these {OWN_SPACE}NAME in space.json, or {command('videos', 'remove', video.id)} first.",
     )
 
 
@@ -144,7 +152,8 @@ def _facts(library: Library, video: VideoRecord, found: Portable) -> FrameRows:
     complete = [name for name, state in library.catalog.spaces(video.id).items() if state.complete]
     if not complete:
         raise LibraryError(
-            f"{video.name} has no complete space to compare frames with.", "`reelweave ingest` it first."
+            f"{video.name} has no complete space to compare frames with.",
+            f"{ingest_command(video)} makes one." if video.source else "Import a complete one first.",
         )
     stored, given = library.rows(video, complete[0]), found.frames
     if len(given) != len(stored):
@@ -171,7 +180,7 @@ def _stand_alone(found: Portable, settings: Settings) -> VideoRecord:
         what += [f"{FRAMES} says no {', '.join(found.frames.missing)}"] * bool(found.frames.missing)
         raise SpaceError(
             f"The library does not have this video, and {' and '.join(what)}.",
-            "`reelweave ingest` the video first, or say all of it.",
+            "Ingest the video first, or say all of it.",
         )
     height, width = found.proxies.shape[1:] if found.proxies is not None else (0, 0)
     return VideoRecord(

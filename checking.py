@@ -1,14 +1,14 @@
 """Check what the library holds against what its catalog promises, and repair what the rest of the library allows."""
 
-import shlex
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from .errors import ReelweaveError, SourceError
-from .frames import SpaceState, VideoRecord
+from .errors import ReelweaveError, SourceError, command
+from .frames import SpaceState, VideoRecord, ingest_command
+from .index.failures import check_and_repair
 from .index.library import Library
 from .index.matrix import SUFFIX as COPY
 from .index.matrix import is_sound
@@ -38,7 +38,7 @@ def check_library(library: Library) -> list[Checked]:
     videos = library.catalog.videos()
     found = {video.id: Checked(video.id, _problems(library, video), _warnings(video)) for video in videos}
     if not library.store.fault() and (fault := library.store.fault(thorough=True)):
-        found[_STORE] = Checked(_STORE, [f"{fault}; `reelweave videos check --repair` makes a new one"])
+        found[_STORE] = Checked(_STORE, [f"{fault}; {check_and_repair()} makes a new one"])
     for video, told, known in _orphans(library):
         checked = found.setdefault(video, Checked(video))
         (checked.problems if known else checked.warnings).append(told)
@@ -89,8 +89,7 @@ def making(video: VideoRecord, state: SpaceState | None = None) -> str:
     """How what a video lacks is made again."""
     if not video.source or (state and state.space.name.startswith(OWN_SPACE)):
         return "import them again"
-    space = f" --space {shlex.quote(state.space.name)}" if state else ""
-    return f"`reelweave ingest {shlex.quote(video.source)}{space}` makes them again"
+    return f"{ingest_command(video, state.space.name if state else None)} makes them again"
 
 
 def standing(video: VideoRecord) -> Standing:
@@ -109,8 +108,9 @@ def standing(video: VideoRecord) -> Standing:
 
 
 def _warnings(video: VideoRecord) -> list[str]:
+    relocate = command("videos", "relocate", "--help")
     told = {
-        "missing": f"its source {video.source} is missing: `reelweave videos relocate` finds it where it is now",
+        "missing": f"its source {video.source} is missing: see {relocate} if it was moved",
         "changed": f"its source {video.source} has changed: the film can no longer be rendered from it",
     }
     return [told[state] for state in [standing(video)] if state in told]
@@ -118,7 +118,7 @@ def _warnings(video: VideoRecord) -> list[str]:
 
 def _problems(library: Library, video: VideoRecord) -> list[str]:
     if not video.complete:
-        return [f"ingest stopped after {video.frames} frames; `reelweave ingest` it again"]
+        return [f"ingest stopped after {video.frames} frames; {ingest_command(video)} goes on with it"]
     found: list[str] = []
     for name, state in library.catalog.spaces(video.id).items():
         if state.complete:
@@ -140,7 +140,7 @@ def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
         return
     for name, record in orphans.items():
         video, _, space = name.rpartition(".")
-        known = "`reelweave videos check --repair` restores it" if record else "`reelweave ingest` its source again"
+        known = f"{check_and_repair()} restores it" if record else "ingest its source again"
         yield video, f"its {space} vectors are stored, but the catalog has no record of them; {known}", bool(record)
 
 

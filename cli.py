@@ -30,6 +30,7 @@ from .options import (
     OutlierRule,
     Quiet,
     Repair,
+    Replace,
     Reverse,
     SampleRate,
     Size,
@@ -40,6 +41,7 @@ from .options import (
     frame_rate,
     ingest_flags,
     method_flags,
+    overwriting,
     progress_for,
     settings_of,
     takes_wishes,
@@ -94,18 +96,20 @@ def reconstruct(
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Put a shuffled, polluted video back in order."""
     from . import pipeline
 
+    progress = progress_for(quiet)
     flags = ingest_flags(space, None, size) | method_flags(outliers, price, thorough, time_limit)
     flags |= {"render.crf": crf, "render.audio": audio}
     done = pipeline.reconstruct(
         video,
         settings_of(library, flags | {"solve.space": None if space in ("all", "auto") else space}),
-        progress_for(quiet),
+        progress,
         wishes=wishes,
         output=output,
         plan_file=plan,
@@ -117,13 +121,15 @@ def reconstruct(
         films=films,
         repair=repair,
         detector=detector,
+        overwrite=overwriting(overwrite),
     )
-    answer(asdict(done), as_json, reconstruction_told(done))
+    answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_told(done))
 
 
 @app.command()
 def ingest(
-    path: Annotated[list[Path], typer.Argument(help="Videos, GIFs, folders, or patterns in quotes.")],
+    # One that may not be read is reported beside the others; Typer's own check would end the whole command.
+    path: Annotated[list[Path], typer.Argument(readable=False, help="Videos, GIFs, folders, or patterns in quotes.")],
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
@@ -137,14 +143,16 @@ def ingest(
     from . import pipeline
 
     flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
-    settings, total, failed = settings_of(library, flags), 0, []
+    settings, progress, total, failed = settings_of(library, flags), progress_for(quiet), 0, []
     try:
-        for taken in pipeline.ingest_all(path, settings, progress_for(quiet), dry_run=dry_run):
+        told = 0
+        for taken in pipeline.ingest_all(path, settings, progress, dry_run=dry_run):
             total += 1
             if taken.error:
                 failed.append(taken.error)
             if as_json or dry_run or not taken.error:
-                answer(taken_data(taken), as_json, taken_told(taken, dry_run))
+                answer(taken_data(taken) | {"notes": progress.notes[told:]}, as_json, taken_told(taken, dry_run))
+            told = len(progress.notes)
     finally:
         # Those that failed before an interruption are told of, too.
         for error in failed:
@@ -176,6 +184,7 @@ def solve(
     thorough: Thorough = False,
     time_limit: TimeLimit = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -186,7 +195,14 @@ def solve(
     if split or films:
         refuse_repair_of_split(repair or detector is not None)
         plans = pipeline.solve_split(
-            video, settings, progress_for(quiet), films=films, wishes=wishes, plan_file=plan, evidence=evidence
+            video,
+            settings,
+            progress_for(quiet),
+            films=films,
+            wishes=wishes,
+            plan_file=plan,
+            evidence=evidence,
+            overwrite=overwriting(overwrite),
         )
         for number, found in enumerate(plans, 1):
             file = plan and numbered(plan, number)
@@ -201,6 +217,7 @@ def solve(
         evidence=evidence,
         repair=repair,
         detector=detector,
+        overwrite=overwriting(overwrite),
     )
     if not (plan or as_json or quiet):
         print(plan_told(found, plan), file=sys.stderr)
@@ -217,6 +234,7 @@ def render(
     lossless: Lossless = False,
     crf: Crf = None,
     audio: Audio = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -225,18 +243,20 @@ def render(
     from .places import output_of
     from .solve.plan import read_plan
 
-    wanted = read_plan(plan, progress_for(quiet).note)
+    progress = progress_for(quiet)
+    wanted = read_plan(plan, progress.note)
     target = output or output_of(wanted)
     films = pipeline.render(
         wanted.reversed() if reverse else wanted,
         target,
         settings_of(None, {"render.crf": crf, "render.audio": audio}),
-        progress_for(quiet),
+        progress,
         both=both,
         lossless=lossless,
         fps=frame_rate(fps),
+        overwrite=overwriting(overwrite),
     )
-    answer({"outputs": [str(film) for film in films]}, as_json, "\n".join(map(str, films)))
+    answer({"outputs": [str(film) for film in films], "notes": progress.notes}, as_json, "\n".join(map(str, films)))
 
 
 @app.command()
@@ -256,19 +276,21 @@ def scramble(
     audio: Annotated[str, typer.Option(help="The clip's sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
     mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; may be given again.")] = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Make a test case from a clean video, with the truth about it."""
     from . import pipeline
     from .evaluate.damage import Damage
+    from .evaluate.foreign import read_foreign
     from .evaluate.scramble import ScrambleOptions
 
     options = ScrambleOptions(
         frames=frames,
         seed=seed,
         shuffle=not in_order,
-        foreign=int(foreign) if foreign.isdecimal() else Path(foreign),
+        foreign=read_foreign(foreign),
         foreign_share=foreign_share,
         foreign_mode="bursts" if bursts else "scattered",
         salt_pepper=salt_pepper,
@@ -278,7 +300,15 @@ def scramble(
         mix=mix or (),
         damage=Damage.asked(damage) if damage else Damage(),
     )
-    made = pipeline.scramble(video, output, truth, options, progress_for(quiet))
+    made = pipeline.scramble(
+        video,
+        output,
+        truth,
+        options,
+        progress_for(quiet),
+        settings=settings_of(None),
+        overwrite=overwriting(overwrite),
+    )
     told = f"{output}: {len(made.frames)} frames, {len(made.foreign)} of them foreign"
     told += f", {len(made.broken)} broken" * bool(damage) + f"; the truth is in {truth}"
     answer({"output": str(output), "truth": str(truth), **made.model_dump(mode="json")}, as_json, told)
@@ -287,13 +317,15 @@ def scramble(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("reelweave-demo"),
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Draw a film, scramble it, reconstruct it, search it by words, and say how well that went."""
     from . import pipeline
 
-    done = pipeline.demo(folder, settings_of(None, {"ingest.space": "appearance"}), progress_for(quiet))
+    settings = settings_of(None, {"ingest.space": "appearance"})
+    done = pipeline.demo(folder, settings, progress_for(quiet), overwrite=overwriting(overwrite))
     told = [f"original   {done.original}", f"scrambled  {done.scrambled}"]
     told += [reconstruction_told(done.reconstruction), scores_told(done.scores), sought_told(done.search)]
     answer(asdict(done), as_json, "\n".join(told))
@@ -341,7 +373,9 @@ def run(arguments: list[str]) -> int:
         _complain(failed)
         return getattr(failed, "exit_code", 1)
     if code == _INTERRUPTED:
-        print("interrupted; what was stored is kept, and the same command goes on from there", file=sys.stderr)
+        stored = arguments[:1] in (["ingest"], ["reconstruct"])
+        going_on = "; what was stored is kept, and the same command goes on from there" if stored else ""
+        print(f"interrupted{going_on}", file=sys.stderr)
     return code
 
 

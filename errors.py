@@ -13,6 +13,43 @@ ReelweaveError             exit 1   anything the program explains in one line
 └── RenderError            exit 1   ffmpeg could not write the result
 """
 
+import shlex
+from pathlib import Path
+
+_ON_THE_LIBRARY = ("ingest", "reconstruct", "solve", "search", "videos")
+
+
+class _Said:
+    """What was said on the command line that a suggested command has to say again."""
+
+    library: Path | None = None
+
+
+def said_on_the_command_line(library: Path | None) -> None:
+    """From now on suggested commands are for this library; without one for that of the settings."""
+    _Said.library = library
+
+
+def command(*words: str | Path) -> str:
+    """A command of this program as messages name it."""
+    return f"`{command_line(*words)}`"
+
+
+def command_line(*words: str | Path) -> str:
+    """A command of this program as a shell takes it, for the library that is in use."""
+    said = [*words]
+    if _Said.library is not None and words[0] in _ON_THE_LIBRARY:
+        said += ["--library", _Said.library]
+    return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in said)])
+
+
+def _as_argument(word: str | Path) -> str:
+    """A path as one would type it from where one stands, and never to be taken for an option."""
+    if isinstance(word, str):
+        return word
+    here = str(word.relative_to(Path.cwd()) if word.is_relative_to(Path.cwd()) else word)
+    return f"./{here}" if here.startswith("-") else here
+
 
 class ReelweaveError(Exception):
     """A failure with its cause and, where there is one, the next step."""

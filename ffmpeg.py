@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from .animation import begins_as_png, is_animated
 from .errors import ReelweaveError
+from .frames import MOST_PIXELS
 
 QUIET = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
@@ -48,7 +50,13 @@ def decode_arguments(path: Path, steady: bool = False) -> list[str]:
     same with `steady`, which has one.
     """
     # 0:V:0 is the first real video stream: cover art of a sound file is none.
-    return [*["-threads", "1"] * steady, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
+    given = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *_demuxer(path)]
+    return [*given, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
+
+
+def _demuxer(path: Path) -> list[str]:
+    """ffmpeg goes by the first 2 kB of a PNG: it misses the animation that follows a colour profile."""
+    return ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
 
 
 def run(arguments: Sequence[str], fed: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -17,15 +17,21 @@ from .options import (
     Json,
     LibraryFolder,
     Quiet,
+    Replace,
+    overwriting,
     progress_for,
     settings_of,
 )
+from .ranges import shortened
 
 if TYPE_CHECKING:
     from .index.search import Hit, Moment
     from .searching import Found
 
-_TIME = re.compile(r"(?:(?:(\d+):(?=[0-5]?\d:))?(\d+):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d*)?|\.\d+)")
+# Nine digits are thirty years of seconds; Python turns no more than 4,300 into a number.
+_TIME = re.compile(
+    r"(?:(?:(\d{1,9}):(?=[0-5]?\d:))?(\d{1,9}):(?=[0-5]?\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII
+)
 
 _Space = Annotated[str | None, typer.Option("--space", help="The space to compare in: appearance, clip or timm:MODEL.")]
 
@@ -42,7 +48,7 @@ def search(
     video: Annotated[list[str] | None, typer.Option(help="Search this video only; repeatable.")] = None,
     after: Annotated[str | None, typer.Option(help="Frames from this time on: seconds or mm:ss.")] = None,
     before: Annotated[str | None, typer.Option(help="Frames up to this time.")] = None,
-    count: Annotated[int | None, typer.Option("-k", min=1, help="How many answers.")] = None,
+    count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="How many answers.")] = None,
     threshold: Annotated[str | None, typer.Option(help="Least score of a hit: a number, auto or calibrated.")] = None,
     moments: Annotated[bool, typer.Option("--moments", help="Hits side by side become moments.")] = False,
     repeats: Annotated[bool, typer.Option("--all", help="Show frames that look the same each for itself.")] = False,
@@ -52,6 +58,7 @@ def search(
     sheet: Annotated[Path | None, typer.Option(help="A contact sheet of the hits or moments.")] = None,
     space: _Space = None,
     library: LibraryFolder = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +95,9 @@ def search(
         # What is made of the answer may take long.
         sys.stdout.flush()
 
-    pipeline.search(question, settings_of(library), progress, wanted=wanted, tell=tell)
+    pipeline.search(
+        question, settings_of(library), progress, wanted=wanted, tell=tell, overwrite=overwriting(overwrite)
+    )
 
 
 def similar(
@@ -110,7 +119,9 @@ def _seconds(time: str | None) -> float | None:
     if time is None:
         return None
     if not (found := _TIME.fullmatch(time.strip())):
-        raise UsageError(f"{time!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 90:00, 1:02:03.")
+        raise UsageError(
+            f"{shortened(time)!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 90:00, 1:02:03."
+        )
     return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
 
 

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .errors import command
+
 Picture: TypeAlias = npt.NDArray[np.uint8]
 """Height x width x 3, blue-green-red, as OpenCV has it."""
+
+MOST_PIXELS = 200_000_000
+"""The largest picture that is decoded: as large as any camera makes them, and 600 MB in memory."""
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -41,6 +47,7 @@ class SourceInfo:
     pixel_format: str
     frames_hint: int | None
     has_audio: bool
+    audio_tracks: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,12 @@ class VideoRecord:
     complete: bool = False
     problems: tuple[str, ...] = ()
     """What the decoder complained of."""
+
+
+def ingest_command(video: VideoRecord, space: str | None = None) -> str:
+    """The command that takes in a video's source as it was sampled before; otherwise all of it would be made anew."""
+    sampling = ("--fps", f"{video.sampled_fps:g}" if video.sampled_fps else "all", "--size", str(video.short_side))
+    return command("ingest", Path(video.source), *sampling, *(["--space", space] if space else []))
 
 
 @dataclass(frozen=True)

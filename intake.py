@@ -217,7 +217,7 @@ class Intake:
         for embedder in embedders:
             state = states.get(embedder.space.name)
             if state and state.space != embedder.space:
-                raise mismatch(video.name, asdict(state.space), asdict(embedder.space))
+                raise mismatch(video.name, video.id, asdict(state.space), asdict(embedder.space))
         if not video.proxy_width:
             # It was imported without small pictures, and its source has turned up.
             return self._described_anew(video)

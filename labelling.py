@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .answers import answer
-from .options import DetectorFile, Json, Quiet, progress_for, settings_of
+from .options import DetectorFile, Json, Quiet, Replace, overwriting, progress_for, settings_of
 
 if TYPE_CHECKING:
     from .breakup.train import Taught
@@ -20,7 +20,7 @@ breakup_app = typer.Typer(no_args_is_help=True, help="Broken frames: sort exampl
 def breakup_label(
     video: Annotated[list[Path], typer.Argument(help="Videos, folders, or patterns in quotes.")],
     out: Annotated[Path, typer.Option(help="A folder for the pictures; what is sorted there stays.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="How many further pictures.")] = 100,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, max=100_000, help="How many further pictures.")] = 100,
     detector: DetectorFile = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -39,6 +39,7 @@ def breakup_train(
     precision: Annotated[
         float | None, typer.Option(min=0, max=1, help="The precision wanted; else the best balance with recall.")
     ] = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +47,7 @@ def breakup_train(
     from . import teaching
 
     file = output or teaching.default_detector(folder)
-    taught = teaching.train(folder, settings_of(None), file, precision=precision)
+    taught = teaching.train(folder, settings_of(None), file, precision=precision, overwrite=overwriting(overwrite))
     for note in taught.notes:
         progress_for(quiet).note(note)
     answer({"output": str(file), **_taught_data(taught)}, as_json, _taught_told(taught, file))

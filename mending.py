@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .answers import answer
-from .options import Crf, DetectorFile, Json, Lossless, Quiet, progress_for, settings_of
+from .options import Crf, DetectorFile, Json, Lossless, Quiet, Replace, overwriting, progress_for, settings_of
 
 if TYPE_CHECKING:
     from .breakup.verdict import Verdict
@@ -31,25 +31,28 @@ def repair(
     longest: Annotated[int | None, typer.Option(help="Frames of a gap up to which it is filled.")] = None,
     crf: Crf = None,
     lossless: Lossless = False,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Find broken frames and put smooth ones in their place; all else stays as it was."""
     from . import pipeline
 
+    progress = progress_for(quiet)
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "render.crf": crf}
     done = pipeline.repair(
         video,
         settings_of(None, flags),
-        progress_for(quiet),
+        progress,
         output=output,
         frames=frames,
         detector=detector,
         detect_only=detect_only,
         report=report,
         lossless=lossless,
+        overwrite=overwriting(overwrite),
     )
-    answer(done.data(), as_json, _told(done))
+    answer(done.data() | {"notes": progress.notes}, as_json, _told(done))
 
 
 def _told(done: "Repair") -> str:

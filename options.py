@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -9,11 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import UsageError
+from .errors import UsageError, said_on_the_command_line
+from .ranges import shortened
 
 if TYPE_CHECKING:
-    from .progress import Progress
+    from .outputs import Overwrite
+    from .progress import Noted
     from .settings import Settings
+
+LEAST_RATE, MOST_RATE = Fraction(1, 1000), Fraction(1000)
+"""Frames a second that a film may play at."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -33,7 +40,10 @@ Both = Annotated[bool, typer.Option("--both", help="Write it forwards and backwa
 Split = Annotated[bool, typer.Option("--split", help="Films that were mixed together come out apart.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Drop broken frames; others are made in their places.")]
 DetectorFile = Annotated[Path | None, typer.Option("--detector", help="A detector that breakup train wrote.")]
-Films = Annotated[int | None, typer.Option("--films", min=1, help="How many films were mixed; implies --split.")]
+Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace files that are there, without asking.")]
+Films = Annotated[
+    int | None, typer.Option("--films", min=1, max=1000, help="How many films were mixed; implies --split.")
+]
 
 
 def takes_wishes(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,22 +84,44 @@ _WISHES = {
 def settings_of(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
     from .settings import load
 
+    said_on_the_command_line(library)
     return load({"library": str(library) if library else None, **(flags or {})})
 
 
-def progress_for(quiet: bool) -> "Progress":
+def progress_for(quiet: bool) -> "Noted":
     from .console import terminal_progress
+    from .progress import noted
 
-    return terminal_progress(quiet)
+    return noted(terminal_progress(quiet))
+
+
+def overwriting(replace: bool) -> "Overwrite":
+    """Replace what is there if that was said, and ask otherwise."""
+    return True if replace else _ask_to_replace
+
+
+def _ask_to_replace(files: Sequence[Path]) -> bool:
+    """Ask on a terminal; elsewhere nobody is there to answer. The question goes to stderr, since stdout is data."""
+    from .outputs import foreign_told
+
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        return False
+    print(f"{foreign_told(files)} Replace? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def frame_rate(fps: str | None) -> Fraction | None:
-    try:
-        return Fraction(fps) if fps else None
-    except (ValueError, ZeroDivisionError):
+    if not fps:
+        return None
+    # Nothing longer, and no exponent: Fraction would write 1e999999999 out in full.
+    number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{0,9})?)(?:/([1-9][0-9]{0,8}))?", fps.strip())
+    rate = Fraction(number[1]) / int(number[2] or 1) if number else Fraction(0)
+    if not LEAST_RATE <= rate <= MOST_RATE:
         raise UsageError(
-            f"{fps!r} is not a frame rate.", "Give a number or a fraction: 25, 29.97, 30000/1001."
-        ) from None
+            f"{shortened(fps)!r} is not a frame rate from {LEAST_RATE} to {MOST_RATE}.",
+            "Give a number or a fraction: 25, 29.97, 30000/1001.",
+        )
+    return rate
 
 
 def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:

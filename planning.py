@@ -1,6 +1,5 @@
 """A video of the library as solving sees it, and what came of it as a plan."""
 
-import shlex
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -9,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import LibraryError
-from .frames import VideoRecord
-from .index.fused import identity_of, rows_of
+from .frames import FrameRows, VideoRecord, ingest_command
+from .index.fused import FUSED, identity_of, rows_of
 from .index.library import Library
 from .index.motion import MotionFile
 from .index.neighbours import nearest
 from .index.shelf import ShelfFolder
+from .ingest.embedder import fetching
 from .ingest.matcher import KeypointMatcher
 from .ingest.proxy import ProxySize, chroma, luma, read_proxies
 from .settings import Settings
@@ -31,7 +31,7 @@ def matcher_for(settings: Settings) -> KeypointMatcher | None:
 
 
 def film_of(library: Library, video: VideoRecord, settings: Settings, matcher: KeypointMatcher | None = None) -> Film:
-    rows = rows_of(library, video, settings.solve.model_dump())
+    rows = _rows(library, video, settings)
     proxies = proxies_of(library, video)[: len(rows)]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     motion = MotionFile(library.motion_file(video.id), luma(proxies), MEASURED)
@@ -40,19 +40,30 @@ def film_of(library: Library, video: VideoRecord, settings: Settings, matcher: K
     return Film(rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, shelf)
 
 
+def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows:
+    """The rows that are to be solved; who is told to make them hears what else that takes."""
+    try:
+        return rows_of(library, video, settings.solve.model_dump())
+    except LibraryError as lacking:
+        space = settings.solve.fused_with if settings.solve.space == FUSED else settings.solve.space
+        if also := fetching(space, settings.clip):
+            raise LibraryError(lacking.cause, f"{lacking.remedy}{also}") from lacking
+        raise
+
+
 def proxies_of(library: Library, video: VideoRecord) -> npt.NDArray[np.uint8]:
     size = ProxySize(video.proxy_width, video.proxy_height)
     if not video.proxy_width:
         raise LibraryError(
             f"{video.name} was imported without the small pictures that solving needs.",
-            "`reelweave ingest` its source, or remove it and import it with proxies.npy.",
+            "Ingest its source, or remove it and import it with proxies.npy.",
         )
     try:
         return read_proxies(library.proxies_file(video.id), size, video.frames)
     except (OSError, ValueError) as lost:
         raise LibraryError(
             f"The small pictures (proxies) of {video.name} are missing or cut short.",
-            f"`reelweave ingest {shlex.quote(video.source)}` makes them again." if video.source else "Import it again.",
+            f"{ingest_command(video)} makes them again." if video.source else "Import it again.",
         ) from lost
 
 
@@ -74,6 +85,7 @@ def plan_of(video: VideoRecord, film: Film, found: Arrangement, used: dict[str, 
         dropped=found.dropped,
         shots=found.shots,
         confidence=found.confidence,
+        undetermined=found.undetermined,
         prices=found.weighed.prices,
         weak=found.weighed.weak,
         path=PathReport(

@@ -62,3 +62,24 @@ class Titled:
 
     def stoppable(self) -> AbstractContextManager[Callable[[], bool]]:
         return self._progress.stoppable()
+
+
+def noted(progress: Progress) -> "Noted":
+    """A progress that says each note once; one that does so already stays itself."""
+    return progress if isinstance(progress, Noted) else Noted(progress)
+
+
+class Noted(Titled):
+    """Another progress that says each note once, and keeps what was said."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress, "")
+        self.notes: list[str] = []
+
+    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Stage]:
+        return self._progress.stage(name, total)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            self._progress.note(text)

@@ -43,7 +43,7 @@ def relocate(library: Library, wanted: Sequence[str], path: Path, progress: Prog
     if wanted and (lacking := [video for video in videos if video.id not in found]):
         raise UsageError(
             f"The content of {', '.join(video.name for video in lacking)} is not at {path}.",
-            "`reelweave ingest` takes other content in as a video of its own.",
+            "Other content is taken in as a video of its own: ingest it.",
         )
     with library.writing("videos relocate"):
         return [_moved(library, library.catalog.find(video), place) for video, place in found.items()]

@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from .breakup.verdict import CLEAN, Verdict
-from .errors import SourceError
+from .errors import SourceError, command
 from .frames import Frame, Picture, SourceInfo
+from .ingest.rates import measured_rate
 from .ingest.source import FrameSource, Guesses, VideoFile, open_source
 from .progress import Progress
+from .ranges import read_ranges
 from .render.cadence import Watch
 from .render.encode import Encoding
-from .render.gaps import Gap, gaps_of, read_ranges
+from .render.gaps import Gap, gaps_of
 from .render.repair import Filling, Replaced, Timing, repair
 from .render.strips import Strip, Strips, write_strips
 from .render.timed import ticks_of
@@ -96,7 +99,8 @@ def open_video(path: Path) -> FrameSource:
     source = open_source(path, steady=True)
     if not isinstance(source, VideoFile):
         raise SourceError(
-            f"{path} is a folder; a video file is repaired.", "`reelweave reconstruct` takes folders of pictures."
+            f"{path} is a folder; a video file is repaired.",
+            f"A folder of pictures can be put in order: {command('reconstruct', path)}.",
         )
     return source
 
@@ -141,7 +145,7 @@ def gaps_in(seen: Survey, settings: "Settings", filled: bool = True) -> list[Gap
 
 def timing_of(seen: Survey, output: Path, progress: Progress) -> Timing:
     """Frames keep their own times, where those are not the ticks of a constant rate and the container can say them."""
-    rate = seen.info.fps
+    rate = Fraction(measured_rate(seen.times, [seen.info.fps]).fps).limit_denominator(1001)
     off = max(abs(time - seen.times[0] - frame / rate) for frame, time in enumerate(seen.times))
     if off * rate < _STEADY:
         return Timing(rate, repeats=seen.repeats)

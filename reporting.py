@@ -1,14 +1,17 @@
 """What a reconstruction did, gathered from the library for the report's pictures."""
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
+from .errors import PlanError, command, command_line
 from .evaluate.robustness import Robustness
+from .files import atomic
+from .films import order_told
 from .frames import Floats, FrameRows, Picture, VideoRecord
 from .index.fused import rows_of
 from .index.library import Library
@@ -17,10 +20,13 @@ from .render.bars import bar_chart
 from .render.report import write_report
 from .render.sheet import save_picture
 from .render.shown import Choice, DroppedFrame, Joins, Report, ShotStrip, Shown, WeakRow
+from .settings import Settings, Solve
 from .solve.arrange import Arrangement
-from .solve.plan import Plan, Shot, WeakJoin
+from .solve.plan import Plan, Shot, WeakJoin, first_problem
+from .solve.undetermined import reasons
 from .solve.weak import count_weak
 
+_SPACE = ("space", "fused_with", "fused_share")
 _MOST_COMPARED = 400
 _MOST_SHOTS = 60
 
@@ -33,15 +39,39 @@ class Look:
     picture: Callable[[int], Picture]
 
 
-def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, sheet_frames: int) -> list[Path]:
+def report_on(library: Library, video: VideoRecord, plan: Plan, folder: Path, settings: Settings) -> list[Path]:
     """What the film was and is, its shots, its weak joins with their alternatives, and what was dropped and why."""
-    return write_report(folder, look_at(library, video, plan, sheet_frames).report)
+    return write_report(folder, look_at(library, video, plan, settings).report)
 
 
-def look_at(library: Library, video: VideoRecord, plan: Plan, sheet_frames: int) -> Look:
-    rows = rows_of(library, video, plan.settings["solve"])
+def look_at(library: Library, video: VideoRecord, plan: Plan, settings: Settings) -> Look:
+    rows = rows_of(library, video, _space_of(plan, settings).model_dump())
+    _check_frames(plan, video, rows)
     picture = _thumbnails(library, video, rows)
-    return Look(_report(rows, video, plan, sheet_frames, picture), picture)
+    return Look(_report(rows, video, plan, settings.report.sheet_frames, picture), picture)
+
+
+def _space_of(plan: Plan, settings: Settings) -> Solve:
+    """The space that the plan was solved in; where it does not say, as a plan made by hand may not, the usual one."""
+    said = plan.settings.get("solve")
+    named = {name: said[name] for name in _SPACE if name in said} if isinstance(said, dict) else {}
+    try:
+        return Solve.model_validate(settings.solve.model_dump() | named)
+    except ValidationError as wrong:
+        raise PlanError(f"The plan's settings.solve cannot be used: {first_problem(wrong)}.", "Take it out.") from wrong
+
+
+def _check_frames(plan: Plan, video: VideoRecord, rows: FrameRows) -> None:
+    """Refuse a plan that speaks of frames which the library's video does not have."""
+    known = set(rows.indices.tolist())
+    named = [*plan.order, *(one.frame for one in plan.dropped)]
+    for join in plan.weak:
+        named += [join.left, join.right, *(other.frame for other in join.alternatives)]
+    if (lost := next((frame for frame in named if frame not in known), None)) is not None:
+        raise PlanError(
+            f"The plan speaks of frame {lost}, which {video.name} does not have in the library.",
+            f"{command('solve', video.id)} makes a plan of what is there.",
+        )
 
 
 def _report(
@@ -77,7 +107,7 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("Frames", told + f", {elsewhere} in other films" * bool(elsewhere)),
         ("Shots", ", ".join(f"{shot.length} frames" for shot in plan.shots)),
-        ("Order", f"{100 * plan.mean_confidence:.0f} % sure on average over its joins"),
+        ("Order", order_told(len(plan.order), plan.mean_confidence, reasons(plan))),
         ("Path", "not proved" if gap is None else f"within {100 * gap:.2f} % of the cheapest possible"),
         ("Solver", plan.path.solver),
         ("Direction", _direction(plan)),
@@ -94,7 +124,7 @@ def write_evidence(arrangement: Arrangement, path: Path) -> Path:
     """The kNN graph with each frame's group, score and neighbours, one frame a line."""
     seen = arrangement.evidence
     frames = seen.frames.tolist()
-    with path.open("w", encoding="utf-8") as file:
+    with atomic(path) as part, part.open("w", encoding="utf-8") as file:
         for row, frame in enumerate(frames):
             near = zip(seen.graph.indices[row].tolist(), seen.graph.distances[row].tolist(), strict=True)
             facts = {
@@ -150,7 +180,8 @@ def _joins(plan: Plan, shown: Callable[[int], Shown]) -> Joins:
         cuts=[shot.start - 1 for shot in plan.shots[1:]],
         weak=[_weak(plan, join, shown) for join in plan.weak],
         weak_in_all=count_weak(plan),
-        video=shlex.quote(plan.video.id),
+        decided=bool(plan.determined),
+        solving=command_line("solve", plan.video.id),
     )
 
 
@@ -158,7 +189,7 @@ def _weak(plan: Plan, join: WeakJoin, shown: Callable[[int], Shown]) -> WeakRow:
     return WeakRow(
         at=join.at,
         time=(join.at + 1) / plan.video.fps,
-        confidence=join.confidence,
+        confidence=None if join.at in plan.undetermined else join.confidence,
         price=join.price,
         left=shown(join.left),
         right=shown(join.right),

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 from .answers import answer, lines, scores_told, split_told, table
 from .errors import UsageError
-from .options import Json, Quiet, progress_for, settings_of
+from .options import Json, Quiet, Replace, overwriting, progress_for, settings_of
 
 if TYPE_CHECKING:
     from .evaluate.robustness import Held, Robustness
@@ -52,6 +52,7 @@ def robustness(
     plot: Annotated[
         Path | None, typer.Option(help="The picture; else ./NAME.robustness.png, none with --json.")
     ] = None,
+    overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -64,7 +65,12 @@ def robustness(
     if plot is None and not as_json:
         plot = Path(f"{video.resolve().stem}{_SUFFIX}")
     done = pipeline.robustness(
-        video, options, settings_of(None, {"solve.space": space}), progress_for(quiet), plot=plot
+        video,
+        options,
+        settings_of(None, {"solve.space": space}),
+        progress_for(quiet),
+        plot=plot,
+        overwrite=overwriting(overwrite),
     )
     if as_json:
         lines(_flat(done, held) for held in done.rows)
@@ -96,6 +102,12 @@ _below = typer.Typer(add_completion=False, rich_markup_mode=None)
 _below.command("robustness")(robustness)
 
 
+def _names_a_plan(args: list[str]) -> bool:
+    """A plan may have the name of a command; scoring it takes a truth, which the command below does not know."""
+    truth = any(word == "--truth" or word.startswith("--truth=") for word in args)
+    return truth and Path(args[0]).is_file()
+
+
 class Evaluate(TyperCommand):
     """A command that has another below it: `evaluate PLAN...`, and `evaluate robustness VIDEO`."""
 
@@ -104,7 +116,7 @@ class Evaluate(TyperCommand):
         self.commands = {"robustness": typer.main.get_command(_below)}
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        if args and (below := self.commands.get(args[0])):
+        if args and not _names_a_plan(args) and (below := self.commands.get(args[0])):
             return below.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .asking import Question, States, agreed, check_vectors, choose_space, has, query_picture, vectors_of
-from .errors import UsageError
+from .errors import UsageError, command
 from .frames import Floats, Ints, VideoRecord
 from .index.coarse import Coarse, clustered
 from .index.library import Library, open_library
@@ -70,7 +70,7 @@ class Finder:
         terms = question.terms
         videos, states = self._scope(question.videos)
         space, note = choose_space(question, videos, states, self.settings)
-        for told in (note, check_vectors(videos, states, space, self.settings.ingest)):
+        for told in (note, check_vectors(videos, states, space, self.settings)):
             if told:
                 self.progress.note(told)
         embedder = None if question.vector else self._embedder(space)
@@ -185,7 +185,7 @@ class Finder:
             self._marks = {}
         _, videos, states = self._known
         if not videos:
-            raise UsageError("The library is empty.", "`reelweave ingest PATH` fills it.")
+            raise UsageError("The library is empty.", f"{command('ingest', '--help')} says how to fill it.")
         named = {catalog.find(one).id for one in wanted}
         return [video for video in videos if not wanted or video.id in named], states
 

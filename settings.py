@@ -13,22 +13,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .errors import UsageError
+from .errors import UsageError, command
+from .untrusted import UntrustedError, is_text, read_text, shown, within_depth
 
 PACKAGED = Path(__file__).with_name("settings.toml")
 LOCAL = "reelweave.toml"
 PREFIX = "REELWEAVE_"
 
 _NESTED = "__"
+_MOST_TOML = 1 << 20
+"""Bytes of a settings file."""
 _RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_UI_PASSWORD"})
 """Variables that are read before any setting is, and therefore are none."""
 
-Whole = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Frames = Annotated[int, Field(ge=0, le=10_000_000)]
+"""Up to which a film is looked at in one way rather than another: four days at 25 frames a second."""
+Batch = Annotated[int, Field(ge=1, le=1024)]
+Some = Annotated[int, Field(ge=1, le=1000)]
+"""Of what each frame has several."""
+Answers = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(ge=0, le=1e7)]
+"""Up to a third of a year."""
+Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
+Gigabytes = Annotated[float, Field(gt=0, le=1e6)]
+Rate = Annotated[float, Field(ge=0.001, le=1000)]
+"""Frames a second."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Chord = Annotated[float, Field(ge=0, le=2)]
 """The distance of two unit vectors."""
@@ -42,6 +53,18 @@ TIMM_SPACE = "timm:"
 
 OWN_SPACE = "own:"
 """What the name of a space begins with whose vectors were made by nothing that Reelweave knows."""
+
+
+def _is_rate(fps: float) -> float:
+    if fps == 0 or 0.001 <= fps <= 1000:
+        return fps
+    raise ValueError("should be 0 or from 0.001 to 1000 frames a second")
+
+
+def _is_path(path: str) -> str:
+    if is_text(path):
+        return path
+    raise ValueError("should be the name of a folder")
 
 
 def _is_space(name: str, *others: str) -> str:
@@ -67,39 +90,40 @@ class _Section(BaseModel):
 
 
 class Store(_Section):
-    copy_gb: Positive
+    copy_gb: Gigabytes
 
 
 class Ingest(_Section):
-    fps: Size
-    size: Whole
+    fps: Annotated[float, AfterValidator(_is_rate)]
+    size: Annotated[int, Field(ge=0, le=16_384)]
     space: SpacesName
-    batch: Count
-    proxy_pixels: Annotated[int, Field(ge=256)]
+    batch: Batch
+    # Beyond this a film of 1,500 frames would fill 1.5 GB when it is solved.
+    proxy_pixels: Annotated[int, Field(ge=256, le=1_000_000)]
     duplicate_level: Annotated[float, Field(ge=0, le=255)]
     share_level: Annotated[float, Field(ge=0, le=255)]
-    pictures_fps: Positive
+    pictures_fps: Rate
 
 
 class Clip(_Section):
     model: Annotated[str, Field(min_length=1)]
     device: Literal["auto", "cpu", "cuda", "mps"]
     speed: Literal["auto", "exact", "half", "int8"]
-    batch: Count
+    batch: Batch
 
 
 class Neighbours(_Section):
     # The outlier rule asks for the second-nearest frame.
-    k: Annotated[int, Field(ge=2)]
-    exact_limit: Whole
+    k: Annotated[int, Field(ge=2, le=1000)]
+    exact_limit: Frames
 
 
 class Outliers(_Section):
     rule: RuleName
-    cut_factor: Positive
+    cut_factor: Factor
     cut_floor: Chord
     cut_ceiling: Chord
-    min_group: Count
+    min_group: Annotated[int, Field(ge=1, le=1_000_000)]
     max_share: Share
 
     @model_validator(mode="after")
@@ -115,13 +139,14 @@ class Solve(_Section):
     fused_share: Share
     price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift", "match"]
     match_model: Annotated[str, Field(min_length=1)]
-    doubt: Positive
-    flow_limit: Whole
+    doubt: Factor
+    flow_limit: Frames
     thorough: bool
-    candidates: Count
-    time_limit: Size
-    ortools_limit: Whole
-    dense_limit: Whole
+    candidates: Some
+    time_limit: Seconds
+    # Both ask for n x n prices as Python's numbers: 5,000 frames take 1 GB of them.
+    ortools_limit: Annotated[int, Field(ge=0, le=5000)]
+    dense_limit: Annotated[int, Field(ge=0, le=5000)]
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -131,51 +156,51 @@ class Split(_Section):
 
 class Shots(_Section):
     cut_chord: Chord
-    cut_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    cut_ratio: Annotated[float, Field(ge=1, le=1e6)]
 
 
 class Render(_Section):
     crf: Annotated[int, Field(ge=0, le=51)]
     preset: Preset
     audio: Literal["drop", "keep", "reslice"]
-    scratch_gb: Positive
+    scratch_gb: Annotated[float, Field(ge=0.001, le=1e6)]
 
 
 class Search(_Section):
-    k: Count
-    most: Count
+    k: Answers
+    most: Answers
     auto: Share
-    stand_out: Positive
+    stand_out: Factor
     same: Share
-    gap: Size
-    memory_gb: Positive
+    gap: Seconds
+    memory_gb: Gigabytes
     probe: Annotated[float, Field(gt=0, le=1)]
-    still: Positive
-    margin: Size
+    still: Annotated[float, Field(gt=0, le=3600)]
+    margin: Annotated[float, Field(ge=0, le=3600)]
 
 
 class Breakup(_Section):
-    misfit: Positive
-    run_seconds: Size
-    torn: Positive
-    grain: Positive
-    stripes: Positive
-    blocks: Positive
-    blank: Positive
-    freeze_frames: Count
-    healed: Positive
-    guessed: Size
+    misfit: Factor
+    run_seconds: Seconds
+    torn: Factor
+    grain: Factor
+    stripes: Factor
+    blocks: Factor
+    blank: Factor
+    freeze_frames: Annotated[int, Field(ge=1, le=1_000_000)]
+    healed: Factor
+    guessed: Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Repair(_Section):
     method: Literal["auto", "motion", "blend", "hold"]
-    longest: Count
+    longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
 
 
 class Report(_Section):
-    sheet_frames: Count
-    weak_joins: Whole
+    sheet_frames: Some
+    weak_joins: Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Settings(BaseSettings):
@@ -183,7 +208,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=_NESTED, frozen=True, extra="forbid")
 
-    library: str
+    library: Annotated[str, AfterValidator(_is_path)]
     store: Store
     ingest: Ingest
     clip: Clip
@@ -207,7 +232,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = (TomlConfigSettingsSource(settings_cls, path) for path in _files())
+        files = (InitSettingsSource(settings_cls, _toml(path)) for path in _files())
         return init_settings, env_settings, *files
 
 
@@ -234,6 +259,18 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force; `overrides` are flags by dotted key, those that are None were not given."""
     flags = _given(overrides)
     return _validated(flags, _layers(flags))
+
+
+def changed(settings: Settings, section: str, values: Mapping[str, Any]) -> Settings:
+    """The settings with some values of a section replaced; UsageError where one is out of its range."""
+    known = getattr(settings, section)
+    try:
+        new = type(known).model_validate(known.model_dump() | dict(values))
+    except ValidationError as bad:
+        problem = bad.errors()[0]
+        key = ".".join(str(part) for part in (section, *problem["loc"]))
+        raise UsageError(f"{key} = {shown(problem['input'])} cannot be used: {_said(problem['msg'])}.") from bad
+    return settings.model_copy(update={section: new})
 
 
 def explain(overrides: Mapping[str, Any] | None = None) -> list[Origin]:
@@ -286,13 +323,21 @@ def _environment() -> _Layer:
 
 
 def _file(path: Path) -> _Layer:
+    return {key: _Found(value, path.name) for key, value in _leaves(_toml(path))}
+
+
+def _toml(path: Path) -> dict[str, Any]:
     try:
-        data = TomlConfigSettingsSource(Settings, path).toml_data
-    except tomllib.TOMLDecodeError as broken:
+        data = tomllib.loads(read_text(path, _MOST_TOML))
+    except UntrustedError as unreadable:
+        raise UsageError(f"{path} cannot be read: it {unreadable}.") from unreadable
+    except (ValueError, RecursionError) as broken:  # too many digits, too many brackets
         raise UsageError(f"{path.name} is not valid TOML: {broken}.", f"Correct {path}.") from broken
-    except (OSError, UnicodeDecodeError) as unreadable:
+    except OSError as unreadable:
         raise UsageError(f"{path} cannot be read: {unreadable}.") from unreadable
-    return {key: _Found(value, path.name) for key, value in _leaves(data)}
+    if not within_depth(data):
+        raise UsageError(f"{path.name} holds tables too deep in one another.", f"Correct {path}.")
+    return data
 
 
 def _leaves(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -322,7 +367,7 @@ def _unknown(key: str, origin: str, known: Sequence[str]) -> UsageError:
     variable = origin.startswith("environment ")
     near = difflib.get_close_matches(key, known, n=1) or difflib.get_close_matches(key.split(".")[-1], known, 1, 0.4)
     if not near:
-        return UsageError(f"{origin}: there is no setting {key}.", "`reelweave settings show` lists them.")
+        return UsageError(f"{origin}: there is no setting {key}.", f"{command('settings', 'show')} lists them.")
     name = PREFIX + near[0].upper().replace(".", _NESTED) if variable else near[0]
     return UsageError(f"{origin}: there is no setting {key}.", f"Did you mean {name}?")
 
@@ -346,9 +391,15 @@ def _refused(bad: ValidationError, layers: Sequence[_Layer]) -> UsageError:
     problem = bad.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     found = _winner(key, layers)
-    said = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    value = "" if isinstance(problem["input"], dict) else f" = {problem['input']!r}"
-    return UsageError(f"{found.origin}: {key}{value} cannot be used: {said}.", f"Correct {key}, or leave it out.")
+    value = "" if isinstance(problem["input"], dict) else f" = {shown(problem['input'])}"
+    return UsageError(
+        f"{found.origin}: {key}{value} cannot be used: {_said(problem['msg'])}.", f"Correct {key}, or leave it out."
+    )
+
+
+def _said(message: str) -> str:
+    """What pydantic says of a value, without its headings."""
+    return message.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _winner(key: str, layers: Sequence[_Layer]) -> _Found:

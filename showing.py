@@ -9,16 +9,18 @@ from typing import Literal
 
 import numpy as np
 
+from .asking import Question
 from .errors import UsageError
 from .frames import Picture, VideoRecord
 from .index.library import Library, open_library
 from .index.matrix import Segment
 from .index.search import Hit, Moment
 from .ingest.proxy import ProxySize, proxy_picture, read_proxies
+from .outputs import Outputs, Overwrite, origin_of
 from .progress import Progress
 from .render.encode import Encoding, check_output
 from .render.excerpt import excerpt
-from .render.export import check_folder, export
+from .render.export import EXPORTED, check_folder, export
 from .render.gather import Place, usable
 from .render.reel import Held, rate_of, render_reel
 from .render.sheet import canvas, check_picture, contact_sheet, save_picture
@@ -26,6 +28,7 @@ from .searching import Found
 from .settings import Settings, library_folder
 
 _TOP, _OVER = "top", "above_threshold"
+_EXPORTED = (f"{_TOP}/{EXPORTED}", f"{_OVER}/{EXPORTED}")
 _EARLIEST = 1e-6
 _EMPTY = 160
 _AROUND, _LONGEST = 2.0, 60.0
@@ -41,7 +44,7 @@ class Wanted:
     sheet: Path | None = None
     by: Literal["time", "score"] = "time"
 
-    def check(self) -> None:
+    def claim(self, outputs: Outputs) -> None:
         """Refuse, before anything is searched, places that cannot take what is to be made."""
         if self.export:
             check_folder(self.export, (_TOP, _OVER))
@@ -49,30 +52,56 @@ class Wanted:
             check_output(self.clip)
         if self.sheet:
             check_picture(self.sheet, "a contact sheet")
+        outputs.claim(self.clip, self.sheet, folder=self.export, names=_EXPORTED)
 
 
-def show(found: Found, wanted: Wanted, library: Library, settings: Settings, progress: Progress) -> list[Path]:
+def outputs_of_question(question: Question, settings: Settings, overwrite: Overwrite) -> Outputs:
+    """What is made of the answer to a question. The same question to the same library may replace it."""
+    folder = library_folder(settings)
+    inputs = [question.image, question.vector, *(term.picture for term in question.terms)]
+    return Outputs(origin_of(folder.resolve(), question), overwrite, inputs=inputs, library=folder)
+
+
+def show(
+    found: Found, wanted: Wanted, library: Library, settings: Settings, progress: Progress, outputs: Outputs
+) -> list[Path]:
     """Make what is wanted; the files that were written. The sheet comes first: sources that are gone end the rest."""
     there = bool(found.hits or found.moments)
-    made = [_sheet(found, wanted.sheet, library, progress)] if wanted.sheet and there else []
+    made = []
+    if wanted.sheet and there:
+        with outputs.writing(wanted.sheet):
+            made.append(_sheet(found, wanted.sheet, library, progress))
     if wanted.export:
-        made += _export(found, wanted.export, progress)
+        with outputs.writing_folder(wanted.export, _EXPORTED):
+            made += _export(found, wanted.export, progress)
     if wanted.clip and there:
-        made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
+        with outputs.writing(wanted.clip):
+            made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
     if (wanted.clip or wanted.sheet) and not there:
         progress.note("Nothing was found, so there is nothing to show.")
     return made
 
 
 def show_found(found: Found, wanted: Wanted, settings: Settings, progress: Progress) -> list[Path]:
-    """The same for an answer that was given before."""
-    wanted.check()
+    """The same for an answer that was given before; nothing but what was made of the same answer is replaced."""
+    outputs = _outputs_of_answers(found, settings)
+    wanted.claim(outputs)
     with open_library(library_folder(settings)) as library:
-        return show(found, wanted, library, settings, progress)
+        return show(found, wanted, library, settings, progress, outputs)
+
+
+def _outputs_of_answers(found: Found, settings: Settings) -> Outputs:
+    folder = library_folder(settings)
+    return Outputs(origin_of(folder.resolve(), found.space, found.hits, found.moments, found.top), library=folder)
 
 
 def play(found: Found, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
     """An answer with what comes before and after it, quickly, as any browser plays it; of a long moment its start."""
+    with _outputs_of_answers(found, settings).writing(output):
+        return _played(found, answer, output, settings, progress)
+
+
+def _played(found: Found, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
     begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
     video = next(iter(usable(_videos(found, {answer.video}), progress).values()))
     begin, end = _shown_at(found, answer.video, begin - _AROUND), min(end, begin + _LONGEST) + _AROUND
@@ -158,7 +187,7 @@ def _caption(answer: Hit | Moment) -> str:
 def _thumbnail(place: Place, segment: Segment, library: Library) -> Picture:
     video = segment.video
     if not (video.proxy_width and library.has_proxies(video)):
-        return canvas(max(1, round(_EMPTY * video.height / video.width)), _EMPTY)
+        return canvas(max(1, round(_EMPTY * min(8, max(1 / 8, video.height / max(1, video.width))))), _EMPTY)
     size = ProxySize(video.proxy_width, video.proxy_height)
     proxies = read_proxies(library.proxies_file(video.id), size, video.frames)
     return proxy_picture(proxies[np.searchsorted(segment.rows.indices, place.frame)])

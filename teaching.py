@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import SourceError, UsageError
+from .errors import SourceError, UsageError, command
 from .progress import Progress, Silent, Titled
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .breakup.scores import Found
     from .breakup.sorting import Sample
     from .breakup.train import Taught
+    from .outputs import Overwrite
     from .settings import Settings
 
 _SILENT = Silent()
@@ -62,7 +63,7 @@ def label(
 
     judge = detector_of(detector, settings.breakup)
     videos = _sources(paths, progress)
-    lay_out(folder)
+    lay_out(folder, paths)
     measured = _measured(videos, folder, progress)
     judged = [(one, suspicion(judge, one.evidence)) for one in measured]
     chosen = choose(judged, shown(folder), count)
@@ -96,14 +97,26 @@ def waiting(folder: Path, settings: "Settings", detector: Path | None = None) ->
 
 
 def train(
-    folder: Path, settings: "Settings", output: Path | None = None, *, precision: float | None = None
+    folder: Path,
+    settings: "Settings",
+    output: Path | None = None,
+    *,
+    precision: float | None = None,
+    overwrite: "Overwrite" = False,
 ) -> "Taught":
     """A detector of what was sorted, written to `output` or into the folder."""
     from .breakup.train import train as learn
     from .breakup.trained import write_model
+    from .outputs import Outputs, library_of, origin_of
 
+    file = output or default_detector(folder)
+    # More pictures are sorted from one training to the next, so what is in the folder is not the origin.
+    origin = origin_of("detector", "" if file.resolve().parent == folder.resolve() else folder.resolve())
+    outputs = Outputs(origin, overwrite, library=library_of(settings))
+    outputs.claim(file)
     taught = learn(folder, settings.breakup, precision)
-    write_model(taught.model, output or default_detector(folder))
+    with outputs.writing(file):
+        write_model(taught.model, file)
     return taught
 
 
@@ -202,13 +215,13 @@ def _score_on_video(judge: "Detector", video: Path, truth_file: Path, progress: 
     if shown != sorted(shown):
         raise UsageError(
             f"The frames of {video} are shuffled: what is broken shows beside its own neighbours only.",
-            "Make it with `reelweave scramble --in-order --damage ...`.",
+            f"Make it with scramble --in-order: see {command('scramble', '--help')}.",
         )
     evidence = read_evidence(open_source(video, steady=True), progress)
     if len(evidence) != len(truth.frames):
         raise SourceError(
             f"{video} has {len(evidence)} frames, and the truth is about {len(truth.frames)}.",
-            "Give the video that `reelweave scramble` wrote together with the truth.",
+            "Give the video that scramble wrote together with the truth.",
         )
     called = dict(_called(judge, evidence))
     kinds = {kind: [called[place] for place in places] for kind, places in truth.damage.items() if places}

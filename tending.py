@@ -14,6 +14,8 @@ from .options import (
     Json,
     LibraryFolder,
     Quiet,
+    Replace,
+    overwriting,
     progress_for,
     settings_of,
 )
@@ -120,13 +122,14 @@ def videos_export(
     video: str,
     folder: Annotated[Path, typer.Argument(help="A new folder for the files.")],
     space: Annotated[str | None, typer.Option(help="Which vectors, where there are several.")] = None,
+    overwrite: Replace = False,
     library: LibraryFolder = None,
     as_json: Json = False,
 ) -> None:
     """Write a video's vectors and what is known of its frames as files."""
     from . import upkeep
 
-    done = upkeep.export_video(video, folder, space, settings_of(library))
+    done = upkeep.export_video(video, folder, space, settings_of(library), overwrite=overwriting(overwrite))
     answer(asdict(done), as_json, f"{done.folder}: {done.frames} frames of {done.id} in {done.space}")
 
 

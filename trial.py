@@ -1,15 +1,17 @@
 """Models brought here and tried out: whether one does on drawn pictures what its space promises."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import ReelweaveError, SpaceError, UsageError
+from .errors import ReelweaveError, SpaceError, UsageError, command
 from .frames import Picture, Space
 from .ingest.embedder import CLOSE, Embedder, Staged, TextEmbedder, open_embedder
+from .ingest.timing import clock_for, least_seconds, one_thread
 from .ingest.weights import Family, fetched, located
 from .progress import Progress, Silent
 from .settings import TIMM_SPACE, Settings, library_folder
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _UNIT, _SAME, _ALONE = 1e-3, 1e-5, 0.9999
 _FOUND_AGAIN = 0.9
+_ROUNDS = 2
+"""Of which the better counts: the first also fills caches."""
 _LUCK = 1e-3
 """A model that knows no words finds as many pictures as are asked for this rarely."""
 
@@ -54,7 +58,7 @@ class Examined:
     preprocessing: str | None
     dimension: int | None
     milliseconds: float | None
-    """For a picture, in batches as `ingest` makes them, the pictures decoded."""
+    """For a picture, in batches as `ingest` makes them, the pictures decoded; on a CPU those of one core's time."""
     trials: list[Trial]
 
 
@@ -233,7 +237,8 @@ def _library(identity: Space, settings: Settings) -> str:
         raise SpaceError(
             f"{len(changed)} videos, {video} first, have vectors by another {identity.model}: weights {other.weights} "
             f"there, {identity.weights} here.",
-            "Put the old weights back, or `reelweave videos remove` the videos and ingest them again.",
+            f"Put the old weights back; or {command('videos', 'remove', video)} and ingesting it again make them anew, "
+            "and so on for each video.",
         )
     same = sum(other == identity for other in stored.values())
     others = f", {len(stored) - same} by another model" if len(stored) > same else ""
@@ -247,10 +252,9 @@ def _stored(library: "Library", space: str) -> dict[str, Space]:
 
 
 def _pace(embedder: Embedder, pictures: Sequence[Picture]) -> float:
-    """The better of two goes, since other programs share the machine."""
-    times = []
-    for _ in range(2):
-        started = perf_counter()
-        embedder.embed(pictures)
-        times.append(perf_counter() - started)
-    return round(1000 * min(times) / len(pictures), 2)
+    """Milliseconds a picture: on a CPU of CPU time in one thread, which other programs add nothing to."""
+    device = getattr(embedder, "device", "")  # which networks have
+    clock = clock_for(device) if device not in ("", "cpu") else process_time
+    with one_thread() if device == "cpu" else nullcontext():
+        seconds = least_seconds({"embed": lambda: embedder.embed(pictures)}, _ROUNDS, clock)["embed"]
+    return round(1000 * seconds / len(pictures), 2)

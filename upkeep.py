@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .checking import Checked
     from .frames import Picture
     from .index.library import Library
+    from .outputs import Overwrite
     from .relocating import Relocated
     from .trial import Examined, Fetched
 
@@ -94,13 +95,15 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
         return video
 
 
-def export_video(wanted: str, folder: Path, space: str | None, settings: Settings) -> "Exported":
+def export_video(
+    wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: "Overwrite" = False
+) -> "Exported":
     """A video's vectors in one space as files: see `index.portable`."""
     from .carrying import export_vectors
     from .index.library import open_library
 
     with open_library(library_folder(settings), settings) as library:
-        return export_vectors(library, wanted, folder, space)
+        return export_vectors(library, wanted, folder, space, overwrite)
 
 
 def import_video(folder: Path, settings: Settings, progress: Progress | None = None) -> "Imported":
@@ -251,6 +254,8 @@ def _library(settings: Settings) -> str:
     from .index.lock import current_writer
 
     folder = library_folder(settings)
+    if not folder.exists():
+        return f"{folder} is not there yet; the first ingest makes it"
     with open_library(folder) as library:
         videos = len(library.catalog.videos())
     writer = current_writer(folder)
@@ -276,20 +281,22 @@ def _nearest(folder: Path) -> Path:
 
 
 def _store(settings: Settings) -> str:
-    wrong = {video: problems for video, problems in check_videos(settings).items() if problems}
+    found = check_videos(settings)
+    wrong = {video: problems for video, problems in found.items() if problems}
     if wrong:
         from .errors import LibraryError
 
         raise LibraryError("; ".join(f"{video}: {problems[0]}" for video, problems in wrong.items()))
-    return "all vectors and proxies are there"
+    return "all vectors and proxies are there" if found else "no video is stored"
 
 
 def _weights(space: str, model: str, settings: Settings) -> str:
-    from .ingest.embedder import network_here
+    from .ingest.embedder import fetching
 
-    here, runs = network_here(space, settings.clip), _runs(model, settings)
+    runs = _runs(model, settings)
     ready = f"on this machine; it runs as {runs}" if runs else "on this machine"
-    return f"{model}: " + (ready if here else f"not on this machine; needed for the {space} space only")
+    lacking = fetching(space, settings.clip)
+    return f"{model}: " + (f"needed for the {space} space only.{lacking}" if lacking else ready)
 
 
 def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _check(plan: Plan, looks: Looks) -> None:
     if max((*plan.order, *(one.frame for one in plan.dropped)), default=0) >= len(looks):
         raise SourceError(
             f"{plan.video.source} decodes to {len(looks)} frames now, and to more when it was taken in.",
-            "Reconstruct it without --repair, and `reelweave repair` the film.",
+            "Reconstruct it without --repair, and repair the film by itself.",
         )
 
 

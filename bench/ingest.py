@@ -1,5 +1,8 @@
 """What ingest in the clip space costs: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--readme FILE]
 
+--threads N sets how many threads the networks have (one for each core by default). With one, none waits for another,
+and "times plain", which compares CPU time, means something on a busy machine too.
+
 Each way takes the same frames in a process of its own, with its model loaded and its trial held beforehand: `decode`
 alone, the floor; `plain`, open_clip in fp32 with one frame at a time; and ingest with all it stores: `exact`, `auto`
 (the quickest way on this machine) and `auto, shared` (frames that repeat another share its vector). Rounds go over all
@@ -27,9 +30,11 @@ from reelweave import ffmpeg
 from reelweave.index.library import open_library
 from reelweave.ingest.clip import Clip
 from reelweave.ingest.identity import content_hash
+from reelweave.ingest.processor import this_processor
 from reelweave.ingest.quick import quickened
 from reelweave.ingest.run import describe, ingest_video
 from reelweave.ingest.source import VIDEO_SUFFIXES, open_source
+from reelweave.ingest.ways import int8_weights
 from reelweave.progress import Silent
 from reelweave.settings import Settings, load
 
@@ -153,9 +158,11 @@ def cut(clip: Path, frames: int, folder: Path) -> Path:
     return short if not done.returncode and short.exists() else clip
 
 
-def in_own_process(clip: Path, way: str, model: str, kept: Path) -> Result:
+def in_own_process(clip: Path, way: str, model: str, kept: Path, threads: int) -> Result:
     job = json.dumps([str(clip), way, model, str(kept)])
-    done = subprocess.run([sys.executable, __file__, "--job", job], stdout=subprocess.PIPE, check=True, text=True)
+    limited = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    command = [sys.executable, __file__, "--job", job]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=limited)
     return Result(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -168,21 +175,21 @@ def clips_of(paths: Sequence[Path]) -> list[Path]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """A row for each clip and way; the ratio is to the plain loop of the same clip."""
+    """A row for each clip and way; the ratio is of the CPU time of the plain loop on the same clip."""
     lines = [
-        "| clip | way | frames | embedded | frames/s | times plain | CPU ms a frame | peak MB | as | lowest cosine |",
+        "| clip | way | frames | embedded | CPU ms a frame | times plain | frames/s | peak MB | as | lowest cosine |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for clip in dict.fromkeys(result.clip for result in results):
-        rate = {way: _median(results, clip, way, lambda r: r.frames / r.seconds) for way in WAYS}
+        spent = {way: _median(results, clip, way, lambda r: 1000 * r.cpu_s / r.frames) for way in WAYS}
         for way in WAYS:
             runs = [result for result in results if (result.clip, result.way) == (clip, way)]
             if not runs:
                 continue
-            cpu = _median(results, clip, way, lambda r: 1000 * r.cpu_s / r.frames)
+            rate = _median(results, clip, way, lambda r: r.frames / r.seconds)
             peak, cosine = max(run.peak_mb for run in runs), min(run.cosine for run in runs)
-            times = f"{rate[way] / rate['plain']:.1f}" if way != "decode" and rate["plain"] else "-"
-            figures = f"{rate[way]:.1f} | {times} | {cpu:.1f} | {peak:.0f} | {runs[0].runs_as or '-'} | {cosine:.4f}"
+            times = f"{spent['plain'] / spent[way]:.1f}" if way != "decode" and spent["plain"] else "-"
+            figures = f"{spent[way]:.1f} | {times} | {rate:.1f} | {peak:.0f} | {runs[0].runs_as or '-'} | {cosine:.4f}"
             lines.append(f"| {clip} | {way} | {runs[0].frames} | {runs[0].embedded} | {figures} |")
     return "\n".join(lines)
 
@@ -192,12 +199,14 @@ def _median(results: Sequence[Result], clip: str, way: str, figure: Callable[[Re
     return median(values) if values else 0.0
 
 
-def heading(rounds: int) -> str:
+def heading(rounds: int, threads: int) -> str:
+    """When and on what was measured; how 8-bit products come out decides which weights int8 has."""
     load_now = os.getloadavg()[0]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
-        f"{date.today()}: {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, no GPU; medians "
-        f"of {rounds} rounds; load {load_now:.0f} at the end."
+        f"{date.today()}: {this_processor()} (int8 weights: {int8_weights()[0]}), {os.cpu_count()} cores, "
+        f"{memory:.0f} GiB, {platform.system()}, no GPU; networks on {threads or 'all'} threads; medians of {rounds} "
+        f"rounds; load {load_now:.0f} at the end."
     )
 
 
@@ -214,6 +223,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path, nargs="*", metavar="CLIP")
     parser.add_argument("--frames", type=int, default=0, help="of each clip; 0 is all")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=0, help="of the networks; 0 is one for each core")
     parser.add_argument("--model", help="local-dir:FOLDER of a CLIP model")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--readme", type=Path)
@@ -231,17 +241,17 @@ def main() -> None:
         if not clips:
             parser.error("there is no clip")
         # The trial itself is no part of what is measured.
-        in_own_process(cut(clips[0], 8, folder / "first"), "auto", model, folder / "kept")
+        in_own_process(cut(clips[0], 8, folder / "first"), "auto", model, folder / "kept", given.threads)
         for _ in range(given.rounds):
             for clip in clips:
                 for way in WAYS:
-                    results.append(in_own_process(clip, way, model, folder / "kept"))
+                    results.append(in_own_process(clip, way, model, folder / "kept", given.threads))
                     line = json.dumps(asdict(results[-1]))
                     print(line, flush=True)
                     if given.json:
                         with given.json.open("a", encoding="utf-8") as file:
                             file.write(f"{line}\n")
-    block = f"{heading(given.rounds)}\n\n{table(results)}"
+    block = f"{heading(given.rounds, given.threads)}\n\n{table(results)}"
     print(block)
     if given.readme:
         put_between_marks(given.readme, block)

@@ -23,11 +23,18 @@ def solved(video: Path, settings: Settings) -> Plan:
         return pipeline.solve(pipeline.ingest(video, settings).id, settings)
 
 
+def said(plan: Plan) -> list[float | None]:
+    """The confidence of every join; none where the frames cannot be told apart, as no chance is meant by it there."""
+    cuts = {shot.start - 1 for shot in plan.shots}
+    untold = set(plan.undetermined) - cuts
+    return [None if at in untold else sure for at, sure in enumerate(plan.confidence)]
+
+
 def answer_of(plan: Plan) -> dict[str, Any]:
     return {
         "order": plan.order,
         "dropped": [dropped.frame for dropped in plan.dropped],
-        "said": plan.confidence,
+        "said": said(plan),
         "band": plan.path.band,
         "price": plan.path.price,
         "solver": plan.path.solver,

@@ -21,12 +21,13 @@ _COLOURS = {"tuning half": (190, 120, 40), "check half": (60, 90, 220)}
 
 
 def joins_of(results: Iterable[Result]) -> Joins:
-    """Of every join what was said of it, and whether it is right."""
+    """Of every join of which something was said what that was, and whether it is right."""
     return [
         (said, bool(right))
         for result in results
         if "said" in result.details
         for said, right in zip(result.details["said"], result.details["right"], strict=True)
+        if said is not None
     ]
 
 

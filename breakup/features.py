@@ -1,9 +1,9 @@
 """What a detector is trained on: evidence that is kept on disk, and each frame's numbers set against its film's."""
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from ..errors import SourceError
 from ..frames import Floats
 from ..index.whole import whole
 from ..settings import Breakup
+from ..untrusted import MEGABYTE, UntrustedError, parse_json, read_arrays
 from .evidence import EVIDENCE, Evidence
 from .signs import run_sign, signs
 
@@ -24,6 +25,8 @@ SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "fr
 _AROUND = 12
 """Frames on either side whose median is what is usual there."""
 _MOST = 20.0
+_MOST_BYTES = 512 * MEGABYTE
+"""Of a video's evidence: that of a million frames has about 100 MB."""
 
 Shares = npt.NDArray[np.float64]
 
@@ -61,18 +64,33 @@ def file_of(video: str, folder: Path) -> Path:
 
 def read(file: Path) -> Measured:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            facts = json.loads(str(stored["facts"]))
-            evidence = Evidence(stored["frames"], stored["times"], stored["values"])
-        facts["columns"] = tuple(facts["columns"])
-        measured = Measured(evidence=evidence, **facts)
-        if evidence.values.shape != (len(evidence.frames), len(measured.columns)):
-            raise ValueError("rows and columns do not match")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as broken:
+        stored = read_arrays(file, _MOST_BYTES)
+        facts = parse_json(str(stored["facts"]))
+        evidence = Evidence(stored["frames"], stored["times"], stored["values"])
+        _check(facts, evidence)
+    except (OSError, UntrustedError, KeyError) as broken:
         raise SourceError(
-            f"{file} is not what `breakup label` writes.", "Remove it; `reelweave breakup label VIDEO` measures anew."
+            f"{file} is not what breakup label writes.", "Remove it, and call breakup label on its video again."
         ) from broken
-    return measured
+    return Measured(evidence=evidence, **facts | {"columns": tuple(facts["columns"])})
+
+
+def _check(facts: Any, evidence: Evidence) -> None:
+    """Refuse facts of other names or kinds, and columns of other lengths or kinds of numbers."""
+    texts = ("video", "name", "source", "sha256")
+    if not isinstance(facts, dict) or set(facts) != {*texts, "columns", "measured_as"}:
+        raise UntrustedError("holds other facts than those of a video")
+    columns, rows = facts["columns"], evidence.frames.shape
+    named = isinstance(columns, list) and all(isinstance(name, str) for name in columns)
+    if not named or type(facts["measured_as"]) is not int or not all(isinstance(facts[one], str) for one in texts):
+        raise UntrustedError("holds facts of another kind")
+    kinds = (evidence.frames.dtype.kind, evidence.times.dtype.kind, evidence.values.dtype.kind)
+    if kinds != ("i", "f", "f") or len(rows) != 1 or not rows[0]:
+        raise UntrustedError("holds numbers of another kind")
+    if evidence.times.shape != rows or evidence.values.shape != (*rows, len(columns)):
+        raise UntrustedError("holds rows and columns that do not match")
+    if not (np.isfinite(evidence.values).all() and np.isfinite(evidence.times).all() and (evidence.frames >= 0).all()):
+        raise UntrustedError("holds numbers that are not finite")
 
 
 def names() -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from ..frames import Floats
 
 TREES = 200
 _LEAF = -1
+_MOST_TREES, _MOST_NODES, _MOST_DEPTH = 2000, 2_000_000, 500
+"""Of a file: ten times as many trees as are grown here, and deeper ones than sorted pictures ever need."""
 _DIGITS = 6
 
 Shares = npt.NDArray[np.float64]
@@ -26,8 +28,8 @@ class Forest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    roots: list[int]
-    feature: list[Annotated[int, Field(ge=_LEAF)]]
+    roots: Annotated[list[int], Field(max_length=_MOST_TREES)]
+    feature: Annotated[list[Annotated[int, Field(ge=_LEAF)]], Field(max_length=_MOST_NODES)]
     threshold: list[Annotated[float, Field(allow_inf_nan=False)]]
     left: list[int]
     right: list[int]
@@ -44,7 +46,18 @@ class Forest(BaseModel):
             raise ValueError("a node does not lie before those below it")
         if not self.roots or not all(0 <= root < count for root in self.roots):
             raise ValueError("a root is no node")
+        if self._depth() > _MOST_DEPTH:
+            raise ValueError(f"a tree is more than {_MOST_DEPTH} nodes deep")
         return self
+
+    def _depth(self) -> int:
+        """The longest way down from any node; each comes before those below it."""
+        depth = [0] * len(self.feature)
+        for node, feature in enumerate(self.feature):
+            if feature != _LEAF:
+                for child in (self.left[node], self.right[node]):
+                    depth[child] = max(depth[child], depth[node] + 1)
+        return max(depth)
 
     def judge(self, values: Floats) -> Shares:
         """For each row how sure it is that it is broken: the mean of the leaves it comes to."""

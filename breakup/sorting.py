@@ -1,34 +1,21 @@
 """A folder of pictures that a person sorts: what they are called and where each one lies."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, UsageError, command, command_line
 from ..index.whole import whole
 from ..ingest.source import PICTURE_SUFFIXES, natural_key
+from ..untrusted import UntrustedError, read_text
 
 UNSORTED, BROKEN, CLEAN = "unsorted", "breakup", "clean"
 FEATURES = "features"
 _SHOWN = "shown.txt"
 _NAME = re.compile(r"(?P<video>.+-[0-9a-f]{8})\.f(?P<frame>\d{1,12})(?!\d)")
 _TOLD = 3
-
-READ_ME = f"""Each picture in {UNSORTED}/ shows one frame of a video, large, and small below it the frames around it.
-
-Move the picture to {BROKEN}/ if the large frame is broken: smeared, torn, blocky, noisy, grey, or frozen while
-the film should go on. Move it to {CLEAN}/ if it is as it should be, however fast or blurred or dark. Leave it, or
-delete it, if you cannot tell. The frames below it are there for comparison only and may be broken themselves.
-
-Keep the names of the pictures: they say which frame of which video it is. Then run
-
-    reelweave breakup train THIS_FOLDER
-
-and, for further pictures that the new detector is in doubt about,
-
-    reelweave breakup label VIDEO... --out THIS_FOLDER --detector THIS_FOLDER/detector.json
-"""
 
 
 @dataclass(frozen=True, order=True)
@@ -57,13 +44,35 @@ class Sorted:
         return sum(self.broken.values()), len(self.broken) - sum(self.broken.values())
 
 
-def lay_out(folder: Path) -> None:
-    """Make the folders to sort into; what lies there stays."""
+def lay_out(folder: Path, videos: Sequence[Path] = ()) -> None:
+    """Make the folders to sort into, with a note on what to do; what lies there stays."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file.", "Give the name of a folder.")
     for name in (UNSORTED, BROKEN, CLEAN, FEATURES):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "README.txt").write_text(READ_ME, encoding="utf-8")
+    with suppress(FileExistsError), (folder / "README.txt").open("x", encoding="utf-8") as file:
+        file.write(_read_me(folder, videos))
+
+
+def _read_me(folder: Path, videos: Sequence[Path]) -> str:
+    """What to do, with the commands for where the folder lies now."""
+    here, files = folder.resolve(), [video.resolve() for video in videos]
+    train = command_line("breakup", "train", here)
+    label = command_line("breakup", "label", *files, "--out", here, "--detector", here / "detector.json")
+    return f"""Each picture in {UNSORTED}/ shows one frame of a video, large, and small below it the frames around it.
+
+Move the picture to {BROKEN}/ if the large frame is broken: smeared, torn, blocky, noisy, grey, or frozen while
+the film should go on. Move it to {CLEAN}/ if it is as it should be, however fast or blurred or dark. Leave it, or
+delete it, if you cannot tell. The frames below it are there for comparison only and may be broken themselves.
+
+Keep the names of the pictures: they say which frame of which video it is. Then run
+
+    {train}
+
+and, for further pictures that the new detector is in doubt about,
+
+    {label}
+"""
 
 
 def read_sorted(folder: Path) -> Sorted:
@@ -71,7 +80,7 @@ def read_sorted(folder: Path) -> Sorted:
     if not any((folder / name).is_dir() for name in (BROKEN, CLEAN)):
         raise UsageError(
             f"{folder} has no folders {BROKEN}/ and {CLEAN}/.",
-            "`reelweave breakup label VIDEO... --out DIR` makes them, with pictures to sort.",
+            f"breakup label makes them, with pictures to sort: see {command('breakup', 'label', '--help')}.",
         )
     said = {kind: [_checked(file) for file in _pictures(folder / kind)] for kind in (BROKEN, CLEAN)}
     broken, clean = (set(said[kind]) for kind in (BROKEN, CLEAN))
@@ -109,10 +118,20 @@ def sort(folder: Path, picture: str, kind: str) -> bool:
 
 def shown(folder: Path) -> set[Sample]:
     """All that were ever put before a person, also those that were deleted or lie in a folder of one's own."""
-    remembered = folder / _SHOWN
-    names = remembered.read_text(encoding="utf-8").splitlines() if remembered.exists() else []
+    names = _remembered(folder / _SHOWN)
     names += [file.name for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES]
     return {sample for name in names if (sample := read_name(name))}
+
+
+def _remembered(file: Path) -> list[str]:
+    """The names in the list of what was shown; another file of that name must not be rewritten."""
+    try:
+        names = read_text(file).splitlines() if file.exists() else []
+    except UntrustedError:
+        names = [""]
+    if not all(map(read_name, names)):
+        raise UsageError(f"{file} is not a list of pictures that breakup label wrote.", "Give another folder.")
+    return names
 
 
 def remember(folder: Path, samples: Iterable[Sample]) -> None:
@@ -141,7 +160,7 @@ def _checked(file: Path) -> Sample:
     sample = read_name(file.name)
     if sample is None:
         raise SourceError(
-            f"{file} is not called as `breakup label` calls its pictures, so nobody knows which frame it shows.",
+            f"{file} is not called as breakup label calls its pictures, so nobody knows which frame it shows.",
             "Give it back its name (VIDEO.f000123.jpg), or take it out of the folder.",
         )
     try:

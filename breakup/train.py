@@ -1,5 +1,6 @@
 """From sorted pictures to a detector: fitted in seconds, and checked on videos that it has not seen."""
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, UsageError, command
 from ..frames import Floats, Ints
 from ..settings import Breakup
 from . import features
@@ -63,6 +64,8 @@ class Taught:
 
 def train(folder: Path, rules: Breakup, precision: float | None = None) -> Taught:
     """Learn from what was sorted; with `precision`, the threshold keeps it and finds what it can."""
+    if precision is not None and not 0 <= precision <= 1:
+        raise UsageError(f"A precision of {precision:g} cannot be had.", "Give a share from 0 to 1.")
     labels = read_sorted(folder)
     _check_counts(labels)
     table = joined(labels, folder, rules)
@@ -147,22 +150,23 @@ def _check_counts(labels: Sorted) -> None:
     waiting = f"{labels.unsorted} pictures in {UNSORTED}/ wait to be sorted" if labels.unsorted else ""
     raise UsageError(
         f"{broken} pictures in {BROKEN}/ and {clean} in {CLEAN}/ are too few to learn from.",
-        f"{waiting or 'Pick more to sort (`reelweave breakup label`)'}; {LEAST} of each are the least, 50 do better.",
+        f"{waiting or 'Pick more to sort with breakup label'}; {LEAST} of each are the least, 50 do better.",
     )
 
 
 def _measured(video: str, folder: Path) -> features.Measured:
     file = features.file_of(video, folder / FEATURES)
-    again = f"`reelweave breakup label VIDEO --out {folder} -n 0` measures it"
     if not file.exists():
         raise SourceError(
             f"There are pictures of {video}, but {file} is missing.",
-            f"Put it back, or name the video: {again}. Or take its pictures out of the folders.",
+            f"Put it back, or have its video measured again: breakup label with --out {shlex.quote(str(folder))} -n 0. "
+            "Or take its pictures out of the folders.",
         )
     measured = features.read(file)
     if not measured.usable:
         raise SourceError(
-            f"{file} was measured by another version.", f"{again.replace('VIDEO', measured.source)} anew."
+            f"{file} was measured by another version.",
+            f"{command('breakup', 'label', Path(measured.source), '--out', folder, '-n', '0')} measures it anew.",
         )
     return measured
 

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import SourceError
+from ..errors import SourceError, command
+from ..files import atomic
 from ..frames import Floats
-from ..index.whole import whole
 from ..settings import Breakup
+from ..untrusted import MEGABYTE, UntrustedError, read_json
 from .evidence import EVIDENCE, Evidence
 from .features import MEASURED_AS, SIGNS, Shares, evidence_of, in_context, names, suspected_by_rules
 from .forest import Forest, Share
@@ -18,6 +19,8 @@ from .verdict import CLEAN, Verdict
 
 FORMAT: Literal["reelweave.detector/1"] = "reelweave.detector/1"
 BROKEN = "broken"
+_MOST_BYTES = 64 * MEGABYTE
+"""Of a detector: one of 200 trees that learnt from 1,000 pictures has 2 MB."""
 TRUST = 0.4
 """What the rules count for beside the forest, which knows little while few pictures are sorted."""
 
@@ -61,7 +64,7 @@ class Model(_Part):
     videos: list[Learnt]
     checked: Checked
     chosen: str
-    threshold: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Annotated[float, Field(ge=1e-6, lt=1)]
     forest: Forest
 
 
@@ -109,34 +112,41 @@ def suspected(forest: Forest, values: Floats, trust: float = TRUST) -> Shares:
 
 def write_model(model: Model, file: Path) -> Path:
     try:
-        with whole(file) as part:
+        with atomic(file) as part:
             part.write_text(model.model_dump_json() + "\n", encoding="utf-8")
     except OSError as failed:
         raise SourceError(f"{file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
     return file
 
 
+def _making() -> str:
+    return f"breakup train makes one from pictures that were sorted: see {command('breakup', 'train', '--help')}."
+
+
 def read_model(file: Path) -> Model:
     """The model in a file, if it judges by what this program measures."""
     try:
-        model = Model.model_validate_json(file.read_bytes())
-    except OSError as failed:
+        model = Model.model_validate(read_json(file, _MOST_BYTES))
+    except UntrustedError as wrong:
         raise SourceError(
-            f"The detector {file} cannot be read: {failed.strerror}.", "`reelweave breakup train DIR` makes one."
-        ) from failed
+            f"{file} is not a detector that this program can use: it {wrong}.",
+            _making(),
+        ) from wrong
+    except OSError as failed:
+        raise SourceError(f"The detector {file} cannot be read: {failed.strerror}.", _making()) from failed
     except ValidationError as wrong:
         first = wrong.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise SourceError(
             f"{file} is not a detector that this program can use ({f'{place}: ' * bool(place)}{first['msg']}).",
-            "`reelweave breakup train DIR` makes one.",
+            _making(),
         ) from wrong
     if (model.measured_as, tuple(model.evidence), tuple(model.features)) != (MEASURED_AS, EVIDENCE, names()):
         raise SourceError(
             f"{file} judges by other evidence than this program measures; version {model.program} made it.",
-            "`reelweave breakup label VIDEO... --out DIR -n 0` measures the videos anew, and `breakup train DIR` "
-            "learns again from the pictures that were sorted.",
+            "breakup label with -n 0 measures the videos anew, and breakup train learns again from the pictures that "
+            "were sorted.",
         )
     if max(model.forest.feature) >= len(model.features):
-        raise SourceError(f"{file} asks for evidence that it does not name.", "`breakup train DIR` makes it anew.")
+        raise SourceError(f"{file} asks for evidence that it does not name.", _making())
     return model

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from ..errors import UsageError
+from ..ranges import shortened
 from ..render.layout import Layout
 from . import breakage
 from .breakage import differs
@@ -47,7 +48,7 @@ class Damage:
             asked = cls(kinds, -1)
         if not 0 < asked.share <= 0.5 or not kinds or not set(kinds) <= set(KINDS):
             raise UsageError(
-                f"--damage {text} cannot be used.",
+                f"--damage {shortened(text)} cannot be used.",
                 f"Kinds are all or some of {','.join(KINDS)}; a share over 0 and up to .5 may follow: tears,grey:0.1.",
             )
         return asked

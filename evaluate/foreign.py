@@ -1,5 +1,6 @@
 """Frames that do not belong: borrowed from pictures and other videos, or drawn."""
 
+import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -9,14 +10,27 @@ from typing import TypeAlias
 import numpy as np
 
 from .. import ffmpeg
+from ..animation import is_animated
 from ..errors import SourceError, UsageError
 from ..frames import Picture
-from ..ingest.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files, read_picture
+from ..ingest.pictures import read_picture
+from ..ingest.source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key, open_source, picture_files
+from ..ranges import shortened, whole_number
 from ..render.layout import Layout
 from .film import draw_foreign
 
 Foreign: TypeAlias = Path | Sequence[Path] | int
 _VARIANT_CROP = 0.92
+
+
+def read_foreign(text: str) -> int | Path:
+    """A number of pictures to draw, or a folder to borrow from."""
+    if not (text.isascii() and text.isdecimal()):
+        return Path(text)
+    number = whole_number(text)
+    if number is None:
+        raise UsageError(f"{shortened(text)} foreign frames cannot be drawn.", "Give fewer, or a folder.")
+    return number
 
 
 def foreign_groups(foreign: Foreign, count: int, length: int) -> list[range]:
@@ -41,7 +55,7 @@ def foreign_pictures(
     shares = np.array_split(np.asarray([len(group) for group in groups]), len(files))
     for number, lengths in zip(rng.permutation(len(files)), shares, strict=True):
         file, wanted = files[number], [int(length) for length in lengths]
-        if file.suffix.lower() in PICTURE_SUFFIXES:
+        if file.suffix.lower() in PICTURE_SUFFIXES and not is_animated(file):
             for length in wanted:
                 yield from _variants(read_picture(file), length, size)
         elif wanted:
@@ -101,8 +115,10 @@ def _lenders(foreign: Path | Sequence[Path], sources: Sequence[Path]) -> list[Pa
         found = sorted(foreign.iterdir(), key=lambda f: natural_key(f.name)) if foreign.is_dir() else [foreign]
     else:
         found = list(foreign)
-    usable = [f for f in found if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
-    usable = [f for f in usable if not (f.exists() and any(f.samefile(source) for source in sources))]
+    # A pipe that is called as a picture is would be waited for.
+    usable = [f for f in found if os.path.isfile(f) or not os.path.exists(f)]
+    usable = [f for f in usable if f.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES and f.name[0] != "."]
+    usable = [f for f in usable if not (os.path.exists(f) and any(f.samefile(source) for source in sources))]
     if not usable:
         raise SourceError(
             f"There is no picture and no video to borrow from in {foreign}.",

@@ -223,7 +223,10 @@ def _tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
 def _shot_tau(kept: Sequence[int], true: Sequence[int], truth: Truth) -> float:
     """The absolute tau of each true shot by itself, the longer counting for more."""
     starts = [*truth.shots[1:], truth.first + len(truth.frames)]
-    shots = [[frame for frame in kept if bisect_right(starts, frame) == number] for number in range(len(starts))]
+    by_number: dict[int, list[int]] = defaultdict(list)
+    for frame in kept:
+        by_number[bisect_right(starts, frame)].append(frame)
+    shots = [by_number[number] for number in sorted(by_number) if number < len(starts)]
     sizes = [len(shot) for shot in shots]
     taus = [abs(_tau(shot, sorted(shot), truth)) for shot in shots]
     return sum(tau * size for tau, size in zip(taus, sizes, strict=True)) / max(1, sum(sizes))

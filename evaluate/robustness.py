@@ -21,14 +21,17 @@ from ..progress import Progress, Silent
 from ..settings import Settings
 from ..solve.arrange import Film, arrange
 from ..solve.measured import Matcher
+from ..untrusted import shown
 from .cuts import Cuts
 from .metrics import Scores, score_order
-from .scramble import stretch
+from .scramble import MOST_SEED, stretch
 from .spoil import Spoiling
 from .ties import Ties, shrunk_luma
 from .truth import Truth
 
 _FEWEST = 3
+_MOST_FRAMES, _MOST_SECONDS = 100_000_000, 10_000_000
+_MOST_SPOILINGS = 100
 _AT_ONCE = 256
 
 
@@ -119,9 +122,15 @@ def robustness(
 
 
 def _check(options: RobustnessOptions) -> None:
-    for name, value in (("frames", options.frames), ("seed", options.seed), ("within", options.within)):
-        if not value >= 0:
-            raise UsageError(f"{name} cannot be {value}.", "It is 0 or more.")
+    for name, value, most in (
+        ("frames", options.frames, _MOST_FRAMES),
+        ("seed", options.seed, MOST_SEED),
+        ("within", options.within, _MOST_SECONDS),
+    ):
+        if not 0 <= value <= most:
+            raise UsageError(f"{name} cannot be {shown(value)}.", f"It is from 0 to {most:,}.")
+    if len(options.spoilings) > _MOST_SPOILINGS:
+        raise UsageError(f"More than {_MOST_SPOILINGS} kinds and strengths of noise are asked for.", "Try fewer.")
 
 
 def _look(

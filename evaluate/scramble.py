@@ -17,12 +17,13 @@ import numpy as np
 
 from .. import ffmpeg
 from ..errors import SourceError, UsageError
-from ..ingest.source import PictureFolder, fitted, open_source, read_picture
+from ..ingest.source import PictureFolder, open_source
 from ..progress import Progress, Silent
 from ..render.encode import Encoding, Soundtrack, check_output, encode
 from ..render.layout import Layout, pictures_layout, video_layout
 from ..render.scratch import in_play_order
 from ..render.sound import has_sound, resliced
+from ..untrusted import shown
 from .cuts import Cuts
 from .damage import NONE, Damage, damaged, plan_runs
 from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
@@ -31,6 +32,11 @@ from .ties import Ties, small_luma
 from .truth import FOREIGN, Mixed, Noise, Truth
 
 _SILENT = Silent()
+_MOST = 100_000_000
+"""Frames of a clip."""
+_MOST_FOREIGN = 100_000
+"""Pictures that do not belong, in all or for each true one."""
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -131,19 +137,21 @@ def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def _check(options: ScrambleOptions) -> None:
+    drawn = options.foreign if isinstance(options.foreign, int) else 0
     bad = [
-        ("frames", (options.frames or 0) >= 0, "0 or more"),
-        ("foreign_share", options.foreign_share >= 0, "0 or more"),
-        ("burst", options.burst >= 1, "1 or more"),
+        ("frames", 0 <= (options.frames or 0) <= _MOST, f"0 to {_MOST:,}"),
+        ("foreign", 0 <= drawn <= _MOST_FOREIGN, f"0 to {_MOST_FOREIGN:,} pictures, or a folder"),
+        ("foreign_share", 0 <= options.foreign_share <= _MOST_FOREIGN, f"0 to {_MOST_FOREIGN:,}"),
+        ("burst", 1 <= options.burst <= _MOST_FOREIGN, f"1 to {_MOST_FOREIGN:,}"),
         ("salt_pepper", 0 <= options.salt_pepper <= 1, "a share from 0 to 1"),
-        ("gaussian", options.gaussian >= 0, "0 or more grey levels"),
+        ("gaussian", 0 <= options.gaussian <= 255, "0 to 255 grey levels"),
         ("audio", options.audio in ("drop", "shuffle"), "drop or shuffle"),
         ("crf", 0 <= options.crf <= 51, "0 (lossless) to 51"),
-        ("seed", options.seed >= 0, "0 or more"),
+        ("seed", 0 <= options.seed <= MOST_SEED, f"0 to {MOST_SEED:,}"),
     ]
     for name, good, wanted in bad:
         if not good:
-            raise UsageError(f"{name} cannot be {getattr(options, name)}.", f"It is {wanted}.")
+            raise UsageError(f"{name} cannot be {shown(getattr(options, name))}.", f"It is {wanted}.")
 
 
 def _stretch(source: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
@@ -250,8 +258,9 @@ def _fitted(clip: _Clip, layout: Layout) -> Generator[bytes, None, None]:
 def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
     layout, end = clip.layout, clip.first + clip.length
     if clip.path.is_dir():
-        for file in PictureFolder(clip.path, 25).files[clip.first : end]:
-            yield layout.evened(fitted(read_picture(file), layout.width, layout.height).tobytes())
+        folder = PictureFolder(clip.path, 25)
+        for file in folder.files[clip.first : end]:
+            yield layout.evened(folder.picture(file, layout.width, layout.height).tobytes())
         return
     chosen = rf"select=between(n\,{clip.first}\,{end - 1}),{layout.conversion}"
     output = ["-vf", chosen, "-frames:v", str(clip.length), "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]

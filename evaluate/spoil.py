@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..errors import UsageError
 from ..frames import Picture
 from ..ingest.source import shrunk
+from ..ranges import shortened
 
 Samples = npt.NDArray[np.uint8]
 """Pixels x channels, changed in place; what happens to a pixel happens to all of its channels alike."""
@@ -67,7 +68,7 @@ def _parts(said: str) -> tuple[str, Sequence[float]]:
     name, given, values = said.partition("=")
     name = name.strip().lower()
     if name not in KINDS:
-        raise UsageError(f"There is no noise {name!r}.", f"There are {', '.join(KINDS)}.")
+        raise UsageError(f"There is no noise {shortened(name)!r}.", f"There are {', '.join(KINDS)}.")
     kind = KINDS[name]
     return name, [_strength(name, kind, value) for value in values.split(",")] if given else kind.usual
 
@@ -80,7 +81,7 @@ def _strength(name: str, kind: Kind, said: str) -> float:
     if not kind.least <= strength <= kind.most:
         usual = ",".join(f"{value:g}" for value in kind.usual)
         raise UsageError(
-            f"{said.strip()!r} is no strength of {name}, which goes from {kind.least:g} to {kind.most:g}.",
+            f"{shortened(said.strip())!r} is no strength of {name}, which goes from {kind.least:g} to {kind.most:g}.",
             f"Say it like this: --noise {name}={usual}.",
         )
     return strength

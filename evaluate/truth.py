@@ -3,15 +3,21 @@
 import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import PlanError
-from ..solve.plan import first_problem
+from ..errors import PlanError, command
+from ..files import atomic
+from ..solve.plan import Rate, first_problem
+from ..untrusted import MEGABYTE, UntrustedError, read_json
 
 TRUTH_FORMAT: Literal["reelweave.truth/1"] = "reelweave.truth/1"
 FOREIGN = -1
+
+Frame = Annotated[int, Field(ge=FOREIGN, lt=2**31)]
+_MOST_BYTES = 64 * MEGABYTE
+"""Of a truth about a million frames, with ties and films."""
 
 
 class Noise(BaseModel):
@@ -30,9 +36,9 @@ class Mixed(BaseModel):
 
     source: str
     source_sha256: str = ""
-    first: int = Field(default=0, ge=0)
-    ties: list[int] = []
-    shots: list[int] = []
+    first: int = Field(default=0, ge=0, lt=2**31)
+    ties: list[Frame] = []
+    shots: list[Frame] = []
 
 
 class Truth(BaseModel):
@@ -44,18 +50,18 @@ class Truth(BaseModel):
     source: str
     source_sha256: str = ""
     seed: int = 0
-    fps: float = Field(gt=0)
-    first: int = Field(default=0, ge=0)
-    frames: list[int]
+    fps: Rate
+    first: int = Field(default=0, ge=0, lt=2**31)
+    frames: list[Frame]
     """For each frame of the scrambled video the source frame it shows, or -1 for a foreign one."""
-    ties: list[int] = []
+    ties: list[Frame] = []
     """For each source frame from `first` on, the earliest frame that shows the same picture; empty: all differ."""
-    shots: list[int] = []
+    shots: list[Frame] = []
     """The first source frame of each shot; empty: the clip has one."""
     noise: Noise = Noise()
     damage: dict[str, list[int]] = {}
     """For each kind of damage the places that suffered it."""
-    crf: int = Field(default=0, ge=0)
+    crf: int = Field(default=0, ge=0, le=51)
     mixed: list[Mixed] = []
     """The clips that were mixed with the source."""
     films: list[int] = []
@@ -66,8 +72,15 @@ class Truth(BaseModel):
         if self.films or self.mixed:
             self._check_films()
         clips: list[Truth | Mixed] = [self, *self.mixed]
-        for number, clip in enumerate(clips):
-            _check_clip(clip, [f for place, f in enumerate(self.frames) if self.film_at(place) == number])
+        shown: list[list[int]] = [[] for _ in clips]
+        for place, frame in enumerate(self.frames):
+            if (film := self.film_at(place)) != FOREIGN:
+                shown[film].append(frame)
+        for clip, frames in zip(clips, shown, strict=True):
+            _check_clip(clip, frames)
+        for kind, places in self.damage.items():
+            if any(not 0 <= place < len(self.frames) for place in places):
+                raise ValueError(f"damage: {kind} names a place that is not among the frames")
         return self
 
     def _check_films(self) -> None:
@@ -129,22 +142,22 @@ def _check_clip(clip: Truth | Mixed, shown: Sequence[int]) -> None:
 def write_truth(truth: Truth, path: Path) -> Path:
     """Write one fact a line, whole or not at all."""
     rows = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in truth.model_dump(mode="json").items())
-    fresh = path.with_name(f".{path.name}.part")
     try:
-        fresh.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
-        fresh.replace(path)
+        with atomic(path) as part:
+            part.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     except OSError as failed:
-        fresh.unlink(missing_ok=True)
         raise PlanError(f"{path} cannot be written: {failed.strerror}.", "Choose another place for it.") from failed
     return path
 
 
 def read_truth(path: Path) -> Truth:
     try:
-        return Truth.model_validate_json(path.read_text(encoding="utf-8"))
+        return Truth.model_validate(read_json(path, _MOST_BYTES))
     except FileNotFoundError as missing:
         raise PlanError(
-            f"There is no truth at {path}.", "`reelweave scramble VIDEO -o OUT --truth FILE` writes one."
+            f"There is no truth at {path}.", f"scramble --truth writes one: see {command('scramble', '--help')}."
         ) from missing
-    except (ValidationError, UnicodeDecodeError, OSError) as bad:
+    except UntrustedError as bad:
+        raise PlanError(f"{path} is not a truth file that can be used: it {bad}.") from bad
+    except (ValidationError, OSError) as bad:
         raise PlanError(f"{path} is not a truth file that can be used: {first_problem(bad)}") from bad

@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import LibraryError, UsageError
-from ..frames import Space, SpaceState, VideoRecord
+from ..errors import LibraryError, UsageError, command
+from ..frames import SpaceState, VideoRecord
+from ..untrusted import UntrustedError, checked, parse_json
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _NAMED = 5
+_MOST_FRAMES, _MOST_SIDE = 2**31, 1_000_000
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -141,7 +143,7 @@ class Catalog:
         Of one path it is the latest content.
         """
         videos = self.videos()
-        path = str(Path(wanted).resolve())
+        path = os.path.realpath(wanted)
         found = (
             [v for v in videos if v.id == wanted]
             or [place.video for place in [self.at_source(path)] if place]
@@ -160,15 +162,23 @@ class Catalog:
 
     def at_source(self, source: str) -> Place | None:
         """What was last found at that path, be it a video's source or a copy of it."""
-        row = self._db.execute(
-            "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?", (source,)
-        ).fetchone()
+        query = "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?"
+        try:
+            row = self._db.execute(query, (source,)).fetchone()
+        except UnicodeEncodeError:
+            # A name of bytes that are no text was never written down.
+            return None
         return Place(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
         """The stamp of every place that is known, and of every video: its place may hold another one by now."""
         both = "SELECT stamp FROM places UNION SELECT json_extract(record, '$.stamp') FROM videos"
         return [stamp for (stamp,) in self._db.execute(both)]
+
+    def paths(self) -> list[str]:
+        """Every path at which a source of a video was found."""
+        both = "SELECT path FROM places UNION SELECT source FROM videos WHERE source != ''"
+        return [path for (path,) in self._db.execute(both)]
 
     def with_content(self, sha256: str) -> VideoRecord | None:
         return self._one("SELECT record FROM videos WHERE sha256 = ?", sha256)
@@ -303,13 +313,32 @@ class _Transaction:
 
 
 def _state(text: str) -> SpaceState:
-    data = json.loads(text)
-    return SpaceState(**{**data, "space": Space(**data["space"])})
+    try:
+        state = checked(SpaceState, parse_json(text))
+    except UntrustedError as wrong:
+        raise _damaged("what it says of a space", wrong) from wrong
+    if not 0 < state.space.dimension <= _MOST_SIDE or not 0 <= state.vectors <= _MOST_FRAMES:
+        raise _damaged("what it says of a space", UntrustedError("a number out of its range"))
+    return state
 
 
 def _record(text: str) -> VideoRecord:
-    data = json.loads(text)
-    return VideoRecord(**{**data, "problems": tuple(data["problems"])})
+    try:
+        record = checked(VideoRecord, parse_json(text))
+    except UntrustedError as wrong:
+        raise _damaged("what it says of a video", wrong) from wrong
+    sizes = (record.width - 1, record.height - 1, record.short_side, record.proxy_width, record.proxy_height)
+    rates = 1e-5 <= record.fps <= 1e6 and record.sampled_fps >= 0
+    if not rates or not 0 <= record.frames <= _MOST_FRAMES or not all(0 <= size <= _MOST_SIDE for size in sizes):
+        raise _damaged("what it says of a video", UntrustedError("a number out of its range"))
+    return record
+
+
+def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
+    return LibraryError(
+        f"The library's catalog is damaged: {what} cannot be used ({wrong}).",
+        "Restore it from a copy, or delete the library's folder and ingest its videos again: no source lies in it.",
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -320,7 +349,9 @@ def _listed(names: Iterable[str]) -> str:
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:
     if not videos:
-        return "The library is empty: `reelweave ingest PATH` fills it."
+        if os.path.exists(wanted):
+            return f"The library is empty: {command('ingest', Path(wanted))} fills it."
+        return f"The library is empty: {command('ingest', '--help')} says how to fill it."
     names = sorted({v.name for v in videos} | {v.id for v in videos})
     near = difflib.get_close_matches(Path(wanted).name, names, n=1, cutoff=0.4)
-    return f"Did you mean {near[0]!r}?" if near else "`reelweave videos list` shows what there is."
+    return f"Did you mean {near[0]!r}?" if near else f"{command('videos', 'list')} shows what there is."

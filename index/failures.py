@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from ..errors import LibraryDamaged, LibraryError
+from ..errors import LibraryDamaged, LibraryError, command
 
 _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Read-only", "Permission denied", "unable to open database")
@@ -20,7 +20,16 @@ _DAMAGED = (
 )
 """What Chroma and SQLite say of damaged files."""
 
-HEALING = "`reelweave videos check --repair` says what is lost, and restores what can be."
+
+def check_and_repair() -> str:
+    """Return the command that repairs a library, as messages name it."""
+    return command("videos", "check", "--repair")
+
+
+def healing() -> str:
+    """Return the next step after damage."""
+    return f"{check_and_repair()} says what is lost, and restores what can be."
+
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -53,7 +62,7 @@ def explain(folder: Path, failed: Exception) -> LibraryError | None:
             f"The library {folder} cannot be written.",
             "Check its permissions, copy it to another disk, or use another folder with --library.",
         )
-    return LibraryError(f"The library {folder} cannot be used ({failed}).", HEALING)
+    return LibraryError(f"The library {folder} cannot be used ({failed}).", healing())
 
 
 def removed(folder: Path) -> LibraryError:
@@ -90,7 +99,7 @@ def converted(
 
 
 def store_damaged(folder: Path, fault: str) -> LibraryDamaged:
-    return LibraryDamaged(f"The vectors of the library {folder.parent} are damaged: {fault}.", HEALING)
+    return LibraryDamaged(f"The vectors of the library {folder.parent} are damaged: {fault}.", healing())
 
 
 def _is_damage(failed: BaseException) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost
-from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord
+from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, command
+from ..frames import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..settings import OWN_SPACE, Settings
 from .catalog import Catalog, catalog_fault
-from .failures import HEALING, changed, explain, removed
+from .failures import changed, check_and_repair, explain, healing, removed
 from .inventory import DATABASE
 from .lock import writer_lock
 from .matrix import kept_rows
@@ -57,7 +56,7 @@ class Library:
     def _catalog_damaged(self, fault: str) -> LibraryDamaged:
         return LibraryDamaged(
             f"The catalog of the library {self.folder} is damaged: {fault}.",
-            "`reelweave videos check --repair` makes it again from what lies beside it.",
+            f"{check_and_repair()} makes it again from what lies beside it.",
         )
 
     def check_catalog(self) -> None:
@@ -170,16 +169,18 @@ class Library:
         state = self.catalog.spaces(video.id).get(space)
         if state is None or not state.complete:
             by_ingest = video.source and not space.startswith(OWN_SPACE)
-            command = f"ingest {shlex.quote(video.source)} --space {space}" if by_ingest else "videos import DIR"
             raise LibraryError(
-                f"{video.name} has no complete vectors in the {space} space.", f"`reelweave {command}` makes them."
+                f"{video.name} has no complete vectors in the {space} space.",
+                f"{ingest_command(video, space)} makes them."
+                if by_ingest
+                else f"See {command('videos', 'import', '--help')}.",
             )
         # Where Chroma would have to be copied to be read, the copy that searches read serves as well.
         rows = (kept_rows(self, video, state) if self.store.read_only else None) or self.stored_rows(video, state)
         if len(rows) != state.vectors:
             raise LibraryDamaged(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
-                HEALING,
+                healing(),
             )
         return rows
 
@@ -262,7 +263,7 @@ class Library:
                 self.take_back(video, state)
                 raise VectorsLost(
                     f"Not all vectors of {video.name} ({name}) can be read back: {wrong}.",
-                    "`reelweave ingest` it again: they are made anew. If that does not help, try another disk.",
+                    f"{ingest_command(video, name)} makes them anew. If that does not help, try another disk.",
                 )
             if name in spaces:
                 self.describe(video, state)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import LibraryLocked
+from ..untrusted import read_object, shown
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def _me(purpose: str) -> dict[str, str | int]:
 
 def _holder(note: Path) -> str:
     try:
-        who = json.loads(note.read_text(encoding="utf-8"))
+        who = {key: value if isinstance(value, str) else shown(value) for key, value in read_object(note).items()}
         return f"process {who['pid']} on {who['host']} (reelweave {who['purpose']}, since {who['since']})"
     except (OSError, ValueError, KeyError):
         return "another process"

@@ -7,6 +7,7 @@ again from there.
 
 import hashlib
 import json
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from ..frames import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..progress import Progress
+from ..untrusted import open_regular, parse_json
 from .store import collection_name
 from .whole import whole
 
@@ -176,28 +178,33 @@ def _padded(data: bytes) -> bytes:
 def _read(file: Path, key: str, check: bool) -> FrameRows | None:
     """The rows of a file that is what it should be, else nothing."""
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             if opened.read(len(_MAGIC)) != _MAGIC:
                 return None
             line = opened.readline(1 << 16)
-        head = json.loads(line)
+        head = parse_json(line.decode())
         if head["key"] != key:
             return None
         columns = _columns(file, len(_MAGIC) + len(line), head["rows"], head["dimension"])
+        looked_at = {name: column for name, column in columns.items() if check or name != "vectors"}
+        if any(_sum(column) != head["sums"][name] for name, column in looked_at.items()):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if any(_sum(column) != head["sums"][name] for name, column in columns.items() if check or name != "vectors"):
         return None
     return FrameRows(**columns)
 
 
 def _columns(file: Path, head: int, rows: int, dimension: int) -> dict[str, Any]:
     """Views of a mapped file, whose size must be exactly what its head asks for."""
+    if type(rows) is not int or type(dimension) is not int or rows < 0 or dimension < 0:
+        raise ValueError(f"{file} has a head that is none")
     mapped, at = np.memmap(file, np.uint8, "r"), head + -head % _ALIGNED
     columns: dict[str, Any] = {}
     for name, kind in _COLUMNS.items():
         shape = (rows, dimension) if name == "vectors" else (rows,)
-        size = int(np.prod(shape)) * np.dtype(kind).itemsize
+        size = math.prod(shape) * np.dtype(kind).itemsize
+        if at + size > len(mapped):
+            raise ValueError(f"{file} is cut short")
         columns[name] = np.asarray(mapped[at : at + size]).view(kind).reshape(shape)
         at += size + -size % _ALIGNED
     if at != len(mapped):

@@ -16,26 +16,37 @@ import numpy.typing as npt
 
 from ..errors import UsageError
 from ..frames import Floats, FrameRows, Space, VideoRecord
+from ..untrusted import UntrustedError, is_text, read_array, read_object, shown
 from .lines import FACTS, FRAMES, FrameLines, lines_of, read_lines, refused
 
 FORMAT = "reelweave.vectors/1"
 VECTORS, SPACE, PROXIES = "vectors.npy", "space.json", "proxies.npy"
+FILES = (VECTORS, FRAMES, SPACE, PROXIES)
+
+_MOST_SIDE = 1_000_000
+_MOST_SECONDS = 1e9
+_LONGEST_NAME = 1000
 
 _VIDEO_FACTS: dict[str, Callable[[Any], bool]] = {
-    "id": lambda value: isinstance(value, str) and value != "",
-    "name": lambda value: isinstance(value, str) and value != "",
+    "id": lambda value: _name(value),
+    "name": lambda value: _name(value),
     "sha256": lambda value: isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"),
     "kind": lambda value: value in ("video", "pictures"),
-    "fps": lambda value: _number(value) and value > 0,
-    "width": lambda value: _number(value) and value > 0 and value == int(value),
-    "height": lambda value: _number(value) and value > 0 and value == int(value),
-    "seconds": lambda value: _number(value) and value >= 0,
-    "sampled_fps": lambda value: _number(value) and value >= 0,
-    "short_side": lambda value: _number(value) and value >= 0 and value == int(value),
+    "fps": lambda value: _number(value) and 1e-5 <= value <= 1e6,
+    "width": lambda value: _number(value) and 0 < value <= _MOST_SIDE and value == int(value),
+    "height": lambda value: _number(value) and 0 < value <= _MOST_SIDE and value == int(value),
+    "seconds": lambda value: _number(value) and 0 <= value <= _MOST_SECONDS,
+    "sampled_fps": lambda value: _number(value) and (value == 0 or 1e-5 <= value <= 1e6),
+    "short_side": lambda value: _number(value) and 0 <= value <= _MOST_SIDE and value == int(value),
 }
 STAND_ALONE = ("name", "sha256", "kind", "fps", "width", "height", "seconds")
 """What must be said of a video that the library does not have."""
 
+_MOST_PROXY = 4096
+"""Pixels on a side of a small picture; those made here have 16 to some 500."""
+_MOST_SPACE = 1 << 20
+"""Bytes of space.json."""
+_MOST_FAULTS = 1000
 _CHUNK = 4096
 _UNIT = 1e-4
 
@@ -59,12 +70,24 @@ class Portable:
         return FrameRows(**columns, vectors=np.asarray(self.vectors[part], np.float32))
 
 
-def write_portable(
-    folder: Path, video: VideoRecord, space: Space, rows: FrameRows, proxies: npt.NDArray[np.uint8] | None
-) -> list[Path]:
-    """The files of a space; they appear all at once, and only where nothing lies."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+def check_export(folder: Path, replace: bool = False) -> None:
+    """Refuse a folder that holds anything, or with `replace` anything but an export."""
+    known = FILES if replace else ()
+    if folder.exists() and (not folder.is_dir() or any(file.name not in known for file in folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Give the name of a new one.")
+
+
+def write_portable(
+    folder: Path,
+    video: VideoRecord,
+    space: Space,
+    rows: FrameRows,
+    proxies: npt.NDArray[np.uint8] | None,
+    *,
+    replace: bool = False,
+) -> list[Path]:
+    """The files of a space; they appear all at once, and only where nothing lies or, with `replace`, an export."""
+    check_export(folder, replace)
     folder = folder.resolve()
     staged = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)
@@ -77,16 +100,31 @@ def write_portable(
             file.writelines(lines_of(rows))
         about = {"format": FORMAT, "space": asdict(space), "video": {key: getattr(video, key) for key in _VIDEO_FACTS}}
         (staged / SPACE).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        staged.replace(folder)
+        _put(staged, folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return sorted(folder.iterdir())
 
 
+def _put(staged: Path, folder: Path) -> None:
+    """Move a folder into place; what lay there goes, or stays if that fails."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    try:
+        staged.replace(folder)
+    except BaseException:
+        if old.exists():
+            old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def read_portable(folder: Path) -> Portable:
     """The files of a folder, or a SpaceError that names what is wrong by file and line."""
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Give the folder that `reelweave videos export` made.")
+        raise UsageError(f"There is no folder {folder}.", "Give a folder that videos export made.")
     missing = [name for name in (VECTORS, FRAMES, SPACE) if not (folder / name).is_file()]
     if missing:
         raise refused([f"{folder} has no {' and no '.join(missing)}"])
@@ -97,6 +135,8 @@ def read_portable(folder: Path) -> Portable:
     proxies = None
     if (folder / PROXIES).exists():
         proxies = _array(folder / PROXIES, np.uint8, (len(frames), None, None))
+        if not all(0 < side <= _MOST_PROXY for side in proxies.shape[1:]):
+            raise refused([f"{PROXIES}: pictures of {shown(proxies.shape[1:])} are none, or too large"])
         if proxies.shape[1] % 3 or proxies.shape[2] % 2:
             raise refused([f"{PROXIES}: {proxies.shape[1:]} is no picture in I420 (3/2 height x width)"])
     return Portable(folder, space, video, frames, vectors, proxies)
@@ -104,12 +144,10 @@ def read_portable(folder: Path) -> Portable:
 
 def _read_space(file: Path) -> tuple[Space, dict[str, Any]]:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as wrong:
-        raise refused([f"{SPACE}, line {wrong.lineno}, column {wrong.colno}: {wrong.msg}"]) from wrong
-    except UnicodeDecodeError as wrong:
-        raise refused([f"{SPACE} is not UTF-8"]) from wrong
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        data = read_object(file, _MOST_SPACE)
+    except UntrustedError as wrong:
+        raise refused([f"{SPACE}, {wrong}" if str(wrong).startswith("line") else f"{SPACE} {wrong}"]) from wrong
+    if data.get("format") != FORMAT:
         raise refused([f'{SPACE}: "format" should be "{FORMAT}"'])
     space, video = data.get("space"), data.get("video")
     faults = [f'{SPACE}: there is no key "{key}"' for key in sorted(set(data) - {"format", "space", "video"})]
@@ -126,20 +164,18 @@ def _space_faults(space: dict[str, Any]) -> list[str]:
     faults = [f'{SPACE}: space has no "{key}"' for key in (*named, "dimension") if key not in space]
     faults += [f"{SPACE}: space.{key} is no key of a space" for key in space if key not in (*named, "dimension")]
     faults += [
-        f"{SPACE}: space.{key} should be text, and not empty"
-        for key in named
-        if key in space and not (isinstance(space[key], str) and space[key])
+        f"{SPACE}: space.{key} should be text, and not empty" for key in named if key in space and not _name(space[key])
     ]
     dimension = space.get("dimension", 1)
     if type(dimension) is not int or dimension < 1:
-        faults.append(f"{SPACE}: space.dimension should be a whole number from 1 on, not {dimension!r}")
+        faults.append(f"{SPACE}: space.dimension should be a whole number from 1 on, not {shown(dimension)}")
     return faults
 
 
 def _video_faults(video: dict[str, Any]) -> list[str]:
     faults = [f"{SPACE}: video.{key} is no key of a video" for key in video if key not in _VIDEO_FACTS]
     faults += [
-        f"{SPACE}: video.{key} cannot be {video[key]!r}"
+        f"{SPACE}: video.{key} cannot be {shown(video[key])}"
         for key, fits in _VIDEO_FACTS.items()
         if key in video and not fits(video[key])
     ]
@@ -151,9 +187,9 @@ def _video_faults(video: dict[str, Any]) -> list[str]:
 def _array(file: Path, kind: Any, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
     """An array of the right kind and shape, mapped."""
     try:
-        found: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as wrong:
-        raise refused([f"{file.name} is not an array as numpy.save writes it ({wrong})"]) from wrong
+        found = read_array(file)
+    except UntrustedError as wrong:
+        raise refused([f"{file.name} {wrong}"]) from wrong
     if found.dtype != kind:
         raise refused([f"{file.name} holds {found.dtype}, not {np.dtype(kind)}: use .astype(numpy.{np.dtype(kind)})"])
     fits = found.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, found.shape, strict=True))
@@ -173,8 +209,14 @@ def _check_vectors(vectors: Floats) -> None:
             place, length = int(start + row), float(lengths[row])
             is_what = f"has length {length:.6g}, not 1" if np.isfinite(length) else "is not of finite numbers"
             faults.append(f"{VECTORS}, row {place} ({FRAMES}, line {place + 1}): the vector {is_what}")
+        if len(faults) >= _MOST_FAULTS:
+            break
     if faults:
         raise refused(faults)
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and is_text(value)
 
 
 def _number(value: Any) -> bool:

@@ -9,9 +9,12 @@ import numpy as np
 
 from ..errors import UsageError
 from ..frames import Floats
+from ..ranges import shortened
 
 _SIGN = re.compile(r"(?:^|\s)([+-])(?=\s|$)")
 _WEIGHT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.*)", re.DOTALL)
+_MOST_WEIGHT = 1e6
+_MOST_TERMS = 1000
 _QUOTED = re.compile(r'"[^"]*"')
 _NOTHING = 1e-6
 
@@ -37,6 +40,8 @@ def parse(query: str) -> list[Term]:
         before = query[start : found.start()]
         if before.strip() or start:
             terms.append(_term(before, sign, query))
+        if len(terms) >= _MOST_TERMS:
+            raise UsageError(f"The query has more than {_MOST_TERMS} terms.", "Ask for less at once.")
         sign, start = (-1.0 if found[1] == "-" else 1.0), found.end()
     return [*terms, _term(query[start:], sign, query)]
 
@@ -45,13 +50,15 @@ def _term(said: str, sign: float, query: str) -> Term:
     said = said.strip()
     weighed = _WEIGHT.fullmatch(said)
     weight, said = (sign * float(weighed[1]), weighed[2].strip()) if weighed else (sign, said)
+    if abs(weight) > _MOST_WEIGHT:
+        raise UsageError(f"The query weighs a term with over {_MOST_WEIGHT:,.0f}.", "Weights such as 0.5 or 2 do.")
     is_picture = said.startswith("@")
     said = said.removeprefix("@").strip()
     if len(said) > 1 and said[0] == said[-1] == '"':
         said = said[1:-1].strip()
     if not said:
         raise UsageError(
-            f"The query {query!r} lacks a word or picture beside a sign.",
+            f"The query {shortened(query)!r} lacks a word or picture beside a sign.",
             "Say it like this: 'beach - people + 0.5*sunset + @door.jpg'.",
         )
     return Term(weight, picture=Path(said)) if is_picture else Term(weight, text=said)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..errors import LibraryDamaged, LibraryError, SpaceMismatch
+from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
 from ..frames import Floats, FrameRows, Space
-from .failures import HEALING, converted, store_damaged
+from ..untrusted import UntrustedError, parse_json
+from .failures import converted, healing, store_damaged
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
 
@@ -272,7 +273,7 @@ class ChromaStore:
             if not create:
                 raise LibraryDamaged(
                     f"The vectors {name} are not in the library's store.",
-                    HEALING,
+                    healing(),
                 ) from missing
             return self._client.create_collection(
                 name,
@@ -282,7 +283,7 @@ class ChromaStore:
             )
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
-            raise mismatch(name, json.loads(stored), asdict(space))
+            raise mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
         self._check_index(name)
         return found
 
@@ -290,7 +291,7 @@ class ChromaStore:
         """Refuse an index that ends the process when it is loaded or, where it is looked at thoroughly, searched."""
         stored = (self.inventory.collections() or {}).get(name)
         if stored and (fault := self.inventory.index_fault(stored, thorough=thorough)):
-            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", HEALING)
+            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", healing())
 
     @converted
     def describe(self, video: str, space: Space, record: str) -> None:
@@ -340,7 +341,7 @@ def _page(collection: "ChromaCollection", offset: int) -> Any:
 def _lost(name: str) -> LibraryDamaged:
     return LibraryDamaged(
         f"Vectors of {name} are counted, but lost.",
-        HEALING,
+        healing(),
     )
 
 
@@ -380,12 +381,22 @@ def collection_name(video: str, space: str) -> str:
     return f"{video}.{plain}"
 
 
-def mismatch(where: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
+def _identity(stored: str) -> dict[str, Any]:
+    """What a collection says of its model; nothing where that cannot be read."""
+    try:
+        found = parse_json(stored)
+    except UntrustedError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
     differing = [key for key in wanted if stored.get(key) != wanted[key]]
     changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
     return SpaceMismatch(
         f"The vectors of {where} were made by another model ({changes}).",
-        "To rebuild them, `reelweave videos remove` the video and ingest it again; to keep them, restore the setting.",
+        f"{command('videos', 'remove', video)} and ingesting it again make them anew; "
+        "to keep them, restore the setting.",
     )
 
 

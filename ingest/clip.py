@@ -1,6 +1,5 @@
 """CLIP through open_clip, loaded so that anything but the asked-for model is an error."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from ..errors import SpaceError
 from ..frames import Floats
 from ..settings import Clip as ClipSettings
+from ..untrusted import read_object
 from .families import CLIP
 from .network import Loaded, Network, silence
 from .strict import check_sizes, check_stated
@@ -77,7 +77,7 @@ def _check_preprocessing(folder: Path) -> None:
     """open_clip passes over a key that it does not know, and so over a change of every vector."""
     from open_clip.transform import PreprocessCfg
 
-    stated = json.loads((folder / CLIP.config).read_text(encoding="utf-8")).get("preprocess_cfg") or {}
+    stated = read_object(folder / CLIP.config).get("preprocess_cfg") or {}
     if unknown := sorted(set(stated) - set(vars(PreprocessCfg()))):
         raise SpaceError(
             f"{folder / CLIP.config} asks for preprocessing that open_clip does not know: {', '.join(unknown)}.",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from ..errors import UsageError
+from ..errors import UsageError, command
 from ..frames import Floats, Picture, Space
 from ..settings import TIMM_SPACE
 from ..settings import Clip as NetworkSettings
@@ -92,3 +92,11 @@ def network_here(name: str, settings: NetworkSettings) -> bool:
     if name == "clip":
         return weights_here(settings.model, CLIP)
     return weights_here(name.removeprefix(TIMM_SPACE), TIMM)
+
+
+def fetching(name: str, settings: NetworkSettings) -> str:
+    """What to do first, as a sentence with a space before it, where the weights of a space are not here."""
+    if (name != "clip" and not name.startswith(TIMM_SPACE)) or network_here(name, settings):
+        return ""
+    model = [] if name == "clip" else [name]
+    return f" Its weights are not on this machine: {command('models', 'fetch', *model)} brings them."

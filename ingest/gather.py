@@ -4,12 +4,14 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
 from .source import PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
+_ANY_DEPTH = "**"
 _TRANSPORT = frozenset({".ts", ".mts", ".m2ts"})
 
 
@@ -39,10 +41,44 @@ def _matches(path: Path, found: Gathered) -> list[Path]:
     """A pattern is one only where no file is called so."""
     if not glob.has_magic(str(path)) or os.path.lexists(path):
         return [path]
-    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]
+    matches = [Path(match) for match in _expanded(path, found)]
     if not matches:
         found.failures.append((path, SourceError(f"Nothing matches {path}.", "Check the pattern.")))
     return sorted(matches, key=_order)
+
+
+def _expanded(pattern: Path, found: Gathered) -> Iterator[str]:
+    """What a pattern matches; each folder is walked once, since glob follows links that lead round in circles."""
+    parts = pattern.parts
+    if _ANY_DEPTH not in parts:
+        yield from glob.iglob(str(pattern))
+        return
+    at = parts.index(_ANY_DEPTH)
+    after = list(dropwhile(_ANY_DEPTH.__eq__, parts[at:]))
+    for top in filter(os.path.isdir, glob.glob(str(Path(*parts[:at])))):
+        for folder, entries in _walked(Path(top), found):
+            if after:
+                yield from _expanded(Path(glob.escape(str(folder)), *after), found)
+            else:
+                yield from [str(folder), *(entry.path for entry in entries if not _is(entry, "is_dir"))]
+
+
+def _walked(top: Path, found: Gathered) -> Iterator[tuple[Path, list["os.DirEntry[str]"]]]:
+    """A folder and all below it with what lies in each, each folder once by whatever links it can be reached."""
+    seen, folders = set(), [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            entries = list(_visible(folder))
+        except OSError as failed:
+            found.failures.append((folder, SourceError(f"{folder} cannot be read: {failed.strerror}.")))
+            continue
+        folders += [Path(entry.path) for entry in entries if _is(entry, "is_dir")]
+        yield folder, entries
 
 
 @dataclass
@@ -69,19 +105,8 @@ def _folder(top: Path, found: Gathered) -> list[Path]:
 
 
 def _searched(top: Path, found: Gathered) -> _Below:
-    below, seen, folders = _Below(), set(), [top]
-    while folders:
-        folder = folders.pop()
-        try:
-            status = os.stat(folder)
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            entries = list(_visible(folder))
-        except OSError as failed:
-            found.failures.append((folder, SourceError(f"{folder} cannot be read: {failed.strerror}.")))
-            continue
-        folders += [Path(entry.path) for entry in entries if _is(entry, "is_dir")]
+    below = _Below()
+    for folder, entries in _walked(top, found):
         below.videos += [Path(entry.path) for entry in entries if _is_video(entry)]
         pictures = sum(_suffix(entry) in PICTURE_SUFFIXES and _is(entry, "is_file") for entry in entries)
         if pictures:

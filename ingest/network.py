@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from .embedder import Made
 from .weights import Family, fetched, located, one_line
 
 _NO_LENGTH = 1e-6
+_loading = threading.RLock()
+"""Held while a model is loaded, exported or tried on a device: libraries keep what they do meanwhile per process."""
 
 
 class Loaded(NamedTuple):
@@ -38,6 +41,7 @@ class Network(ABC):
 
     def __init__(self, space: str, model: str, settings: NetworkSettings) -> None:
         self._space, self._model, self._settings = space, model, settings
+        self._kept: Loaded | None = None
 
     @abstractmethod
     def _open(self, place: Path, device: str) -> Loaded:
@@ -111,8 +115,15 @@ class Network(ABC):
     def device(self) -> str:
         return usable_device(self._settings.device)
 
-    @cached_property
+    @property
     def _loaded(self) -> Loaded:
+        """The model, loaded once however many threads ask for it at the same time."""
+        if self._kept is None:
+            with _loading:
+                self._kept = self._kept or self._load()
+        return self._kept
+
+    def _load(self) -> Loaded:
         place = located(self._model, self.family) or fetched(self._model, self.family)
         try:
             with silence():
@@ -148,15 +159,20 @@ def _works(device: str) -> bool:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Libraries talk while they load; what matters of it is checked here and said in our own words."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    """Mute what libraries say while they load; what matters of it is checked here and said in our own words.
+
+    What is muted belongs to the process. One thread at a time mutes it, so that none takes another's silence for how
+    things were before, and leaves the process mute.
+    """
+    with _loading:
+        before = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.disable(before)
 
 
 def fingerprint(model: Any, architecture: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from .embedder import EXACT, Embedder, Staged
 from .identity import stamp, video_id
 from .proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
 from .sharing import Distinct
-from .source import FrameSource, open_source
+from .source import PictureFolder, VideoFile, open_source
 
 
 class Shelf(Protocol):
@@ -68,6 +68,8 @@ def ingest_video(
             e for e in embedders if not current[e.space.name].complete and current[e.space.name].vectors == vectors
         ]
         video = _pass(video, source, together, [current[e.space.name] for e in together], shelf, settings, progress)
+    for text in [*source.notes, *source.rate().losses(video.fps)]:
+        progress.note(f"{video.name}: {text}")
     return video
 
 
@@ -89,7 +91,7 @@ def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progr
 
 def _pass(
     video: VideoRecord,
-    source: FrameSource,
+    source: VideoFile | PictureFolder,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
     shelf: Shelf,
@@ -122,7 +124,7 @@ def _pass(
             video = _grown(video, states[0], batch)
             shelf.write(video, states, {name: part.rows for name, part in batch.parts.items()})
             stage.advance(len(batch.proxies))
-    return _finished(video, info, source, states, shelf)
+    return _finished(video, source, states, shelf)
 
 
 def _to_come(
@@ -178,17 +180,17 @@ def _together(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
 
 
 def _finished(
-    video: VideoRecord, info: SourceInfo, source: FrameSource, states: list[SpaceState], shelf: Shelf
+    video: VideoRecord,
+    source: VideoFile | PictureFolder,
+    states: list[SpaceState],
+    shelf: Shelf,
 ) -> VideoRecord:
-    """Mark the pass complete. A rate that the timestamps contradict (a variable one) gives way to their mean."""
+    """Mark the pass complete. A rate that the timestamps contradict (a variable one) gives way to a measured one."""
     if not video.frames:
         why = f" ({source.problems[0]})" if source.problems else ""
         raise SourceError(f"No frame could be decoded from {video.source}{why}.")
     if not video.complete:
-        fps = float(info.fps)
-        if info.kind == "video" and not video.sampled_fps and video.frames > 1 and video.seconds > 0:
-            mean = (video.frames - 1) / video.seconds
-            fps = fps if abs(mean - fps) <= 0.01 * fps else mean
+        fps = source.rate().fps
         video = replace(video, fps=fps, seconds=video.seconds + 1 / fps, complete=True)
     video = replace(video, problems=_together(video.problems, source.problems))
     shelf.write(video, [replace(state, complete=True) for state in states], {})

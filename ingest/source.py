@@ -1,10 +1,12 @@
-"""A video file, an animated GIF or a folder of pictures as a stream of frames."""
+"""A video file, an animated picture or a folder of pictures as a stream of frames."""
 
 import contextlib
+import os
 import queue
 import re
 import subprocess
-from collections.abc import Generator, Sequence
+from array import array
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
@@ -14,13 +16,33 @@ from typing import Protocol
 import numpy as np
 
 from .. import ffmpeg
+from ..animation import is_animated
 from ..errors import SourceError
-from ..frames import Frame, Picture, SourceInfo
+from ..frames import MOST_PIXELS, Frame, Picture, SourceInfo
+from .losses import stream_losses
+from .pictures import PictureHeader, is_transparent, picture_and_header
+from .rates import FrameRate, measured_rate
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 VIDEO_SUFFIXES = frozenset(
-    {".3g2", ".3gp", ".asf", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".m2t", ".m2ts"}
+    {
+        ".3g2",
+        ".3gp",
+        ".apng",
+        ".asf",
+        ".avi",
+        ".dav",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".gif",
+        ".h264",
+        ".hevc",
+        ".m2t",
+        ".m2ts",
+    }
     | {".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm"}
     | {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
@@ -29,12 +51,15 @@ VIDEO_SUFFIXES = frozenset(
 _STREAM = re.compile(r"Stream #0:\d+.*?: Video: \w+.*")
 # Each line is said at once: showinfo puts its own together bit by bit, and an error of another thread that
 # falls between them loses the mark that makes it one.
-_SHOW = ("metadata=mode=add:key=shown:value=1", "metadata=mode=print:key=shown")
-_SHOWN = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
+SHOW_TIMES = "metadata=mode=add:key=shown:value=1,metadata=mode=print:key=shown"
+"""Filters that make ffmpeg log the time of each frame, for a reader with the pattern `TIMES`."""
+
+TIMES = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
 # With -debug_ts the decoder says of each frame, in the order in which they leave it, whether it is a key frame and
 # of which kind; and just before, whether it had to guess at it.
-_TOLD = re.compile(rf"{_SHOWN.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
+_TOLD = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
 _WHOLE, _BOTH_WAYS = "1", "3"
+_LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
 
 
@@ -79,7 +104,7 @@ class FrameSource(Protocol):
         ...
 
 
-def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> FrameSource:
+def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> "VideoFile | PictureFolder":
     """The source for a path, or a SourceError that says why it cannot be one.
 
     `steady` decodes a damaged video to the same pictures each time, and tells which of them are guesses.
@@ -91,18 +116,33 @@ def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) ->
         raise SourceError(f"There is no file or folder {path}.", "Check the name; a path with spaces needs quotes.")
     if not path.is_file():
         raise SourceError(f"{path} is neither a file nor a folder.", "Save the stream to a file first.")
-    if path.suffix.lower() in PICTURE_SUFFIXES:
+    if path.suffix.lower() in PICTURE_SUFFIXES and not is_animated(path):
         raise SourceError(f"{path} is a single picture.", f"Give the folder it lies in: {path.parent}.")
     return VideoFile(path, steady)
 
 
 def checked_name(path: Path) -> Path:
-    """Refuse a name that is no text, since neither a plan nor the library could write it down."""
+    """Refuse a name that is not text, which neither a plan nor the library could store, or that leads nowhere."""
     try:
         str(path.resolve()).encode()
+        path.stat()
     except UnicodeEncodeError as undecodable:
         raise SourceError(f"The name of {path} is not valid UTF-8.", "Rename it.") from undecodable
+    except (FileNotFoundError, NotADirectoryError):
+        # Whoever opens it says so.
+        return path
+    except (OSError, RuntimeError, ValueError) as failed:
+        # Python before 3.13 resolves a circle of links to a RuntimeError.
+        raise SourceError(f"{path} cannot be read: {_reason(path, failed)}.") from failed
     return path
+
+
+def _reason(path: Path, failed: Exception) -> str:
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as stated:
+        failed = stated
+    return getattr(failed, "strerror", None) or str(failed)
 
 
 class VideoFile:
@@ -112,6 +152,11 @@ class VideoFile:
         self.path = path
         self.problems: list[str] = []
         self.guesses = Guesses()
+        self.times = array("d")
+        """When each frame of the last pass is shown."""
+        self.notes: list[str] = []
+        """What of the file is not taken, once `info` was asked for."""
+        self._nominal = Fraction(25)
         self._steady = steady
         self._info: SourceInfo | None = None
         self._mend: list[str] = []
@@ -123,24 +168,31 @@ class VideoFile:
                 # The scaler refuses a colour matrix it does not know; without the tag it takes the usual one.
                 self._mend = ["setparams=colorspace=unknown"]
                 done = _first_frame(self.path, self._mend)
-            self._info = _understood(self.path, done.stdout, done.stderr.decode("utf-8", "replace"))
+            log = done.stderr.decode("utf-8", "replace")
+            self._info, self._nominal = _understood(self.path, done.stdout, log)
+            self.notes = stream_losses(log)
         return self._info
+
+    def rate(self) -> FrameRate:
+        """The constant rate that fits the times of the last pass."""
+        return measured_rate(self.times, (self._nominal, self.info().fps))
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         info = self.info()
         width, height = shrunk(info.width, info.height, short_side)
         # The size is always stated, so that a stream that changes it midway keeps filling whole frames. There
         # ffmpeg starts its filters anew, so that none of them can be trusted to count.
-        filters = ",".join([*_SHOW, *self._mend, f"scale={width}:{height}:flags=area"])
+        filters = ",".join([SHOW_TIMES, *self._mend, f"scale={width}:{height}:flags=area"])
         output = ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
         size = width * height * 3
-        self.guesses = Guesses()
+        self.guesses, self.times = Guesses(), array("d")
         decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
-        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else _SHOWN, b"frame") as reader:
+        with ffmpeg.Reader([*decode, *output], _TOLD if self._steady else TIMES, b"frame") as reader:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
-                time = _next_time(reader, self.guesses)
+                time = next_time(reader, self.guesses)
+                self.times.append(time)
                 if index >= start:
                     yield Frame(index, time, np.frombuffer(raw, np.uint8).reshape(height, width, 3))
             code = reader.finish()
@@ -159,11 +211,20 @@ class PictureFolder:
         self.problems: list[str] = []
         self.guesses = Guesses()
         self.files = picture_files(path)
+        self.notes: list[str] = []
+        """What of the pictures that were read is lost."""
+        self._info: SourceInfo | None = None
+        self._alpha_known = False
         self._fps = Fraction(fps).limit_denominator(1001)
 
+    def rate(self) -> FrameRate:
+        return FrameRate(float(self._fps))
+
     def info(self) -> SourceInfo:
-        height, width = self._first().shape[:2]
-        return SourceInfo("pictures", width, height, self._fps, "bgr24", len(self.files), has_audio=False)
+        if self._info is None:
+            height, width = self._first().shape[:2]
+            self._info = SourceInfo("pictures", width, height, self._fps, "bgr24", len(self.files), has_audio=False)
+        return self._info
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
         self.problems = []
@@ -171,17 +232,38 @@ class PictureFolder:
         width, height = shrunk(info.width, info.height, short_side)
         for index, file in enumerate(self.files[start:], start):
             try:
-                picture = read_picture(file)
+                picture = self.picture(file, width, height)
             except SourceError:
                 self.problems.append(f"{file.name} cannot be read")
             else:
-                yield Frame(index, float(index / self._fps), fitted(picture, width, height))
+                yield Frame(index, float(index / self._fps), picture)
+
+    def picture(self, file: Path, width: int, height: int) -> Picture:
+        """Read a picture into a canvas of the given size, and note what gets lost."""
+        picture, header = picture_and_header(file)
+        self.notes += [text for text in self._losses(file, picture, header) if text not in self.notes]
+        return fitted(picture, width, height)
+
+    def _losses(self, file: Path, picture: Picture, header: PictureHeader) -> Iterator[str]:
+        """What is lost of a picture, in words that are the same for all pictures of a folder."""
+        info = self.info()
+        if picture.shape[:2] != (info.height, info.width):
+            yield f"pictures of other sizes are fitted into that of the first, {info.width} x {info.height}."
+        if header.animated:
+            yield "of animated pictures only the first frame is taken; name such a file itself to take all of them."
+        if header.deep:
+            yield "colours of 16 bits are read as 8."
+        if header.alpha and not self._alpha_known:
+            # Many programs write an alpha channel that hides nothing; decoding each picture again would be dear.
+            self._alpha_known = True
+            if is_transparent(file):
+                yield "the transparency of pictures is left out."
 
     def _first(self) -> Picture:
         """The first picture that can be read; one broken file does not spoil thousands."""
         for file in self.files:
             with contextlib.suppress(SourceError):
-                return read_picture(file)
+                return picture_and_header(file)[0]
         raise SourceError(f"None of the {len(self.files)} pictures in {self.path} can be read.")
 
 
@@ -199,7 +281,7 @@ def picture_files(folder: Path) -> list[Path]:
 def _pictures(folder: Path) -> list[Path]:
     try:
         named = [f for f in folder.iterdir() if f.suffix.lower() in PICTURE_SUFFIXES and f.name[0] != "."]
-        found = [file for file in named if file.is_file()]
+        found = [file for file in named if os.path.isfile(file)]
     except OSError as failed:
         raise SourceError(f"{folder} cannot be read: {failed.strerror}.") from failed
     return sorted(found, key=lambda file: natural_key(file.name))
@@ -209,20 +291,6 @@ def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
     """Digits compare as numbers; the name itself settles what is left (a1 and a01)."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], name
-
-
-def read_picture(path: Path) -> Picture:
-    """A picture as stored, turned as its EXIF data asks."""
-    import cv2
-
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as failed:
-        raise SourceError(f"{path} cannot be read: {failed.strerror}.") from failed
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if picture is None:
-        raise SourceError(f"{path} is not a picture that can be read.", "Remove it from the folder, or replace it.")
-    return np.asarray(picture, np.uint8)
 
 
 def shrunk(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -248,7 +316,8 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
     return canvas
 
 
-def _next_time(reader: ffmpeg.Reader, guesses: Guesses) -> float:
+def next_time(reader: ffmpeg.Reader, guesses: Guesses) -> float:
+    """When the frame is shown that was just read, from the log; what is told of it before goes to `guesses`."""
     try:
         while (time := (match := reader.matches.get(timeout=30))[1]) is None:
             guesses.hear(match)
@@ -263,7 +332,8 @@ def _first_frame(path: Path, mend: Sequence[str]) -> subprocess.CompletedProcess
     return ffmpeg.run([*ffmpeg.decode_arguments(path), "-frames:v", "1", *filters, "-f", "yuv4mpegpipe", "-"])
 
 
-def _understood(path: Path, made: bytes, log: str) -> SourceInfo:
+def _understood(path: Path, made: bytes, log: str) -> tuple[SourceInfo, Fraction]:
+    """What ffmpeg said of a file, and the nominal rate of its container."""
     header = made.split(b"\n", 1)[0].decode("ascii", "replace").split()
     if not header or header[0] != "YUV4MPEG2" or b"FRAME" not in made:
         raise _unreadable(path, log)
@@ -271,8 +341,9 @@ def _understood(path: Path, made: bytes, log: str) -> SourceInfo:
         raise SourceError(f"{path} is a playlist, not a video.", "Give the video files it names.")
     fields = {part[0]: part[1:] for part in header[1:]}
     stream = match.group(0) if (match := _STREAM.search(log)) else ""
-    fps = _rate(fields["F"], stream)
-    return SourceInfo(
+    nominal = _nominal_rate(fields["F"])
+    fps = _rate(nominal, stream)
+    info = SourceInfo(
         kind="video",
         width=int(fields["W"]),
         height=int(fields["H"]),
@@ -280,13 +351,18 @@ def _understood(path: Path, made: bytes, log: str) -> SourceInfo:
         pixel_format=match.group(1) if (match := re.search(r"Video: [^,]*, (\w+)", stream)) else "yuv420p",
         frames_hint=_frames_hint(log, fps),
         has_audio=": Audio: " in log,
+        audio_tracks=log.count(": Audio: "),
     )
+    return info, nominal
 
 
-def _rate(nominal: str, stream: str) -> Fraction:
+def _nominal_rate(said: str) -> Fraction:
+    top, bottom = (int(part) for part in said.split(":"))
+    return Fraction(top, bottom) if top and bottom else Fraction(25)
+
+
+def _rate(exact: Fraction, stream: str) -> Fraction:
     """The container's exact rate, unless its own mean contradicts it (a variable frame rate)."""
-    top, bottom = (int(part) for part in nominal.split(":"))
-    exact = Fraction(top, bottom) if top and bottom else Fraction(25)
     mean = float(match.group(1)) if (match := re.search(r"([\d.]+) fps", stream)) else float(exact)
     if mean <= 0 or abs(mean - float(exact)) <= 0.01 * mean:
         return exact
@@ -317,5 +393,15 @@ def _unreadable(path: Path, log: str) -> SourceError:
         )
     if "matches no streams" in log:
         return SourceError(f"{path} has no video in it.")
+    if (large := _LARGE.search(log)) and int(large[1]) * int(large[2]) > MOST_PIXELS:
+        return SourceError(
+            f"{path} has {large[1]} x {large[2]} pixels; up to {MOST_PIXELS // 1_000_000} million are read.",
+            "Make it smaller.",
+        )
     last = (ffmpeg.complaints(log) or ["no frame came out of it"])[-1]
-    return SourceError(f"{path} is not a video that ffmpeg can read ({last}).")
+    animated = path.suffix.lower() in PICTURE_SUFFIXES
+    return SourceError(
+        f"{path} is not a video that ffmpeg can read ({last}).",
+        # Animated WebP is read since ffmpeg 9.
+        "A newer imageio-ffmpeg may read it: pip install -U imageio-ffmpeg." if animated else "",
+    )

@@ -1,10 +1,11 @@
 """What came of trying a network's ways, as it is kept and told."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..untrusted import checked, read_json
 from .embedder import EXACT
+from .processor import this_processor
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,11 @@ class Tried:
 
     way: str
     pictures_a_second: float = 0.0
+    """On one core of a CPU, by its CPU time."""
     cosine: float = 0.0
     refused: str = ""
+    weights: str = ""
+    """How an int8 way stores them."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +30,34 @@ class Verdict:
     speed: str
     chosen: str
     tried: tuple[Tried, ...]
+    processor: str = ""
+    weights: str = ""
+    """Those of the chosen way, where there are several kinds."""
 
     def __str__(self) -> str:
         by_name = {tried.way: tried for tried in self.tried}
         exact, best = by_name[EXACT].pictures_a_second, by_name[self.chosen]
         refused = "".join(f"; {tried.way}: {tried.refused}" for tried in self.tried if tried.refused)
+        pace = "pictures a second on one core" if self.device == "cpu" else "pictures a second"
         if self.chosen == EXACT:
-            return f"exact, {exact:.3g} pictures a second{refused}"
-        told = f"{best.pictures_a_second:.3g} pictures a second (exact: {exact:.3g})"
+            return f"exact, {exact:.3g} {pace}{refused}"
+        told = f"{best.pictures_a_second:.3g} {pace} (exact: {exact:.3g})"
         return f"{self.chosen}, {told}, cosine to exact at least {best.cosine:.4f}{refused}"
 
 
 def remembered(folder: Path, model: str, speed: str) -> str:
-    """How a model runs here, in words; empty where no trial has been held."""
+    """How a model runs on this processor, in words; empty where no trial has been held."""
+    asked = (model, speed, str(this_processor()))
     files = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
     verdicts = (verdict for file in files if (verdict := read_verdict(file)))
-    return next((str(verdict) for verdict in verdicts if (verdict.model, verdict.speed) == (model, speed)), "")
+    return next(
+        (str(verdict) for verdict in verdicts if (verdict.model, verdict.speed, verdict.processor) == asked), ""
+    )
 
 
 def read_verdict(file: Path) -> Verdict | None:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        return Verdict(**data | {"tried": tuple(Tried(**one) for one in data["tried"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        verdict = checked(Verdict, read_json(file))
+    except (OSError, ValueError):
         return None
+    return verdict if {EXACT, verdict.chosen} <= {tried.way for tried in verdict.tried} else None

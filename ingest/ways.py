@@ -3,7 +3,10 @@
 import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,16 +65,13 @@ class Int8:
     name = "int8"
 
     def __init__(self, file: Path, threads: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._session = _session(file)
         self._input = self._session.get_inputs()[0].name
         self._threads = threads
 
     def run(self, prepared: Sequence[Any]) -> Floats:
+        if self._threads == 1:
+            return units(np.concatenate([self._one(picture) for picture in prepared]))
         with ThreadPoolExecutor(self._threads) as pool:
             return units(np.concatenate(list(pool.map(self._one, prepared))))
 
@@ -79,13 +79,66 @@ class Int8:
         return np.asarray(self._session.run(None, {self._input: picture.numpy()[None]})[0], np.float32)
 
 
-def export_int8(network: Network, sample: Any, file: Path) -> Path:
+class Weights(StrEnum):
+    """How an int8 export stores its weights; activations are unsigned 8-bit numbers in all of them."""
+
+    SIGNED = "s8"
+    """Eight bits: exact where the processor adds products in 32 bits (VNNI and AMX on x86, ARM)."""
+    NARROW = "s7"
+    """Seven bits, half as exact: the sum of two products fits the 16 bits that AVX2 and plain AVX-512 add it in."""
+    UNSIGNED = "u8"
+    """Eight bits, multiplied by slower instructions that add in 32 bits on every processor."""
+
+
+def int8_weights() -> tuple[Weights, ...]:
+    """Return the formats worth a trial on this processor, the quickest first."""
+    return (Weights.NARROW, Weights.UNSIGNED) if saturates(Weights.SIGNED) else (Weights.SIGNED,)
+
+
+@cache
+def saturates(weights: Weights) -> bool:
+    """Whether ONNX Runtime's products with such weights overflow on this processor.
+
+    It is tried on the largest numbers there are, because which instructions are used depends on the processor, the
+    system and the build of ONNX Runtime. Without VNNI, x86 adds two products of signed weights in 16 bits and cuts off
+    what does not fit.
+    """
+    size = 64
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "product.onnx"
+        with silence():
+            _quantise(_product(size), file, weights)
+        found = _session(file).run(None, {"a": np.ones((size, size), np.float32)})[0]
+    return not np.allclose(found, size, rtol=0.05)
+
+
+def _product(size: int) -> Any:
+    """A model that multiplies its input by ones."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    ones = numpy_helper.from_array(np.ones((size, size), np.float32), "ones")
+    shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, size]) for name in ("a", "product")]
+    node = helper.make_node("MatMul", ["a", "ones"], ["product"], "multiply")
+    graph = helper.make_graph([node], "product", shapes[:1], shapes[1:], [ones])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def _session(file: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def export_int8(network: Network, sample: Any, file: Path, weights: Weights) -> Path:
     """The network as ONNX in 8 bits; the file is there whole or not at all."""
     with silence(), whole(file) as part:
         model = _exported(network, sample)
         # The shapes that export wrote down hold for its own example only, and quantising trusts them.
         del model.graph.value_info[:]
-        _quantise(model, part)
+        _quantise(model, part, weights)
     return file
 
 
@@ -110,10 +163,15 @@ def _exported(network: Network, sample: Any) -> Any:
     return program.model_proto
 
 
-def _quantise(model: Any, file: Path) -> None:
+def _quantise(model: Any, file: Path, weights: Weights) -> None:
     """Convolutions are left alone: in 8 bits they take four times as long."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
-        model, str(file), op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True
+        model,
+        str(file),
+        op_types_to_quantize=["MatMul", "Gemm"],
+        weight_type=QuantType.QUInt8 if weights is Weights.UNSIGNED else QuantType.QInt8,
+        reduce_range=weights is Weights.NARROW,
+        per_channel=True,
     )

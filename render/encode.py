@@ -1,7 +1,6 @@
 """Raw frames become a film that appears whole under its name, or not at all."""
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from .. import ffmpeg
 from ..errors import RenderError, SourceError, UsageError
+from ..files import atomic
 from ..progress import Progress
 from .layout import Layout
 from .scratch import no_space
@@ -67,23 +67,22 @@ def encode(
 
     They are shown at a constant rate unless `times` says, in rising order, when each of them is.
     """
-    part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
     given = _input(layout, rate) if times is None else TIMED_INPUT
-    arguments = [*given, *_heard(sound), *_output(layout, encoding, part), *TIMED_OUTPUT * (times is not None)]
-    arguments += ["-y", ffmpeg.input_argument(part)]
+    arguments = [*given, *_heard(sound), *_output(layout, encoding, target), *TIMED_OUTPUT * (times is not None)]
     try:
-        with ffmpeg.Writer(arguments) as writer, progress.stage(stage_name, count) as stage:
+        with (
+            atomic(target) as part,
+            ffmpeg.Writer([*arguments, "-y", ffmpeg.input_argument(part)]) as writer,
+            progress.stage(stage_name, count) as stage,
+        ):
             for frame in frames if times is None else timed(frames, times, layout):
                 if not writer.write(frame):
                     break
                 stage.advance()
             if writer.finish():
                 raise _refused(writer.problems, target, count * layout.frame_bytes, sound)
-        os.replace(part, target)
     except OSError as failed:
         raise RenderError(f"{target} cannot be written: {failed.strerror or failed}.", "Write elsewhere.") from failed
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _input(layout: Layout, rate: Fraction) -> list[str]:
@@ -99,14 +98,14 @@ def _heard(sound: Soundtrack | None) -> list[str]:
     return [*sound.input, "-map", "0:v:0", "-map", "1:a:0", *sound.output, "-map_chapters", "-1"]
 
 
-def _output(layout: Layout, encoding: Encoding, part: Path) -> list[str]:
+def _output(layout: Layout, encoding: Encoding, target: Path) -> list[str]:
     filters = [layout.conversion, layout.tags] if layout.piped == "bgr24" else [layout.tags]
     quality = ["-qp", "0"] if encoding.lossless else ["-crf", str(encoding.crf)]
     arguments = ["-vf", ",".join(filters), "-c:v", "libx264", "-preset", encoding.preset, *quality]
     arguments += ["-pix_fmt", layout.coded]
     # AVI has no place for the timestamps that B-frames need.
-    arguments += ["-bf", "0"] if part.suffix.lower() == ".avi" else []
-    arguments += ["-movflags", "+faststart"] if part.suffix.lower() in (".mp4", ".mov", ".m4v") else []
+    arguments += ["-bf", "0"] if target.suffix.lower() == ".avi" else []
+    arguments += ["-movflags", "+faststart"] if target.suffix.lower() in (".mp4", ".mov", ".m4v") else []
     return [*arguments, "-fps_mode", "passthrough"]
 
 

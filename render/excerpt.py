@@ -1,11 +1,11 @@
 """A few seconds of a video as any browser plays them, found by seeking and not by decoding all that lies before."""
 
 import re
-import secrets
 from pathlib import Path
 
 from .. import ffmpeg
 from ..errors import RenderError
+from ..files import atomic
 from ..progress import Progress
 from .encode import check_output
 
@@ -19,19 +19,14 @@ _SIZE = f"scale=-2:'min({_HEIGHT},ceil(ih/2)*2)'"
 def excerpt(source: Path, start: float, seconds: float, output: Path, progress: Progress) -> Path:
     """What plays from `start` on, small and with its sound; a seek may be off by some frames where a file lies."""
     target = check_output(output, source)
-    part = target.with_name(f".reelweave-{secrets.token_hex(6)}{target.suffix}")
-    with progress.stage("cut out") as stage:
-        try:
-            for arguments in _ways(source, start, seconds):
-                done = ffmpeg.run([*arguments, *_OUTPUT, ffmpeg.input_argument(part)])
-                stage.advance()
-                # Where there is nothing at that place, ffmpeg writes a film without frames and is content.
-                if done.returncode == 0 and not _EMPTY.search(done.stderr) and part.exists():
-                    part.replace(target)
-                    return output
-        finally:
-            part.unlink(missing_ok=True)
-    raise RenderError(f"Nothing could be played of {source.name} at {start:.1f} s.", "Is the file whole?")
+    with progress.stage("cut out") as stage, atomic(target) as part:
+        for arguments in _ways(source, start, seconds):
+            done = ffmpeg.run([*arguments, *_OUTPUT, ffmpeg.input_argument(part)])
+            stage.advance()
+            # Where there is nothing at that place, ffmpeg writes a film without frames and is content.
+            if done.returncode == 0 and not _EMPTY.search(done.stderr) and part.exists():
+                return output
+        raise RenderError(f"Nothing could be played of {source.name} at {start:.1f} s.", "Is the file whole?")
 
 
 def _ways(source: Path, start: float, seconds: float) -> list[list[str]]:

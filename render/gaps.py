@@ -44,19 +44,3 @@ def _why(first: int, last: int, frames: int, longest: int) -> Why:
     if last - first + 1 > longest:
         return "long"
     return "start" if first == 0 else "end" if last == frames - 1 else ""
-
-
-def read_ranges(text: str, frames: int) -> list[int]:
-    """The frames that a list such as 3,7-9 names, of a film that has so many."""
-    found: set[int] = set()
-    for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
-        if not (low.strip().isdecimal() and (high.strip().isdecimal() or not dash)):
-            raise UsageError(f"{part.strip()!r} names no frames.", "Give numbers and ranges: 3,7-9.")
-        first, last = int(low), int(high) if dash else int(low)
-        if first > last:
-            raise UsageError(f"{part.strip()} runs backwards.", f"Did you mean {last}-{first}?")
-        if last >= frames:
-            raise UsageError(f"There is no frame {last}: the video has {frames}.", "They are counted from 0.")
-        found.update(range(first, last + 1))
-    return sorted(found)

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import RenderError, SourceError
 from ..frames import Picture, VideoRecord
 from ..ingest.identity import content_hash, stamp
-from ..ingest.source import open_source, picture_files, read_picture
+from ..ingest.pictures import read_picture
+from ..ingest.source import open_source, picture_files
 from ..progress import Progress
 
 

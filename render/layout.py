@@ -9,6 +9,7 @@ import numpy as np
 from .. import ffmpeg
 from ..errors import SourceError
 from ..frames import SourceInfo
+from ..ingest.losses import format_losses, may_be_transparent, stream_losses
 from ..ingest.source import VideoFile
 
 DEFAULT_FORMAT = "yuv420p"
@@ -17,6 +18,9 @@ RICHEST_FORMAT = "yuv444p"
 _KEPT = frozenset(f"yuv{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in ("", "10le"))
 _RGB = re.compile(r"rgb|bgr|gbr|pal8")
 _SHOWN = re.compile(r"\bn: *0 .*? fmt:(\w+)(?: cl:(\w+))? sar:(\d+)/(\d+) s:(\d+)x(\d+) ")
+_INTERLACED = re.compile(r"\bn: *0 .*? i:[TB] ")
+_ALPHA_MODE = re.compile(r"\balpha_mode *: *1\b")
+"""WebM keeps transparency in a second stream, which no decoder of ffmpeg's own reads."""
 _TAGS = re.compile(r"color_range:(\w+) color_space:([\w-]+) color_primaries:([\w-]+) color_trc:([\w-]+)")
 _UNTAGGED = frozenset({"unknown", "unspecified", "reserved", "", None})
 _BT709 = {"range": "tv", "colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"}
@@ -32,6 +36,8 @@ class Layout:
     height: int
     conversion: str
     tags: str
+    losses: tuple[str, ...] = ()
+    """What of the source a film in this layout does not hold."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,7 +108,21 @@ def video_layout(source: Path, lossless: bool) -> Layout:
         steps[1] += f":out_range={tags['range']}"
     elif shown[2] not in _UNTAGGED:
         tags["chroma_location"] = shown[2]
-    return Layout(coded, coded, width, height, ",".join([*steps, f"format={coded}"]), _tagged(tags, shown))
+    losses = [*stream_losses(said), *_losses(source, said, shown[1], coded, colours[4])]
+    conversion = ",".join([*steps, f"format={coded}"])
+    return Layout(coded, coded, width, height, conversion, _tagged(tags, shown), tuple(losses))
+
+
+def _losses(source: Path, said: str, given: str, coded: str, transfer: str) -> list[str]:
+    transparent = bool(_ALPHA_MODE.search(said)) or (may_be_transparent(given) and _is_transparent(source))
+    return format_losses(given, coded, transfer, bool(_INTERLACED.search(said)), transparent)
+
+
+def _is_transparent(source: Path) -> bool:
+    """Whether the first frame lets any background through: GIFs are decoded with an alpha channel, used or not."""
+    first = ["-frames:v", "1", "-vf", "alphaextract,format=gray", "-f", "rawvideo", "-"]
+    alpha = ffmpeg.run([*ffmpeg.decode_arguments(source), *first]).stdout
+    return bool(alpha) and min(alpha) < 255
 
 
 def pictures_layout(info: SourceInfo, lossless: bool) -> Layout:

@@ -95,12 +95,24 @@ def _shots_part(shots: Sequence[ShotStrip], in_all: int) -> list[str]:
         return []
     note = (
         "<p>The first, the middle and the last frame of each. Inside a shot the pictures tell the order; which shot "
-        "comes first, and which way each plays, they do not. <code>--flip-shot 2</code> plays shot 2 backwards, "
-        "<code>--shot-order</code> puts shots in another order, <code>--drop-shot 2</code> leaves one out.</p>"
+        f"comes first, and which way each plays, they do not. {_shot_options(shots, in_all)}</p>"
     )
     some = [f"<p>The first {len(shots)} of {in_all}.</p>"] if len(shots) < in_all else []
     strips = "\n".join(map(_shot, shots))
     return ["<h2>Shots</h2>", note, *some, f'<div class="shots">\n{strips}\n</div>']
+
+
+def _shot_options(shots: Sequence[ShotStrip], in_all: int) -> str:
+    """For shots that there are; a single one has no place and is not left out, and an order names every shot."""
+    last = shots[-1].number
+    flip = f"<code>--flip-shot {last}</code> plays shot {last} backwards"
+    if in_all < 2:
+        return f"{flip}."
+    drop = f"<code>--drop-shot {last}</code> leaves it out"
+    if len(shots) < in_all:
+        return f"{flip}, {drop}, <code>--shot-order</code> puts all of them in another order."
+    backwards = ",".join(str(shot.number) for shot in reversed(shots))
+    return f"{flip}, {drop}, <code>--shot-order {backwards}</code> plays the last first."
 
 
 def _shot(shot: ShotStrip) -> str:
@@ -119,21 +131,24 @@ def _joins_part(joins: Joins, pictures: Mapping[str, Picture]) -> list[str]:
 
 def _weak_part(joins: Joins) -> list[str]:
     if not joins.weak:
-        return ["<p>None: no join leaves a choice worth a look.</p>"]
-    example = next((_remedy(row, choice) for row in joins.weak for choice in row.choices[:1]), "--adjacent A:B")
+        why = "no join leaves a choice worth a look" if joins.decided else "nothing speaks for one order or another"
+        return [f"<p>None: {why}.</p>"]
+    example = next((_remedy(row, choice) for row in joins.weak for choice in row.choices[:1]), "")
+    choosing = f"<code>{html.escape(joins.solving)} {example} --plan plan.json</code>"
+    how = f" To choose one, solve again with its option: {choosing}" if example else ""
     some = f"{len(joins.weak)} of " if len(joins.weak) < joins.weak_in_all else ""
     note = (
         f"<p>{some}{_count(joins.weak_in_all, 'weak join')}, the least sure first. Marked are the two frames "
         "that meet, with their times in the source; beside them is what else could have come there. A price is what a "
         "join costs, over what the film's median join costs; an alternative that is cheaper than the join, or hardly "
-        "dearer, is worth a look. To choose one, solve again with its option: "
-        f"<code>reelweave solve {html.escape(joins.video)} {example} --plan plan.json</code></p>"
+        f"dearer, is worth a look.{how}</p>"
     )
     return [note, *map(_weak, joins.weak)]
 
 
 def _weak(row: WeakRow) -> str:
-    told = f"{clock(row.time)} of the film, {100 * row.confidence:.0f} % sure, price {_price(row.price)}"
+    sure = "undetermined: a cut" if row.confidence is None else f"{100 * row.confidence:.0f} % sure"
+    told = f"{clock(row.time)} of the film, {sure}, price {_price(row.price)}"
     met = [_thumbnail(one, f"<b>frame {one.frame}</b><br>at {clock(one.time)}", "met") for one in (row.left, row.right)]
     others = [_thumbnail(choice.shown, _choice(row, choice)) for choice in row.choices]
     pictures = "\n".join([*met, *others])

@@ -88,6 +88,8 @@ def repair(
     with closing(_decoded(source, layout, frames)) as raws:
         film = mender.mended(raws, gaps)
         encode(film, frames, layout, target, encoding, timing.rate, progress, "repair", sound, timing.times)
+    for text in layout.losses:
+        progress.note(f"{source.name}: {text}")
     return mender.replaced
 
 

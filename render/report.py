@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import RenderError
+from ..files import atomic
 from ..frames import Picture
 from .curve import price_curve
 from .page import MOST_SHOWN, dropped_title, page_of
@@ -12,6 +13,8 @@ from .sheet import contact_sheet, heat_map, save_picture
 from .shown import DroppedFrame, Report
 
 _NOT_ALWAYS = ("dropped.png", "joins.png")
+_MAPS = ("distances-before.png", "distances-after.png")
+REPORT_FILES = ("before.png", "after.png", *_MAPS, *_NOT_ALWAYS, "dropped.csv", "index.html")
 
 
 def write_report(folder: Path, report: Report) -> list[Path]:
@@ -24,7 +27,8 @@ def write_report(folder: Path, report: Report) -> list[Path]:
             (folder / name).unlink(missing_ok=True)
         written.append(_write_table(folder / "dropped.csv", report.dropped))
         page = folder / "index.html"
-        page.write_text(page_of(report, pictures), encoding="utf-8")
+        with atomic(page) as part:
+            part.write_text(page_of(report, pictures), encoding="utf-8")
     except OSError as failed:
         raise RenderError(f"The report cannot be written to {folder}: {failed.strerror or failed}.") from failed
     return [*written, page]
@@ -52,7 +56,7 @@ def _dropped_sheet(dropped: Sequence[DroppedFrame]) -> Picture:
 
 
 def _write_table(path: Path, dropped: Sequence[DroppedFrame]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["frame", "reason", "score", "neighbours"])
         for d in dropped:

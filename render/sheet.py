@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RenderError, UsageError
+from ..files import atomic
 from ..frames import Floats, Picture
 
 _GROUND = (28, 26, 24)
@@ -74,7 +75,8 @@ def save_picture(picture: Picture, path: Path) -> Path:
         done, data = cv2.imencode(path.suffix, picture)
         if not done:
             raise RenderError(f"{path} could not be made from a picture of {picture.shape[1]}x{picture.shape[0]}.")
-        path.write_bytes(data.tobytes())
+        with atomic(path) as part:
+            part.write_bytes(data.tobytes())
     except cv2.error as refused:
         raise RenderError(f"{path.name} does not end as a picture does.", "Use .png or .jpg.") from refused
     except OSError as failed:

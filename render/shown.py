@@ -49,11 +49,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class WeakRow:
-    """A weak join at a time of the film; prices are multiples of the film's median join."""
+    """A weak join at a time of the film; prices are multiples of the film's median join. A cut has no confidence."""
 
     at: int
     time: float
-    confidence: float
+    confidence: float | None
     price: float
     left: Shown
     right: Shown
@@ -68,8 +68,10 @@ class Joins:
     cuts: Sequence[int] = ()
     weak: Sequence[WeakRow] = ()
     weak_in_all: int = 0
-    video: str = "VIDEO"
-    """The name by which a command line takes the video."""
+    solving: str = ""
+    """The command line that solves the video again."""
+    decided: bool = True
+    """Whether anything speaks for the order of any two frames."""
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,20 @@ _HEARD_AS_ONE = 0.02
 
 def own_rate(plan: Plan) -> Fraction:
     """The rate of the plan's source, exact again."""
-    return Fraction(plan.video.fps).limit_denominator(1001)
+    # A picture an hour or fewer would come to 0.
+    return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
 
 
 def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:
     """Whether there is sound to do with what was asked; what the user may not expect is said."""
-    there = not source.is_dir() and open_source(source).info().has_audio
+    tracks = 0 if source.is_dir() else open_source(source).info().audio_tracks
+    there = tracks > 0
     if not there and audio != "drop":
         progress.note(f"{source.name} has no sound to {audio}.")
     if there and audio == "drop":
         progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} takes it along.")
+    if tracks > 1 and audio != "drop":
+        progress.note(f"{source.name} has {tracks} sound tracks; the first is taken.")
     return there
 
 

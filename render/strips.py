@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RenderError
+from ..files import atomic
 from ..frames import Picture
 from .page import document, figure
 from .sheet import CAPTION, GAP, LARGE, SMALL, TITLE, canvas, contact_sheet, save_picture, write_text
 
 _FINE, _BROKEN, _LINE = (168, 150, 96), (66, 148, 244), (90, 85, 80)
 _LEFT, _WIDTH, _HEIGHT = 40, 960, 120
+_GAPS = "gap-*.png"
+STRIP_FILES = ("timeline.png", _GAPS, "index.html")
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,12 @@ def write_strips(folder: Path, shown: Strips) -> list[Path]:
         pictures[f"gap-{strip.first}.png"] = _drawn(strip)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("gap-*.png"):
+        for old in folder.glob(_GAPS):
             old.unlink()
         written = [save_picture(picture, folder / name) for name, picture in pictures.items()]
         page = folder / "index.html"
-        page.write_text(_page(shown, pictures), encoding="utf-8")
+        with atomic(page) as part:
+            part.write_text(_page(shown, pictures), encoding="utf-8")
     except OSError as failed:
         raise RenderError(f"The report cannot be written to {folder}: {failed.strerror or failed}.") from failed
     return [*written, page]

@@ -5,7 +5,8 @@ sample twice, and would need a matrix and a range that many files do not state; 
 the source's own tags look the same in any player, and a lossless film holds the source's very frames.
 """
 
-from collections.abc import Generator, Sequence
+from array import array
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from fractions import Fraction
 from functools import partial
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from .. import ffmpeg
 from ..errors import RenderError, UsageError
-from ..ingest.source import PictureFolder, fitted, read_picture
+from ..ingest.rates import measured_rate
+from ..ingest.source import SHOW_TIMES, TIMES, Guesses, PictureFolder, next_time
 from ..progress import Progress, Silent
 from ..solve.plan import Plan
 from .encode import Encoding, check_output, encode
@@ -25,6 +27,7 @@ from .sound import Audio, own_rate, soundtrack
 
 _SILENT = Silent()
 _FILLING = Filling()
+_MOST_RATE = 1_000_000
 
 
 def render(
@@ -45,14 +48,16 @@ def render(
     """
     target = check_output(output, source)
     rate = fps if fps is not None else own_rate(plan)
-    if rate <= 0:
-        raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0.")
+    if not 0 < rate <= _MOST_RATE:
+        raise UsageError(f"A film cannot play at {rate} frames a second.", "Give a rate above 0 and up to 1,000,000.")
     order = _checked_order(plan)
     try:
         if source.is_dir():
-            frames, layout = _pictures(source, order, encoding.lossless, rate)
+            frames, layout, lost = _pictures(source, order, encoding.lossless, rate)
         else:
-            frames, layout = _video(source, order, encoding.lossless, target.parent, scratch_bytes, progress)
+            frames, layout, lost = _video(
+                source, order, encoding.lossless, target.parent, scratch_bytes, rate, progress
+            )
     except OSError as failed:
         raise RenderError(f"{output} cannot be written: {failed.strerror or failed}.") from failed
     mender = Mender(layout, filling, Timing(rate))
@@ -61,6 +66,8 @@ def render(
         film = mender.mended(frames, gaps)
         encode(film, len(order), layout, target, encoding, rate, progress, sound=sound)
     _tell(mender.replaced, filling.longest, progress)
+    for text in lost():
+        progress.note(f"{source.name}: {text}")
     return output
 
 
@@ -83,34 +90,48 @@ def _checked_order(plan: Plan) -> list[int]:
     return order
 
 
+_Lost = Callable[[], Sequence[str]]
+"""What of the source did not reach the film, known once all of its frames were read."""
+
+
 def _video(
-    source: Path, order: Sequence[int], lossless: bool, scratch: Path, scratch_bytes: int, progress: Progress
-) -> tuple[Generator[bytes, None, None], Layout]:
-    layout = video_layout(source, lossless)
-    decode = partial(_decoded, source, layout)
-    return in_play_order(decode, order, layout.frame_bytes, scratch, scratch_bytes, progress), layout
+    source: Path,
+    order: Sequence[int],
+    lossless: bool,
+    scratch: Path,
+    scratch_bytes: int,
+    rate: Fraction,
+    progress: Progress,
+) -> tuple[Generator[bytes, None, None], Layout, _Lost]:
+    layout, times = video_layout(source, lossless), array("d")
+    decode = partial(_decoded, source, layout, times)
+    frames = in_play_order(decode, order, layout.frame_bytes, scratch, scratch_bytes, progress)
+    return frames, layout, lambda: [*layout.losses, *measured_rate(times, [rate]).losses(float(rate))]
 
 
 def _pictures(
     source: Path, order: Sequence[int], lossless: bool, rate: Fraction
-) -> tuple[Generator[bytes, None, None], Layout]:
+) -> tuple[Generator[bytes, None, None], Layout, _Lost]:
     """Every picture is a file of its own, so that any order is read straight from the folder."""
     folder = PictureFolder(source, float(rate))
     if max(order) >= len(folder.files):
         raise _lost(source, max(order), len(folder.files), [])
     layout = pictures_layout(folder.info(), lossless)
-    pictures = (fitted(read_picture(folder.files[index]), layout.width, layout.height) for index in order)
-    return (layout.evened(picture.tobytes()) for picture in pictures), layout
+    pictures = (folder.picture(folder.files[index], layout.width, layout.height) for index in order)
+    return (layout.evened(picture.tobytes()) for picture in pictures), layout, lambda: folder.notes
 
 
-def _decoded(source: Path, layout: Layout, last: int) -> Generator[bytes, None, None]:
-    """Frames 0 to `last` in decode order; the decoder is stopped there."""
-    output = ["-vf", layout.conversion, "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
-    with ffmpeg.Reader([*ffmpeg.decode_arguments(source), *output]) as reader:
+def _decoded(source: Path, layout: Layout, times: "array[float]", last: int) -> Generator[bytes, None, None]:
+    """Frames 0 to `last` in decode order, and their times; the decoder is stopped there."""
+    filters = f"{SHOW_TIMES},{layout.conversion}"
+    output = ["-vf", filters, "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
+    del times[:]
+    with ffmpeg.Reader([*ffmpeg.decode_arguments(source), *output], TIMES, b"frame") as reader:
         for index in range(last + 1):
             if len(raw := reader.read(layout.decoded_bytes)) < layout.decoded_bytes:
                 reader.finish()
                 raise _lost(source, last, index, reader.problems)
+            times.append(next_time(reader, Guesses()))
             yield layout.evened(raw)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,13 @@ from .plan import Dropped, Neighbour, Reason, Shot
 from .shelf import NoShelf, Shelf, shelved
 from .shots import find_shots
 from .tied import tied_rows
+from .undetermined import by_chance, same_rows
 from .weak import Weighed, weigh_joins
 from .wishes import NO_WISHES, Wishes, check_wishes
 
 _NEIGHBOURS_NAMED = 3
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,14 @@ class Arrangement:
     dropped: list[Dropped]
     shots: list[Shot]
     confidence: list[float]
+    undetermined: list[int]
+    """The joins that nothing decides, by their places in `order`."""
     direction_known: bool
     weighed: Weighed
     ordered: Ordered
     evidence: "Evidence"
+    wishes: Wishes
+    """Those that it holds to, all lists of them expanded."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
     the numbers by which he names them.
     """
     frames = film.rows.indices.tolist()
+    wishes = wishes.of_frames(frames)
     check_wishes(wishes, frames)
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
@@ -113,6 +121,7 @@ def arrange(film: Film, settings: Settings, progress: Progress, wishes: Wishes =
         stage.advance(2)
     solved = _order(film, looks, np.flatnonzero(~looks.verdict.dropped), settings, progress)
     shots = _number(film, looks, solved, settings)
+    wishes = wishes.of_shots([shot.number for shot in shots])
     if wishes:
         wanted = in_frames(wishes, shots)
         found = _wished_looks(film, groups, graph, looks, wishes, settings, progress)
@@ -202,21 +211,27 @@ def _arrangement(
 ) -> Arrangement:
     frames = film.rows.indices
     played = [looks.members[row] for row in solved.path]
-    made = {frozenset(pair) for pair in wishes.adjacent}
-    sure = [frozenset(join) in made for join in pairwise(frames[solved.path].tolist())]
     order = [int(frames[row]) for group in played for row in group]
     shown = numbered_as(_shots(film, played, settings), order, shots)
-    confidence = _confidence(played, solved.ordered, sure)
+    made = _made(order, wishes)
+    alike = [is_open and not known for is_open, known in zip(_alike(played, solved.ordered), made, strict=True)]
+    confidence = _confidence(played, solved.ordered, made, alike)
+    cuts = {shot.start - 1 for shot in shown[1:]}
+    undetermined = [at for at, known in enumerate(made) if alike[at] or (at in cuts and not known)]
     row_of = {int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in looks.members[leader]}
     return Arrangement(
         order=order,
         dropped=_dropped(film, looks, set(solved.rows.tolist()), shots),
         shots=shown,
         confidence=confidence,
+        undetermined=undetermined,
         direction_known=wishes.say_direction,
-        weighed=weigh_joins(order, confidence, shown, row_of, solved.ordered.costs, settings.report.weak_joins),
+        weighed=weigh_joins(
+            order, confidence, shown, row_of, solved.ordered.costs, settings.report.weak_joins, {*undetermined} - cuts
+        ),
         ordered=solved.ordered,
         evidence=Evidence(frames[looks.leaders], looks.graph, looks.verdict, _repeats(frames, looks.members)),
+        wishes=wishes,
     )
 
 
@@ -286,13 +301,42 @@ def _shots(film: Film, played: Sequence[Sequence[int]], settings: Settings) -> l
     return find_shots(np.array(chords, np.float32), **settings.shots.model_dump())
 
 
-def _confidence(played: Sequence[Sequence[int]], ordered: Ordered, sure: Sequence[bool]) -> list[float]:
-    """Joins between repeats are sure, since any order of theirs looks the same, and so are those the user made."""
-    values: list[float] = []
-    joins = [1.0 if known else round(said, 4) for said, known in zip(join_confidence(ordered), sure, strict=True)]
-    for group, before in zip(played, [None, *joins][: len(played)], strict=True):
-        values += [] if before is None else [before]
-        values += [1.0] * (len(group) - 1)
+def _made(order: Sequence[int], wishes: Wishes) -> list[bool]:
+    """For each join whether the user made it; who says how two frames play says all of their order."""
+    pairs = {frozenset(pair) for pair in wishes.adjacent}
+    if len(order) == 2 and wishes.say_direction:
+        return [True]
+    return [frozenset(join) in pairs for join in pairwise(order)]
+
+
+def _alike(played: Sequence[Sequence[int]], ordered: Ordered) -> list[bool]:
+    """For each join whether another order of the frames around it is as good: any is, of those that look the same."""
+    path, orderless = ordered.path.order, ordered.orderless
+    only = sum(map(len, played)) == 2
+    joins = [
+        only or same or (a in orderless and b in orderless)
+        for (a, b), same in zip(pairwise(path), same_rows(path, ordered.costs), strict=True)
+    ]
+    return _among_repeats(played, joins, True)
+
+
+def _confidence(
+    played: Sequence[Sequence[int]], ordered: Ordered, made: Sequence[bool], alike: Sequence[bool]
+) -> list[float]:
+    """Joins that the user made are sure; those between frames that nothing tells apart are as good as chance."""
+    joins = _among_repeats(played, join_confidence(ordered), 1.0)
+    return [
+        1.0 if known else round(chance if is_open else said, 4)
+        for said, chance, is_open, known in zip(joins, by_chance(alike), alike, made, strict=True)
+    ]
+
+
+def _among_repeats(played: Sequence[Sequence[int]], joins: Sequence[_T], between: _T) -> list[_T]:
+    """What is said of the joins of rows, said of the joins of all frames; `between` of those of repeats."""
+    values: list[_T] = []
+    for place, group in enumerate(played):
+        values += joins[place - 1 : place] if place else []
+        values += [between] * (len(group) - 1)
     return values
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from pydantic import BaseModel
 
-from .places import Fault, Places
+from .places import Fault, Key, Places
 
 if TYPE_CHECKING:
     from .plan import PlanFields
@@ -17,6 +17,8 @@ Problem: TypeAlias = Mapping[str, Any]
 """One of pydantic's errors."""
 
 _NAMED = 3
+_LAST = 2**31 - 1
+"""No frame's index is higher, whatever was not looked at of its video."""
 _WANTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -85,8 +87,10 @@ def settled(plan: "PlanFields", places: Places) -> tuple[dict[str, Any], str]:
         void["shots"] = []
     named = ", ".join(f"{name} ({places.line(places.of(name))})" for name in void)
     note = f"order has {len(plan.order)} frames, for which these were not made: {named}. They count as unknown."
+    known = plan.confidence and "confidence" not in void
+    undetermined = [at for at in plan.undetermined if at < joins] if known else []
     weak = [join for join in plan.weak if plan.order[join.at : join.at + 2] == [join.left, join.right]]
-    return void | {"weak": weak}, note if void else ""
+    return void | {"weak": weak, "undetermined": undetermined}, note if void else ""
 
 
 def _told(problem: Problem) -> str:
@@ -115,28 +119,29 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _named(plan: "PlanFields", places: Places) -> Iterator[tuple[int, int]]:
-    """Every frame that the plan names, and where."""
-    yield from ((frame, places.of("order", place)) for place, frame in enumerate(plan.order))
-    yield from ((dropped.frame, places.of("dropped", place)) for place, dropped in enumerate(plan.dropped))
+def _named(plan: "PlanFields") -> Iterator[tuple[int, Key]]:
+    """Every frame that the plan names, and the way to it."""
+    yield from ((frame, ("order", place)) for place, frame in enumerate(plan.order))
+    yield from ((dropped.frame, ("dropped", place)) for place, dropped in enumerate(plan.dropped))
 
 
 def _frame_faults(plan: "PlanFields", places: Places) -> Iterator[Fault]:
-    first: dict[int, int] = {}
+    first: dict[int, Key] = {}
     last = None if plan.video.gaps else plan.video.frames - 1
-    for frame, offset in _named(plan, places):
+    for frame, key in _named(plan):
         if frame in first:
-            told = f"frame {frame} is there twice, first at {places.line(first[frame])}; take one of the two out"
-            yield Fault(offset, told)
-        elif frame < 0 or (last is not None and frame > last):
+            before = places.line(places.of(*first[frame]))
+            told = f"frame {frame} is there twice, first at {before}; take one of the two out"
+            yield Fault(places.of(*key), told)
+        elif not 0 <= frame <= (_LAST if last is None else last):
             known = "begin with 0" if last is None else f"are 0 to {last}"
-            yield Fault(offset, f"frame {frame} is not in the video, whose frames {known}; take it out")
-        first.setdefault(frame, offset)
+            yield Fault(places.of(*key), f"frame {frame} is not in the video, whose frames {known}; take it out")
+        first.setdefault(frame, key)
 
 
 def _lost(plan: "PlanFields", places: Places) -> Iterator[Fault]:
     """Where only some frames were looked at, nothing says which, and so their number alone is checked."""
-    named = {frame for frame, _ in _named(plan, places) if frame >= 0}
+    named = {frame for frame, _ in _named(plan) if frame >= 0}
     count, gaps = plan.video.frames, plan.video.gaps
     lost = count - (len(named) if gaps else sum(frame < count for frame in named))
     if lost > 0 and not plan.order:
@@ -160,10 +165,11 @@ def _told_lost(some: Sequence[int], lost: int) -> str:
 def _shot_faults(plan: "PlanFields", places: Places) -> Iterator[Fault]:
     end = 0
     for number, shot in enumerate(plan.shots, 1):
-        offset = places.of("shots", number - 1)
         if shot.start != end:
             before = f"shot {number - 1} ends at {end}" if number > 1 else "the film starts at 0"
+            offset = places.of("shots", number - 1)
             yield Fault(offset, f"shot {number} starts at {shot.start}, but {before}; let it start there")
         if shot.length < 1:
+            offset = places.of("shots", number - 1)
             yield Fault(offset, f"shot {number} is {shot.length} frames long; take it out, or correct its length")
         end = shot.start + shot.length

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import UsageError
+from ..ranges import in_turn, shortened
 from .plan import Shot
-from .wishes import Pair, Wishes, contradiction
+from .wishes import Pair, Wishes, contradiction, option_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ def in_frames(wishes: Wishes, shots: Sequence[NumberedShot]) -> Wishes:
     known = {shot.number: shot.frames for shot in shots}
     for option, number in _numbers(wishes):
         if number not in known:
-            raise UsageError(f"{option}: there is no shot {number}.", f"The shots are numbered 1 to {len(shots)}.")
+            said = f"{option}: there is no shot {shortened(str(number))}."
+            raise UsageError(said, f"The shots are numbered 1 to {len(shots)}.")
+    for name in ("shot_order", "flip_shot"):
+        in_turn([range(number, number + 1) for number in getattr(wishes, name)], known, option_of(name))
     for number in wishes.drop_shot:
         named = {frame: option for option, frame in wishes.frames_named() if not option.startswith("--drop")}
         for frame in known[number]:
@@ -102,7 +106,7 @@ def _dealt(shots: Sequence[NumberedShot], played: Sequence[int]) -> dict[int, li
 def _check_complete(order: Sequence[int], playing: Sequence[int]) -> None:
     if sorted(order) == sorted(playing):
         return
-    given = ",".join(map(str, order))
+    given = shortened(",".join(map(str, order)))
     missing, extra = sorted(set(playing) - set(order)), sorted(set(order) - set(playing))
     said = f"it lacks shot {missing[0]}" if missing else f"shot {extra[0]} does not play" if extra else "one is twice"
     raise UsageError(f"--shot-order {given}: {said}.", f"Name each of {', '.join(map(str, playing))} once.")
@@ -158,5 +162,6 @@ def _frames(numbers: Sequence[int], known: dict[int, list[int]]) -> Iterator[int
 
 def _numbers(wishes: Wishes) -> Iterator[tuple[str, int]]:
     for name in ("keep_shot", "drop_shot", "flip_shot"):
-        yield from ((f"--{name.replace('_', '-')} {number}", number) for number in getattr(wishes, name))
-    yield from ((f"--shot-order {','.join(map(str, wishes.shot_order))}", number) for number in wishes.shot_order)
+        yield from ((f"{option_of(name)} {number}", number) for number in getattr(wishes, name))
+    order = shortened(",".join(map(str, wishes.shot_order)))
+    yield from ((f"--shot-order {order}", number) for number in wishes.shot_order)

@@ -20,6 +20,7 @@ from .measured import Matcher, MeasuredPrice, SharedPrice, by_measuring
 from .motion import Forgetful, MotionMemory, Scenes, motion_trials
 from .path import Path, find_path, path_as_filed
 from .sift import sift_matches
+from .undetermined import orderless_rows
 from .watch import Watch
 
 _SLACK, _SLACK_IN_DOUBT = 5e-4, 0.02
@@ -53,6 +54,8 @@ class Ordered:
     price: str
     band: float
     seconds: float = 0.0
+    orderless: frozenset[int] = frozenset()
+    """Rows among which no order stands out; unknown in a film too long for the price of every pair."""
 
 
 def order_rows(rows: Rows, space: str, settings: SolveSettings, progress: Progress) -> Ordered:
@@ -79,6 +82,7 @@ def _search(
     with progress.stage("order") as stage:
         trials = [trial(price.name, costs, settings, _watched(stage, costs, stopped))]
         stage.advance()
+    first = costs
     if measured := _measured_price(rows, settings, progress):
         costs = by_measuring(measured, costs, trials[0].path, settings, quiet)
         trials = [trial(settings.price, costs, settings, quiet)]
@@ -95,7 +99,9 @@ def _search(
             path = find_path(best.costs, settings, best.sketch, watch)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    return Ordered(path, best.costs, best.name, fit)
+    # Prices that were learnt from the film itself find an order even in noise.
+    orderless = frozenset() if first.matrix is None else frozenset(orderless_rows(path.order, first.matrix))
+    return Ordered(path, best.costs, best.name, fit, orderless=orderless)
 
 
 def _watched(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> Watch:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from ..untrusted import MOST_DEPTH, UntrustedError, finite_number, is_text, whole_number
+
 Key: TypeAlias = tuple[str | int, ...]
 """The way to a value: ("order", 3) is the fourth frame of the order."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_DEEPEST = 50
-_SCALAR = json.JSONDecoder()
+_MOST_PLACED = 3_000_000
+"""Values of a text whose places are remembered, at 250 bytes each."""
+_SCALAR = json.JSONDecoder(parse_int=whole_number, parse_float=finite_number)
 _CUT_SHORT = "the file ends too early: it is cut short, or a bracket is not closed"
 
 
@@ -35,10 +38,16 @@ class MisreadError(ValueError):
 
 @dataclass(frozen=True)
 class Places:
-    """The lines of a text, and where in it each value, or the key before it, begins."""
+    """The lines of a text, and where in it each value, or the key before it, begins: found out when first asked."""
 
     text: str
-    offsets: dict[Key, int]
+    known: dict[Key, int] | None = None
+
+    @cached_property
+    def offsets(self) -> dict[Key, int]:
+        if self.known is not None:
+            return self.known
+        return read_json(self.text)[1] if may_be_placed(self.text) else {}
 
     def of(self, *key: str | int) -> int:
         """The offset of a value or, where there is none, of what should hold it."""
@@ -55,6 +64,11 @@ class Places:
     @cached_property
     def _starts(self) -> list[int]:
         return [0, *(end.end() for end in _LINE_END.finditer(self.text))]
+
+
+def may_be_placed(text: str) -> bool:
+    """Whether a text is short enough to remember where each of its values stands."""
+    return text.count(",") + text.count("[") + text.count("{") <= _MOST_PLACED
 
 
 def read_json(text: str) -> tuple[Any, dict[Key, int]]:
@@ -81,7 +95,7 @@ class _Reader:
     def value(self, at: int, key: Key) -> tuple[Any, int]:
         """The value that begins here, and where it ends."""
         self.offsets.setdefault(key, at)
-        if len(key) > _DEEPEST:
+        if len(key) > MOST_DEPTH:
             raise MisreadError(at, "too many brackets within brackets")
         first = self._text[at : at + 1]
         if first == "{":
@@ -94,9 +108,12 @@ class _Reader:
         if self._text.startswith(("NaN", "Infinity", "-Infinity"), at):
             raise MisreadError(at, "this is no number; write one, or null")
         try:
-            return _SCALAR.raw_decode(self._text, at)
+            value, end = _SCALAR.raw_decode(self._text, at)
         except ValueError as bad:
             raise MisreadError(at, _told(self._text, at, bad)) from bad
+        if isinstance(value, str) and not is_text(value):
+            raise MisreadError(at, "this text holds an escape that stands for no text; take it out")
+        return value, end
 
     def _array(self, at: int, key: Key) -> tuple[list[Any], int]:
         items: list[Any] = []
@@ -152,8 +169,8 @@ class _Reader:
 
 
 def _told(text: str, at: int, bad: ValueError) -> str:
-    if not isinstance(bad, json.JSONDecodeError):
-        return "this number has too many digits"
+    if isinstance(bad, UntrustedError):
+        return "this number is too large, or has too many digits"
     word = re.split(r"[\s,\]}]", text[at : at + 40], maxsplit=1)[0]
     if word.startswith('"'):
         return "this text has no closing quote, or holds a sign that JSON does not allow in it"

@@ -9,15 +9,24 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import PlanError
+from ..errors import PlanError, command
+from ..files import atomic
+from ..untrusted import MEGABYTE, UntrustedError, each_key_once, parse_json, read_bytes
 from .faults import content_faults, fill_faults, settled, shape_faults
-from .places import Fault, MisreadError, Places, read_json
+from .places import Fault, MisreadError, Places, may_be_placed, read_json
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
 Reason = Literal["outlier", "foreign", "broken", "duplicate", "user", "elsewhere"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=1e-5, le=1e6)]
+"""Frames a second: a picture a day, and more than any container counts."""
+Side = Annotated[int, Field(gt=0, le=1_000_000)]
+"""Pixels."""
 
+MOST_FRAMES = 100_000_000
+_MOST_BYTES = 128 * MEGABYTE
+"""Of a plan: one of a million frames has 30 MB, and twice as many where many of them are dropped."""
 _FRAMES_A_LINE = 20
 _FAULTS_SHOWN = 5
 
@@ -32,10 +41,10 @@ class PlanVideo(_Part):
     name: str
     source: str
     sha256: str
-    fps: float = Field(gt=0)
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    frames: int = Field(ge=0)
+    fps: Rate
+    width: Side
+    height: Side
+    frames: int = Field(ge=0, le=MOST_FRAMES)
     """Frames that were looked at."""
     gaps: bool = False
     """Whether others were not, so that the frames are not 0 to `frames` - 1."""
@@ -85,7 +94,7 @@ class Alternative(_Part):
 class WeakJoin(_Part):
     """A join to look at: its place in `order`, its frames, and what else could have been; prices as in `prices`."""
 
-    at: int
+    at: int = Field(ge=0)
     left: int
     right: int
     confidence: Share
@@ -131,6 +140,8 @@ class PlanFields(_Part):
     shots: list[Shot]
     """Empty where unknown, as are the next three."""
     confidence: list[Share] = []
+    undetermined: list[Annotated[int, Field(ge=0)]] = []
+    """The joins that neither the pictures nor the user decided, by their places in `order`."""
     prices: list[float] = []
     """What each join costs, in multiples of the film's median join."""
     weak: list[WeakJoin] = []
@@ -154,6 +165,8 @@ class Plan(PlanFields):
         for name in ("confidence", "prices"):
             if len(getattr(self, name)) not in (0, max(0, len(self.order) - 1)):
                 raise ValueError(f"{name} needs one value for each join, one fewer than frames in order")
+        if any(at >= len(self.order) - 1 for at in self.undetermined):
+            raise ValueError("undetermined names a join that is not there")
         if faults := list(fill_faults(self)):
             raise ValueError(faults[0][1])
         return self
@@ -165,6 +178,7 @@ class Plan(PlanFields):
             update={
                 "order": self.order[::-1],
                 "confidence": self.confidence[::-1],
+                "undetermined": [n - 2 - at for at in reversed(self.undetermined)],
                 "shots": [s.model_copy(update={"start": n - s.start - s.length}) for s in reversed(self.shots)],
                 "prices": self.prices[::-1],
                 "weak": [join.reversed(n - 1) for join in self.weak],
@@ -192,35 +206,63 @@ class Plan(PlanFields):
         return Hole(after=after, frames=hole.frames[::-1])
 
     @property
-    def mean_confidence(self) -> float:
-        """Over all joins; 0 where nothing is known of them."""
-        if self.confidence:
-            return sum(self.confidence) / len(self.confidence)
-        return 0.0 if len(self.order) > 1 else 1.0
+    def determined(self) -> list[float]:
+        """The confidence of the joins that are not undetermined."""
+        undetermined = set(self.undetermined)
+        return [sure for at, sure in enumerate(self.confidence) if at not in undetermined]
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """Over the joins that are not undetermined; None where there is none, or nothing is known of them."""
+        return sum(self.determined) / len(self.determined) if self.determined else None
 
 
 def write_plan(plan: Plan, path: Path) -> Path:
     """Write the plan in short lines, so that it can be edited by hand, faults have a place, and diff shows changes."""
-    path.write_text(_readable(plan) + "\n", encoding="utf-8")
+    with atomic(path) as part:
+        part.write_text(_readable(plan) + "\n", encoding="utf-8")
     return path
 
 
 def read_plan(path: Path, note: Callable[[str], None] = lambda text: None) -> Plan:
     """A plan as written or as edited since; `note` hears what an edit made void."""
+    text = _text(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        value = parse_json(text, _without_notes)
+    except UntrustedError as bad:
+        raise _misread(path, text, bad) from bad
+    return _checked(value, Places(text), path, note)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bytes(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError as missing:
-        raise PlanError(f"There is no plan at {path}.", "`reelweave solve VIDEO --plan FILE` writes one.") from missing
+        raise PlanError(
+            f"There is no plan at {path}.", f"solve --plan writes one: see {command('solve', '--help')}."
+        ) from missing
     except UnicodeDecodeError as bad:
         line = bad.object[: bad.start].count(b"\n") + 1
         raise PlanError(f"{path}, line {line}: this is not text in UTF-8, and so not a plan.") from bad
+    except UntrustedError as bad:
+        raise PlanError(f"{path} is not a plan that can be read: it {bad}.") from bad
     except OSError as failed:
         raise PlanError(f"{path} is not a plan that can be read: {failed.strerror}.") from failed
+
+
+def _without_notes(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Keys that begin with `_` are notes, and left out."""
+    return {key: value for key, value in each_key_once(pairs).items() if not key.startswith("_")}
+
+
+def _misread(path: Path, text: str, bad: UntrustedError) -> PlanError:
+    """What is wrong with a text that is no JSON, with its line where the text can be looked through again."""
     try:
-        value, offsets = read_json(text)
-    except MisreadError as bad:
-        raise _refused(path, [bad.fault], Places(text, {})) from bad
-    return _checked(value, Places(text, offsets), path, note)
+        if may_be_placed(text):
+            read_json(text)
+    except MisreadError as placed:
+        return _refused(path, [placed.fault], Places(text, {}))
+    return PlanError(f"{path} is not a plan that can be read: it {bad}.")
 
 
 def first_problem(bad: Exception) -> str:

@@ -44,8 +44,8 @@ def shelved(shelf: Shelf, rows: Rows, space: str, settings: SolveSettings, solve
         return solve()
     key = _key(rows, space, settings)
     known = shelf.take(key)
-    if known is not None:
-        return _unpacked(known)
+    if known is not None and (kept := _unpacked(known, len(rows))):
+        return kept
     found = solve()
     if not found.path.interrupted:
         shelf.put(key, _packed(found))
@@ -80,13 +80,25 @@ def _packed(found: Ordered) -> Arrays:
         "names": np.array([path.solver, found.price]),
         "matrix": found.costs.matrix,
         "neighbours": np.array(found.costs.neighbours, np.int64),
+        "orderless": np.array(sorted(found.orderless), np.int64),
     }
 
 
-def _unpacked(known: Arrays) -> Ordered:
-    cost, bound, scale, band, seconds = known["numbers"].tolist()
-    solver, price = known["names"].tolist()
-    matrix = known["matrix"]
-    costs = JoinCosts(dense_rows(matrix), known["neighbours"].tolist(), scale, matrix)
-    path = RowPath(known["order"].tolist(), cost, None if np.isnan(bound) else bound, solver)
-    return Ordered(path, costs, price, band, seconds)
+def _unpacked(known: Arrays, count: int) -> Ordered | None:
+    """The order of so many rows that arrays hold; None where they are not what was packed."""
+    try:
+        cost, bound, scale, band, seconds = known["numbers"].tolist()
+        solver, price = known["names"].tolist()
+        matrix, order, neighbours = known["matrix"], known["order"], known["neighbours"]
+        orderless = frozenset(known["orderless"].astype(np.int64).tolist())
+    except (KeyError, TypeError, ValueError):
+        return None
+    # Those of fewer than two rows have no neighbours, and empty lists become an array of floats.
+    near = neighbours.size == 0 or (neighbours.dtype.kind == "i" and 0 <= neighbours.min() <= neighbours.max() < count)
+    if matrix.shape != (count, count) or matrix.dtype.kind != "i" or len(neighbours) != count or not near:
+        return None
+    if order.dtype.kind != "i" or not np.array_equal(np.sort(order), np.arange(count)):
+        return None
+    costs = JoinCosts(dense_rows(matrix), neighbours.tolist(), scale, matrix)
+    path = RowPath(order.tolist(), cost, None if np.isnan(bound) else bound, str(solver))
+    return Ordered(path, costs, str(price), band, seconds, orderless)

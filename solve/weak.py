@@ -1,7 +1,7 @@
 """The joins worth a look, and what else could have been in their place."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -30,18 +30,20 @@ def weigh_joins(
     row_of: Mapping[int, int],
     costs: JoinCosts,
     most: int,
+    alike: Collection[int] = (),
 ) -> Weighed:
     """What the joins of an order of frames cost and, for at most so many weak ones, the cheapest alternatives.
 
     `row_of` names the row of `costs` that stands for a frame; of frames that look the same the first stands
-    for all. A cut is weak only where a frame of another shot was at hand: between shots nothing tells.
+    for all. A cut is weak only where a frame of another shot was at hand: between shots nothing tells. Joins whose
+    alternatives are as good, the places `alike`, are never weak: there is nothing to choose.
     """
     film = _film(order, shots, row_of, costs)
     joins = list(pairwise(film.rows))
     prices = [0.0 if a == b else film.price(a, b) for a, b in joins]
     cuts = {shot.start - 1 for shot in shots[1:]}
     weak: list[WeakJoin] = []
-    for sure, at in sorted((sure, at) for at, sure in enumerate(confidence) if sure < _SURE):
+    for sure, at in sorted((sure, at) for at, sure in enumerate(confidence) if sure < _SURE and at not in alike):
         if len(weak) >= most:
             break
         others = _alternatives(film, *joins[at], at in cuts)
@@ -53,9 +55,9 @@ def weigh_joins(
 
 def count_weak(plan: Plan) -> int:
     """How many weak joins a plan has, the ones that it does not name included."""
-    cuts = {shot.start - 1 for shot in plan.shots}
-    named = {join.at for join in plan.weak}
-    return sum(sure < _SURE and (at in named or at not in cuts) for at, sure in enumerate(plan.confidence))
+    unnamed = {shot.start - 1 for shot in plan.shots} | set(plan.undetermined)
+    unnamed -= {join.at for join in plan.weak}
+    return sum(sure < _SURE and at not in unnamed for at, sure in enumerate(plan.confidence))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """What the user knows of a film, and whether all of it can hold at once."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+from typing import Any, Self
 
 from ..errors import UsageError
+from ..ranges import expanded, in_turn, parse_ranges, shortened, unknown, whole_number
 
 Pair = tuple[int, int]
 
@@ -24,14 +26,35 @@ class Wishes:
     drop_shot: tuple[int, ...] = ()
     flip_shot: tuple[int, ...] = ()
     shot_order: tuple[int, ...] = ()
+    ranges: tuple[tuple[str, tuple[range, ...]], ...] = ()
+    """Lists by the name of their field, as they were read: no range is expanded before it is known how far it may
+    reach."""
 
     def __bool__(self) -> bool:
-        return bool(self.given())
+        return bool(self.given() or self.ranges)
 
     def given(self) -> dict[str, object]:
         """The wishes that were made, by name."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        values = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "ranges")
         return {name: value for name, value in values if value not in (None, ())}
+
+    def of_frames(self, frames: Collection[int]) -> Self:
+        """The same with lists of frames expanded; UsageError where they name what is not among `frames`."""
+        return self._expanded(_LISTS_OF_FRAMES, frames, "frame")
+
+    def of_shots(self, shots: Collection[int]) -> Self:
+        """The same with lists of shots expanded; UsageError where they name what is not among `shots`."""
+        return self._expanded(_LISTS_OF_SHOTS, shots, "shot")
+
+    def _expanded(self, names: Collection[str], known: Collection[int], noun: str) -> Self:
+        found: dict[str, Any] = {}
+        for name, ranges in self.ranges:
+            if name in names:
+                expand = in_turn if name in _EACH_ONCE else expanded
+                numbers = expand(ranges, known, option_of(name), noun)
+                found[name] = tuple(dict.fromkeys([*getattr(self, name), *numbers]))
+        left = tuple(one for one in self.ranges if one[0] not in names)
+        return replace(self, **found, ranges=left) if found else self
 
     @property
     def placed(self) -> set[int]:
@@ -62,6 +85,16 @@ class Wishes:
 
 NO_WISHES = Wishes()
 
+_LISTS_OF_FRAMES = ("keep", "drop")
+_LISTS_OF_SHOTS = ("keep_shot", "drop_shot", "flip_shot", "shot_order")
+_EACH_ONCE = ("flip_shot", "shot_order")
+"""Lists in which a number that is there twice means nothing, or takes back what it said."""
+
+
+def option_of(name: str) -> str:
+    """The option that says a wish."""
+    return f"--{name.replace('_', '-')}"
+
 
 def read_wishes(
     first: int | None = None,
@@ -75,37 +108,33 @@ def read_wishes(
     flip_shot: Sequence[str] = (),
     shot_order: str = "",
 ) -> Wishes:
-    """Wishes as people write them: pairs as A:B, several frames or shots as 3,7-9."""
+    """Wishes as people write them: pairs as A:B, several frames or shots as 3,7-9.
+
+    Lists stay unexpanded until `of_frames` and `of_shots` are told how many there are.
+    """
+    lists = {
+        "keep": keep,
+        "drop": drop,
+        "keep_shot": keep_shot,
+        "drop_shot": drop_shot,
+        "flip_shot": flip_shot,
+        "shot_order": [shot_order] if shot_order else [],
+    }
     return Wishes(
         first=first,
         last=last,
         before=tuple(_pair("--before", text) for text in before),
         adjacent=tuple(_pair("--adjacent", text) for text in adjacent),
-        keep=_several("--keep", keep),
-        drop=_several("--drop", drop),
-        keep_shot=_several("--keep-shot", keep_shot),
-        drop_shot=_several("--drop-shot", drop_shot),
-        flip_shot=_several("--flip-shot", flip_shot),
-        shot_order=_several("--shot-order", [shot_order] if shot_order else []),
+        ranges=tuple((name, parse_ranges(texts, option_of(name))) for name, texts in lists.items() if texts),
     )
 
 
 def _pair(option: str, text: str) -> Pair:
-    try:
-        a, b = (int(part) for part in text.split(":"))
-    except ValueError:
-        raise UsageError(f"{option} {text}: that is no pair.", f"Write two numbers: {option} 12:57.") from None
-    return a, b
-
-
-def _several(option: str, texts: Sequence[str]) -> tuple[int, ...]:
-    found: list[int] = []
-    for part in (part for text in texts for part in text.split(",")):
-        start, dash, end = part.strip().partition("-")
-        if not start.isdecimal() or (dash and not end.isdecimal()) or (dash and int(end) < int(start)):
-            raise UsageError(f"{option} {part}: that is no number.", f"Write numbers: {option} 3,7-9.")
-        found += range(int(start), int(end or start) + 1)
-    return tuple(dict.fromkeys(found))
+    a, _, b = text.partition(":")
+    left, right = whole_number(a), whole_number(b)
+    if left is None or right is None:
+        raise UsageError(f"{option} {shortened(text)}: that is no pair.", f"Write two numbers: {option} 12:57.")
+    return left, right
 
 
 def check_wishes(wishes: Wishes, frames: Collection[int]) -> None:
@@ -113,9 +142,7 @@ def check_wishes(wishes: Wishes, frames: Collection[int]) -> None:
     known = set(frames)
     for option, named in wishes.frames_named():
         if named not in known:
-            raise UsageError(
-                f"{option}: the video has no frame {named}.", f"Its frames are {min(known)} to {max(known)}."
-            )
+            raise unknown(shortened(option), named, known, "frame")
     for option, named in wishes.frames_named():
         if named in wishes.drop and not option.startswith("--drop"):
             raise contradiction([option, f"--drop {named}"])

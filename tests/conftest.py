@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from runs import Run
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the tests write is remembered apart from what the developer wrote."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder := tmp_path_factory.mktemp("state")))
+        yield folder
+
+
 @pytest.fixture(autouse=True)
 def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty library that every test uses unless it names another, and no variables of the developer's own."""

@@ -20,6 +20,7 @@ from reelweave.progress import Silent
 from reelweave.settings import load
 from reelweave.solve.arrange import Arrangement, Film, arrange
 from reelweave.solve.collapse import Groups, collapse
+from reelweave.solve.wishes import Wishes
 
 Luma = npt.NDArray[np.uint8]
 
@@ -141,8 +142,12 @@ def test_repeats_come_back_beside_one_another(frames: list[Picture]) -> None:
     found = arranged(film_of([frames[shown[place]] for place in places]), neighbours__k=12)
     check(found, range(len(shown)))
     assert either_way([shown[places[row]] for row in found.order]) == sorted(shown)
-    between = [shown[places[a]] == shown[places[b]] for a, b in pairwise(found.order)]
-    assert all(value == 1 for value, same in zip(found.confidence, between, strict=True) if same)
+    between = [at for at, (a, b) in enumerate(pairwise(found.order)) if shown[places[a]] == shown[places[b]]]
+    assert found.undetermined == between
+    sizes = [shown.count(shown[places[found.order[at]]]) for at in between]
+    assert [found.confidence[at] for at in between] == pytest.approx([1 / size for size in sizes], abs=1e-4)
+    assert min(value for at, value in enumerate(found.confidence) if at not in between) > 0.9
+    assert not {join.at for join in found.weighed.weak} & {*between}
 
 
 def test_repeats_of_a_foreign_frame_go_with_it(frames: list[Picture], foreign: list[Picture]) -> None:
@@ -187,6 +192,88 @@ def test_the_same_film_gives_the_same_arrangement(frames: list[Picture], foreign
     first, second = arranged(film), arranged(film)
     assert (first.order, first.dropped, first.shots) == (second.order, second.dropped, second.shots)
     assert first.confidence == second.confidence
+
+
+_CHANCE = np.random.default_rng(0)
+
+
+def noise(count: int, base: Picture | None = None) -> list[Picture]:
+    """Pictures of nothing, or of one thing with noise on it."""
+    if base is None:
+        return [_CHANCE.integers(0, 256, (_SIZE[1], _SIZE[0], 3), np.uint8) for _ in range(count)]
+    spoilt = [base + _CHANCE.normal(0, 8, base.shape) for _ in range(count)]
+    return [np.clip(picture, 0, 255).astype(np.uint8) for picture in spoilt]
+
+
+_BLACK = np.zeros((_SIZE[1], _SIZE[0], 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "film",
+    [
+        pictures(2, _SIZE),
+        [pictures(1, _SIZE)[0]] * 50,
+        [_BLACK] * 30,
+        noise(43),
+        noise(3),
+        noise(30, pictures(1, _SIZE)[0]),
+        [pictures(1, _SIZE, seed)[0] for seed in range(4)],
+    ],
+    ids=["two", "identical", "black", "noise", "little noise", "a still scene with noise", "unlike"],
+)
+def test_an_order_that_nothing_decided_is_undetermined(film: list[Picture]) -> None:
+    found = arranged(film_of(film))
+    check(found, range(len(film)))
+    assert found.undetermined == list(range(len(found.order) - 1))
+    assert found.confidence == pytest.approx([1 / len(found.order)] * (len(found.order) - 1), abs=1e-4)
+    assert found.weighed.weak == []
+
+
+def test_frames_that_the_price_does_not_tell_apart_are_undetermined() -> None:
+    """Flat pictures differ in their level alone, which the price of joins leaves out."""
+    flat = [np.full((_SIZE[1], _SIZE[0], 3), level, np.uint8) for level in range(0, 240, 24)]
+    found = arranged(film_of(flat), solve__price="huber")
+    assert found.ordered.path.cost == 0
+    assert found.undetermined == list(range(9))
+
+
+@pytest.mark.parametrize("count", [3, 5, 8, 40])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_an_order_that_the_pictures_decided_is_not_undetermined(frames: list[Picture], count: int, noisy: bool) -> None:
+    film = [noise(1, picture)[0] if noisy else picture for picture in frames[:count]]
+    assert arranged(film_of(film)).undetermined == []
+
+
+def test_what_lies_still_inside_a_film_is_undetermined_there_alone(frames: list[Picture]) -> None:
+    """However it is still: frame for frame the same, or by noise alone different."""
+    same = arranged(film_of([*frames[:15], *[frames[15]] * 9, *frames[16:]]))
+    assert same.order == list(range(48))
+    assert same.undetermined == list(range(15, 23))
+    long = pictures(80, _SIZE)
+    noisy = arranged(film_of([*long[:30], *noise(30, long[30]), *long[31:]]))
+    inside = [noisy.order.index(frame) for frame in range(30, 60)]
+    assert (
+        {*range(min(inside) + 2, max(inside) - 2)}
+        <= {*noisy.undetermined}
+        <= {*range(min(inside) - 2, max(inside) + 2)}
+    )
+
+
+def test_which_shot_follows_which_is_undetermined(frames: list[Picture]) -> None:
+    found = arranged(film_of([*frames, *other_film(30)]))
+    assert found.undetermined == [found.shots[1].start - 1]
+    decided = [value for at, value in enumerate(found.confidence) if at not in found.undetermined]
+    assert min(decided) > 0.9
+
+
+def test_a_join_that_the_user_made_is_determined() -> None:
+    film = film_of([_BLACK] * 6)
+    found = arrange(film, load(), Silent(), Wishes(adjacent=((1, 4),)))
+    at = next(at for at, join in enumerate(pairwise(found.order)) if {*join} == {1, 4})
+    assert found.confidence[at] == 1
+    assert found.undetermined == [join for join in range(5) if join != at]
+    two = arrange(film_of(pictures(2, _SIZE)), load(), Silent(), Wishes(first=1))
+    assert (two.order, two.undetermined, two.confidence) == ([1, 0], [], [1.0])
 
 
 def whole(count: int, k: int) -> NeighbourGraph:

@@ -102,6 +102,21 @@ def test_tensors_that_timm_passes_over_are_missed_all_the_same(own: Path) -> Non
     assert "conv1.0.weight" in refusal(space_name(own)).cause
 
 
+@pytest.mark.parametrize("lost", ["", "blocks.0.norm1.bias"])
+def test_weights_with_another_projects_names_are_as_good_as_timms_own(tmp_path: Path, lost: str) -> None:
+    """open_clip puts a prefix before the names of a vision transformer's tensors, which timm takes off."""
+    from safetensors.torch import load_file, save_file
+
+    own = make_tiny_timm(tmp_path / "vit", architecture="test_vit", input_size=[3, 160, 160])
+    before = space_of(own)
+    tensors = load_file(own / WEIGHTS)
+    save_file({f"visual.trunk.{name}": tensor for name, tensor in tensors.items() if name != lost}, own / WEIGHTS)
+    if lost:
+        assert lost in refusal(space_name(own)).cause
+    else:
+        assert space_of(own) == before
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [

@@ -275,6 +275,7 @@ def test_a_wrong_request_is_refused_before_any_work(
         pytest.param(["ingest", "{clip}", "--fps", "-1"], "ingest.fps", id="a negative rate"),
         pytest.param(["solve", "clpi.mp4"], "'clip.mp4'", id="unknown video"),
         pytest.param(["videos", "show", "nothing"], "nothing", id="unknown video to show"),
+        pytest.param(["videos", "show", "\udcff"], "called", id="a name that is no text"),
         pytest.param(["videos", "remove", "nothing", "--yes"], "nothing", id="unknown video to remove"),
         pytest.param(["videos", "remove", "clip"], "--yes", id="nobody to confirm"),
         pytest.param(["solve", "clip", "--plan", "{clip}"], "overwrite", id="the source for the plan"),
@@ -312,7 +313,9 @@ def test_a_bad_variable_is_named(
 
 
 def test_a_space_without_vectors_is_refused_with_the_command_that_makes_them(full: Path, run: Run, clip: Path) -> None:
-    refused(run("solve", "clip", "--space", "clip"), 1, f"reelweave ingest {clip} --space clip")
+    """As the frames were sampled, and with the one that brings the weights, which are not here."""
+    command = f"`reelweave ingest {clip} --fps all --size 360 --space clip`"
+    refused(run("solve", "clip", "--space", "clip"), 1, command, "`reelweave models fetch`")
 
 
 # Plans and truths

@@ -17,7 +17,7 @@ from helpers import pictures, write_clip
 from limits import Limits, Spent, run_limited
 from methods import METHODS, PEERS, Method, chosen_methods, chosen_peers, ours
 from peers.baselines import best_walk, with_nowhere
-from reliability import binned, calibration_error, draw_reliability, reliability
+from reliability import binned, calibration_error, draw_reliability, joins_of, reliability
 from results import Result, ResultsFile
 from runner import Bench, run_all
 from table import BEGIN, END, by_clip, by_hard_clip, by_method, failures, in_common, of_size, put_between_marks, report
@@ -366,7 +366,7 @@ def test_a_report_has_both_halves_and_every_reason() -> None:
     assert "- c: not run: no such setting" in text
 
 
-def sure(said: list[float], right: list[int], clip: str = "tuned.mp4") -> Result:
+def sure(said: list[float | None], right: list[int], clip: str = "tuned.mp4") -> Result:
     return result(clip=clip, details={"said": said, "right": right})
 
 
@@ -376,6 +376,10 @@ def test_reliability_counts_what_was_said_against_what_is_right() -> None:
     assert [row["joins"] for row in rows] == ["3", "1"]
     assert rows[0]["said"] == "60.0 %"
     assert "50 to 70 % | 3 | 60.0 % | 33.3 % | 1 | 0.0 % |" in reliability(runs, SPLIT)
+
+
+def test_joins_of_which_nothing_was_said_are_left_out_of_the_reliability() -> None:
+    assert joins_of([sure([0.6, None, 0.99], [1, 1, 0])]) == [(0.6, True), (0.99, False)]
 
 
 def test_confidence_that_says_what_is_so_has_no_error() -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from reelweave.errors import UsageError
 from reelweave.frames import Floats
+from reelweave.ranges import read_ranges
 from reelweave.render.between import Best, Blend, Follow, Hold, Interpolator, Sides
 from reelweave.render.cadence import steps
 from reelweave.render.flow import at_moment, belong_together, motion
-from reelweave.render.gaps import Gap, gaps_of, read_ranges
+from reelweave.render.gaps import Gap, gaps_of
 
 WAYS = {"hold": Hold(), "blend": Blend(), "motion": Follow(), "auto": Best()}
 SIZE = (160, 96)

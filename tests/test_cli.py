@@ -14,6 +14,7 @@ from helpers import Scrambled, pictures, write_clip
 from runs import Run, in_a_process, modules_after, opened
 
 import reelweave
+from reelweave import cli, pipeline
 from reelweave.console import Bars, Lines, NotesOnly, terminal_progress
 
 HEAVY = {"numpy", "torch", "chromadb", "cv2", "scipy", "ortools", "faiss", "open_clip", "PIL", "huggingface_hub"}
@@ -190,7 +191,7 @@ def test_videos_remove_takes_several(run: Run, known: str, tmp_path: Path) -> No
 
 
 def test_videos_check(run: Run, known: str, library: Path) -> None:
-    assert run("videos", "check", "--json").rows == [{"id": known, "problems": []}]
+    assert run("videos", "check", "--json").rows == [{"id": known, "problems": [], "warnings": []}]
     assert run("videos", "check").out.split() == [known, "ok"]
     with opened(library) as shelf:
         shelf.proxies_file(known).unlink()
@@ -250,6 +251,52 @@ def test_reconstruct_says_at_the_end_what_it_kept_dropped_and_wrote(
         ["plan", str(tmp_path / "film.plan.json")],
         ["report", str(tmp_path / "report" / "index.html")],
     ]
+
+
+@pytest.mark.parametrize(("count", "which"), [(1, 1), (2, 2), (12, 1)], ids=["one", "two", "identical"])
+def test_an_order_that_nothing_decided_is_called_undetermined_everywhere(
+    run: Run, tmp_path: Path, count: int, which: int
+) -> None:
+    """In what people read, in what programs read, and in the report."""
+    clip = write_clip(tmp_path / "clip.mp4", [pictures(40)[17 * (place % which)] for place in range(count)])
+    report = tmp_path / "report"
+    asked = ("reconstruct", clip, "--space", "appearance", "-o", tmp_path / "film.mp4", "--report", report, "-q")
+    told = run(*asked).out.splitlines()[0]
+    page = (report / "index.html").read_text(encoding="utf-8")
+    answer = run(*asked, "--json").data
+    assert "order undetermined: " in told
+    assert "%" not in told
+    assert "<td>undetermined: " in page
+    assert (answer["mean_confidence"], sum(answer["undetermined"].values())) == (None, count - 1)
+    plan = json.loads(Path(answer["plan"]).read_text(encoding="utf-8"))
+    assert plan["undetermined"] == list(range(count - 1))
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "goes_on"),
+    [
+        ("ingest", "{clip}", True),
+        ("reconstruct", "{clip}", True),
+        ("scramble", "{clip} -o {folder}/s.mp4 --truth {folder}/t.json", False),
+    ],
+)
+def test_only_what_goes_on_is_said_to_go_on(
+    film: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verb: str,
+    given: str,
+    goes_on: bool,
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, {"ingest": "ingest_all"}.get(verb, verb), interrupted)
+    assert cli.run([verb, *given.format(clip=film, folder=tmp_path).split()]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted" in said
+    assert ("goes on from there" in said) is goes_on
 
 
 def test_scramble_reconstruct_and_evaluate_go_together(run: Run, film: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ PLAN = Plan(
     dropped=[Dropped(frame=29, reason="outlier", score=1.5), Dropped(frame=59, reason="foreign", score=1.2)],
     shots=[Shot(start=0, length=29), Shot(start=29, length=29)],
     confidence=[0.5] * 57,
+    undetermined=[56],
     prices=[1.0] * 57,
     weak=[
         WeakJoin(at=2, left=32, right=33, confidence=0.5, price=1.0, alternatives=[]),
@@ -99,7 +100,7 @@ SHAPE = {
     "a frame for a list": Edit('"shots": [', '"shots": 5, "_old": [', '"shots"', ["a list in [ ] is wanted, not 5"]),
     "a word for yes": Edit('"reversed": false', '"reversed": "no"', '"reversed"', ["true or false is wanted"]),
     "an unknown reason": Edit('"outlier"', '"ugly"', '"ugly"', ["column 19", "'user' or 'elsewhere'"]),
-    "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than 0"]),
+    "no rate": Edit('"fps": 25.0', '"fps": 0', '"fps"', ["video.fps", "greater than"]),
     "more than sure": Edit('"confidence": [\n    0.5', '"confidence": [\n    1.5', "1.5, 0.5", ["confidence: 1.5"]),
     "another version": Edit("plan/1", "plan/99", '"format"', ["plan/99", "reads reelweave.plan/1"]),
     "a truth": Edit("reelweave.plan/1", "reelweave.truth/1", '"format"', ["truth/1", "reads reelweave.plan/1"]),
@@ -224,7 +225,8 @@ def test_a_frame_is_dropped_by_moving_its_number_alone(file: Path) -> None:
     gone = '{"frame": 35, "reason": "user", "score": 0}'
     plan = read_plan(changed(changed(file, " 34, 35,", " 34,"), DROPPED_29, f"{DROPPED_29},\n    {gone}"), heard.append)
     assert plan.order == [frame for frame in ORDER if frame != 35]
-    assert (plan.confidence, plan.prices, plan.shots, plan.mean_confidence) == ([], [], [], 0)
+    assert (plan.confidence, plan.prices, plan.shots, plan.undetermined) == ([], [], [], [])
+    assert plan.mean_confidence is None
     assert [name for name in ("confidence (line", "prices (line", "shots (line") if name not in heard[0]] == []
     assert [join.left for join in plan.weak] == [32]
     again = write_plan(plan, file).read_bytes()
@@ -232,12 +234,19 @@ def test_a_frame_is_dropped_by_moving_its_number_alone(file: Path) -> None:
     assert file.read_bytes() == again
 
 
-@pytest.mark.parametrize("name", ["confidence", "prices", "weak", "direction", "settings"])
+@pytest.mark.parametrize("name", ["confidence", "undetermined", "prices", "weak", "direction", "settings"])
 def test_what_no_film_needs_may_be_taken_out(file: Path, name: str) -> None:
     data = json.loads(file.read_text(encoding="utf-8"))
     del data[name]
     file.write_text(json.dumps(data), encoding="utf-8")
     assert read_plan(file).order == ORDER
+
+
+def test_without_confidence_nothing_is_known_to_be_undetermined(file: Path) -> None:
+    data = json.loads(file.read_text(encoding="utf-8"))
+    del data["confidence"]
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert read_plan(file).undetermined == []
 
 
 @pytest.mark.parametrize("made", [PLAN, PLAN.reversed()], ids=["forwards", "backwards"])
@@ -259,7 +268,8 @@ def test_a_line_of_the_order_is_short_and_a_shot_begins_one(file: Path) -> None:
 def sampled(order: list[int]) -> dict[str, Any]:
     video = PLAN.video.model_copy(update={"frames": 4, "gaps": True})
     return PLAN.model_copy(
-        update={"video": video, "order": order, "dropped": [], "shots": [], "confidence": [], "prices": [], "weak": []}
+        update={"video": video, "order": order, "dropped": [], "shots": [], "confidence": [], "undetermined": []}
+        | {"prices": [], "weak": []}
     ).model_dump(mode="json")
 
 

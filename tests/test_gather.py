@@ -109,6 +109,30 @@ def test_links_lead_nowhere_for_ever(tmp_path: Path, link: str, to: str, names: 
     assert found(tmp_path, below=tmp_path) == names
 
 
+@pytest.mark.parametrize("pattern", ["**/*.mp4", "**", "**/a/**/*.mp4"])
+def test_a_pattern_walks_no_folder_twice(tmp_path: Path, pattern: str) -> None:
+    tree(tmp_path, "a/b/1.mp4")
+    # Followed one by one, two links at each of forty depths would be a thousand billion folders.
+    for link in ("a/up", "a/b/up", "a/b/again"):
+        (tmp_path / link).symlink_to(tmp_path, target_is_directory=True)
+    assert found(tmp_path / pattern, below=tmp_path) == ["a/b/1.mp4"]
+
+
+def test_a_pattern_names_folders_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree(tmp_path, "a.mp4", "locked/b.mp4")
+    honest: Callable[[Path], object] = os.scandir
+
+    def refusing(folder: Path) -> object:
+        if Path(folder) == tmp_path / "locked":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return honest(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    gathered = gather([tmp_path / "**" / "*.mp4"])
+    assert [path.name for path, _ in gathered.failures] == ["locked"]
+    assert [path.name for path in gathered.sources] == ["a.mp4"]
+
+
 @pytest.mark.parametrize(
     ("locked", "sources"), [("locked", ["a.mp4"]), (".", [])], ids=["a folder below", "the folder itself"]
 )

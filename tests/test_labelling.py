@@ -1,5 +1,6 @@
 """Pictures that are put before a person: which ones, once each, and what they show."""
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from broken import LENGTH, SNOWY, names, sort_pictures
+from command_lines import misunderstood
 from helpers import pictures, write_clip
 from runs import Run, settings
 
@@ -53,7 +55,12 @@ def test_pictures_wait_beside_empty_folders_with_a_word_on_what_to_do(labelled: 
     assert {"README.txt", "breakup", "clean", "features", "unsorted"} <= set(names(labelled))
     assert len(names(labelled / "unsorted")) == 24
     assert not names(labelled / "breakup") + names(labelled / "clean")
-    assert "breakup train" in (labelled / "README.txt").read_text(encoding="utf-8")
+    lines = (labelled / "README.txt").read_text(encoding="utf-8").splitlines()
+    told = [shlex.split(line) for line in lines if line.strip().startswith("reelweave ")]
+    assert [words[1:3] for words in told] == [["breakup", "train"], ["breakup", "label"]]
+    assert [misunderstood(words[1:]) for words in told] == ["", ""]
+    assert [str(labelled.resolve()) in words for words in told] == [True, True]
+    assert all(Path(word).exists() for word in told[1][3 : told[1].index("--out")])
 
 
 def test_a_picture_tells_its_video_and_its_frame_and_both_kinds_are_among_them(labelled: Path) -> None:

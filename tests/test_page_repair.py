@@ -144,7 +144,7 @@ def test_who_looks_knows_better_than_what_was_found(page: "Page", tape: Path, fo
     page.get_by_text("The list has changed").wait_for()
 
 
-@pytest.mark.parametrize(("text", "told"), [("x", "names no frames"), ("500", "There is no frame 500")])
+@pytest.mark.parametrize(("text", "told"), [("x", "no number"), ("500", "no frame 500")])
 def test_frames_that_are_none_are_told(page: "Page", tape: Path, found: list[int], text: str, told: str) -> None:
     pick(page, tape)
     look(page)

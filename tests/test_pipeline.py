@@ -270,7 +270,7 @@ def test_render_takes_a_plan_and_nothing_else(
     assert run("solve", "scrambled.mp4", "--plan", tmp_path / "p.json", "-q").code == 0
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(tmp_path / "none"))
     answer = run("render", tmp_path / "p.json", "-o", tmp_path / "out.mkv", "--lossless", "--json", "-q")
-    assert answer.data == {"outputs": [str(tmp_path / "out.mkv")]}
+    assert answer.data == {"outputs": [str(tmp_path / "out.mkv")], "notes": []}
     source = raw_frames(scrambled.video)
     assert raw_frames(tmp_path / "out.mkv") == [source[frame] for frame in read_plan(tmp_path / "p.json").order]
     assert not (tmp_path / "none").exists()

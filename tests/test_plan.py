@@ -63,8 +63,9 @@ def plans(draw: st.DrawFn) -> Plan:
         [gone(frame) for frame in frames[kept:]],
         shots=[Shot(start=a, length=b - a) for a, b in zip(starts, [*cuts, kept], strict=False)],
         confidence=draw(st.lists(shares, min_size=max(0, kept - 1), max_size=max(0, kept - 1))),
+        undetermined=[at for at in range(kept - 1) if draw(st.booleans())],
         direction=Direction(reversed=draw(st.booleans()), confidence=draw(shares)),
-        settings={"solve": {"seed": draw(st.integers())}},
+        settings={"solve": {"seed": draw(st.integers(0, 2**32 - 1))}},
     )
 
 
@@ -128,8 +129,21 @@ def test_a_plan_has_a_confidence_for_each_join(frames: int, values: int) -> None
 
 
 @pytest.mark.parametrize("frames", [0, 1])
-def test_a_plan_without_joins_is_sure_of_itself(frames: int) -> None:
-    assert plan_of(list(range(frames))).mean_confidence == 1
+def test_a_plan_without_joins_claims_nothing(frames: int) -> None:
+    assert plan_of(list(range(frames))).mean_confidence is None
+
+
+def test_only_joins_that_something_decided_count_towards_the_mean() -> None:
+    plan = plan_of(list(range(5)), confidence=[0.9, 0.25, 0.25, 0.7], undetermined=[1, 2])
+    assert plan.mean_confidence == pytest.approx(0.8)
+    assert plan.reversed().undetermined == [1, 2]
+    assert plan_of(list(range(3)), confidence=[0.5, 0.5], undetermined=[0, 1]).mean_confidence is None
+
+
+@pytest.mark.parametrize("at", [-1, 2])
+def test_an_undetermined_join_is_one_of_the_plans(at: int) -> None:
+    with pytest.raises(ValidationError, match="undetermined"):
+        plan_of(list(range(3)), undetermined=[at])
 
 
 def test_a_plan_cannot_be_changed_in_place() -> None:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,15 +15,17 @@ from tiny_clip import clip_settings, make_tiny_clip
 
 from reelweave import pipeline
 from reelweave.frames import Floats, FrameRows, SpaceState
-from reelweave.ingest import trial, ways
+from reelweave.ingest import trial, verdict, ways
 from reelweave.ingest.ahead import ahead
 from reelweave.ingest.clip import Clip
 from reelweave.ingest.embedder import CLOSE, EXACT, Made, Staged
+from reelweave.ingest.processor import Processor, abilities
 from reelweave.ingest.proxy import ProxySize, make_proxy
 from reelweave.ingest.quick import Quick
 from reelweave.ingest.sharing import embed_shared, find_repeats
 from reelweave.ingest.trial import drawn_pictures
 from reelweave.ingest.verdict import remembered
+from reelweave.ingest.ways import Int8, Weights, export_int8, int8_weights, saturates
 
 FILM = pictures(12)
 
@@ -151,22 +153,154 @@ def test_a_batch_that_strays_later_is_made_exactly(model: Path, kept: Path, monk
 def test_a_network_that_is_quick_anyway_is_left_exact(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "_seconds", lambda run, sample: 0.001)
+    monkeypatch.setattr(trial, "least_seconds", lambda runs, *_: dict.fromkeys(runs, 0.001))
     embedder = quick(model, tmp_path, "auto")
     assert embedder.finish(prepared(embedder)).way == EXACT
     assert list(tmp_path.glob("*.onnx")) == []
 
 
-@pytest.mark.parametrize(("seconds", "chosen"), [([0.1, 0.02, 0.05], "half"), ([0.1, 0.05, 0.02], "int8")])
+@pytest.mark.parametrize(
+    ("speeds", "chosen"),
+    [
+        ({EXACT: 10.0, "half": 2.0, "int8": 5.0}, "half"),
+        ({EXACT: 10.0, "half": 5.0, "int8": 2.0}, "int8"),
+        ({EXACT: 2.0, "half": 5.0, "int8": 10.0}, EXACT),
+    ],
+)
 def test_auto_takes_the_quickest(
-    model: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: list[float], chosen: str
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speeds: dict[str, float], chosen: str
 ) -> None:
-    times = iter(seconds)
-    monkeypatch.setattr(trial, "_seconds", lambda run, sample: next(times))
+    monkeypatch.setattr(trial, "least_seconds", lambda runs, *_: {name: speeds[name] for name in runs})
     embedder = quick(model, tmp_path, "auto")
     assert embedder.finish(prepared(embedder)).way == chosen
     (kept_verdict,) = tmp_path.glob("*.json")
     assert [one["way"] for one in json.loads(kept_verdict.read_text("utf-8"))["tried"]] == [EXACT, "half", "int8"]
+
+
+# The processor: what it can do is given to these tests, which say the same on every one.
+
+
+def on(monkeypatch: pytest.MonkeyPatch, saturating: bool) -> None:
+    """Let the processor be one whose products of signed 8-bit numbers overflow, or one where none do."""
+    monkeypatch.setattr(ways, "saturates", lambda weights: saturating and weights is Weights.SIGNED)
+
+
+def faked_export(network: object, sample: object, file: Path, weights: Weights) -> Path:
+    file.write_text(weights, "utf-8")
+    return file
+
+
+class Faked:
+    """An int8 way as close as its weights were said to be, which remembers what it was opened from."""
+
+    name = "int8"
+    opened: ClassVar[list[str]] = []
+    strays: ClassVar[set[str]] = set()
+
+    def __init__(self, file: Path, threads: int) -> None:
+        self.weights = file.read_text("utf-8")
+        Faked.opened.append(self.weights)
+
+    def run(self, prepared: Sequence[Any]) -> Floats:
+        exact = Faked.network.exact(prepared)
+        return Astray().run(prepared) if self.weights in Faked.strays else exact
+
+    network: ClassVar[Any] = None
+
+
+@pytest.fixture
+def faked(model: Path, monkeypatch: pytest.MonkeyPatch) -> type[Faked]:
+    monkeypatch.setattr(trial, "export_int8", faked_export)
+    monkeypatch.setattr(trial, "Int8", Faked)
+    Faked.network, Faked.opened, Faked.strays = Clip(clip_settings(model)), [], set()
+    return Faked
+
+
+@pytest.mark.parametrize(
+    ("saturating", "strays", "chosen"),
+    [
+        pytest.param(False, set(), ["s8"], id="sums that cannot overflow"),
+        pytest.param(True, set(), ["s7"], id="sums that can"),
+        pytest.param(True, {"s7"}, ["s7", "u8"], id="7 bits are not enough"),
+    ],
+)
+def test_weights_are_stored_so_that_sums_fit_the_processor(
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    faked: type[Faked],
+    saturating: bool,
+    strays: set[str],
+    chosen: list[str],
+) -> None:
+    on(monkeypatch, saturating)
+    faked.strays = strays
+    embedder = quick(model, tmp_path, "int8")
+    assert embedder.finish(prepared(embedder)).way == "int8"
+    assert faked.opened == [*chosen, chosen[-1]]
+    assert [file.read_text("utf-8") for file in tmp_path.glob("*.onnx")] == chosen[-1:]
+
+
+def test_where_no_weights_are_close_enough_ingest_is_exact(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faked: type[Faked]
+) -> None:
+    on(monkeypatch, True)
+    faked.strays = {"s7", "u8"}
+    embedder = quick(model, tmp_path, "int8")
+    assert embedder.finish(prepared(embedder)).way == EXACT
+    assert list(tmp_path.glob("*.onnx")) == []
+
+
+def test_a_library_that_moves_to_another_processor_and_back_keeps_an_export_for_each(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faked: type[Faked]
+) -> None:
+    for saturating in (False, True, False):
+        on(monkeypatch, saturating)
+        embedder = quick(model, tmp_path, "int8")
+        embedder.finish(prepared(embedder))
+    # The third time nothing is tried and nothing exported: what the first machine made is opened.
+    assert faked.opened == ["s8", "s8", "s7", "s7", "s8"]
+    assert sorted(file.read_text("utf-8") for file in tmp_path.glob("*.onnx")) == ["s7", "s8"]
+
+
+def test_a_trial_on_another_processor_is_not_told_as_if_it_were_of_this(
+    model: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = quick(model, kept, "half")
+    embedder.finish(prepared(embedder))
+    assert remembered(kept, embedder.space.model, "half")
+    monkeypatch.setattr(verdict, "this_processor", lambda: Processor("another"))
+    assert not remembered(kept, embedder.space.model, "half")
+
+
+@pytest.mark.parametrize("weights", [Weights.NARROW, Weights.UNSIGNED])
+def test_weights_for_processors_whose_sums_overflow_are_exact_on_every_processor(
+    model: Path, tmp_path: Path, weights: Weights
+) -> None:
+    assert not saturates(weights)
+    network = Clip(clip_settings(model))
+    sample = [network.prepare(picture) for picture in FILM]
+    way = Int8(export_int8(network, sample[0], tmp_path / "model.onnx", weights), threads=1)
+    assert (way.run(sample) * network.exact(sample)).sum(axis=1).min() >= CLOSE
+
+
+def test_the_weights_that_are_chosen_here_do_not_overflow_here() -> None:
+    assert not any(saturates(weights) for weights in int8_weights())
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "found"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu sse4_2 avx2 bmi2\n\nflags\t\t: fpu\n", ("AVX2",)),
+        ("flags\t\t: avx2 avx512f avx512_vnni\n", ("AVX2", "AVX-512", "VNNI")),
+        ("flags\t\t: avx2 avx_vnni\n", ("AVX2", "VNNI")),
+        ("Features\t: fp asimd asimddp i8mm bf16\n", ("bfloat16", "dot products", "I8MM")),
+        ("", ()),
+    ],
+    ids=["AVX2 only", "AVX-512 and VNNI", "VNNI without AVX-512", "ARM", "another system"],
+)
+def test_the_abilities_of_a_processor_are_read_from_linux(cpuinfo: str, found: tuple[str, ...]) -> None:
+    assert abilities(cpuinfo) == found
 
 
 @pytest.mark.parametrize(("device", "tried"), [("cpu", ["half", "int8"]), ("cuda", ["half"]), ("mps", ["half"])])

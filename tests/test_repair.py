@@ -189,7 +189,7 @@ def test_a_gap_that_is_too_long_is_left_or_held(run: Run, video: Path, tmp_path:
         (["--frames", "24"], "no frame 24"),
         (["--frames", "9-30"], "no frame 30"),
         (["--frames", "11-9"], "backwards"),
-        (["--frames", "nine"], "names no frames"),
+        (["--frames", "nine"], "--frames nine"),
         (["--frames", "0-23"], "All 24 frames"),
         (["--method", "magic"], "repair.method"),
         (["--long", "cut"], "repair.long"),

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def joined(report: Report, video: str = "film-1") -> Report:
     choices = [Choice("after", shown(40), 0.5), Choice("before", shown(50), 12.4)]
     weak = WeakRow(3, 65.25, 0.554, 2.94, shown(20), shown(30), choices)
     strip = ShotStrip(1, 12, 0.0, 0.5, [shown(1), shown(2), shown(3)])
-    joins = Joins([1.0] * 11, [5], [weak], 4, video)
+    joins = Joins([1.0] * 11, [5], [weak], 4, f"reelweave solve {video}")
     return dataclasses.replace(report, joins=joins, shots=[strip], shots_in_all=2)
 
 
@@ -127,6 +128,39 @@ def test_a_weak_join_is_shown_with_what_else_could_be_there_and_how_to_choose_it
         "The first 1 of 2",
     ]
     assert [words for words in said if words not in page.words] == []
+
+
+@pytest.mark.parametrize(
+    ("shots", "in_all", "options"),
+    [
+        ([1], 1, ["--flip-shot 1"]),
+        ([2, 1], 2, ["--flip-shot 1", "--drop-shot 1", "--shot-order 1,2"]),
+        ([1, 3], 9, ["--flip-shot 3", "--drop-shot 3", "--shot-order"]),
+    ],
+    ids=["one", "two", "more than are shown"],
+)
+def test_the_options_for_shots_are_for_shots_that_there_are(
+    tmp_path: Path, shots: list[int], in_all: int, options: list[str]
+) -> None:
+    strips = [ShotStrip(number, 2, 0.0, 1.0, [shown(1)]) for number in shots]
+    report = dataclasses.replace(joined(report_of()), shots=strips, shots_in_all=in_all)
+    page = write_report(tmp_path, report)[-1].read_text(encoding="utf-8")
+    assert re.findall(r"<code>(--[^<]*shot[^<]*)</code>", page) == options
+
+
+def test_without_an_alternative_no_command_is_made_up(tmp_path: Path) -> None:
+    joins = dataclasses.replace(joined(report_of()).joins, weak=[WeakRow(3, 65.25, 0.554, 2.94, shown(20), shown(30))])
+    page = Seen(write_report(tmp_path, dataclasses.replace(report_of(), joins=joins))[-1].read_text(encoding="utf-8"))
+    assert "weak join" in page.words
+    assert "reelweave solve" not in page.words
+
+
+def test_a_weak_cut_has_no_percentage(tmp_path: Path) -> None:
+    cut = WeakRow(3, 65.25, None, 2.94, shown(20), shown(30))
+    report = dataclasses.replace(report_of(), joins=Joins([1.0] * 11, [3], [cut], 1, "reelweave solve film-1"))
+    page = Seen(write_report(tmp_path, report)[-1].read_text(encoding="utf-8"))
+    assert "undetermined" in page.words
+    assert "% sure" not in page.words
 
 
 def test_a_hostile_name_is_only_ever_text_in_a_command(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from runs import settings
 from reelweave import pipeline
 from reelweave.asking import Question
 from reelweave.errors import RenderError
-from reelweave.ingest.source import VideoFile, open_source, read_picture
+from reelweave.ingest.pictures import read_picture
+from reelweave.ingest.source import VideoFile, open_source
 from reelweave.progress import Silent
 from reelweave.render.excerpt import excerpt
 from reelweave.showing import play
@@ -71,8 +72,10 @@ def test_two_searches_are_never_mixed_in_a_folder(there: Path, run: "Run", tmp_p
     options = ["search", "--image", there / "query.png", "--export", tmp_path / "out"]
     assert run(*options).code == 0
     before = sorted((tmp_path / "out" / "top").iterdir())
-    assert run(*options).code == 2
+    assert run(*options, "--video", "wide.mp4").code == 2
     assert sorted((tmp_path / "out" / "top").iterdir()) == before
+    assert run(*options, "--video", "wide.mp4", "--overwrite").code == 0
+    assert all("wide" in file.name for file in (tmp_path / "out" / "top").iterdir())
 
 
 def test_each_source_is_decoded_once(there: Path, run: "Run", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

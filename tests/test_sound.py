@@ -233,7 +233,7 @@ def test_in_a_variable_rate_every_slice_is_as_long_as_its_frame_was_shown(
     kept = dict(zip(levels.tolist(), lengths / 48000, strict=True))
     assert [kept[level] for level in range(1, 8)] == pytest.approx(lasting[:-1].tolist(), abs=0.003)
     assert abs(len(heard(made)) / 48000 - seconds_of(made)) < sum(LASTING) / 8
-    assert ["constant rate" in note for note in watcher.notes] == [True] * (order[0] == 3)
+    assert len([note for note in watcher.notes if "apart" in note]) == (order[0] == 3)
 
 
 def test_a_constant_rate_gives_no_note(clip: Path, left_behind: Path) -> None:

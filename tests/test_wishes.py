@@ -20,6 +20,7 @@ from reelweave.solve.arrange import Arrangement, Film, arrange
 from reelweave.solve.collapse import Groups, apart
 from reelweave.solve.constrain import constrain, holds
 from reelweave.solve.costs import JoinCosts, dense_costs, sparse_costs
+from reelweave.solve.numbered import NumberedShot, in_frames
 from reelweave.solve.path import sketch_path
 from reelweave.solve.tied import Ties
 from reelweave.solve.wishes import Wishes, check_wishes, read_wishes
@@ -307,6 +308,19 @@ def test_wishes_that_ask_for_the_same_thing_twice_are_no_contradiction() -> None
     check_wishes(Wishes(first=0, last=2, adjacent=((0, 1), (1, 2))), range(3))
 
 
+@pytest.mark.parametrize("said", [{"shot_order": (1, 1)}, {"flip_shot": (1, 1)}, {"shot_order": (1, 2)}], ids=str)
+def test_shots_named_twice_or_not_there_are_refused_in_a_film_of_one_shot(said: dict[str, Any]) -> None:
+    shots = [NumberedShot(1, list(range(10)), plays=True)]
+    with pytest.raises(UsageError, match=next(iter(said)).replace("_", "-")):
+        in_frames(Wishes(**said), shots)
+
+
+@pytest.mark.parametrize("order", ["1,1", "1-2", "1-999999999", "1,1-1"])
+def test_an_order_of_shots_names_each_shot_there_is_once(order: str) -> None:
+    with pytest.raises(UsageError, match="--shot-order"):
+        read_wishes(shot_order=order).of_shots([1])
+
+
 READ: dict[str, tuple[dict[str, Any], Wishes]] = {
     "nothing": ({}, Wishes()),
     "pairs": ({"before": ["1:2", "3:4"]}, Wishes(before=((1, 2), (3, 4)))),
@@ -318,8 +332,9 @@ READ: dict[str, tuple[dict[str, Any], Wishes]] = {
 
 @pytest.mark.parametrize(("texts", "wishes"), READ.values(), ids=READ)
 def test_wishes_are_read_as_people_write_them(texts: dict[str, Any], wishes: Wishes) -> None:
-    assert read_wishes(**texts) == wishes
-    assert bool(wishes) == bool(texts)
+    read = read_wishes(**texts)
+    assert read.of_frames(range(10)).of_shots(range(1, 4)) == wishes
+    assert bool(read) == bool(wishes) == bool(texts)
 
 
 _NO_WISHES = [("before", "12"), ("adjacent", "1:2:3"), ("keep", "a"), ("drop", "9-3"), ("drop", "-3"), ("keep", "1,")]

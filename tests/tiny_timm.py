@@ -9,7 +9,7 @@ NAME = "test_resnet"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-def make_tiny_timm(folder: Path, seed: int = 0, **preprocessing: Any) -> Path:
+def make_tiny_timm(folder: Path, seed: int = 0, architecture: str = NAME, **preprocessing: Any) -> Path:
     """Config and random weights as timm keeps them in a folder; the same seed makes the same model."""
     import timm
     import torch
@@ -17,7 +17,7 @@ def make_tiny_timm(folder: Path, seed: int = 0, **preprocessing: Any) -> Path:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        save_for_hf(timm.create_model(NAME, num_classes=7), str(folder), safe_serialization=True)
+        save_for_hf(timm.create_model(architecture, num_classes=7), str(folder), safe_serialization=True)
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     config["pretrained_cfg"] |= {"input_size": [3, 64, 64], **preprocessing}
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")

@@ -10,6 +10,8 @@ from typing import Self
 
 from .. import pipeline, repairing
 from ..errors import UsageError
+from ..files import atomic
+from ..outputs import Outputs, content_origin
 from ..progress import Progress
 from ..render.gaps import Gap
 from ..render.strips import Strip
@@ -134,7 +136,8 @@ def repair(case: Case, settings: Settings, progress: Progress) -> tuple[Made, Se
     strips = _strips(case.source, film, seen, repairing.gaps_in(seen, settings), done, progress)
     listed = case.folder / f"{name}.repaired.json"
     told = done.data() | {"video": case.source.name, "output": film.name}
-    listed.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    with Outputs(content_origin(case.source)).writing(listed), atomic(listed) as part:
+        part.write_text(json.dumps(told, indent=1), encoding="utf-8")
     return Made(film, _before(case, progress), listed, done, tuple(seen.broken)), strips
 
 

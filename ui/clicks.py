@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ..ranges import whole_number
 from . import wishing
 from .desk import Desk
 
@@ -16,11 +17,13 @@ def clicked(desk: Desk, act: str, on: str) -> Desk:
         return desk.asked(on)
     if act == "pair":
         a, _, b = on.partition(":")
-        return desk.saying(wishing.adjacent(desk.said, int(a), int(b))) if a.isdecimal() and b.isdecimal() else desk
-    try:
-        number = int(on)
-    except ValueError:
+        left, right = whole_number(a), whole_number(b)
+        known = left is not None and right is not None
+        return desk.saying(wishing.adjacent(desk.said, left or 0, right or 0)) if known else desk
+    number = whole_number(on.removeprefix("-"))
+    if number is None:
         return desk
+    number = -number if on.startswith("-") else number
     return _with_number(desk, act, number)
 
 

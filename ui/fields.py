@@ -1,10 +1,12 @@
 """Fields that several tabs have; what is filled in wrongly is told on the page alone, and not in the terminal."""
 
 import json
+import math
 from typing import Any
 
 import gradio as gr
 
+from ..errors import UsageError
 from ..settings import Settings
 from .shelf import choices
 
@@ -49,6 +51,13 @@ def number(value: float | None, **how: Any) -> Any:
     field: Any = gr.Number(value, **how)
     field.raise_if_out_of_bounds = _within
     return field
+
+
+def whole(value: float) -> int:
+    """The whole number that a field holds."""
+    if not math.isfinite(value):
+        raise UsageError(f"{value} is no number.", "Give a whole number.")
+    return int(value)
 
 
 def _within(value: float, least: float | None, most: float | None) -> None:

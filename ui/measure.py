@@ -9,7 +9,7 @@ import gradio as gr
 from ..evaluate.scramble import ScrambleOptions
 from ..progress import Progress
 from . import measuring
-from .fields import either, number, one_of
+from .fields import either, number, one_of, whole
 from .house import House
 from .measuring import Measured
 from .running import follow, panel
@@ -55,7 +55,12 @@ def _options(*chosen: float | None) -> ScrambleOptions:
     """A field that was emptied counts as 0."""
     frames, foreign, seed, salt, grain, crf = (value or 0 for value in chosen)
     return ScrambleOptions(
-        frames=int(frames), foreign=int(foreign), seed=int(seed), salt_pepper=salt, gaussian=grain, crf=int(crf)
+        frames=whole(frames),
+        foreign=whole(foreign),
+        seed=whole(seed),
+        salt_pepper=salt,
+        gaussian=grain,
+        crf=whole(crf),
     )
 
 

@@ -8,11 +8,11 @@ import gradio as gr
 
 from ..errors import ReelweaveError
 from ..progress import Progress
-from ..render.gaps import read_ranges
-from ..settings import Settings
+from ..ranges import read_ranges
+from ..settings import Settings, changed
 from . import case, found, labels, parts, teach, words
 from .case import Case, Cases
-from .fields import either, number, one_of
+from .fields import either, number, one_of, whole
 from .house import House
 from .running import Step, follow, panel
 
@@ -87,8 +87,11 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
     def repair(request: gr.Request, *chosen: Any) -> Iterator[Any]:
         if not (now := cases.of(request.session_hash)):
             return
-        settings = _settings(house.settings, *chosen)
-        for step in follow(house, request, lambda progress: case.repair(now, settings, progress)):
+
+        def work(progress: Progress) -> Any:
+            return case.repair(now, _settings(house.settings, *chosen), progress)
+
+        for step in follow(house, request, work):
             new = None
             if done := step.done:
                 new = cases.change(request.session_hash, now.folder, partial(Case.repaired, done=done))
@@ -99,7 +102,7 @@ def tab(house: House) -> tuple[Callable[..., Any], None, list[Any]]:
         if not (now := cases.of(request.session_hash)):
             return {}
         try:
-            frames = read_ranges(text, len(now.looked.verdicts))
+            frames = read_ranges(text, len(now.looked.verdicts), "Frames")
         except ReelweaveError as wrong:
             return {running.told: words.trouble(wrong)}
         new = cases.change(request.session_hash, now.folder, lambda now: how(now, frames))
@@ -183,6 +186,5 @@ class _Case:
 
 def _settings(settings: Settings, method: str, longest: float | None, long: str) -> Settings:
     """A field that was emptied counts as the settings have it."""
-    longest = int(longest or settings.repair.longest)
-    chosen = settings.repair.model_copy(update={"method": method, "longest": longest, "long": long})
-    return settings.model_copy(update={"repair": chosen})
+    chosen = {"method": method, "longest": whole(longest or settings.repair.longest), "long": long}
+    return changed(settings, "repair", chosen)

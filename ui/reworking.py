@@ -49,9 +49,7 @@ def _taken(house: House, upload: str, progress: Progress) -> str:
 
 
 def _written(desk: Desk) -> Desk:
-    from ..solve.plan import write_plan
-
-    return replace(desk, films={**desk.films, "plan": write_plan(desk.plan, _named(desk, ".plan.json"))})
+    return replace(desk, films={**desk.films, "plan": pipeline.save_plan(desk.plan, _named(desk, ".plan.json"))})
 
 
 def _named(desk: Desk, end: str) -> Path:

@@ -8,15 +8,17 @@ import gradio as gr
 import numpy as np
 
 from ..asking import Question, read_threshold
-from ..errors import ReelweaveError, SpaceError, UsageError
+from ..errors import ReelweaveError, UsageError
 from ..frames import Picture
-from ..ingest.source import read_picture, shrunk
+from ..ingest.pictures import read_picture
+from ..ingest.source import shrunk
 from ..progress import Progress
+from ..ranges import number_below
 from ..searching import Finder, Found
 from ..showing import Wanted, play, show_found, small_pictures
 from . import hits, parts, words
 from .asker import Asker
-from .fields import some_of
+from .fields import some_of, whole
 from .files import uploaded
 from .hits import Answers
 from .house import House
@@ -84,9 +86,8 @@ def tab(house: House) -> None:
         }
 
     def played(found: Answers | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or not str(event.on).isdecimal() or int(event.on) >= len(found.shown):
+        if found is None or (number := number_below(str(event.on), len(found.shown))) is None:
             return
-        number = int(event.on)
         for step in follow(house, request, lambda progress: _play(house, found, number, progress)):
             yield *step.shown, step.done or gr.skip()
 
@@ -137,10 +138,7 @@ def _answer(house: House, asker: Asker, progress: Progress, *asked: Any) -> Answ
         found = finder.ask(question)
         return found, small_pictures(found, finder.library)
 
-    try:
-        found, pictures = asker.ask(answered, progress)
-    except SpaceError as failed:
-        raise SpaceError(failed.cause, f"{failed.remedy} On this page, Library adds them.") from failed
+    found, pictures = asker.ask(answered, progress)
     with house.new_folder("search") as folder:
         return Answers(found, tuple(pictures), folder)
 
@@ -166,7 +164,7 @@ def _question(
         image=uploaded(house, picture) if picture else None,
         space=space or None,
         videos=tuple(videos),
-        count=int(count),
+        count=whole(count),
         threshold=read_threshold((str(least) if cut == "score" else cut) or None),
         moments=moments,
     )

@@ -17,6 +17,7 @@ from .house import House, open_house
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORTS_TRIED = 100
+_LONGEST_PASSWORD = 4096
 PASSWORD_VARIABLE = "REELWEAVE_UI_PASSWORD"
 
 
@@ -40,7 +41,9 @@ def password_for(user: str | None, host: str, file: Path | None, ask: Callable[[
 
 def _first_line(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0].strip()
+        # No more is read, as it may be a pipe from a password manager, or a device that never ends.
+        with file.open(encoding="utf-8") as lines:
+            return lines.readline(_LONGEST_PASSWORD).strip()
     except (OSError, UnicodeDecodeError) as failed:
         raise UsageError(f"The password cannot be read from {file}.", "Write it into a text file, alone.") from failed
 

@@ -232,7 +232,8 @@ def _weak(desk: Desk) -> str:
             )
             for other in join.alternatives
         ]
-        sure = f"{100 * join.confidence:.0f} % sure"
+        cut = join.at in desk.plan.undetermined
+        sure = "undetermined: a cut" if cut else f"{100 * join.confidence:.0f} % sure"
         pair = "".join(_frame(desk, frame, _SMALL) for frame in (join.left, join.right))
         rows.append(
             f'<div class="rw-weak"><div class="rw-strip">{pair}</div><div>{join.left} then {join.right}: {sure}'

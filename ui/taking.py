@@ -9,8 +9,10 @@ from .. import pipeline
 from ..errors import UsageError
 from ..intake import Taken
 from ..progress import Progress
+from ..settings import changed
 from .files import kept
 from .house import House
+from .words import in_words
 
 _SHOWN = 100
 _FAILED = ("unreadable", "failed")
@@ -22,8 +24,7 @@ def take(
     """Take in all that was given; what has become of each source is in `done` as soon as it is known."""
     if not uploads and not place:
         raise UsageError("No video was given.", "Drop some, or name a folder of this machine.")
-    ingest = house.settings.ingest.model_copy(update={"fps": fps} | ({"space": space} if space else {}))
-    settings = house.settings.model_copy(update={"ingest": ingest})
+    settings = changed(house.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
     with kept(house, uploads) as places:
         for taken in pipeline.ingest_all([*places, *([house.named(place)] if place else [])], settings, progress):
             done.append(taken)
@@ -46,6 +47,6 @@ def _row(taken: Taken) -> str:
     name = f"<b>{escape(Path(taken.path).name)}</b>"
     if taken.error:
         remedy = f" {taken.error.remedy}" if taken.error.remedy else ""
-        return f'<li class="rw-bad">{name}: {escape(taken.error.cause + remedy)}</li>'
+        return f'<li class="rw-bad">{name}: {escape(in_words(taken.error.cause + remedy))}</li>'
     frames = f", {taken.video.frames} frames" if taken.video else ""
     return f"<li>{name}: {taken.state}{frames}</li>"

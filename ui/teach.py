@@ -12,7 +12,7 @@ from ..progress import Progress
 from ..teaching import Labelled
 from . import labels, parts
 from .case import source_of
-from .fields import number
+from .fields import number, whole
 from .house import House
 from .labels import Sorting
 from .running import Panel, follow
@@ -58,7 +58,7 @@ def panel_of(house: House, given: list[Any], running: Panel) -> Lesson:
     def picked(request: gr.Request, count: float | None, now: Sorting, *given: Any) -> Iterator[Any]:
         def work(progress: Progress) -> Labelled:
             source, known = source_of(house, *given), labels.detector(house.labels)
-            wanted = int(count or _COUNT)
+            wanted = whole(count or _COUNT)
             return teaching.label([source], house.labels, house.settings, progress, count=wanted, detector=known)
 
         for step in follow(house, request, work):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from ..ranges import number_below
 from ..solve.wishes import Wishes
 
 T = TypeVar("T")
@@ -102,9 +103,9 @@ def unsaid(said: Wishes, key: str) -> Wishes:
     if name == "shot_order":
         return replace(said, shot_order=())
     values = getattr(said, name) if name in _LISTS else ()
-    if not at.isdecimal() or int(at) >= len(values):
+    if (place := number_below(at, len(values))) is None:
         return said
-    value = values[int(at)]
+    value = values[place]
     if name == "keep_shot":
         return group_goes(said, value)
     if name == "drop_shot":

@@ -1,0 +1,130 @@
+"""What messages tell the user to type can be typed."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_lines import COMMANDS, misunderstood, options
+
+import reelweave
+from reelweave import errors
+from reelweave.asking import check_vectors
+from reelweave.errors import SpaceError, command, command_line
+from reelweave.frames import VideoRecord, ingest_command
+from reelweave.settings import load
+
+ROOT = Path(reelweave.__file__).resolve().parent
+NO_PART = {"tests", "bench", "docs", ".venv", "build", "dist"}
+NAMED = re.compile(r"[`>](reelweave\b[^`<]*)[`<]")
+LEFT_OPEN = re.compile(r"\.\.\.|\u2026|\b[A-Z][A-Z_]+\b")
+FILLED = "x1"
+"""What stands in for a value that is known only when the message is made."""
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    for file in sorted(ROOT.rglob("*.py")):
+        if not NO_PART & {*file.relative_to(ROOT).parts}:
+            yield file, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """The texts of a module that may come to be read, without those that explain it."""
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    silent |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in silent:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(p.value) if isinstance(p, ast.Constant) else FILLED for p in node.values)
+
+
+def called(tree: ast.Module) -> Iterator[str]:
+    """The command lines that a module has made by `command` or `command_line`."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Call)
+            and node.args
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("command", "command_line")
+        ):
+            words = [word.value if isinstance(word, ast.Constant) else FILLED for word in node.args]
+            yield shlex.join(["reelweave", *map(str, words)])
+
+
+def suggested() -> list[str]:
+    found = []
+    for file, tree in modules():
+        if file.name != "errors.py":
+            found += [line for text in texts(tree) for line in NAMED.findall(text)] + [*called(tree)]
+    return sorted({*found})
+
+
+def test_messages_suggest_commands() -> None:
+    assert len(suggested()) > 15
+
+
+@pytest.mark.parametrize("line", suggested())
+def test_a_suggested_command_is_understood(line: str) -> None:
+    words = shlex.split(line)
+    assert LEFT_OPEN.findall(line) == []
+    assert misunderstood(words[1:]) == ""
+
+
+def test_every_option_in_a_message_is_one_of_the_programs() -> None:
+    known = {name for path in COMMANDS for name in options(COMMANDS[path])} | {"--help"}
+    told = [text for _, tree in modules() for text in texts(tree) if " " in text and "var(--" not in text]
+    named = {name for text in told for name in re.findall(r"(?<![\w<!-])--[a-z][\w-]*", text)}
+    assert named - known == {f"--{FILLED}"}
+
+
+def test_commands_for_a_library_know_how_to_name_it() -> None:
+    for first in errors._ON_THE_LIBRARY:
+        below = [path for path in COMMANDS if path[:1] == (first,) and COMMANDS[path].params]
+        assert below
+        assert [path for path in below if "--library" not in options(COMMANDS[path])] == []
+
+
+def test_a_command_is_quoted_as_a_shell_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(
+        command_line("ingest", tmp_path / "it's a film.mp4", Path("-q.mp4"), Path("/$HOME/x"), "--fps", "all")
+    )
+    assert words == ["reelweave", "ingest", "it's a film.mp4", "./-q.mp4", "/$HOME/x", "--fps", "all"]
+    assert command("doctor") == "`reelweave doctor`"
+
+
+def test_a_command_names_the_library_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors._Said, "library", Path("my films"))
+    assert shlex.split(command_line("videos", "list")) == ["reelweave", "videos", "list", "--library", "my films"]
+    assert command_line("doctor") == "reelweave doctor"
+
+
+def test_what_is_ingested_again_is_sampled_as_before() -> None:
+    """At another rate or size it would be made anew."""
+    video = VideoRecord("f-1", "f", "a b.mp4", "", "", "video", 25, 64, 36, 2.5, 224, 64, 36)
+    line = ingest_command(video, "clip").strip("`")
+    assert shlex.split(line)[1:] == ["ingest", "a b.mp4", "--fps", "2.5", "--size", "224", "--space", "clip"]
+    assert misunderstood(shlex.split(line)[1:]) == ""
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_vectors_that_videos_lack_are_made_by_a_command_whatever_their_number(count: int) -> None:
+    """It names some of many, and says of how many; the weights, which are not here, are to be fetched first."""
+    videos = [
+        VideoRecord(f"f-{number}", "f", f"films/a {number}.mp4", "", "", "video", 25, 64, 36, 0, 360, 64, 36)
+        for number in range(count)
+    ]
+    with pytest.raises(SpaceError) as lacking:
+        check_vectors(videos, {video.id: {} for video in videos}, "clip", load())
+    making, fetching = re.findall("`(.*?)`", lacking.value.remedy)
+    words = shlex.split(making)
+    assert misunderstood(words[1:]) == ""
+    sources = [word for word in words if word.endswith(".mp4")]
+    assert sources == [video.source for video in videos][: len(sources)]
+    assert (len(sources) == count) is ("makes them" in lacking.value.remedy)
+    assert fetching == "reelweave models fetch"
