@@ -19,6 +19,8 @@ from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _NAMED = 5
 _MOST_FRAMES, _MOST_SIDE = 2**31, 1_000_000
+_MOST_PROXY = 4096
+"""Pixels on a side of a small picture, as for those that are imported."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
@@ -327,11 +329,21 @@ def _record(text: str) -> VideoRecord:
         record = checked(VideoRecord, parse_json(text))
     except UntrustedError as wrong:
         raise _damaged("what it says of a video", wrong) from wrong
-    sizes = (record.width - 1, record.height - 1, record.short_side, record.proxy_width, record.proxy_height)
-    rates = 1e-5 <= record.fps <= 1e6 and record.sampled_fps >= 0
-    if not rates or not 0 <= record.frames <= _MOST_FRAMES or not all(0 <= size <= _MOST_SIDE for size in sizes):
+    if not _in_range(record):
         raise _damaged("what it says of a video", UntrustedError("a number out of its range"))
     return record
+
+
+def _in_range(record: VideoRecord) -> bool:
+    sizes, small = (record.width - 1, record.height - 1, record.short_side), (record.proxy_width, record.proxy_height)
+    return (
+        1e-5 <= record.fps <= 1e6
+        and record.sampled_fps >= 0
+        and 0 <= record.frames <= _MOST_FRAMES
+        and all(0 <= size <= _MOST_SIDE for size in sizes)
+        # I420 halves both sides of a small picture.
+        and all(side % 2 == 0 and 0 <= side <= _MOST_PROXY for side in small)
+    )
 
 
 def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
