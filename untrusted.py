@@ -67,8 +67,12 @@ def open_regular(path: Path) -> IO[bytes]:
 
 def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
     with open_regular(path) as file:
-        # A file may grow while it is read, and those of /proc call themselves empty.
-        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+        size = os.fstat(file.fileno()).st_size
+        # To read takes the memory asked for, so that no more is asked for than the file says that it holds.
+        data = file.read(size) if size <= most else None
+        while data is not None and len(data) <= most and (more := file.read(MEGABYTE)):
+            # A file may grow while it is read, and those of /proc call themselves empty.
+            data += more
     if data is None or len(data) > most:
         raise UntrustedError(f"has more than {most // MEGABYTE or 1} MB")
     return data

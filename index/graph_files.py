@@ -17,6 +17,8 @@ _VERSION = 1
 _NUMBER = 4
 """Bytes of a neighbour, and of the count before a list of them, of which the lower two are the count."""
 _LABEL = 8
+_MOST_ROOM, _LEAST_ROOM = 16, 1000
+"""Room is made for several times the elements that there are, and at first for a few; memory is taken for all of it."""
 
 _Numbers = npt.NDArray[np.uint32]
 
@@ -86,7 +88,7 @@ def _header(file: Path) -> _Header:
     sound = (
         header.version == _VERSION
         and header.start == 0
-        and 0 <= header.count <= header.room
+        and 0 <= header.count <= header.room <= _MOST_ROOM * max(header.count, _LEAST_ROOM)
         and 0 < header.most_above <= header.most_below
         and header.vector_at == _NUMBER * (1 + header.most_below)
         and header.vector_at < header.label_at == header.size - _LABEL

@@ -53,6 +53,7 @@ DAMAGE = {
     "no version": (HEADER, _written(0, b"\x09")),
     "another size": (HEADER, _written(28, b"\xff")),
     "more elements than room": (HEADER, _written(20, b"\xff\xff\xff")),
+    "room for very many": (HEADER, _written(16, b"\xff")),
     "an entry out of range": (HEADER, _written(56, b"\xff\xff\xff")),
     "more levels than there are": (HEADER, _written(52, b"\x7f")),
     "an empty header": (HEADER, lambda old: b""),

@@ -542,3 +542,15 @@ def test_a_record_with_a_number_out_of_its_range_is_told_of(full: Path, run: Run
     answer = run("videos", "show", "clip")
     assert answer.code == 1, answer.out
     assert "catalog is damaged" in answer.err
+
+
+def test_a_small_file_is_read_with_little_memory_whatever_its_limit(tmp_path: Path) -> None:
+    import tracemalloc
+
+    (tmp_path / "small").write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert read_bytes(tmp_path / "small", 1 << 30) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
