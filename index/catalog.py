@@ -26,6 +26,9 @@ _MAX_FRAMES = 2**31
 _MAX_SIDE = 1_000_000
 """Largest side of a picture, and largest dimension of a space, that a record may state."""
 
+_MAX_PROXY_SIDE = 4096
+"""Largest side of a proxy, as for imported ones."""
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS videos (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, source TEXT NOT NULL, record TEXT NOT NULL);
@@ -180,9 +183,12 @@ class Catalog:
 
     def at_source(self, source: str) -> SourceLocation | None:
         """Look up the video last found at a path, which may be its source or a copy."""
-        row = self._db.execute(
-            "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?", (source,)
-        ).fetchone()
+        query = "SELECT record, stamp FROM places JOIN videos ON id = video WHERE path = ?"
+        try:
+            row = self._db.execute(query, (source,)).fetchone()
+        except UnicodeEncodeError:
+            # SQLite stores text, so a path of undecodable bytes was never recorded.
+            return None
         return SourceLocation(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
@@ -344,11 +350,21 @@ def _record(text: str) -> VideoRecord:
         record = checked(VideoRecord, parse_json(text))
     except UntrustedError as wrong:
         raise _damaged("video", wrong) from wrong
-    sizes = (record.width - 1, record.height - 1, record.short_side, record.proxy_width, record.proxy_height)
-    rates = 1e-5 <= record.fps <= 1e6 and record.sampled_fps >= 0
-    if not rates or not 0 <= record.frames <= _MAX_FRAMES or not all(0 <= size <= _MAX_SIDE for size in sizes):
+    if not _in_range(record):
         raise _damaged("video", UntrustedError("a number is out of range"))
     return record
+
+
+def _in_range(record: VideoRecord) -> bool:
+    sizes, proxy = (record.width - 1, record.height - 1, record.short_side), (record.proxy_width, record.proxy_height)
+    return (
+        1e-5 <= record.fps <= 1e6
+        and record.sampled_fps >= 0
+        and 0 <= record.frames <= _MAX_FRAMES
+        and all(0 <= size <= _MAX_SIDE for size in sizes)
+        # I420 halves both sides of a proxy.
+        and all(side % 2 == 0 and 0 <= side <= _MAX_PROXY_SIDE for side in proxy)
+    )
 
 
 def _damaged(what: str, wrong: UntrustedError) -> LibraryError:

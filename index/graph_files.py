@@ -1,19 +1,14 @@
-"""Check the files of a neighbour graph before they are searched.
+"""Check the files of a neighbour graph before they are loaded and searched.
 
-hnswlib, which searches them for Chroma, does not check them: a damaged link crashes the process.
+hnswlib, which loads them for Chroma, does not check them: damage crashes the process.
 """
 
-import sqlite3
 import struct
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-
-from ..errors import LibraryDamaged
-from .failures import repair_remedy
 
 HEADER, VECTORS, LINKS = "header.bin", "data_level0.bin", "link_lists.bin"
 
@@ -23,6 +18,12 @@ _NUMBER = 4
 """Bytes of a neighbour, and of the count before a list of neighbours; the count uses the lower two."""
 _LABEL = 8
 """Bytes of a label."""
+
+_MAX_ROOM_FACTOR = 16
+"""Largest capacity of a graph, in multiples of its elements; hnswlib allocates memory for all of it."""
+
+_MIN_ROOM = 1000
+"""Elements that the capacity is compared with if there are fewer."""
 
 _Numbers = npt.NDArray[np.uint32]
 
@@ -53,28 +54,17 @@ class _Header:
     breadth: int
 
 
-def check_graph(store: Path, collection: str, name: str) -> None:
-    """Check the graph of a collection of Chroma.
+def graph_fault(folder: Path, *, thorough: bool = True) -> str:
+    """Describe what is wrong with the graph in a folder; empty if it is sound, not written yet or being written.
 
-    Raises:
-        LibraryDamaged: It is damaged; the message names the file.
+    Only a thorough check reads the links, which takes a pass over the vectors' file; a search needs it.
     """
-    with closing(sqlite3.connect(f"{(store / 'chroma.sqlite3').absolute().as_uri()}?mode=ro", uri=True)) as db:
-        query = "SELECT id FROM segments WHERE collection = ? AND scope = 'VECTOR'"
-        found = db.execute(query, (collection,)).fetchall()
-    for (segment,) in found:
-        if fault := graph_fault(store / str(segment)):
-            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", repair_remedy())
-
-
-def graph_fault(folder: Path) -> str:
-    """Describe what is wrong with the graph in a folder; empty if it is sound, not written yet or being written."""
     files = [folder / name for name in (HEADER, VECTORS, LINKS)]
     if not files[0].exists():
         return ""
     try:
         before = _stamps(files)
-        fault = _fault(files)
+        fault = _fault(files, thorough)
         return fault if _stamps(files) == before else ""
     except OSError as failed:
         return f"{Path(str(failed.filename)).name} cannot be read"
@@ -84,11 +74,14 @@ def _stamps(files: list[Path]) -> list[tuple[int, int]]:
     return [(status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files)]
 
 
-def _fault(files: list[Path]) -> str:
+def _fault(files: list[Path], thorough: bool) -> str:
     try:
         header = _header(files[0])
-        _check_lowest(header, files[1])
-        _check_levels(header, files[2])
+        if files[1].stat().st_size < header.count * header.size:
+            raise _DamagedError(f"{VECTORS} is truncated")
+        if thorough:
+            _check_lowest(header, files[1])
+            _check_levels(header, files[2])
     except _DamagedError as damaged:
         return str(damaged)
     return ""
@@ -102,7 +95,7 @@ def _header(file: Path) -> _Header:
     sound = (
         header.version == _VERSION
         and header.start == 0
-        and 0 <= header.count <= header.room
+        and 0 <= header.count <= header.room <= _MAX_ROOM_FACTOR * max(header.count, _MIN_ROOM)
         and 0 < header.most_above <= header.most_below
         and header.vector_at == _NUMBER * (1 + header.most_below)
         and header.vector_at < header.label_at == header.size - _LABEL
@@ -113,8 +106,6 @@ def _header(file: Path) -> _Header:
 
 
 def _check_lowest(header: _Header, file: Path) -> None:
-    if file.stat().st_size < header.count * header.size:
-        raise _DamagedError(f"{VECTORS} is truncated")
     if header.count:
         elements = np.memmap(file, np.uint8, "r", shape=(header.count, header.size))
         lists = np.ascontiguousarray(elements[:, : header.vector_at]).view("<u4")

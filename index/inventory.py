@@ -5,11 +5,11 @@ missing, so both are checked before Chroma opens them.
 """
 
 import sqlite3
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .graph_files import HEADER, LINKS, VECTORS, graph_fault
 from .sqlite_files import change_key, database_fault, is_damage, reading
 
 DATABASE = "chroma.sqlite3"
@@ -20,10 +20,8 @@ _TABLES = (
     *("collections", "collection_metadata", "segments", "max_seq_id"),
     *("embeddings", "embedding_metadata", "embeddings_queue"),
 )
-_INDEX_FILES = ("header.bin", "data_level0.bin", "length.bin", "link_lists.bin", "index_metadata.pickle")
-_HEADER = struct.Struct("<iQQQQ")
-"""Start of the header of an HNSW index: version, offset, capacity, rows, bytes per row."""
-_VERSION = 1
+_NAMES = "index_metadata.pickle"
+_INDEX_FILES = (HEADER, VECTORS, LINKS, "length.bin", _NAMES)
 _STOP = b"."
 """The last byte of a pickle."""
 
@@ -106,29 +104,22 @@ class Inventory:
         except sqlite3.Error:
             return None
 
-    def index_fault(self, stored: StoredCollection) -> str:
-        """Describe what is wrong with the files of an index, as far as their sizes show."""
+    def index_fault(self, stored: StoredCollection, *, thorough: bool = False) -> str:
+        """Describe what is wrong with the files of an index, as far as sizes show; with `thorough`, also its links."""
         folder = self._folder / stored.index
         if not stored.index_written:
             return ""
         missing = [name for name in _INDEX_FILES if not (folder / name).is_file()]
         if missing:
             return f"{self._folder.name}/{stored.index} has no {' and no '.join(missing)}"
-        damaged = _damaged_file(folder)
-        return f"{self._folder.name}/{stored.index}/{damaged} is damaged" if damaged else ""
+        if fault := graph_fault(folder, thorough=thorough) or _names_fault(folder):
+            return f"{self._folder.name}/{stored.index}/{fault}"
+        return ""
 
 
-def _damaged_file(folder: Path) -> str:
-    """Name a file of an index that has the wrong size or end."""
-    header = (folder / "header.bin").read_bytes()
-    if len(header) < _HEADER.size:
-        return "header.bin"
-    version, _, capacity, rows, row_bytes = _HEADER.unpack_from(header)
-    if version == _VERSION and rows > capacity:
-        return "header.bin"
-    if version == _VERSION and (folder / "data_level0.bin").stat().st_size < rows * row_bytes:
-        return "data_level0.bin"
-    with (folder / "index_metadata.pickle").open("rb") as file:
+def _names_fault(folder: Path) -> str:
+    """Describe what is wrong with the names of an index's rows, as far as the end of their file shows."""
+    with (folder / _NAMES).open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - 1))
-        return "" if file.read() == _STOP else "index_metadata.pickle"
+        return "" if file.read() == _STOP else f"{_NAMES} is damaged"

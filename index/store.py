@@ -21,7 +21,6 @@ from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
 from ..media.types import Floats, FrameRows, Space
 from ..media.untrusted import UntrustedError, parse_json
 from .failures import converted, repair_remedy, store_damaged
-from .graph_files import check_graph
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
 
@@ -202,7 +201,7 @@ class ChromaStore:
         }
         if last < 0:
             return 0.0
-        check_graph(self._folder, str(collection.id), collection.name)
+        self._check_index(collection.name, thorough=True)
         probes = _probes(collection, sorted(rows))
         found = len(probes) - len(_missed(collection, _missed(collection, probes, _NARROW_SEARCH), _WIDE_SEARCH))
         return 1 - found / len(rows)
@@ -281,7 +280,14 @@ class ChromaStore:
         stored = str((found.metadata or {}).get("identity", "{}"))
         if stored != identity:
             raise space_mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
+        self._check_index(name)
         return found
+
+    def _check_index(self, name: str, *, thorough: bool = False) -> None:
+        """Refuse an index that would crash the process when loaded or, with `thorough`, when searched."""
+        stored = (self.inventory.collections() or {}).get(name)
+        if stored and (fault := self.inventory.index_fault(stored, thorough=thorough)):
+            raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", repair_remedy())
 
     @converted
     def describe(self, video: str, space: Space, record: str) -> None:

@@ -79,8 +79,12 @@ def open_regular(path: Path) -> IO[bytes]:
 def read_bytes(path: Path, most: int = _MAX_TEXT) -> bytes:
     """Read a file of at most `most` bytes."""
     with open_regular(path) as file:
-        # A file may grow while it is read, and files of /proc report a size of 0.
-        data = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+        size = os.fstat(file.fileno()).st_size
+        # `read` allocates what it is asked for, so it is asked for no more than the file holds.
+        data = file.read(size) if size <= most else None
+        while data is not None and len(data) <= most and (more := file.read(MEGABYTE)):
+            # A file may grow while it is read, and files of /proc report a size of 0.
+            data += more
     if data is None or len(data) > most:
         raise UntrustedError(f"has more than {most // MEGABYTE or 1} MB")
     return data

@@ -289,6 +289,7 @@ def test_a_wrong_request_is_refused_before_any_work(
         pytest.param(["ingest", "{clip}", "--fps", "-1"], "ingest.fps", id="a negative rate"),
         pytest.param(["solve", "clpi.mp4"], "'clip.mp4'", id="unknown video"),
         pytest.param(["videos", "show", "nothing"], "nothing", id="unknown video to show"),
+        pytest.param(["videos", "show", "\udcff"], "called", id="a name that is no text"),
         pytest.param(["videos", "remove", "nothing", "--yes"], "nothing", id="unknown video to remove"),
         pytest.param(["videos", "remove", "clip"], "--yes", id="nobody to confirm"),
         pytest.param(["solve", "clip", "--plan", "{clip}"], "overwrite", id="the source for the plan"),

@@ -1,5 +1,6 @@
 """Arguments and settings: ranges, times, rates, names, queries, and every key of the settings."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -126,7 +127,9 @@ def test_names(worker: Worker, stock: Stock, command: str, name: str, other: str
             _run(worker, shared, "ingest", "-q", "--", _copied(stock.scrambled, folder, name))
             assert _run(worker, shared, "videos", "check").code == 0
         elif command in ("ingest", "solve"):
-            _run(worker, shared, command, "-q", "--", name)
+            # To take in all of the machine's films is no mistake, but not what is tried here.
+            leads_out = os.path.isdir(folder / name)
+            _run(worker, shared, "solve" if leads_out else command, "-q", "--", name)
         elif command == "option":
             _run(worker, shared, name, other)
         elif command == "export":

@@ -96,7 +96,9 @@ def test_records_of_the_catalog(
                 text = edited(_read(row[1]), changes).encode("utf-8", "replace").decode()
                 with contextlib.suppress(sqlite3.IntegrityError):
                     db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (text, row[0]))
-        _tried(worker, stock, asked, folder, library)
+        # Other facts are no damage that anything could tell, so that nothing is said of what an ingest leaves.
+        for command in asked:
+            _run(worker, stock, command, folder, library)
         assert proxies_of(library, "b") == proxies_of(stock.library, "b")
 
 
@@ -128,9 +130,9 @@ def test_bytes_of_the_vectors(
 
 
 @tries("proxies")
-@given(at=st.integers(0, 99), change=changed, asked=commands)
+@given(at=st.integers(0, 99), change=changed, command=st.sampled_from(COMMANDS))
 def test_bytes_of_proxies_and_of_what_is_kept_to_save_time(
-    worker: Worker, stock: Stock, at: int, change: Change, asked: list[str]
+    worker: Worker, stock: Stock, at: int, change: Change, command: str
 ) -> None:
     with scratch(stock) as (folder, library):
         (library / "writer.json").write_text('{"pid": 1, "host": "a", "purpose": "b", "since": "c"}')
@@ -138,6 +140,6 @@ def test_bytes_of_proxies_and_of_what_is_kept_to_save_time(
         files = sorted(file for file in others if file.is_file())
         proxies = sorted((library / "proxies").glob("a-*"))
         _spoil((proxies * len(files) + files)[at % (2 * len(files))], change)
-        _tried(worker, stock, asked, folder, library)
+        _tried(worker, stock, [command], folder, library)
         assert remembered(library, "b") == remembered(stock.library, "b")
         assert vectors_of(worker, library, "b", folder) == hashes(stock.export("b"))

@@ -7,6 +7,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from fuzz.harness import Stock
+from fuzz.stocked import prepare
 from hypothesis import given
 from hypothesis import strategies as st
 from runs import in_a_process
@@ -51,6 +53,7 @@ DAMAGE = {
     "no version": (HEADER, _written(0, b"\x09")),
     "another size": (HEADER, _written(28, b"\xff")),
     "more elements than room": (HEADER, _written(20, b"\xff\xff\xff")),
+    "room for very many": (HEADER, _written(16, b"\xff")),
     "an entry out of range": (HEADER, _written(56, b"\xff\xff\xff")),
     "more levels than there are": (HEADER, _written(52, b"\x7f")),
     "an empty header": (HEADER, lambda old: b""),
@@ -79,13 +82,28 @@ CUT = (f"{VECTORS} is truncated", f"{LINKS} is cut short", f"{LINKS} is damaged"
 """What damage to the header alone may look like."""
 
 
-def test_a_damaged_graph_is_reported_and_not_searched(tmp_path: Path) -> None:
-    from fuzz.harness import Stock
-    from fuzz.stocked import prepare
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
+    return prepare(Stock(tmp_path_factory.mktemp("stock") / "stock"))
 
-    stock = prepare(Stock(tmp_path / "stock"))
-    for file in stock.library.glob(f"chroma/*/{VECTORS}"):
-        file.write_bytes(_written(0, b"\xff" * 132)(file.read_bytes()))
-    answer = in_a_process("videos", "check", REELWEAVE_LIBRARY=stock.library)
-    assert answer.code == 1
-    assert answer.out.count(VECTORS) == 2, answer.out + answer.err
+
+@pytest.mark.parametrize(
+    ("name", "at", "command"),
+    [
+        (VECTORS, 0, ["videos", "check"]),
+        (HEADER, 28, ["videos", "check"]),
+        (HEADER, 28, ["videos", "export", "a", "e"]),
+    ],
+)
+def test_a_damaged_graph_is_told_and_ends_no_process(
+    stock: Stock, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, at: int, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(stock.library, library, dirs_exist_ok=True)
+    shutil.rmtree(library / "cache")
+    for file in library.glob(f"chroma/*/{name}"):
+        file.write_bytes(_written(at, b"\xff\x81" * 66)(file.read_bytes()))
+    answer = in_a_process(*command)
+    assert answer.code == 1, answer.err
+    assert name in answer.out + answer.err
+    assert "Traceback" not in answer.err

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs import Run
 
 from reelweave.errors import PlanError, SourceError, UsageError
 from reelweave.media.untrusted import (
@@ -532,3 +533,29 @@ def test_a_catalog_with_invalid_records_is_reported(full: Path, text: str, colum
         db.execute(f"UPDATE {column[0]} SET {column[1]} = ?", (text,))
     with pytest.raises(LibraryError, match="catalog is damaged"):
         pipeline.solve("clip", load())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("proxy_width", 7), ("proxy_height", 999_998), ("frames", -1), ("fps", 0.0)], ids=str
+)
+def test_a_record_with_a_number_out_of_its_range_is_told_of(full: Path, run: Run, key: str, value: float) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(full / "catalog.db")) as db, db:
+        db.execute(f"UPDATE videos SET record = json_set(record, '$.{key}', ?)", (value,))
+    answer = run("videos", "show", "clip")
+    assert answer.code == 1, answer.out
+    assert "catalog is damaged" in answer.err
+
+
+def test_a_small_file_is_read_with_little_memory_whatever_its_limit(tmp_path: Path) -> None:
+    import tracemalloc
+
+    (tmp_path / "small").write_bytes(b"small")
+    tracemalloc.start()
+    try:
+        assert read_bytes(tmp_path / "small", 1 << 30) == b"small"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
