@@ -143,7 +143,7 @@ def test_the_user_corrects_which_frames_are_broken(page: "Page", tape: Path, fou
     page.get_by_text("The list has changed").wait_for()
 
 
-@pytest.mark.parametrize(("text", "message"), [("x", "no number"), ("500", "no frame 500")])
+@pytest.mark.parametrize(("text", "message"), [("x", "neither a number"), ("500", "no frame 500")])
 def test_invalid_frame_numbers_are_reported(
     page: "Page", tape: Path, found: list[int], text: str, message: str
 ) -> None:

@@ -201,7 +201,7 @@ def test_a_missing_source_is_reported_when_it_should_play(browser: "Browser", tm
         give(page, picture)
         search(page)
         page.locator("#se-gallery .rw-hit").first.click()
-        page.get_by_role("alert").get_by_text("None of the sources").wait_for()
+        page.get_by_role("alert").get_by_text("missing or have changed").wait_for()
         page.get_by_label("Words").fill("a ball")
         search(page, "[role=alert]:has-text('CLIP')")
 
