@@ -103,6 +103,9 @@ def parse_json(text: str, pairs: "Pairs | None" = None) -> Any:
 
     `pairs` makes an object of its keys and values.
     """
+    if not isinstance(text, str):
+        # As a column of a damaged database.
+        raise UntrustedError("is no text")
     check_count(text)
     try:
         value = json.loads(

@@ -8,6 +8,8 @@ from pathlib import Path
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_SAID = ("no such table", "unsupported file format")
+"""How SQLite words what it gives no code of its own: a lost table, and a header of a version that never was."""
 _PATIENCE = 10.0
 
 
@@ -72,7 +74,7 @@ def _told(db: sqlite3.Connection, check: str) -> str:
 
 def is_damage(failed: sqlite3.Error) -> bool:
     """Whether SQLite failed because of the bytes of the file, and not because of a lock or the disk."""
-    return getattr(failed, "sqlite_errorname", "").startswith(_DAMAGED) or "no such table" in str(failed)
+    return getattr(failed, "sqlite_errorname", "").startswith(_DAMAGED) or any(said in str(failed) for said in _SAID)
 
 
 def _header_fault(file: Path) -> str:

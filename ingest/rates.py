@@ -19,6 +19,10 @@ _VARIES = 0.5
 """Frame durations by which a frame may be off a constant rate: rounding to milliseconds and 3:2 pulldown do less."""
 
 
+_SLOWEST, _QUICKEST = 1e-5, 1e6
+"""Frames a second between which plans and truths can hold a rate."""
+
+
 @dataclass(frozen=True)
 class FrameRate:
     """A constant rate for a source, and whether its own times agree with it."""
@@ -36,6 +40,11 @@ class FrameRate:
         ]
 
 
+def is_rate(fps: float | Fraction) -> bool:
+    """Whether a film can have this rate; a damaged header may state any."""
+    return _SLOWEST <= fps <= _QUICKEST
+
+
 def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRate:
     """The mean rate without the pauses, or the stated one that it confirms.
 
@@ -48,6 +57,8 @@ def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRa
     gaps = steps > _GAP * np.median(steps[steps > 0])
     counted = steps if gaps.mean() > _MOST_GAPS else steps[~gaps]
     mean = len(counted) / float(counted.sum())
+    if not is_rate(mean):
+        return FrameRate(float(stated[0]))
     fps = next((float(rate) for rate in stated if abs(float(rate) - mean) <= _SAME * mean), mean)
     off = np.abs(seen - seen[0] - np.arange(len(seen)) / mean).max() * mean
     return FrameRate(fps, bool(off > _VARIES))

@@ -21,7 +21,7 @@ from ..errors import SourceError
 from ..frames import MOST_PIXELS, Frame, Picture, SourceInfo
 from .losses import stream_losses
 from .pictures import PictureHeader, is_transparent, picture_and_header
-from .rates import FrameRate, measured_rate
+from .rates import FrameRate, is_rate, measured_rate
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -358,13 +358,13 @@ def _understood(path: Path, made: bytes, log: str) -> tuple[SourceInfo, Fraction
 
 def _nominal_rate(said: str) -> Fraction:
     top, bottom = (int(part) for part in said.split(":"))
-    return Fraction(top, bottom) if top and bottom else Fraction(25)
+    return Fraction(top, bottom) if bottom and is_rate(Fraction(top, bottom)) else Fraction(25)
 
 
 def _rate(exact: Fraction, stream: str) -> Fraction:
     """The container's exact rate, unless its own mean contradicts it (a variable frame rate)."""
     mean = float(match.group(1)) if (match := re.search(r"([\d.]+) fps", stream)) else float(exact)
-    if mean <= 0 or abs(mean - float(exact)) <= 0.01 * mean:
+    if not is_rate(mean) or abs(mean - float(exact)) <= 0.01 * mean:
         return exact
     return Fraction(mean).limit_denominator(1001)
 
