@@ -14,7 +14,7 @@ _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Read-only", "Permission denied", "unable to open database")
 _NO_DAMAGE = (*_FULL, *_READ_ONLY, "Too many open files", "os error 24", "Cannot allocate memory")
 _DAMAGED = (
-    *("malformed", "not a database", "no such table", "Failed to get segments", "log store"),
+    *("malformed", "not a database", "no such table", "unsupported file format", "Failed to get segments", "log store"),
     "Inconsistent hash",
     *("hnsw", "pickle", "finding id", "getting embedding"),
 )

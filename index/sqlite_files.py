@@ -12,6 +12,9 @@ _HEADER = 100
 
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
+_DAMAGE_MESSAGES = ("no such table", "unsupported file format")
+"""Messages of SQLite for damage that has no error code: a lost table, and a header of an unknown version."""
+
 _LOCK_TIMEOUT = 10.0
 """Seconds to wait for a writer's lock."""
 
@@ -82,7 +85,8 @@ def _pragma(db: sqlite3.Connection, check: str) -> str:
 
 def is_damage(failed: sqlite3.Error) -> bool:
     """Tell whether SQLite failed because of the content of the file, not because of a lock or the disk."""
-    return getattr(failed, "sqlite_errorname", "").startswith(_DAMAGED) or "no such table" in str(failed)
+    message = str(failed)
+    return getattr(failed, "sqlite_errorname", "").startswith(_DAMAGED) or any(m in message for m in _DAMAGE_MESSAGES)
 
 
 def _header_fault(file: Path) -> str:

@@ -18,6 +18,9 @@ _RATE_TOLERANCE = 0.01
 _MAX_OFFSET = 0.5
 """Frame durations that a frame may be off a constant rate; rounding to milliseconds and 3:2 pulldown stay below."""
 
+_MIN_RATE, _MAX_RATE = 1e-5, 1e6
+"""Frames a second between which plans and truths can hold a rate."""
+
 
 @dataclass(frozen=True)
 class FrameRate:
@@ -36,6 +39,11 @@ class FrameRate:
         ]
 
 
+def is_rate(fps: float | Fraction) -> bool:
+    """Tell whether a film can have this rate; a damaged header may state any."""
+    return _MIN_RATE <= fps <= _MAX_RATE
+
+
 def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRate:
     """Measure the mean rate without pauses, and prefer a stated rate that agrees with it.
 
@@ -48,6 +56,8 @@ def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRa
     pauses = steps > _PAUSE_FACTOR * np.median(steps[steps > 0])
     counted = steps if pauses.mean() > _MAX_PAUSE_SHARE else steps[~pauses]
     mean = len(counted) / float(counted.sum())
+    if not is_rate(mean):
+        return FrameRate(float(stated[0]))
     fps = next((float(rate) for rate in stated if abs(float(rate) - mean) <= _RATE_TOLERANCE * mean), mean)
     offset = np.abs(rising - rising[0] - np.arange(len(rising)) / mean).max() * mean
     return FrameRate(fps, bool(offset > _MAX_OFFSET))

@@ -20,7 +20,7 @@ from . import ffmpeg
 from .animation import is_animated
 from .losses import stream_losses
 from .pictures import PictureHeader, is_transparent, picture_and_header
-from .rates import FrameRate, measured_rate
+from .rates import FrameRate, is_rate, measured_rate
 from .types import MOST_PIXELS, Frame, Picture, SourceInfo
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -391,13 +391,13 @@ def _parse_info(path: Path, output: bytes, log: str) -> tuple[SourceInfo, Fracti
 
 def _nominal_rate(ratio: str) -> Fraction:
     top, bottom = (int(part) for part in ratio.split(":"))
-    return Fraction(top, bottom) if top and bottom else Fraction(25)
+    return Fraction(top, bottom) if bottom and is_rate(Fraction(top, bottom)) else Fraction(25)
 
 
 def _rate(exact: Fraction, stream: str) -> Fraction:
     """Return the exact rate of the container unless its mean rate differs (a variable frame rate)."""
     mean = float(match.group(1)) if (match := re.search(r"([\d.]+) fps", stream)) else float(exact)
-    if mean <= 0 or abs(mean - float(exact)) <= 0.01 * mean:
+    if not is_rate(mean) or abs(mean - float(exact)) <= 0.01 * mean:
         return exact
     return Fraction(mean).limit_denominator(1001)
 

@@ -121,6 +121,9 @@ def parse_json(text: str, pairs: "Pairs | None" = None) -> Any:
     Raises:
         UntrustedError: The text is not such JSON.
     """
+    if not isinstance(text, str):
+        # A column of a damaged database can have any type.
+        raise UntrustedError("is not text")
     if text.count(",") + text.count("[") + text.count("{") > _MAX_VALUES:
         raise UntrustedError(f"has more than {_MAX_VALUES:,} values")
     try:

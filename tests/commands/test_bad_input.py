@@ -479,3 +479,18 @@ def test_an_interrupted_render_leaves_no_partial_film(tmp_path: Path) -> None:
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert files(tmp_path) == there
+
+
+@pytest.mark.parametrize("rate", [2**25, 2**31 - 1])
+def test_a_rate_that_no_film_has_gives_way_to_a_usual_one(tmp_path: Path, run: Run, rate: int) -> None:
+    file = write_clip(tmp_path / "x.avi", FILM)
+    data = bytearray(file.read_bytes())
+    stated = data.index(b"strh") + 8 + 20
+    data[stated : stated + 8] = (1).to_bytes(4, "little") + rate.to_bytes(4, "little")
+    file.write_bytes(data)
+    for made in (
+        ["scramble", file, "-o", tmp_path / "s.mp4", "--truth", tmp_path / "truth.json"],
+        ["reconstruct", file, "-o", tmp_path / "film.mp4"],
+    ):
+        answer = run(*made)
+        assert answer.code == 0, answer.err

@@ -67,6 +67,13 @@ def _halved(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
+def _of_no_version(file: Path) -> None:
+    """Make the format of a database one that SQLite never had, in its header."""
+    with file.open("r+b") as opened:
+        opened.seek(47)
+        opened.write(b"P")
+
+
 def _without_table(file: Path, table: str) -> None:
     db = sqlite3.connect(file)
     db.execute("PRAGMA foreign_keys=OFF")
@@ -86,6 +93,7 @@ STORES: dict[str, Damage] = {
     "no table of collections": lambda library: _without_table(_database(library), "collections"),
     "no table of segments": lambda library: _without_table(_database(library), "segments"),
     "no table of rows": lambda library: _without_table(_database(library), "embeddings"),
+    "a database of no version": lambda library: _of_no_version(_database(library)),
     "no log": lambda library: _without_table(_database(library), "embeddings_queue"),
 }
 
@@ -94,6 +102,7 @@ CATALOGS: dict[str, Damage] = {
     "empty": lambda library: os.truncate(_catalog(library), 0),
     "halved": lambda library: _halved(_catalog(library)),
     "garbage": lambda library: _garbage(_catalog(library)),
+    "of no version": lambda library: _of_no_version(_catalog(library)),
     "no table of videos": lambda library: _without_table(_catalog(library), "videos"),
     "no table of spaces": lambda library: _without_table(_catalog(library), "spaces"),
     "no table of places": lambda library: _without_table(_catalog(library), "places"),

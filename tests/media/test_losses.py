@@ -154,8 +154,9 @@ def test_a_resumed_ingest_measures_the_rate_of_the_whole_source(tmp_path: Path) 
         ([0.02] * 20 + [0.06] * 20, 25, True),
         ([], 25, False),
         ([0.0] * 5, 25, False),
+        ([1e-9] * 30, 25, False),
     ],
-    ids=["even", "a pause", "a slide show", "rounded", "jitter", "two rates", "one frame", "no times"],
+    ids=["even", "a pause", "a slide show", "rounded", "jitter", "two rates", "one frame", "no times", "a nanosecond"],
 )
 def test_the_rate_is_measured_without_pauses(steps: list[float], fps: float, varies: bool) -> None:
     found = measured_rate([0.0, *np.cumsum(steps)], [Fraction(25), Fraction(30)])

@@ -519,9 +519,11 @@ def test_a_report_of_a_plan_that_does_not_fit_is_rejected(full: Path, tmp_path: 
         pipeline.write_report(read_plan(file), tmp_path / "report", load())
 
 
-@pytest.mark.parametrize("text", ["", "[" * 100_000, "null", "{}", '{"frames": 1e999}'], ids=lambda text: text[:20])
+@pytest.mark.parametrize(
+    "text", ["", "[" * 100_000, "null", "{}", '{"frames": 1e999}', b"{}"], ids=lambda text: str(text)[:20]
+)
 @pytest.mark.parametrize("column", [("videos", "record"), ("spaces", "state")], ids=" ".join)
-def test_a_catalog_with_invalid_records_is_reported(full: Path, text: str, column: tuple[str, str]) -> None:
+def test_a_catalog_with_invalid_records_is_reported(full: Path, text: str | bytes, column: tuple[str, str]) -> None:
     import sqlite3
     from contextlib import closing
 
