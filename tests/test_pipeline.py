@@ -233,7 +233,13 @@ def test_reconstruct_hashes_its_source_once(
 ) -> None:
     hashed: list[Path] = []
     content_hash = identity.content_hash
-    monkeypatch.setattr(identity, "content_hash", lambda path: hashed.append(path) or content_hash(path))
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return content_hash(path)
+
+    for module in ("media.identity", "ingest.ingester", "ingest.many"):
+        monkeypatch.setattr(f"reelweave.{module}.content_hash", counted)
     for runs in (1, 2):
         pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
         assert hashed == [scrambled.video] * runs

@@ -189,7 +189,7 @@ def test_check_exits_with_1_and_names_the_failed_test(run: "Run", own: Path) -> 
 def test_check_exits_with_0_when_all_tests_pass(run: "Run") -> None:
     answer = run("models", "check", "appearance", "-q")
     assert answer.code == 0, answer.err
-    assert "ms a picture" in answer.out
+    assert "ms per picture" in answer.out
 
 
 def test_check_uses_the_configured_model_by_default(run: "Run", own: Path, monkeypatch: Any) -> None:

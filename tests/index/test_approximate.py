@@ -96,7 +96,7 @@ def test_an_index_that_cannot_be_saved_is_still_used(drawn: Matrix, tmp_path: Pa
 def test_a_reused_finder_answers_like_a_new_one(
     stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch, lasting: bool, worth: int
 ) -> None:
-    for name, value in (("_QUICK_ENOUGH", 5), ("_CANDIDATES", 3), ("_CANDIDATES_EACH", 1), ("_WORTH", worth)):
+    for name, value in (("_FAST_ROWS", 5), ("_CANDIDATES", 3), ("_CANDIDATES_EACH", 1), ("_RANDOM_ACCESS_COST", worth)):
         monkeypatch.setattr(f"reelweave.search.finder.{name}", value)
     with open_finder(settings(library=str(stock / "library")), SilentProgress(), lasting=lasting) as finder:
         answers = [finder.ask(question).hits for _ in range(3)]
