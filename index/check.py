@@ -127,7 +127,10 @@ def _problems(library: Library, video: VideoRecord) -> list[str]:
     found: list[str] = []
     for name, state in library.catalog.spaces(video.id).items():
         if state.complete:
-            found += [f"{problem}; {remedy_for(video, state)}" for problem in library.verify(video, name)]
+            # Ingest notices only what the files show; other damage must be recorded first.
+            noticed = library.is_lost(video, state)
+            remedy = remedy_for(video, state) if noticed else f"{check_and_repair()} restores them"
+            found += [f"{problem}; {remedy}" for problem in library.verify(video, name)]
         else:
             stopped = f"{name} stopped after {state.vectors} of {video.frames} frames"
             found.append(f"{stopped}; {remedy_for(video, state)}")

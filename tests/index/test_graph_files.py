@@ -107,3 +107,14 @@ def test_a_damaged_graph_is_told_and_ends_no_process(
     assert answer.code == 1, answer.err
     assert name in answer.out + answer.err
     assert "Traceback" not in answer.err
+
+
+def test_damage_that_ingest_does_not_notice_is_repaired_by_the_suggested_command(stock: Stock, library: Path) -> None:
+    shutil.copytree(stock.library, library, dirs_exist_ok=True)
+    shutil.rmtree(library / "cache")
+    for file in library.glob(f"chroma/*/{VECTORS}"):
+        file.write_bytes(_written(0, b"\xff\x81" * 66)(file.read_bytes()))
+    assert "videos check --repair" in in_a_process("videos", "check").out
+    in_a_process("videos", "check", "--repair")
+    healed = in_a_process("videos", "check")
+    assert "damaged" not in healed.out, healed.out
