@@ -25,7 +25,7 @@ def solved(video: Path, settings: Settings) -> Plan:
 
 
 def said(plan: Plan) -> list[float | None]:
-    """The confidence of every join; none where the frames cannot be told apart, as no chance is meant by it there."""
+    """Return the confidence of every join; None where the frames are indistinguishable and it is no probability."""
     cuts = {shot.start - 1 for shot in plan.shots}
     untold = set(plan.undetermined) - cuts
     return [None if at in untold else sure for at, sure in enumerate(plan.confidence)]

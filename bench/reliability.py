@@ -21,7 +21,7 @@ _COLOURS = {"tuning half": (190, 120, 40), "check half": (60, 90, 220)}
 
 
 def joins_of(results: Iterable[Result]) -> Joins:
-    """Of every join of which something was said what that was, and whether it is right."""
+    """Return the stated confidence of each join that has one, and whether the join is right."""
     return [
         (said, bool(right))
         for result in results
