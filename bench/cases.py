@@ -1,7 +1,7 @@
 """The cases of a bench: a stretch of a clip, encoded again, in or out of order, with its truth."""
 
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -98,15 +98,25 @@ def make(case: Case, video: Path, lenders: Sequence[Path]) -> Truth:
 
 @dataclass(frozen=True)
 class Split:
-    """The halves that a folder of clips is reported in, and the clips that are shown by name."""
+    """The halves and the kinds that a folder of clips is reported in, and the clips that are shown by name."""
 
     tuning: frozenset[str]
     hard: tuple[str, ...]
+    kinds: Mapping[str, str]
 
     def half(self, clip: str) -> Literal["tuning", "check"]:
         return "tuning" if Path(clip).stem in self.tuning else "check"
 
+    def kind(self, clip: str) -> str:
+        """What a clip shows; "other" where the list does not name it."""
+        return self.kinds.get(Path(clip).stem, "other")
+
 
 def read_split(file: Path = SPLIT) -> Split:
-    said = tomllib.loads(file.read_text(encoding="utf-8"))
-    return Split(frozenset(said["tuning"]), tuple(said["hard"]))
+    listed = tomllib.loads(file.read_text(encoding="utf-8"))
+    kinds = listed["kinds"]
+    return Split(
+        tuning=frozenset(clip for halves in kinds.values() for clip in halves["tuning"]),
+        hard=tuple(listed["report"]["hard"]),
+        kinds={clip: kind for kind, halves in kinds.items() for half in ("tuning", "check") for clip in halves[half]},
+    )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import product
@@ -12,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from cases import KINDS, Case, Clip, Split, cases, clips_in, length_of, make, read_split
+from cases import KINDS, SPLIT, Case, Clip, Split, cases, clips_in, length_of, make, read_split
 from helpers import pictures, write_clip
 from limits import Limits, Spent, run_limited
 from methods import METHODS, PEERS, Method, chosen_methods, chosen_peers, ours
@@ -26,7 +27,7 @@ from reelweave.errors import UsageError
 from reelweave.settings import load
 
 PATIENT = Limits(seconds=60, megabytes=4000)
-SPLIT = Split(frozenset({"tuned"}), ("tuned", "absent"))
+HALVES = Split(frozenset({"tuned"}), ("tuned", "absent"), {})
 
 
 def spent(code: str, folder: Path, limits: Limits = PATIENT) -> Spent:
@@ -125,6 +126,15 @@ def test_the_halves_and_the_hard_clips_are_those_of_the_list() -> None:
     assert "sport_sam2_juggle" in split.hard
     assert split.half("hand_kitten.mp4") == "tuning"
     assert split.half("surv_dvrscan_traffic.mp4") == split.half("surv_dvrscan_traffic_vfr.mp4") == "check"
+    assert split.kind("periodic_dance_room.mp4") == "periodic"
+    assert split.kind("of_ones_own.mp4") == "other"
+
+
+def test_every_kind_has_clips_in_both_halves_and_no_clip_is_listed_twice() -> None:
+    kinds = tomllib.loads(SPLIT.read_text(encoding="utf-8"))["kinds"]
+    assert all(halves["tuning"] and halves["check"] for halves in kinds.values())
+    listed = [clip for halves in kinds.values() for half in halves.values() for clip in half]
+    assert len(listed) == len(set(listed))
 
 
 AS_FILED = "import json, sys; n = 16; json.dump({answer}, open(sys.argv[2], 'w')); print(file=open({log!r}, 'a'))"
@@ -341,7 +351,7 @@ def test_a_short_clip_counts_at_every_size_it_cannot_give() -> None:
 
 def test_hard_clips_are_shown_by_name_with_a_column_for_each_method() -> None:
     runs = [result("a"), result("b", scores={"adjacency": 0.5}), result("a", clip="easy.mp4")]
-    (row,) = cells(by_hard_clip(runs, SPLIT, [100]))
+    (row,) = cells(by_hard_clip(runs, HALVES, [100]))
     assert (row["clip"], row["a"], row["b"]) == ("tuned", "1.000 / 1.000", "0.500 / 1.000")
 
 
@@ -360,7 +370,7 @@ def test_pictures_are_shown_where_they_were_scored() -> None:
 def test_a_report_has_both_halves_and_every_reason() -> None:
     runs = [result(), result(clip="other.mp4", scores={"adjacency": 0.25}), failed(method="b")]
     file = ResultsFile(Path("nowhere"))
-    text = report(replace(file.told(), results=runs, not_run={"c": "no such setting"}), SPLIT, [100])
+    text = report(replace(file.told(), results=runs, not_run={"c": "no such setting"}), HALVES, [100])
     assert "| a | 0.625 / 1.000 | 1.000 / 1.000 | 0.250 / 1.000 | 0.625 / 1.000 |" in text
     assert "- b: 1 of 1 runs failed: out of memory (1)" in text
     assert "- c: not run: no such setting" in text
@@ -372,10 +382,10 @@ def sure(said: list[float | None], right: list[int], clip: str = "tuned.mp4") ->
 
 def test_reliability_counts_what_was_said_against_what_is_right() -> None:
     runs = [sure([0.6, 0.6, 0.99], [1, 0, 1]), sure([0.6], [0], "other.mp4")]
-    rows = cells(reliability(runs, SPLIT).split("\n\n")[0])
+    rows = cells(reliability(runs, HALVES).split("\n\n")[0])
     assert [row["joins"] for row in rows] == ["3", "1"]
     assert rows[0]["mean confidence"] == "60.0 %"
-    assert "50 to 70 % | 3 | 60.0 % | 33.3 % | 1 | 0.0 % |" in reliability(runs, SPLIT)
+    assert "50 to 70 % | 3 | 60.0 % | 33.3 % | 1 | 0.0 % |" in reliability(runs, HALVES)
 
 
 def test_joins_of_which_nothing_was_said_are_left_out_of_the_reliability() -> None:
@@ -390,7 +400,7 @@ def test_confidence_that_says_what_is_so_has_no_error() -> None:
 
 def test_reliability_is_drawn_where_it_lies(tmp_path: Path) -> None:
     runs = [sure([s] * 4, [1, 1, 1, 0], clip) for s, clip in product((0.2, 0.8), ("tuned.mp4", "other.mp4"))]
-    drawn = cv2.imread(str(draw_reliability(runs, SPLIT, tmp_path / "curve.png")))
+    drawn = cv2.imread(str(draw_reliability(runs, HALVES, tmp_path / "curve.png")))
     # The point at 20 % said, 75 % right, is that of the check half, which is drawn last.
     assert drawn[56 + round(0.25 * 420), 56 + round(0.2 * 420)].tolist() == [60, 90, 220]
 
