@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import gradio as gr
 
 from .context import PageContext
+from .html import render, static_file
 from .library.tab import library_tab
 from .measure.tab import measure_tab
 from .reconstruct.tab import reconstruct_tab
@@ -48,9 +48,6 @@ _TABS = (
     ),
 )
 
-_HEAD = """<header class="rw-head"><h1>Reelweave</h1>
-<p>Takes videos apart into frames and puts them back together.</p></header>"""
-
 _STYLES = ("page.css", "tabs.css", "repair.css")
 
 # The theme's own colours fall short of a text contrast of 4.5 to 1.
@@ -71,11 +68,11 @@ _CONTRAST = {
 def build(context: PageContext) -> gr.Blocks:
     """Build the page with all its tabs."""
     with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(_HEAD)
+        gr.HTML(render("page.head"))
         with gr.Tabs():
             for tab in _TABS:
                 with gr.Tab(tab.name, id=tab.name.lower()) as item:
-                    gr.HTML(f'<p class="rw-dim">{tab.purpose}</p>')
+                    gr.HTML(render("page.purpose", tab.purpose))
                     if refresh := tab.build(context):
                         item.select(*refresh, show_progress="hidden", api_visibility="private")
 
@@ -95,5 +92,5 @@ def page_style() -> dict[str, Any]:
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_CONTRAST)
     # Passed as `css`, Gradio would rewrite the style sheet and lose its media queries.
-    style = "".join((files(__package__) / name).read_text(encoding="utf-8") for name in _STYLES)
-    return {"theme": theme, "head": f"<style>{style}</style>", "footer_links": []}
+    style = "".join(static_file(name) for name in _STYLES)
+    return {"theme": theme, "head": render("page.style", style), "footer_links": []}

@@ -11,6 +11,9 @@ from ..errors import UsageError
 from ..index import manage
 from ..settings import Settings
 
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Options of events: the page shows progress itself, and offers no API."""
+
 
 def _video_choices(settings: Settings) -> list[tuple[str, str]]:
     """List every video as (label, id); videos that share a name are labelled by id."""
@@ -34,7 +37,7 @@ def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool =
         removed = [(f"{video} (removed)", video) for video in chosen if video not in known]
         return gr.update(choices=[*choices, *removed])
 
-    field.focus(reload, field, field, show_progress="hidden", api_visibility="private")
+    field.focus(reload, field, field, **QUIET)
     return field
 
 
@@ -44,7 +47,7 @@ def make_exclusive(*fields: Any) -> None:
         others = [other for other in fields if other is not field]
         empty = json.dumps(["" if isinstance(other, gr.Textbox) else None for other in others])
         filled = field.upload if isinstance(field, gr.File) else field.input
-        filled(None, None, others, js=f"() => {empty}", show_progress="hidden", api_visibility="private")
+        filled(None, None, others, js=f"() => {empty}", **QUIET)
 
 
 def number(value: float | None, **options: Any) -> Any:

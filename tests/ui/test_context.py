@@ -11,7 +11,7 @@ from reelweave.errors import UsageError
 from reelweave.index import manage
 from reelweave.progress import SilentProgress
 from reelweave.ui.context import PageContext, open_context
-from reelweave.ui.library import ingest_job
+from reelweave.ui.library import videos
 from reelweave.ui.reconstruct import reconstruct_job
 from reelweave.ui.repair import state
 from reelweave.ui.uploads import kept_uploads
@@ -21,7 +21,7 @@ def test_a_page_reachable_from_other_machines_opens_no_file_by_name(tmp_path: Pa
     clip = write_clip(tmp_path / "private.mp4", pictures(8, (160, 90), seed=1))
     with open_context(settings(library=str(tmp_path / "library")), local=False) as context:
         with pytest.raises(UsageError):
-            ingest_job.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])
+            videos.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])
         with pytest.raises(UsageError):
             state.source_of(context, None, None, str(clip))
 
@@ -30,9 +30,9 @@ def test_a_local_user_opens_files_by_name(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "own.mp4", pictures(8, (160, 90), seed=1))
     with open_context(settings(library=str(tmp_path / "library"))) as context:
         assert state.source_of(context, None, None, str(clip)) == clip
-        assert [
-            result.state for result in ingest_job.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])
-        ] == ["new"]
+        assert [result.state for result in videos.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])] == [
+            "new"
+        ]
 
 
 def upload(context: PageContext, name: str) -> str:
@@ -43,7 +43,7 @@ def upload(context: PageContext, name: str) -> str:
 
 
 def add_to_library(context: PageContext, upload: str) -> None:
-    ingest_job.ingest(context, [upload], "", "appearance", 0.0, SilentProgress(), [])
+    videos.ingest(context, [upload], "", "appearance", 0.0, SilentProgress(), [])
 
 
 def reconstruct(context: PageContext, upload: str) -> None:

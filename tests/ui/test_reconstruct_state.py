@@ -133,15 +133,17 @@ def test_the_film_is_split_into_shots(state: ReconstructState, order: list[int],
 def test_file_names_are_escaped(state: ReconstructState, tmp_path: Path) -> None:
     named = state.plan.video.model_copy(update={"name": "<img src=x onerror=alert(1)>"})
     (tmp_path / "given.mp4").touch()
-    assert "<img src=x" not in view.films(replace(state, plan=state.plan.model_copy(update={"video": named})))
+    assert "<img src=x" not in html.render(
+        "reconstruct.films", replace(state, plan=state.plan.model_copy(update={"video": named}))
+    )
 
 
 def test_a_state_whose_files_are_being_deleted_can_be_shown(state: ReconstructState) -> None:
     """Closing a window deletes its files, even while an answer is being made."""
     film = state.folder / "gone.mp4"
     gone = replace(state, films={"preview": film, "film": film, "plan": film})
-    assert view.films(gone).count("gone.mp4") >= 2
-    assert "gone.mp4" in html.download(film, film.name, "Film")
+    assert html.render("reconstruct.films", gone).count("gone.mp4") >= 2
+    assert "gone.mp4" in html.render("parts.download", film, film.name, "Film")
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=50), st.integers(2, 30))

@@ -1,7 +1,6 @@
 """The Library tab: list the indexed videos, add more, complete them and remove them."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,10 +10,9 @@ from ...ingest.ingester import IngestResult, complete_video
 from ...progress import Progress
 from .. import html
 from ..context import PageContext
-from ..fields import number
+from ..fields import QUIET, number
 from ..job_panel import JobStep, job_panel, run_job
-from ..uploads import delete_unused
-from . import ingest_job, view
+from . import videos
 
 _SPACES = [
     ("Default", ""),
@@ -39,9 +37,8 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
                 )
                 with gr.Row(elem_classes="rw-row"):
                     space = gr.Dropdown(_SPACES, value="", label="Index for", min_width=320, elem_id="li-space")
-                    fps = number(
-                        context.settings.ingest.fps, label="Frames per second (0 = all)", minimum=0, elem_id="li-fps"
-                    )
+                    default = context.settings.ingest.fps
+                    fps = number(default, label="Frames per second (0 = all)", minimum=0, elem_id="li-fps")
         go = gr.Button("Add to the library", variant="primary", elem_id="li-go")
     status = job_panel(context, "li")
     added = gr.HTML(elem_id="li-taken")
@@ -52,15 +49,16 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
             no = gr.Button("No", size="sm", elem_id="li-no")
     text = gr.Textbox("", label="Filter by name", max_lines=1, elem_id="li-wanted")
     count = gr.HTML(elem_id="li-count")
-    videos = gr.HTML(elem_id="li-videos", js_on_load=html.CLICKS)
+    listing = gr.HTML(elem_id="li-videos", js_on_load=html.script("clicks"))
     with gr.Row(visible=False) as paging:
         previous = gr.Button("Previous page", size="sm", elem_id="li-back")
         following = gr.Button("Next page", size="sm", elem_id="li-on")
     page, chosen = gr.State(1), gr.State("")
 
     def refresh(text: str, page: int) -> tuple[Any, ...]:
-        shown = view.video_page(context.settings, text, page)
-        return view.summary(shown), view.listing(shown), shown.page, gr.update(visible=shown.pages > 1)
+        shown = videos.video_page(context.settings, text, page)
+        summary, rows = html.render("library.summary", shown), html.render("library.listing", shown)
+        return summary, rows, shown.page, gr.update(visible=shown.pages > 1)
 
     def then_refresh(
         steps: Iterator[JobStep], result: Callable[[JobStep], str], text: str, page: int
@@ -76,11 +74,9 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         results: list[IngestResult] = []
 
         def work(progress: Progress) -> Any:
-            return ingest_job.ingest(context, given or [], path.strip(), space, fps or 0.0, progress, results)
+            return videos.ingest(context, given or [], path.strip(), space, fps or 0.0, progress, results)
 
-        yield from then_refresh(
-            run_job(context, request, work), lambda step: ingest_job.result_list(results), *position
-        )
+        yield from then_refresh(run_job(context, request, work), lambda step: videos.result_list(results), *position)
 
     def clicked(event: gr.EventData, request: gr.Request, *position: Any) -> Iterator[Any]:
         act, video = str(event.act), str(event.on)
@@ -94,22 +90,21 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
 
     def remove(video: str, request: gr.Request, *position: Any) -> Iterator[Any]:
         yield *[gr.skip()] * 6, gr.update(visible=False)
-        steps = run_job(context, request, lambda progress: _remove(context, video))
-        for outputs in then_refresh(steps, lambda step: html.note(step.result) if step.result else "", *position):
+        steps = run_job(context, request, lambda progress: videos.remove(context, video))
+        for outputs in then_refresh(steps, _removed, *position):
             yield *outputs, gr.skip()
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    position, listed = [text, page], [count, videos, page, paging]
+    position, listed = [text, page], [count, listing, page, paging]
     outputs = [status, added, *listed]
-    go.click(ingest, [uploads, path, space, fps, *position], outputs, **quiet).then(
-        lambda results: None if results else gr.skip(), added, uploads, **quiet
+    go.click(ingest, [uploads, path, space, fps, *position], outputs, **QUIET).then(
+        lambda results: None if results else gr.skip(), added, uploads, **QUIET
     )
-    videos.click(clicked, position, [*outputs, confirmation, question, chosen], **quiet)
-    yes.click(remove, [chosen, *position], [*outputs, confirmation], **quiet)
-    no.click(lambda: gr.update(visible=False), None, confirmation, **quiet)
-    text.change(lambda text: refresh(text, 1), text, listed, **quiet)
-    previous.click(lambda text, page: refresh(text, page - 1), position, listed, **quiet)
-    following.click(lambda text, page: refresh(text, page + 1), position, listed, **quiet)
+    listing.click(clicked, position, [*outputs, confirmation, question, chosen], **QUIET)
+    yes.click(remove, [chosen, *position], [*outputs, confirmation], **QUIET)
+    no.click(lambda: gr.update(visible=False), None, confirmation, **QUIET)
+    text.change(lambda text: refresh(text, 1), text, listed, **QUIET)
+    previous.click(lambda text, page: refresh(text, page - 1), position, listed, **QUIET)
+    following.click(lambda text, page: refresh(text, page + 1), position, listed, **QUIET)
     return refresh, position, listed
 
 
@@ -117,22 +112,15 @@ def _completed(step: JobStep) -> str:
     return html.note(f"{step.result.name} is complete.") if step.result else ""
 
 
+def _removed(step: JobStep) -> str:
+    return html.note(f"Removed {step.result}.") if step.result else ""
+
+
 def _question(context: PageContext, video: str) -> tuple[Any, ...]:
     """Ask for confirmation, and say what happens to the video's own file."""
     row = next((row for row in manage.list_videos(context.settings) if row["id"] == video), None)
     if row is None:
         return gr.update(visible=False), "", ""
-    uploaded = _is_upload(context, row["source"])
+    uploaded = videos.is_upload(context, row["source"])
     source = "The uploaded copy will be deleted too." if uploaded else "The video file itself stays."
     return gr.update(visible=True), html.note(f"Remove {row['name']} from the library? {source}"), video
-
-
-def _is_upload(context: PageContext, source: str) -> bool:
-    return bool(source) and Path(source).is_relative_to(context.videos.resolve())
-
-
-def _remove(context: PageContext, video: str) -> str:
-    removed = manage.remove_video(video, context.settings)
-    if _is_upload(context, removed.source):
-        delete_unused(context, [Path(removed.source)])
-    return f"Removed {removed.name}."

@@ -7,8 +7,9 @@ import gradio as gr
 
 from ...evaluate.scramble import ScrambleOptions
 from ...progress import Progress
+from .. import html
 from ..context import PageContext
-from ..fields import make_exclusive, number, video_dropdown, whole_number
+from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import job_panel, run_job
 from ..sessions import delete_files
 from . import measure_job
@@ -43,13 +44,12 @@ def measure_tab(context: PageContext) -> None:
 
         for step in run_job(context, request, work):
             new = step.result
-            yield step.output, measure_job.result_html(new) if new else gr.skip(), new or gr.skip()
+            yield step.output, html.render("measure.result", new) if new else gr.skip(), new or gr.skip()
             if new:
                 delete_files(old)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     inputs = [last, upload, video, frames, foreign, seed, salt, grain, crf]
-    go.click(run, inputs, [status, result, last], **quiet)
+    go.click(run, inputs, [status, result, last], **QUIET)
     make_exclusive(upload, video)
 
 

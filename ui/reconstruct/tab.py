@@ -7,7 +7,7 @@ import gradio as gr
 
 from .. import html
 from ..context import PageContext
-from ..fields import make_exclusive, video_dropdown
+from ..fields import QUIET, make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel, run_job
 from ..jobs import Work
 from ..sessions import SessionStates
@@ -24,7 +24,7 @@ class _StateView:
 
     def __init__(self) -> None:
         with gr.Column(visible=False, elem_classes="rw-desk") as self.container:
-            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.PLAY_TOGETHER)
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("play_together"))
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
@@ -51,7 +51,7 @@ class _StateView:
 
     @staticmethod
     def _clickable(elem_id: str) -> Any:
-        return gr.HTML(elem_id=elem_id, js_on_load=html.CLICKS_AND_FOCUS)
+        return gr.HTML(elem_id=elem_id, js_on_load=html.script("clicks_and_focus"))
 
     @property
     def clickable(self) -> list[Any]:
@@ -65,14 +65,14 @@ class _StateView:
         plan = {
             self.shots: view.shots(state),
             self.dropped: view.dropped(state),
-            self.summary: view.summary(state),
+            self.summary: html.render("reconstruct.summary", state),
             self.diagnostics: view.diagnostics(state),
         }
         return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
 
     def show_films(self, state: ReconstructState) -> dict[Any, Any]:
         # With the corrections, since a click may have been made while the previous answer was under way.
-        return {self.films: view.films(state)} | self.show_corrections(state)
+        return {self.films: html.render("reconstruct.films", state)} | self.show_corrections(state)
 
     def show_corrections(self, state: ReconstructState) -> dict[Any, Any]:
         return {self.corrections: view.corrections(state), self.selected: view.selected_frame(state)}
@@ -149,12 +149,11 @@ def reconstruct_tab(context: PageContext) -> None:
                 yield from solve(request)
 
     outputs = [status, *shown.outputs]
-    quiet: Any = {"show_progress": "hidden", "api_visibility": "private"}
-    go.click(start, [upload, video], outputs, **quiet)
-    shown.render.click(render, None, outputs, **quiet)
-    shown.reverse.click(reverse, None, outputs, **quiet)
-    shown.solve.click(solve, None, outputs, trigger_mode="multiple", **quiet)
+    go.click(start, [upload, video], outputs, **QUIET)
+    shown.render.click(render, None, outputs, **QUIET)
+    shown.reverse.click(reverse, None, outputs, **QUIET)
+    shown.solve.click(solve, None, outputs, trigger_mode="multiple", **QUIET)
     for component in shown.clickable:
         # Accept the next click while the previous one is being answered.
-        component.click(click, shown.automatic, outputs, trigger_mode="multiple", **quiet)
+        component.click(click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
     make_exclusive(upload, video)

@@ -9,13 +9,13 @@ import gradio as gr
 from ...progress import Progress
 from ...repair import labelling
 from ...repair.labelling import Labelled
-from ...repair.training import TrainingResult
+from ...repair.training import LEAST, TrainingResult
 from .. import html
 from ..context import PageContext
-from ..fields import number, whole_number
+from ..fields import QUIET, number, whole_number
 from ..job_panel import run_job
-from . import label_view
-from .label_view import LabelQueue
+from . import label_queue
+from .label_queue import LabelQueue
 from .state import source_of
 
 # Bounds one round of labelling; the user may ask for more.
@@ -36,20 +36,20 @@ class LabelPanel:
         return [self.state, self.card, self.use]
 
     def refresh(self) -> tuple[Any, ...]:
-        queue = label_view.label_queue(self.context.labels, self.context.settings)
-        return queue, label_view.card(queue), gr.update(visible=label_view.detector(self.context.labels) is not None)
+        queue = label_queue.read_queue(self.context.labels, self.context.settings)
+        return queue, label_queue.card(queue), gr.update(visible=label_queue.detector(self.context.labels) is not None)
 
 
 def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> LabelPanel:
     """Build the section; `source_fields` name the video, and `status` shows the jobs."""
     with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-teach"):
-        gr.HTML(label_view.folder_note(context.labels))
+        gr.HTML(html.render("labels.folder_note", context.labels, LEAST))
         with gr.Row(elem_classes="rw-row"):
             count = number(
                 _COUNT, label="Pictures from the video above", minimum=1, precision=0, scale=0, min_width=240
             )
             pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
-        card = gr.HTML(elem_id="rp-card", js_on_load=html.CLICKS + label_view.KEYS)
+        card = gr.HTML(elem_id="rp-card", js_on_load=html.script("clicks", "label_keys"))
         with gr.Row(elem_classes="rw-row"):
             precision = number(
                 0, label="Target precision (0 = best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
@@ -61,7 +61,7 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
 
     def pick_frames(request: gr.Request, count: float | None, queue: LabelQueue, *fields: Any) -> Iterator[Any]:
         def work(progress: Progress) -> Labelled:
-            source, detector = source_of(context, *fields), label_view.detector(context.labels)
+            source, detector = source_of(context, *fields), label_queue.detector(context.labels)
             pictures = whole_number(count or _COUNT)
             return labelling.label_frames(
                 [source], context.labels, context.settings, progress, count=pictures, detector=detector
@@ -72,12 +72,12 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
                 yield step.output, gr.skip(), gr.skip()
                 continue
             # Even a cancelled job may have written pictures.
-            queue = label_view.label_queue(context.labels, context.settings, queue.done)
-            yield step.output, queue, label_view.card(queue)
+            queue = label_queue.read_queue(context.labels, context.settings, queue.done)
+            yield step.output, queue, label_queue.card(queue)
 
     def label(queue: LabelQueue, event: gr.EventData) -> tuple[Any, ...]:
         queue = queue.after(str(event.act), str(event.on))
-        return queue, label_view.card(queue)
+        return queue, label_queue.card(queue)
 
     def train_detector(precision: float | None, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> TrainingResult:
@@ -85,11 +85,12 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
                 return labelling.train_detector(context.labels, context.settings, precision=precision or None)
 
         for step in run_job(context, request, work):
-            done = (label_view.result(step.result), gr.update(visible=True)) if step.result else [gr.skip()] * 2
+            done = (
+                (html.render("labels.result", step.result), gr.update(visible=True)) if step.result else [gr.skip()] * 2
+            )
             yield step.output, *done
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    pick.click(pick_frames, [count, state, *source_fields], [status, state, card], **quiet)
-    card.click(label, state, [state, card], **quiet)
-    train.click(train_detector, precision, [status, training, use], **quiet)
+    pick.click(pick_frames, [count, state, *source_fields], [status, state, card], **QUIET)
+    card.click(label, state, [state, card], **QUIET)
+    train.click(train_detector, precision, [status, training, use], **QUIET)
     return LabelPanel(context, state, card, use)

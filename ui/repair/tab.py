@@ -13,10 +13,10 @@ from ...progress import Progress
 from ...settings import Settings, changed
 from .. import html
 from ..context import PageContext
-from ..fields import make_exclusive, number, video_dropdown, whole_number
+from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import JobStep, job_panel, run_job
 from ..sessions import SessionStates
-from . import label_view, state, view
+from . import label_queue, state, view
 from .label_panel import label_panel
 from .state import RepairState
 
@@ -56,7 +56,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
 
     def find(upload: str | None, video: str | None, path: str, judge: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
-            trained = label_view.detector(context.labels) if judge == _TRAINED else None
+            trained = label_queue.detector(context.labels) if judge == _TRAINED else None
             return state.begin(context, state.source_of(context, upload, video, path), trained, progress)
 
         for step in run_job(context, request, work):
@@ -105,23 +105,22 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     def unmark(text: str, request: gr.Request) -> dict[Any, Any]:
         return correct(request, text, lambda now, frames: now.marked(frames, False))
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     source_fields, outputs = [upload, video, path], [status, *shown.outputs]
     training = label_panel(context, source_fields, status)
-    go.click(find, [*source_fields, judge], outputs, **quiet)
-    shown.repair.click(repair, shown.options, outputs, **quiet)
-    shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **quiet)
-    shown.mark.click(mark, shown.frames, outputs, **quiet)
-    shown.unmark.click(unmark, shown.frames, outputs, **quiet)
+    go.click(find, [*source_fields, judge], outputs, **QUIET)
+    shown.repair.click(repair, shown.options, outputs, **QUIET)
+    shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **QUIET)
+    shown.mark.click(mark, shown.frames, outputs, **QUIET)
+    shown.unmark.click(unmark, shown.frames, outputs, **QUIET)
     make_exclusive(upload, video, path)
 
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)
 
-    training.use.click(use, None, judge, **quiet).then(find, [*source_fields, judge], outputs, **quiet)
+    training.use.click(use, None, judge, **QUIET).then(find, [*source_fields, judge], outputs, **QUIET)
 
     def refresh() -> tuple[Any, ...]:
-        return gr.update(visible=label_view.detector(context.labels) is not None), *training.refresh()
+        return gr.update(visible=label_queue.detector(context.labels) is not None), *training.refresh()
 
     return refresh, None, [judge, *training.outputs]
 
@@ -134,7 +133,7 @@ class _StateView:
             self.summary = gr.HTML(elem_id="rp-summary")
             self.timeline = gr.HTML(elem_id="rp-timeline")
             gr.Markdown("### Broken frames")
-            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.CLICKS_AND_FOCUS)
+            self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.script("clicks_and_focus"))
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
                     "",
@@ -156,7 +155,7 @@ class _StateView:
                 )
                 long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer gaps", elem_id="rp-long")
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
-            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.PLAY_TOGETHER)
+            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.script("play_together"))
         self.options = [method, longest, long]
 
     @property
@@ -168,8 +167,12 @@ class _StateView:
 
     def show_list(self, now: RepairState) -> dict[Any, Any]:
         """Update all but the films, so that they keep playing while the list is corrected."""
-        survey = {self.summary: view.summary(now), self.timeline: view.timeline(now.corrected)}
-        return survey | {self.listing: view.listing(now)}
+        survey = now.corrected
+        return {
+            self.summary: html.render("repair.summary", now, survey),
+            self.timeline: view.timeline(survey),
+            self.listing: view.listing(now),
+        }
 
 
 def _settings(settings: Settings, method: str, longest: float | None, long: str) -> Settings:

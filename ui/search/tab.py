@@ -1,7 +1,9 @@
 """The Search tab: find frames by words, by a picture or by both; play them and export them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -11,19 +13,19 @@ from ...errors import ReelweaveError, UsageError
 from ...media.pictures import read_picture
 from ...media.ranges import number_below
 from ...media.source import scaled_size
+from ...media.timecode import clock
 from ...media.types import Picture
 from ...progress import Progress
 from ...search.export import ExportOptions, export_found, small_pictures, write_excerpt
 from ...search.finder import Finder, SearchResult
 from ...search.question import Question, read_threshold
+from ...search.results import Hit, Moment
 from .. import html
 from ..context import PageContext
-from ..fields import video_dropdown, whole_number
+from ..fields import QUIET, video_dropdown, whole_number
 from ..job_panel import job_panel, run_job
 from ..sessions import delete_files
 from ..uploads import uploaded_file
-from . import view
-from .view import ShownResult
 from .worker import SearchWorker
 
 Export = Literal["frames", "film", "sheet"]
@@ -40,8 +42,22 @@ _EXPORTS: dict[Export, tuple[str, str]] = {
     "film": ("Film of the results", "found.mp4"),
     "sheet": ("Contact sheet", "found.png"),
 }
-# The short side of the preview below the upload field, in pixels.
 _PREVIEW_SIZE = 160
+"""The short side of the preview below the upload field, in pixels."""
+_SCROLL_TO_PLAYER = "() => document.getElementById('se-player').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
+
+
+@dataclass(frozen=True)
+class ShownResult:
+    """A search result with its thumbnails, and the folder of the files made from it."""
+
+    result: SearchResult
+    thumbnails: tuple[Picture, ...]
+    folder: Path
+
+    @property
+    def items(self) -> Sequence[Hit | Moment]:
+        return self.result.moments or self.result.hits
 
 
 def search_tab(context: PageContext) -> None:
@@ -65,7 +81,7 @@ def search_tab(context: PageContext) -> None:
             status = job_panel(context, "se")
             summary = gr.HTML(elem_id="se-said")
             player = gr.HTML(elem_id="se-player")
-            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.CLICKS)
+            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks"))
             with gr.Row(visible=False) as export_row:
                 exports = {
                     kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
@@ -83,8 +99,8 @@ def search_tab(context: PageContext) -> None:
         some = bool(found.items)
         return {
             last: found,
-            summary: html.note(view.summary(found) if some else found.result.why_nothing),
-            gallery: view.gallery(found) if some else "",
+            summary: html.render("search.summary", found) if some else html.note(found.result.why_nothing),
+            gallery: _gallery(found) if some else "",
             export_row: gr.update(visible=some),
             player: "",
             files: "",
@@ -103,17 +119,14 @@ def search_tab(context: PageContext) -> None:
 
         return run
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
     outputs = [status, last, summary, gallery, export_row, player, files]
-    gr.on([go.click, text.submit], search, fields, outputs, **quiet)
-    gallery.click(play, last, [status, player], **quiet).then(
-        None, js=html.INTO_VIEW % "se-player", api_visibility="private"
-    )
+    gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
+    gallery.click(play, last, [status, player], **QUIET).then(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
     for kind, button in exports.items():
-        button.click(exporter(kind), [last, files], [status, files], **quiet)
-    picture.change(lambda upload: _preview(context, upload), picture, preview, **quiet)
-    threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **quiet)
+        button.click(exporter(kind), [last, files], [status, files], **QUIET)
+    picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
+    threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
 
 
 def _preview(context: PageContext, upload: str | None) -> str:
@@ -128,7 +141,7 @@ def _preview(context: PageContext, upload: str | None) -> str:
         return html.error(failed)
     size = scaled_size(picture.shape[1], picture.shape[0], _PREVIEW_SIZE)
     small = np.asarray(cv2.resize(picture, size), np.uint8)
-    return f'<img class="rw-preview" alt="the picture" src="{html.data_url(small)}">'
+    return html.render("search.preview", small)
 
 
 def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
@@ -170,12 +183,22 @@ def _question(
     )
 
 
+def _gallery(found: ShownResult) -> str:
+    """Show all items as buttons that play them, best score first."""
+    pairs = zip(found.items, found.thumbnails, strict=True)
+    return html.render("search.gallery", [(item, _time_range(item), thumbnail) for item, thumbnail in pairs])
+
+
+def _time_range(item: Hit | Moment) -> str:
+    return f"{clock(item.start)} to {clock(item.end)}" if isinstance(item, Moment) else clock(item.time)
+
+
 def _excerpt(context: PageContext, found: ShownResult, number: int, progress: Progress) -> str:
     """Show a short film around one result, made at the first click."""
     item, file = found.items[number], found.folder / f"{number}.mp4"
     if not file.exists():
         write_excerpt(found.result, item, file, context.settings, progress)
-    return html.captioned_video(file, f"{item.name}, {view.time_range(item)}", autoplay=True)
+    return html.render("parts.captioned_video", file, f"{item.name}, {_time_range(item)}", True)
 
 
 def _export(context: PageContext, found: ShownResult, kind: Export, progress: Progress) -> str:
@@ -190,4 +213,4 @@ def _export(context: PageContext, found: ShownResult, kind: Export, progress: Pr
     else:
         options = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
         export_found(found.result, options, context.settings, progress)
-    return html.download(file, name, text)
+    return html.render("parts.download", file, name, text)
