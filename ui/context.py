@@ -65,18 +65,14 @@ class PageContext:
             raise
 
 
-def page_folder(settings: Settings) -> Path:
-    """Return the page's folder: a sibling of the library, which a user may delete and rebuild."""
-    library = library_folder(settings).resolve()
-    return library.with_name(f"{library.name}.page")
-
-
 @contextmanager
 def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext]:
     """Create the folders of one run, and delete those left behind by runs that were killed."""
     from filelock import FileLock, Timeout
 
-    folder = page_folder(settings)
+    library = library_folder(settings).resolve()
+    # Beside the library, which a user may delete and rebuild.
+    folder = library.with_name(f"{library.name}.page")
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{_RUN}*"):
         try:

@@ -35,12 +35,12 @@ def job_panel(context: PageContext, name: str) -> Any:
 
     CSS shows the buttons next to progress. A server update could arrive too late for a job that ends at once.
     """
-    with gr.Row(elem_classes="rw-running"):
-        text = gr.HTML(elem_id=f"{name}-told", scale=4)
+    with gr.Row(elem_classes="rw-job"):
+        text = gr.HTML(elem_id=f"{name}-status", scale=4)
         stop = gr.Button(
             "Use the best result so far",
-            elem_id=f"{name}-enough",
-            elem_classes="rw-enough",
+            elem_id=f"{name}-stop",
+            elem_classes="rw-stop",
             size="sm",
             scale=0,
             min_width=190,

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import SourceError
+from ..errors import SourceError, UsageError
 from ..index import manage
 from ..media.identity import content_hash
 from .context import PageContext
@@ -65,8 +65,14 @@ def _keep(context: PageContext, file: Path) -> Path:
     return target
 
 
-def source_of_video(context: PageContext, video: str) -> Path:
-    """Return the source file of a video in the library."""
+def chosen_source(context: PageContext, upload: str | None, video: str | None, path: str = "") -> Path:
+    """Return the uploaded video, the file typed by a local user, or the source of a video in the library."""
+    if upload:
+        return uploaded_file(context, upload)
+    if path.strip():
+        return context.server_path(path.strip())
+    if not video:
+        raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
     facts = manage.show_video(video, context.settings)
     if not facts["source_present"]:
         raise SourceError(f"The source file of {facts['name']} is missing.", "Restore it, or choose another video.")

@@ -13,8 +13,7 @@ from reelweave.progress import SilentProgress
 from reelweave.ui.context import PageContext, open_context
 from reelweave.ui.library import videos
 from reelweave.ui.reconstruct import reconstruct_job
-from reelweave.ui.repair import state
-from reelweave.ui.uploads import kept_uploads
+from reelweave.ui.uploads import chosen_source, kept_uploads
 
 
 def test_a_page_reachable_from_other_machines_opens_no_file_by_name(tmp_path: Path) -> None:
@@ -23,13 +22,13 @@ def test_a_page_reachable_from_other_machines_opens_no_file_by_name(tmp_path: Pa
         with pytest.raises(UsageError):
             videos.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])
         with pytest.raises(UsageError):
-            state.source_of(context, None, None, str(clip))
+            chosen_source(context, None, None, str(clip))
 
 
 def test_a_local_user_opens_files_by_name(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "own.mp4", pictures(8, (160, 90), seed=1))
     with open_context(settings(library=str(tmp_path / "library"))) as context:
-        assert state.source_of(context, None, None, str(clip)) == clip
+        assert chosen_source(context, None, None, str(clip)) == clip
         assert [result.state for result in videos.ingest(context, [], str(clip), "", 0.0, SilentProgress(), [])] == [
             "new"
         ]

@@ -74,10 +74,10 @@ def restore_order(page: "Page", then: str = "#rc-films a:has-text('Film')") -> N
 
 def solved(page: "Page", corrections: int = 1) -> None:
     """Wait until there are so many corrections, and the plan holds to them."""
-    page.locator(f"#rc-said:has(.rw-said):not(:has(.rw-chip:nth-child({corrections + 1})))").wait_for()
+    page.locator(f"#rc-corrections:has(.rw-corrections):not(:has(.rw-chip:nth-child({corrections + 1})))").wait_for()
     if corrections:
-        page.locator("#rc-said .rw-chip").nth(corrections - 1).wait_for()
-    page.locator("#rc-said:not(:has(.rw-open))").wait_for()
+        page.locator("#rc-corrections .rw-chip").nth(corrections - 1).wait_for()
+    page.locator("#rc-corrections:not(:has(.rw-warning))").wait_for()
     page.locator("#rc-cancel").wait_for(state="hidden")
 
 
@@ -108,10 +108,10 @@ def test_an_uploaded_video_is_restored(page: "Page", shuffled: Path, tmp_path: P
     films = page.locator("#rc-films video")
     assert films.count() == 2
     assert all(plays(films.nth(place)) for place in range(2))
-    maps = page.locator("#rc-pictures .rw-maps img")
+    maps = page.locator("#rc-diagnostics .rw-maps img")
     assert maps.count() == 2
     assert maps.nth(0).get_attribute("src") != maps.nth(1).get_attribute("src")
-    assert page.locator("#rc-pictures figcaption", has_text="weak transitions").is_visible()
+    assert page.locator("#rc-diagnostics figcaption", has_text="weak transitions").is_visible()
     plan = read_plan(downloaded(page, "Plan", tmp_path))
     assert len(plan.order) == 48
     assert downloaded(page, "Film", tmp_path).stat().st_size > 10_000
@@ -122,12 +122,12 @@ def test_a_dropped_frame_shows_its_reason_and_is_restored_by_a_click(
 ) -> None:
     pick(page, "shuffled.mp4")
     restore_order(page)
-    gone = page.locator("#rc-dropped .rw-gone")
+    gone = page.locator("#rc-dropped .rw-dropped-frame")
     assert gone.count() == FOREIGN
     assert re.search(r"score \d\.\d\d", gone.first.inner_text())
     frame = frames_of(page.locator("#rc-dropped"))[0]
     gone.first.click()
-    page.locator("#rc-said .rw-chip", has_text=f"Keep frame {frame}").wait_for()
+    page.locator("#rc-corrections .rw-chip", has_text=f"Keep frame {frame}").wait_for()
     solved(page)
     assert gone.count() == FOREIGN - 1
     assert frame in read_plan(downloaded(page, "Plan", tmp_path)).order
@@ -136,7 +136,7 @@ def test_a_dropped_frame_shows_its_reason_and_is_restored_by_a_click(
 def test_the_plan_holds_to_corrections_made_by_clicks(page: "Page", tmp_path: Path) -> None:
     pick(page, "shuffled.mp4")
     restore_order(page)
-    hand, shots = page.locator("#rc-hand"), page.locator("#rc-shots")
+    hand, shots = page.locator("#rc-selected"), page.locator("#rc-shots")
     end, later, early, gone = (frames_of(shots)[place] for place in (-1, 2, 8, 5))
     choose(page, end)
     hand.get_by_role("button", name="Make first").click()
@@ -161,7 +161,7 @@ def test_the_plan_holds_to_corrections_made_by_clicks(page: "Page", tmp_path: Pa
 
 def choose(page: "Page", frame: int) -> None:
     page.locator("#rc-shots").get_by_role("button", name=f"frame {frame}", exact=True).click()
-    page.locator("#rc-hand", has_text=f"frame {frame}, position").wait_for()
+    page.locator("#rc-selected", has_text=f"frame {frame}, position").wait_for()
 
 
 def test_conflicting_corrections_are_named_and_can_be_removed(page: "Page") -> None:
@@ -170,7 +170,7 @@ def test_conflicting_corrections_are_named_and_can_be_removed(page: "Page") -> N
     a, b = frames_of(page.locator("#rc-shots"))[:2]
     for frame, name in ((a, "Make first"), (b, "play before another frame")):
         choose(page, frame)
-        page.locator("#rc-hand").get_by_role("button", name=name).click()
+        page.locator("#rc-selected").get_by_role("button", name=name).click()
         page.locator("#rc-cancel").wait_for(state="hidden")
     page.get_by_text("Click the frame that should come later.").wait_for()
     page.locator("#rc-shots").get_by_role("button", name=f"frame {a}", exact=True).click()
@@ -200,10 +200,10 @@ def test_the_keyboard_reaches_every_control_and_the_focus_stays(page: "Page") ->
     page.locator("#rc-shots .rw-frame").first.focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.locator("#rc-hand .rw-hand").wait_for()
+    page.locator("#rc-selected .rw-selected").wait_for()
     page.get_by_role("button", name="Make last").focus()
     page.keyboard.press("Space")
-    page.locator("#rc-said .rw-chip", has_text="End with").wait_for()
+    page.locator("#rc-corrections .rw-chip", has_text="End with").wait_for()
     solved(page)
     page.wait_for_function("document.activeElement.innerText == 'Make last'")
 
@@ -216,7 +216,7 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", width: i
         assert page.locator("body.dark").count() == (scheme == "dark")
         restore_order(page)
         page.locator("#rc-shots .rw-frame").nth(4).click()
-        page.locator("#rc-hand .rw-hand").wait_for()
+        page.locator("#rc-selected .rw-selected").wait_for()
         assert plays(page.locator("#rc-films video").first)
         assert (overflow(page), faint(page)) == (0, [])
         screenshot(page, f"page-reconstruct-{width}-{scheme}")
@@ -235,7 +235,7 @@ def test_an_upload_that_is_not_a_video_is_reported_and_deleted(
     page.locator("#rc-upload").get_by_text("KB").first.wait_for()
     page.get_by_role("button", name="Restore order").click()
     page.get_by_role("alert").wait_for()
-    assert page.locator("#rc-told img").count() == 0
+    assert page.locator("#rc-status img").count() == 0
     assert not page.locator("#rc-films").is_visible()
     assert kept(library) == before
 
@@ -252,9 +252,9 @@ def test_a_missing_video_is_reported(page: "Page") -> None:
 @pytest.mark.parametrize(
     ("tab", "field", "button"),
     [
-        ("Reconstruct", "rc-picked", "Restore order"),
-        ("Repair", "rp-picked", "Find broken frames"),
-        ("Measure", "me-picked", "Run the test"),
+        ("Reconstruct", "rc-video", "Restore order"),
+        ("Repair", "rp-video", "Find broken frames"),
+        ("Measure", "me-video", "Run the test"),
     ],
 )
 def test_a_chosen_video_that_has_been_removed_is_reported(
@@ -290,10 +290,10 @@ def test_a_cancelled_job_can_be_resumed(browser: "Browser", shuffled: Path, tmp_
 def test_a_search_can_be_ended_with_its_best_result_so_far(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
     with page_of(tmp_path / "library", manner="endless") as address, window(browser, address) as page:
         give(page, shuffled)
-        restore_order(page, ".rw-may-stop")
+        restore_order(page, ".rw-can-stop")
         page.get_by_role("button", name="Use the best result so far").click()
         page.locator("#rc-films a:has-text('Film')").wait_for()
-        assert page.locator("#rc-enough").is_hidden()
+        assert page.locator("#rc-stop").is_hidden()
 
 
 def test_closing_a_window_ends_its_job(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_two_windows_do_not_disturb_each_other(browser: "Browser", shuffled: Pat
         assert "is being written by" in two.get_by_role("alert").inner_text()
         one.locator("#rc-films a:has-text('Film')").wait_for()
         restore_order(two)
-        assert one.locator("#rc-dropped .rw-gone").count() == FOREIGN
+        assert one.locator("#rc-dropped .rw-dropped-frame").count() == FOREIGN
     assert list(manage.check_videos(settings(library=str(library))).values()) == [[], []]
 
 

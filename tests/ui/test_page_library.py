@@ -71,11 +71,11 @@ def test_several_files_are_added_and_a_broken_one_is_reported(browser: "Browser"
         show(page)
         assert "empty" in page.locator("#li-count").inner_text()
         drop(page, clips / "short.mp4", clips / "broken.mp4", clips / "long.mp4")
-        add(page, "#li-taken .rw-bad")
+        add(page, "#li-results .rw-failed")
         page.locator("#li-videos li").nth(1).wait_for()
         ended(page)
-        assert "2 added, 1 could not be read" in page.locator("#li-taken").inner_text()
-        assert page.locator("#li-taken .rw-bad b").inner_text() == "broken.mp4"
+        assert "2 added, 1 could not be read" in page.locator("#li-results").inner_text()
+        assert page.locator("#li-results .rw-failed b").inner_text() == "broken.mp4"
         assert names(page) == {"short.mp4", "long.mp4"}
         long = page.locator("#li-videos li", has_text="long.mp4")
         assert long.locator("img").evaluate("image => image.naturalWidth > image.naturalHeight")
@@ -87,7 +87,7 @@ def test_several_files_are_added_and_a_broken_one_is_reported(browser: "Browser"
         page.get_by_role("button", name="No", exact=True).click()
         assert set(states(library)) == {"short.mp4", "long.mp4"}
         page.get_by_role("button", name="remove short.mp4").click()
-        page.locator("#li-sure", has_text="Remove short.mp4 from the library?").wait_for()
+        page.locator("#li-confirm", has_text="Remove short.mp4 from the library?").wait_for()
         page.get_by_role("button", name="Yes, remove it").click()
         page.get_by_text("Removed short.mp4.").wait_for()
         assert (set(states(library)), kept(library)) == ({"long.mp4"}, {"long.mp4"})
@@ -98,7 +98,7 @@ def test_a_folder_is_added_by_its_path_and_names_are_escaped(browser: "Browser",
     with page_of(library) as address, window(browser, address) as page:
         show(page)
         page.get_by_label("or enter a path or pattern").fill(str(clips))
-        add(page, "#li-taken .rw-bad")
+        add(page, "#li-results .rw-failed")
         page.locator("#li-videos li").nth(2).wait_for()
         assert names(page) == {EVIL, "long.mp4", "short.mp4"}
         page.get_by_label("Filter by name").fill("onerror")
@@ -124,7 +124,7 @@ def test_a_folder_is_added_by_its_path_and_names_are_escaped(browser: "Browser",
 )
 def test_a_path_that_does_not_exist_is_reported(empty: "Page", path: str, message: str) -> None:
     empty.get_by_label("or enter a path or pattern").fill(path)
-    add(empty, f"#li-told :text('{message}'), #li-taken :text('{message}')")
+    add(empty, f"#li-status :text('{message}'), #li-results :text('{message}')")
     ended(empty)
 
 

@@ -81,13 +81,13 @@ def test_the_clip_chosen_last_is_measured(browser: "Browser", address: str, film
         show(page)
         page.locator("#me-upload input[type=file]").set_input_files(str(other))
         page.locator("#me-upload").get_by_text("KB").first.wait_for()
-        page.locator("#me-picked input").click()
+        page.locator("#me-video input").click()
         page.get_by_role("option", name="film.mp4").click()
         page.locator("#me-upload").get_by_text("KB").first.wait_for(state="detached")
         measure(page, "#me-result table", frames=20, foreign=0)
         assert page.locator("#me-result figcaption", has_text="film.mp4").count() == 1
         page.locator("#me-upload input[type=file]").set_input_files(str(other))
-        page.wait_for_function("document.querySelector('#me-picked input').value === ''")
+        page.wait_for_function("document.querySelector('#me-video input').value === ''")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -96,7 +96,7 @@ def test_a_video_of_the_library_is_measured_on_a_phone_and_a_laptop(
 ) -> None:
     with window(browser, address, width, scheme) as page:
         show(page)
-        page.locator("#me-picked input").click()
+        page.locator("#me-video input").click()
         page.get_by_role("option", name="film.mp4").click()
         measure(page, "#me-result table", frames=30, foreign=2)
         assert all(plays(page.locator("#me-result video").nth(place)) for place in range(3))
@@ -124,7 +124,7 @@ def test_a_missing_clip_and_a_broken_one_are_reported(browser: "Browser", addres
     (tmp_path / "broken.mp4").write_bytes(b"this is no video\n" * 100)
     with window(browser, address) as page:
         show(page)
-        measure(page, "[role=alert]:has-text('No clip was given')")
+        measure(page, "[role=alert]:has-text('No video was given')")
         page.locator("#me-upload input[type=file]").set_input_files(str(tmp_path / "broken.mp4"))
         page.locator("#me-upload").get_by_text("KB").first.wait_for()
         measure(page, "[role=alert]:has-text('not a video')")

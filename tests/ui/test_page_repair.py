@@ -77,7 +77,7 @@ def look(page: "Page", then: str = "#rp-timeline svg") -> None:
 def repair(page: "Page") -> None:
     page.get_by_role("button", name="Repair", exact=True).click()
     page.locator("#rp-films video").first.wait_for()
-    page.locator("#rp-summary .rw-open").wait_for(state="detached")
+    page.locator("#rp-summary .rw-warning").wait_for(state="detached")
 
 
 def count(page: "Page", broken: int) -> None:
@@ -111,7 +111,7 @@ def test_an_uploaded_film_is_repaired(page: "Page", tape: Path, found: list[int]
 
 
 def pick(page: "Page", video: Path) -> None:
-    page.locator("#rp-picked").get_by_label("or choose one from the library").click()
+    page.locator("#rp-video").get_by_label("or choose one from the library").click()
     page.get_by_role("option", name=video.name).click()
 
 
@@ -193,18 +193,18 @@ def pictures_to_label(page: "Page", most: int) -> None:
     page.get_by_role("button", name="Train on your own recordings").click()
     page.get_by_label("Pictures from the video above").fill(str(most))
     page.get_by_role("button", name="Pick doubtful frames").click()
-    page.locator("#rp-card img").wait_for()
+    page.locator("#rp-label img").wait_for()
 
 
 def shown_frame(page: "Page") -> int:
-    return int(str(page.locator("#rp-card img").get_attribute("alt")).split()[1])
+    return int(str(page.locator("#rp-label img").get_attribute("alt")).split()[1])
 
 
 def press(page: "Page", key: str) -> None:
     """Press a key and wait until another picture, or none, is shown."""
-    before = page.locator("#rp-card img").get_attribute("alt")
+    before = page.locator("#rp-label img").get_attribute("alt")
     page.keyboard.press(key)
-    page.wait_for_function("before => (document.querySelector('#rp-card img') || {}).alt !== before", arg=before)
+    page.wait_for_function("before => (document.querySelector('#rp-label img') || {}).alt !== before", arg=before)
 
 
 def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
@@ -216,7 +216,7 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         show(page)
         give(page, tape)
         pictures_to_label(page, 24)
-        assert str(labels) in page.locator("#rp-teach").inner_text()
+        assert str(labels) in page.locator("#rp-training").inner_text()
         page.get_by_role("button", name="Train", exact=True).click()
         page.get_by_role("alert").get_by_text("too few").wait_for()
         first = shown_frame(page)
@@ -225,8 +225,8 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         assert shown_frame(page) == first
         press(page, "s")
         press(page, "b" if shown_frame(page) in found else "c")
-        screenshot(page, "page-repair-label", part="#rp-card .rw-label")
-        while page.locator("#rp-card img").count():
+        screenshot(page, "page-repair-label", part="#rp-label .rw-label")
+        while page.locator("#rp-label img").count():
             press(page, "b" if shown_frame(page) in found else "c")
         labelled = {kind: {int(file.stem[-6:]) for file in (labels / kind).iterdir()} for kind in ("breakup", "clean")}
         assert labelled["breakup"] <= set(found)
@@ -234,10 +234,10 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
         assert min(map(len, labelled.values())) >= 5
         assert page.request.get(f"{address}gradio_api/file={next((labels / 'clean').iterdir())}").status == 403
         page.get_by_role("button", name="Train", exact=True).click()
-        page.locator("#rp-learnt table").wait_for()
-        text = page.locator("#rp-learnt").inner_text()
+        page.locator("#rp-trained table").wait_for()
+        text = page.locator("#rp-trained").inner_text()
         assert all(name in text for name in ("Precision", "Recall", "Threshold"))
-        assert page.locator("#rp-learnt tbody tr").count() == 1
+        assert page.locator("#rp-trained tbody tr").count() == 1
         page.get_by_role("button", name="Use this detector").click()
         page.locator("#rp-summary", has_text="trained detector").wait_for()
         page.locator("#rp-timeline svg").wait_for()
@@ -247,23 +247,23 @@ def test_frames_are_labelled_by_keys_and_the_trained_detector_is_used(
 def test_an_upload_that_is_not_a_video_is_reported(page: "Page", tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"this is no video\n" * 100)
     give(page, tmp_path / name)
-    look(page, "#rp-told [role=alert]")
-    assert page.locator("#rp-told img").count() == 0
-    assert not page.locator("#rp-case").is_visible()
+    look(page, "#rp-status [role=alert]")
+    assert page.locator("#rp-status img").count() == 0
+    assert not page.locator("#rp-result").is_visible()
 
 
 def test_a_missing_video_is_reported(page: "Page") -> None:
-    look(page, "#rp-told [role=alert]:has-text('No video was given')")
+    look(page, "#rp-status [role=alert]:has-text('No video was given')")
 
 
 def test_a_survey_can_be_cancelled_and_repeated(browser: "Browser", tape: Path, tmp_path: Path) -> None:
     with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         show(page)
         give(page, tape)
-        look(page, "#rp-told .rw-progress :text('look for broken frames')")
+        look(page, "#rp-status .rw-progress :text('look for broken frames')")
         page.locator("#rp-cancel").click()
         page.get_by_text("Cancelled.").wait_for()
-        assert not page.locator("#rp-case").is_visible()
+        assert not page.locator("#rp-result").is_visible()
         look(page)
 
 
@@ -292,5 +292,5 @@ def test_it_fits_a_phone_and_a_laptop(address: str, browser: "Browser", tape: Pa
         assert thumbnail.evaluate("image => image.clientWidth") >= 100
         screenshot(page, f"page-repair-{width}-{scheme}", 2000)
         pictures_to_label(page, 4)
-        page.locator("#rp-card").scroll_into_view_if_needed()
+        page.locator("#rp-label").scroll_into_view_if_needed()
         assert (overflow(page), faint(page)) == (0, [])

@@ -85,7 +85,7 @@ def pick(page: "Page", field: str, choice: str) -> None:
 
 def more(page: "Page") -> None:
     page.get_by_role("button", name="Filters").click()
-    page.locator("#se-cut").wait_for()
+    page.locator("#se-threshold").wait_for()
 
 
 def play(page: "Page", place: int) -> str:
@@ -99,7 +99,7 @@ def play(page: "Page", place: int) -> str:
 def downloaded(page: "Page", button: str, text: str, folder: Path) -> Path:
     page.locator(button).click()
     with page.expect_download() as waiting:
-        page.locator("#se-made a", has_text=text).click()
+        page.locator("#se-files a", has_text=text).click()
     target = folder / waiting.value.suggested_filename
     waiting.value.save_as(target)
     return target
@@ -129,7 +129,7 @@ def test_words_and_a_picture_are_searched_together(page: "Page", folder: Path, t
     page.get_by_label("Words").fill("a red ball")
     search(page)
     words = page.locator("#se-gallery .rw-hit-score").all_inner_texts()
-    assert "by content" in page.locator("#se-said").inner_text()
+    assert "by content" in page.locator("#se-summary").inner_text()
     page.locator("#se-gallery .rw-hits").evaluate("list => list.classList.add('before')")
     give(page, saved(decoded(folder / "films" / "meadow.mp4")[30], tmp_path / "seen.png"))
     search(page, "#se-gallery .rw-hits:not(.before)")
@@ -163,9 +163,9 @@ def test_an_empty_result_says_what_came_nearest(page: "Page", tmp_path: Path) ->
     noise = np.random.default_rng(3).integers(0, 255, (180, 320, 3), np.uint8)
     give(page, saved(noise, tmp_path / "noise.png"))
     more(page)
-    pick(page, "#se-cut", "a score")
-    page.locator("#se-least input").fill("0.99")
-    search(page, "#se-said :text('Nothing reaches 0.990')")
+    pick(page, "#se-threshold", "a score")
+    page.locator("#se-score input").fill("0.99")
+    search(page, "#se-summary :text('Nothing reaches 0.990')")
     assert page.locator("#se-gallery .rw-hit").count() == 0
     assert not page.locator("#se-frames").is_visible()
 
@@ -187,7 +187,7 @@ def test_an_upload_that_is_not_a_picture_is_reported(page: "Page", tmp_path: Pat
     (tmp_path / "<b>no.png").write_text("no picture")
     give(page, tmp_path / "<b>no.png")
     assert page.locator("#se-preview [role=alert]").is_visible()
-    search(page, "#se-told [role=alert]")
+    search(page, "#se-status [role=alert]")
 
 
 def test_a_missing_source_is_reported_when_it_should_play(browser: "Browser", tmp_path: Path) -> None:

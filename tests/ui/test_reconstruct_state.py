@@ -18,7 +18,7 @@ from reelweave.ui.reconstruct import edits, view
 from reelweave.ui.reconstruct.edits import apply_click
 from reelweave.ui.reconstruct.state import ReconstructState
 
-ACTS = ["first", "last", "drop", "keep", "drop-shot", "keep-shot", "flip", "earlier", "later", "frame", "step"]
+ACTS = ["first", "last", "drop", "keep", "drop_shot", "keep_shot", "flip_shot", "earlier", "later", "frame", "step"]
 
 
 def plan_of(order: list[int], lengths: list[int], dropped: Sequence[tuple[int, int | None]] = ()) -> Plan:
@@ -55,20 +55,20 @@ def state(tmp_path: Path) -> ReconstructState:
         pytest.param([("pair", "3:4")], Constraints(adjacent=((3, 4),)), id="an alternative of a weak transition"),
         pytest.param([("keep", "30")], Constraints(keep=(30,)), id="restored"),
         pytest.param([("drop", "1"), ("keep", "1")], Constraints(), id="dropped and restored"),
-        pytest.param([("keep-shot", "3")], Constraints(keep_shot=(3,)), id="a group restored"),
-        pytest.param([("keep-shot", "3"), ("drop-shot", "3")], Constraints(), id="a group restored and dropped"),
-        pytest.param([("flip", "2")], Constraints(flip_shot=(2,)), id="flip"),
-        pytest.param([("flip", "2"), ("flip", "2")], Constraints(), id="flip twice"),
+        pytest.param([("keep_shot", "3")], Constraints(keep_shot=(3,)), id="a group restored"),
+        pytest.param([("keep_shot", "3"), ("drop_shot", "3")], Constraints(), id="a group restored and dropped"),
+        pytest.param([("flip_shot", "2")], Constraints(flip_shot=(2,)), id="flip"),
+        pytest.param([("flip_shot", "2"), ("flip_shot", "2")], Constraints(), id="flip twice"),
         pytest.param([("later", "1")], Constraints(shot_order=(2, 1)), id="later"),
         pytest.param([("earlier", "2")], Constraints(shot_order=(2, 1)), id="earlier"),
         pytest.param([("later", "2")], Constraints(shot_order=(1, 2)), id="later than the last"),
         pytest.param(
-            [("later", "1"), ("drop-shot", "1")], Constraints(drop_shot=(1,), shot_order=(2,)), id="moved, dropped"
+            [("later", "1"), ("drop_shot", "1")], Constraints(drop_shot=(1,), shot_order=(2,)), id="moved, dropped"
         ),
         pytest.param(
-            [("later", "1"), ("keep-shot", "3")], Constraints(keep_shot=(3,), shot_order=(2, 1, 3)), id="moved"
+            [("later", "1"), ("keep_shot", "3")], Constraints(keep_shot=(3,), shot_order=(2, 1, 3)), id="moved"
         ),
-        pytest.param([("flip", "1"), ("drop-shot", "1")], Constraints(drop_shot=(1,)), id="flipped, dropped"),
+        pytest.param([("flip_shot", "1"), ("drop_shot", "1")], Constraints(drop_shot=(1,)), id="flipped, dropped"),
         pytest.param([("first", "1"), ("undo", "")], Constraints(), id="undone"),
         pytest.param([("first", "1"), ("last", "2"), ("remove", "first")], Constraints(last=2), id="removed"),
         pytest.param([("drop", "1"), ("drop", "2"), ("remove", "drop.0")], Constraints(drop=(2,)), id="one removed"),

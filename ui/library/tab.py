@@ -33,26 +33,26 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
                     placeholder="~/Videos or tapes/**/*.mkv",
                     max_lines=1,
                     visible=context.local,
-                    elem_id="li-place",
+                    elem_id="li-path",
                 )
                 with gr.Row(elem_classes="rw-row"):
                     space = gr.Dropdown(_SPACES, value="", label="Index for", min_width=320, elem_id="li-space")
                     default = context.settings.ingest.fps
                     fps = number(default, label="Frames per second (0 = all)", minimum=0, elem_id="li-fps")
-        go = gr.Button("Add to the library", variant="primary", elem_id="li-go")
+        go = gr.Button("Add to the library", variant="primary", elem_id="li-start")
     status = job_panel(context, "li")
-    added = gr.HTML(elem_id="li-taken")
-    with gr.Column(visible=False, elem_id="li-sure") as confirmation:
+    added = gr.HTML(elem_id="li-results")
+    with gr.Column(visible=False, elem_id="li-confirm") as confirmation:
         question = gr.HTML()
         with gr.Row():
             yes = gr.Button("Yes, remove it", variant="stop", size="sm", elem_id="li-yes")
             no = gr.Button("No", size="sm", elem_id="li-no")
-    text = gr.Textbox("", label="Filter by name", max_lines=1, elem_id="li-wanted")
+    text = gr.Textbox("", label="Filter by name", max_lines=1, elem_id="li-filter")
     count = gr.HTML(elem_id="li-count")
     listing = gr.HTML(elem_id="li-videos", js_on_load=html.script("clicks"))
     with gr.Row(visible=False) as paging:
-        previous = gr.Button("Previous page", size="sm", elem_id="li-back")
-        following = gr.Button("Next page", size="sm", elem_id="li-on")
+        previous = gr.Button("Previous page", size="sm", elem_id="li-previous")
+        following = gr.Button("Next page", size="sm", elem_id="li-next")
     page, chosen = gr.State(1), gr.State("")
 
     def refresh(text: str, page: int) -> tuple[Any, ...]:
@@ -79,7 +79,7 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         yield from then_refresh(run_job(context, request, work), lambda step: videos.result_list(results), *position)
 
     def clicked(event: gr.EventData, request: gr.Request, *position: Any) -> Iterator[Any]:
-        act, video = str(event.act), str(event.on)
+        act, video = str(event.action), str(event.item)
         if act == "remove":
             yield *[gr.skip()] * 6, *_question(context, video)
             return

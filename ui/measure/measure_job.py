@@ -4,14 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ... import pipeline
-from ...errors import UsageError
 from ...evaluate.scores import Scores, evaluate_plan
 from ...evaluate.scramble import ScrambleOptions, scramble_video
 from ...progress import Progress
 from ...render.results import Reconstruction
 from ...solve.plan.files import read_plan
 from ..context import PageContext
-from ..uploads import source_of_video, uploaded_file
 
 
 @dataclass(frozen=True)
@@ -23,15 +21,6 @@ class Measurement:
     options: ScrambleOptions
     scores: Scores
     reconstruction: Reconstruction
-
-
-def source_of(context: PageContext, upload: str | None, video: str | None) -> Path:
-    """Return the uploaded clip, or the source of a video in the library."""
-    if upload:
-        return uploaded_file(context, upload)
-    if not video:
-        raise UsageError("No clip was given.", "Drop an intact clip, or choose a video from the library.")
-    return source_of_video(context, video)
 
 
 def measure(context: PageContext, source: Path, options: ScrambleOptions, progress: Progress) -> Measurement:

@@ -12,6 +12,7 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import job_panel, run_job
 from ..sessions import delete_files
+from ..uploads import chosen_source
 from . import measure_job
 from .measure_job import Measurement
 
@@ -21,7 +22,7 @@ def measure_tab(context: PageContext) -> None:
     with gr.Row():
         upload = gr.File(label="Drop an intact clip", height=150, elem_id="me-upload")
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "me-picked")
+            video = video_dropdown(context.settings, "or choose one from the library", "me-video")
             with gr.Row():
                 frames = number(100, label="Frames (0 = all)", minimum=0, precision=0, elem_id="me-frames")
                 foreign = number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
@@ -30,16 +31,16 @@ def measure_tab(context: PageContext) -> None:
                 salt = gr.Slider(0, 0.2, value=0, step=0.005, label="Salt and pepper, share of the pixels")
                 grain = gr.Slider(0, 40, value=0, step=1, label="Grain, grey levels")
                 crf = gr.Slider(0, 40, value=18, step=1, label="x264 quality (CRF); higher is worse")
-            go = gr.Button("Run the test", variant="primary", elem_id="me-go")
+            go = gr.Button("Run the test", variant="primary", elem_id="me-start")
     status = job_panel(context, "me")
-    result = gr.HTML(elem_id="me-result", elem_classes="rw-desk")
+    result = gr.HTML(elem_id="me-result", elem_classes="rw-result")
     last = gr.State(None, delete_callback=delete_files)
 
     def run(
         old: Measurement | None, upload: str | None, video: str | None, request: gr.Request, *options: float | None
     ) -> Iterator[Any]:
         def work(progress: Progress) -> Measurement:
-            source = measure_job.source_of(context, upload, video)
+            source = chosen_source(context, upload, video)
             return measure_job.measure(context, source, _scramble_options(*options), progress)
 
         for step in run_job(context, request, work):

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ...media.ranges import number_below, whole_number
 from ...solve.constraints import Constraints
 from .state import ReconstructState
-
-T = TypeVar("T")
 
 _DESCRIPTIONS: dict[str, Callable[..., str]] = {
     "before": lambda pair: f"Play frame {pair[0]} before frame {pair[1]}",
@@ -20,50 +18,7 @@ _DESCRIPTIONS: dict[str, Callable[..., str]] = {
     "flip_shot": lambda shot: f"Play shot {shot} backwards",
 }
 """The constraints that are lists, in the order they are shown in."""
-
-
-def keep_frame(constraints: Constraints, frame: int) -> Constraints:
-    if frame in constraints.drop:
-        return _without(constraints, "drop", frame)
-    return replace(constraints, keep=_with(constraints.keep, frame))
-
-
-def drop_frame(constraints: Constraints, frame: int) -> Constraints:
-    if frame in constraints.keep:
-        return _without(constraints, "keep", frame)
-    return replace(constraints, drop=_with(constraints.drop, frame))
-
-
-def keep_shot(constraints: Constraints, shot: int) -> Constraints:
-    if shot in constraints.drop_shot:
-        constraints = _without(constraints, "drop_shot", shot)
-    else:
-        constraints = replace(constraints, keep_shot=_with(constraints.keep_shot, shot))
-    order = constraints.shot_order
-    return replace(constraints, shot_order=_with(order, shot)) if order else constraints
-
-
-def drop_shot(constraints: Constraints, shot: int) -> Constraints:
-    if shot in constraints.keep_shot:
-        constraints = _without(constraints, "keep_shot", shot)
-    else:
-        constraints = replace(constraints, drop_shot=_with(constraints.drop_shot, shot))
-    return _without(_without(constraints, "shot_order", shot), "flip_shot", shot)
-
-
-def flip_shot(constraints: Constraints, shot: int) -> Constraints:
-    if shot in constraints.flip_shot:
-        return _without(constraints, "flip_shot", shot)
-    return replace(constraints, flip_shot=_with(constraints.flip_shot, shot))
-
-
-def move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
-    """Move a shot earlier or later among the shots of the film."""
-    order = list(shots)
-    position = order.index(shot)
-    target = min(max(0, position + by), len(order) - 1)
-    order.insert(target, order.pop(position))
-    return replace(constraints, shot_order=tuple(order))
+_OPPOSITES = {"keep": "drop", "drop": "keep", "keep_shot": "drop_shot", "drop_shot": "keep_shot"}
 
 
 def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
@@ -82,77 +37,75 @@ def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
 def remove(constraints: Constraints, key: str) -> Constraints:
     """Remove the constraint of that key; an unknown key changes nothing."""
     name, _, position = key.partition(".")
-    if name == "first":
-        return replace(constraints, first=None)
-    if name == "last":
-        return replace(constraints, last=None)
+    if name in ("first", "last"):
+        return _set(constraints, name, None)
     if name == "shot_order":
         return replace(constraints, shot_order=())
     values = getattr(constraints, name) if name in _DESCRIPTIONS else ()
     if (index := number_below(position, len(values))) is None:
         return constraints
-    value = values[index]
-    if name == "keep_shot":
-        return drop_shot(constraints, value)
-    if name == "drop_shot":
-        return keep_shot(constraints, value)
-    return _without(constraints, name, value)
+    if name in ("keep_shot", "drop_shot"):
+        return _keep_or_drop(constraints, _OPPOSITES[name], values[index])
+    return _without(constraints, name, values[index])
 
 
-def _with(values: tuple[T, ...], value: T) -> tuple[T, ...]:
-    return values if value in values else (*values, value)
-
-
-def _without(constraints: Constraints, name: str, value: object) -> Constraints:
-    changed: Any = {name: tuple(other for other in getattr(constraints, name) if other != value)}
-    return replace(constraints, **changed)
-
-
-def apply_click(state: ReconstructState, act: str, on: str) -> ReconstructState:
+def apply_click(state: ReconstructState, action: str, target: str) -> ReconstructState:
     """Return the state after a click; invalid input from the browser changes nothing."""
-    if act == "undo":
+    if action == "undo":
         return state.undone()
-    if act == "remove":
-        return state.with_constraints(remove(state.constraints, on))
-    if act == "ask":
-        return state.awaiting_pair(on)
-    if act == "pair":
-        left, right = (whole_number(text) for text in on.partition(":")[::2])
-        if left is None or right is None:
-            return state
-        return _with_pair(state, "adjacent", left, right)
-    number = whole_number(on.removeprefix("-"))
+    if action == "remove":
+        return state.with_constraints(remove(state.constraints, target))
+    if action == "ask":
+        return state.awaiting_pair(target)
+    if action == "pair":
+        left, right = (whole_number(text) for text in target.partition(":")[::2])
+        return state if left is None or right is None else _with_pair(state, "adjacent", left, right)
+    number = whole_number(target.removeprefix("-"))
     if number is None:
         return state
-    return _apply_to_number(state, act, -number if on.startswith("-") else number)
+    return _apply_to_number(state, action, -number if target.startswith("-") else number)
 
 
-def _apply_to_number(state: ReconstructState, act: str, number: int) -> ReconstructState:
+def _apply_to_number(state: ReconstructState, action: str, number: int) -> ReconstructState:
     """Apply a click on a frame or a shot."""
     now = state.constraints
-    shots = state.shots()
-    match act:
+    match action:
         case "frame":
             return _select(state, number)
         case "step":
             return _step(state, number)
-        case "first":
-            return state.with_constraints(replace(now, first=None if now.first == number else number))
-        case "last":
-            return state.with_constraints(replace(now, last=None if now.last == number else number))
-        case "drop":
-            return state.with_constraints(drop_frame(now, number))
-        case "keep":
-            return state.with_constraints(keep_frame(now, number))
-        case "keep-shot":
-            return state.with_constraints(keep_shot(now, number))
-        case "drop-shot":
-            return state.with_constraints(drop_shot(now, number))
-        case "flip":
-            return state.with_constraints(flip_shot(now, number))
-        case "earlier" | "later" if number in shots:
-            return state.with_constraints(move_shot(now, number, -1 if act == "earlier" else 1, shots))
+        case "first" | "last":
+            return state.with_constraints(_set(now, action, None if getattr(now, action) == number else number))
+        case "keep" | "drop" | "keep_shot" | "drop_shot":
+            return state.with_constraints(_keep_or_drop(now, action, number))
+        case "flip_shot":
+            flip = _without if number in now.flip_shot else _with
+            return state.with_constraints(flip(now, "flip_shot", number))
+        case "earlier" | "later" if number in (shots := state.shots()):
+            return state.with_constraints(_move_shot(now, number, -1 if action == "earlier" else 1, shots))
     return state
+
+
+def _keep_or_drop(constraints: Constraints, name: str, value: int) -> Constraints:
+    """Add a frame or shot to a list, or only remove it from the opposite one if it is in that."""
+    if value in getattr(constraints, _OPPOSITES[name]):
+        changed = _without(constraints, _OPPOSITES[name], value)
+    else:
+        changed = _with(constraints, name, value)
+    if name == "keep_shot" and changed.shot_order:
+        return _with(changed, "shot_order", value)
+    if name == "drop_shot":
+        return _without(_without(changed, "shot_order", value), "flip_shot", value)
+    return changed
+
+
+def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
+    """Move a shot earlier or later among the shots of the film."""
+    order = list(shots)
+    position = order.index(shot)
+    target = min(max(0, position + by), len(order) - 1)
+    order.insert(target, order.pop(position))
+    return replace(constraints, shot_order=tuple(order))
 
 
 def _select(state: ReconstructState, frame: int) -> ReconstructState:
@@ -164,11 +117,6 @@ def _select(state: ReconstructState, frame: int) -> ReconstructState:
     return replace(state, selected=frame)
 
 
-def _with_pair(state: ReconstructState, name: str, left: int, right: int) -> ReconstructState:
-    changed: Any = {name: _with(getattr(state.constraints, name), (left, right))}
-    return state.with_constraints(replace(state.constraints, **changed))
-
-
 def _step(state: ReconstructState, by: int) -> ReconstructState:
     """Select a neighbour of the selected frame."""
     order = state.plan.order
@@ -176,3 +124,21 @@ def _step(state: ReconstructState, by: int) -> ReconstructState:
         return state
     position = order.index(state.selected) + by
     return replace(state, selected=order[position]) if 0 <= position < len(order) else state
+
+
+def _with_pair(state: ReconstructState, name: str, left: int, right: int) -> ReconstructState:
+    return state.with_constraints(_with(state.constraints, name, (left, right)))
+
+
+def _with(constraints: Constraints, name: str, value: object) -> Constraints:
+    values = getattr(constraints, name)
+    return constraints if value in values else _set(constraints, name, (*values, value))
+
+
+def _without(constraints: Constraints, name: str, value: object) -> Constraints:
+    return _set(constraints, name, tuple(other for other in getattr(constraints, name) if other != value))
+
+
+def _set(constraints: Constraints, name: str, value: object) -> Constraints:
+    changed: Any = {name: value}
+    return replace(constraints, **changed)

@@ -81,7 +81,7 @@ def begin(context: PageContext, upload: str | None, video: str | None, progress:
         raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
     plan = pipeline.solve(video, context.settings, progress)
     with context.new_folder("state") as folder:
-        target = folder / "given.mp4"
+        target = folder / "original.mp4"
         source = viewable_source(plan, target, progress)
         original = source if source.parent == folder else link_or_copy(source, target)
         state = _with_plan_file(ReconstructState(folder, plan, plan, plan_preview(plan, context.settings), original))
@@ -97,7 +97,7 @@ def solve_again(context: PageContext, state: ReconstructState, progress: Progres
 
 def write_preview(state: ReconstructState, progress: Progress) -> Path:
     """Make a small film of the plan, to be seen before the full render."""
-    return proxy_film(state.plan, state.preview, state.folder / "glimpse.mp4", progress)
+    return proxy_film(state.plan, state.preview, state.folder / "preview.mp4", progress)
 
 
 def render(context: PageContext, state: ReconstructState, backwards: bool, progress: Progress) -> Path:

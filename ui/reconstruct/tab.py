@@ -23,7 +23,7 @@ class _StateView:
     """The components that show a state, and the content of each."""
 
     def __init__(self) -> None:
-        with gr.Column(visible=False, elem_classes="rw-desk") as self.container:
+        with gr.Column(visible=False, elem_classes="rw-result") as self.container:
             self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("play_together"))
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
@@ -35,19 +35,19 @@ class _StateView:
                 self.automatic = gr.Checkbox(
                     True,
                     label="Re-solve automatically",
-                    elem_id="rc-at-once",
+                    elem_id="rc-automatic",
                     container=False,
                     scale=0,
                     min_width=260,
                 )
-            self.corrections = self._clickable("rc-said")
-            self.selected = self._clickable("rc-hand")
+            self.corrections = self._clickable("rc-corrections")
+            self.selected = self._clickable("rc-selected")
             gr.Markdown("### Shots")
             self.shots = self._clickable("rc-shots")
             gr.Markdown("### Dropped frames\nClick a frame to restore it.")
             self.dropped = self._clickable("rc-dropped")
             gr.Markdown("### Why this order")
-            self.diagnostics = self._clickable("rc-pictures")
+            self.diagnostics = self._clickable("rc-diagnostics")
 
     @staticmethod
     def _clickable(elem_id: str) -> Any:
@@ -83,8 +83,8 @@ def reconstruct_tab(context: PageContext) -> None:
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "rc-picked")
-            go = gr.Button("Restore order", variant="primary", elem_id="rc-go")
+            video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
+            go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
     status = job_panel(context, "rc")
     shown = _StateView()
     states: SessionStates[ReconstructState] = SessionStates()
@@ -142,7 +142,7 @@ def reconstruct_tab(context: PageContext) -> None:
 
     def click(automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         before = states.of(request.session_hash)
-        now = states.change(request.session_hash, lambda state: apply_click(state, str(event.act), str(event.on)))
+        now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
         if now and before:
             yield shown.show_corrections(now)
             if automatic and now.constraints != before.constraints:

@@ -14,9 +14,9 @@ from .. import html
 from ..context import PageContext
 from ..fields import QUIET, number, whole_number
 from ..job_panel import run_job
+from ..uploads import chosen_source
 from . import label_queue
 from .label_queue import LabelQueue
-from .state import source_of
 
 # Bounds one round of labelling; the user may ask for more.
 _COUNT = 40
@@ -42,26 +42,26 @@ class LabelPanel:
 
 def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> LabelPanel:
     """Build the section; `source_fields` name the video, and `status` shows the jobs."""
-    with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-teach"):
+    with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-training"):
         gr.HTML(html.render("labels.folder_note", context.labels, LEAST))
         with gr.Row(elem_classes="rw-row"):
             count = number(
                 _COUNT, label="Pictures from the video above", minimum=1, precision=0, scale=0, min_width=240
             )
             pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
-        card = gr.HTML(elem_id="rp-card", js_on_load=html.script("clicks", "label_keys"))
+        card = gr.HTML(elem_id="rp-label", js_on_load=html.script("clicks", "label_keys"))
         with gr.Row(elem_classes="rw-row"):
             precision = number(
                 0, label="Target precision (0 = best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
             )
             train = gr.Button("Train", elem_id="rp-train", size="md", scale=0, min_width=120)
             use = gr.Button("Use this detector", elem_id="rp-use", size="md", scale=0, visible=False)
-        training = gr.HTML(elem_id="rp-learnt")
+        training = gr.HTML(elem_id="rp-trained")
     state = gr.State(LabelQueue(context.labels))
 
     def pick_frames(request: gr.Request, count: float | None, queue: LabelQueue, *fields: Any) -> Iterator[Any]:
         def work(progress: Progress) -> Labelled:
-            source, detector = source_of(context, *fields), label_queue.detector(context.labels)
+            source, detector = chosen_source(context, *fields), label_queue.detector(context.labels)
             pictures = whole_number(count or _COUNT)
             return labelling.label_frames(
                 [source], context.labels, context.settings, progress, count=pictures, detector=detector
@@ -76,7 +76,7 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
             yield step.output, queue, label_queue.card(queue)
 
     def label(queue: LabelQueue, event: gr.EventData) -> tuple[Any, ...]:
-        queue = queue.after(str(event.act), str(event.on))
+        queue = queue.after(str(event.action), str(event.item))
         return queue, label_queue.card(queue)
 
     def train_detector(precision: float | None, request: gr.Request) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, unfilled
 from ...settings import Settings
 from ..context import PageContext
 from ..reconstruct.reconstruct_job import playable_copy
-from ..uploads import link_or_copy, source_of_video, uploaded_file
+from ..uploads import link_or_copy
 
 
 @dataclass(frozen=True)
@@ -72,19 +72,6 @@ class RepairState:
         return self.marked(frames, not set(frames) <= set(self.corrected.broken))
 
 
-def source_of(context: PageContext, upload: str | None, video: str | None, path: str) -> Path:
-    """Return the uploaded video, the file typed by a local user, or the source of a video in the library."""
-    if upload:
-        return uploaded_file(context, upload)
-    if path.strip():
-        return context.server_path(path.strip())
-    if not video:
-        raise UsageError(
-            "No video was given.", "Drop one, enter a path on this server, or choose one from the library."
-        )
-    return source_of_video(context, video)
-
-
 def begin(context: PageContext, source: Path, detector: Path | None, progress: Progress) -> RepairState:
     """Find the broken frames of a video; `detector` is a trained one, else rules judge."""
     detected = find_broken_frames(source, context.settings, progress, detector=detector)
@@ -120,7 +107,7 @@ def repair(state: RepairState, settings: Settings, progress: Progress) -> tuple[
 
 def _original(state: RepairState, progress: Progress) -> Path:
     """Return the source where the page may show it, made at the first repair."""
-    target = state.folder / "given.mp4"
+    target = state.folder / "original.mp4"
     if target.exists():
         return target
     frames, guessed = len(state.detected.verdicts), state.detected.guessed

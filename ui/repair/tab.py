@@ -16,6 +16,7 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import JobStep, job_panel, run_job
 from ..sessions import SessionStates
+from ..uploads import chosen_source
 from . import label_queue, state, view
 from .label_panel import label_panel
 from .state import RepairState
@@ -36,16 +37,16 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     with gr.Row():
         upload = gr.File(label="Drop a video here", height=150, elem_id="rp-upload")
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "rp-picked")
+            video = video_dropdown(context.settings, "or choose one from the library", "rp-video")
             path = gr.Textbox(
                 "",
                 label="or enter the path of a file on this server",
                 max_lines=1,
                 visible=context.local,
-                elem_id="rp-place",
+                elem_id="rp-path",
             )
-            judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-judge")
-            go = gr.Button("Find broken frames", variant="primary", elem_id="rp-go")
+            judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-detector")
+            go = gr.Button("Find broken frames", variant="primary", elem_id="rp-start")
     status = job_panel(context, "rp")
     shown = _StateView(context.settings)
     states: SessionStates[RepairState] = SessionStates()
@@ -57,7 +58,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     def find(upload: str | None, video: str | None, path: str, judge: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
             trained = label_queue.detector(context.labels) if judge == _TRAINED else None
-            return state.begin(context, state.source_of(context, upload, video, path), trained, progress)
+            return state.begin(context, chosen_source(context, upload, video, path), trained, progress)
 
         for step in run_job(context, request, work):
             if step.result:
@@ -97,7 +98,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         return {status: ""} | (shown.show_list(new) if new else {})
 
     def toggle(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return correct(request, str(event.on), RepairState.toggled)
+        return correct(request, str(event.item), RepairState.toggled)
 
     def mark(text: str, request: gr.Request) -> dict[Any, Any]:
         return correct(request, text, lambda now, frames: now.marked(frames, True))
@@ -129,7 +130,7 @@ class _StateView:
     """The components that show a state, and the content of each."""
 
     def __init__(self, settings: Settings) -> None:
-        with gr.Column(visible=False, elem_classes="rw-desk", elem_id="rp-case") as self.container:
+        with gr.Column(visible=False, elem_classes="rw-result", elem_id="rp-result") as self.container:
             self.summary = gr.HTML(elem_id="rp-summary")
             self.timeline = gr.HTML(elem_id="rp-timeline")
             gr.Markdown("### Broken frames")

@@ -68,25 +68,25 @@ def search_tab(context: PageContext) -> None:
             text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
             picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
             preview = gr.HTML(elem_id="se-preview")
-            go = gr.Button("Search", variant="primary", elem_id="se-go")
-            with gr.Accordion("Filters", open=False, elem_id="se-more"):
+            go = gr.Button("Search", variant="primary", elem_id="se-start")
+            with gr.Accordion("Filters", open=False, elem_id="se-filters"):
                 videos = video_dropdown(context.settings, "Videos (all if empty)", "se-videos", several=True)
                 default = context.settings.search.k
                 count = gr.Slider(1, max(100, default), value=default, step=1, label="Max results", elem_id="se-count")
-                threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-cut")
-                score = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-least")
+                threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-threshold")
+                score = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-score")
                 moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
                 space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
         with gr.Column(scale=3, min_width=320):
             status = job_panel(context, "se")
-            summary = gr.HTML(elem_id="se-said")
+            summary = gr.HTML(elem_id="se-summary")
             player = gr.HTML(elem_id="se-player")
             gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks"))
             with gr.Row(visible=False) as export_row:
                 exports = {
                     kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
                 }
-            files = gr.HTML(elem_id="se-made")
+            files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
 
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
@@ -107,7 +107,7 @@ def search_tab(context: PageContext) -> None:
         }
 
     def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or (number := number_below(str(event.on), len(found.items))) is None:
+        if found is None or (number := number_below(str(event.item), len(found.items))) is None:
             return
         for step in run_job(context, request, lambda progress: _excerpt(context, found, number, progress)):
             yield step.output, step.result or gr.skip()

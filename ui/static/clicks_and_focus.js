@@ -1,10 +1,10 @@
 // Like clicks.js, and restore the keyboard focus when the answer replaces the HTML of the component clicked last.
 element.addEventListener('click', event => {
-  const pressed = event.target.closest('[data-act]');
+  const pressed = event.target.closest('[data-action]');
   if (!pressed || !element.contains(pressed)) return;
-  const again = `[data-act="${pressed.dataset.act}"][data-on="${pressed.dataset.on}"]`;
+  const again = `[data-action="${pressed.dataset.action}"][data-item="${pressed.dataset.item}"]`;
   window.reelweavePressed = {element, again};
-  trigger('click', {act: pressed.dataset.act, on: pressed.dataset.on});
+  trigger('click', {action: pressed.dataset.action, item: pressed.dataset.item});
 });
 watch('value', () => {
   const last = window.reelweavePressed;
