@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from .context import PageContext
+from .fields import QUIET
 from .html import render, static_file
 from .library.tab import library_tab
 from .measure.tab import measure_tab
@@ -74,7 +75,7 @@ def build(context: PageContext) -> gr.Blocks:
                 with gr.Tab(tab.name, id=tab.name.lower()) as item:
                     gr.HTML(render("page.purpose", tab.purpose))
                     if refresh := tab.build(context):
-                        item.select(*refresh, show_progress="hidden", api_visibility="private")
+                        item.select(*refresh, **QUIET)
 
         def close_session(request: gr.Request) -> None:
             context.jobs.leave(request.session_hash)

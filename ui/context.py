@@ -81,7 +81,7 @@ def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext
         except (Timeout, OSError):
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
-    context = PageContext(settings, folder / "given", run / "made", run / "uploads", local)
+    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local)
     with FileLock(run / "lock"):
         for subfolder in (context.videos, context.outputs, context.uploads):
             subfolder.mkdir(exist_ok=True)

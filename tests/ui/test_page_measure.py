@@ -106,7 +106,7 @@ def test_a_video_of_the_library_is_measured_on_a_phone_and_a_laptop(
 
 def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film: Path) -> None:
     def made() -> set[Path]:
-        return set(library.with_name(f"{library.name}.page").glob("run-*/made/*"))
+        return set(library.with_name(f"{library.name}.page").glob("run-*/outputs/*"))
 
     with page_of(library, manner="slow") as address, window(browser, address) as page:
         before = made()

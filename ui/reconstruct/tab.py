@@ -19,7 +19,7 @@ _KIND = "state"
 """The kind of all jobs on a state: a newer one replaces the running one."""
 
 
-class _StateView:
+class _ReconstructView:
     """The components that show a state, and the content of each."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ def reconstruct_tab(context: PageContext) -> None:
             video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
             go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
     status = job_panel(context, "rc")
-    shown = _StateView()
+    shown = _ReconstructView()
     states: SessionStates[ReconstructState] = SessionStates()
     context.on_close.append(states.clear)
 

@@ -45,19 +45,19 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
                 visible=context.local,
                 elem_id="rp-path",
             )
-            judge = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-detector")
+            method = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-detector")
             go = gr.Button("Find broken frames", variant="primary", elem_id="rp-start")
     status = job_panel(context, "rp")
-    shown = _StateView(context.settings)
+    shown = _RepairView(context.settings)
     states: SessionStates[RepairState] = SessionStates()
     context.on_close.append(states.clear)
 
     def update(step: JobStep, now: RepairState | None) -> dict[Any, Any]:
         return {status: step.output} | (shown.show_all(now) if now else {})
 
-    def find(upload: str | None, video: str | None, path: str, judge: str, request: gr.Request) -> Iterator[Any]:
+    def find(upload: str | None, video: str | None, path: str, method: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
-            trained = label_queue.detector(context.labels) if judge == _TRAINED else None
+            trained = label_queue.detector(context.labels) if method == _TRAINED else None
             return state.begin(context, chosen_source(context, upload, video, path), trained, progress)
 
         for step in run_job(context, request, work):
@@ -108,7 +108,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
 
     source_fields, outputs = [upload, video, path], [status, *shown.outputs]
     training = label_panel(context, source_fields, status)
-    go.click(find, [*source_fields, judge], outputs, **QUIET)
+    go.click(find, [*source_fields, method], outputs, **QUIET)
     shown.repair.click(repair, shown.options, outputs, **QUIET)
     shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **QUIET)
     shown.mark.click(mark, shown.frames, outputs, **QUIET)
@@ -118,15 +118,15 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     def use() -> Any:
         return gr.update(value=_TRAINED, visible=True)
 
-    training.use.click(use, None, judge, **QUIET).then(find, [*source_fields, judge], outputs, **QUIET)
+    training.use.click(use, None, method, **QUIET).then(find, [*source_fields, method], outputs, **QUIET)
 
     def refresh() -> tuple[Any, ...]:
         return gr.update(visible=label_queue.detector(context.labels) is not None), *training.refresh()
 
-    return refresh, None, [judge, *training.outputs]
+    return refresh, None, [method, *training.outputs]
 
 
-class _StateView:
+class _RepairView:
     """The components that show a state, and the content of each."""
 
     def __init__(self, settings: Settings) -> None:
