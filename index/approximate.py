@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..media.files import atomic
+from ..media.files import atomic_write
 from ..media.types import Floats, Ints
 from .matrix import Matrix
 
@@ -124,8 +124,7 @@ def _write(index: Any, file: Path) -> None:
     import faiss
 
     with contextlib.suppress(RuntimeError, OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(file) as part:
+        with atomic_write(file) as part:
             faiss.write_index(index, str(part))
         for old in file.parent.glob(f"[!.]*{SUFFIX}"):
             if old != file:

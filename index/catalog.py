@@ -7,12 +7,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError, UsageError, command
+from ..media.ranges import listed
 from ..media.types import SpaceState, VideoRecord
 from ..media.untrusted import UntrustedError, checked, parse_json
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
@@ -174,7 +175,9 @@ class Catalog:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(f"{wanted!r} is ambiguous: {_listed(v.id for v in found)}.", "Give one of these ids.")
+            raise UsageError(
+                f"{wanted!r} is ambiguous: {listed(sorted(v.id for v in found), _MAX_NAMED)}.", "Give one of these ids."
+            )
         raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
 
     def get(self, video: str) -> VideoRecord | None:
@@ -223,7 +226,7 @@ class Catalog:
         """Save a video and states of its spaces in one transaction."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
         values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
-        with _Transaction(self._db):
+        with _transaction(self._db):
             known = self._db.execute("SELECT 1 FROM videos WHERE id = ?", (video.id,)).fetchone()
             self._db.execute(
                 "INSERT INTO videos VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
@@ -241,7 +244,7 @@ class Catalog:
 
     def found_at(self, video: VideoRecord) -> None:
         """Save the new path of a video's source in place of the old one."""
-        with _Transaction(self._db):
+        with _transaction(self._db):
             self._db.execute(
                 "DELETE FROM places WHERE video = ? AND path = (SELECT source FROM videos WHERE id = ?)",
                 (video.id, video.id),
@@ -316,23 +319,17 @@ class Catalog:
         return _record(row[0]) if row else None
 
 
-class _Transaction:
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     """Run a block in BEGIN IMMEDIATE ... COMMIT; sqlite3 itself would begin too late to exclude other writers."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._db.execute("COMMIT")
-        finally:
-            # On a full disk SQLite has already rolled back.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        # On a full disk SQLite has already rolled back.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def _state(text: str) -> SpaceState:
@@ -372,12 +369,6 @@ def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
         f"The library's catalog is damaged: the record of a {what} is invalid ({wrong}).",
         "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    known = sorted(names)
-    more = [f"{len(known) - _MAX_NAMED} more"] if len(known) > _MAX_NAMED else []
-    return ", ".join(known[:_MAX_NAMED] + more)
 
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:

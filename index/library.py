@@ -189,7 +189,7 @@ class Library:
     @property
     def cache(self) -> Path:
         """The folder of files that can be made again, and may be deleted at any time."""
-        return _cache(self.folder)
+        return self.folder / "cache"
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Read all frames of a video in a space.
@@ -437,13 +437,9 @@ class Library:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _cache(folder: Path) -> Path:
-    return folder / "cache"
-
-
 def models_folder(library: Path) -> Path:
     """Return the folder of optimised networks."""
-    return _cache(library) / "models"
+    return library / "cache" / "models"
 
 
 @contextmanager

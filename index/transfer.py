@@ -81,7 +81,7 @@ def export_vectors(
     if space is None and len(states) != 1:
         raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Choose one with --space.")
     name = space or next(iter(states))
-    check_export(folder, replace=True)
+    check_export(folder)
     outputs = Outputs(origin_of(video.sha256, video.id, name), overwrite, library=library.folder)
     outputs.claim(folder=folder, names=FILES)
     rows = library.rows(video, name)
@@ -89,7 +89,7 @@ def export_vectors(
     complete = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
     proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if complete else None
     with outputs.writing_folder(folder, FILES):
-        files = write_portable(folder, video, states[name].space, rows, proxies, replace=True)
+        files = write_portable(folder, video, states[name].space, rows, proxies)
     return Exported(video.id, name, len(rows), str(folder), [file.name for file in files])
 
 

@@ -27,6 +27,12 @@ def shortened(text: str, most: int = _MAX_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def listed(names: Sequence[object], most: int) -> str:
+    """List the first `most` names, and count the others: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
 def whole_number(text: str) -> int | None:
     """Parse ASCII digits; None for any other text and for more digits than a frame number has."""
     text = text.strip() if len(text) <= _MAX_TEXT else ""

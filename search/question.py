@@ -13,7 +13,7 @@ from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import fetching, network_here, open_embedder
 from ..media.identity import check_kind
 from ..media.pictures import read_picture
-from ..media.ranges import shortened
+from ..media.ranges import listed, shortened
 from ..media.source import letterboxed, scaled_size
 from ..media.types import Floats, Picture, Space, SpaceState, VideoRecord
 from ..media.untrusted import MEGABYTE, UntrustedError, read_array
@@ -145,16 +145,11 @@ def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, set
     if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
         # An unknown space is reported when it is opened.
         return ""
-    remedy = _ingest_remedy(lacking, space, settings)
+    named, remedy = listed([video.id for video in lacking], _MOST_NAMED), _ingest_remedy(lacking, space, settings)
     if len(lacking) == len(videos):
-        raise SpaceError(f"None of the videos to search has vectors in the {space} space: {_named(lacking)}.", remedy)
+        raise SpaceError(f"None of the videos to search has vectors in the {space} space: {named}.", remedy)
     note = f"{len(lacking)} of {len(videos)} videos have no vectors in the {space} space and are left out"
-    return f"{note}: {_named(lacking)}. {remedy}"
-
-
-def _named(videos: Sequence[VideoRecord]) -> str:
-    more = len(videos) - _MOST_NAMED
-    return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{note}: {named}. {remedy}"
 
 
 def _ingest_remedy(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
