@@ -32,8 +32,7 @@ from reelweave.ingest.discover import discover_sources
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.media.types import Floats, FrameRows, Space, VideoRecord
 from reelweave.progress import SilentProgress
-from reelweave.search.results import all_scores
-from reelweave.search.threshold import auto_cut, calibrated_cut
+from reelweave.search.results import all_scores, auto_cut, calibrated_cut
 from reelweave.settings import load
 
 COCO = (

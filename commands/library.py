@@ -123,10 +123,9 @@ def videos_import(
     as_json: Json = False,
 ) -> None:
     """Import vectors that were made elsewhere: all of them, or none."""
-    from ..ingest.import_video import import_video
-    from .console import terminal_progress
+    from ..ingest.ingester import import_video
 
-    done = import_video(folder, settings_from(library), terminal_progress(quiet))
+    done = import_video(folder, settings_from(library), progress_for(quiet))
     text = f"{done.id}  {done.frames} frames  {done.space}  {done.state}"
     print_answer(asdict(done), as_json, "\n".join([text, *(f"cannot {reason}" for reason in done.cannot)]))
 

@@ -18,7 +18,7 @@ from ..ingest.models.embedder import Embedder
 from ..ingest.models.matcher import matcher_for
 from ..ingest.models.registry import open_embedder
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
-from ..media.source import open_source, scaled_size
+from ..media.source import open_source, shrunk
 from ..media.types import FrameRows, Picture
 from ..media.untrusted import shown
 from ..progress import SILENT, Progress, SilentProgress
@@ -169,7 +169,7 @@ def _measure(
             _annotate(measured, slot - 1, frame.picture)
             measured.times[slot - 1] = frame.time
             pictures = _variants(frame.picture, options, slot - 1)
-            small = [_as_ingested(picture, settings.ingest.size) for picture in pictures]
+            small = [shrunk(picture, settings.ingest.size) for picture in pictures]
             measured.vectors[:, slot - 1] = embedder.embed(small)
             measured.proxies[:, slot - 1] = [make_proxy(picture, size) for picture in small]
             stage.advance()
@@ -196,15 +196,6 @@ def _variants(picture: Picture, options: RobustnessOptions, slot: int) -> Iterat
     yield picture
     for degradation in options.spoilings:
         yield degradation.of(picture, np.random.default_rng([options.seed, 2, slot]))
-
-
-def _as_ingested(picture: Picture, short_side: int) -> Picture:
-    import cv2
-
-    size = scaled_size(picture.shape[1], picture.shape[0], short_side)
-    if size == (picture.shape[1], picture.shape[0]):
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:

@@ -46,7 +46,7 @@ class SplitScores:
     plans: list[FilmScores]
 
 
-def score_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
+def evaluate_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
     """Score the plans of one scrambled video; to each plan the frames of other clips are foreign.
 
     Raises:
@@ -104,6 +104,3 @@ def _adjusted_rand(counts: Ints) -> float:
 
 def _pairs(sizes: Ints) -> float:
     return float((sizes * (sizes - 1) / 2).sum())
-
-
-evaluate_split = score_split

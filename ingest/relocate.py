@@ -9,7 +9,7 @@ from ..index.check import source_state
 from ..index.library import Library, open_library
 from ..media.identity import content_hash, stamp
 from ..media.types import VideoRecord
-from ..progress import Progress, SilentProgress
+from ..progress import SILENT, Progress
 from ..settings import Settings, library_folder
 from .discover import discover_sources
 from .many import stamp_size
@@ -30,7 +30,7 @@ def videos_without_source(settings: Settings) -> list[VideoRecord]:
 
 
 def relocate_videos(
-    videos: Sequence[str], path: Path, settings: Settings, progress: Progress | None = None
+    videos: Sequence[str], path: Path, settings: Settings, progress: Progress = SILENT
 ) -> list[RelocatedSource]:
     """Find the sources of videos at or below a path, and store where they are now.
 
@@ -44,7 +44,7 @@ def relocate_videos(
         UsageError: If a named video is not found there, or there is nothing to look for.
     """
     with open_library(library_folder(settings)) as library:
-        return _relocate(library, videos, path, progress or SilentProgress())
+        return _relocate(library, videos, path, progress)
 
 
 def _relocate(library: Library, wanted: Sequence[str], path: Path, progress: Progress) -> list[RelocatedSource]:

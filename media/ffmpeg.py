@@ -8,7 +8,6 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from ..errors import ReelweaveError
@@ -130,13 +129,13 @@ class _Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
         self.finish()
         self._log.close()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 class Reader(_Process):
@@ -156,12 +155,6 @@ class Reader(_Process):
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes, or fewer at the end of the stream."""
         return self._out.read(size)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        self._out.close()
 
 
 class Writer(_Process):

@@ -331,8 +331,18 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def letterboxed(picture: Picture, width: int, height: int) -> Picture:
-    """Scale a picture into a canvas of the given size, with black bars to keep its proportions."""
+def shrunk(picture: Picture, short_side: int) -> Picture:
+    """Scale a picture down as ingest scales frames."""
+    import cv2
+
+    size = scaled_size(picture.shape[1], picture.shape[0], short_side)
+    if size == (picture.shape[1], picture.shape[0]):
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def letterboxed(picture: Picture, width: int, height: int, bars: tuple[int, int, int] = (0, 0, 0)) -> Picture:
+    """Scale a picture into a canvas of the given size, with bars of a colour to keep its proportions."""
     import cv2
 
     if picture.shape[:2] == (height, width):
@@ -341,7 +351,7 @@ def letterboxed(picture: Picture, width: int, height: int) -> Picture:
     inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
     small = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas = np.full((height, width, 3), bars, np.uint8)
     canvas[top : top + inner[1], left : left + inner[0]] = small
     return canvas
 

@@ -15,6 +15,7 @@ from ..index.library import Library, open_library
 from ..index.matrix import Segment
 from ..index.overwrite import Outputs, Overwrite, origin_of
 from ..media.proxy import ProxySize, proxy_picture, read_proxies
+from ..media.timecode import clock
 from ..media.types import Picture, VideoRecord
 from ..progress import Progress
 from ..render.encode import Encoding, check_output
@@ -256,7 +257,7 @@ def _sheet(found: SearchResult, output: Path, library: Library, progress: Progre
 
 def _caption(answer: Hit | Moment) -> str:
     time = answer.peak_time if isinstance(answer, Moment) else answer.time
-    return f"{int(time // 60)}:{time % 60:05.2f} {answer.name}"
+    return f"{clock(time)} {answer.name}"
 
 
 def _thumbnail(reference: FrameReference, segment: Segment, library: Library) -> Picture:

@@ -26,8 +26,20 @@ from .question import (
     vectors_of,
     videos_by_model,
 )
-from .results import Hit, Moment, Ranked, all_scores, best_distinct, hits, moments, ranked, scores_of
-from .threshold import FEW, auto_cut, calibrated_cut
+from .results import (
+    FEW,
+    Hit,
+    Moment,
+    Ranked,
+    all_scores,
+    auto_cut,
+    best_distinct,
+    calibrated_cut,
+    hits,
+    moments,
+    ranked,
+    scores_of,
+)
 
 _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""

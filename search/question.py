@@ -14,10 +14,10 @@ from ..ingest.models.registry import fetching, network_here, open_embedder
 from ..media.identity import check_kind
 from ..media.pictures import read_picture
 from ..media.ranges import listed, shortened
-from ..media.source import letterboxed, scaled_size
+from ..media.source import letterboxed, scaled_size, shrunk
 from ..media.types import Floats, Picture, Space, SpaceState, VideoRecord
 from ..media.untrusted import MEGABYTE, UntrustedError, read_array
-from ..progress import Progress
+from ..progress import SILENT, Progress
 from ..settings import OWN_SPACE, TIMM_SPACE, Settings
 from .query import Term, combined, parse
 
@@ -260,15 +260,9 @@ def _shapes(videos: Sequence[VideoRecord], settings: Settings) -> list[_Shape]:
 
 
 def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
-    import cv2
-
-    across, down = shape.canvas or (picture.shape[1], picture.shape[0])
-    width, height = scaled_size(across, down, shape.short_side)
     if shape.canvas:
-        return letterboxed(picture, width, height)
-    if (width, height) == (picture.shape[1], picture.shape[0]):
-        return picture
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return letterboxed(picture, *scaled_size(*shape.canvas, shape.short_side))
+    return shrunk(picture, shape.short_side)
 
 
 def read_vector(path: Path) -> Floats:
@@ -301,7 +295,9 @@ class Similarity:
     space: str
 
 
-def similarity(left: Path, right: Path, settings: Settings, progress: Progress, space: str | None) -> Similarity:
+def compare_two_pictures(
+    left: Path, right: Path, settings: Settings, progress: Progress = SILENT, *, space: str | None = None
+) -> Similarity:
     """Return the cosine of two pictures, by default in CLIP's space or, without its weights, by appearance."""
     if space is None:
         space = CLIP if network_here(CLIP, settings.clip) else APPEARANCE

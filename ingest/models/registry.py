@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UsageError, command
+from ...index.library import models_folder
 from ...settings import TIMM_SPACE, NetworkSettings, Settings, library_folder
+from .appearance import AppearanceEmbedder
+from .clip import ClipEmbedder
 from .embedder import Embedder
+from .speed import speed_summary
+from .timm import TimmEmbedder
 from .weights import CLIP, TIMM, ModelFamily, fetch_from_hub, local_weights, weights_here
 
 
@@ -16,16 +21,10 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
         UsageError: If there is no such space.
     """
     if name == "appearance":
-        from .appearance import AppearanceEmbedder
-
         return AppearanceEmbedder()
     if name == "clip":
-        from .clip import ClipEmbedder
-
         return ClipEmbedder(settings)
     if name.startswith(TIMM_SPACE):
-        from .timm import TimmEmbedder
-
         return TimmEmbedder(name, settings)
     raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
 
@@ -66,7 +65,7 @@ def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
         SpaceError: If the weights cannot be fetched.
     """
     space, settings = resolve_model(wanted, settings)
-    family, model = _family(space), _model(space, settings)
+    family, model = _family(space), model_of(space, settings)
     if family is None:
         raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
     here = local_weights(model, family)
@@ -89,14 +88,12 @@ def _family(space: str) -> ModelFamily | None:
     return {"clip": CLIP, "appearance": None}.get(space, TIMM)
 
 
-def _model(space: str, settings: Settings) -> str:
+def model_of(space: str, settings: Settings) -> str:
     return settings.clip.model if space == "clip" else space.removeprefix(TIMM_SPACE)
 
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
     """List the models named in the settings, as `models list --json` prints them."""
-    from .appearance import AppearanceEmbedder
-
     space = AppearanceEmbedder.space
     return [
         {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
@@ -107,9 +104,9 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
                 "ready": network_here(name, settings.clip),
                 "dimension": None,
                 "needs": "weights on this machine, or the network once",
-                "runs": _runs(model, settings),
+                "runs": speed_of(model, settings),
             }
-            for name, model in _networks(settings).items()
+            for name, model in network_models(settings).items()
         ),
     ]
 
@@ -127,15 +124,12 @@ def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) 
         enable_progress_bars()
 
 
-def _runs(model: str, settings: Settings) -> str:
+def speed_of(model: str, settings: Settings) -> str:
     """Summarise the speed trial of a model on this machine; empty before the first ingest."""
-    from ...index.library import models_folder
-    from .speed import speed_summary
-
     return speed_summary(models_folder(library_folder(settings)), model, settings.clip.speed)
 
 
-def _networks(settings: Settings) -> dict[str, str]:
+def network_models(settings: Settings) -> dict[str, str]:
     """Map the spaces in the settings that need a network to their models."""
     spaces = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
     return {"clip": settings.clip.model} | {
