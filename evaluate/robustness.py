@@ -22,7 +22,7 @@ from ..media.source import open_source, shrunk
 from ..media.types import FrameRows, Picture
 from ..media.untrusted import shown
 from ..progress import SILENT, Progress, SilentProgress
-from ..render.report.bar_chart import bar_chart
+from ..render.report.charts import bar_chart
 from ..render.report.contact_sheet import check_picture, save_picture
 from ..settings import Settings, library_folder
 from ..solve.arrange import SolveInput, arrange

@@ -19,9 +19,8 @@ from ..media.timecode import clock
 from ..media.types import Picture, VideoRecord
 from ..progress import Progress
 from ..render.encode import Encoding, check_output
-from ..render.fetch import FrameReference, fetch_frames
 from ..render.preview import excerpt
-from ..render.reel import TimedFrame, highest_rate, render_reel
+from ..render.reel import FrameReference, TimedFrame, fetch_frames, highest_rate, render_reel
 from ..render.report.contact_sheet import canvas, check_picture, contact_sheet, save_picture
 from ..settings import Settings, library_folder
 from .finder import SearchResult

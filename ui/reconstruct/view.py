@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from ...media.types import Picture
+from ...render.report.charts import price_curve
 from ...render.report.contact_sheet import heat_map
-from ...render.report.price_curve import price_curve
 from ...solve.plan.model import Dropped
 from ..html import button, compared_video, facts, image, plural
 from ..uploads import url_of
