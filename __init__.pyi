@@ -8,7 +8,7 @@ from .pipeline import ingest as ingest_video
 from .pipeline import render as render_plan
 from .pipeline import solve as solve_video
 from .repair.repair import repair_video
-from .search.question import compare_two_pictures as compare_images
+from .search.question import compare_images
 from .search.search import search_library
 from .settings import Settings
 from .settings import load as load_settings

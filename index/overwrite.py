@@ -141,7 +141,7 @@ class Outputs:
         if not foreign or (self._overwrite and self._overwrite(foreign)):
             return
         raise UsageError(
-            foreign_told(foreign), "Choose another name, or add --overwrite (from Python: overwrite=True)."
+            describe_foreign(foreign), "Choose another name, or add --overwrite (from Python: overwrite=True)."
         )
 
     def _check_library(self, existing: Sequence[Path]) -> None:
@@ -225,7 +225,7 @@ def content_origin(*sources: Path) -> Callable[[], str]:
     return origin
 
 
-def foreign_told(files: Sequence[Path]) -> str:
+def describe_foreign(files: Sequence[Path]) -> str:
     """Describe the files that would be overwritten; the first few are named."""
     named, verbs = listed(files, _MAX_LISTED), ("exists", "is") if len(files) == 1 else ("exist", "are")
     return f"{named} {verbs[0]}, and {verbs[1]} not what Reelweave last wrote there from this source."

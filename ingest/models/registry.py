@@ -29,14 +29,14 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
     raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
 
 
-def network_here(name: str, settings: NetworkSettings) -> bool:
+def has_network(name: str, settings: NetworkSettings) -> bool:
     """Tell whether the weights of a space are on this machine; only for spaces that need a model."""
     return weights_here(settings.model, CLIP) if name == "clip" else weights_here(name.removeprefix(TIMM_SPACE), TIMM)
 
 
-def fetching(name: str, settings: NetworkSettings) -> str:
+def fetch_hint(name: str, settings: NetworkSettings) -> str:
     """Say how to fetch the weights of a space, with a leading space; empty if they are here or none are needed."""
-    if (name != "clip" and not name.startswith(TIMM_SPACE)) or network_here(name, settings):
+    if (name != "clip" and not name.startswith(TIMM_SPACE)) or has_network(name, settings):
         return ""
     model = [] if name == "clip" else [name]
     return f" Its weights are not on this machine: run {command('models', 'fetch', *model)}."
@@ -101,12 +101,12 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
             {
                 "space": name,
                 "model": model,
-                "ready": network_here(name, settings.clip),
+                "ready": has_network(name, settings.clip),
                 "dimension": None,
                 "needs": "weights on this machine, or the network once",
-                "runs": speed_of(model, settings),
+                "runs": speed_text(model, settings),
             }
-            for name, model in network_models(settings).items()
+            for name, model in used_networks(settings).items()
         ),
     ]
 
@@ -124,12 +124,12 @@ def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) 
         enable_progress_bars()
 
 
-def speed_of(model: str, settings: Settings) -> str:
+def speed_text(model: str, settings: Settings) -> str:
     """Summarise the speed trial of a model on this machine; empty before the first ingest."""
     return speed_summary(models_folder(library_folder(settings)), model, settings.clip.speed)
 
 
-def network_models(settings: Settings) -> dict[str, str]:
+def used_networks(settings: Settings) -> dict[str, str]:
     """Map the spaces in the settings that need a network to their models."""
     spaces = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
     return {"clip": settings.clip.model} | {
