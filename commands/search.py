@@ -89,12 +89,7 @@ def search(
         sys.stdout.flush()
 
     search_library(
-        question,
-        settings_from(library),
-        progress,
-        wanted=options,
-        tell=print_result,
-        overwrite=overwriting(overwrite),
+        question, settings_from(library), progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite)
     )
 
 

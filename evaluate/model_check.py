@@ -190,8 +190,7 @@ def _quick(embedder: Embedder, pictures: Sequence[Picture]) -> str:
     least = float((made.vectors * embedder.embed(pictures)).sum(1).min())
     if least < CLOSE:
         raise SpaceError(
-            f"Vectors made by {made.way!r} have a cosine of only {least:.5f} to exact ones.",
-            "Set clip.speed to exact.",
+            f"Vectors made by {made.way!r} have a cosine of only {least:.5f} to exact ones.", "Set clip.speed to exact."
         )
     return f"ingest makes vectors by {made.way!r}: cosine {least:.6f} or more to exact ones"
 

@@ -305,8 +305,7 @@ def _compared(
             stage.advance()
     if count != len(wanted):
         raise PlanError(
-            f"{rendered} has {count} frames, but the plan plays {len(wanted)}.",
-            "Render it again from this plan.",
+            f"{rendered} has {count} frames, but the plan plays {len(wanted)}.", "Render it again from this plan."
         )
 
 

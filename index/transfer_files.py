@@ -247,11 +247,7 @@ def check_export(folder: Path) -> None:
 
 
 def write_portable(
-    folder: Path,
-    video: VideoRecord,
-    space: Space,
-    rows: FrameRows,
-    proxies: npt.NDArray[np.uint8] | None,
+    folder: Path, video: VideoRecord, space: Space, rows: FrameRows, proxies: npt.NDArray[np.uint8] | None
 ) -> list[Path]:
     """Write an export atomically to a folder that `check_export` accepts, and return the files."""
     check_export(folder)

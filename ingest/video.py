@@ -115,11 +115,7 @@ def _run_pass(
         distinct=_last_distinct(library, video, size, embedders, states),
         problems=lambda: source.problems,
     )
-    with (
-        closing(proxies),
-        closing(batches),
-        progress.stage(f"ingest ({names})", _expected(info, video)) as stage,
-    ):
+    with closing(proxies), closing(batches), progress.stage(f"ingest ({names})", _expected(info, video)) as stage:
         stage.advance(states[0].vectors)
         for batch in batches:
             proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
@@ -183,10 +179,7 @@ def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]
 
 
 def _finish(
-    video: VideoRecord,
-    source: VideoFile | PictureFolder,
-    states: list[SpaceState],
-    library: Library,
+    video: VideoRecord, source: VideoFile | PictureFolder, states: list[SpaceState], library: Library
 ) -> VideoRecord:
     """Mark the pass complete. If the timestamps contradict the declared frame rate, use the measured one."""
     if not video.frames:

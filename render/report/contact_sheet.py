@@ -30,11 +30,7 @@ _CLIP_PERCENTILES = (1.0, 99.0)
 
 
 def contact_sheet(
-    pictures: Sequence[Picture],
-    captions: Sequence[str] = (),
-    columns: int = 0,
-    cell_width: int = 160,
-    title: str = "",
+    pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 0, cell_width: int = 160, title: str = ""
 ) -> Picture:
     """Draw pictures in reading order, each scaled to fit its cell.
 
