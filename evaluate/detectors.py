@@ -38,14 +38,7 @@ class DetectorScores:
 def score_detector(
     detector: Path | None, target: Path, truth: Path | None, settings: Settings, progress: Progress = SILENT
 ) -> DetectorScores:
-    """Score a detector, or without one the rules.
-
-    Args:
-        detector: The file of a trained detector.
-        target: A folder of labels, or a video.
-        truth: The truth of the video.
-        settings: How the rules judge.
-        progress: Receives stages and notes.
+    """Score a detector, or without one the rules, on a folder of labels or on a video with its truth.
 
     Raises:
         UsageError: The target is a video without a truth, has no labels, or is shuffled.

@@ -50,12 +50,9 @@ class ApproximateIndex:
 
 
 def open_approximate(matrix: Matrix, folder: Path, share: float) -> ApproximateIndex:
-    """Open the index of a matrix, or build it and keep it for the next process.
+    """Open the index of a matrix, or build it and keep it in `folder` for the next process.
 
-    Args:
-        matrix: The rows.
-        folder: Where the index is kept.
-        share: Share of the lists, nearest to the query first, that a search visits.
+    A search visits that `share` of the lists, nearest to the query first.
     """
     import faiss
 

@@ -67,10 +67,7 @@ _NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
 def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
     """Describe what is wrong with a catalog; an empty text means nothing.
 
-    Args:
-        file: The database.
-        expected: Whether a missing or empty one is a fault.
-        thorough: Whether to read every page.
+    A missing or empty one is a fault if it is `expected`. A thorough check reads every page.
     """
     if not file.exists() or not file.stat().st_size:
         return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""

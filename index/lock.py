@@ -18,11 +18,7 @@ from ..media.untrusted import quote, read_object
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
-    """Hold the lock of a library.
-
-    Args:
-        folder: The folder of the library.
-        purpose: What other processes are told.
+    """Hold the lock of a library, and tell other processes the purpose.
 
     Raises:
         LibraryLocked: Another process holds it.

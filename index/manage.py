@@ -72,16 +72,7 @@ def check_videos(settings: Settings) -> dict[str, list[str]]:
 
 
 def check_library(settings: Settings, progress: Progress = SILENT, *, repair: bool = False) -> list[check.CheckResult]:
-    """Check the library.
-
-    Args:
-        settings: Where the library is.
-        progress: Shows what was repaired.
-        repair: Repair the library first.
-
-    Returns:
-        The problems and warnings of each video.
-    """
+    """Check the library, after repairing it if asked, and return the problems and warnings of each video."""
     with open_library(library_folder(settings), settings) as library:
         if repair and library.exists:
             check.repair_library(library, progress)

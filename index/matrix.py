@@ -112,14 +112,9 @@ class Matrix:
 def open_matrix(
     library: VectorSource, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
 ) -> Matrix:
-    """Open the matrix of some videos, and make missing copies.
+    """Open the matrix of videos with complete vectors in a space, and make missing copies.
 
-    Args:
-        library: Where the vectors are.
-        videos: Videos with complete vectors in the space.
-        space: The space.
-        progress: Shows a stage where copies are made.
-        check: Verify the checksums of the vectors, which reads them once; those of other columns always are.
+    `check` verifies the checksums of the vectors, which reads them once; those of other columns always are.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
     revisions = library.catalog.revisions()

@@ -69,11 +69,8 @@ def load_chroma() -> None:
 class ChromaStore:
     """The rows of videos in spaces. Collections use cosine distance, which is not the default of HNSW.
 
-    Only writing creates a store. A read-only one is read from a temporary copy of its database.
-
-    Args:
-        folder: The folder of the store.
-        copy_gb: Size limit of that copy; None stands for the setting `store.copy_gb`.
+    Only writing creates a store. A read-only one is read from a temporary copy of its database, whose size `copy_gb`
+    limits; None stands for the setting `store.copy_gb`.
     """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:

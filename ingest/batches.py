@@ -77,16 +77,9 @@ def embed_batches(
     distinct: Mapping[str, LastDistinct],
     problems: Callable[[], Iterable[str]] = tuple,
 ) -> Generator[Batch, None, None]:
-    """Yield batches of at most `batch` frames; at most three batches are in memory at once.
+    """Yield batches of at most `batch` frames, and close `frames` at the end; at most three batches are in memory.
 
-    Args:
-        frames: The frames to embed; closed at the end.
-        embedders: One for each space.
-        size: The size of the proxies.
-        batch: The number of frames per batch.
-        levels: Which frames count as repeats and share a vector.
-        distinct: The last distinct frame of an earlier run, by space.
-        problems: Returns what the decoder has reported so far.
+    `distinct` holds the last distinct frame of an earlier run by space; `problems` returns what the decoder reports.
     """
     vectors = {name: known.vector for name, known in distinct.items()}
     with closing(prefetch(_prepare_batches(frames, embedders, size, batch, levels, distinct, problems))) as batches:

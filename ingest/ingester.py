@@ -269,17 +269,7 @@ def _without_frames(video: VideoRecord) -> VideoRecord:
 def complete_video(
     wanted: str, settings: Settings, progress: Progress = SILENT, space: str | None = None
 ) -> VideoRecord:
-    """Finish the ingest of a video in the library, with the sampling it was begun with.
-
-    Args:
-        wanted: The video's id, name or source.
-        settings: The settings in force.
-        progress: Where to report progress.
-        space: A further space to embed it in; by default the one in the settings.
-
-    Returns:
-        The completed record.
-    """
+    """Finish the ingest of a video in the library, with the sampling it was begun with; return its record."""
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         unchanged_videos([video], progress)

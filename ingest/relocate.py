@@ -34,11 +34,7 @@ def relocate_videos(
 ) -> list[RelocatedSource]:
     """Find the sources of videos at or below a path, and store where they are now.
 
-    Args:
-        videos: The videos to look for; if empty, all whose source is missing or has changed.
-        path: The file or folder to search.
-        settings: The settings in force.
-        progress: Where to report progress.
+    Without videos, all whose source is missing or has changed are looked for.
 
     Raises:
         UsageError: If a named video is not found there, or there is nothing to look for.

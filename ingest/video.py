@@ -48,18 +48,9 @@ def ingest_video(
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
-    """Embed what is missing in each space; spaces with the same number of vectors share one pass over the source.
+    """Embed what is missing in each space, and return the completed record.
 
-    Args:
-        video: The record to resume from.
-        states: How far the video is embedded, by space.
-        embedders: One for each requested space.
-        library: Where batches are stored.
-        settings: The ingest settings.
-        progress: Where to report progress.
-
-    Returns:
-        The completed record.
+    Spaces with the same number of vectors share one pass over the source.
 
     Raises:
         SourceError: If no frame can be decoded.

@@ -141,10 +141,8 @@ class _Process:
 class Reader(_Process):
     """A running ffmpeg that writes frames to its standard output.
 
-    Args:
-        arguments: Those of ffmpeg.
-        pattern: Log lines that match are queued in `matches`.
-        hint: Bytes in each line that matches, which saves a regular expression on most lines of a long log.
+    Log lines that match `pattern` are queued in `matches`. `hint` is in each of them, which saves a regular expression
+    on most lines of a long log.
     """
 
     def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None, hint: bytes = b"") -> None:

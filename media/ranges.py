@@ -47,11 +47,7 @@ def number_below(text: str, count: int) -> int | None:
 
 
 def parse_ranges(texts: Iterable[str], option: str) -> tuple[range, ...]:
-    """Parse lists into ranges, in the order given and unexpanded.
-
-    Args:
-        texts: The lists.
-        option: The option that messages name.
+    """Parse lists into ranges, in the order given and unexpanded; messages name the option.
 
     Raises:
         UsageError: A list is not made of numbers and ranges.
@@ -60,15 +56,7 @@ def parse_ranges(texts: Iterable[str], option: str) -> tuple[range, ...]:
 
 
 def read_ranges(text: str, frames: int, option: str = "--frames") -> list[int]:
-    """Parse a list of frame numbers.
-
-    Args:
-        text: The list.
-        frames: Number of frames of the video.
-        option: The option that messages name.
-
-    Returns:
-        The frames, sorted and without repeats.
+    """Parse a list of frames of a video with so many frames; return them sorted and without repeats.
 
     Raises:
         UsageError: The list is invalid, or names a frame that the video does not have.

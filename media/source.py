@@ -120,12 +120,9 @@ class FrameSource(Protocol):
 
 
 def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> "VideoFile | PictureFolder":
-    """Open a video or a folder of pictures.
+    """Open a video file, an animated picture or a folder of pictures, which play at `pictures_fps`.
 
-    Args:
-        path: A video file, an animated picture or a folder of pictures.
-        pictures_fps: Frames a second at which pictures are played.
-        steady: Decode a damaged video to the same pictures each time, and report which of them the decoder guessed.
+    `steady` decodes a damaged video to the same pictures each time, and reports which of them the decoder guessed.
 
     Raises:
         SourceError: The path is not a source.

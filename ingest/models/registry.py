@@ -54,11 +54,7 @@ class FetchedModel:
 
 
 def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
-    """Download a model's weights unless they are on this machine.
-
-    Args:
-        wanted: A model of open_clip, `timm:MODEL`, or None for `clip.model`.
-        settings: The settings in force.
+    """Download the weights of a model of open_clip, `timm:MODEL` or `clip.model` unless they are on this machine.
 
     Raises:
         UsageError: If the space needs no model.
