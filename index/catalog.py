@@ -10,13 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import LibraryError, UsageError, command
 from ..media.ranges import listed
 from ..media.types import SpaceState, VideoRecord
 from ..media.untrusted import UntrustedError, parse_json, validate
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
+
+_Kind = TypeVar("_Kind")
 
 _MAX_NAMED = 5
 """Names that a message lists."""
@@ -330,26 +332,31 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _state(text: str) -> SpaceState:
-    try:
-        state = validate(SpaceState, parse_json(text))
-    except UntrustedError as wrong:
-        raise _damaged("space", wrong) from wrong
-    if not 0 < state.space.dimension <= _MAX_SIDE or not 0 <= state.vectors <= _MAX_FRAMES:
-        raise _damaged("space", UntrustedError("a number is out of range"))
-    return state
+    return _parsed("space", SpaceState, text, _is_state_in_range)
 
 
 def _record(text: str) -> VideoRecord:
+    return _parsed("video", VideoRecord, text, _is_record_in_range)
+
+
+def _parsed(noun: str, kind: type[_Kind], text: str, is_in_range: Callable[[_Kind], bool]) -> _Kind:
     try:
-        record = validate(VideoRecord, parse_json(text))
+        found = validate(kind, parse_json(text))
+        if not is_in_range(found):
+            raise UntrustedError("a number is out of range")
     except UntrustedError as wrong:
-        raise _damaged("video", wrong) from wrong
-    if not _in_range(record):
-        raise _damaged("video", UntrustedError("a number is out of range"))
-    return record
+        raise LibraryError(
+            f"The library's catalog is damaged: the record of a {noun} is invalid ({wrong}).",
+            "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
+        ) from wrong
+    return found
 
 
-def _in_range(record: VideoRecord) -> bool:
+def _is_state_in_range(state: SpaceState) -> bool:
+    return 0 < state.space.dimension <= _MAX_SIDE and 0 <= state.vectors <= _MAX_FRAMES
+
+
+def _is_record_in_range(record: VideoRecord) -> bool:
     sizes, proxy = (record.width - 1, record.height - 1, record.short_side), (record.proxy_width, record.proxy_height)
     return (
         1e-5 <= record.fps <= 1e6
@@ -358,13 +365,6 @@ def _in_range(record: VideoRecord) -> bool:
         and all(0 <= size <= _MAX_SIDE for size in sizes)
         # I420 halves both sides of a proxy.
         and all(side % 2 == 0 and 0 <= side <= _MAX_PROXY_SIDE for side in proxy)
-    )
-
-
-def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
-    return LibraryError(
-        f"The library's catalog is damaged: the record of a {what} is invalid ({wrong}).",
-        "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
     )
 
 

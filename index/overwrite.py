@@ -148,7 +148,8 @@ class Outputs:
         """Refuse to replace a source of the library, under any path, or a file of the library."""
         if not existing or self._library is None:
             return
-        sources = _sources(self._library)
+        with open_library(self._library) as library:
+            sources = _identities(map(Path, library.catalog.paths()))
         for file in existing:
             if _is_library_file(file, self._library):
                 raise UsageError(f"{file} is a file of the library.", "Choose another name.")
@@ -285,11 +286,6 @@ def _is_library_file(file: Path, library: Path) -> bool:
     """Tell whether a file is one of the library's own; other files may be in the same folder."""
     real, folder = Path(os.path.realpath(file)), os.path.realpath(library)
     return real.is_relative_to(folder) and real.relative_to(folder).parts[0].startswith(_LIBRARY_PARTS)
-
-
-def _sources(library: Path) -> set[tuple[int, int]]:
-    with open_library(library) as opened:
-        return _identities(map(Path, opened.catalog.paths()))
 
 
 def _digest(file: Path) -> str:

@@ -59,14 +59,11 @@ def decode_arguments(path: Path, steady: bool = False) -> list[str]:
         path: The file.
         steady: Decode on one thread, so that the guesses of a decoder at damaged frames are the same in each run.
     """
+    # ffmpeg probes 2 kB to tell an animated PNG, and misses an animation after a colour profile.
+    demuxer = ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
+    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *demuxer]
     # 0:V:0 is the first video stream that is not the cover art of a sound file.
-    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *_demuxer(path)]
     return [*options, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
-
-
-def _demuxer(path: Path) -> list[str]:
-    """Name the demuxer of an animated PNG: ffmpeg probes 2 kB, and misses an animation after a colour profile."""
-    return ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
 
 
 def run(arguments: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

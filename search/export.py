@@ -250,13 +250,9 @@ def _sheet(found: SearchResult, output: Path, library: Library, progress: Progre
     with progress.stage("contact sheet") as stage:
         pictures = small_pictures(found, library)
         stage.advance()
-    captions = [f"{one.rank}   {one.score:.3f}\n{_caption(one)}" for one in answers]
+    times = [one.peak_time if isinstance(one, Moment) else one.time for one in answers]
+    captions = [f"{a.rank}   {a.score:.3f}\n{clock(time)} {a.name}" for a, time in zip(answers, times, strict=True)]
     return save_picture(contact_sheet(pictures, captions), output)
-
-
-def _caption(answer: Hit | Moment) -> str:
-    time = answer.peak_time if isinstance(answer, Moment) else answer.time
-    return f"{clock(time)} {answer.name}"
 
 
 def _thumbnail(reference: FrameReference, segment: Segment, library: Library) -> Picture:

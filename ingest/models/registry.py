@@ -11,7 +11,7 @@ from .clip import ClipEmbedder
 from .embedder import Embedder
 from .speed import speed_summary
 from .timm import TimmEmbedder
-from .weights import CLIP, TIMM, ModelFamily, fetch_from_hub, local_weights, weights_here
+from .weights import CLIP, TIMM, fetch_from_hub, local_weights, weights_here
 
 
 def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
@@ -61,7 +61,7 @@ def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
         SpaceError: If the weights cannot be fetched.
     """
     space, settings = resolve_model(wanted, settings)
-    family, model = _family(space), model_of(space, settings)
+    model, family = model_of(space, settings), {"clip": CLIP, "appearance": None}.get(space, TIMM)
     if family is None:
         raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
     here = local_weights(model, family)
@@ -78,10 +78,6 @@ def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings
     if wanted is None or wanted == "clip":
         return "clip", settings
     return "clip", settings.model_copy(update={"clip": settings.clip.model_copy(update={"model": wanted})})
-
-
-def _family(space: str) -> ModelFamily | None:
-    return {"clip": CLIP, "appearance": None}.get(space, TIMM)
 
 
 def model_of(space: str, settings: Settings) -> str:

@@ -37,7 +37,8 @@ def contact_sheet(
     With `columns` 0 the sheet becomes slightly wider than high.
     """
     cell_height = _cell_height(pictures, cell_width)
-    columns = columns or _default_columns(len(pictures), cell_width, cell_height)
+    wide = math.ceil(math.sqrt(len(pictures) * 1.4 * cell_height / cell_width))
+    columns = columns or max(1, min(len(pictures), wide))
     rows = max(1, -(-len(pictures) // columns))
     below = CAPTION * max((len(_lines(c)) for c in captions), default=0)
     top = TITLE if title else 0
@@ -105,10 +106,6 @@ def _cell_height(pictures: Sequence[Picture], cell_width: int) -> int:
     """Fit the median aspect ratio; a rare tall picture is shrunk instead of stretching every row."""
     shapes = sorted(picture.shape[0] / picture.shape[1] for picture in pictures)
     return max(24, round(cell_width * min(2.0, shapes[len(shapes) // 2]))) if shapes else 24
-
-
-def _default_columns(count: int, width: int, height: int) -> int:
-    return max(1, min(count, math.ceil(math.sqrt(count * 1.4 * height / width)))) if count else 1
 
 
 def _lines(caption: str) -> list[str]:
