@@ -269,8 +269,8 @@ def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
         return
     width, height = size
     info = open_source(path).info()
-    evened = info.width - width in (0, 1) and info.height - height in (0, 1)
-    fit = f"crop={width}:{height}:0:0:exact=1" if evened else f"scale={width}:{height}"
+    is_padded = info.width - width in (0, 1) and info.height - height in (0, 1)
+    fit = f"crop={width}:{height}:0:0:exact=1" if is_padded else f"scale={width}:{height}"
     filters = f"scale=out_range=pc,format=gray,{fit}"
     arguments = [*ffmpeg.decode_arguments(path), "-vf", filters, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
     with ffmpeg.Reader(arguments) as reader:

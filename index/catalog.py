@@ -194,12 +194,12 @@ class Catalog:
         return SourceLocation(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
-        """The stamp of every place that is known, and of every video: its place may hold another one by now."""
+        """Return the stamps of all known paths and of all videos; another file may be at a video's path by now."""
         both = "SELECT stamp FROM places UNION SELECT json_extract(record, '$.stamp') FROM videos"
         return [stamp for (stamp,) in self._db.execute(both)]
 
     def paths(self) -> list[str]:
-        """Every path at which a source of a video was found."""
+        """Return every path at which a source was found."""
         both = "SELECT path FROM places UNION SELECT source FROM videos WHERE source != ''"
         return [path for (path,) in self._db.execute(both)]
 

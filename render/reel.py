@@ -112,7 +112,7 @@ def _decoded(
     following = next(wanted, None)
     with closing(fetch_frames(frames, videos, progress)) as fetched:
         for frame, picture in fetched:
-            raw = layout.evened(letterboxed(picture, layout.width, layout.height).tobytes())
+            raw = layout.padded(letterboxed(picture, layout.width, layout.height).tobytes())
             while following == frame:
                 yield raw
                 following = next(wanted, None)

@@ -154,9 +154,9 @@ def auto_cut(best: float, share: float) -> float:
 def calibrated_cut(matrix: Matrix, scores: Floats, factor: float, same: float) -> float:
     """Return the cosine `factor` times as far above the median score as the lowest scores are below it.
 
-    No frame is unlike a query on purpose, so the spread of the lowest scores shows what chance does in a library of
-    this size, in this space, for this query. A true hit stands out farther. The threshold never exceeds `same`, above
-    which two pictures count as the same.
+    The lowest scores come about by chance alone, so their spread is what chance does in a library of this size, in this
+    space, for this query. A true hit stands out farther. The threshold never exceeds `same`, above which two pictures
+    count as the same.
     """
     if not len(scores):
         return same
