@@ -40,25 +40,21 @@ def relocate_videos(
         UsageError: If a named video is not found there, or there is nothing to look for.
     """
     with open_library(library_folder(settings)) as library:
-        return _relocate(library, videos, path, progress)
-
-
-def _relocate(library: Library, wanted: Sequence[str], path: Path, progress: Progress) -> list[RelocatedSource]:
-    if not path.exists():
-        raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
-    videos = [library.catalog.find(name) for name in wanted] or [
-        video for video in library.catalog.videos() if source_state(video) in ("missing", "changed")
-    ]
-    if not videos:
-        raise UsageError("Every source is where it was.", "Name the videos to relocate them anyway.")
-    found = _find(videos, path, progress)
-    if wanted and (not_found := [video for video in videos if video.id not in found]):
-        raise UsageError(
-            f"The content of {', '.join(video.name for video in not_found)} is not at {path}.",
-            "If the content has changed, ingest it as a new video.",
-        )
-    with library.writing("videos relocate"):
-        return [_update(library, library.catalog.find(video), place) for video, place in found.items()]
+        if not path.exists():
+            raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
+        wanted = [library.catalog.find(name) for name in videos] or [
+            video for video in library.catalog.videos() if source_state(video) in ("missing", "changed")
+        ]
+        if not wanted:
+            raise UsageError("Every source is where it was.", "Name the videos to relocate them anyway.")
+        found = _find(wanted, path, progress)
+        if videos and (not_found := [video for video in wanted if video.id not in found]):
+            raise UsageError(
+                f"The content of {', '.join(video.name for video in not_found)} is not at {path}.",
+                "If the content has changed, ingest it as a new video.",
+            )
+        with library.writing("videos relocate"):
+            return [_update(library, library.catalog.find(video), place) for video, place in found.items()]
 
 
 def _find(videos: Sequence[VideoRecord], path: Path, progress: Progress) -> dict[str, Path]:
