@@ -7,6 +7,7 @@ memory does not grow with the length of a film.
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import floor
 from typing import Any
 
@@ -121,14 +122,9 @@ def _prepare_batches(
 ) -> Generator[_PreparedBatch, None, None]:
     last = dict(distinct)
     with closing(frames):
-        prepared: list[_PreparedFrame] = []
-        for frame in frames:
-            prepared.append(_prepare_frame(frame, embedders, size))
-            if len(prepared) == batch:
-                yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
-                prepared = []
-    if prepared:
-        yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
+        prepared = (_prepare_frame(frame, embedders, size) for frame in frames)
+        while group := list(islice(prepared, batch)):
+            yield _prepare_batch(group, embedders, levels, last, tuple(problems()))
 
 
 def _prepare_frame(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _PreparedFrame:
