@@ -81,8 +81,10 @@ def _score_on_video(judge: Detector, video: Path, truth_file: Path, progress: Pr
             "Give the video that scramble wrote with this truth.",
         )
     called = dict(_called(judge, evidence))
-    kinds = {kind: [called[place] for place in places] for kind, places in truth.damage.items() if places}
-    broken = {place for places in truth.damage.values() for place in places}
+    kinds = {
+        kind: [called[position] for position in positions] for kind, positions in truth.damage.items() if positions
+    }
+    broken = {position for positions in truth.damage.values() for position in positions}
     marks = np.array([called[int(frame)] for frame in evidence.frames])
     found = count_detections(marks, np.isin(evidence.frames, list(broken)))
     minutes = (found.passed + found.false_alarms) / truth.fps / 60

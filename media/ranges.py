@@ -106,10 +106,10 @@ def expand_once(ranges: Iterable[range], known: Collection[int], option: str, no
     return list(found)
 
 
-def unknown_number(said: str, number: int, known: Collection[int], noun: str) -> UsageError:
-    """Make the error for a number that does not exist; `said` is the option as it was given."""
+def unknown_number(quoted: str, number: int, known: Collection[int], noun: str) -> UsageError:
+    """Make the error for a number that does not exist; `quoted` is the option as it was given."""
     existing = f"Its {noun}s are {min(known)} to {max(known)}." if known else f"It has no {noun}s."
-    return UsageError(f"{said}: the video has no {noun} {shortened(str(number))}.", existing)
+    return UsageError(f"{quoted}: the video has no {noun} {shortened(str(number))}.", existing)
 
 
 def _out_of_range(given: range, missing: int, known: Collection[int], option: str, noun: str) -> UsageError:
@@ -133,13 +133,13 @@ def _joined(ranges: Sequence[range]) -> Iterator[range]:
 
 def _parse_part(part: str, option: str, last: int | None) -> range:
     """Parse a number or a range; `last` is the largest number allowed, where that is known."""
-    said = f"{option} {shortened(part) or '(nothing)'}"
+    quoted = f"{option} {shortened(part) or '(nothing)'}"
     if not (found := _PART.fullmatch(part)):
-        raise UsageError(f"{said}: this is neither a number nor a range.", _SYNTAX)
+        raise UsageError(f"{quoted}: this is neither a number nor a range.", _SYNTAX)
     first, end = whole_number(found[1]), whole_number(found[2] or found[1])
     if first is None or end is None:
         known = f"Numbers have at most {_MAX_DIGITS} digits." if last is None else f"The last frame is {last}."
-        raise UsageError(f"{said}: no video has so many frames.", known)
+        raise UsageError(f"{quoted}: no video has so many frames.", known)
     if end < first:
-        raise UsageError(f"{said}: the range runs backwards.", f"Did you mean {end}-{first}?")
+        raise UsageError(f"{quoted}: the range runs backwards.", f"Did you mean {end}-{first}?")
     return range(first, end + 1)
