@@ -161,22 +161,16 @@ def write_excerpt(
     found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress
 ) -> Path:
     """Write an answer with the seconds around it to a film for browsers; of a long moment the start."""
+    start, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
+    begin = _frame_start(found, answer.video, start - _EXCERPT_MARGIN)
+    end = min(end, start + _LONGEST_EXCERPT) + _EXCERPT_MARGIN
     with _outputs_of_result(found, settings).writing(output):
-        return _excerpt(found, answer, output, settings, progress)
-
-
-def _excerpt(found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
-    begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
-    video = next(iter(unchanged_videos(_videos(found, {answer.video}), progress).values()))
-    begin, end = (
-        _frame_start(found, answer.video, begin - _EXCERPT_MARGIN),
-        min(end, begin + _LONGEST_EXCERPT) + _EXCERPT_MARGIN,
-    )
-    if video.kind == "video":
-        return excerpt(Path(video.source), begin, end - begin, output, progress)
-    frame, score = _reference(answer).frame, answer.score
-    span = Moment(1, video.id, video.name, begin, end, frame, begin, 1, score, found.space)
-    return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
+        video = next(iter(unchanged_videos(_videos(found, {answer.video}), progress).values()))
+        if video.kind == "video":
+            return excerpt(Path(video.source), begin, end - begin, output, progress)
+        frame, score = _reference(answer).frame, answer.score
+        span = Moment(1, video.id, video.name, begin, end, frame, begin, 1, score, found.space)
+        return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
 
 
 def _frame_start(found: SearchResult, video: str, time: float) -> float:
