@@ -68,7 +68,7 @@ _MOVED = {
     "robustness": "evaluate.robustness:evaluate_robustness",
     "scramble": "evaluate.scramble:scramble_video",
     "search": "search.search:search_library",
-    "similar": "search.search:compare_images",
+    "similar": "search.question:compare_images",
     "viewable": "ui.reconstruct.reconstruct_job:viewable_source",
 }
 """Functions that were in this module in version 0.1, and where they are now."""

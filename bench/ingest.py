@@ -27,9 +27,8 @@ from statistics import median
 from time import perf_counter
 
 from reelweave.index.library import open_library
-from reelweave.ingest.models.backends import int8_weights
+from reelweave.ingest.models.backends import int8_weights, this_processor
 from reelweave.ingest.models.clip import ClipEmbedder
-from reelweave.ingest.models.processor import this_processor
 from reelweave.ingest.models.speed import fastest_embedder
 from reelweave.ingest.video import describe, ingest_video
 from reelweave.media import ffmpeg

@@ -20,7 +20,7 @@ import numpy as np
 from reelweave import pipeline
 from reelweave.evaluate.foreign import count_frames
 from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
-from reelweave.evaluate.split_scores import SplitScores, score_split
+from reelweave.evaluate.split_scores import SplitScores, evaluate_split
 from reelweave.settings import load
 
 _FRAMES = (60, 150)
@@ -53,10 +53,10 @@ def measure(clips: Sequence[Path], frames: int, crf: int, seed: int) -> Result:
         options = ScrambleOptions(frames=frames, seed=seed, crf=crf, mix=clips[1:])
         truth = scramble_video(clips[0], folder / "mix.mp4", folder / "truth.json", options)
         video = pipeline.ingest(folder / "mix.mp4", settings).id
-        blind = score_split(pipeline.solve_split(video, settings), truth)
+        blind = evaluate_split(pipeline.solve_split(video, settings), truth)
         known = blind
         if len(blind.plans) != len(clips):
-            known = score_split(pipeline.solve_split(video, settings, films=len(clips)), truth)
+            known = evaluate_split(pipeline.solve_split(video, settings, films=len(clips)), truth)
     return Result([clip.stem for clip in clips], blind, known)
 
 

@@ -19,21 +19,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from captions import captions_hold, coded, plain_caption
 
 from reelweave import pipeline
 from reelweave.errors import ReelweaveError
-from reelweave.evaluate.drawn.captions import plain_caption
 from reelweave.evaluate.drawn.film import draw_land
 from reelweave.evaluate.drawn.painting import COLOURS
-from reelweave.evaluate.drawn.scenes import SHAPES, Style, captions_hold, random_scene
+from reelweave.evaluate.drawn.scenes import SHAPES, Style, random_scene
 from reelweave.index.library import open_library
 from reelweave.index.matrix import Matrix, Segment, open_matrix
 from reelweave.ingest.discover import discover_sources
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.media.types import Floats, FrameRows, Space, VideoRecord
 from reelweave.progress import SilentProgress
-from reelweave.search.results import all_scores
-from reelweave.search.threshold import auto_cut, calibrated_cut
+from reelweave.search.results import all_scores, auto_cut, calibrated_cut
 from reelweave.settings import load
 
 COCO = (
@@ -112,7 +111,8 @@ def drawn(count: int) -> Iterator[Query]:
     """A query for each colour and shape; pictures in which it may or may not be seen are left out of its library."""
     rng, style = np.random.default_rng(SEED), Style(lands=[draw_land((320, 180), SEED + n) for n in range(20)])
     scenes = [random_scene(rng, (320, 180), style) for _ in range(count)]
-    codes, sure = np.stack([scene.codes for scene in scenes]), np.stack([scene.sure for scene in scenes])
+    all_codes = [coded(scene) for scene in scenes]
+    codes, sure = np.stack([one.codes for one in all_codes]), np.stack([one.sure for one in all_codes])
     clip = ClipEmbedder(load({"clip.model": "toy"}).clip)
     vectors = clip.embed([scene.picture for scene in scenes])
     for caption in (plain_caption(colour, shape) for colour in COLOURS for shape in SHAPES):

@@ -10,9 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from captions import mixed_set, plain_set
 
 from reelweave.evaluate.drawn.film import draw_film, draw_land, film_shown
-from reelweave.evaluate.drawn.recall import CaptionSet, Ranking, cards, mixed_set, plain_set, rank_frames, recall
+from reelweave.evaluate.drawn.recall import CaptionSet, Ranking, cards, rank_frames, recall
 from reelweave.evaluate.drawn.scenes import Style
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.media.source import open_source

@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 import open_clip
 import torch
+from captions import ATTRIBUTES, SHAPE, UNSAID, Caption, SceneCodes, captions_hold, coded, every_word, random_caption
 from safetensors.torch import save_file
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from reelweave.evaluate.drawn.captions import SHAPE, Caption, every_word, random_caption
 from reelweave.evaluate.drawn.film import draw_land
 from reelweave.evaluate.drawn.painting import COLOURS
-from reelweave.evaluate.drawn.scenes import ATTRIBUTES, SHAPES, UNSAID, Style, captions_hold, random_scene
+from reelweave.evaluate.drawn.scenes import SHAPES, Style, random_scene
 
 SIDE = 64
 MODEL: dict[str, Any] = {
@@ -56,15 +56,14 @@ class Pool:
     def __init__(self, size: int, style: Style, seed: int) -> None:
         self.rng, self.style = np.random.default_rng(seed), style
         self.pictures = np.empty((size, SIDE, SIDE, 3), np.uint8)
-        self.scenes: list[Any] = [None] * size
+        self.scenes: list[SceneCodes] = [SceneCodes(np.empty(0), np.empty(0))] * size
         self.renew(range(size))
 
     def renew(self, places: Any) -> None:
         for place in places:
             scene = random_scene(self.rng, self._size(), self.style)
             self.pictures[place] = _as_filmed(scene.picture, self.rng)
-            # The large picture has been looked at; what is kept of the scene is what it says.
-            self.scenes[place] = type(scene)(self.pictures[place][:1, :1], scene.codes, scene.sure)
+            self.scenes[place] = coded(scene)
 
     def _size(self) -> tuple[int, int]:
         height = int(self.rng.integers(64, 104))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..progress import Progress, Stage, deferred_interrupt
+from ..progress import Progress, SilentProgress, Stage, deferred_interrupt
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Rich
@@ -28,12 +28,8 @@ def terminal_progress(quiet: bool = False) -> Progress:
     return BarProgress() if sys.stderr.isatty() else LineProgress()
 
 
-class QuietProgress:
+class QuietProgress(SilentProgress):
     """Print notes and no progress."""
-
-    @contextmanager
-    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
-        yield _Counter()
 
     def note(self, text: str) -> None:
         print(f"note: {text}", file=sys.stderr, flush=True)
@@ -117,27 +113,18 @@ class _Bar:
         self._rich.update(self._task, status=text)
 
 
-class _Counter:
-    def __init__(self) -> None:
-        self.done, self.status = 0, ""
+class _LineCounter:
+    """Print the count and the time left at intervals."""
 
-    def advance(self, steps: int = 1) -> None:
-        self.done += steps
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name, self._total, self.done, self.status = name, total, 0, ""
+        self._started = self._last_line = perf_counter()
 
     def describe(self, text: str) -> None:
         self.status = text
 
-
-class _LineCounter(_Counter):
-    """Print the count and the time left at intervals."""
-
-    def __init__(self, name: str, total: int | None) -> None:
-        super().__init__()
-        self._name, self._total = name, total
-        self._started = self._last_line = perf_counter()
-
     def advance(self, steps: int = 1) -> None:
-        super().advance(steps)
+        self.done += steps
         now = perf_counter()
         if not self._total or not 0 < self.done < self._total or now - self._last_line < _LINE_INTERVAL:
             return

@@ -8,21 +8,8 @@ import typer
 from typer.core import TyperCommand
 
 from ..errors import UsageError
-from .options import (
-    Json,
-    Quiet,
-    Replace,
-    overwriting,
-    progress_for,
-    settings_from,
-)
-from .output import (
-    print_answer,
-    print_json_lines,
-    print_table,
-    scores_text,
-    split_text,
-)
+from .options import Json, Quiet, Replace, overwriting, progress_for, settings_from
+from .output import print_answer, print_json_lines, print_table, scores_text, split_text
 
 if TYPE_CHECKING:
     from ..evaluate.robustness import Robustness, RobustnessRow

@@ -3,13 +3,16 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
 from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
-from .output import plain, print_answer, print_json_lines, print_table
+from .output import plain, print_answer, print_rows
+
+if TYPE_CHECKING:
+    from ..index.check import CheckResult
 
 _Video = Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")]
 
@@ -21,23 +24,12 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
     """List the videos of the library."""
     from ..index import manage
 
-    rows = manage.list_videos(settings_from(library))
-    if as_json:
-        print_json_lines(rows)
-        return
-    print_table(
-        [
-            (
-                r["id"],
-                r["frames"],
-                f"{r['fps']:.2f} fps",
-                ", ".join(s["name"] for s in r["spaces"]),
-                f"{r['bytes'] / 1e6:.1f} MB",
-                r["state"],
-            )
-            for r in rows
-        ]
-    )
+    print_rows(manage.list_videos(settings_from(library)), as_json, dict, _video_cells)
+
+
+def _video_cells(video: dict[str, Any]) -> tuple[Any, ...]:
+    spaces, size = ", ".join(space["name"] for space in video["spaces"]), f"{video['bytes'] / 1e6:.1f} MB"
+    return video["id"], video["frames"], f"{video['fps']:.2f} fps", spaces, size, video["state"]
 
 
 @videos_app.command("show")
@@ -88,10 +80,7 @@ def videos_relocate(
 
     settings = settings_from(library)
     found = relocate_videos(video or [], path, settings, progress_for(quiet))
-    if as_json:
-        print_json_lines(asdict(one) for one in found)
-    else:
-        print_table([(one.id, one.source) for one in found])
+    print_rows(found, as_json, asdict, lambda one: (one.id, one.source))
     missing = [] if video else videos_without_source(settings)
     for one in missing:
         print(f"not found: {one.id} ({one.source})", file=sys.stderr)
@@ -123,10 +112,9 @@ def videos_import(
     as_json: Json = False,
 ) -> None:
     """Import vectors that were made elsewhere: all of them, or none."""
-    from ..ingest.import_video import import_video
-    from .console import terminal_progress
+    from ..ingest.ingester import import_video
 
-    done = import_video(folder, settings_from(library), terminal_progress(quiet))
+    done = import_video(folder, settings_from(library), progress_for(quiet))
     text = f"{done.id}  {done.frames} frames  {done.space}  {done.state}"
     print_answer(asdict(done), as_json, "\n".join([text, *(f"cannot {reason}" for reason in done.cannot)]))
 
@@ -142,17 +130,13 @@ def videos_check(
     from ..index import manage
 
     found = manage.check_library(settings_from(library), progress_for(quiet), repair=repair)
-    if as_json:
-        print_json_lines(asdict(one) for one in found)
-    else:
-        print_table(
-            [
-                (one.id, "; ".join([*one.problems, *(f"warning: {warning}" for warning in one.warnings)]) or "ok")
-                for one in found
-            ]
-        )
+    print_rows(found, as_json, asdict, lambda one: (one.id, _state(one)))
     if any(one.problems for one in found):
         raise typer.Exit(1)
+
+
+def _state(checked: "CheckResult") -> str:
+    return "; ".join([*checked.problems, *(f"warning: {warning}" for warning in checked.warnings)]) or "ok"
 
 
 def _confirmed(question: str) -> bool:

@@ -1,12 +1,12 @@
 """Define the commands of the group `models`."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .options import Json, LibraryFolder, Quiet, progress_for, settings_from
-from .output import model_report_lines, print_answer, print_json_lines, print_table
+from .output import model_report_lines, print_answer, print_rows
 
 _Model = Annotated[str | None, typer.Argument(help="A value of clip.model, or timm:MODEL; clip.model by default.")]
 models_app = typer.Typer(no_args_is_help=True, help="List, fetch and check embedding models.")
@@ -17,16 +17,12 @@ def models_list(as_json: Json = False) -> None:
     """List the spaces and whether their models are on this machine."""
     from ..ingest.models.registry import list_models
 
-    rows = list_models(settings_from(None))
-    if as_json:
-        print_json_lines(rows)
-    else:
-        print_table(
-            [
-                (r["space"], r["model"], "ready" if r["ready"] else f"needs {r['needs']}", r.get("runs", ""))
-                for r in rows
-            ]
-        )
+    print_rows(list_models(settings_from(None)), as_json, dict, _cells)
+
+
+def _cells(model: dict[str, Any]) -> tuple[str, ...]:
+    ready = "ready" if model["ready"] else f"needs {model['needs']}"
+    return model["space"], model["model"], ready, model.get("runs", "")
 
 
 @models_app.command("fetch")

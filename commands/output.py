@@ -1,10 +1,12 @@
 """Format what commands print: JSON for programs, a few lines of text for people."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..render.results import order_text
 
 if TYPE_CHECKING:
     from ..evaluate.drawn.demo_search import DemoSearch
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ..render.results import FilmResult, Reconstruction
     from ..solve.plan.model import Plan
 
+
+_Row = TypeVar("_Row")
 
 _LISTED_GROUPS = 10
 """Most dropped groups that are listed one by one; the rest are counted."""
@@ -30,6 +34,19 @@ def print_answer(data: dict[str, Any], as_json: bool, text: str) -> None:
 def print_json_lines(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         print(json.dumps(row))
+
+
+def print_rows(
+    rows: Iterable[_Row],
+    as_json: bool,
+    data: Callable[[_Row], dict[str, Any]],
+    cells: Callable[[_Row], tuple[Any, ...]],
+) -> None:
+    """Print one JSON object or one line of a table per row."""
+    if as_json:
+        print_json_lines(map(data, rows))
+    else:
+        print_table(list(map(cells, rows)))
 
 
 def print_table(rows: list[tuple[Any, ...]]) -> None:
@@ -96,8 +113,6 @@ def reconstruction_text(done: "Reconstruction") -> str:
 
 
 def _film_text(film: "FilmResult") -> str:
-    from ..render.results import order_text
-
     gap = "not proven" if film.gap is None else f"within {100 * film.gap:.2f} % of the cheapest possible"
     order = order_text(film.kept, film.mean_confidence, film.undetermined)
     path = "" if film.mean_confidence is None else f", path {gap}"
@@ -115,7 +130,6 @@ def _file_lines(film: "FilmResult") -> list[str]:
 
 def plan_text(plan: "Plan", file: Path | None) -> str:
     """Format the shots of a plan under the numbers that options take, its weak joins, and the dropped frames."""
-    from ..render.results import order_text
     from ..solve.confidence import count_weak
     from ..solve.undetermined import reasons
 

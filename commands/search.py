@@ -89,12 +89,7 @@ def search(
         sys.stdout.flush()
 
     search_library(
-        question,
-        settings_from(library),
-        progress,
-        wanted=options,
-        tell=print_result,
-        overwrite=overwriting(overwrite),
+        question, settings_from(library), progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite)
     )
 
 
@@ -106,7 +101,7 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Print the cosine of two images; 1 means the same."""
-    from ..search.search import compare_images
+    from ..search.question import compare_images
 
     found = compare_images(a, b, settings_from(None), progress_for(quiet), space=space)
     print_answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
@@ -126,14 +121,12 @@ def _seconds(time: str | None) -> float | None:
 def _table(found: "SearchResult") -> list[tuple[str, ...]]:
     names = _names(found.moments or found.hits)
     if found.moments:
-        moments = [(names[m.video], *_span(m), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments]
+        moments = [
+            (names[m.video], clock(m.start), clock(m.end), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments
+        ]
         return [("video", "from", "to", "peak", "score"), *moments]
     hits = [(names[h.video], clock(h.time), str(h.frame), f"{h.score:.3f}") for h in found.hits]
     return [("video", "time", "frame", "score"), *hits] if hits else []
-
-
-def _span(moment: "Moment") -> tuple[str, str]:
-    return clock(moment.start), clock(moment.end)
 
 
 def _names(rows: "Sequence[Hit | Moment]") -> dict[str, str]:

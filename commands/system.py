@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import Json, LibraryFolder, settings_from
-from .output import print_json_lines, print_table
+from .output import print_rows
 
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 
@@ -19,11 +19,7 @@ def settings_show(as_json: Json = False) -> None:
     """Show every setting and where its value comes from."""
     from ..settings import explain
 
-    rows = explain()
-    if as_json:
-        print_json_lines(asdict(row) for row in rows)
-    else:
-        print_table([(row.key, json.dumps(row.value), row.origin) for row in rows])
+    print_rows(explain(), as_json, asdict, lambda row: (row.key, json.dumps(row.value), row.origin))
 
 
 def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
@@ -31,10 +27,7 @@ def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:
     from .doctor import run_checks
 
     checks = run_checks(settings_from(library))
-    if as_json:
-        print_json_lines(asdict(check) for check in checks)
-    else:
-        print_table([("ok" if check.ok else "FAILED", check.name, check.detail) for check in checks])
+    print_rows(checks, as_json, asdict, lambda check: ("ok" if check.ok else "FAILED", check.name, check.detail))
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 

@@ -1,6 +1,6 @@
 """Annotate a clean clip with its cuts and its identical frames.
 
-Scores need both: no order of shots, and no order of identical frames, can be wrong.
+Scores need both, since any order of shots and of identical frames counts as right.
 """
 
 import hashlib

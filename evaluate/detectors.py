@@ -38,14 +38,7 @@ class DetectorScores:
 def score_detector(
     detector: Path | None, target: Path, truth: Path | None, settings: Settings, progress: Progress = SILENT
 ) -> DetectorScores:
-    """Score a detector, or without one the rules.
-
-    Args:
-        detector: The file of a trained detector.
-        target: A folder of labels, or a video.
-        truth: The truth of the video.
-        settings: How the rules judge.
-        progress: Receives stages and notes.
+    """Score a detector, or without one the rules, on a folder of labels or on a video with its truth.
 
     Raises:
         UsageError: The target is a video without a truth, has no labels, or is shuffled.
@@ -88,8 +81,10 @@ def _score_on_video(judge: Detector, video: Path, truth_file: Path, progress: Pr
             "Give the video that scramble wrote with this truth.",
         )
     called = dict(_called(judge, evidence))
-    kinds = {kind: [called[place] for place in places] for kind, places in truth.damage.items() if places}
-    broken = {place for places in truth.damage.values() for place in places}
+    kinds = {
+        kind: [called[position] for position in positions] for kind, positions in truth.damage.items() if positions
+    }
+    broken = {position for positions in truth.damage.values() for position in positions}
     marks = np.array([called[int(frame)] for frame in evidence.frames])
     found = count_detections(marks, np.isin(evidence.frames, list(broken)))
     minutes = (found.passed + found.false_alarms) / truth.fps / 60

@@ -13,7 +13,7 @@ from ..ingest.models.embedder import CLOSE, Embedder, TextEmbedder, TwoStageEmbe
 from ..ingest.models.registry import model_of, open_embedder, resolve_model
 from ..ingest.models.timing import clock_for, least_seconds, one_thread
 from ..media.types import Picture, Space
-from ..progress import Progress, SilentProgress
+from ..progress import SILENT, Progress
 from ..settings import Settings, library_folder
 from .drawn.film import draw_land
 from .drawn.recall import cards, recall
@@ -57,15 +57,8 @@ class ModelReport:
     trials: list[ModelTest]
 
 
-def check_model(wanted: str | None, settings: Settings, progress: Progress | None = None) -> ModelReport:
-    """Test a model on drawn pictures, and compare it with the one that made the vectors of the library.
-
-    Args:
-        wanted: The model; None is that of the settings.
-        settings: The spaces, and the library.
-        progress: Receives stages.
-    """
-    progress = progress or SilentProgress()
+def check_model(wanted: str | None, settings: Settings, progress: Progress = SILENT) -> ModelReport:
+    """Test a model, by default that of the settings, on drawn pictures and against the vectors of the library."""
     space, settings = resolve_model(wanted, settings)
     model = model_of(space, settings)
     try:
@@ -190,8 +183,7 @@ def _quick(embedder: Embedder, pictures: Sequence[Picture]) -> str:
     least = float((made.vectors * embedder.embed(pictures)).sum(1).min())
     if least < CLOSE:
         raise SpaceError(
-            f"Vectors made by {made.way!r} have a cosine of only {least:.5f} to exact ones.",
-            "Set clip.speed to exact.",
+            f"Vectors made by {made.way!r} have a cosine of only {least:.5f} to exact ones.", "Set clip.speed to exact."
         )
     return f"ingest makes vectors by {made.way!r}: cosine {least:.6f} or more to exact ones"
 

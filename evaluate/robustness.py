@@ -18,11 +18,11 @@ from ..ingest.models.embedder import Embedder
 from ..ingest.models.matcher import matcher_for
 from ..ingest.models.registry import open_embedder
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
-from ..media.source import open_source, scaled_size
+from ..media.source import open_source, shrunk
 from ..media.types import FrameRows, Picture
 from ..media.untrusted import quote
 from ..progress import SILENT, Progress, SilentProgress
-from ..render.report.bar_chart import bar_chart
+from ..render.report.charts import bar_chart
 from ..render.report.contact_sheet import check_picture, save_picture
 from ..settings import Settings, library_folder
 from ..solve.arrange import SolveInput, arrange
@@ -49,7 +49,7 @@ _AT_ONCE = 256
 class RobustnessOptions:
     """`frames` is the length of a random stretch (0: all), `within` the distance in seconds that counts as near."""
 
-    spoilings: Sequence[Degradation]
+    degradations: Sequence[Degradation]
     frames: int = 200
     within: float = 0.5
     seed: int = 0
@@ -121,8 +121,8 @@ def measure_robustness(
     with TemporaryDirectory(prefix="reelweave-") as folder:
         measured = _measure(source, first, count, options, embedder, settings, Path(folder), progress)
         rows = []
-        with progress.stage("search and order", len(options.spoilings) + 1) as stage:
-            for row, degradation in enumerate([None, *options.spoilings]):
+        with progress.stage("search and order", len(options.degradations) + 1) as stage:
+            for row, degradation in enumerate([None, *options.degradations]):
                 order = _order(measured, row, embedder.space.name, options.seed, settings, matcher)
                 rows.append(RobustnessRow(degradation, _retrieval(measured, row, options.within), order))
                 stage.advance()
@@ -139,7 +139,7 @@ def _check(options: RobustnessOptions) -> None:
     ):
         if not 0 <= value <= most:
             raise UsageError(f"{name} cannot be {quote(value)}.", f"It ranges from 0 to {most:,}.")
-    if len(options.spoilings) > _MOST_DEGRADATIONS:
+    if len(options.degradations) > _MOST_DEGRADATIONS:
         raise UsageError(
             f"More than {_MOST_DEGRADATIONS} kinds and strengths of noise are requested.", "Request fewer."
         )
@@ -155,7 +155,7 @@ def _measure(
     folder: Path,
     progress: Progress,
 ) -> _Measured:
-    opened, variants = open_source(source, settings.ingest.pictures_fps), len(options.spoilings) + 1
+    opened, variants = open_source(source, settings.ingest.pictures_fps), len(options.degradations) + 1
     info = opened.info()
     size = ProxySize.of(info.width, info.height, settings.ingest.proxy_pixels)
     measured = _Measured(
@@ -169,7 +169,7 @@ def _measure(
             _annotate(measured, slot - 1, frame.picture)
             measured.times[slot - 1] = frame.time
             pictures = _variants(frame.picture, options, slot - 1)
-            small = [_as_ingested(picture, settings.ingest.size) for picture in pictures]
+            small = [shrunk(picture, settings.ingest.size) for picture in pictures]
             measured.vectors[:, slot - 1] = embedder.embed(small)
             measured.proxies[:, slot - 1] = [make_proxy(picture, size) for picture in small]
             stage.advance()
@@ -194,17 +194,8 @@ def _annotate(measured: _Measured, slot: int, picture: Picture) -> None:
 
 def _variants(picture: Picture, options: RobustnessOptions, slot: int) -> Iterator[Picture]:
     yield picture
-    for degradation in options.spoilings:
+    for degradation in options.degradations:
         yield degradation.of(picture, np.random.default_rng([options.seed, 2, slot]))
-
-
-def _as_ingested(picture: Picture, short_side: int) -> Picture:
-    import cv2
-
-    size = scaled_size(picture.shape[1], picture.shape[0], short_side)
-    if size == (picture.shape[1], picture.shape[0]):
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:

@@ -81,12 +81,12 @@ def score_order(order: Sequence[int], dropped: Sequence[int], truth: Truth, brok
     Raises:
         PlanError: A position lies outside the truth.
     """
-    check_places([*order, *dropped, *broken], len(truth.frames))
+    check_positions([*order, *dropped, *broken], len(truth.frames))
     damaged = set(truth.broken)
     foreign = set(truth.foreign) - damaged
     dropped_foreign = set(dropped) - damaged - (set(broken) - foreign)
     truth = truth.without(damaged & set(dropped))
-    shown = [truth.frames[place] for place in order]
+    shown = [truth.frames[position] for position in order]
     true = sorted(frame for frame in truth.frames if frame != FOREIGN)
     kept = [frame for frame in shown if frame != FOREIGN]
     right = right_joins(order, truth)
@@ -136,7 +136,7 @@ def compare_pictures(
     This measures fidelity, not order. Luma uses its full range of 0 to 255, foreign frames that the plan plays are left
     out, and identical pictures count as 100 dB.
     """
-    check_places(plan.played, len(truth.frames))
+    check_positions(plan.played, len(truth.frames))
     wanted = wanted_frames(plan, truth)
     if all(frame == FOREIGN for frame in wanted):
         return {}
@@ -147,7 +147,7 @@ def compare_pictures(
     originals = in_play_order(decode, true, size[0] * size[1], rendered.resolve().parent, _SCRATCH_BYTES, progress)
     with closing(originals), closing(_luma(rendered, size)) as shown:
         found = list(_compared(shown, wanted, originals, size, rendered, progress))
-    return dict(zip((place for place, frame in enumerate(wanted) if frame != FOREIGN), found, strict=True))
+    return dict(zip((position for position, frame in enumerate(wanted) if frame != FOREIGN), found, strict=True))
 
 
 def wanted_frames(plan: Plan, truth: Truth) -> list[int]:
@@ -156,10 +156,10 @@ def wanted_frames(plan: Plan, truth: Truth) -> list[int]:
     Frames made in a gap lead from one side to the other, in whatever order the broken ones were.
     """
     played = plan.played
-    wanted = [truth.frames[place] for place in played]
+    wanted = [truth.frames[position] for position in played]
     made = set(plan.made)
-    for start in (place for place in made if place - 1 not in made):
-        end = next(place for place in range(start, len(played) + 1) if place not in made)
+    for start in (position for position in made if position - 1 not in made):
+        end = next(position for position in range(start, len(played) + 1) if position not in made)
         sides = wanted[max(0, start - 1)], wanted[min(end, len(played) - 1)]
         if FOREIGN not in wanted[start:end]:
             wanted[start:end] = sorted(wanted[start:end], reverse=sides[0] > sides[1])
@@ -189,13 +189,13 @@ def ssim_of(a: Luma, b: Luma) -> float:
     return float(inner.mean(dtype=np.float64))
 
 
-def check_places(places: Sequence[int], count: int) -> None:
+def check_positions(positions: Sequence[int], count: int) -> None:
     """Check that all positions lie inside the truth.
 
     Raises:
         PlanError: A position lies outside.
     """
-    outside = [place for place in places if not 0 <= place < count]
+    outside = [position for position in positions if not 0 <= position < count]
     if outside:
         raise PlanError(
             f"The plan names frame {outside[0]}, but the truth describes only {count} frames.",
@@ -205,7 +205,7 @@ def check_places(places: Sequence[int], count: int) -> None:
 
 def right_joins(order: Sequence[int], truth: Truth) -> list[bool]:
     """Return for each join of the order whether it joins a picture to itself or to its true neighbour."""
-    shown = [truth.frames[place] for place in order]
+    shown = [truth.frames[position] for position in order]
     film = [truth.picture_of(frame) for frame in sorted(frame for frame in truth.frames if frame != FOREIGN)]
     neighbours = {*pairwise(film), *pairwise(film[::-1]), *zip(film, film, strict=True)}
     played = [None if frame == FOREIGN else truth.picture_of(frame) for frame in shown]
@@ -269,8 +269,8 @@ def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
         return
     width, height = size
     info = open_source(path).info()
-    evened = info.width - width in (0, 1) and info.height - height in (0, 1)
-    fit = f"crop={width}:{height}:0:0:exact=1" if evened else f"scale={width}:{height}"
+    is_padded = info.width - width in (0, 1) and info.height - height in (0, 1)
+    fit = f"crop={width}:{height}:0:0:exact=1" if is_padded else f"scale={width}:{height}"
     filters = f"scale=out_range=pc,format=gray,{fit}"
     arguments = [*ffmpeg.decode_arguments(path), "-vf", filters, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
     with ffmpeg.Reader(arguments) as reader:
@@ -305,8 +305,7 @@ def _compared(
             stage.advance()
     if count != len(wanted):
         raise PlanError(
-            f"{rendered} has {count} frames, but the plan plays {len(wanted)}.",
-            "Render it again from this plan.",
+            f"{rendered} has {count} frames, but the plan plays {len(wanted)}.", "Render it again from this plan."
         )
 
 
@@ -327,5 +326,5 @@ def evaluate_plan(plan: Plan, truth: Truth, progress: Progress = SILENT, rendere
         return scores
     found = compare_pictures(plan, truth, rendered, Path(truth.source), progress)
     psnr, ssim = mean_of(list(found.values()))
-    made_psnr, made_ssim = mean_of([found[place] for place in plan.made if place in found])
+    made_psnr, made_ssim = mean_of([found[position] for position in plan.made if position in found])
     return replace(scores, psnr=psnr, ssim=ssim, made_psnr=made_psnr, made_ssim=made_ssim)

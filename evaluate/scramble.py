@@ -269,7 +269,7 @@ def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
     if clip.path.is_dir():
         folder = PictureFolder(clip.path, 25)
         for file in folder.files[clip.first : end]:
-            yield layout.evened(folder.picture(file, layout.width, layout.height).tobytes())
+            yield layout.padded(folder.picture(file, layout.width, layout.height).tobytes())
         return
     chosen = rf"select=between(n\,{clip.first}\,{end - 1}),{layout.conversion}"
     output = ["-vf", chosen, "-frames:v", str(clip.length), "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
@@ -278,7 +278,7 @@ def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
             raw = reader.read(layout.decoded_bytes)
             if len(raw) < layout.decoded_bytes:
                 raise _too_few_frames(clip)
-            yield layout.evened(raw)
+            yield layout.padded(raw)
 
 
 def _too_few_frames(clip: _Clip) -> SourceError:

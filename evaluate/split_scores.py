@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import PlanError
 from ..media.types import Ints
 from ..solve.plan.model import Plan
-from .scores import Scores, check_places, score_plan
+from .scores import Scores, check_positions, score_plan
 from .truth import FOREIGN, Truth
 
 
@@ -46,17 +46,19 @@ class SplitScores:
     plans: list[FilmScores]
 
 
-def score_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
+def evaluate_split(plans: Sequence[Plan], truth: Truth) -> SplitScores:
     """Score the plans of one scrambled video; to each plan the frames of other clips are foreign.
 
     Raises:
         PlanError: A frame is in two plans or outside the truth.
     """
     played = _played(plans, truth)
-    true = [place for place in range(len(truth.frames)) if truth.film_at(place) != FOREIGN]
-    kept = [place for place in true if place in played]
-    groups = _table([truth.film_at(place) for place in true], [played.get(place, -1 - place) for place in true])
-    main = _table([truth.film_at(place) for place in kept], [played[place] for place in kept])
+    true = [position for position in range(len(truth.frames)) if truth.film_at(position) != FOREIGN]
+    kept = [position for position in true if position in played]
+    groups = _table(
+        [truth.film_at(position) for position in true], [played.get(position, -1 - position) for position in true]
+    )
+    main = _table([truth.film_at(position) for position in kept], [played[position] for position in kept])
     grouping = Grouping(
         films=truth.clips,
         plans=len(plans),
@@ -71,16 +73,16 @@ def _played(plans: Sequence[Plan], truth: Truth) -> dict[int, int]:
     """Map each played frame to the number of its plan."""
     played: dict[int, int] = {}
     for number, plan in enumerate(plans):
-        check_places(plan.order, len(truth.frames))
-        for place in plan.order:
-            if place in played:
-                raise PlanError(f"Frame {place} is in two of the plans.", "Give each plan of one split once.")
-            played[place] = number
+        check_positions(plan.order, len(truth.frames))
+        for position in plan.order:
+            if position in played:
+                raise PlanError(f"Frame {position} is in two of the plans.", "Give each plan of one split once.")
+            played[position] = number
     return played
 
 
 def _score_film(plan: Plan, truth: Truth) -> FilmScores:
-    counts = Counter(film for place in plan.order if (film := truth.film_at(place)) != FOREIGN)
+    counts = Counter(film for position in plan.order if (film := truth.film_at(position)) != FOREIGN)
     film = counts.most_common(1)[0][0] if counts else 0
     own = truth.of_film(film)
     return FilmScores(film, own.source, len(plan.order), score_plan(plan, own))
@@ -104,6 +106,3 @@ def _adjusted_rand(counts: Ints) -> float:
 
 def _pairs(sizes: Ints) -> float:
     return float((sizes * (sizes - 1) / 2).sum())
-
-
-evaluate_split = score_split

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..media.files import atomic
+from ..media.files import atomic_write
 from ..media.types import Floats, Ints
 from .matrix import Matrix
 
@@ -50,12 +50,9 @@ class ApproximateIndex:
 
 
 def open_approximate(matrix: Matrix, folder: Path, share: float) -> ApproximateIndex:
-    """Open the index of a matrix, or build it and keep it for the next process.
+    """Open the index of a matrix, or build it and keep it in `folder` for the next process.
 
-    Args:
-        matrix: The rows.
-        folder: Where the index is kept.
-        share: Share of the lists, nearest to the query first, that a search visits.
+    A search visits that `share` of the lists, nearest to the query first.
     """
     import faiss
 
@@ -124,8 +121,7 @@ def _write(index: Any, file: Path) -> None:
     import faiss
 
     with contextlib.suppress(RuntimeError, OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(file) as part:
+        with atomic_write(file) as part:
             faiss.write_index(index, str(part))
         for old in file.parent.glob(f"[!.]*{SUFFIX}"):
             if old != file:

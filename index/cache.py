@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic
+from ..media.files import atomic_write
 from ..media.types import Motion
 from ..media.untrusted import MEGABYTE, UntrustedError, read_arrays, read_bytes
 
@@ -56,10 +56,8 @@ class MotionCacheFile:
             return
         rows = [(view, a, b, found) for view, pairs in motion.items() for (a, b), found in sorted(pairs.items())]
         body = np.array(rows, _ROW).tobytes()
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(self._path) as part:
-                part.write_bytes(self._digest(body) + body)
+        with contextlib.suppress(OSError), atomic_write(self._path) as part:
+            part.write_bytes(self._digest(body) + body)
 
     def _read(self) -> bytes:
         try:
@@ -101,8 +99,7 @@ class OrderCacheFolder:
     def put(self, key: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Store a result, and delete the least recently used ones."""
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with atomic(self._folder / f"{key}.npz") as part, part.open("wb") as file:
+            with atomic_write(self._folder / f"{key}.npz") as part, part.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             kept = sorted(self._folder.glob("[!.]*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
             for old in kept[_MAX_ORDERS:]:

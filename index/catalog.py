@@ -7,15 +7,18 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import LibraryError, UsageError, command
+from ..media.ranges import listed
 from ..media.types import SpaceState, VideoRecord
 from ..media.untrusted import UntrustedError, parse_json, validate
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
+
+_Kind = TypeVar("_Kind")
 
 _MAX_NAMED = 5
 """Names that a message lists."""
@@ -66,10 +69,7 @@ _NAMES = (("videos", "spaces", "plans"), ("revision",), ("places",))
 def catalog_fault(file: Path, expected: bool, *, thorough: bool = False) -> str:
     """Describe what is wrong with a catalog; an empty text means nothing.
 
-    Args:
-        file: The database.
-        expected: Whether a missing or empty one is a fault.
-        thorough: Whether to read every page.
+    A missing or empty one is a fault if it is `expected`. A thorough check reads every page.
     """
     if not file.exists() or not file.stat().st_size:
         return (f"{file.name} is empty" if file.exists() else f"{file.name} is missing") if expected else ""
@@ -174,7 +174,9 @@ class Catalog:
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(f"{wanted!r} is ambiguous: {_listed(v.id for v in found)}.", "Give one of these ids.")
+            raise UsageError(
+                f"{wanted!r} is ambiguous: {listed(sorted(v.id for v in found), _MAX_NAMED)}.", "Give one of these ids."
+            )
         raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
 
     def get(self, video: str) -> VideoRecord | None:
@@ -192,12 +194,12 @@ class Catalog:
         return SourceLocation(_record(row[0]), row[1]) if row else None
 
     def stamps(self) -> list[str]:
-        """The stamp of every place that is known, and of every video: its place may hold another one by now."""
+        """Return the stamps of all known paths and of all videos; another file may be at a video's path by now."""
         both = "SELECT stamp FROM places UNION SELECT json_extract(record, '$.stamp') FROM videos"
         return [stamp for (stamp,) in self._db.execute(both)]
 
     def paths(self) -> list[str]:
-        """Every path at which a source of a video was found."""
+        """Return every path at which a source was found."""
         both = "SELECT path FROM places UNION SELECT source FROM videos WHERE source != ''"
         return [path for (path,) in self._db.execute(both)]
 
@@ -223,7 +225,7 @@ class Catalog:
         """Save a video and states of its spaces in one transaction."""
         rows = [(video.id, state.space.name, json.dumps(asdict(state))) for state in spaces]
         values = (video.id, video.sha256, video.source, json.dumps(asdict(video)))
-        with _Transaction(self._db):
+        with _transaction(self._db):
             known = self._db.execute("SELECT 1 FROM videos WHERE id = ?", (video.id,)).fetchone()
             self._db.execute(
                 "INSERT INTO videos VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
@@ -241,7 +243,7 @@ class Catalog:
 
     def found_at(self, video: VideoRecord) -> None:
         """Save the new path of a video's source in place of the old one."""
-        with _Transaction(self._db):
+        with _transaction(self._db):
             self._db.execute(
                 "DELETE FROM places WHERE video = ? AND path = (SELECT source FROM videos WHERE id = ?)",
                 (video.id, video.id),
@@ -316,46 +318,45 @@ class Catalog:
         return _record(row[0]) if row else None
 
 
-class _Transaction:
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     """Run a block in BEGIN IMMEDIATE ... COMMIT; sqlite3 itself would begin too late to exclude other writers."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._db.execute("COMMIT")
-        finally:
-            # On a full disk SQLite has already rolled back.
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        # On a full disk SQLite has already rolled back.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def _state(text: str) -> SpaceState:
-    try:
-        state = validate(SpaceState, parse_json(text))
-    except UntrustedError as wrong:
-        raise _damaged("space", wrong) from wrong
-    if not 0 < state.space.dimension <= _MAX_SIDE or not 0 <= state.vectors <= _MAX_FRAMES:
-        raise _damaged("space", UntrustedError("a number is out of range"))
-    return state
+    return _parsed("space", SpaceState, text, _is_state_in_range)
 
 
 def _record(text: str) -> VideoRecord:
+    return _parsed("video", VideoRecord, text, _is_record_in_range)
+
+
+def _parsed(noun: str, kind: type[_Kind], text: str, is_in_range: Callable[[_Kind], bool]) -> _Kind:
     try:
-        record = validate(VideoRecord, parse_json(text))
+        found = validate(kind, parse_json(text))
+        if not is_in_range(found):
+            raise UntrustedError("a number is out of range")
     except UntrustedError as wrong:
-        raise _damaged("video", wrong) from wrong
-    if not _in_range(record):
-        raise _damaged("video", UntrustedError("a number is out of range"))
-    return record
+        raise LibraryError(
+            f"The library's catalog is damaged: the record of a {noun} is invalid ({wrong}).",
+            "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
+        ) from wrong
+    return found
 
 
-def _in_range(record: VideoRecord) -> bool:
+def _is_state_in_range(state: SpaceState) -> bool:
+    return 0 < state.space.dimension <= _MAX_SIDE and 0 <= state.vectors <= _MAX_FRAMES
+
+
+def _is_record_in_range(record: VideoRecord) -> bool:
     sizes, proxy = (record.width - 1, record.height - 1, record.short_side), (record.proxy_width, record.proxy_height)
     return (
         1e-5 <= record.fps <= 1e6
@@ -365,19 +366,6 @@ def _in_range(record: VideoRecord) -> bool:
         # I420 halves both sides of a proxy.
         and all(side % 2 == 0 and 0 <= side <= _MAX_PROXY_SIDE for side in proxy)
     )
-
-
-def _damaged(what: str, wrong: UntrustedError) -> LibraryError:
-    return LibraryError(
-        f"The library's catalog is damaged: the record of a {what} is invalid ({wrong}).",
-        "Restore it from a backup, or delete the library's folder, which contains no sources, and ingest again.",
-    )
-
-
-def _listed(names: Iterable[str]) -> str:
-    known = sorted(names)
-    more = [f"{len(known) - _MAX_NAMED} more"] if len(known) > _MAX_NAMED else []
-    return ", ".join(known[:_MAX_NAMED] + more)
 
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:

@@ -19,6 +19,12 @@ from .restore import read_record, repair_catalog, repair_store, restore_vectors,
 SourceState = Literal["here", "missing", "changed", "none"]
 """State of a video's source; `none` is that of a video imported without one."""
 
+_SOURCE_FAULTS: dict[SourceState, str] = {
+    "none": "was imported without its source",
+    "missing": "is missing or cannot be read",
+    "changed": "has changed since it was ingested",
+}
+
 _STORE = "chroma"
 """The id of the result for the store as a whole."""
 
@@ -113,12 +119,13 @@ def source_state(video: VideoRecord) -> SourceState:
 
 
 def _warnings(video: VideoRecord) -> list[str]:
-    relocate = command("videos", "relocate", "--help")
-    warnings = {
-        "missing": f"its source {video.source} is missing: see {relocate} if it was moved",
-        "changed": f"its source {video.source} has changed: the film can no longer be rendered from it",
-    }
-    return [warnings[state] for state in [source_state(video)] if state in warnings]
+    state = source_state(video)
+    if state == "missing":
+        relocate = command("videos", "relocate", "--help")
+        return [f"its source {video.source} is missing: see {relocate} if it was moved"]
+    if state == "changed":
+        return [f"its source {video.source} has changed: the film can no longer be rendered from it"]
+    return []
 
 
 def _problems(library: Library, video: VideoRecord) -> list[str]:
@@ -179,23 +186,10 @@ def unchanged_videos(videos: Sequence[VideoRecord], progress: Progress) -> dict[
     """
     found = {}
     for video in videos:
-        if why := _source_fault(video):
+        if why := _SOURCE_FAULTS.get(source_state(video)):
             progress.note(f"{video.source or video.name} {why}: its frames are left out.")
         else:
             found[video.id] = video
     if videos and not found:
         raise SourceError("The sources of all these frames are missing or have changed.", "Restore them.")
     return found
-
-
-def _source_fault(video: VideoRecord) -> str:
-    if not video.source:
-        return "was imported without its source"
-    source = Path(video.source)
-    if not source.exists():
-        return "no longer exists"
-    try:
-        same = stamp(source) == video.stamp or content_hash(source) == video.sha256
-    except SourceError:
-        return "can no longer be read"
-    return "" if same else "has changed since it was ingested"

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import LibraryDamaged, LibraryError, command
 
@@ -93,7 +93,7 @@ def converted(
         except BaseException as failed:
             if not _is_damage(failed):
                 raise
-            raise store_damaged(owner._folder, _first_line(failed)) from failed
+            raise store_damaged(owner._folder, (str(failed).splitlines() or [type(failed).__name__])[0]) from failed
 
     return guarded
 
@@ -116,10 +116,6 @@ def _is_damage(failed: BaseException) -> bool:
 
 def _is_from_store(failed: BaseException) -> bool:
     return isinstance(failed, sqlite3.Error) or type(failed).__module__.startswith("chromadb")
-
-
-def _first_line(failed: BaseException) -> Any:
-    return (str(failed).splitlines() or [type(failed).__name__])[0]
 
 
 def _concerns(folder: Path, name: object) -> bool:

@@ -41,9 +41,7 @@ class Library:
 
     Readers may open it at any time; a missing one is empty. Writers work inside `writing`.
 
-    Args:
-        folder: The folder of the library.
-        copy_gb: Size limit of the temporary copy of a read-only store; None stands for the setting `store.copy_gb`.
+    `copy_gb` limits the temporary copy of a read-only store; None stands for the setting `store.copy_gb`.
     """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
@@ -142,11 +140,7 @@ class Library:
 
     @contextmanager
     def writing(self, purpose: str, repair: Callable[[], object] | None = None) -> Iterator[None]:
-        """Hold the writer's lock.
-
-        Args:
-            purpose: What the lock reports to other processes.
-            repair: Called under the lock before the catalog is opened.
+        """Hold the writer's lock, which reports `purpose` to others; `repair` runs before the catalog is opened.
 
         Raises:
             LibraryLocked: Another process holds the lock.
@@ -189,7 +183,7 @@ class Library:
     @property
     def cache(self) -> Path:
         """The folder of files that can be made again, and may be deleted at any time."""
-        return _cache(self.folder)
+        return self.folder / "cache"
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows:
         """Read all frames of a video in a space.
@@ -248,12 +242,6 @@ class Library:
         """Store imported vectors, and record them in the catalog once all of them can be read back.
 
         Until then readers do not see them; the next run removes what a killed one leaves.
-
-        Args:
-            video: The video.
-            space: The identity of the vectors.
-            count: Number of vectors.
-            parts: The rows in batches.
 
         Raises:
             VectorsLost: Not all vectors could be read back.
@@ -437,22 +425,16 @@ class Library:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _cache(folder: Path) -> Path:
-    return folder / "cache"
-
-
 def models_folder(library: Path) -> Path:
     """Return the folder of optimised networks."""
-    return _cache(library) / "models"
+    return library / "cache" / "models"
 
 
 @contextmanager
 def open_library(folder: Path, settings: Settings | None = None) -> Iterator[Library]:
     """Open a library, and translate failures of the disk, SQLite and Chroma while it is in use.
 
-    Args:
-        folder: The folder of the library.
-        settings: Those that bound the copy of a read-only store; loaded when needed if None.
+    The settings bound the copy of a read-only store; without them they are loaded when needed.
 
     Raises:
         LibraryError: The library cannot be used.

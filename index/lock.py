@@ -18,11 +18,7 @@ from ..media.untrusted import quote, read_object
 
 @contextmanager
 def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
-    """Hold the lock of a library.
-
-    Args:
-        folder: The folder of the library.
-        purpose: What other processes are told.
+    """Hold the lock of a library, and tell other processes the purpose.
 
     Raises:
         LibraryLocked: Another process holds it.
@@ -41,7 +37,9 @@ def writer_lock(folder: Path, purpose: str) -> Iterator[None]:
     try:
         # A full disk has no room for the note, but a user must still be able to remove videos.
         with contextlib.suppress(OSError):
-            note.write_text(json.dumps(_this_process(purpose)), encoding="utf-8")
+            since = datetime.now().strftime("%Y-%m-%d %H:%M")
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose, "since": since}
+            note.write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
         note.unlink(missing_ok=True)
@@ -62,11 +60,6 @@ def current_writer(folder: Path) -> str | None:
     except OSError:
         # A lock that cannot be opened cannot be held either.
         return None
-
-
-def _this_process(purpose: str) -> dict[str, str | int]:
-    started = datetime.now().strftime("%Y-%m-%d %H:%M")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "purpose": purpose, "since": started}
 
 
 def _holder(note: Path) -> str:

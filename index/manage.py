@@ -1,36 +1,29 @@
-"""Manage the videos of a library: list, show, remove, export and check them.
-
-Modules that need numpy are imported inside the functions, since the page and the command line import this one.
-"""
+"""Manage the videos of a library: list, show, remove, export and check them."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..media.types import VideoRecord
-from ..progress import Progress, SilentProgress
+import numpy as np
+
+from ..media.proxy import ProxySize, proxy_picture, read_proxies
+from ..media.types import Picture, VideoRecord
+from ..progress import SILENT, Progress
 from ..settings import Settings, library_folder
-
-if TYPE_CHECKING:
-    from ..media.types import Picture
-    from .check import CheckResult
-    from .library import Library
-    from .overwrite import Overwrite
-    from .transfer import Exported
+from . import check
+from .library import Library, open_library
+from .overwrite import Overwrite
+from .transfer import Exported, export_vectors
 
 
 def list_videos(settings: Settings) -> list[dict[str, Any]]:
     """Describe every video, as `videos list --json` prints it."""
-    from .library import open_library
-
     with open_library(library_folder(settings)) as library:
         return [_listed(library, video) for video in library.catalog.videos()]
 
 
 def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
     """Describe a video, given by id, name or path, in more detail."""
-    from .library import open_library
-
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         return _listed(library, video) | {
@@ -43,13 +36,8 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
         }
 
 
-def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> "dict[str, Picture]":
+def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> dict[str, Picture]:
     """Make a strip of a few proxies, evenly spread over the video, for each video that has any."""
-    import numpy as np
-
-    from ..media.proxy import ProxySize, proxy_picture, read_proxies
-    from .library import open_library
-
     found = {}
     with open_library(library_folder(settings)) as library:
         for video in filter(None, map(library.catalog.get, videos)):
@@ -63,8 +51,6 @@ def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -
 
 def remove_video(wanted: str, settings: Settings) -> VideoRecord:
     """Remove a video's vectors, proxies and plan. Its source is never touched."""
-    from .library import open_library
-
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         with library.writing(f"videos remove {video.id}"):
@@ -73,12 +59,9 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
 
 
 def export_video(
-    wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: "Overwrite" = False
-) -> "Exported":
+    wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: Overwrite = False
+) -> Exported:
     """Export a video's vectors in one space as files; see `index.transfer`."""
-    from .library import open_library
-    from .transfer import export_vectors
-
     with open_library(library_folder(settings), settings) as library:
         return export_vectors(library, wanted, folder, space, overwrite)
 
@@ -88,27 +71,15 @@ def check_videos(settings: Settings) -> dict[str, list[str]]:
     return {found.id: found.problems for found in check_library(settings)}
 
 
-def check_library(settings: Settings, progress: Progress | None = None, *, repair: bool = False) -> "list[CheckResult]":
-    """Check the library.
-
-    Args:
-        settings: Where the library is.
-        progress: Shows what was repaired.
-        repair: Repair the library first.
-
-    Returns:
-        The problems and warnings of each video.
-    """
-    from .check import check_library, repair_library
-    from .library import open_library
-
+def check_library(settings: Settings, progress: Progress = SILENT, *, repair: bool = False) -> list[check.CheckResult]:
+    """Check the library, after repairing it if asked, and return the problems and warnings of each video."""
     with open_library(library_folder(settings), settings) as library:
         if repair and library.exists:
-            repair_library(library, progress or SilentProgress())
-        return check_library(library)
+            check.repair_library(library, progress)
+        return check.check_library(library)
 
 
-def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
+def _listed(library: Library, video: VideoRecord) -> dict[str, Any]:
     states = library.catalog.spaces(video.id)
     complete = video.complete and all(state.complete for state in states.values())
     return {
@@ -121,14 +92,8 @@ def _listed(library: "Library", video: VideoRecord) -> dict[str, Any]:
         "height": video.height,
         "seconds": round(video.seconds, 3),
         "spaces": [
-            {
-                "name": name,
-                "model": state.space.model,
-                "vectors": state.vectors,
-                "way": state.way,
-                "cosine": state.cosine,
-            }
-            for name, state in states.items()
+            {"name": name, "model": s.space.model, "vectors": s.vectors, "way": s.way, "cosine": s.cosine}
+            for name, s in states.items()
         ],
         "state": "complete" if complete else "partial",
         "bytes": library.size_of(video),

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic
+from ..media.files import atomic_write
 from ..media.types import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
@@ -112,14 +112,9 @@ class Matrix:
 def open_matrix(
     library: VectorSource, videos: Sequence[VideoRecord], space: Space, progress: Progress, check: bool = True
 ) -> Matrix:
-    """Open the matrix of some videos, and make missing copies.
+    """Open the matrix of videos with complete vectors in a space, and make missing copies.
 
-    Args:
-        library: Where the vectors are.
-        videos: Videos with complete vectors in the space.
-        space: The space.
-        progress: Shows a stage where copies are made.
-        check: Verify the checksums of the vectors, which reads them once; those of other columns always are.
+    `check` verifies the checksums of the vectors, which reads them once; those of other columns always are.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
     revisions = library.catalog.revisions()
@@ -185,8 +180,7 @@ def _write(file: Path, key: str, rows: FrameRows) -> None:
     columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
     sums = {name: _sum(column) for name, column in columns.items()}
     head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(file) as part, part.open("wb") as out:
+    with atomic_write(file) as part, part.open("wb") as out:
         out.write(_padded(_MAGIC + json.dumps(head).encode() + b"\n"))
         for column in columns.values():
             out.write(_padded(column.tobytes()))

@@ -31,12 +31,7 @@ def nearest(vectors: Floats, k: int, exact_limit: int | None = None) -> Neighbou
     """Find the neighbours of unit vectors; no frame is in its own list.
 
     Distances are recomputed from the differences. Those of FAISS differ in the last bits between (a, b) and (b, a), and
-    a search whose costs depend on the direction can cycle.
-
-    Args:
-        vectors: One row per frame.
-        k: Neighbours per frame.
-        exact_limit: Number of frames up to which the search is exact; None means always.
+    a search whose costs depend on the direction can cycle. The search is exact up to `exact_limit` frames, or always.
     """
     count = len(vectors)
     k = min(k, count - 1)

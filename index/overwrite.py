@@ -16,14 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from ..errors import PlanError, ReelweaveError, UsageError
 from ..media.files import is_stream
-
-if TYPE_CHECKING:
-    from ..settings import Settings
-
+from ..media.identity import content_hash
+from ..media.ranges import listed
+from ..media.source import PICTURE_SUFFIXES
+from ..settings import Settings, library_folder
+from .library import open_library
 
 Overwrite: TypeAlias = bool | Callable[[Sequence[Path]], bool]
 """Whether files that Reelweave did not write, or that have changed, may be replaced; or a callable that asks."""
@@ -147,7 +148,8 @@ class Outputs:
         """Refuse to replace a source of the library, under any path, or a file of the library."""
         if not existing or self._library is None:
             return
-        sources = _sources(self._library)
+        with open_library(self._library) as library:
+            sources = _identities(map(Path, library.catalog.paths()))
         for file in existing:
             if _is_library_file(file, self._library):
                 raise UsageError(f"{file} is a file of the library.", "Choose another name.")
@@ -218,8 +220,6 @@ def content_origin(*sources: Path) -> Callable[[], str]:
     """Make an origin from the contents of sources, which are read when it is called."""
 
     def origin() -> str:
-        from ..media.identity import content_hash
-
         hashes = [content_hash(source) for source in sources]
         return hashes[0] if len(hashes) == 1 else origin_of(*hashes)
 
@@ -228,17 +228,12 @@ def content_origin(*sources: Path) -> Callable[[], str]:
 
 def describe_foreign(files: Sequence[Path]) -> str:
     """Describe the files that would be overwritten; the first few are named."""
-    named, more = ", ".join(map(str, files[:_MAX_LISTED])), len(files) - _MAX_LISTED
-    named += f" and {more} more" if more > 0 else ""
-    if len(files) == 1:
-        return f"{named} exists, and is not what Reelweave last wrote there from this source."
-    return f"{named} exist, and are not what Reelweave last wrote there from this source."
+    named, verbs = listed(files, _MAX_LISTED), ("exists", "is") if len(files) == 1 else ("exist", "are")
+    return f"{named} {verbs[0]}, and {verbs[1]} not what Reelweave last wrote there from this source."
 
 
-def library_of(settings: "Settings | None") -> Path | None:
+def library_of(settings: Settings | None) -> Path | None:
     """Return the folder of the library, if there are settings."""
-    from ..settings import library_folder
-
     return library_folder(settings) if settings else None
 
 
@@ -283,8 +278,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _is_part(file: Path, sources: set[tuple[int, int]]) -> bool:
     """Tell whether a file is one of the sources, or would be one of the pictures of a folder among them."""
-    from ..media.source import PICTURE_SUFFIXES
-
     is_picture = file.suffix.lower() in PICTURE_SUFFIXES
     return _identity(file) in sources or (is_picture and _identity(file.parent) in sources)
 
@@ -293,13 +286,6 @@ def _is_library_file(file: Path, library: Path) -> bool:
     """Tell whether a file is one of the library's own; other files may be in the same folder."""
     real, folder = Path(os.path.realpath(file)), os.path.realpath(library)
     return real.is_relative_to(folder) and real.relative_to(folder).parts[0].startswith(_LIBRARY_PARTS)
-
-
-def _sources(library: Path) -> set[tuple[int, int]]:
-    from .library import open_library
-
-    with open_library(library) as opened:
-        return _identities(map(Path, opened.catalog.paths()))
 
 
 def _digest(file: Path) -> str:

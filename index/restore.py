@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LibraryError
-from ..media.types import FrameRows, Space, SpaceState, VideoRecord
+from ..media.types import Space, SpaceState, VideoRecord
 from .catalog import Catalog
 from .library import CATALOG, Library
 from .matrix import kept_rows
@@ -79,16 +79,11 @@ def restore_vectors(library: Library, video: VideoRecord, state: SpaceState) -> 
         return False
     library.store.remove(video.id, state.space.name)
     for start in range(0, len(rows), PAGE):
-        library.store.write(video.id, state.space, _part(rows, slice(start, start + PAGE)))
+        library.store.write(video.id, state.space, rows.part(slice(start, start + PAGE)))
     if library.stored_fault(video, state):
         return False
     library.describe(video, state)
     return True
-
-
-def _part(rows: FrameRows, part: slice) -> FrameRows:
-    columns = ("indices", "times", "sharpness", "luma", "duplicate_of", "vectors")
-    return FrameRows(**{name: getattr(rows, name)[part] for name in columns})
 
 
 def repair_catalog(library: Library) -> Iterator[str]:

@@ -37,13 +37,8 @@ def database_fault(
 ) -> str:
     """Describe what is wrong with a database; an empty text means nothing.
 
-    An unfinished transaction is not a fault: the next writer rolls it back.
-
-    Args:
-        file: The database.
-        tables: Tables that it must have.
-        read: Tables of which every row and index is checked.
-        thorough: Whether to check every page.
+    An unfinished transaction is not a fault: the next writer rolls it back. The database must have the `tables`; every
+    row and index of those in `read` is checked, and with `thorough` every page.
     """
     if not file.is_file():
         return f"{file.name} is missing"

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
-from ..media.types import Floats, FrameRows, Space
+from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Space
 from ..media.untrusted import UntrustedError, parse_json
+from ..settings import load
 from .failures import converted, repair_remedy, store_damaged
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
@@ -68,11 +69,8 @@ def load_chroma() -> None:
 class ChromaStore:
     """The rows of videos in spaces. Collections use cosine distance, which is not the default of HNSW.
 
-    Only writing creates a store. A read-only one is read from a temporary copy of its database.
-
-    Args:
-        folder: The folder of the store.
-        copy_gb: Size limit of that copy; None stands for the setting `store.copy_gb`.
+    Only writing creates a store. A read-only one is read from a temporary copy of its database, whose size `copy_gb`
+    limits; None stands for the setting `store.copy_gb`.
     """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
@@ -118,8 +116,6 @@ class ChromaStore:
         return self._connected(self._folder)
 
     def _copied_client(self) -> "Client":
-        from ..settings import load
-
         limit = load().store.copy_gb if self._copy_gb is None else self._copy_gb
         self._copy = StoreCopy(self._folder, int(limit * 1e9))
         return self._connected(self._copy.folder)
@@ -307,7 +303,7 @@ class ChromaStore:
 
     def _delete_unused_folders(self) -> None:
         """Delete the folders of deleted collections, which Chroma leaves."""
-        with sqlite3.connect(f"file:{self._folder / 'chroma.sqlite3'}?mode=ro", uri=True) as db:
+        with sqlite3.connect(f"file:{self._folder / DATABASE}?mode=ro", uri=True) as db:
             alive = {row[0] for row in db.execute("SELECT id FROM segments")}
         db.close()
         for folder in self._folder.iterdir():
@@ -395,24 +391,14 @@ def space_mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[
 
 
 def _metadata(rows: FrameRows, part: slice) -> list[Any]:
-    columns = (rows.indices, rows.times, rows.sharpness, rows.luma, rows.duplicate_of)
-    keys = ("frame", "time", "sharpness", "luma", "duplicate_of")
-    values = zip(*(column[part].tolist() for column in columns), strict=True)
-    return [dict(zip(keys, row, strict=True)) for row in values]
+    values = zip(*(getattr(rows, column)[part].tolist() for column, _ in FRAME_COLUMNS.values()), strict=True)
+    return [dict(zip(FRAME_COLUMNS, row, strict=True)) for row in values]
 
 
 def _rows(facts: list[Any], vectors: Floats) -> FrameRows:
     order = np.argsort(np.array([row["frame"] for row in facts], np.int64), kind="stable")
     sorted_already = bool((np.diff(order) == 1).all())
-
-    def column(key: str, kind: Any) -> Any:
-        return np.array([row[key] for row in facts], kind)[order]
-
-    return FrameRows(
-        indices=column("frame", np.int64),
-        times=column("time", np.float64),
-        sharpness=column("sharpness", np.float32),
-        luma=column("luma", np.float32),
-        duplicate_of=column("duplicate_of", np.int64),
-        vectors=vectors if sorted_already else vectors[order],
-    )
+    columns: dict[str, Any] = {
+        column: np.array([row[key] for row in facts], kind)[order] for key, (column, kind) in FRAME_COLUMNS.items()
+    }
+    return FrameRows(**columns, vectors=vectors if sorted_already else vectors[order])

@@ -66,12 +66,7 @@ def export_vectors(
 ) -> Exported:
     """Export a video's vectors in one space, with all that another library needs to import them.
 
-    Args:
-        library: The library.
-        wanted: The video, by id, name or path.
-        folder: A new folder, or one that an export made.
-        space: The space; None stands for the only one.
-        overwrite: Whether changed files of an export may be replaced.
+    The folder is new, or an earlier export whose files may be replaced. Without a space, the only one is exported.
 
     Raises:
         UsageError: The folder has other files, or the space must be given.
@@ -81,7 +76,7 @@ def export_vectors(
     if space is None and len(states) != 1:
         raise UsageError(f"{video.name} has vectors in {', '.join(states) or 'no space'}.", "Choose one with --space.")
     name = space or next(iter(states))
-    check_export(folder, replace=True)
+    check_export(folder)
     outputs = Outputs(origin_of(video.sha256, video.id, name), overwrite, library=library.folder)
     outputs.claim(folder=folder, names=FILES)
     rows = library.rows(video, name)
@@ -89,7 +84,7 @@ def export_vectors(
     complete = video.proxy_width > 0 and library.has_proxies(video) and video.frames == len(rows)
     proxies = read_proxies(library.proxies_file(video.id), size, len(rows)) if complete else None
     with outputs.writing_folder(folder, FILES):
-        files = write_portable(folder, video, states[name].space, rows, proxies, replace=True)
+        files = write_portable(folder, video, states[name].space, rows, proxies)
     return Exported(video.id, name, len(rows), str(folder), [file.name for file in files])
 
 
@@ -98,12 +93,7 @@ def import_vectors(
 ) -> Imported:
     """Import vectors under their own identity: all of them or none.
 
-    Args:
-        library: The library.
-        folder: The files of an export.
-        settings: Those that complete the record of a new video.
-        progress: Shows a stage.
-        appearance: The identity of this version's appearance space, the only one that may be imported as such.
+    `appearance` is the identity of this version's appearance space, the only one that may be imported as such.
 
     Raises:
         SpaceError: The files are invalid, or do not fit the library.

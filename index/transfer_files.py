@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SpaceError, UsageError, command
-from ..media.types import Floats, FrameRows, Ints, Space, VideoRecord
+from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Ints, Space, VideoRecord
 from ..media.untrusted import UntrustedError, is_text, open_regular, parse_json, quote, read_array, read_object
 
 FRAMES = "frames.jsonl"
 
-FACTS = {"time": "times", "sharpness": "sharpness", "luma": "luma", "duplicate_of": "duplicate_of"}
-"""Keys of a line besides the index of its frame, and the columns of FrameRows that hold their values."""
+_FACTS = tuple(key for key in FRAME_COLUMNS if key != "frame")
+"""Keys of a line that may be missing, in all lines of a file."""
 
 _MAX_SHOWN = 5
 """Faults that a message lists."""
@@ -60,11 +60,11 @@ def import_error(faults: list[str]) -> SpaceError:
     return SpaceError(listed, "Nothing was imported. Correct the files and import again.")
 
 
-def frame_lines(rows: FrameRows) -> Iterator[str]:
+def _frame_lines(rows: FrameRows) -> Iterator[str]:
     """Format rows as lines of frames.jsonl."""
-    columns = [rows.indices.tolist(), *(getattr(rows, column).tolist() for column in FACTS.values())]
+    columns = [getattr(rows, column).tolist() for column, _ in FRAME_COLUMNS.values()]
     for row in zip(*columns, strict=True):
-        yield json.dumps(dict(zip(("frame", *FACTS), row, strict=True))) + "\n"
+        yield json.dumps(dict(zip(FRAME_COLUMNS, row, strict=True))) + "\n"
 
 
 @dataclass
@@ -97,7 +97,10 @@ def read_lines(file: Path) -> FrameLines:
         faults.append(f"{file.name} is empty")
     if faults:
         raise import_error(faults)
-    return _frame_lines(read.columns)
+    columns: dict[str, Any] = {
+        column: np.array(read.columns.get(key, ()), kind) for key, (column, kind) in FRAME_COLUMNS.items()
+    }
+    return FrameLines(**columns, missing=tuple(key for key in _FACTS if key not in read.columns))
 
 
 def _lines(file: Path) -> Iterator[bytes]:
@@ -108,20 +111,6 @@ def _lines(file: Path) -> Iterator[bytes]:
                 yield line
     except UntrustedError as wrong:
         raise import_error([f"{file.name} {wrong}"]) from wrong
-
-
-def _frame_lines(columns: dict[str, "array[Any]"]) -> FrameLines:
-    def column(key: str, kind: Any) -> Any:
-        return np.array(columns.get(key, ()), kind)
-
-    return FrameLines(
-        indices=column("frame", np.int64),
-        times=column("time", np.float64),
-        sharpness=column("sharpness", np.float32),
-        luma=column("luma", np.float32),
-        duplicate_of=column("duplicate_of", np.int64),
-        missing=tuple(key for key in FACTS if key not in columns),
-    )
 
 
 def _row(line: bytes, read: _Lines) -> tuple[dict[str, Any], list[str]]:
@@ -137,12 +126,12 @@ def _row(line: bytes, read: _Lines) -> tuple[dict[str, Any], list[str]]:
 
 
 def _key_faults(row: dict[str, Any], first: dict[str, Any] | None) -> list[str]:
-    wanted = {"frame", *(first or row)} & {"frame", *FACTS}
+    wanted = {"frame", *(first or row)} & set(FRAME_COLUMNS)
     faults = [f'"{key}" is missing' + ", but is in line 1" * bool(first) for key in sorted(wanted - set(row))]
     return (
         faults
-        + [f'"{key}" is not a known key' for key in sorted(set(row) - {"frame", *FACTS})]
-        + [f'"{key}" is given, but not in line 1' for key in sorted((set(row) & set(FACTS)) - wanted)]
+        + [f'"{key}" is not a known key' for key in sorted(set(row) - set(FRAME_COLUMNS))]
+        + [f'"{key}" is given, but not in line 1' for key in sorted((set(row) & set(_FACTS)) - wanted)]
     )
 
 
@@ -243,48 +232,25 @@ class ExportedVectors:
     def rows(self, part: slice, facts: FrameRows | None) -> FrameRows:
         """Return some rows, with `facts` from the library or, without them, with their own."""
         source: Any = facts or self.frames
-        columns = {name: getattr(source, name)[part] for name in ("indices", *FACTS.values())}
+        columns = {column: getattr(source, column)[part] for column, _ in FRAME_COLUMNS.values()}
         return FrameRows(**columns, vectors=np.asarray(self.vectors[part], np.float32))
 
 
-def check_export(folder: Path, replace: bool = False) -> None:
-    """Check the target of an export.
-
-    Args:
-        folder: The target.
-        replace: Whether it may hold an earlier export.
+def check_export(folder: Path) -> None:
+    """Check that the target of an export is new, empty or holds an earlier export.
 
     Raises:
         UsageError: It holds other files.
     """
-    known = FILES if replace else ()
-    if folder.exists() and (not folder.is_dir() or any(file.name not in known for file in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(file.name not in FILES for file in folder.iterdir())):
         raise UsageError(f"{folder} is not an empty folder.", "Give the name of a new one.")
 
 
 def write_portable(
-    folder: Path,
-    video: VideoRecord,
-    space: Space,
-    rows: FrameRows,
-    proxies: npt.NDArray[np.uint8] | None,
-    *,
-    replace: bool = False,
+    folder: Path, video: VideoRecord, space: Space, rows: FrameRows, proxies: npt.NDArray[np.uint8] | None
 ) -> list[Path]:
-    """Write an export atomically.
-
-    Args:
-        folder: A new or empty folder or, with `replace`, that of an earlier export.
-        video: The video.
-        space: The space of the vectors.
-        rows: Its frames.
-        proxies: Its proxies, where there are any.
-        replace: Whether an earlier export may be replaced.
-
-    Returns:
-        The files.
-    """
-    check_export(folder, replace)
+    """Write an export atomically to a folder that `check_export` accepts, and return the files."""
+    check_export(folder)
     folder = folder.resolve()
     staged = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staged, ignore_errors=True)
@@ -294,7 +260,7 @@ def write_portable(
         if proxies is not None:
             np.save(staged / PROXIES, proxies)
         with (staged / FRAMES).open("w", encoding="utf-8") as file:
-            file.writelines(frame_lines(rows))
+            file.writelines(_frame_lines(rows))
         about = {"format": FORMAT, "space": asdict(space), "video": {key: getattr(video, key) for key in _VIDEO_FACTS}}
         (staged / SPACE).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         _replace_folder(staged, folder)

@@ -7,6 +7,7 @@ memory does not grow with the length of a film.
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import floor
 from typing import Any
 
@@ -77,16 +78,9 @@ def embed_batches(
     distinct: Mapping[str, LastDistinct],
     problems: Callable[[], Iterable[str]] = tuple,
 ) -> Generator[Batch, None, None]:
-    """Yield batches of at most `batch` frames; at most three batches are in memory at once.
+    """Yield batches of at most `batch` frames, and close `frames` at the end; at most three batches are in memory.
 
-    Args:
-        frames: The frames to embed; closed at the end.
-        embedders: One for each space.
-        size: The size of the proxies.
-        batch: The number of frames per batch.
-        levels: Which frames count as repeats and share a vector.
-        distinct: The last distinct frame of an earlier run, by space.
-        problems: Returns what the decoder has reported so far.
+    `distinct` holds the last distinct frame of an earlier run by space; `problems` returns what the decoder reports.
     """
     vectors = {name: known.vector for name, known in distinct.items()}
     with closing(prefetch(_prepare_batches(frames, embedders, size, batch, levels, distinct, problems))) as batches:
@@ -128,14 +122,9 @@ def _prepare_batches(
 ) -> Generator[_PreparedBatch, None, None]:
     last = dict(distinct)
     with closing(frames):
-        prepared: list[_PreparedFrame] = []
-        for frame in frames:
-            prepared.append(_prepare_frame(frame, embedders, size))
-            if len(prepared) == batch:
-                yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
-                prepared = []
-    if prepared:
-        yield _prepare_batch(prepared, embedders, levels, last, tuple(problems()))
+        prepared = (_prepare_frame(frame, embedders, size) for frame in frames)
+        while group := list(islice(prepared, batch)):
+            yield _prepare_batch(group, embedders, levels, last, tuple(problems()))
 
 
 def _prepare_frame(frame: Frame, embedders: Sequence[Embedder], size: ProxySize) -> _PreparedFrame:

@@ -11,14 +11,19 @@ from ..index.check import unchanged_videos
 from ..index.library import Library, models_folder, open_library
 from ..index.restore import needs_repair, repair_parts, restore_vectors
 from ..index.store import space_mismatch
+from ..index.transfer import Imported, import_vectors
 from ..media.files import atomic_write
 from ..media.identity import content_hash, stamp
 from ..media.source import open_source
 from ..media.types import VideoRecord
-from ..progress import Progress, SilentProgress
+from ..progress import SILENT, Progress
 from ..settings import Settings, library_folder
+from .models.appearance import AppearanceEmbedder
 from .models.embedder import Embedder
+from .models.registry import open_embedder
+from .models.speed import fastest_embedder
 from .models.weights import CLIP, weights_fetchable, weights_here
+from .video import describe, ingest_video, make_proxies
 
 State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "unreadable", "failed"]
 
@@ -127,8 +132,6 @@ class Ingester:
 
     def _record(self, path: Path, match: SourceMatch) -> VideoRecord:
         """Return the record to continue with: a renamed video takes its new path, a copied one keeps its old."""
-        from .video import describe
-
         video, source = match.video, str(path.resolve())
         if video is None or not self._same_sampling(video):
             return describe(path, match.sha256, self.settings.ingest)
@@ -178,8 +181,6 @@ class Ingester:
         return False
 
     def _ingest(self, video: VideoRecord, spaces: Sequence[str]) -> VideoRecord:
-        from .video import ingest_video
-
         library, embedders = self.library, self._open_all(spaces)
         self._remove_other_sampling(video)
         video = self._resumable(video, embedders)
@@ -206,8 +207,6 @@ class Ingester:
 
     def _resumable(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
         """Return the record to resume from; models other than those of the stored vectors are an error."""
-        from .video import describe
-
         states = self.library.catalog.spaces(video.id)
         for embedder in embedders:
             state = states.get(embedder.space.name)
@@ -234,8 +233,6 @@ class Ingester:
 
     def _with_proxies(self, video: VideoRecord) -> VideoRecord:
         """Write the proxies again; if the source no longer yields the same frames, start from scratch."""
-        from .video import make_proxies
-
         self.progress.note(f"The proxies of {video.name} are lost or damaged: writing them again.")
         with atomic_write(self.library.proxies_file(video.id)) as part:
             if make_proxies(video, part, self.settings.ingest, self.progress):
@@ -252,9 +249,6 @@ class Ingester:
 
     def _open(self, name: str) -> Embedder | None:
         """Open the embedder of a space; under `auto`, skip a CLIP model that fails to load and note it."""
-        from .models.registry import open_embedder
-        from .models.speed import fastest_embedder
-
         embedder = open_embedder(name, self.settings.clip)
         try:
             _ = embedder.space
@@ -273,20 +267,9 @@ def _without_frames(video: VideoRecord) -> VideoRecord:
 
 
 def complete_video(
-    wanted: str, settings: Settings, progress: Progress | None = None, space: str | None = None
+    wanted: str, settings: Settings, progress: Progress = SILENT, space: str | None = None
 ) -> VideoRecord:
-    """Finish the ingest of a video in the library, with the sampling it was begun with.
-
-    Args:
-        wanted: The video's id, name or source.
-        settings: The settings in force.
-        progress: Where to report progress.
-        space: A further space to embed it in; by default the one in the settings.
-
-    Returns:
-        The completed record.
-    """
-    progress = progress or SilentProgress()
+    """Finish the ingest of a video in the library, with the sampling it was begun with; return its record."""
     with open_library(library_folder(settings)) as library:
         video = library.catalog.find(wanted)
         unchanged_videos([video], progress)
@@ -294,3 +277,9 @@ def complete_video(
         ingest = settings.ingest.model_copy(update=sampling)
         Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).ingest(Path(video.source))
         return library.catalog.find(video.id)
+
+
+def import_video(folder: Path, settings: Settings, progress: Progress = SILENT) -> Imported:
+    """Add the vectors in a folder such as `export_video` writes to the library, under their own identity."""
+    with open_library(library_folder(settings)) as library:
+        return import_vectors(library, folder, settings, progress, AppearanceEmbedder.space)

@@ -21,7 +21,7 @@ class _End:
 
 
 class _Producer(Generic[Item]):
-    """Feed a queue from a generator until it ends or nobody wants more, then close the generator."""
+    """Feed a queue from a generator until it ends or the consumer stops, then close the generator."""
 
     def __init__(self, items: Generator[Item, None, None], depth: int) -> None:
         self.queue: Queue[Item | _End] = Queue(depth)

@@ -9,7 +9,7 @@ from ..index.check import source_state
 from ..index.library import Library, open_library
 from ..media.identity import content_hash, stamp
 from ..media.types import VideoRecord
-from ..progress import Progress, SilentProgress
+from ..progress import SILENT, Progress
 from ..settings import Settings, library_folder
 from .discover import discover_sources
 from .many import stamp_size
@@ -30,39 +30,31 @@ def videos_without_source(settings: Settings) -> list[VideoRecord]:
 
 
 def relocate_videos(
-    videos: Sequence[str], path: Path, settings: Settings, progress: Progress | None = None
+    videos: Sequence[str], path: Path, settings: Settings, progress: Progress = SILENT
 ) -> list[RelocatedSource]:
     """Find the sources of videos at or below a path, and store where they are now.
 
-    Args:
-        videos: The videos to look for; if empty, all whose source is missing or has changed.
-        path: The file or folder to search.
-        settings: The settings in force.
-        progress: Where to report progress.
+    Without videos, all whose source is missing or has changed are looked for.
 
     Raises:
         UsageError: If a named video is not found there, or there is nothing to look for.
     """
     with open_library(library_folder(settings)) as library:
-        return _relocate(library, videos, path, progress or SilentProgress())
-
-
-def _relocate(library: Library, wanted: Sequence[str], path: Path, progress: Progress) -> list[RelocatedSource]:
-    if not path.exists():
-        raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
-    videos = [library.catalog.find(name) for name in wanted] or [
-        video for video in library.catalog.videos() if source_state(video) in ("missing", "changed")
-    ]
-    if not videos:
-        raise UsageError("Every source is where it was.", "Name the videos to relocate them anyway.")
-    found = _find(videos, path, progress)
-    if wanted and (not_found := [video for video in videos if video.id not in found]):
-        raise UsageError(
-            f"The content of {', '.join(video.name for video in not_found)} is not at {path}.",
-            "If the content has changed, ingest it as a new video.",
-        )
-    with library.writing("videos relocate"):
-        return [_update(library, library.catalog.find(video), place) for video, place in found.items()]
+        if not path.exists():
+            raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
+        wanted = [library.catalog.find(name) for name in videos] or [
+            video for video in library.catalog.videos() if source_state(video) in ("missing", "changed")
+        ]
+        if not wanted:
+            raise UsageError("Every source is where it was.", "Name the videos to relocate them anyway.")
+        found = _find(wanted, path, progress)
+        if videos and (not_found := [video for video in wanted if video.id not in found]):
+            raise UsageError(
+                f"The content of {', '.join(video.name for video in not_found)} is not at {path}.",
+                "If the content has changed, ingest it as a new video.",
+            )
+        with library.writing("videos relocate"):
+            return [_update(library, library.catalog.find(video), place) for video, place in found.items()]
 
 
 def _find(videos: Sequence[VideoRecord], path: Path, progress: Progress) -> dict[str, Path]:

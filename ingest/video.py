@@ -5,28 +5,18 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from ..errors import SourceError
+from ..index.library import Library
 from ..media.identity import stamp, video_id
 from ..media.proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
 from ..media.source import PictureFolder, VideoFile, open_source
-from ..media.types import Floats, Frame, FrameRows, SourceInfo, Space, SpaceState, VideoRecord
+from ..media.types import Frame, SourceInfo, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import IngestSettings
 from .batches import Batch, RepeatLevels, embed_batches, sample_frames
 from .models.embedder import EXACT, Embedder, TwoStageEmbedder
 from .repeats import LastDistinct
-
-
-class IngestStore(Protocol):
-    """Where ingest stores its results; a batch counts as stored only once all of it is written."""
-
-    def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None: ...
-
-    def proxies_file(self, video: str) -> Path: ...
-
-    def vector(self, video: str, space: Space, frame: int) -> Floats: ...
 
 
 def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
@@ -54,22 +44,13 @@ def ingest_video(
     video: VideoRecord,
     states: Mapping[str, SpaceState],
     embedders: Sequence[Embedder],
-    store: IngestStore,
+    library: Library,
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
-    """Embed what is missing in each space; spaces with the same number of vectors share one pass over the source.
+    """Embed what is missing in each space, and return the completed record.
 
-    Args:
-        video: The record to resume from.
-        states: How far the video is embedded, by space.
-        embedders: One for each requested space.
-        store: Where batches are stored.
-        settings: The ingest settings.
-        progress: Where to report progress.
-
-    Returns:
-        The completed record.
+    Spaces with the same number of vectors share one pass over the source.
 
     Raises:
         SourceError: If no frame can be decoded.
@@ -80,7 +61,7 @@ def ingest_video(
         group = [
             e for e in embedders if not current[e.space.name].complete and current[e.space.name].vectors == vectors
         ]
-        video = _run_pass(video, source, group, [current[e.space.name] for e in group], store, settings, progress)
+        video = _run_pass(video, source, group, [current[e.space.name] for e in group], library, settings, progress)
     for text in [*source.notes, *source.rate().losses(video.fps)]:
         progress.note(f"{video.name}: {text}")
     return video
@@ -107,13 +88,13 @@ def _run_pass(
     source: VideoFile | PictureFolder,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
-    store: IngestStore,
+    library: Library,
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
     info = source.info()
     size = ProxySize(video.proxy_width, video.proxy_height)
-    proxies = ProxyWriter(store.proxies_file(video.id), size, video.frames)
+    proxies = ProxyWriter(library.proxies_file(video.id), size, video.frames)
     names = " and ".join(e.space.name for e in embedders)
     start = max(0, states[0].last_frame)
     batches = embed_batches(
@@ -122,22 +103,18 @@ def _run_pass(
         size,
         batch=settings.batch,
         levels=RepeatLevels(settings.duplicate_level, settings.share_level),
-        distinct=_last_distinct(store, video, size, embedders, states),
+        distinct=_last_distinct(library, video, size, embedders, states),
         problems=lambda: source.problems,
     )
-    with (
-        closing(proxies),
-        closing(batches),
-        progress.stage(f"ingest ({names})", _expected(info, video)) as stage,
-    ):
+    with closing(proxies), closing(batches), progress.stage(f"ingest ({names})", _expected(info, video)) as stage:
         stage.advance(states[0].vectors)
         for batch in batches:
             proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
             states = [_advance_space(state, batch) for state in states]
             video = _advance_video(video, states[0], batch)
-            store.write(video, states, {name: space.rows for name, space in batch.spaces.items()})
+            library.write(video, states, {name: space.rows for name, space in batch.spaces.items()})
             stage.advance(len(batch.proxies))
-    return _finish(video, source, states, store)
+    return _finish(video, source, states, library)
 
 
 def _remaining(
@@ -152,15 +129,15 @@ def _remaining(
 
 
 def _last_distinct(
-    store: IngestStore, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
+    library: Library, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
 ) -> dict[str, LastDistinct]:
     """Return the last distinct frame of an earlier run in each space, with its vector if it may be shared."""
     known = {}
     for embedder, state in zip(embedders, states, strict=True):
         if state.distinct_row >= 0:
-            proxy = read_proxies(store.proxies_file(video.id), size, video.frames)[state.distinct_row]
+            proxy = read_proxies(library.proxies_file(video.id), size, video.frames)[state.distinct_row]
             shares = isinstance(embedder, TwoStageEmbedder)
-            vector = store.vector(video.id, state.space, state.distinct_frame) if shares else None
+            vector = library.vector(video.id, state.space, state.distinct_frame) if shares else None
             known[state.space.name] = LastDistinct(state.distinct_frame, proxy, vector)
     return known
 
@@ -193,10 +170,7 @@ def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]
 
 
 def _finish(
-    video: VideoRecord,
-    source: VideoFile | PictureFolder,
-    states: list[SpaceState],
-    store: IngestStore,
+    video: VideoRecord, source: VideoFile | PictureFolder, states: list[SpaceState], library: Library
 ) -> VideoRecord:
     """Mark the pass complete. If the timestamps contradict the declared frame rate, use the measured one."""
     if not video.frames:
@@ -206,7 +180,7 @@ def _finish(
         fps = source.rate().fps
         video = replace(video, fps=fps, seconds=video.seconds + 1 / fps, complete=True)
     video = replace(video, problems=_merge_problems(video.problems, source.problems))
-    store.write(video, [replace(state, complete=True) for state in states], {})
+    library.write(video, [replace(state, complete=True) for state in states], {})
     return video
 
 

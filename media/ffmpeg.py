@@ -8,7 +8,6 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 from ..errors import ReelweaveError
@@ -60,14 +59,11 @@ def decode_arguments(path: Path, steady: bool = False) -> list[str]:
         path: The file.
         steady: Decode on one thread, so that the guesses of a decoder at damaged frames are the same in each run.
     """
+    # ffmpeg probes 2 kB to tell an animated PNG, and misses an animation after a colour profile.
+    demuxer = ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
+    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *demuxer]
     # 0:V:0 is the first video stream that is not the cover art of a sound file.
-    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *_demuxer(path)]
     return [*options, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
-
-
-def _demuxer(path: Path) -> list[str]:
-    """Name the demuxer of an animated PNG: ffmpeg probes 2 kB, and misses an animation after a colour profile."""
-    return ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
 
 
 def run(arguments: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -130,22 +126,20 @@ class _Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
         self.finish()
         self._log.close()
+        if self._process.stdout:
+            self._process.stdout.close()
 
 
 class Reader(_Process):
     """A running ffmpeg that writes frames to its standard output.
 
-    Args:
-        arguments: Those of ffmpeg.
-        pattern: Log lines that match are queued in `matches`.
-        hint: Bytes in each line that matches, which saves a regular expression on most lines of a long log.
+    Log lines that match `pattern` are queued in `matches`. `hint` is in each of them, which saves a regular expression
+    on most lines of a long log.
     """
 
     def __init__(self, arguments: Sequence[str], pattern: re.Pattern[str] | None = None, hint: bytes = b"") -> None:
@@ -156,12 +150,6 @@ class Reader(_Process):
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes, or fewer at the end of the stream."""
         return self._out.read(size)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        self._out.close()
 
 
 class Writer(_Process):

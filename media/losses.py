@@ -35,15 +35,7 @@ def stream_losses(log: str) -> list[str]:
 
 
 def format_losses(given: str, coded: str, transfer: str, interlaced: bool, transparent: bool) -> list[str]:
-    """List what frames lose when a film is encoded from them.
-
-    Args:
-        given: The pixel format of the frames.
-        coded: The pixel format of the film.
-        transfer: The transfer characteristics of the source, as ffmpeg names them.
-        interlaced: Whether the source is interlaced.
-        transparent: Whether its frames have transparent pixels.
-    """
+    """List what frames of one pixel format lose in a film of another; `transfer` is as ffmpeg names it."""
     found = []
     if (bits := bit_depth(given)) > (kept := bit_depth(coded)):
         found.append(f"its {bits}-bit colours are stored in {kept} bits.")

@@ -41,15 +41,6 @@ def read_picture(path: Path) -> Picture:
     return picture_and_header(path)[0]
 
 
-def picture_header(path: Path) -> PictureHeader:
-    """Read only the header."""
-    try:
-        with path.open("rb") as file:
-            return _checked_header(path, file)
-    except OSError as failed:
-        raise _unreadable(path, failed) from failed
-
-
 def picture_and_header(path: Path) -> tuple[Picture, PictureHeader]:
     """Decode a picture, and return its header as well."""
     import cv2
@@ -77,7 +68,7 @@ def _imdecoded(path: Path, how: int) -> tuple[npt.NDArray[Any], PictureHeader]:
             file.seek(0)
             data = np.fromfile(file, np.uint8)
     except OSError as failed:
-        raise _unreadable(path, failed) from failed
+        raise SourceError(f"{path} cannot be read: {failed.strerror or failed}.") from failed
     try:
         picture = cv2.imdecode(data, how)
     except cv2.error:
@@ -100,10 +91,6 @@ def _checked_header(path: Path, file: IO[bytes]) -> PictureHeader:
             "Make it smaller, or remove it from the folder.",
         )
     return header
-
-
-def _unreadable(path: Path, failed: OSError) -> SourceError:
-    return SourceError(f"{path} cannot be read: {failed.strerror or failed}.")
 
 
 def _no_picture(path: Path) -> SourceError:

@@ -11,9 +11,6 @@ import numpy.typing as npt
 
 from .types import Picture
 
-VERSION = "i420-area/1"
-"""Pixel format and scaling method of proxies, with a version number."""
-
 Proxy = npt.NDArray[np.uint8]
 """The stacked planes of an I420 picture: 3/2 height x width."""
 

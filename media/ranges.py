@@ -27,6 +27,12 @@ def shortened(text: str, most: int = _MAX_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def listed(names: Sequence[object], most: int) -> str:
+    """List the first `most` names, and count the others: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
 def whole_number(text: str) -> int | None:
     """Parse ASCII digits; None for any other text and for more digits than a frame number has."""
     text = text.strip() if len(text) <= _MAX_TEXT else ""
@@ -41,11 +47,7 @@ def number_below(text: str, count: int) -> int | None:
 
 
 def parse_ranges(texts: Iterable[str], option: str) -> tuple[range, ...]:
-    """Parse lists into ranges, in the order given and unexpanded.
-
-    Args:
-        texts: The lists.
-        option: The option that messages name.
+    """Parse lists into ranges, in the order given and unexpanded; messages name the option.
 
     Raises:
         UsageError: A list is not made of numbers and ranges.
@@ -54,15 +56,7 @@ def parse_ranges(texts: Iterable[str], option: str) -> tuple[range, ...]:
 
 
 def read_ranges(text: str, frames: int, option: str = "--frames") -> list[int]:
-    """Parse a list of frame numbers.
-
-    Args:
-        text: The list.
-        frames: Number of frames of the video.
-        option: The option that messages name.
-
-    Returns:
-        The frames, sorted and without repeats.
+    """Parse a list of frames of a video with so many frames; return them sorted and without repeats.
 
     Raises:
         UsageError: The list is invalid, or names a frame that the video does not have.
@@ -112,10 +106,10 @@ def expand_once(ranges: Iterable[range], known: Collection[int], option: str, no
     return list(found)
 
 
-def unknown_number(said: str, number: int, known: Collection[int], noun: str) -> UsageError:
-    """Make the error for a number that does not exist; `said` is the option as it was given."""
+def unknown_number(quoted: str, number: int, known: Collection[int], noun: str) -> UsageError:
+    """Make the error for a number that does not exist; `quoted` is the option as it was given."""
     existing = f"Its {noun}s are {min(known)} to {max(known)}." if known else f"It has no {noun}s."
-    return UsageError(f"{said}: the video has no {noun} {shortened(str(number))}.", existing)
+    return UsageError(f"{quoted}: the video has no {noun} {shortened(str(number))}.", existing)
 
 
 def _out_of_range(given: range, missing: int, known: Collection[int], option: str, noun: str) -> UsageError:
@@ -139,13 +133,13 @@ def _joined(ranges: Sequence[range]) -> Iterator[range]:
 
 def _parse_part(part: str, option: str, last: int | None) -> range:
     """Parse a number or a range; `last` is the largest number allowed, where that is known."""
-    said = f"{option} {shortened(part) or '(nothing)'}"
+    quoted = f"{option} {shortened(part) or '(nothing)'}"
     if not (found := _PART.fullmatch(part)):
-        raise UsageError(f"{said}: this is neither a number nor a range.", _SYNTAX)
+        raise UsageError(f"{quoted}: this is neither a number nor a range.", _SYNTAX)
     first, end = whole_number(found[1]), whole_number(found[2] or found[1])
     if first is None or end is None:
         known = f"Numbers have at most {_MAX_DIGITS} digits." if last is None else f"The last frame is {last}."
-        raise UsageError(f"{said}: no video has so many frames.", known)
+        raise UsageError(f"{quoted}: no video has so many frames.", known)
     if end < first:
-        raise UsageError(f"{said}: the range runs backwards.", f"Did you mean {end}-{first}?")
+        raise UsageError(f"{quoted}: the range runs backwards.", f"Did you mean {end}-{first}?")
     return range(first, end + 1)

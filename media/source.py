@@ -26,25 +26,9 @@ from .types import MOST_PIXELS, Frame, Picture, SourceInfo
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 VIDEO_SUFFIXES = frozenset(
-    {
-        ".3g2",
-        ".3gp",
-        ".apng",
-        ".asf",
-        ".avi",
-        ".dav",
-        ".divx",
-        ".dv",
-        ".f4v",
-        ".flv",
-        ".gif",
-        ".h264",
-        ".hevc",
-        ".m2t",
-        ".m2ts",
-    }
-    | {".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm"}
-    | {".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
+    {".3g2", ".3gp", ".apng", ".asf", ".avi", ".dav", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".hevc", ".m2t"}
+    | {".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf"}
+    | {".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
 """Suffixes of the videos that a search of folders finds; a file that is given by name may have any."""
 
@@ -120,12 +104,9 @@ class FrameSource(Protocol):
 
 
 def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> "VideoFile | PictureFolder":
-    """Open a video or a folder of pictures.
+    """Open a video file, an animated picture or a folder of pictures, which play at `pictures_fps`.
 
-    Args:
-        path: A video file, an animated picture or a folder of pictures.
-        pictures_fps: Frames a second at which pictures are played.
-        steady: Decode a damaged video to the same pictures each time, and report which of them the decoder guessed.
+    `steady` decodes a damaged video to the same pictures each time, and reports which of them the decoder guessed.
 
     Raises:
         SourceError: The path is not a source.
@@ -331,8 +312,18 @@ def scaled_size(width: int, height: int, short_side: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def letterboxed(picture: Picture, width: int, height: int) -> Picture:
-    """Scale a picture into a canvas of the given size, with black bars to keep its proportions."""
+def shrunk(picture: Picture, short_side: int) -> Picture:
+    """Scale a picture down as ingest scales frames."""
+    import cv2
+
+    size = scaled_size(picture.shape[1], picture.shape[0], short_side)
+    if size == (picture.shape[1], picture.shape[0]):
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def letterboxed(picture: Picture, width: int, height: int, bars: tuple[int, int, int] = (0, 0, 0)) -> Picture:
+    """Scale a picture into a canvas of the given size, with bars of a colour to keep its proportions."""
     import cv2
 
     if picture.shape[:2] == (height, width):
@@ -341,7 +332,7 @@ def letterboxed(picture: Picture, width: int, height: int) -> Picture:
     inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
     small = cv2.resize(picture, inner, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
     left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    canvas = np.zeros((height, width, 3), np.uint8)
+    canvas = np.full((height, width, 3), bars, np.uint8)
     canvas[top : top + inner[1], left : left + inner[0]] = small
     return canvas
 

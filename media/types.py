@@ -131,6 +131,20 @@ class FrameRows:
         """Whether frames of the source were skipped or unreadable."""
         return len(self) > 0 and int(self.indices[-1]) != len(self) - 1
 
+    def part(self, rows: slice) -> "FrameRows":
+        """Return some of the rows."""
+        return FrameRows(**{name: values[rows] for name, values in vars(self).items()})
+
+
+FRAME_COLUMNS = {
+    "frame": ("indices", np.int64),
+    "time": ("times", np.float64),
+    "sharpness": ("sharpness", np.float32),
+    "luma": ("luma", np.float32),
+    "duplicate_of": ("duplicate_of", np.int64),
+}
+"""Keys of a frame in the store and in exports, each with the column of FrameRows and the type of its values."""
+
 
 @dataclass(frozen=True)
 class NeighbourGraph:

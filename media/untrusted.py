@@ -209,13 +209,7 @@ def quote(value: object, most: int = 60) -> str:
 
 
 def read_array(path: Path, most: int | None = None, mapped: bool = True) -> "npt.NDArray[Any]":
-    """Read the array of an .npy file.
-
-    Args:
-        path: The file.
-        most: Size limit in bytes.
-        mapped: Map the array into memory instead of loading it.
-    """
+    """Read the array of an .npy file of at most `most` bytes, mapped into memory or loaded."""
     import numpy as np
 
     with open_regular(path) as file:

@@ -185,4 +185,4 @@ def _decoded(source: Path, layout: FrameLayout, frames: int) -> Generator[bytes,
                 raise SourceError(
                     f"{source} has {index} frames now and had {frames} before.", "Wait until it is written completely."
                 )
-            yield layout.evened(raw)
+            yield layout.padded(raw)

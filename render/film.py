@@ -136,7 +136,7 @@ def _pictures(
         raise missing_frame(source, max(order), len(folder.files))
     layout = pictures_layout(folder.info(), lossless)
     pictures = (folder.picture(folder.files[index], layout.width, layout.height) for index in order)
-    return (layout.evened(picture.tobytes()) for picture in pictures), layout, lambda: folder.notes
+    return (layout.padded(picture.tobytes()) for picture in pictures), layout, lambda: folder.notes
 
 
 def _decoded(source: Path, layout: FrameLayout, times: "array[float]", last: int) -> Generator[bytes, None, None]:
@@ -150,4 +150,4 @@ def _decoded(source: Path, layout: FrameLayout, times: "array[float]", last: int
                 reader.finish()
                 raise missing_frame(source, last, index, reader.problems)
             times.append(next_time(reader, DecoderReport()))
-            yield layout.evened(raw)
+            yield layout.padded(raw)

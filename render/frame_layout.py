@@ -63,7 +63,7 @@ class FrameLayout:
     def frame_bytes(self) -> int:
         return self._bytes(*self.size)
 
-    def evened(self, raw: bytes) -> bytes:
+    def padded(self, raw: bytes) -> bytes:
         """Pad a frame to its size in the film by repeating the last row and column.
 
         Cropping would lose pixels; padding loses none. The chroma of an odd size is already rounded up, so that only

@@ -86,7 +86,6 @@ def check_source(plan: "Plan") -> Path:
     check_kind(source)
     if plan.video.sha256 and content_hash(source) != plan.video.sha256:
         raise SourceError(
-            f"{source} has changed since the plan was made.",
-            f"{command('reconstruct', source)} makes a new plan.",
+            f"{source} has changed since the plan was made.", f"{command('reconstruct', source)} makes a new plan."
         )
     return source

@@ -56,7 +56,7 @@ def film_of_pictures(pictures: Iterable[Picture], count: int, rate: Fraction, ou
     height, width = first.shape[:2]
     layout = pictures_layout(SourceInfo("pictures", width, height, rate, "bgr24", count, has_audio=False), False)
 
-    frames = (layout.evened(picture.tobytes()) for picture in chain([first], rest))
+    frames = (layout.padded(picture.tobytes()) for picture in chain([first], rest))
     encode(frames, count, layout, check_output(output), _PREVIEW_ENCODING, rate, progress, stage_name="preview")
     return output
 

@@ -1,4 +1,4 @@
-"""Render a film of frames from several videos, letterboxed on one canvas, at one rate."""
+"""Read frames of several videos, and render them as a film: letterboxed on one canvas, at one rate."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ..media.source import letterboxed
-from ..media.types import SourceInfo, VideoRecord
+from ..errors import RenderError
+from ..media.pictures import read_picture
+from ..media.source import letterboxed, open_source, picture_files
+from ..media.types import Picture, SourceInfo, VideoRecord
 from ..progress import SILENT, Progress
 from .encode import Encoding, check_output, encode
-from .fetch import FrameReference, fetch_frames
 from .frame_layout import FrameLayout, pictures_layout
 from .reorder import in_play_order
 
@@ -19,11 +20,55 @@ _HIGHEST_RATE = Fraction(60)
 
 
 @dataclass(frozen=True)
+class FrameReference:
+    """A frame of a video."""
+
+    video: str
+    frame: int
+
+
+@dataclass(frozen=True)
 class TimedFrame:
     """A frame and the number of ticks for which it is shown."""
 
     frame: FrameReference
     ticks: int
+
+
+def fetch_frames(
+    frames: Sequence[FrameReference], videos: dict[str, VideoRecord], progress: Progress
+) -> Generator[tuple[FrameReference, Picture], None, None]:
+    """Yield each frame once: videos in the order of their first mention, frames in file order.
+
+    Raises:
+        RenderError: A source has fewer frames than the library.
+    """
+    wanted: dict[str, set[int]] = {}
+    for reference in frames:
+        wanted.setdefault(reference.video, set()).add(reference.frame)
+    with progress.stage("read frames", sum(map(len, wanted.values()))) as stage:
+        for video, indices in wanted.items():
+            for index, picture in _pictures(videos[video], indices):
+                yield FrameReference(video, index), picture
+                stage.advance()
+
+
+def _pictures(video: VideoRecord, frames: set[int]) -> Generator[tuple[int, Picture], None, None]:
+    """Yield the frames in file order; pictures of a folder keep their own size."""
+    source = Path(video.source)
+    if video.kind == "pictures":
+        files = picture_files(source)
+        yield from ((index, read_picture(files[index])) for index in sorted(frames))
+        return
+    missing = set(frames)
+    with closing(open_source(source).frames()) as decoded:
+        for frame in decoded:
+            if frame.index in missing:
+                missing.remove(frame.index)
+                yield frame.index, frame.picture
+            if not missing:
+                return
+    raise RenderError(f"{source} has no frame {min(missing)}.", "Remove the video and ingest it again.")
 
 
 def highest_rate(videos: Sequence[VideoRecord]) -> Fraction:
@@ -67,7 +112,7 @@ def _decoded(
     following = next(wanted, None)
     with closing(fetch_frames(frames, videos, progress)) as fetched:
         for frame, picture in fetched:
-            raw = layout.evened(letterboxed(picture, layout.width, layout.height).tobytes())
+            raw = layout.padded(letterboxed(picture, layout.width, layout.height).tobytes())
             while following == frame:
                 yield raw
                 following = next(wanted, None)

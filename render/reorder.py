@@ -29,13 +29,7 @@ def in_play_order(
 ) -> Generator[bytes, None, None]:
     """Yield frames in play order.
 
-    Args:
-        decode: Decodes the source; called once for each pass.
-        order: The frames in play order.
-        frame_bytes: The size of a frame.
-        folder: Where the scratch file is created.
-        room: Bytes of scratch space; if all frames do not fit, the source is decoded several times.
-        progress: Receives the decoding stages.
+    If the frames do not fit into `room` bytes of scratch space in `folder`, the source is decoded several times.
 
     Raises:
         RenderError: The disk is full.

@@ -15,12 +15,12 @@ from ..index.library import Library, open_library
 from ..index.matrix import Segment
 from ..index.overwrite import Outputs, Overwrite, origin_of
 from ..media.proxy import ProxySize, proxy_picture, read_proxies
+from ..media.timecode import clock
 from ..media.types import Picture, VideoRecord
 from ..progress import Progress
 from ..render.encode import Encoding, check_output
-from ..render.fetch import FrameReference, fetch_frames
 from ..render.preview import excerpt
-from ..render.reel import TimedFrame, highest_rate, render_reel
+from ..render.reel import FrameReference, TimedFrame, fetch_frames, highest_rate, render_reel
 from ..render.report.contact_sheet import canvas, check_picture, contact_sheet, save_picture
 from ..settings import Settings, library_folder
 from .finder import SearchResult
@@ -161,22 +161,16 @@ def write_excerpt(
     found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress
 ) -> Path:
     """Write an answer with the seconds around it to a film for browsers; of a long moment the start."""
+    start, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
+    begin = _frame_start(found, answer.video, start - _EXCERPT_MARGIN)
+    end = min(end, start + _LONGEST_EXCERPT) + _EXCERPT_MARGIN
     with _outputs_of_result(found, settings).writing(output):
-        return _excerpt(found, answer, output, settings, progress)
-
-
-def _excerpt(found: SearchResult, answer: Hit | Moment, output: Path, settings: Settings, progress: Progress) -> Path:
-    begin, end = (answer.start, answer.end) if isinstance(answer, Moment) else (answer.time, answer.time)
-    video = next(iter(unchanged_videos(_videos(found, {answer.video}), progress).values()))
-    begin, end = (
-        _frame_start(found, answer.video, begin - _EXCERPT_MARGIN),
-        min(end, begin + _LONGEST_EXCERPT) + _EXCERPT_MARGIN,
-    )
-    if video.kind == "video":
-        return excerpt(Path(video.source), begin, end - begin, output, progress)
-    frame, score = _reference(answer).frame, answer.score
-    span = Moment(1, video.id, video.name, begin, end, frame, begin, 1, score, found.space)
-    return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
+        video = next(iter(unchanged_videos(_videos(found, {answer.video}), progress).values()))
+        if video.kind == "video":
+            return excerpt(Path(video.source), begin, end - begin, output, progress)
+        frame, score = _reference(answer).frame, answer.score
+        span = Moment(1, video.id, video.name, begin, end, frame, begin, 1, score, found.space)
+        return _clip(replace(found, hits=[], moments=[span]), output, "time", settings, progress)
 
 
 def _frame_start(found: SearchResult, video: str, time: float) -> float:
@@ -250,13 +244,9 @@ def _sheet(found: SearchResult, output: Path, library: Library, progress: Progre
     with progress.stage("contact sheet") as stage:
         pictures = small_pictures(found, library)
         stage.advance()
-    captions = [f"{one.rank}   {one.score:.3f}\n{_caption(one)}" for one in answers]
+    times = [one.peak_time if isinstance(one, Moment) else one.time for one in answers]
+    captions = [f"{a.rank}   {a.score:.3f}\n{clock(time)} {a.name}" for a, time in zip(answers, times, strict=True)]
     return save_picture(contact_sheet(pictures, captions), output)
-
-
-def _caption(answer: Hit | Moment) -> str:
-    time = answer.peak_time if isinstance(answer, Moment) else answer.time
-    return f"{int(time // 60)}:{time % 60:05.2f} {answer.name}"
 
 
 def _thumbnail(reference: FrameReference, segment: Segment, library: Library) -> Picture:

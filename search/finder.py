@@ -26,8 +26,20 @@ from .question import (
     vectors_of,
     videos_by_model,
 )
-from .results import Hit, Moment, Ranked, all_scores, best_distinct, hits, moments, ranked, scores_of
-from .threshold import FEW, auto_cut, calibrated_cut
+from .results import (
+    FEW,
+    Hit,
+    Moment,
+    Ranked,
+    all_scores,
+    auto_cut,
+    best_distinct,
+    calibrated_cut,
+    hits,
+    moments,
+    ranked,
+    scores_of,
+)
 
 _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""
@@ -76,12 +88,10 @@ class Finder:
     progress: Progress
     lasting: bool = False
     _embedders: dict[str, Embedder] = field(default_factory=dict)
-    _matrices: dict[tuple[str, ...], Matrix] = field(default_factory=dict)
+    _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
     _indexes: dict[str, ApproximateIndex] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
-    _marks: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The catalog's record of a video in a space, as text."""
 
     def ask(self, question: Question) -> SearchResult:
         """Answer a question.
@@ -206,7 +216,6 @@ class Finder:
         if self._known is None or self._known[0] != version:
             videos = catalog.videos()
             self._known = version, videos, {video.id: catalog.spaces(video.id) for video in videos}
-            self._marks = {}
         _, videos, states = self._known
         if not videos:
             raise UsageError("The library is empty.", f"{command('ingest', '--help')} explains how to add videos.")
@@ -230,7 +239,7 @@ class Finder:
 
     def _matrix(self, videos: Sequence[VideoRecord], space: str, states: States) -> Matrix:
         """Open the vectors of the videos; they are kept until the videos or their records change."""
-        key = (space, *(self._mark(video.id, space, states) for video in videos))
+        key = (space, *((video.id, states[video.id][space]) for video in videos))
         if key not in self._matrices:
             self._matrices = {known: matrix for known, matrix in self._matrices.items() if known[0] != space}
             identity = states[videos[0].id][space].space
@@ -240,15 +249,10 @@ class Finder:
             self._matrices[key] = open_matrix(self.library, videos, identity, self.progress, check)
         return self._matrices[key]
 
-    def _mark(self, video: str, space: str, states: States) -> str:
-        if (video, space) not in self._marks:
-            self._marks[video, space] = f"{video} {states[video][space]}"
-        return self._marks[video, space]
-
 
 @contextmanager
 def open_finder(settings: Settings, progress: Progress, lasting: bool = False) -> Iterator[Finder]:
-    """Open the library for questions; `lasting` promises many of them.
+    """Open the library for questions; `lasting` prepares for many of them.
 
     Example:
         with open_finder(settings, SILENT) as finder:

@@ -13,11 +13,11 @@ from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import fetch_hint, has_network, open_embedder
 from ..media.identity import check_kind
 from ..media.pictures import read_picture
-from ..media.ranges import shortened
-from ..media.source import letterboxed, scaled_size
+from ..media.ranges import listed, shortened
+from ..media.source import letterboxed, scaled_size, shrunk
 from ..media.types import Floats, Picture, Space, SpaceState, VideoRecord
 from ..media.untrusted import MEGABYTE, UntrustedError, read_array
-from ..progress import Progress
+from ..progress import SILENT, Progress
 from ..settings import OWN_SPACE, TIMM_SPACE, Settings
 from .query import Term, combined, parse
 
@@ -145,16 +145,11 @@ def check_vectors(videos: Sequence[VideoRecord], states: States, space: str, set
     if not lacking or not (space in (APPEARANCE, CLIP) or space.startswith((TIMM_SPACE, OWN_SPACE))):
         # An unknown space is reported when it is opened.
         return ""
-    remedy = _ingest_remedy(lacking, space, settings)
+    named, remedy = listed([video.id for video in lacking], _MOST_NAMED), _ingest_remedy(lacking, space, settings)
     if len(lacking) == len(videos):
-        raise SpaceError(f"None of the videos to search has vectors in the {space} space: {_named(lacking)}.", remedy)
+        raise SpaceError(f"None of the videos to search has vectors in the {space} space: {named}.", remedy)
     note = f"{len(lacking)} of {len(videos)} videos have no vectors in the {space} space and are left out"
-    return f"{note}: {_named(lacking)}. {remedy}"
-
-
-def _named(videos: Sequence[VideoRecord]) -> str:
-    more = len(videos) - _MOST_NAMED
-    return ", ".join(video.id for video in videos[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{note}: {named}. {remedy}"
 
 
 def _ingest_remedy(videos: Sequence[VideoRecord], space: str, settings: Settings) -> str:
@@ -265,15 +260,9 @@ def _shapes(videos: Sequence[VideoRecord], settings: Settings) -> list[_Shape]:
 
 
 def _as_ingested(picture: Picture, shape: _Shape) -> Picture:
-    import cv2
-
-    across, down = shape.canvas or (picture.shape[1], picture.shape[0])
-    width, height = scaled_size(across, down, shape.short_side)
     if shape.canvas:
-        return letterboxed(picture, width, height)
-    if (width, height) == (picture.shape[1], picture.shape[0]):
-        return picture
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return letterboxed(picture, *scaled_size(*shape.canvas, shape.short_side))
+    return shrunk(picture, shape.short_side)
 
 
 def read_vector(path: Path) -> Floats:
@@ -306,7 +295,9 @@ class Similarity:
     space: str
 
 
-def similarity(left: Path, right: Path, settings: Settings, progress: Progress, space: str | None) -> Similarity:
+def compare_images(
+    left: Path, right: Path, settings: Settings, progress: Progress = SILENT, *, space: str | None = None
+) -> Similarity:
     """Return the cosine of two pictures, by default in CLIP's space or, without its weights, by appearance."""
     if space is None:
         space = CLIP if has_network(CLIP, settings.clip) else APPEARANCE

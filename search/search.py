@@ -1,14 +1,13 @@
-"""Search the library, and compare two pictures."""
+"""Search the library, and export what is found."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ..index.overwrite import Overwrite
 from ..progress import SILENT, Progress
 from ..settings import Settings
 from .export import ExportOptions, export_results, outputs_of_question
 from .finder import SearchResult, open_finder
-from .question import Question, Similarity, similarity
+from .question import Question
 
 
 def search_library(
@@ -46,10 +45,3 @@ def search_library(
         if wanted:
             export_results(found, wanted, finder.library, settings, progress, outputs)
         return found
-
-
-def compare_images(
-    left: Path, right: Path, settings: Settings, progress: Progress = SILENT, *, space: str | None = None
-) -> Similarity:
-    """Return the similarity of two pictures, in a given space or in CLIP's if its weights are available."""
-    return similarity(left, right, settings, progress, space)

@@ -238,7 +238,7 @@ def test_reconstruct_hashes_its_source_once(
         hashed.append(path)
         return content_hash(path)
 
-    for module in ("media.identity", "ingest.ingester", "ingest.many"):
+    for module in ("media.identity", "index.overwrite", "ingest.ingester", "ingest.many"):
         monkeypatch.setattr(f"reelweave.{module}.content_hash", counted)
     for runs in (1, 2):
         pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
@@ -248,7 +248,7 @@ def test_reconstruct_hashes_its_source_once(
 def test_a_second_reconstruction_ingests_nothing(
     full: Path, scrambled: Scrambled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reelweave.ingest.video.ingest_video", lambda *_: pytest.fail("ingested"))
+    monkeypatch.setattr("reelweave.ingest.ingester.ingest_video", lambda *_: pytest.fail("ingested"))
     assert pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4").kept == 48
 
 

@@ -85,7 +85,7 @@ def encode_pictures(
 ) -> Path:
     """Write pictures of one size as a film; crf 0 is lossless."""
     layout = pictures_layout(SourceInfo("pictures", *size, rate, "bgr24", count, has_audio=False), lossless=False)
-    with closing(layout.evened(picture.tobytes()) for picture in pictures) as frames:
+    with closing(layout.padded(picture.tobytes()) for picture in pictures) as frames:
         encoding = Encoding(crf, lossless=crf == 0)
         encode(frames, count, layout, check_output(path), encoding, rate, SilentProgress())
     return path

@@ -1,11 +1,10 @@
-"""Draw scenes whose content is known exactly, so that captions of them are known to be true."""
+"""Draw scenes whose content is known exactly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ...media.types import Floats, Picture
 from .film import Landscape, Size
@@ -13,45 +12,25 @@ from .painting import COLOURS, DrawnShape, hide, paint_ground, paint_thing
 
 SHAPES: Final = ("circle", "square", "triangle", "star", "cross", "ring")
 TEXTURES: Final = ("plain", "striped", "dotted", "checked")
-SIZES: Final = ("small", "big")
 HEADINGS: Final = ("left", "right", "up", "down")
 GROUNDS: Final = ("plain", "landscape", "pattern")
 
-Flags: TypeAlias = npt.NDArray[np.bool_]
-Codes: TypeAlias = npt.NDArray[np.int8]
-
-ATTRIBUTES: Final = ("colour", "shape", "texture", "size", "across", "down", "heading", "ground")
-
 MOST: Final = 4
 """Bounds the things in a picture."""
-UNSAID = -1
-"""The code of an attribute that a caption does not state."""
-UNCLEAR = -2
-"""The code of an attribute that a picture leaves open."""
-ABSENT = -3
-"""The code of an attribute that does not exist in a picture."""
-
-_SMALL = 0.1
-"""The largest radius of a small thing, in picture heights."""
-_BIG = 0.2
-"""The smallest radius of a big thing."""
 _TEXTURED = 0.13
 """The smallest radius at which a texture is recognisable."""
-_SEEN = 0.6
-"""The visible share of a thing from which it can be named."""
-_GLIMPSED = 0.08
-"""The share below which it counts as absent."""
 _CELLS = ((0.1, 0.28), (0.4, 0.6), (0.72, 0.9))
 """The coordinates that clearly lie in each third of a picture."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture, the codes of each thing in it, and whether the thing is visible enough to be named."""
+    """A picture, the things in it with the visible share of each, and its background."""
 
     picture: Picture
-    codes: Codes
-    sure: Flags
+    things: Sequence[DrawnShape]
+    shares: Sequence[float]
+    ground: str
 
 
 @dataclass(frozen=True)
@@ -94,24 +73,7 @@ def draw_scene(
     if behind == len(things) and hill is not None:
         hide(picture, covers, hill)
     shares = [float(cover.sum()) / area for cover, area in zip(covers, areas, strict=True)]
-    codes, sure = _codes(things, shares, ground)
-    return Scene(np.clip(picture, 0, 255).astype(np.uint8), codes, sure)
-
-
-def captions_hold(captions: Codes, scenes: Codes, sure: Flags, lenient: bool = False) -> Flags:
-    """Return whether each caption, of one or two things, is true of each picture; lenient includes what may be true."""
-    each = np.broadcast_to(scenes[..., -1] != ABSENT if lenient else sure, (*captions.shape[:2], *sure.shape)).copy()
-    for number in range(len(ATTRIBUTES)):
-        stated = captions[:, :, None, None, number]
-        if (stated == UNSAID).all():
-            continue
-        shown = scenes[None, None, :, :, number]
-        each &= (stated == UNSAID) | (stated == shown) | (lenient & (shown == UNCLEAR))
-    alone = each[:, 0].any(-1)
-    if captions.shape[1] == 1:
-        return np.asarray(alone)
-    both = each[:, 0, :, :, None] & each[:, 1, :, None, :] & ~np.eye(scenes.shape[1], dtype=bool)
-    return np.asarray(np.where((captions[:, 1] == UNSAID).all(-1)[:, None], alone, both.any((-1, -2))))
+    return Scene(np.clip(picture, 0, 255).astype(np.uint8), things, shares, ground)
 
 
 def _random_thing(rng: np.random.Generator, size: Size, simple: bool) -> DrawnShape:
@@ -136,34 +98,3 @@ def _random_thing(rng: np.random.Generator, size: Size, simple: bool) -> DrawnSh
 def _apart(one: DrawnShape, other: DrawnShape, size: Size) -> bool:
     away = np.hypot((one.at[0] - other.at[0]) * size[0] / size[1], one.at[1] - other.at[1])
     return bool(away > 0.75 * (one.radius + other.radius))
-
-
-def _codes(things: Sequence[DrawnShape], shares: Sequence[float], ground: str) -> tuple[Codes, Flags]:
-    """Encode the attributes of each thing; a picture of nothing still has its background."""
-    codes = np.full((MOST, len(ATTRIBUTES)), ABSENT, np.int8)
-    sure = np.zeros(MOST, bool)
-    for row, (thing, share) in enumerate(zip(things, shares, strict=True)):
-        if share > _GLIMPSED:
-            codes[row], sure[row] = _code(thing, ground), share > _SEEN
-    if (codes == ABSENT).all():
-        codes[0, -1], sure[0] = GROUNDS.index(ground), True
-    return codes, sure
-
-
-def _code(thing: DrawnShape, ground: str) -> list[int]:
-    radius = thing.radius
-    return [
-        list(COLOURS).index(thing.colour),
-        SHAPES.index(thing.shape),
-        TEXTURES.index(thing.texture),
-        0 if radius <= _SMALL else 1 if radius >= _BIG else UNCLEAR,
-        *(_cell(part) for part in thing.at),
-        HEADINGS.index(thing.heading) if thing.heading else ABSENT,
-        GROUNDS.index(ground),
-    ]
-
-
-def _cell(part: float) -> int:
-    """Return the third of the picture a coordinate lies in, where that is clear."""
-    found = [number for number, (low, high) in enumerate(_CELLS) if low <= part <= high]
-    return found[0] if found else 0 if part < _CELLS[0][0] else 2 if part > _CELLS[2][1] else UNCLEAR

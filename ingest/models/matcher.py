@@ -37,11 +37,7 @@ class KeypointMatcher:
         return {"model": self._model, "weights": fingerprint(self._loaded, self._loaded.config.to_dict())}
 
     def __call__(self, luma: npt.NDArray[np.uint8], pairs: Ints) -> Iterator[float]:
-        """Yield the score of each pair, from 0 to 1.
-
-        Args:
-            luma: The pictures' luma planes, frames x height x width.
-            pairs: Positions of two pictures per row.
+        """Yield the score, from 0 to 1, of each pair of luma planes; a row of `pairs` has two positions in `luma`.
 
         Raises:
             SpaceError: If the model cannot be loaded or fails on its device.

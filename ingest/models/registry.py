@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UsageError, command
+from ...index.library import models_folder
 from ...settings import TIMM_SPACE, NetworkSettings, Settings, library_folder
+from .appearance import AppearanceEmbedder
+from .clip import ClipEmbedder
 from .embedder import Embedder
-from .weights import CLIP, TIMM, ModelFamily, fetch_from_hub, local_weights, weights_here
+from .speed import speed_summary
+from .timm import TimmEmbedder
+from .weights import CLIP, TIMM, fetch_from_hub, local_weights, weights_here
 
 
 def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
@@ -16,16 +21,10 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
         UsageError: If there is no such space.
     """
     if name == "appearance":
-        from .appearance import AppearanceEmbedder
-
         return AppearanceEmbedder()
     if name == "clip":
-        from .clip import ClipEmbedder
-
         return ClipEmbedder(settings)
     if name.startswith(TIMM_SPACE):
-        from .timm import TimmEmbedder
-
         return TimmEmbedder(name, settings)
     raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
 
@@ -55,18 +54,14 @@ class FetchedModel:
 
 
 def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
-    """Download a model's weights unless they are on this machine.
-
-    Args:
-        wanted: A model of open_clip, `timm:MODEL`, or None for `clip.model`.
-        settings: The settings in force.
+    """Download the weights of a model of open_clip, `timm:MODEL` or `clip.model` unless they are on this machine.
 
     Raises:
         UsageError: If the space needs no model.
         SpaceError: If the weights cannot be fetched.
     """
     space, settings = resolve_model(wanted, settings)
-    family, model = _family(space), model_of(space, settings)
+    model, family = model_of(space, settings), {"clip": CLIP, "appearance": None}.get(space, TIMM)
     if family is None:
         raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
     here = local_weights(model, family)
@@ -85,18 +80,12 @@ def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings
     return "clip", settings.model_copy(update={"clip": settings.clip.model_copy(update={"model": wanted})})
 
 
-def _family(space: str) -> ModelFamily | None:
-    return {"clip": CLIP, "appearance": None}.get(space, TIMM)
-
-
 def model_of(space: str, settings: Settings) -> str:
     return settings.clip.model if space == "clip" else space.removeprefix(TIMM_SPACE)
 
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
     """List the models named in the settings, as `models list --json` prints them."""
-    from .appearance import AppearanceEmbedder
-
     space = AppearanceEmbedder.space
     return [
         {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
@@ -129,9 +118,6 @@ def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) 
 
 def speed_text(model: str, settings: Settings) -> str:
     """Summarise the speed trial of a model on this machine; empty before the first ingest."""
-    from ...index.library import models_folder
-    from .speed import speed_summary
-
     return speed_summary(models_folder(library_folder(settings)), model, settings.clip.speed)
 
 

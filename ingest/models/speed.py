@@ -19,10 +19,9 @@ from ...media.files import atomic_write
 from ...media.types import Floats, Picture, Space
 from ...media.untrusted import read_json, validate
 from ...settings import NetworkSettings
-from .backends import Backend, HalfPrecision, Int8, WeightFormat, export_int8, int8_weights
+from .backends import Backend, HalfPrecision, Int8, WeightFormat, export_int8, int8_weights, this_processor
 from .embedder import CLOSE, EXACT, EmbeddedBatch, Embedder
 from .network import NetworkEmbedder
-from .processor import this_processor
 from .timing import Clock, clock_for, least_seconds, one_thread
 from .weights import one_line
 

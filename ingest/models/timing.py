@@ -23,15 +23,10 @@ def clock_for(device: str) -> Clock:
 
 
 def least_seconds(runs: Mapping[str, Callable[[], object]], rounds: int, clock: Clock) -> dict[str, float]:
-    """Return the shortest time that each run took.
+    """Return the shortest time in seconds that each run took.
 
     The runs take turns, so that anything that slows the machine down for a while slows all of them. The shortest
     time counts because other work can only add to it.
-
-    Args:
-        runs: What to time, by name.
-        rounds: How often to run each of them.
-        clock: Returns the time in seconds.
     """
     least = dict.fromkeys(runs, float("inf"))
     for _ in range(rounds):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import RenderError
 from ...media import ffmpeg
+from ...media.source import SHOW_TIMES
 from ..reorder import write_all
 from .slices import Samples
 
@@ -43,7 +44,7 @@ class Track:
 
 def probe_track(source: Path) -> tuple[Track, float]:
     """Return the track and the time of the first picture, decoded together, since only that relates their times."""
-    show = ["-vf", "metadata=mode=add:key=shown:value=1,metadata=mode=print:key=shown", "-af", "ashowinfo"]
+    show = ["-vf", SHOW_TIMES, "-af", "ashowinfo"]
     maps = ["-map", "0:V:0", "-map", "0:a:0", "-frames:v", "1", "-frames:a", "1"]
     done = ffmpeg.run(["-copyts", "-i", ffmpeg.input_argument(source), *maps, *show, "-f", "null", "-"])
     log = done.stderr.decode("utf-8", "replace")

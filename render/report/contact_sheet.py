@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import RenderError, UsageError
 from ...media.files import atomic
+from ...media.source import letterboxed
 from ...media.types import Floats, Picture
 
 _BACKGROUND = (28, 26, 24)
@@ -29,18 +30,15 @@ _CLIP_PERCENTILES = (1.0, 99.0)
 
 
 def contact_sheet(
-    pictures: Sequence[Picture],
-    captions: Sequence[str] = (),
-    columns: int = 0,
-    cell_width: int = 160,
-    title: str = "",
+    pictures: Sequence[Picture], captions: Sequence[str] = (), columns: int = 0, cell_width: int = 160, title: str = ""
 ) -> Picture:
     """Draw pictures in reading order, each scaled to fit its cell.
 
     With `columns` 0 the sheet becomes slightly wider than high.
     """
     cell_height = _cell_height(pictures, cell_width)
-    columns = columns or _default_columns(len(pictures), cell_width, cell_height)
+    wide = math.ceil(math.sqrt(len(pictures) * 1.4 * cell_height / cell_width))
+    columns = columns or max(1, min(len(pictures), wide))
     rows = max(1, -(-len(pictures) // columns))
     below = CAPTION * max((len(_lines(c)) for c in captions), default=0)
     top = TITLE if title else 0
@@ -49,7 +47,8 @@ def contact_sheet(
     write_text(sheet, title, GAP, 23, LARGE, sheet.shape[1] - 2 * GAP)
     for index, picture in enumerate(pictures):
         left, upper = GAP + index % columns * across, top + GAP + index // columns * down
-        sheet[upper : upper + cell_height, left : left + cell_width] = _cell(picture, cell_width, cell_height)
+        cell = letterboxed(picture, cell_width, cell_height, _CELL_COLOUR)
+        sheet[upper : upper + cell_height, left : left + cell_width] = cell
         for line, text in enumerate(_lines(captions[index]) if index < len(captions) else ()):
             write_text(sheet, text, left + 1, upper + cell_height + 13 + line * CAPTION, SMALL, cell_width)
     return sheet
@@ -109,25 +108,8 @@ def _cell_height(pictures: Sequence[Picture], cell_width: int) -> int:
     return max(24, round(cell_width * min(2.0, shapes[len(shapes) // 2]))) if shapes else 24
 
 
-def _default_columns(count: int, width: int, height: int) -> int:
-    return max(1, min(count, math.ceil(math.sqrt(count * 1.4 * height / width)))) if count else 1
-
-
 def _lines(caption: str) -> list[str]:
     return caption.split("\n") if caption else []
-
-
-def _cell(picture: Picture, width: int, height: int) -> Picture:
-    import cv2
-
-    factor = min(width / picture.shape[1], height / picture.shape[0])
-    inner = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    small = cv2.resize(picture, inner, interpolation=method)
-    cell = np.full((height, width, 3), _CELL_COLOUR, np.uint8)
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    cell[top : top + inner[1], left : left + inner[0]] = small
-    return cell
 
 
 def write_text(sheet: Picture, text: str, left: int, baseline: int, scale: float, room: int) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from ...errors import RenderError
 from ...media.files import atomic
 from ...media.types import Picture
+from .charts import price_curve
 from .contact_sheet import contact_sheet, heat_map, save_picture
 from .model import DroppedFrame, Report
 from .page import MOST_SHOWN, dropped_title, report_page
-from .price_curve import price_curve
 
 _OPTIONAL_FILES = ("dropped.png", "joins.png")
 _MAPS = ("distances-before.png", "distances-after.png")

@@ -179,6 +179,17 @@ def test_equal_pictures_score_highest_and_noise_costs_a_known_amount() -> None:
     assert ssim_of(clean, noisy) < 0.8 < ssim_of(clean, off_by_ten)
 
 
+@pytest.mark.parametrize("size", [(160, 96), (41, 33), (11, 11)], ids=str)
+def test_ssim_is_that_of_scikit_image(size: tuple[int, int]) -> None:
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    clean = rng.integers(0, 256, size[::-1]).astype(np.uint8)
+    noisy = np.clip(clean + rng.normal(0, 20, clean.shape), 0, 255).astype(np.uint8)
+    usual: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    assert ssim_of(clean, noisy) == pytest.approx(structural_similarity(clean, noisy, **usual), abs=1e-6)
+
+
 def test_picture_scores_do_not_depend_on_the_order(tmp_path: Path) -> None:
     frames = pictures(12)
     source = write_clip(tmp_path / "source.mp4", frames)

@@ -414,8 +414,6 @@ def test_lost_proxies_are_made_again_without_embedding(
 def test_a_source_that_decodes_differently_is_ingested_again(
     two: Path, clip: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reelweave.ingest import video as ingest_run
-
     before = contents(two)
     next((two / "proxies").glob("clip-*")).unlink()
 
@@ -423,7 +421,7 @@ def test_a_source_that_decodes_differently_is_ingested_again(
         file.write_bytes(b"too few")
         return False
 
-    monkeypatch.setattr(ingest_run, "make_proxies", too_few)
+    monkeypatch.setattr("reelweave.ingest.ingester.make_proxies", too_few)
     assert run("ingest", clip).code == 0
     after = contents(two)
     assert {video: _rows(found) for video, found in after.items()} == {

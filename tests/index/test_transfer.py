@@ -18,7 +18,7 @@ from reelweave.errors import LibraryError, ReelweaveError, SourceError, SpaceErr
 from reelweave.index import manage
 from reelweave.index.catalog import Catalog
 from reelweave.index.store import ChromaStore
-from reelweave.ingest.import_video import import_video
+from reelweave.ingest.ingester import import_video
 from reelweave.media.pictures import read_picture
 from reelweave.media.types import FrameRows
 

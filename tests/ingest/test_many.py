@@ -19,6 +19,7 @@ from runs import Run, contents, files, opened, settings, started, wait_until
 from reelweave import pipeline
 from reelweave.commands import console
 from reelweave.commands.console import BarProgress, LineProgress
+from reelweave.index import overwrite
 from reelweave.ingest import ingester, many
 from reelweave.ingest.ingester import IngestResult
 from reelweave.media import ffmpeg, identity
@@ -58,7 +59,7 @@ def ingest_all(*paths: Path, dry_run: bool = False, **flags: object) -> list[Ing
 
 
 def _forbid_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (identity, ingester, many):
+    for module in (identity, ingester, many, overwrite):
         monkeypatch.setattr(module, "content_hash", lambda path: pytest.fail(f"{path} was read"))
 
 
@@ -261,11 +262,8 @@ def test_a_full_disk_ends_the_run(films: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_model_is_opened_once_for_all_videos(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reelweave.ingest.models import registry
-    from reelweave.ingest.models.registry import open_embedder
-
-    original, opened_names = open_embedder, []
-    monkeypatch.setattr(registry, "open_embedder", lambda name, own: opened_names.append(name) or original(name, own))
+    original, opened_names = ingester.open_embedder, []
+    monkeypatch.setattr(ingester, "open_embedder", lambda name, own: opened_names.append(name) or original(name, own))
     ingest_all(films)
     assert opened_names == ["appearance"]
 

@@ -13,6 +13,7 @@ from interruptions import POINTS, Killed, fail_at
 from runs import contents, frames_stored, opened, settings, started, wait_until
 
 from reelweave import pipeline
+from reelweave.ingest import ingester
 from reelweave.media.types import Floats, Picture, Space
 from reelweave.settings import NetworkSettings as ClipSettings
 
@@ -132,12 +133,9 @@ class FakeClip:
 @pytest.fixture
 def fake_clip(monkeypatch: pytest.MonkeyPatch) -> type[FakeClip]:
     """Replace CLIP."""
-    from reelweave.ingest.models import registry
-    from reelweave.ingest.models.registry import open_embedder
-
-    original = open_embedder
+    original = ingester.open_embedder
     monkeypatch.setattr(
-        registry, "open_embedder", lambda name, own: FakeClip(own) if name == "clip" else original(name, own)
+        ingester, "open_embedder", lambda name, own: FakeClip(own) if name == "clip" else original(name, own)
     )
     monkeypatch.setattr(FakeClip, "embedded", 0)
     return FakeClip

@@ -18,7 +18,6 @@ from reelweave.ingest.models import backends, speed
 from reelweave.ingest.models.backends import Int8, WeightFormat, export_int8, int8_weights, saturates
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.embedder import CLOSE, EXACT, EmbeddedBatch, TwoStageEmbedder
-from reelweave.ingest.models.processor import Processor, abilities
 from reelweave.ingest.models.speed import FastEmbedder, drawn_pictures, speed_summary
 from reelweave.ingest.prefetch import prefetch
 from reelweave.ingest.repeats import embed_shared, find_repeats
@@ -263,7 +262,7 @@ def test_the_summary_ignores_trials_on_another_processor(
     embedder = fast(model, kept, "half")
     embedder.finish(prepared(embedder))
     assert speed_summary(kept, embedder.space.model, "half")
-    monkeypatch.setattr(speed, "this_processor", lambda: Processor("another"))
+    monkeypatch.setattr(speed, "this_processor", lambda: backends.Processor("another"))
     assert not speed_summary(kept, embedder.space.model, "half")
 
 
@@ -294,7 +293,7 @@ def test_the_formats_chosen_for_this_processor_do_not_saturate_on_it() -> None:
     ids=["AVX2 only", "AVX-512 and VNNI", "VNNI without AVX-512", "ARM", "another system"],
 )
 def test_instruction_sets_are_read_from_cpuinfo(cpuinfo: str, expected: tuple[str, ...]) -> None:
-    assert abilities(cpuinfo) == expected
+    assert backends.abilities(cpuinfo) == expected
 
 
 @pytest.mark.parametrize(("device", "tried"), [("cpu", ["half", "int8"]), ("cuda", ["half"]), ("mps", ["half"])])

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from captions import mixed_set, plain_set
 from tiny_clip import clip_settings
 
 from reelweave.evaluate.drawn.film import draw_film, draw_land, film_shown
-from reelweave.evaluate.drawn.recall import CaptionSet, mixed_set, plain_set, recall
+from reelweave.evaluate.drawn.recall import CaptionSet, recall
 from reelweave.evaluate.drawn.scenes import Style
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.weights import CLIP, TOY, local_weights

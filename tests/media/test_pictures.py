@@ -16,7 +16,7 @@ from reelweave.errors import SourceError
 from reelweave.evaluate.foreign import foreign_pictures
 from reelweave.media import animation, ffmpeg, source
 from reelweave.media.animation import is_animated
-from reelweave.media.pictures import picture_header, read_picture
+from reelweave.media.pictures import picture_and_header, read_picture
 from reelweave.media.source import open_source
 from reelweave.media.types import MOST_PIXELS
 
@@ -83,15 +83,16 @@ def test_a_gigabyte_of_empty_chunks_takes_no_time(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".webp"])
 def test_the_header_agrees_with_the_picture(tmp_path: Path, suffix: str) -> None:
     Image.fromarray(FILM[0][..., ::-1]).save(path := tmp_path / f"a{suffix}")
-    header = picture_header(path)
-    assert (header.height, header.width, 3) == read_picture(path).shape
+    picture, header = picture_and_header(path)
+    assert (header.height, header.width, 3) == picture.shape
     assert (header.alpha, header.deep, header.animated) == (False, False, False)
 
 
 @pytest.mark.parametrize("lossless", [True, False], ids=["lossless WebP", "lossy WebP"])
 def test_the_size_of_a_webp_is_read_for_each_of_its_formats(tmp_path: Path, lossless: bool) -> None:
     Image.fromarray(FILM[0]).save(path := tmp_path / "a.webp", lossless=lossless)
-    assert (picture_header(path).width, picture_header(path).height) == (96, 64)
+    header = picture_and_header(path)[1]
+    assert (header.width, header.height) == (96, 64)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_the_header_states_alpha_and_depth(
 ) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(cv2.imencode(suffix, samples)[1].tobytes())
-    header = picture_header(path)
+    header = picture_and_header(path)[1]
     assert (header.alpha, header.deep) == (alpha, deep)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from reelweave.errors import RenderError
 from reelweave.media.types import Floats, Picture
+from reelweave.render.report.charts import price_curve
 from reelweave.render.report.contact_sheet import contact_sheet, heat_map, save_picture
 from reelweave.render.report.folder import write_report
 from reelweave.render.report.model import (
@@ -25,7 +26,6 @@ from reelweave.render.report.model import (
     WeakJoinRow,
 )
 from reelweave.render.report.page import MOST_SHOWN
-from reelweave.render.report.price_curve import price_curve
 
 HOSTILE = '</title><script>alert("1")</script> & <img src=x onerror=alert(1)> \' é 日本.mp4'
 PAGES = ["before.png", "after.png", "distances-before.png", "distances-after.png"]

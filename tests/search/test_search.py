@@ -20,9 +20,8 @@ from reelweave.media.types import FrameRows, Picture, Space, VideoRecord
 from reelweave.search.finder import SearchResult
 from reelweave.search.query import Term, combined, parse
 from reelweave.search.question import Question
-from reelweave.search.results import Ranked, all_scores, distinct, moments, ranked
+from reelweave.search.results import Ranked, all_scores, auto_cut, calibrated_cut, distinct, moments, ranked
 from reelweave.search.search import search_library
-from reelweave.search.threshold import auto_cut, calibrated_cut
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from reelweave import pipeline
 from reelweave.errors import PlanError, SourceError, UsageError
 from reelweave.evaluate.foreign import covering
 from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
-from reelweave.evaluate.split_scores import score_split
+from reelweave.evaluate.split_scores import evaluate_split
 from reelweave.evaluate.truth import FOREIGN, Mixed, Truth, read_truth, write_truth
 from reelweave.index.neighbours import nearest as graph_of
 from reelweave.media import ffmpeg
@@ -53,7 +53,7 @@ def mix(film: Path, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Mi
 def test_mixed_films_are_separated_complete_and_in_order(mix: Mix) -> None:
     pipeline.ingest(mix.video, settings())
     plans = pipeline.solve_split("mix.mp4", settings())
-    scores = score_split(plans, mix.truth)
+    scores = evaluate_split(plans, mix.truth)
     assert [len(plan.order) for plan in plans] == [48, 32]
     assert scores.grouping.rand == 1
     assert [(plan.film, plan.scores.exact) for plan in scores.plans] == [(0, True), (1, True)]
@@ -119,7 +119,7 @@ def test_films_that_look_alike_need_their_number(film: Path, tmp_path: Path) -> 
     truth = scramble_video(film, tmp_path / "mix.mp4", tmp_path / "truth.json", options)
     pipeline.ingest(tmp_path / "mix.mp4", settings())
     assert len(pipeline.solve_split("mix.mp4", settings())) == 1
-    known = score_split(pipeline.solve_split("mix.mp4", settings(), films=2), truth)
+    known = evaluate_split(pipeline.solve_split("mix.mp4", settings(), films=2), truth)
     assert known.grouping.rand == 1
     assert [plan.scores.exact for plan in known.plans] == [True, True]
 
@@ -271,14 +271,14 @@ GROUPINGS: dict[str, tuple[list[int], list[list[int]], dict[str, float]]] = {
 def test_a_grouping_is_scored_by_its_errors(
     films: list[int], orders: list[list[int]], expected: dict[str, float]
 ) -> None:
-    grouping = score_split([plan_of(order, len(films)) for order in orders], truth_of(films)).grouping
+    grouping = evaluate_split([plan_of(order, len(films)) for order in orders], truth_of(films)).grouping
     assert {name: getattr(grouping, name) for name in expected} == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("orders", [[[0, 1], [1, 2]], [[0, 9]]], ids=["a frame twice", "another video"])
 def test_plans_from_different_splits_are_refused(orders: list[list[int]]) -> None:
     with pytest.raises(PlanError):
-        score_split([plan_of(order, 6) for order in orders], truth_of(TWO))
+        evaluate_split([plan_of(order, 6) for order in orders], truth_of(TWO))
 
 
 MIXED = json.loads(truth_of([0, 1, FOREIGN]).model_dump_json())

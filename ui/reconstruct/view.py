@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...media.types import Picture
+from ...render.report.charts import price_curve
 from ...render.report.contact_sheet import heat_map
-from ...render.report.price_curve import price_curve
 from ..html import render
 from . import edits
 from .state import ReconstructState
