@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..media.types import VideoRecord
 from ..progress import Progress, SilentProgress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..media.types import Picture
@@ -23,7 +23,7 @@ def list_videos(settings: Settings) -> list[dict[str, Any]]:
     """Describe every video, as `videos list --json` prints it."""
     from .library import open_library
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return [_listed(library, video) for video in library.catalog.videos()]
 
 
@@ -31,7 +31,7 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
     """Describe a video, given by id, name or path, in more detail."""
     from .library import open_library
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         video = library.catalog.find(wanted)
         return _listed(library, video) | {
             "sha256": video.sha256,
@@ -51,7 +51,7 @@ def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -
     from .library import open_library
 
     found = {}
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         for video in filter(None, map(library.catalog.get, videos)):
             if video.frames and video.proxy_width and library.has_proxies(video):
                 size = ProxySize(video.proxy_width, video.proxy_height)
@@ -65,7 +65,7 @@ def remove_video(wanted: str, settings: Settings) -> VideoRecord:
     """Remove a video's vectors, proxies and plan. Its source is never touched."""
     from .library import open_library
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         video = library.catalog.find(wanted)
         with library.writing(f"videos remove {video.id}"):
             library.remove(video)
@@ -79,7 +79,7 @@ def export_video(
     from .library import open_library
     from .transfer import export_vectors
 
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         return export_vectors(library, wanted, folder, space, overwrite)
 
 
@@ -102,7 +102,7 @@ def check_library(settings: Settings, progress: Progress | None = None, *, repai
     from .check import check_library, repair_library
     from .library import open_library
 
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         if repair and library.exists:
             repair_library(library, progress or SilentProgress())
         return check_library(library)

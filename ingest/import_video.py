@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import Progress, SilentProgress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..index.transfer import Imported
@@ -16,5 +16,5 @@ def import_video(folder: Path, settings: Settings, progress: Progress | None = N
     from ..index.transfer import import_vectors
     from .models.appearance import AppearanceEmbedder
 
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return import_vectors(library, folder, settings, progress or SilentProgress(), AppearanceEmbedder.space)

@@ -10,7 +10,7 @@ from typing import Protocol
 from ..errors import SourceError
 from ..media.identity import stamp, video_id
 from ..media.proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
-from ..media.source import PictureFolder, VideoFile, open_source
+from ..media.source import Source
 from ..media.types import Floats, Frame, FrameRows, SourceInfo, Space, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import IngestSettings
@@ -29,9 +29,9 @@ class IngestStore(Protocol):
     def vector(self, video: str, space: Space, frame: int) -> Floats: ...
 
 
-def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
+def describe(source: Source, sha256: str, settings: IngestSettings) -> VideoRecord:
     """Return the record of a source that is new to the library."""
-    info = open_source(path, settings.pictures_fps).info()
+    path, info = source.path, source.info()
     size = ProxySize.of(info.width, info.height, settings.proxy_pixels)
     return VideoRecord(
         id=video_id(path, sha256),
@@ -52,6 +52,7 @@ def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
 
 def ingest_video(
     video: VideoRecord,
+    source: Source,
     states: Mapping[str, SpaceState],
     embedders: Sequence[Embedder],
     store: IngestStore,
@@ -62,6 +63,7 @@ def ingest_video(
 
     Args:
         video: The record to resume from.
+        source: Its opened source.
         states: How far the video is embedded, by space.
         embedders: One for each requested space.
         store: Where batches are stored.
@@ -74,7 +76,6 @@ def ingest_video(
     Raises:
         SourceError: If no frame can be decoded.
     """
-    source = open_source(Path(video.source), settings.pictures_fps)
     current = {e.space.name: states.get(e.space.name, SpaceState(e.space)) for e in embedders}
     for vectors in sorted({state.vectors for state in current.values() if not state.complete}):
         group = [
@@ -86,9 +87,9 @@ def ingest_video(
     return video
 
 
-def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progress: Progress) -> bool:
+def make_proxies(video: VideoRecord, source: Source, file: Path, progress: Progress) -> bool:
     """Write the proxies of a video's stored frames again; return whether the source still has that many frames."""
-    frames = open_source(Path(video.source), settings.pictures_fps).frames(0, video.short_side)
+    frames = source.frames(0, video.short_side)
     size, written = ProxySize(video.proxy_width, video.proxy_height), 0
     with (
         closing(frames),
@@ -104,7 +105,7 @@ def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progr
 
 def _run_pass(
     video: VideoRecord,
-    source: VideoFile | PictureFolder,
+    source: Source,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
     store: IngestStore,
@@ -194,7 +195,7 @@ def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]
 
 def _finish(
     video: VideoRecord,
-    source: VideoFile | PictureFolder,
+    source: Source,
     states: list[SpaceState],
     store: IngestStore,
 ) -> VideoRecord:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import RenderError, UsageError
+
 PARTIAL = ".*.part*"
 """Glob pattern of the temporary files that a killed process leaves."""
 
@@ -38,6 +40,27 @@ def atomic_write(file: Path) -> Iterator[Path]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic(file) as partial:
         yield partial
+
+
+def check_writable(file: Path) -> None:
+    """Check before any work that a file can be written.
+
+    Raises:
+        UsageError: It is a folder, or its folder does not exist.
+        RenderError: Its folder is read-only.
+    """
+    # A link is replaced where it leads to.
+    check_folder(Path(os.path.realpath(file)).parent if file.is_symlink() else file.parent)
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder.", "Give the name of a file.")
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be written to an existing folder, with the errors of `check_writable`."""
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", "Create it first, or choose another.")
+    if not os.access(folder, os.W_OK):
+        raise RenderError(f"Nothing can be written to {folder}: the folder is read-only.", "Choose another folder.")
 
 
 def is_stream(file: Path) -> bool:
