@@ -11,7 +11,7 @@ from ..index.check import unchanged_videos
 from ..index.library import Library, models_folder, open_library
 from ..index.restore import needs_repair, repair_parts, restore_vectors
 from ..index.store import space_mismatch
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.identity import content_hash, source_hash, stamp
 from ..media.source import Source, open_source
 from ..media.types import VideoRecord
@@ -238,7 +238,7 @@ class Ingester:
         from .video import make_proxies
 
         self.progress.note(f"The proxies of {video.name} are lost or damaged: writing them again.")
-        with atomic_write(self.library.proxies_file(video.id)) as part:
+        with atomic(self.library.proxies_file(video.id), parents=True) as part:
             if make_proxies(video, source, part, self.progress):
                 return video
         self.progress.note(f"{video.name} no longer decodes to the frames that are stored: ingesting it again.")

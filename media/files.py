@@ -15,13 +15,18 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 
 @contextmanager
-def atomic(file: Path) -> Iterator[Path]:
+def atomic(file: Path, *, parents: bool = False) -> Iterator[Path]:
     """Yield a path to write to, and rename it to `file` when the block ends without an error.
 
     The path keeps the suffix of `file`, since ffmpeg and OpenCV choose a format by it. A link is followed, so that the
     file behind it is replaced. Devices and pipes are written to directly: a rename would put a file in their place.
-    The folder must exist.
+
+    Args:
+        file: The file to write.
+        parents: Create its folder, which must exist otherwise.
     """
+    if parents:
+        file.parent.mkdir(parents=True, exist_ok=True)
     if is_stream(file):
         yield file
         return
@@ -32,14 +37,6 @@ def atomic(file: Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
-    """Create the folder of `file`, then write atomically."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(file) as partial:
-        yield partial
 
 
 def check_writable(file: Path) -> None:

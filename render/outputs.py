@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import PlanError, SourceError, command
 from ..index.overwrite import Outputs, Overwrite, library_of
 from ..media.identity import source_hash
 from ..media.source import Source, open_source
-
-if TYPE_CHECKING:
-    from ..media.types import VideoRecord
-    from ..settings import Settings
-    from ..solve.plan.model import Plan, PlanVideo
+from ..media.types import VideoRecord
+from ..settings import Settings
+from ..solve.plan.files import write_plan
+from ..solve.plan.model import Plan, PlanVideo
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def default_output(path: Path) -> Path:
     return path.with_name(f"{path.name if path.is_dir() else path.stem}.reordered.mp4")
 
 
-def default_output_of(plan: "Plan") -> Path:
+def default_output_of(plan: Plan) -> Path:
     """Return the default path of a plan's film: next to its source, numbered if the source holds several films."""
     output, split = default_output(Path(plan.video.source)), plan.settings.get("split")
     number = split.get("film") if isinstance(split, dict) else None
@@ -57,7 +55,7 @@ def default_output_of(plan: "Plan") -> Path:
 
 
 def outputs_of(
-    video: "VideoRecord | PlanVideo", settings: "Settings | None", overwrite: Overwrite, *inputs: Path | None
+    video: VideoRecord | PlanVideo, settings: Settings | None, overwrite: Overwrite, *inputs: Path | None
 ) -> Outputs:
     """Return the outputs of a command that reads a solved video, whose source it must not replace.
 
@@ -71,7 +69,7 @@ def outputs_of(
     return Outputs(video.sha256 or video.id, overwrite, inputs=[source, *inputs], library=library_of(settings))
 
 
-def save_plan(plan: "Plan", file: Path, *, overwrite: Overwrite = False) -> Path:
+def save_plan(plan: Plan, file: Path, *, overwrite: Overwrite = False) -> Path:
     """Write a plan as a file that `render` reads and people can edit.
 
     Raises:
@@ -82,10 +80,8 @@ def save_plan(plan: "Plan", file: Path, *, overwrite: Overwrite = False) -> Path
     return file
 
 
-def write_plan_file(plan: "Plan", file: Path, outputs: Outputs) -> None:
+def write_plan_file(plan: Plan, file: Path, outputs: Outputs) -> None:
     """Write a plan as one of the outputs of a command, with the errors of `save_plan`."""
-    from ..solve.plan.files import write_plan
-
     try:
         with outputs.writing(file):
             write_plan(plan, file)
@@ -93,7 +89,7 @@ def write_plan_file(plan: "Plan", file: Path, outputs: Outputs) -> None:
         raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
 
 
-def check_source(plan: "Plan", opened: Source | None = None, stamp: str = "") -> Source:
+def check_source(plan: Plan, opened: Source | None = None, stamp: str = "") -> Source:
     """Open the source of a plan, which must be unchanged since the plan was made.
 
     Args:
@@ -115,7 +111,7 @@ def check_source(plan: "Plan", opened: Source | None = None, stamp: str = "") ->
     return source
 
 
-def _source_path(plan: "Plan") -> Path:
+def _source_path(plan: Plan) -> Path:
     source = Path(plan.video.source)
     if not plan.video.source:
         raise SourceError(

@@ -382,7 +382,7 @@ def test_constraints_on_a_split_are_refused_before_any_work(
     [
         *("ingest", "ingest_all", "solve", "solve_split", "render", "reconstruct", "repair", "find_broken", "mend"),
         *("write_report", "look", "viewable", "playable", "glimpse", "scramble", "evaluate", "evaluate_split"),
-        *("robustness", "search", "similar", "demo", "every_frame"),
+        *("robustness", "search", "similar", "demo", "every_frame", "save_plan", "repair_video"),
     ],
 )
 def test_the_functions_of_version_0_1_are_still_found(name: str) -> None:
