@@ -318,7 +318,6 @@ def reconstruct(
         RenderError: ffmpeg could not write the film.
     """
     from .render.film import render_plan
-    from .render.report.build import write_plan_report
 
     request = request_of(ReconstructRequest, path, _renamed(options))
     settings, progress = every_frame(settings), noting(progress)
@@ -346,6 +345,8 @@ def reconstruct(
         results.append(film_result(plan, paths, written))
     timer.lap("render")
     if request.report:
+        from .render.report.build import write_plan_report
+
         for plan, paths in films:
             write_plan_report(plan, paths.report or request.report, outputs, settings)
         timer.lap("report")

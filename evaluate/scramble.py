@@ -19,7 +19,7 @@ from ..errors import SourceError, UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin, library_of
 from ..media import ffmpeg
 from ..media.identity import source_hash
-from ..media.source import PictureFolder, Source, checked_name, open_source
+from ..media.source import PictureFolder, Source, open_source
 from ..media.untrusted import quote
 from ..progress import SILENT, Progress
 from ..render.audio.soundtrack import has_sound, resliced
@@ -96,11 +96,11 @@ class _Clip:
         }
 
 
-def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
+def scramble(source: Path | Source, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
     """Write the scrambled video and return its truth, without writing that.
 
     Args:
-        source: The clip, a video or a folder of pictures.
+        source: The clip, a video or a folder of pictures, or its path.
         output: The scrambled video.
         options: What to do to the clip.
         progress: Receives stages and notes.
@@ -110,11 +110,10 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
         SourceError: A clip cannot be decoded.
     """
     _check(options)
-    paths = _distinct([source, *options.mix])
-    target = check_output(output, source)
-    for path in options.mix:
-        check_output(output, path)
-    clips = [_stretch(path, options, number, progress) for number, path in enumerate(paths)]
+    sources = _distinct([open_source(one) for one in (source, *options.mix)])
+    for one in sources:
+        target = check_output(output, one.path)
+    clips = [_stretch(one, options, number, progress) for number, one in enumerate(sources)]
     owners = [(film, clip.first + slot) for film, clip in enumerate(clips) for slot in range(clip.length)]
     burst = options.burst if options.foreign_mode == "bursts" else 1
     groups = foreign_groups(options.foreign, _foreign_count(options, len(owners)), burst)
@@ -144,14 +143,14 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
     )
 
 
-def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
+def _distinct(sources: Sequence[Source]) -> Sequence[Source]:
     """Refuse a clip that is mixed with itself: nothing could tell its frames apart."""
     seen: set[Path] = set()
-    for path in paths:
+    for path in (source.path for source in sources):
         if path.resolve() in seen:
             raise UsageError(f"{path} cannot be mixed with itself.", "Name each clip once.")
         seen.add(path.resolve())
-    return paths
+    return sources
 
 
 def _check(options: ScrambleOptions) -> None:
@@ -172,14 +171,13 @@ def _check(options: ScrambleOptions) -> None:
             raise UsageError(f"{name} cannot be {quote(getattr(options, name))}.", f"It must be {wanted}.")
 
 
-def _stretch(path: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
-    source = open_source(path)
+def _stretch(source: Source, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
     info = source.info()
     if isinstance(source, PictureFolder):
         layout = pictures_layout(info, lossless=False)
     else:
         layout = video_layout(source, lossless=False)
-    first, length = stretch(path, options.frames, options.seed, progress, number)
+    first, length = stretch(source.path, options.frames, options.seed, progress, number)
     return _Clip(source, layout, info.fps, first, length)
 
 
@@ -346,13 +344,13 @@ def scramble_video(
         UsageError: An option is out of range.
         SourceError: A clip cannot be decoded.
     """
-    checked_name(source)
-    clips = [source, *options.mix]
     check_film_name(output)
-    outputs = Outputs(content_origin(*clips), overwrite, inputs=clips, library=library_of(settings))
+    clip = open_source(source)
+    origin = content_origin(clip, *options.mix)
+    outputs = Outputs(origin, overwrite, inputs=[clip.path, *options.mix], library=library_of(settings))
     outputs.claim(output, truth_file)
     with outputs.writing(output):
-        truth = scramble(source, output, options, progress)
+        truth = scramble(clip, output, options, progress)
     with outputs.writing(truth_file):
         write_truth(truth, truth_file)
     return truth
