@@ -85,11 +85,13 @@ class Outputs:
             RenderError: The folder is read-only.
         """
         named = [file for file in files if file is not None and not is_stream(file)]
-        for file in named:
-            check_writable(file)
+        inside: list[Path] = []
         if folder is not None:
             _check_new_folder(folder)
-            named += sorted({*_matching(folder, names), *(folder / name for name in names if "*" not in name)})
+            inside = sorted({*_matching(folder, names), *(folder / name for name in names if "*" not in name)})
+        for file in (*named, *filter(Path.exists, inside)):
+            check_writable(file)
+        named += inside
         for file in named:
             self._claim_one(file)
         self._check_overwriting(named)

@@ -222,16 +222,16 @@ def test_a_name_with_a_line_break_takes_one_line_in_a_dry_run(run: Run, films: P
 
 
 def test_an_unreadable_file_does_not_stop_the_others(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reelweave.ingest import video
+    from reelweave.ingest import many
 
-    original = video.open_source
+    original = many.open_source
 
     def refusing(path: Path, *rest: Any) -> Any:
         if path.name == "a.mp4":
             raise PermissionError(13, "Permission denied", str(path))
         return original(path, *rest)
 
-    monkeypatch.setattr(video, "open_source", refusing)
+    monkeypatch.setattr(many, "open_source", refusing)
     assert states(films) == {"a.mp4": "unreadable", "b.mp4": "new"}
 
 
