@@ -6,42 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import (
-    Adjacent,
-    Audio,
-    Before,
-    Both,
-    Crf,
-    Drop,
-    DropShot,
-    Films,
-    First,
-    FlipShot,
-    JoinPrice,
-    Json,
-    Keep,
-    KeepShot,
-    Last,
-    LibraryFolder,
-    Lossless,
-    OutlierRule,
-    Quiet,
-    Repair,
-    RepairDetector,
-    Replace,
-    Reverse,
-    ShotOrder,
-    Size,
-    SpaceName,
-    Split,
-    Thorough,
-    TimeLimit,
-    ingest_flags,
-    method_flags,
-    overwriting,
-    progress_for,
-    settings_from,
-)
+from . import options
 from .output import print_answer, reconstruction_text
 
 
@@ -50,35 +15,35 @@ def reconstruct(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     plan: Annotated[Path | None, typer.Option(help="Plan to write.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
-    split: Split = False,
-    films: Films = None,
-    repair: Repair = False,
-    detector: RepairDetector = None,
-    reverse: Reverse = False,
-    both: Both = False,
-    lossless: Lossless = False,
-    crf: Crf = None,
-    audio: Audio = None,
-    space: SpaceName = None,
-    size: Size = None,
-    outliers: OutlierRule = None,
-    price: JoinPrice = None,
-    thorough: Thorough = False,
-    time_limit: TimeLimit = None,
-    library: LibraryFolder = None,
-    overwrite: Replace = False,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    first: First = None,
-    last: Last = None,
-    before: Before = None,
-    adjacent: Adjacent = None,
-    keep: Keep = None,
-    drop: Drop = None,
-    keep_shot: KeepShot = None,
-    drop_shot: DropShot = None,
-    flip_shot: FlipShot = None,
-    shot_order: ShotOrder = None,
+    split: options.Split = False,
+    films: options.Films = None,
+    repair: options.Repair = False,
+    detector: options.RepairDetector = None,
+    reverse: options.Reverse = False,
+    both: options.Both = False,
+    lossless: options.Lossless = False,
+    crf: options.Crf = None,
+    audio: options.Audio = None,
+    space: options.SpaceName = None,
+    size: options.Size = None,
+    outliers: options.OutlierRule = None,
+    price: options.JoinPrice = None,
+    thorough: options.Thorough = False,
+    time_limit: options.TimeLimit = None,
+    library: options.LibraryFolder = None,
+    overwrite: options.Replace = False,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    first: options.First = None,
+    last: options.Last = None,
+    before: options.Before = None,
+    adjacent: options.Adjacent = None,
+    keep: options.Keep = None,
+    drop: options.Drop = None,
+    keep_shot: options.KeepShot = None,
+    drop_shot: options.DropShot = None,
+    flip_shot: options.FlipShot = None,
+    shot_order: options.ShotOrder = None,
 ) -> None:
     """Put a shuffled video back in order and drop foreign frames."""
     from .. import pipeline
@@ -87,8 +52,8 @@ def reconstruct(
     constraints = parse_constraints(
         first, last, before, adjacent, keep, drop, keep_shot, drop_shot, flip_shot, shot_order
     )
-    progress = progress_for(quiet)
-    flags = ingest_flags(space, None, size) | method_flags(outliers, price, thorough, time_limit)
+    progress = options.progress_for(quiet)
+    flags = options.ingest_flags(space, None, size) | options.method_flags(outliers, price, thorough, time_limit)
     flags |= {"render.crf": crf, "render.audio": audio}
     flags |= {"solve.space": None if space in ("all", "auto") else space}
     request = pipeline.ReconstructRequest(
@@ -104,7 +69,7 @@ def reconstruct(
         films=films,
         repair=repair,
         detector=detector,
-        overwrite=overwriting(overwrite),
+        overwrite=options.overwriting(overwrite),
     )
-    done = pipeline.reconstruct(request, settings_from(library, flags), progress)
+    done = pipeline.reconstruct(request, options.settings_from(library, flags), progress)
     print_answer(asdict(done) | {"notes": progress.notes}, as_json, reconstruction_text(done))
