@@ -9,7 +9,7 @@ from ...index.overwrite import Outputs, Overwrite, content_origin
 from ...media.source import Source, open_source
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
-from ...render.outputs import check_source, default_output_of
+from ...render.outputs import check_source, default_output_of, outputs_of
 from ...render.preview import browsers_play, film_of_pictures, preview
 from ...render.report.build import PlanView, view_plan
 from ...settings import every_frame
@@ -56,8 +56,7 @@ def proxy_film(
     plan: Plan, look: PlanView, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False
 ) -> Path:
     """Write a small film of the plan from the proxies in the library, without decoding the source."""
-    source = Path(plan.video.source) if plan.video.source else None
-    with Outputs(plan.video.sha256 or plan.video.id, overwrite, inputs=[source]).writing(output):
+    with outputs_of(plan.video, None, overwrite).writing(output):
         return film_of_pictures(map(look.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
 
 
