@@ -13,6 +13,7 @@ __version__ = "0.2.0"
 _PUBLIC = {
     "ReconstructRequest": "pipeline:ReconstructRequest",
     "ReelweaveError": "errors:ReelweaveError",
+    "RepairRequest": "repair.repair:RepairRequest",
     "Settings": "settings:Settings",
     "SolveRequest": "pipeline:SolveRequest",
     "compare_images": "search.question:compare_images",
@@ -26,7 +27,7 @@ _PUBLIC = {
     "reconstruct": "pipeline:reconstruct",
     "render_plan": "pipeline:render",
     "repair_video": "repair.repair:repair_video",
-    "save_plan": "pipeline:save_plan",
+    "save_plan": "render.outputs:save_plan",
     "scramble_video": "evaluate.scramble:scramble_video",
     "search_library": "search.search:search_library",
     "solve_split": "pipeline:solve_split",
@@ -35,14 +36,43 @@ _PUBLIC = {
 }
 """Where each public name is defined: module and attribute. Type checkers read `__init__.pyi` instead."""
 
+MOVED_FROM_PIPELINE = {
+    "demo": "commands.demo:run_demo",
+    "evaluate": "evaluate.scores:evaluate_plan",
+    "evaluate_split": "evaluate.split_scores:evaluate_split",
+    "every_frame": "settings:every_frame",
+    "find_broken": "repair.repair:find_broken_frames",
+    "glimpse": "ui.reconstruct.reconstruct_job:proxy_film",
+    "look": "render.report.build:view_plan",
+    "mend": "repair.repair:replace_broken_frames",
+    "playable": "ui.reconstruct.reconstruct_job:playable_copy",
+    "repair": "repair.repair:repair_video",
+    "repair_video": "repair.repair:repair_video",
+    "robustness": "evaluate.robustness:evaluate_robustness",
+    "scramble": "evaluate.scramble:scramble_video",
+    "search": "search.search:search_library",
+    "similar": "search.question:compare_images",
+    "viewable": "ui.reconstruct.reconstruct_job:viewable_source",
+}
+"""Deprecated names of functions that were in `pipeline` in version 0.1, and where they are now."""
+
 __all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), attribute)
+    return import_attribute(_PUBLIC, __name__, name)
+
+
+def import_attribute(table: dict[str, str], module: str, name: str) -> Any:
+    """Import what a table names as `module:attribute`; for the `__getattr__` of a module.
+
+    Raises:
+        AttributeError: The table does not have the name.
+    """
+    if name not in table:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    place, _, attribute = table[name].partition(":")
+    return getattr(import_module(f"{__name__}.{place}"), attribute)
 
 
 def __dir__() -> list[str]:

@@ -1,13 +1,16 @@
+from typing import Any
+
 from .errors import ReelweaveError
 from .evaluate.robustness import evaluate_robustness
 from .evaluate.scores import evaluate_plan
 from .evaluate.scramble import scramble_video
 from .evaluate.split_scores import evaluate_split
-from .pipeline import ReconstructRequest, SolveRequest, ingest_all, reconstruct, save_plan, solve_split, write_report
+from .pipeline import ReconstructRequest, SolveRequest, ingest_all, reconstruct, solve_split, write_report
 from .pipeline import ingest as ingest_video
 from .pipeline import render as render_plan
 from .pipeline import solve as solve_video
-from .repair.repair import repair_video
+from .render.outputs import save_plan
+from .repair.repair import RepairRequest, repair_video
 from .search.question import compare_images
 from .search.search import search_library
 from .settings import Settings
@@ -17,6 +20,7 @@ from .solve.plan.files import read_plan
 __all__ = [
     "ReconstructRequest",
     "ReelweaveError",
+    "RepairRequest",
     "Settings",
     "SolveRequest",
     "__version__",
@@ -40,3 +44,6 @@ __all__ = [
 ]
 
 __version__: str
+MOVED_FROM_PIPELINE: dict[str, str]
+
+def import_attribute(table: dict[str, str], module: str, name: str) -> Any: ...

@@ -1,34 +1,28 @@
 """Run the main job: ingest a source, solve its order into a plan, render the plan as a film.
 
-Each verb of the command line that works on films is one function here. `reconstruct` runs all of them.
+Each verb of the command line that works on films is one function here. `reconstruct` runs all of them. A command opens
+its source once, and passes the opened source from step to step.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
-from importlib import import_module
 from pathlib import Path
-from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
-from .errors import LibraryError, UsageError
-from .index.cache import MotionCacheFile, OrderCacheFolder
-from .index.fusion import FUSED, space_identity, space_rows
-from .index.library import Library, open_library, proxies_of
-from .index.neighbours import nearest
+from . import MOVED_FROM_PIPELINE, import_attribute
+from .errors import UsageError
+from .index.library import open_library, proxies_of
 from .index.overwrite import Outputs, Overwrite, content_origin
 from .ingest.discover import discover_sources
 from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
-from .ingest.models.matcher import KeypointMatcher, matcher_for
-from .ingest.models.registry import fetch_hint
-from .media.identity import stamp
-from .media.proxy import chroma, luma, proxy_yuv
-from .media.source import open_source
-from .media.types import FrameRows, VideoRecord
-from .progress import SILENT, Progress, noting
-from .render.encode import Encoding, check_output
+from .ingest.solve_input import settings_used, solve_input
+from .media.proxy import proxy_yuv
+from .media.source import Source, open_source
+from .media.types import VideoRecord
+from .progress import SILENT, Progress, StageTimer, noting
+from .render.encode import check_film_name
 from .render.outputs import (
     OutputPaths,
     check_source,
@@ -36,15 +30,16 @@ from .render.outputs import (
     films_at,
     numbered,
     output_paths,
+    outputs_of,
+    save_plan,
     write_plan_file,
 )
 from .render.results import Reconstruction, film_result, reconstruction_of
 from .repair.detector import load_detector
 from .repair.shuffled import drop_broken
-from .settings import Settings, library_folder
+from .settings import Settings, every_frame, library_folder, request_of
 from .solve import arrange
 from .solve.constraints import NO_CONSTRAINTS, Constraints
-from .solve.cost.flow import MEASURED
 from .solve.evidence import write_evidence
 from .solve.make_plan import mark_split, plan_from
 from .solve.plan.model import Plan
@@ -52,34 +47,26 @@ from .solve.split import arrange_films
 
 # render.film and render.report load the audio and page code, which solve does not need: they are imported where used.
 
+__all__ = [
+    "ReconstructRequest",
+    "SolveRequest",
+    "ingest",
+    "ingest_all",
+    "reconstruct",
+    "render",
+    "save_plan",
+    "solve",
+    "solve_split",
+    "write_report",
+]
+
 _CLAIMED_EARLY = 16
 """Bound on the films of a split whose names are checked before any work; their number is known only after solving."""
 
-_MOVED = {
-    "demo": "commands.demo:run_demo",
-    "evaluate": "evaluate.scores:evaluate_plan",
-    "evaluate_split": "evaluate.split_scores:evaluate_split",
-    "find_broken": "repair.repair:find_broken_frames",
-    "glimpse": "ui.reconstruct.reconstruct_job:proxy_film",
-    "look": "ui.reconstruct.reconstruct_job:plan_preview",
-    "mend": "repair.repair:replace_broken_frames",
-    "playable": "ui.reconstruct.reconstruct_job:playable_copy",
-    "repair": "repair.repair:repair_video",
-    "robustness": "evaluate.robustness:evaluate_robustness",
-    "scramble": "evaluate.scramble:scramble_video",
-    "search": "search.search:search_library",
-    "similar": "search.question:compare_images",
-    "viewable": "ui.reconstruct.reconstruct_job:viewable_source",
-}
-"""Functions that were in this module in version 0.1, and where they are now."""
-
 
 def __getattr__(name: str) -> Any:
-    """Import a moved function on first access, so that code written for 0.1 keeps working."""
-    if name not in _MOVED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, function = _MOVED[name].partition(":")
-    return getattr(import_module(f"{__package__}.{module}"), function)
+    """Import a function that was here in version 0.1 on first access. Deprecated: use the names of `reelweave`."""
+    return import_attribute(MOVED_FROM_PIPELINE, __name__, name)
 
 
 @dataclass(frozen=True)
@@ -99,6 +86,14 @@ class SolveRequest:
     films: int | None = None
     """Number of films that were mixed, if known; `solve_split` only."""
     overwrite: Overwrite = False
+
+    @property
+    def repairs(self) -> bool:
+        return self.repair or self.detector is not None
+
+    def files(self, numbers: Iterable[int]) -> list[Path]:
+        """Return where the plans and the evidence of these films of a split go."""
+        return [numbered(file, number) for number in numbers for file in (self.plan_file, self.evidence) if file]
 
 
 @dataclass(frozen=True)
@@ -135,37 +130,14 @@ class ReconstructRequest:
         return output_paths(output, self.plan_file, self.report, number if self.splits else None)
 
 
-_Request = TypeVar("_Request", SolveRequest, ReconstructRequest)
-
-
-def _request(kind: type[_Request], subject: Any, options: dict[str, Any]) -> _Request:
-    """Return the request itself, or build it from a path or name with keywords. 0.1 called constraints `wishes`."""
-    if isinstance(subject, kind):
-        if options:
-            raise TypeError(f"{kind.__name__} takes no further keywords: {', '.join(options)}")
-        return subject
-    if "wishes" in options:
-        options["constraints"] = options.pop("wishes")
-    return kind(subject, **options)
-
-
-def _check_split(request: SolveRequest | ReconstructRequest) -> None:
-    """Refuse options that cannot be combined with a split."""
-    # Constraints name frames of one order and do not say to which film a frame belongs.
-    if request.constraints:
-        raise UsageError(
-            "Constraints on the order cannot be combined with --split.",
-            "Without --split, --drop-shot leaves out the shots of the other films.",
-        )
-    # Broken frames are found by their neighbours, so a film must be in order before it is repaired.
-    if request.repair or request.detector is not None:
-        raise UsageError("--repair cannot be combined with --split.", "Split first, then repair each film by itself.")
-
-
 def ingest(path: Path, settings: Settings, progress: Progress = SILENT) -> VideoRecord:
     """Store vectors of every frame of a source in the library. Frames that are stored are not decoded again."""
-    with open_library(library_folder(settings)) as library:
-        ingested = Ingester(library, settings, progress).ingest(path)
+    return _ingest(open_source(path, settings.ingest.pictures_fps), settings, progress)
+
+
+def _ingest(source: Source, settings: Settings, progress: Progress) -> VideoRecord:
+    with open_library(settings) as library:
+        ingested = Ingester(library, settings, progress).ingest(source)
         assert ingested.video
         return ingested.video
 
@@ -184,7 +156,7 @@ def ingest_all(
     sources = discover_sources(paths)
     for note in sources.notes:
         progress.note(note)
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         yield from (dry_run_sources if dry_run else ingest_sources)(library, sources, settings, progress)
 
 
@@ -203,18 +175,19 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
         UsageError: The constraints contradict each other, or an output must not be replaced.
         LibraryError: The library lacks the video or the vectors of the space.
     """
-    request = _request(SolveRequest, video, options)
-    repairs = request.repair or request.detector is not None
-    detector = load_detector(request.detector, settings.breakup) if repairs else None
-    with open_library(library_folder(settings), settings) as library:
+    return _solve(request_of(SolveRequest, video, _renamed(options)), settings, progress)
+
+
+def _solve(request: SolveRequest, settings: Settings, progress: Progress, source: Source | None = None) -> Plan:
+    detector = load_detector(request.detector, settings.breakup) if request.repairs else None
+    with open_library(settings) as library:
         record = library.catalog.find(request.video)
-        outputs = _outputs_of(record, settings, request)
+        outputs = outputs_of(record, settings, request.overwrite, request.detector)
         outputs.claim(request.plan_file, request.evidence)
-        matcher = matcher_for(settings)
-        frames = solve_input(library, record, settings, matcher)
+        frames = solve_input(library, record, settings)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
-        used = settings_used(library, record, settings, matcher)
+        used = settings_used(library, record, frames, settings)
         plan = plan_from(record, frames, arrangement, used, constraints)
         if detector:
 
@@ -223,15 +196,15 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
                 again = arrange.arrange(frames, settings, progress, dropping)
                 return plan_from(record, frames, again, used, constraints)
 
-            _source_of(plan, record)
+            source = check_source(plan, source, record.stamp)
             pinned = {*constraints.placed, *constraints.keep}
-            plan = drop_broken(plan, solve_without, detector, settings.repair.longest, pinned, progress)
+            plan = drop_broken(plan, source, solve_without, detector, settings.repair.longest, pinned, progress)
         library.keep_plan(record, plan.model_dump_json())
     if request.evidence:
         with outputs.writing(request.evidence):
             write_evidence(arrangement, request.evidence)
     if request.plan_file:
-        _write_plan(plan, request.plan_file, outputs)
+        write_plan_file(plan, request.plan_file, outputs)
     return plan
 
 
@@ -249,52 +222,27 @@ def solve_split(
     Raises:
         UsageError: The request has constraints or asks for a repair, or an output must not be replaced.
     """
-    request = _request(SolveRequest, video, options)
+    request = request_of(SolveRequest, video, _renamed(options))
     _check_split(request)
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         record = library.catalog.find(request.video)
-        outputs = _outputs_of(record, settings, request)
-        files = [file for file in (request.plan_file, request.evidence) if file]
-        claimed = min(request.films or 1, _CLAIMED_EARLY)
-        outputs.claim(*(numbered(file, number) for number in range(1, claimed + 1) for file in files))
-        matcher = matcher_for(settings)
-        frames, proxies = solve_input(library, record, settings, matcher), proxies_of(library, record)
+        outputs = outputs_of(record, settings, request.overwrite)
+        known = _known_films(request)
+        outputs.claim(*request.files(range(1, known + 1)))
+        frames, proxies = solve_input(library, record, settings), proxies_of(library, record)
         films = arrange_films(frames, lambda row: proxy_yuv(proxies[row]), settings, progress, request.films)
-        used = settings_used(library, record, settings, matcher)
+        used = settings_used(library, record, frames, settings)
         plans = [plan_from(record, frames, film, used, NO_CONSTRAINTS) for film in films]
         plans = [mark_split(plan, number, len(plans), settings) for number, plan in enumerate(plans, 1)]
         library.keep_plan(record, plans[0].model_dump_json())
-    outputs.claim(*(numbered(file, number) for number in range(claimed + 1, len(plans) + 1) for file in files))
+    outputs.claim(*request.files(range(known + 1, len(plans) + 1)))
     for number, (film, plan) in enumerate(zip(films, plans, strict=True), 1):
         if request.evidence:
             with outputs.writing(file := numbered(request.evidence, number)):
                 write_evidence(film, file)
         if request.plan_file:
-            _write_plan(plan, numbered(request.plan_file, number), outputs)
+            write_plan_file(plan, numbered(request.plan_file, number), outputs)
     return plans
-
-
-def _source_of(plan: Plan, video: VideoRecord) -> Path:
-    """Check the source of a plan just made from a video. It is read again only if its stamp changed since ingest."""
-    source = Path(plan.video.source)
-    if plan.video.source and source.exists() and stamp(source) == video.stamp:
-        return source
-    return check_source(plan)
-
-
-def _outputs_of(video: VideoRecord, settings: Settings, request: SolveRequest) -> Outputs:
-    source = Path(video.source) if video.source else None
-    return Outputs(
-        video.sha256 or video.id,
-        request.overwrite,
-        inputs=[source, request.detector],
-        library=library_folder(settings),
-    )
-
-
-def _write_plan(plan: Plan, file: Path, outputs: Outputs) -> None:
-    with outputs.writing(file):
-        write_plan_file(plan, file)
 
 
 def render(
@@ -327,61 +275,27 @@ def render(
         SourceError: The source is missing or has changed since the plan was made.
         RenderError: ffmpeg could not write the film.
     """
+    from .render.film import render_plan
+
     source = check_source(plan)
-    check_output(output, source)
-    outputs = _outputs_from(plan, settings, overwrite)
+    check_film_name(output)
+    outputs = outputs_of(plan.video, settings, overwrite, source.path)
     outputs.claim(*films_at(output, both))
-    return _render(plan, source, output, outputs, settings, progress, both=both, lossless=lossless, fps=fps)
+    return render_plan(plan, source, output, outputs, settings, progress, both=both, lossless=lossless, fps=fps)
 
 
-def _outputs_from(plan: Plan, settings: Settings, overwrite: Overwrite) -> Outputs:
-    source = Path(plan.video.source) if plan.video.source else None
-    origin = plan.video.sha256 or plan.video.id
-    return Outputs(origin, overwrite, inputs=[source], library=library_folder(settings))
+def write_report(plan: Plan, folder: Path, settings: Settings, *, overwrite: Overwrite = False) -> list[Path]:
+    """Write a page with pictures of the film before and after.
 
+    Returns:
+        The files that were written; the last one is the page.
+    """
+    from .render.report.build import write_plan_report
+    from .render.report.folder import REPORT_FILES
 
-def _render(
-    plan: Plan,
-    source: Path,
-    output: Path,
-    outputs: Outputs,
-    settings: Settings,
-    progress: Progress,
-    *,
-    both: bool,
-    lossless: bool,
-    fps: Fraction | None = None,
-) -> list[Path]:
-    from .render import film
-    from .render.audio.soundtrack import has_sound
-    from .render.fill import FillOptions
-
-    progress = noting(progress)
-    encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
-    audio = settings.render.audio
-    if not has_sound(source, audio, ("keep", "reslice"), progress):
-        audio = "drop"
-    films = films_at(output, both)
-    for directed, target in zip((plan, plan.reversed()), films, strict=False):
-        with outputs.writing(target):
-            film.render(
-                directed,
-                source,
-                target,
-                encoding,
-                fps=fps,
-                audio=audio,
-                filling=FillOptions(settings.repair.method, settings.repair.long, settings.repair.longest),
-                scratch_bytes=int(settings.render.scratch_gb * 1e9),
-                progress=progress,
-            )
-    return films
-
-
-def save_plan(plan: Plan, file: Path, *, overwrite: Overwrite = False) -> Path:
-    """Write a plan as a file that `render` reads and people can edit."""
-    _write_plan(plan, file, Outputs(plan.video.sha256 or plan.video.id, overwrite))
-    return file
+    outputs = outputs_of(plan.video, settings, overwrite)
+    outputs.claim(folder=folder, names=REPORT_FILES)
+    return write_plan_report(plan, folder, outputs, settings)
 
 
 def reconstruct(
@@ -403,125 +317,81 @@ def reconstruct(
         UsageError: Options contradict each other, or an output must not be replaced.
         RenderError: ffmpeg could not write the film.
     """
-    request = _request(ReconstructRequest, path, options)
-    if request.splits:
-        _check_split(request)
-    if request.detector:
-        load_detector(request.detector, settings.breakup)
-    open_source(request.path)
-    check_output(request.output or default_output(request.path), request.path)
-    outputs = Outputs(
-        content_origin(request.path),
-        request.overwrite,
-        inputs=[request.path, request.detector],
-        library=library_folder(settings),
-    )
-    claimed = min(request.films or 1, _CLAIMED_EARLY)
-    for number in range(1, claimed + 1):
-        _claim(outputs, request.paths(number), request.both)
+    from .render.film import render_plan
+
+    request = request_of(ReconstructRequest, path, _renamed(options))
     settings, progress = every_frame(settings), noting(progress)
-    timer = _Timer()
-    video = ingest(request.path, settings, progress)
+    source, outputs = _begin(request, settings)
+    timer = StageTimer()
+    video = _ingest(source, settings, progress)
     outputs.origin = video.sha256
     timer.lap("ingest")
     solving = request.solving(video.id)
-    plans = solve_split(solving, settings, progress) if request.splits else [solve(solving, settings, progress)]
+    split = request.splits
+    plans = solve_split(solving, settings, progress) if split else [_solve(solving, settings, progress, source)]
     plans = [plan.reversed() if request.reverse else plan for plan in plans]
     films = [(plan, request.paths(number)) for number, plan in enumerate(plans, 1)]
-    for _, paths in films[claimed:]:
+    for _, paths in films[_known_films(request) :]:
         _claim(outputs, paths, request.both)
     for plan, paths in films:
-        _write_plan(plan, paths.plan, outputs)
+        write_plan_file(plan, paths.plan, outputs)
     timer.lap("solve")
     results = []
     for plan, paths in films:
-        source = _source_of(plan, video)
-        written = _render(
+        source = check_source(plan, source)
+        written = render_plan(
             plan, source, paths.output, outputs, settings, progress, both=request.both, lossless=request.lossless
         )
         results.append(film_result(plan, paths, written))
     timer.lap("render")
     if request.report:
+        from .render.report.build import write_plan_report
+
         for plan, paths in films:
-            _write_report(plan, paths.report or request.report, outputs, settings)
+            write_plan_report(plan, paths.report or request.report, outputs, settings)
         timer.lap("report")
     return reconstruction_of(video, plans, results, settings.solve.space, timer.laps)
 
 
-class _Timer:
-    """Measure the seconds of each stage."""
+def _begin(request: ReconstructRequest, settings: Settings) -> tuple[Source, Outputs]:
+    """Check everything that can be checked before any work, and open the source."""
+    if request.splits:
+        _check_split(request)
+    if request.detector:
+        load_detector(request.detector, settings.breakup)
+    source = open_source(request.path, settings.ingest.pictures_fps)
+    inputs = [source.path, request.detector]
+    outputs = Outputs(content_origin(source), request.overwrite, inputs=inputs, library=library_folder(settings))
+    for number in range(1, _known_films(request) + 1):
+        _claim(outputs, request.paths(number), request.both)
+    return source, outputs
 
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = perf_counter()
 
-    def lap(self, name: str) -> None:
-        now = perf_counter()
-        self.laps[name], self._last = round(now - self._last, 3), now
+def _check_split(request: SolveRequest | ReconstructRequest) -> None:
+    """Refuse options that cannot be combined with a split."""
+    # Constraints name frames of one order and do not say to which film a frame belongs.
+    if request.constraints:
+        raise UsageError(
+            "Constraints on the order cannot be combined with --split.",
+            "Without --split, --drop-shot leaves out the shots of the other films.",
+        )
+    # Broken frames are found by their neighbours, so a film must be in order before it is repaired.
+    if request.repair or request.detector is not None:
+        raise UsageError("--repair cannot be combined with --split.", "Split first, then repair each film by itself.")
+
+
+def _known_films(request: SolveRequest | ReconstructRequest) -> int:
+    """Return how many films can be named before any work."""
+    return min(request.films or 1, _CLAIMED_EARLY)
 
 
 def _claim(outputs: Outputs, paths: OutputPaths, both: bool) -> None:
     from .render.report.folder import REPORT_FILES
 
+    check_film_name(paths.output)
     outputs.claim(*films_at(paths.output, both), paths.plan, folder=paths.report, names=REPORT_FILES)
 
 
-def write_report(plan: Plan, folder: Path, settings: Settings, *, overwrite: Overwrite = False) -> list[Path]:
-    """Write a page with pictures of the film before and after.
-
-    Returns:
-        The files that were written; the last one is the page.
-    """
-    from .render.report.folder import REPORT_FILES
-
-    outputs = _outputs_from(plan, settings, overwrite)
-    outputs.claim(folder=folder, names=REPORT_FILES)
-    return _write_report(plan, folder, outputs, settings)
-
-
-def _write_report(plan: Plan, folder: Path, outputs: Outputs, settings: Settings) -> list[Path]:
-    from .render.report.build import write_plan_report
-    from .render.report.folder import REPORT_FILES
-
-    with open_library(library_folder(settings), settings) as library, outputs.writing_folder(folder, REPORT_FILES):
-        return write_plan_report(library, library.catalog.find(plan.video.id), plan, folder, settings)
-
-
-def every_frame(settings: Settings) -> Settings:
-    """Return the settings with every frame sampled. A film needs all of them; `ingest.fps` is meant for search."""
-    return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
-
-
-def solve_input(
-    library: Library, video: VideoRecord, settings: Settings, matcher: KeypointMatcher | None = None
-) -> arrange.SolveInput:
-    """Collect what the solver needs of a stored video: vectors, proxies, neighbour search and caches."""
-    rows = _rows(library, video, settings)
-    proxies = proxies_of(library, video)[: len(rows)]
-    colours = chroma(proxies) if settings.solve.price == "histogram" else None
-    motion = MotionCacheFile(library.motion_file(video.id), luma(proxies), MEASURED)
-    near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
-    orders = OrderCacheFolder(library.orders_folder(video.id))
-    return arrange.SolveInput(
-        rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, orders
-    )
-
-
-def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows:
-    """Read the vectors of the space. If they are missing, the error also says which weights must be fetched."""
-    try:
-        return space_rows(library, video, settings.solve.model_dump())
-    except LibraryError as missing:
-        space = settings.solve.fused_with if settings.solve.space == FUSED else settings.solve.space
-        if remedy := fetch_hint(space, settings.clip):
-            raise LibraryError(missing.cause, f"{missing.remedy}{remedy}") from missing
-        raise
-
-
-def settings_used(
-    library: Library, video: VideoRecord, settings: Settings, matcher: KeypointMatcher | None
-) -> dict[str, Any]:
-    """Return the settings that the plan records, with the identity of the models."""
-    sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
-    models: dict[str, Any] = {"space": asdict(space_identity(library, video, sections["solve"]))}
-    return sections | {"models": models | ({"matcher": matcher.identity} if matcher else {})}
+def _renamed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a request; version 0.1 called the constraints `wishes`."""
+    return {"constraints" if name == "wishes" else name: value for name, value in options.items()}

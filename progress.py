@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from time import perf_counter
 from types import FrameType
 from typing import Protocol
 
@@ -98,6 +99,19 @@ class NotingProgress(TitledProgress):
         if text not in self.notes:
             self.notes.append(text)
             self._progress.note(text)
+
+
+class StageTimer:
+    """Measure the seconds of each stage of a command."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, name: str) -> None:
+        """End a stage, and begin the next."""
+        now = perf_counter()
+        self.laps[name], self._last = round(now - self._last, 3), now
 
 
 SILENT = SilentProgress()

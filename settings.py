@@ -8,10 +8,10 @@ import difflib
 import os
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -312,6 +312,28 @@ def changed(settings: Settings, section: str, values: Mapping[str, Any]) -> Sett
         key = ".".join(str(part) for part in (section, *problem["loc"]))
         raise UsageError(f"{key} = {quote(problem['input'])} cannot be used: {_reason(problem['msg'])}.") from bad
     return settings.model_copy(update={section: new})
+
+
+def every_frame(settings: Settings) -> Settings:
+    """Return the settings with every frame sampled. A film needs all of them; `ingest.fps` is meant for search."""
+    return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"fps": 0.0})})
+
+
+_Request = TypeVar("_Request")
+
+
+def request_of(kind: type[_Request], subject: Any, options: dict[str, Any]) -> _Request:
+    """Return a request, or build it as version 0.1 did: from its first field and the other fields as keywords.
+
+    Raises:
+        TypeError: There are keywords besides a request, or they are no fields of it.
+    """
+    if not isinstance(subject, kind):
+        build: Callable[..., _Request] = kind
+        return build(subject, **options)
+    if options:
+        raise TypeError(f"{kind.__name__} takes no further keywords: {', '.join(options)}")
+    return subject
 
 
 def explain(overrides: Mapping[str, Any] | None = None) -> list[Origin]:

@@ -32,7 +32,7 @@ from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.speed import fastest_embedder
 from reelweave.ingest.video import describe, ingest_video
 from reelweave.media import ffmpeg
-from reelweave.media.identity import content_hash
+from reelweave.media.identity import source_hash
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
 from reelweave.progress import SilentProgress
 from reelweave.settings import Settings, load
@@ -110,8 +110,9 @@ def _ingest(clip: Path, settings: Settings, kept: Path) -> Work:
 
     def work() -> tuple[int, int, str, float]:
         with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as library, library.writing("bench"):
-            video = describe(clip, content_hash(clip), settings.ingest)
-            done = ingest_video(video, {}, [embedder], library, settings.ingest, SilentProgress())
+            source = open_source(clip)
+            video = describe(source, source_hash(source), settings.ingest)
+            done = ingest_video(video, source, {}, [embedder], library, settings.ingest, SilentProgress())
             state, rows = library.catalog.spaces(done.id)["clip"], library.rows(done, "clip")
             own = done.frames if not settings.ingest.share_level else int((rows.duplicate_of < 0).sum())
             return done.frames, own, state.way, state.cosine

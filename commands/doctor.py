@@ -64,7 +64,7 @@ def _library(settings: Settings) -> str:
     folder = library_folder(settings)
     if not folder.exists():
         return f"{folder} does not exist yet; the first ingest creates it"
-    with open_library(folder) as library:
+    with open_library(settings) as library:
         videos = len(library.catalog.videos())
     writer = current_writer(folder)
     return f"{folder}: {videos} videos, " + (f"being written by {writer}" if writer else "not being written")

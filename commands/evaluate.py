@@ -111,7 +111,8 @@ def _is_plan(args: list[str]) -> bool:
 class EvaluateCommand(TyperCommand):
     """A command with a subcommand: `evaluate PLAN...` and `evaluate robustness VIDEO`.
 
-    A Typer group cannot take arguments of its own.
+    Neither a group of Typer nor one of Click can take arguments of its own before a subcommand: it would look for a
+    subcommand called PLAN. With either library it takes a subclass that looks at the first word.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

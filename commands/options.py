@@ -4,10 +4,8 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import wraps
-from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from ..progress import NotingProgress
     from ..settings import Settings
 
+
+_Answer = TypeVar("_Answer")
 
 _LOWEST_RATE = Fraction(1, 1000)
 """Lowest frame rate of a film: one frame in 17 minutes."""
@@ -60,46 +60,16 @@ Films = Annotated[
     int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]
 
-
-def with_constraints(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that constrain the order to a command, which takes them parsed, as `constraints`.
-
-    Typer reads options from the signature and cannot share a group of them, so the signature is extended here.
-    """
-
-    @wraps(command)
-    def constrained(**given: Any) -> None:
-        from ..solve.constraints import parse_constraints
-
-        values = {name: value for name in _CONSTRAINTS if (value := given.pop(name)) is not None}
-        command(**given, constraints=parse_constraints(**values))
-
-    own = [parameter for parameter in signature(command).parameters.values() if parameter.name != "constraints"]
-    added = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in _CONSTRAINTS.items()
-    ]
-    parameters = [*(parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own), *added]
-    constrained.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    constrained.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return constrained
-
-
-def _repeatable(metavar: str, text: str) -> Any:
-    return Annotated[list[str] | None, typer.Option(metavar=metavar, help=f"{text}; repeatable.")]
-
-
-_CONSTRAINTS = {
-    "first": Annotated[int | None, typer.Option(metavar="F", help="Frame F begins the film.")],
-    "last": Annotated[int | None, typer.Option(metavar="F", help="Frame F ends the film.")],
-    "before": _repeatable("A:B", "Frame A plays before frame B"),
-    "adjacent": _repeatable("A:B", "Frames A and B are neighbours"),
-    "keep": _repeatable("F", "Frames to keep: 3,7-9"),
-    "drop": _repeatable("F", "Frames to drop: 3,7-9"),
-    "keep_shot": _repeatable("S", "A dropped group to keep"),
-    "drop_shot": _repeatable("S", "A shot to drop"),
-    "flip_shot": _repeatable("S", "A shot to reverse"),
-    "shot_order": Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")],
-}
+First = Annotated[int | None, typer.Option(metavar="F", help="Frame F begins the film.")]
+Last = Annotated[int | None, typer.Option(metavar="F", help="Frame F ends the film.")]
+Before = Annotated[list[str] | None, typer.Option(metavar="A:B", help="Frame A plays before frame B; repeatable.")]
+Adjacent = Annotated[list[str] | None, typer.Option(metavar="A:B", help="Frames A and B are neighbours; repeatable.")]
+Keep = Annotated[list[str] | None, typer.Option(metavar="F", help="Frames to keep: 3,7-9; repeatable.")]
+Drop = Annotated[list[str] | None, typer.Option(metavar="F", help="Frames to drop: 3,7-9; repeatable.")]
+KeepShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A dropped group to keep; repeatable.")]
+DropShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A shot to drop; repeatable.")]
+FlipShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A shot to reverse; repeatable.")]
+ShotOrder = Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")]
 
 
 def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
@@ -115,6 +85,14 @@ def progress_for(quiet: bool) -> "NotingProgress":
     from .console import terminal_progress
 
     return noting(terminal_progress(quiet))
+
+
+def prompted(ask: Callable[..., _Answer], question: str, **options: Any) -> _Answer:
+    """Ask on stderr by `typer.confirm` or `typer.prompt`. Ctrl-C ends the command as it does elsewhere."""
+    try:
+        return ask(question, err=True, **options)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def overwriting(replace: bool) -> "Overwrite":

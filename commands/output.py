@@ -1,6 +1,8 @@
 """Format what commands print: JSON for programs, a few lines of text for people."""
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +31,14 @@ _LISTED_FRAMES = 6
 
 def print_answer(data: dict[str, Any], as_json: bool, text: str) -> None:
     print(json.dumps(data) if as_json else text)
+
+
+def print_error(error: Exception) -> None:
+    """Print one line, or raise the error for its traceback if REELWEAVE_DEBUG is set."""
+    if os.environ.get("REELWEAVE_DEBUG"):
+        raise error
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+    print(f"error: {text}", file=sys.stderr)
 
 
 def print_json_lines(rows: Iterable[dict[str, Any]]) -> None:

@@ -39,14 +39,12 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Find broken frames and replace them with interpolated ones."""
-    from ..repair.repair import repair_video
+    from ..repair.repair import RepairRequest, repair_video
 
     progress = progress_for(quiet)
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "render.crf": crf}
-    done = repair_video(
+    request = RepairRequest(
         video,
-        settings_from(None, flags),
-        progress,
         output=output,
         frames=frames,
         detector=detector,
@@ -55,6 +53,7 @@ def repair(
         lossless=lossless,
         overwrite=overwriting(overwrite),
     )
+    done = repair_video(request, settings_from(None, flags), progress)
     print_answer(done.data() | {"notes": progress.notes}, as_json, _text(done))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, LibraryFolder, settings_from
+from .options import Json, LibraryFolder, prompted, settings_from
 from .output import print_rows
 
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
@@ -47,5 +47,5 @@ def ui(
     def opened(address: str) -> None:
         print(f"the page is at {address} until Ctrl-C", file=sys.stderr, flush=True)
 
-    account = password_for(user, host, password_file, lambda text: str(typer.prompt(text, hide_input=True, err=True)))
+    account = password_for(user, host, password_file, lambda text: str(prompted(typer.prompt, text, hide_input=True)))
     serve(settings_from(library), host, port, account, opened)

@@ -14,7 +14,7 @@ from ..ingest.models.registry import model_of, open_embedder, resolve_model
 from ..ingest.models.timing import clock_for, least_seconds, one_thread
 from ..media.types import Picture, Space
 from ..progress import SILENT, Progress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 from .drawn.film import draw_land
 from .drawn.recall import cards, recall
 from .drawn.scenes import Style, random_scene
@@ -190,7 +190,7 @@ def _quick(embedder: Embedder, pictures: Sequence[Picture]) -> str:
 
 def _library(identity: Space, settings: Settings) -> str:
     """Detect changed weights: the same name with vectors that are not comparable."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         stored = _stored(library, identity.name)
     changed = {video: other for video, other in stored.items() if other.model == identity.model and other != identity}
     if changed:

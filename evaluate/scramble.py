@@ -18,11 +18,12 @@ import numpy as np
 from ..errors import SourceError, UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin, library_of
 from ..media import ffmpeg
-from ..media.source import PictureFolder, checked_name, open_source
+from ..media.identity import source_hash
+from ..media.source import PictureFolder, Source, open_source
 from ..media.untrusted import quote
 from ..progress import SILENT, Progress
 from ..render.audio.soundtrack import has_sound, resliced
-from ..render.encode import Encoding, Soundtrack, check_output, encode
+from ..render.encode import Encoding, Soundtrack, check_film_name, check_output, encode
 from ..render.frame_layout import FrameLayout, pictures_layout, video_layout
 from ..render.reorder import in_play_order
 from ..settings import Settings
@@ -70,7 +71,7 @@ class ScrambleOptions:
 class _Clip:
     """The stretch of a source that is scrambled, and what is recorded about it."""
 
-    path: Path
+    source: Source
     layout: FrameLayout
     rate: Fraction
     first: int
@@ -80,22 +81,26 @@ class _Clip:
     hit: dict[str, set[int]] = field(default_factory=dict)
     """For each kind of damage, the slots that show it."""
 
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
     def facts(self) -> dict[str, Any]:
         """Return the keys of the truth that describe the clip."""
         return {
             "source": str(self.path.resolve()),
-            "source_sha256": _sha256(self.path),
+            "source_sha256": _sha256(self.source),
             "first": self.first,
             "ties": [self.first + slot for slot in self.ties.pictures],
             "shots": [self.first + slot for slot in self.cuts.shots()],
         }
 
 
-def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
+def scramble(source: Path | Source, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
     """Write the scrambled video and return its truth, without writing that.
 
     Args:
-        source: The clip, a video or a folder of pictures.
+        source: The clip, a video or a folder of pictures, or its path.
         output: The scrambled video.
         options: What to do to the clip.
         progress: Receives stages and notes.
@@ -105,11 +110,10 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
         SourceError: A clip cannot be decoded.
     """
     _check(options)
-    paths = _distinct([source, *options.mix])
-    target = check_output(output, source)
-    for path in options.mix:
-        check_output(output, path)
-    clips = [_stretch(path, options, number, progress) for number, path in enumerate(paths)]
+    sources = _distinct([open_source(one) for one in (source, *options.mix)])
+    for one in sources:
+        target = check_output(output, one.path)
+    clips = [_stretch(one, options, number, progress) for number, one in enumerate(sources)]
     owners = [(film, clip.first + slot) for film, clip in enumerate(clips) for slot in range(clip.length)]
     burst = options.burst if options.foreign_mode == "bursts" else 1
     groups = foreign_groups(options.foreign, _foreign_count(options, len(owners)), burst)
@@ -139,14 +143,14 @@ def scramble(source: Path, output: Path, options: ScrambleOptions, progress: Pro
     )
 
 
-def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
+def _distinct(sources: Sequence[Source]) -> Sequence[Source]:
     """Refuse a clip that is mixed with itself: nothing could tell its frames apart."""
     seen: set[Path] = set()
-    for path in paths:
+    for path in (source.path for source in sources):
         if path.resolve() in seen:
             raise UsageError(f"{path} cannot be mixed with itself.", "Name each clip once.")
         seen.add(path.resolve())
-    return paths
+    return sources
 
 
 def _check(options: ScrambleOptions) -> None:
@@ -167,10 +171,13 @@ def _check(options: ScrambleOptions) -> None:
             raise UsageError(f"{name} cannot be {quote(getattr(options, name))}.", f"It must be {wanted}.")
 
 
-def _stretch(source: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
-    info = open_source(source).info()
-    layout = pictures_layout(info, lossless=False) if source.is_dir() else video_layout(source, lossless=False)
-    first, length = stretch(source, options.frames, options.seed, progress, number)
+def _stretch(source: Source, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:
+    info = source.info()
+    if isinstance(source, PictureFolder):
+        layout = pictures_layout(info, lossless=False)
+    else:
+        layout = video_layout(source, lossless=False)
+    first, length = stretch(source.path, options.frames, options.seed, progress, number)
     return _Clip(source, layout, info.fps, first, length)
 
 
@@ -191,9 +198,9 @@ def _sound(
     clip: _Clip, frames: Sequence[int], target: Path, encoding: Encoding, options: ScrambleOptions, progress: Progress
 ) -> AbstractContextManager[Soundtrack | None]:
     """Move the sound of each frame along with it; foreign frames are silent."""
-    if not has_sound(clip.path, options.audio, ("shuffle",), progress) or options.audio == "drop":
+    if not has_sound(clip.source, options.audio, ("shuffle",), progress) or options.audio == "drop":
         return nullcontext(None)
-    return resliced(clip.path, frames, target, encoding, (clip.rate, clip.rate), progress, bare=True)
+    return resliced(clip.source, frames, target, encoding, (clip.rate, clip.rate), progress, bare=True)
 
 
 def _foreign_count(options: ScrambleOptions, true: int) -> int:
@@ -256,7 +263,7 @@ def _damaged_places(clips: Sequence[_Clip], origins: Sequence[tuple[int, int]]) 
 
 def _fitted(clip: _Clip, layout: FrameLayout) -> Generator[bytes, None, None]:
     """Decode the stretch of a mixed clip, filling the picture of the first."""
-    with closing(open_source(clip.path).frames(clip.first)) as frames:
+    with closing(clip.source.frames(clip.first)) as frames:
         for seen, frame in enumerate(frames, 1):
             yield raw_picture(covering(frame.picture, layout.size), layout)
             if seen == clip.length:
@@ -266,10 +273,9 @@ def _fitted(clip: _Clip, layout: FrameLayout) -> Generator[bytes, None, None]:
 
 def _decoded(clip: _Clip) -> Generator[bytes, None, None]:
     layout, end = clip.layout, clip.first + clip.length
-    if clip.path.is_dir():
-        folder = PictureFolder(clip.path, 25)
-        for file in folder.files[clip.first : end]:
-            yield layout.padded(folder.picture(file, layout.width, layout.height).tobytes())
+    if isinstance(clip.source, PictureFolder):
+        for file in clip.source.files[clip.first : end]:
+            yield layout.padded(clip.source.picture(file, layout.width, layout.height).tobytes())
         return
     chosen = rf"select=between(n\,{clip.first}\,{end - 1}),{layout.conversion}"
     output = ["-vf", chosen, "-frames:v", str(clip.length), "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
@@ -306,14 +312,11 @@ def _noisy(
         yield samples.tobytes()
 
 
-def _sha256(source: Path) -> str:
+def _sha256(source: Source) -> str:
     """Hash the content of a file, or of the pictures of a folder in order."""
-    digests = []
-    for file in PictureFolder(source, 25).files if source.is_dir() else [source]:
-        with file.open("rb") as content:
-            digests.append(hashlib.file_digest(content, "sha256"))
-    together = hashlib.sha256(b"".join(digest.digest() for digest in digests))
-    return (together if source.is_dir() else digests[0]).hexdigest()
+    if not isinstance(source, PictureFolder):
+        return source_hash(source)
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in source.files)).hexdigest()
 
 
 def scramble_video(
@@ -341,13 +344,13 @@ def scramble_video(
         UsageError: An option is out of range.
         SourceError: A clip cannot be decoded.
     """
-    checked_name(source)
-    clips = [source, *options.mix]
-    check_output(output, source)
-    outputs = Outputs(content_origin(*clips), overwrite, inputs=clips, library=library_of(settings))
+    check_film_name(output)
+    clip = open_source(source)
+    origin = content_origin(clip, *options.mix)
+    outputs = Outputs(origin, overwrite, inputs=[clip.path, *options.mix], library=library_of(settings))
     outputs.claim(output, truth_file)
     with outputs.writing(output):
-        truth = scramble(source, output, options, progress)
+        truth = scramble(clip, output, options, progress)
     with outputs.writing(truth_file):
         write_truth(truth, truth_file)
     return truth

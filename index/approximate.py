@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import Floats, Ints
 from .matrix import Matrix
 
@@ -121,7 +121,7 @@ def _write(index: Any, file: Path) -> None:
     import faiss
 
     with contextlib.suppress(RuntimeError, OSError):
-        with atomic_write(file) as part:
+        with atomic(file, parents=True) as part:
             faiss.write_index(index, str(part))
         for old in file.parent.glob(f"[!.]*{SUFFIX}"):
             if old != file:

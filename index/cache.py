@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import Motion
 from ..media.untrusted import MEGABYTE, UntrustedError, read_arrays, read_bytes
 
@@ -56,7 +56,7 @@ class MotionCacheFile:
             return
         rows = [(view, a, b, found) for view, pairs in motion.items() for (a, b), found in sorted(pairs.items())]
         body = np.array(rows, _ROW).tobytes()
-        with contextlib.suppress(OSError), atomic_write(self._path) as part:
+        with contextlib.suppress(OSError), atomic(self._path, parents=True) as part:
             part.write_bytes(self._digest(body) + body)
 
     def _read(self) -> bytes:
@@ -99,7 +99,7 @@ class OrderCacheFolder:
     def put(self, key: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Store a result, and delete the least recently used ones."""
         with contextlib.suppress(OSError):
-            with atomic_write(self._folder / f"{key}.npz") as part, part.open("wb") as file:
+            with atomic(self._folder / f"{key}.npz", parents=True) as part, part.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             kept = sorted(self._folder.glob("[!.]*.npz"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
             for old in kept[_MAX_ORDERS:]:

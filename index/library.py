@@ -17,7 +17,7 @@ from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, 
 from ..media.files import PARTIAL
 from ..media.proxy import ProxySize, read_proxies
 from ..media.types import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
-from ..settings import OWN_SPACE, Settings
+from ..settings import OWN_SPACE, Settings, library_folder
 from .catalog import Catalog, catalog_fault
 from .failures import changed, check_and_repair, library_error, removed, repair_remedy
 from .inventory import DATABASE
@@ -431,17 +431,20 @@ def models_folder(library: Path) -> Path:
 
 
 @contextmanager
-def open_library(folder: Path, settings: Settings | None = None) -> Iterator[Library]:
+def open_library(place: Settings | Path) -> Iterator[Library]:
     """Open a library, and translate failures of the disk, SQLite and Chroma while it is in use.
 
-    The settings bound the copy of a read-only store; without them they are loaded when needed.
+    Args:
+        place: The settings, which name the folder of the library and bound the copy of a read-only store; or only the
+            folder, and the settings are loaded if there is such a copy.
 
     Raises:
         LibraryError: The library cannot be used.
     """
+    folder, copy_gb = (place, None) if isinstance(place, Path) else (library_folder(place), place.store.copy_gb)
     library = None
     try:
-        library = Library(folder, settings.store.copy_gb if settings else None)
+        library = Library(folder, copy_gb)
         yield library
     except ReelweaveError:
         if library and (removal := library.removal()):

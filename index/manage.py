@@ -9,7 +9,7 @@ import numpy as np
 from ..media.proxy import ProxySize, proxy_picture, read_proxies
 from ..media.types import Picture, VideoRecord
 from ..progress import SILENT, Progress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 from . import check
 from .library import Library, open_library
 from .overwrite import Overwrite
@@ -18,13 +18,13 @@ from .transfer import Exported, export_vectors
 
 def list_videos(settings: Settings) -> list[dict[str, Any]]:
     """Describe every video, as `videos list --json` prints it."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return [_listed(library, video) for video in library.catalog.videos()]
 
 
 def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
     """Describe a video, given by id, name or path, in more detail."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         video = library.catalog.find(wanted)
         return _listed(library, video) | {
             "sha256": video.sha256,
@@ -39,7 +39,7 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
 def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> dict[str, Picture]:
     """Make a strip of a few proxies, evenly spread over the video, for each video that has any."""
     found = {}
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         for video in filter(None, map(library.catalog.get, videos)):
             if video.frames and video.proxy_width and library.has_proxies(video):
                 size = ProxySize(video.proxy_width, video.proxy_height)
@@ -51,7 +51,7 @@ def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -
 
 def remove_video(wanted: str, settings: Settings) -> VideoRecord:
     """Remove a video's vectors, proxies and plan. Its source is never touched."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         video = library.catalog.find(wanted)
         with library.writing(f"videos remove {video.id}"):
             library.remove(video)
@@ -62,7 +62,7 @@ def export_video(
     wanted: str, folder: Path, space: str | None, settings: Settings, *, overwrite: Overwrite = False
 ) -> Exported:
     """Export a video's vectors in one space as files; see `index.transfer`."""
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         return export_vectors(library, wanted, folder, space, overwrite)
 
 
@@ -73,7 +73,7 @@ def check_videos(settings: Settings) -> dict[str, list[str]]:
 
 def check_library(settings: Settings, progress: Progress = SILENT, *, repair: bool = False) -> list[check.CheckResult]:
     """Check the library, after repairing it if asked, and return the problems and warnings of each video."""
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         if repair and library.exists:
             check.repair_library(library, progress)
         return check.check_library(library)

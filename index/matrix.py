@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.types import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
@@ -180,7 +180,7 @@ def _write(file: Path, key: str, rows: FrameRows) -> None:
     columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
     sums = {name: _sum(column) for name, column in columns.items()}
     head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
-    with atomic_write(file) as part, part.open("wb") as out:
+    with atomic(file, parents=True) as part, part.open("wb") as out:
         out.write(_padded(_MAGIC + json.dumps(head).encode() + b"\n"))
         for column in columns.values():
             out.write(_padded(column.tobytes()))

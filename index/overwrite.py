@@ -18,11 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from ..errors import PlanError, ReelweaveError, UsageError
-from ..media.files import is_stream
-from ..media.identity import content_hash
+from ..errors import ReelweaveError, UsageError
+from ..media.files import check_folder, check_writable, is_stream
+from ..media.identity import content_hash, source_hash
 from ..media.ranges import listed
-from ..media.source import PICTURE_SUFFIXES
+from ..media.source import PICTURE_SUFFIXES, Source
 from ..settings import Settings, library_folder
 from .library import open_library
 
@@ -82,14 +82,16 @@ class Outputs:
         Raises:
             UsageError: A file must not be replaced, its name is that of a folder or of another output, or its folder
                 is missing.
-            PlanError: The folder is read-only.
+            RenderError: The folder is read-only.
         """
         named = [file for file in files if file is not None and not is_stream(file)]
-        for file in named:
-            _check_parent(Path(os.path.realpath(file)).parent if file.is_symlink() else file.parent)
+        inside: list[Path] = []
         if folder is not None:
-            _check_folder(folder)
-            named += sorted({*_matching(folder, names), *(folder / name for name in names if "*" not in name)})
+            _check_new_folder(folder)
+            inside = sorted({*_matching(folder, names), *(folder / name for name in names if "*" not in name)})
+        for file in (*named, *filter(Path.exists, inside)):
+            check_writable(file)
+        named += inside
         for file in named:
             self._claim_one(file)
         self._check_overwriting(named)
@@ -124,8 +126,6 @@ class Outputs:
                         self._record.add(file, self.origin)
 
     def _claim_one(self, file: Path) -> None:
-        if file.is_dir():
-            raise UsageError(f"{file} is a folder.", "Give the name of a file.")
         if _is_part(file, self._inputs):
             raise UsageError(f"{file} would overwrite an input of this command.", "Choose another name.")
         if (real := os.path.realpath(file)) in self._claimed:
@@ -216,11 +216,11 @@ def origin_of(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def content_origin(*sources: Path) -> Callable[[], str]:
+def content_origin(*sources: "Path | Source") -> Callable[[], str]:
     """Make an origin from the contents of sources, which are read when it is called."""
 
     def origin() -> str:
-        hashes = [content_hash(source) for source in sources]
+        hashes = [content_hash(one) if isinstance(one, Path) else source_hash(one) for one in sources]
         return hashes[0] if len(hashes) == 1 else origin_of(*hashes)
 
     return origin
@@ -237,17 +237,10 @@ def library_of(settings: Settings | None) -> Path | None:
     return library_folder(settings) if settings else None
 
 
-def _check_parent(folder: Path) -> None:
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Create it first, or choose another.")
-    if not os.access(folder, os.W_OK):
-        raise PlanError(f"Nothing can be written to {folder}: the folder is read-only.", "Choose another folder.")
-
-
-def _check_folder(folder: Path) -> None:
+def _check_new_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file.", "Give the name of a folder.")
-    _check_parent(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
+    check_folder(next(parent for parent in (folder, *folder.absolute().parents) if parent.exists()))
 
 
 def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:

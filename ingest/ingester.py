@@ -12,12 +12,12 @@ from ..index.library import Library, models_folder, open_library
 from ..index.restore import needs_repair, repair_parts, restore_vectors
 from ..index.store import space_mismatch
 from ..index.transfer import Imported, import_vectors
-from ..media.files import atomic_write
-from ..media.identity import content_hash, stamp
-from ..media.source import open_source
+from ..media.files import atomic
+from ..media.identity import content_hash, source_hash, stamp
+from ..media.source import Source, open_source
 from ..media.types import VideoRecord
 from ..progress import SILENT, Progress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 from .models.appearance import AppearanceEmbedder
 from .models.embedder import Embedder
 from .models.registry import open_embedder
@@ -73,11 +73,11 @@ class Ingester:
         in_place = entry.video.source == str(path.resolve()) or self._original_in_place(entry.video, may_read=False)
         return entry.video if in_place and entry.stamp == stamp(path) else None
 
-    def ingest(self, path: Path) -> IngestResult:
+    def ingest(self, source: Source) -> IngestResult:
         """Embed a source in every requested space; whatever the library already holds is not made again.
 
         Args:
-            path: A video file or a folder of pictures.
+            source: An opened video file or folder of pictures.
 
         Returns:
             The record of the video, and how the source related to the library before.
@@ -86,24 +86,26 @@ class Ingester:
             SourceError: If the source cannot be read.
             SpaceError: If a requested model cannot be loaded, or differs from the one used before.
         """
-        # "." and ".." are no names to store a video under.
-        path = path if path.name.strip(".") else path.resolve()
-        open_source(path)
+        path = source.path
         self.repair_library()
         if known := self.unchanged(path):
+            source.hashed = stamp(path), known.sha256
             return IngestResult(str(path), "unchanged", known)
         with self.library.writing(f"ingest {path.name}"):
-            match = self.match(path)
-            video = self._record(path, match)
+            match = self.match(source)
+            video = self._record(source, match)
             spaces = self._spaces(not video.complete)
             if not self._has_all(video, spaces):
-                video = self._ingest(video, spaces)
+                video = self._ingest(video, source, spaces)
         return IngestResult(str(path), match.state, video)
 
-    def match(self, path: Path) -> SourceMatch:
+    def match(self, source: Source) -> SourceMatch:
         """Find the video with the same content; the source is hashed only if its stamp has changed."""
+        path = source.path
         entry, now = self.library.catalog.at_source(str(path.resolve())), stamp(path)
-        sha256 = entry.video.sha256 if entry and entry.stamp == now else content_hash(path)
+        if entry and entry.stamp == now:
+            source.hashed = now, entry.video.sha256
+        sha256 = source_hash(source)
         video = self.library.catalog.with_content(sha256)
         if video is None:
             return SourceMatch("changed" if entry else "new", now, sha256, None)
@@ -130,15 +132,15 @@ class Ingester:
         except SourceError:
             return False
 
-    def _record(self, path: Path, match: SourceMatch) -> VideoRecord:
+    def _record(self, source: Source, match: SourceMatch) -> VideoRecord:
         """Return the record to continue with: a renamed video takes its new path, a copied one keeps its old."""
-        video, source = match.video, str(path.resolve())
+        video, place = match.video, str(source.path.resolve())
         if video is None or not self._same_sampling(video):
-            return describe(path, match.sha256, self.settings.ingest)
-        if video.source != source and match.original_in_place:
-            self.library.catalog.copied_to(source, video.id, match.stamp)
+            return describe(source, match.sha256, self.settings.ingest)
+        if video.source != place and match.original_in_place:
+            self.library.catalog.copied_to(place, video.id, match.stamp)
             return video
-        video = replace(video, name=path.name, source=source, stamp=match.stamp)
+        video = replace(video, name=source.path.name, source=place, stamp=match.stamp)
         self.library.catalog.found_at(video)
         return video
 
@@ -180,14 +182,13 @@ class Ingester:
         )
         return False
 
-    def _ingest(self, video: VideoRecord, spaces: Sequence[str]) -> VideoRecord:
+    def _ingest(self, video: VideoRecord, source: Source, spaces: Sequence[str]) -> VideoRecord:
         library, embedders = self.library, self._open_all(spaces)
         self._remove_other_sampling(video)
-        video = self._resumable(video, embedders)
+        video = self._resumable(video, source, embedders)
         try:
-            done = ingest_video(
-                video, library.catalog.spaces(video.id), embedders, library, self.settings.ingest, self.progress
-            )
+            states = library.catalog.spaces(video.id)
+            done = ingest_video(video, source, states, embedders, library, self.settings.ingest, self.progress)
         finally:
             library.discard(video.id)
         if done.problems:
@@ -205,7 +206,7 @@ class Ingester:
             self.progress.note(f"{video.name} was ingested with another --fps or --size: ingesting it again.")
             self.library.remove(stored)
 
-    def _resumable(self, video: VideoRecord, embedders: Sequence[Embedder]) -> VideoRecord:
+    def _resumable(self, video: VideoRecord, source: Source, embedders: Sequence[Embedder]) -> VideoRecord:
         """Return the record to resume from; models other than those of the stored vectors are an error."""
         states = self.library.catalog.spaces(video.id)
         for embedder in embedders:
@@ -214,10 +215,10 @@ class Ingester:
                 raise space_mismatch(video.name, video.id, asdict(state.space), asdict(embedder.space))
         if not video.proxy_width:
             # It was imported without proxies, and its source has turned up.
-            return replace(describe(Path(video.source), video.sha256, self.settings.ingest), id=video.id)
-        return self._restored(video)
+            return replace(describe(source, video.sha256, self.settings.ingest), id=video.id)
+        return self._restored(video, source)
 
-    def _restored(self, video: VideoRecord) -> VideoRecord:
+    def _restored(self, video: VideoRecord, source: Source) -> VideoRecord:
         """Restore lost proxies and vectors; vectors that cannot be restored are marked as not yet made."""
         library, states = self.library, self.library.catalog.spaces(video.id).values()
         lost = [state for state in library.lost_spaces(video) if not restore_vectors(library, video, state)]
@@ -229,13 +230,13 @@ class Ingester:
             video = _without_frames(video)
         for state in lost:
             library.forget_vectors(video, state)
-        return self._with_proxies(video) if no_proxies and video.frames else video
+        return self._with_proxies(video, source) if no_proxies and video.frames else video
 
-    def _with_proxies(self, video: VideoRecord) -> VideoRecord:
+    def _with_proxies(self, video: VideoRecord, source: Source) -> VideoRecord:
         """Write the proxies again; if the source no longer yields the same frames, start from scratch."""
         self.progress.note(f"The proxies of {video.name} are lost or damaged: writing them again.")
-        with atomic_write(self.library.proxies_file(video.id)) as part:
-            if make_proxies(video, part, self.settings.ingest, self.progress):
+        with atomic(self.library.proxies_file(video.id), parents=True) as part:
+            if make_proxies(video, source, part, self.progress):
                 return video
         self.progress.note(f"{video.name} no longer decodes to the frames that are stored: ingesting it again.")
         self.library.remove(video)
@@ -270,16 +271,17 @@ def complete_video(
     wanted: str, settings: Settings, progress: Progress = SILENT, space: str | None = None
 ) -> VideoRecord:
     """Finish the ingest of a video in the library, with the sampling it was begun with; return its record."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         video = library.catalog.find(wanted)
         unchanged_videos([video], progress)
         sampling = {"space": space or settings.ingest.space, "fps": video.sampled_fps, "size": video.short_side}
         ingest = settings.ingest.model_copy(update=sampling)
-        Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).ingest(Path(video.source))
+        source = open_source(Path(video.source), ingest.pictures_fps)
+        Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).ingest(source)
         return library.catalog.find(video.id)
 
 
 def import_video(folder: Path, settings: Settings, progress: Progress = SILENT) -> Imported:
     """Add the vectors in a folder such as `export_video` writes to the library, under their own identity."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return import_vectors(library, folder, settings, progress, AppearanceEmbedder.space)

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..errors import ReelweaveError, SourceError, SpaceMismatch, VectorsLost
 from ..index.failures import library_error
 from ..index.library import Library
-from ..media.identity import content_hash, stamp
-from ..media.source import checked_name, open_source, picture_files
+from ..media.identity import source_hash, stamp
+from ..media.source import Source, checked_name, open_source, picture_files
 from ..progress import Progress, TitledProgress
 from ..settings import Settings
 from .discover import DiscoveredSources
@@ -29,7 +29,7 @@ def ingest_sources(
     yield from _unreachable(discovered)
     ingester = Ingester(library, settings, progress)
     ingester.repair_library()
-    known = _unchanged(ingester, discovered.sources)
+    known, pictures_fps = _unchanged(ingester, discovered.sources), settings.ingest.pictures_fps
     sizes = {path: _megabytes(path) for path in discovered.sources if path not in known}
     several, number = len(sizes) > 1, 0
     with progress.stage(f"{len(sizes)} sources, MB", sum(sizes.values())) if several else nullcontext() as overall:
@@ -39,7 +39,7 @@ def ingest_sources(
                 continue
             number += 1
             ingester.progress = TitledProgress(progress, f"{number}/{len(sizes)} {path.name}") if several else progress
-            yield _attempt(library, path, ingester.ingest)
+            yield _attempt(library, path, lambda path: ingester.ingest(open_source(path, pictures_fps)))
             if overall:
                 overall.advance(sizes[path])
             if number % _VIDEOS_BEFORE_REST == 0:
@@ -110,35 +110,34 @@ class _NewFiles:
 
     def __init__(self, library: Library) -> None:
         self._stored = {stamp_size(known) for known in library.catalog.stamps()}
-        self._unread: dict[str, list[Path]] = {}
+        self._unread: dict[str, list[Source]] = {}
         self._hashes: dict[str, set[str]] = {}
 
     def may_be_stored(self, now: str) -> bool:
         return stamp_size(now) in self._stored
 
-    def is_copy(self, path: Path, now: str) -> bool:
+    def is_copy(self, source: Source, now: str) -> bool:
         """Tell whether an earlier new file of this run has the same content."""
         size = stamp_size(now)
         if size not in self._unread:
-            self._unread[size] = [path]
+            self._unread[size] = [source]
             return False
         hashes = self._hashes.setdefault(size, set())
-        hashes.update(content_hash(earlier) for earlier in self._unread[size])
+        hashes.update(source_hash(earlier) for earlier in self._unread[size])
         self._unread[size] = []
-        own = content_hash(path)
-        known = own in hashes
-        hashes.add(own)
+        known = source_hash(source) in hashes
+        hashes.add(source_hash(source))
         return known
 
 
 def _predict(ingester: Ingester, new_files: _NewFiles, path: Path) -> IngestResult:
-    open_source(path)
+    source = open_source(path, ingester.settings.ingest.pictures_fps)
     now, entry = stamp(path), ingester.library.catalog.at_source(str(path.resolve()))
     if new_files.may_be_stored(now) or (entry and entry.stamp == now):
-        match = ingester.match(path)
+        match = ingester.match(source)
         if match.video:
             return IngestResult(str(path), match.state, match.video)
-    if new_files.is_copy(path, now):
+    if new_files.is_copy(source, now):
         return IngestResult(str(path), "copy")
-    open_source(path, ingester.settings.ingest.pictures_fps).info()
+    source.info()
     return IngestResult(str(path), "changed" if entry else "new")

@@ -10,7 +10,7 @@ from ..index.library import Library, open_library
 from ..media.identity import content_hash, stamp
 from ..media.types import VideoRecord
 from ..progress import SILENT, Progress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 from .discover import discover_sources
 from .many import stamp_size
 
@@ -25,7 +25,7 @@ class RelocatedSource:
 
 def videos_without_source(settings: Settings) -> list[VideoRecord]:
     """List the videos whose source is gone; videos imported without a source do not count."""
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return [video for video in library.catalog.videos() if source_state(video) == "missing"]
 
 
@@ -39,7 +39,7 @@ def relocate_videos(
     Raises:
         UsageError: If a named video is not found there, or there is nothing to look for.
     """
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         if not path.exists():
             raise UsageError(f"There is no {path}.", "Give the file or folder where the source is now.")
         wanted = [library.catalog.find(name) for name in videos] or [

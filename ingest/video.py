@@ -10,7 +10,7 @@ from ..errors import SourceError
 from ..index.library import Library
 from ..media.identity import stamp, video_id
 from ..media.proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
-from ..media.source import PictureFolder, VideoFile, open_source
+from ..media.source import Source
 from ..media.types import Frame, SourceInfo, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import IngestSettings
@@ -19,9 +19,9 @@ from .models.embedder import EXACT, Embedder, TwoStageEmbedder
 from .repeats import LastDistinct
 
 
-def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
+def describe(source: Source, sha256: str, settings: IngestSettings) -> VideoRecord:
     """Return the record of a source that is new to the library."""
-    info = open_source(path, settings.pictures_fps).info()
+    path, info = source.path, source.info()
     size = ProxySize.of(info.width, info.height, settings.proxy_pixels)
     return VideoRecord(
         id=video_id(path, sha256),
@@ -42,6 +42,7 @@ def describe(path: Path, sha256: str, settings: IngestSettings) -> VideoRecord:
 
 def ingest_video(
     video: VideoRecord,
+    source: Source,
     states: Mapping[str, SpaceState],
     embedders: Sequence[Embedder],
     library: Library,
@@ -55,7 +56,6 @@ def ingest_video(
     Raises:
         SourceError: If no frame can be decoded.
     """
-    source = open_source(Path(video.source), settings.pictures_fps)
     current = {e.space.name: states.get(e.space.name, SpaceState(e.space)) for e in embedders}
     for vectors in sorted({state.vectors for state in current.values() if not state.complete}):
         group = [
@@ -67,9 +67,9 @@ def ingest_video(
     return video
 
 
-def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progress: Progress) -> bool:
+def make_proxies(video: VideoRecord, source: Source, file: Path, progress: Progress) -> bool:
     """Write the proxies of a video's stored frames again; return whether the source still has that many frames."""
-    frames = open_source(Path(video.source), settings.pictures_fps).frames(0, video.short_side)
+    frames = source.frames(0, video.short_side)
     size, written = ProxySize(video.proxy_width, video.proxy_height), 0
     with (
         closing(frames),
@@ -85,7 +85,7 @@ def make_proxies(video: VideoRecord, file: Path, settings: IngestSettings, progr
 
 def _run_pass(
     video: VideoRecord,
-    source: VideoFile | PictureFolder,
+    source: Source,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
     library: Library,
@@ -169,9 +169,7 @@ def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys([*known, *new]))
 
 
-def _finish(
-    video: VideoRecord, source: VideoFile | PictureFolder, states: list[SpaceState], library: Library
-) -> VideoRecord:
+def _finish(video: VideoRecord, source: Source, states: list[SpaceState], library: Library) -> VideoRecord:
     """Mark the pass complete. If the timestamps contradict the declared frame rate, use the measured one."""
     if not video.frames:
         why = f" ({source.problems[0]})" if source.problems else ""

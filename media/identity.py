@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import SourceError
-from .source import picture_files
+from .source import Source, picture_files
 
 _MAX_SLUG = 40
 """Characters of a file's name that go into the id: readable in a table, and short of every file system's limit."""
@@ -51,6 +51,14 @@ def content_hash(path: Path) -> str:
         digest.update(picture.name.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(bytes.fromhex(content_hash(picture)))
     return digest.hexdigest()
+
+
+def source_hash(source: Source) -> str:
+    """Return the content hash of an opened source, which is read once as long as its stamp stays the same."""
+    now = stamp(source.path)
+    if source.hashed is None or source.hashed[0] != now:
+        source.hashed = now, content_hash(source.path)
+    return source.hashed[1]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Read a video file, an animated picture or a folder of pictures as a stream of frames."""
 
 import contextlib
+import copy
 import os
 import queue
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self, TypeAlias
 
 import numpy as np
 
@@ -49,6 +50,12 @@ _KEY_FRAME = "1"
 _B_FRAME = "3"
 _LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
+
+_COLOUR_FIXES = (
+    ["setparams=colorspace=unknown"],
+    ["setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown"],
+)
+"""The scaler rejects an unknown colour matrix, and rare primaries; without the tags it uses the default ones."""
 
 _LOG_TIMEOUT = 30
 """Seconds to wait for the log line of a frame, which ffmpeg may write after the frame itself."""
@@ -103,15 +110,22 @@ class FrameSource(Protocol):
         ...
 
 
-def open_source(path: Path, pictures_fps: float = 25.0, steady: bool = False) -> "VideoFile | PictureFolder":
-    """Open a video file, an animated picture or a folder of pictures, which play at `pictures_fps`.
+def open_source(path: "Path | Source", pictures_fps: float = 25.0, steady: bool = False) -> "Source":
+    """Open a video or a folder of pictures. A command opens its source once and passes the opened object on.
 
-    `steady` decodes a damaged video to the same pictures each time, and reports which of them the decoder guessed.
+    Args:
+        path: A video file, an animated picture or a folder of pictures; one that is already open is returned as it is.
+        pictures_fps: Frames a second at which pictures are played.
+        steady: Decode a damaged video to the same pictures each time, and report which of them the decoder guessed.
 
     Raises:
         SourceError: The path is not a source.
     """
+    if not isinstance(path, Path):
+        return path
     checked_name(path)
+    # "." and ".." are no names to store a video or to write a film under.
+    path = path if path.name.strip(".") else path.resolve()
     if path.is_dir():
         return PictureFolder(path, pictures_fps)
     if not path.exists():
@@ -153,7 +167,10 @@ def _reason(path: Path, failed: Exception) -> str:
 
 
 class VideoFile:
-    """A video read by one ffmpeg process, which decodes, rotates and scales; timestamps come from its log."""
+    """A video read by one ffmpeg process, which decodes, rotates and scales; timestamps come from its log.
+
+    The file is probed once, when `info` is first called.
+    """
 
     def __init__(self, path: Path, steady: bool = False) -> None:
         self.path = path
@@ -163,6 +180,10 @@ class VideoFile:
         """Timestamp of each frame of the last pass."""
         self.notes: list[str] = []
         """What of the file is ignored; filled by `info`."""
+        self.log = ""
+        """What ffmpeg logs about the file and its first frame; filled by `info`."""
+        self.hashed: tuple[str, str] | None = None
+        """Stamp and content hash, as `identity.source_hash` last computed them."""
         self._nominal = Fraction(25)
         self._steady = steady
         self._info: SourceInfo | None = None
@@ -172,13 +193,20 @@ class VideoFile:
         if self._info is None:
             done = _first_frame(self.path, [])
             if not done.stdout and b"Color spaces:" in done.stderr:
-                # The scaler rejects an unknown colour matrix; without the tag it uses the default one.
-                self._colour_fix = ["setparams=colorspace=unknown"]
-                done = _first_frame(self.path, self._colour_fix)
-            log = done.stderr.decode("utf-8", "replace")
-            self._info, self._nominal = _parse_info(self.path, done.stdout, log)
-            self.notes = stream_losses(log)
+                for self._colour_fix in _COLOUR_FIXES:
+                    if (done := _first_frame(self.path, self._colour_fix)).stdout:
+                        break
+            self.log = done.stderr.decode("utf-8", "replace")
+            self._info, self._nominal = _parse_info(self.path, done.stdout, self.log)
+            self.notes = stream_losses(self.log)
         return self._info
+
+    def steady(self) -> Self:
+        """Return the same file, decoded as by `open_source(steady=True)`, without probing it again."""
+        self.info()
+        steady = copy.copy(self)
+        steady._steady = True
+        return steady
 
     def rate(self) -> FrameRate:
         """Measure the constant rate that fits the timestamps of the last pass."""
@@ -220,12 +248,18 @@ class PictureFolder:
         self.files = picture_files(path)
         self.notes: list[str] = []
         """What is lost of the pictures read so far."""
+        self.hashed: tuple[str, str] | None = None
+        """Stamp and content hash, as `identity.source_hash` last computed them."""
         self._info: SourceInfo | None = None
         self._alpha_known = False
         self._fps = Fraction(fps).limit_denominator(1001)
 
     def rate(self) -> FrameRate:
         return FrameRate(float(self._fps))
+
+    def steady(self) -> Self:
+        """Return the folder itself: pictures decode the same each time."""
+        return self
 
     def info(self) -> SourceInfo:
         if self._info is None:
@@ -272,6 +306,10 @@ class PictureFolder:
             with contextlib.suppress(SourceError):
                 return picture_and_header(file)[0]
         raise SourceError(f"None of the {len(self.files)} pictures in {self.path} can be read.")
+
+
+Source: TypeAlias = VideoFile | PictureFolder
+"""An opened source."""
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -350,9 +388,10 @@ def next_time(reader: ffmpeg.Reader, guesses: DecoderReport) -> float:
 def _first_frame(path: Path, colour_fix: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     """Decode one frame to YUV4MPEG, whose header states the rotated size and the nominal rate.
 
-    It goes through BGR, so that a file whose colours ingest cannot convert fails here.
+    The log describes the frame as it was decoded. It goes through BGR, so that a file whose colours ingest cannot
+    convert fails here.
     """
-    filters = ["-vf", ",".join([*colour_fix, "format=bgr24", "format=yuv444p"])]
+    filters = ["-vf", ",".join(["showinfo=checksum=0", *colour_fix, "format=bgr24", "format=yuv444p"])]
     return ffmpeg.run([*ffmpeg.decode_arguments(path), "-frames:v", "1", *filters, "-f", "yuv4mpegpipe", "-"])
 
 

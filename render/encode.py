@@ -1,6 +1,5 @@
 """Encode raw frames and a soundtrack to a film, which is written atomically."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from ..errors import RenderError, SourceError, UsageError
 from ..media import ffmpeg
-from ..media.files import atomic
+from ..media.files import atomic, check_writable
 from ..progress import Progress
 from .frame_layout import FrameLayout
 from .ivf import TIMED_INPUT, TIMED_OUTPUT, timestamped
@@ -35,6 +34,12 @@ class Soundtrack:
     output: list[str]
 
 
+def check_film_name(output: Path) -> None:
+    """Raise `UsageError` if the suffix of an output is not that of a film."""
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{output.name} does not end as a film does.", f"Use one of {', '.join(SUFFIXES)}.")
+
+
 def check_output(output: Path, source: Path | None = None) -> Path:
     """Return the file that will be written, with links resolved, if it can be a film.
 
@@ -45,16 +50,10 @@ def check_output(output: Path, source: Path | None = None) -> Path:
     """
     if source is not None and not source.exists():
         raise SourceError(f"The source {source} does not exist.", "If it was moved, give its new path.")
-    if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{output.name} does not end as a film does.", f"Use one of {', '.join(SUFFIXES)}.")
-    if not output.parent.is_dir():
-        raise UsageError(f"There is no folder {output.parent}.", "Create it, or write elsewhere.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder.", "Give a file name.")
+    check_film_name(output)
+    check_writable(output)
     if source is not None and output.exists() and output.samefile(source):
         raise UsageError(f"{output} is the source itself.", "Write the film under another name.")
-    if not os.access(output.parent, os.W_OK):
-        raise RenderError(f"{output} cannot be written: the folder is read-only.", "Write elsewhere.")
     return output.resolve()
 
 

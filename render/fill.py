@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import RenderError, SourceError
 from ..media import ffmpeg
+from ..media.source import VideoFile
 from ..progress import SILENT, Progress
 from .audio.soundtrack import original_track
 from .cadence import Repeats, motion_steps
@@ -67,7 +68,7 @@ class FrameTiming:
 
 
 def render_repaired(
-    source: Path,
+    source: VideoFile,
     output: Path,
     gaps: Sequence[Gap],
     frames: int,
@@ -99,15 +100,15 @@ def render_repaired(
         UsageError: The output cannot be used.
         RenderError: The film cannot be written.
     """
-    target = check_output(output, source)
+    target = check_output(output, source.path)
     layout = video_layout(source, encoding.lossless)
     filler = GapFiller(layout, filling, timing)
-    sound = _sound(source, target, encoding, progress) if audio else None
-    with closing(_decoded(source, layout, frames)) as raws:
+    sound = _sound(source.path, target, encoding, progress) if audio else None
+    with closing(_decoded(source.path, layout, frames)) as raws:
         film = filler.filled(raws, gaps)
         encode(film, frames, layout, target, encoding, timing.rate, progress, "repair", sound, timing.times)
     for text in layout.losses:
-        progress.note(f"{source.name}: {text}")
+        progress.note(f"{source.path.name}: {text}")
     return filler.replaced
 
 

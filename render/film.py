@@ -13,32 +13,69 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import RenderError, UsageError
+from ..index.overwrite import Outputs
 from ..media import ffmpeg
 from ..media.rates import measured_rate
-from ..media.source import SHOW_TIMES, TIMES, DecoderReport, PictureFolder, next_time
-from ..progress import SILENT, Progress
+from ..media.source import SHOW_TIMES, TIMES, DecoderReport, PictureFolder, Source, VideoFile, next_time, open_source
+from ..progress import SILENT, Progress, noting
+from ..settings import Settings
 from ..solve.plan.model import Plan
-from .audio.soundtrack import Audio, own_rate, soundtrack
+from .audio.soundtrack import Audio, has_sound, own_rate, soundtrack
 from .encode import Encoding, check_output, encode
 from .fill import FillOptions, FrameTiming, GapFiller, ReplacedFrame
 from .frame_layout import FrameLayout, pictures_layout, video_layout
 from .gaps import gaps_of
+from .outputs import films_at
 from .reorder import in_play_order, missing_frame
 
-_FILLING = FillOptions()
+_DEFAULT_FILLING = FillOptions()
+_GIGABYTE = 10**9
 _MOST_RATE = 1_000_000
 """The highest rate, in frames per second, that is passed on to ffmpeg."""
 
 
+def render_plan(
+    plan: Plan,
+    source: Source,
+    output: Path,
+    outputs: Outputs,
+    settings: Settings,
+    progress: Progress,
+    *,
+    both: bool = False,
+    lossless: bool = False,
+    fps: Fraction | None = None,
+) -> list[Path]:
+    """Write the film of a plan as the settings say and, with `both`, the film backwards; return their paths."""
+    progress, audio = noting(progress), settings.render.audio
+    if not has_sound(source, audio, ("keep", "reslice"), progress):
+        audio = "drop"
+    films = films_at(output, both)
+    for directed, target in zip((plan, plan.reversed()), films, strict=False):
+        with outputs.writing(target):
+            render(
+                directed,
+                source,
+                target,
+                Encoding(settings.render.crf, settings.render.preset, lossless),
+                fps=fps,
+                audio=audio,
+                filling=FillOptions(settings.repair.method, settings.repair.long, settings.repair.longest),
+                scratch_bytes=int(settings.render.scratch_gb * _GIGABYTE),
+                progress=progress,
+            )
+    return films
+
+
 def render(
     plan: Plan,
-    source: Path,
+    source: Path | Source,
     output: Path,
     encoding: Encoding,
     *,
     fps: Fraction | None = None,
     audio: Audio = "drop",
-    filling: FillOptions = _FILLING,
+    filling: FillOptions = _DEFAULT_FILLING,
     scratch_bytes: int = 8 << 30,
     progress: Progress = SILENT,
 ) -> Path:
@@ -48,7 +85,7 @@ def render(
 
     Args:
         plan: The order of the frames, and the broken frames to fill.
-        source: The video or the folder of pictures that the plan was made from.
+        source: The video or the folder of pictures that the plan was made from, or its path.
         output: The film, in a format named by its suffix.
         encoding: Quality of the video.
         fps: Frames per second; that of the source by default.
@@ -65,14 +102,15 @@ def render(
         RenderError: The film cannot be written, or the plan does not fit the source.
         SourceError: The source is missing or cannot be read.
     """
-    target = check_output(output, source)
+    source = open_source(source)
+    target = check_output(output, source.path)
     rate = fps if fps is not None else own_rate(plan)
     if not 0 < rate <= _MOST_RATE:
         raise UsageError(f"A film cannot play at {rate} frames per second.", "Give a rate above 0 and up to 1,000,000.")
     order = _checked_order(plan)
     try:
-        if source.is_dir():
-            frames, layout, losses = _pictures(source, order, encoding.lossless, rate)
+        if isinstance(source, PictureFolder):
+            frames, layout, losses = _pictures(source, order, encoding.lossless)
         else:
             frames, layout, losses = _video(
                 source, order, encoding.lossless, target.parent, scratch_bytes, rate, progress
@@ -86,7 +124,7 @@ def render(
         encode(film, len(order), layout, target, encoding, rate, progress, sound=sound)
     _note_held_frames(filler.replaced, filling.longest, progress)
     for text in losses():
-        progress.note(f"{source.name}: {text}")
+        progress.note(f"{source.path.name}: {text}")
     return output
 
 
@@ -113,7 +151,7 @@ _Losses = Callable[[], Sequence[str]]
 
 
 def _video(
-    source: Path,
+    source: VideoFile,
     order: Sequence[int],
     lossless: bool,
     scratch: Path,
@@ -122,18 +160,17 @@ def _video(
     progress: Progress,
 ) -> tuple[Generator[bytes, None, None], FrameLayout, _Losses]:
     layout, times = video_layout(source, lossless), array("d")
-    decode = partial(_decoded, source, layout, times)
+    decode = partial(_decoded, source.path, layout, times)
     frames = in_play_order(decode, order, layout.frame_bytes, scratch, scratch_bytes, progress)
     return frames, layout, lambda: [*layout.losses, *measured_rate(times, [rate]).losses(float(rate))]
 
 
 def _pictures(
-    source: Path, order: Sequence[int], lossless: bool, rate: Fraction
+    folder: PictureFolder, order: Sequence[int], lossless: bool
 ) -> tuple[Generator[bytes, None, None], FrameLayout, _Losses]:
     """Read the pictures in play order straight from their files."""
-    folder = PictureFolder(source, float(rate))
     if max(order) >= len(folder.files):
-        raise missing_frame(source, max(order), len(folder.files))
+        raise missing_frame(folder.path, max(order), len(folder.files))
     layout = pictures_layout(folder.info(), lossless)
     pictures = (folder.picture(folder.files[index], layout.width, layout.height) for index in order)
     return (layout.padded(picture.tobytes()) for picture in pictures), layout, lambda: folder.notes

@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import SourceError
 from ..media import ffmpeg
-from ..media.losses import format_losses, may_be_transparent, stream_losses
+from ..media.losses import format_losses, may_be_transparent
 from ..media.source import VideoFile
 from ..media.types import SourceInfo
 
@@ -90,20 +89,16 @@ class FrameLayout:
         return across, (height + 1) // 2 if "420" in self.piped else height
 
 
-def video_layout(source: Path, lossless: bool) -> FrameLayout:
-    """Decode the first frame of a video, and derive the layout, conversion and tags of the film from it.
+def video_layout(source: VideoFile, lossless: bool) -> FrameLayout:
+    """Derive the layout, conversion and tags of a film from the first frame of its source.
 
     Raises:
         SourceError: No frame can be decoded.
     """
-    done = ffmpeg.run(
-        [*ffmpeg.decode_arguments(source), "-frames:v", "1", "-vf", "showinfo=checksum=0", "-f", "null", "-"]
-    )
-    log = done.stderr.decode("utf-8", "replace")
-    shown, colours = _FRAME_LOG.search(log), _COLOUR_LOG.search(log)
+    source.info()
+    shown, colours = _FRAME_LOG.search(source.log), _COLOUR_LOG.search(source.log)
     if not shown or not colours:
-        VideoFile(source).info()  # raises the reason, if it knows it
-        raise SourceError(f"No frame could be decoded from {source}.")
+        raise SourceError(f"No frame could be decoded from {source.path}.")
     width, height = int(shown[5]), int(shown[6])
     pixel_format = shown[1].replace("yuvj", "yuv")
     tags = dict(zip(_BT709, colours.groups(), strict=True))
@@ -116,20 +111,20 @@ def video_layout(source: Path, lossless: bool) -> FrameLayout:
         steps[1] += f":out_range={tags['range']}"
     elif shown[2] not in _UNTAGGED:
         tags["chroma_location"] = shown[2]
-    losses = [*stream_losses(log), *_losses(source, log, shown[1], coded, colours[4])]
+    losses = [*source.notes, *_losses(source, shown[1], coded, colours[4])]
     conversion = ",".join([*steps, f"format={coded}"])
     return FrameLayout(coded, coded, width, height, conversion, _tagged(tags, shown), tuple(losses))
 
 
-def _losses(source: Path, log: str, pixel_format: str, coded: str, transfer: str) -> list[str]:
-    transparent = bool(_ALPHA_MODE.search(log)) or (may_be_transparent(pixel_format) and _is_transparent(source))
-    return format_losses(pixel_format, coded, transfer, bool(_INTERLACED.search(log)), transparent)
+def _losses(source: VideoFile, pixel_format: str, coded: str, transfer: str) -> list[str]:
+    transparent = bool(_ALPHA_MODE.search(source.log)) or (may_be_transparent(pixel_format) and _is_transparent(source))
+    return format_losses(pixel_format, coded, transfer, bool(_INTERLACED.search(source.log)), transparent)
 
 
-def _is_transparent(source: Path) -> bool:
+def _is_transparent(source: VideoFile) -> bool:
     """Check the first frame for transparent pixels: GIFs are decoded with an alpha channel, used or not."""
     first = ["-frames:v", "1", "-vf", "alphaextract,format=gray", "-f", "rawvideo", "-"]
-    alpha = ffmpeg.run([*ffmpeg.decode_arguments(source), *first]).stdout
+    alpha = ffmpeg.run([*ffmpeg.decode_arguments(source.path), *first]).stdout
     return bool(alpha) and min(alpha) < 255
 
 

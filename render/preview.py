@@ -10,13 +10,13 @@ from pathlib import Path
 from ..errors import RenderError
 from ..media import ffmpeg
 from ..media.files import atomic
-from ..media.source import open_source
+from ..media.source import Source, VideoFile
 from ..media.types import Picture, SourceInfo
 from ..progress import Progress
 from .encode import Encoding, check_output, encode
 from .frame_layout import pictures_layout
 
-_PLAYABLE = re.compile(rb"Video: h264[^,]*, yuvj?420p\b")
+_PLAYABLE = re.compile(r"Video: h264[^,]*, yuvj?420p\b")
 _SHORT_SIDE = 480
 """Pixels of the shorter side of a preview."""
 _PREVIEW_ENCODING = Encoding(crf=26, preset="veryfast")
@@ -34,19 +34,19 @@ _EXCERPT_OUTPUT = [
 ]
 
 
-def browsers_play(path: Path) -> bool:
+def browsers_play(source: Source) -> bool:
     """Check for H.264 with 8 bits and 4:2:0 in MP4, which every browser plays."""
-    if path.suffix.lower() not in (".mp4", ".m4v") or not path.is_file():
+    if not isinstance(source, VideoFile) or source.path.suffix.lower() not in (".mp4", ".m4v"):
         return False
-    return bool(_PLAYABLE.search(ffmpeg.run(["-i", ffmpeg.input_argument(path)]).stderr))
+    source.info()
+    return bool(_PLAYABLE.search(source.log))
 
 
-def preview(source: Path, frames: int, output: Path, progress: Progress, *, steady: bool = False) -> Path:
+def preview(source: Source, frames: int, output: Path, progress: Progress) -> Path:
     """Write all frames of a source to a smaller film; `frames` is their number."""
-    opened = open_source(source, steady=steady)
-    with closing(opened.frames(short_side=_SHORT_SIDE)) as decoded:
+    with closing(source.frames(short_side=_SHORT_SIDE)) as decoded:
         pictures = (frame.picture for frame in decoded)
-        return film_of_pictures(pictures, frames, opened.info().fps, output, progress)
+        return film_of_pictures(pictures, frames, source.info().fps, output, progress)
 
 
 def film_of_pictures(pictures: Iterable[Picture], count: int, rate: Fraction, output: Path, progress: Progress) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SourceError
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.identity import content_hash, video_id
 from ..media.source import open_source
 from ..media.types import Floats
@@ -55,7 +55,7 @@ def write_evidence_file(measured: VideoEvidence, folder: Path) -> Path:
     """Write the evidence of a video atomically, as arrays and JSON without any code."""
     facts = {name: getattr(measured, name) for name in ("video", "name", "source", "sha256", "columns", "measured_as")}
     evidence, file = measured.evidence, evidence_file(measured.video, folder)
-    with atomic_write(file) as part, part.open("wb") as stream:
+    with atomic(file, parents=True) as part, part.open("wb") as stream:
         np.savez(stream, facts=json.dumps(facts), frames=evidence.frames, times=evidence.times, values=evidence.values)
     return file
 

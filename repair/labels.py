@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceError, UsageError, command, command_line
-from ..media.files import atomic_write
+from ..media.files import atomic
 from ..media.source import PICTURE_SUFFIXES, natural_key
 from ..media.untrusted import UntrustedError, read_text
 
@@ -142,7 +142,7 @@ def _read_offered(file: Path) -> list[str]:
 def record_offered(folder: Path, samples: Iterable[LabelledFrame]) -> None:
     """Add frames to the list of offered ones."""
     names = sorted(sample.picture for sample in offered_frames(folder) | set(samples))
-    with atomic_write(folder / _OFFERED_LIST) as part:
+    with atomic(folder / _OFFERED_LIST, parents=True) as part:
         part.write_text("\n".join([*names, ""]), encoding="utf-8")
 
 

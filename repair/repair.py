@@ -1,13 +1,16 @@
 """Repair a video: find its broken frames and replace them."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin
+from ..media.source import VideoFile
 from ..progress import SILENT, Progress
-from ..render.encode import Encoding, check_output
+from ..render.encode import Encoding, check_film_name
 from ..render.report.repair_page import STRIP_FILES
-from ..settings import Settings, library_folder
+from ..settings import Settings, library_folder, request_of
 from .detector import load_detector
 from .survey import (
     RepairResult,
@@ -22,115 +25,118 @@ from .survey import (
 )
 
 
+@dataclass(frozen=True)
+class RepairRequest:
+    """Everything a repair needs to know besides the settings."""
+
+    video: Path | VideoFile
+    """The video, or its path."""
+    output: Path | None = None
+    """The repaired film; `repair_video` writes NAME.repaired.mp4 next to the video by default."""
+    frames: str | None = None
+    """The broken frames as ranges ("3,7-9"), instead of detecting them."""
+    detector: Path | None = None
+    """The file of a trained detector, instead of the rules."""
+    detect_only: bool = False
+    """Write no film."""
+    report: Path | None = None
+    """A folder for a report in HTML."""
+    lossless: bool = False
+    overwrite: Overwrite = False
+
+    def film(self, path: Path) -> Path | None:
+        """Return where the repaired film of the video at `path` goes."""
+        return None if self.detect_only else self.output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
+
+
 def repair_video(
-    path: Path,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    output: Path | None = None,
-    frames: str | None = None,
-    detector: Path | None = None,
-    detect_only: bool = False,
-    report: Path | None = None,
-    lossless: bool = False,
-    overwrite: Overwrite = False,
+    path: Path | RepairRequest, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> RepairResult:
     """Write a copy of a video with its broken frames replaced.
 
     Args:
-        path: The video.
+        path: A request, or the video.
         settings: How to judge, fill and encode.
         progress: Receives stages and notes.
-        output: The repaired film; by default NAME.repaired.mp4 next to the video.
-        frames: The broken frames as ranges ("3,7-9"), instead of detecting them.
-        detector: The file of a trained detector, instead of the rules.
-        detect_only: Only detect.
-        report: A folder for a report in HTML.
-        lossless: Encode without loss.
-        overwrite: Whether files of other origin may be replaced.
+        options: The other fields of `RepairRequest`, unless a request is given.
+
+    Raises:
+        SourceError: The video cannot be read.
+        UsageError: Options contradict each other, or an output must not be replaced.
+        RenderError: ffmpeg could not write the film.
     """
-    open_video(path)
-    made = None if detect_only else output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
-    outputs = _repair_outputs(path, made, report, settings, overwrite, detector)
-    seen = find_broken_frames(path, settings, progress, frames=frames, detector=detector)
-    return _write_repair(path, seen, outputs, settings, progress, output=made, report=report, lossless=lossless)
-
-
-def _repair_outputs(
-    path: Path,
-    output: Path | None,
-    report: Path | None,
-    settings: Settings,
-    overwrite: Overwrite,
-    detector: Path | None = None,
-) -> Outputs:
-    if output:
-        check_output(output, path)
-    outputs = Outputs(content_origin(path), overwrite, inputs=[path, detector], library=library_folder(settings))
-    outputs.claim(output, folder=report, names=STRIP_FILES)
-    return outputs
+    request = request_of(RepairRequest, path, options)
+    video = open_video(request.video)
+    request = replace(request, video=video, output=request.film(video.path))
+    outputs = _outputs(request, video, settings)
+    seen = find_broken_frames(request, settings, progress)
+    return _write(request, video, seen, outputs, settings, progress)
 
 
 def find_broken_frames(
-    path: Path,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    frames: str | None = None,
-    detector: Path | None = None,
+    path: Path | RepairRequest, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> Survey:
     """Judge each frame of a video, for `replace_broken_frames`.
 
     Args:
-        path: The video.
+        path: A request, or the video.
         settings: How to judge.
         progress: Receives stages.
-        frames: The broken frames as ranges ("3,7-9"), instead of detecting them.
-        detector: The file of a trained detector, instead of the rules.
+        options: The fields `frames` and `detector` of `RepairRequest`, unless a request is given.
 
     Raises:
+        SourceError: The video cannot be read.
         UsageError: Both `frames` and `detector` are given.
     """
-    open_video(path)
-    if frames is not None and detector:
+    request = request_of(RepairRequest, path, options)
+    video = open_video(request.video)
+    if request.frames is not None and request.detector:
         raise UsageError("--frames and --detector both say which frames are broken.", "Give only one of them.")
-    return survey(path, frames, load_detector(detector, settings.breakup), progress)
+    return survey(video, request.frames, load_detector(request.detector, settings.breakup), progress)
 
 
 def replace_broken_frames(
-    path: Path,
-    seen: Survey,
-    settings: Settings,
-    progress: Progress = SILENT,
-    *,
-    output: Path | None,
-    report: Path | None = None,
-    lossless: bool = False,
-    overwrite: Overwrite = False,
+    path: Path | RepairRequest, seen: Survey, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> RepairResult:
-    """Write the film with its broken frames replaced; without an output, only list them."""
-    outputs = _repair_outputs(path, output, report, settings, overwrite)
-    return _write_repair(path, seen, outputs, settings, progress, output=output, report=report, lossless=lossless)
+    """Write the film with its broken frames replaced; without an output, only list them.
+
+    Args:
+        path: A request, or the video.
+        seen: The verdicts of `find_broken_frames`, as they are or corrected.
+        settings: How to fill and encode.
+        progress: Receives stages and notes.
+        options: The other fields of `RepairRequest`, unless a request is given.
+    """
+    request = request_of(RepairRequest, path, options)
+    video = open_video(request.video)
+    return _write(request, video, seen, _outputs(request, video, settings), settings, progress)
 
 
-def _write_repair(
-    path: Path,
+def _outputs(request: RepairRequest, video: VideoFile, settings: Settings) -> Outputs:
+    if request.output:
+        check_film_name(request.output)
+    inputs = [video.path, request.detector]
+    outputs = Outputs(content_origin(video), request.overwrite, inputs=inputs, library=library_folder(settings))
+    outputs.claim(request.output, folder=request.report, names=STRIP_FILES)
+    return outputs
+
+
+def _write(
+    request: RepairRequest,
+    video: VideoFile,
     seen: Survey,
     outputs: Outputs,
     settings: Settings,
     progress: Progress,
-    *,
-    output: Path | None,
-    report: Path | None,
-    lossless: bool,
 ) -> RepairResult:
+    output, report = request.output, request.report
     gaps = gaps_in(seen, settings, filled=output is not None)
-    encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
+    encoding = Encoding(settings.render.crf, settings.render.preset, request.lossless)
     done = unfilled(gaps)
     if output:
         with outputs.writing(output):
-            done = fill_gaps(path, output, seen, gaps, encoding, settings, progress)
+            done = fill_gaps(video, output, seen, gaps, encoding, settings, progress)
     if report:
         with outputs.writing_folder(report, STRIP_FILES):
-            write_repair_report(path, output, seen, gaps, done, report, progress)
-    return repair_result(path, output, report, seen, done)
+            write_repair_report(video, output, seen, gaps, done, report, progress)
+    return repair_result(video.path, output, report, seen, done)

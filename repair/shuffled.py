@@ -8,12 +8,11 @@ placed where it fits into the order of the rest, and judged there.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import SourceError
-from ..media.source import open_source
+from ..media.source import Source
 from ..progress import Progress
 from ..solve.plan.model import Hole, Plan
 from .detector import Detector
@@ -37,19 +36,27 @@ _MOST_BROKEN = 0.5
 """The same with broken frames included: where most are broken, nothing shows what a clean one cache like."""
 
 
-def drop_broken(plan: Plan, solve: Solve, judge: Detector, longest: int, spared: set[int], progress: Progress) -> Plan:
+def drop_broken(
+    plan: Plan,
+    source: Source,
+    solve: Solve,
+    judge: Detector,
+    longest: int,
+    spared: set[int],
+    progress: Progress,
+) -> Plan:
     """Remove the broken frames from a plan and name the gaps that they leave.
 
     Args:
         plan: The plan of a shuffled video.
+        source: Its opened source.
         solve: Solves the video again without some frames.
         judge: The detector.
         longest: The longest loose stretch at the ends of the order, in frames.
         spared: Frames that are never removed.
         progress: Receives stages and notes.
     """
-    source = open_source(Path(plan.video.source), steady=True)
-    with cached_measures(source, progress) as cache:
+    with cached_measures(source.steady(), progress) as cache:
         _check(plan, cache)
         job = _ShuffledRepair(cache, judge, plan.video.fps, spared)
         along = job.along(plan.order)

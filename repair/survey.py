@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import SourceError, command
 from ..media.ranges import read_ranges
 from ..media.rates import measured_rate
-from ..media.source import DecoderReport, FrameSource, VideoFile, open_source
+from ..media.source import DecoderReport, FrameSource, Source, VideoFile, open_source
 from ..media.types import Frame, Picture, SourceInfo
 from ..progress import Progress
 from ..render.cadence import RepeatDetector
@@ -96,7 +96,7 @@ def _row(verdict: Verdict, replaced: ReplacedFrame) -> dict[str, Any]:
     }
 
 
-def open_video(path: Path) -> FrameSource:
+def open_video(path: Path | Source) -> VideoFile:
     """Open a video such that every pass decodes the same pictures, however damaged it is.
 
     Raises:
@@ -105,22 +105,22 @@ def open_video(path: Path) -> FrameSource:
     source = open_source(path, steady=True)
     if not isinstance(source, VideoFile):
         raise SourceError(
-            f"{path} is a folder; only a video file can be repaired.",
-            f"To put a folder of pictures in order: {command('reconstruct', path)}.",
+            f"{source.path} is a folder; only a video file can be repaired.",
+            f"To put a folder of pictures in order: {command('reconstruct', source.path)}.",
         )
     return source
 
 
-def survey(path: Path, named: str | None, judge: Detector, progress: Progress) -> Survey:
+def survey(video: VideoFile, named: str | None, judge: Detector, progress: Progress) -> Survey:
     """Decode a video once and judge its frames.
 
     Args:
-        path: The video.
+        video: The video, opened by `open_video`.
         named: The broken frames as ranges ("3,7-9"). None lets the detector judge.
         judge: The detector.
         progress: Receives stages.
     """
-    source = _RecordedSource(open_video(path))
+    source = _RecordedSource(video)
     info = source.info()
     if named is None:
         verdicts = judge.judge(measure_evidence(source, progress))
@@ -131,7 +131,7 @@ def survey(path: Path, named: str | None, judge: Detector, progress: Progress) -
         chosen = set(read_ranges(named, len(source.times)))
         verdicts = [_user_verdict(frame, frame in chosen) for frame in range(len(source.times))]
     if not verdicts:
-        raise SourceError(f"No frame could be decoded from {path}.")
+        raise SourceError(f"No frame could be decoded from {video.path}.")
     repeats = _repeats_between_clean(source.repeat_detector.repeats, verdicts)
     return Survey(info, verdicts, source.times, repeats, guessed=bool(source.guesses.concealed))
 
@@ -171,7 +171,7 @@ def frame_timing(seen: Survey, output: Path, progress: Progress) -> FrameTiming:
 
 
 def fill_gaps(
-    path: Path,
+    video: VideoFile,
     output: Path,
     seen: Survey,
     gaps: Sequence[Gap],
@@ -181,7 +181,7 @@ def fill_gaps(
 ) -> list[ReplacedFrame]:
     """Write the film with its gaps filled, at its own times and with its own sound."""
     return render_repaired(
-        path,
+        video,
         output,
         gaps,
         len(seen.verdicts),
@@ -213,7 +213,7 @@ def unfilled(gaps: Sequence[Gap]) -> list[ReplacedFrame]:
 
 
 def write_repair_report(
-    path: Path,
+    video: VideoFile,
     made: Path | None,
     seen: Survey,
     gaps: Sequence[Gap],
@@ -223,18 +223,23 @@ def write_repair_report(
 ) -> list[Path]:
     """Write the report with pictures from the video and from the repaired film."""
     scores = [verdict.score for verdict in seen.verdicts]
-    strips = gap_strips(path, made, seen, gaps, done, progress)
-    report = RepairReport(path.name, _summary(seen, gaps, done), scores, set(seen.broken), strips, len(gaps))
+    strips = gap_strips(video, made, seen, gaps, done, progress)
+    report = RepairReport(video.path.name, _summary(seen, gaps, done), scores, set(seen.broken), strips, len(gaps))
     return write_repair_page(folder, report)
 
 
 def gap_strips(
-    path: Path, made: Path | None, seen: Survey, gaps: Sequence[Gap], done: Sequence[ReplacedFrame], progress: Progress
+    video: VideoFile,
+    made: Path | None,
+    seen: Survey,
+    gaps: Sequence[Gap],
+    done: Sequence[ReplacedFrame],
+    progress: Progress,
 ) -> list[GapStrip]:
     """Decode the pictures of the first gaps from the video and from the repaired film."""
     shown = [_columns(gap, len(seen.verdicts)) for gap in gaps[:_MOST_STRIPS]]
     wanted = {frame for frames in shown for frame in frames}
-    before = _thumbnails(open_video(path), wanted, progress)
+    before = _thumbnails(video, wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
     methods = {one.frame: _method(one) for one in done}

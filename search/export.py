@@ -18,7 +18,7 @@ from ..media.proxy import ProxySize, proxy_picture, read_proxies
 from ..media.timecode import clock
 from ..media.types import Picture, VideoRecord
 from ..progress import Progress
-from ..render.encode import Encoding, check_output
+from ..render.encode import Encoding, check_film_name
 from ..render.preview import excerpt
 from ..render.reel import FrameReference, TimedFrame, fetch_frames, highest_rate, render_reel
 from ..render.report.contact_sheet import canvas, check_picture, contact_sheet, save_picture
@@ -47,8 +47,6 @@ _LONGEST_EXCERPT = 60.0
 
 def check_export_folder(folder: Path, parts: Sequence[str]) -> None:
     """Raise `UsageError` if exported pictures would mix with other files in the folder."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file.", "Name a folder.")
     for part in (folder / part for part in parts):
         if part.exists() and not part.is_dir():
             raise UsageError(f"{part} is a file.", "Name another folder.")
@@ -106,7 +104,7 @@ class ExportOptions:
         if self.export:
             check_export_folder(self.export, (_TOP, _ABOVE_THRESHOLD))
         if self.clip:
-            check_output(self.clip)
+            check_film_name(self.clip)
         if self.sheet:
             check_picture(self.sheet, "a contact sheet")
         outputs.claim(self.clip, self.sheet, folder=self.export, names=_EXPORTED_FILES)
@@ -148,7 +146,7 @@ def export_found(found: SearchResult, wanted: ExportOptions, settings: Settings,
     """Export an earlier result; only exports of the same result are replaced."""
     outputs = _outputs_of_result(found, settings)
     wanted.claim(outputs)
-    with open_library(library_folder(settings)) as library:
+    with open_library(settings) as library:
         return export_results(found, wanted, library, settings, progress, outputs)
 
 

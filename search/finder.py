@@ -15,7 +15,7 @@ from ..ingest.models.embedder import Embedder
 from ..ingest.models.registry import open_embedder
 from ..media.types import Floats, Ints, VideoRecord
 from ..progress import Progress
-from ..settings import Settings, library_folder
+from ..settings import Settings
 from .question import (
     Question,
     States,
@@ -258,7 +258,7 @@ def open_finder(settings: Settings, progress: Progress, lasting: bool = False) -
         with open_finder(settings, SILENT) as finder:
             hits = finder.ask(Question(text="beach")).hits
     """
-    with open_library(library_folder(settings), settings) as library:
+    with open_library(settings) as library:
         yield Finder(library, settings, progress, lasting)
 
 

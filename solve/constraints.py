@@ -112,14 +112,14 @@ def option_of(name: str) -> str:
 def parse_constraints(
     first: int | None = None,
     last: int | None = None,
-    before: Sequence[str] = (),
-    adjacent: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    drop: Sequence[str] = (),
-    keep_shot: Sequence[str] = (),
-    drop_shot: Sequence[str] = (),
-    flip_shot: Sequence[str] = (),
-    shot_order: str = "",
+    before: Sequence[str] | None = None,
+    adjacent: Sequence[str] | None = None,
+    keep: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    keep_shot: Sequence[str] | None = None,
+    drop_shot: Sequence[str] | None = None,
+    flip_shot: Sequence[str] | None = None,
+    shot_order: str | None = None,
 ) -> Constraints:
     """Parse constraints from text: pairs as A:B, several frames or shots as 3,7-9.
 
@@ -139,8 +139,8 @@ def parse_constraints(
     return Constraints(
         first=first,
         last=last,
-        before=tuple(_pair("--before", text) for text in before),
-        adjacent=tuple(_pair("--adjacent", text) for text in adjacent),
+        before=tuple(_pair("--before", text) for text in before or ()),
+        adjacent=tuple(_pair("--adjacent", text) for text in adjacent or ()),
         ranges=tuple((name, parse_ranges(texts, option_of(name))) for name, texts in lists.items() if texts),
     )
 

@@ -1,10 +1,13 @@
 """The main job from end to end: a shuffled video with foreign frames goes in, an ordered one comes out."""
 
+import hashlib
 import json
 import re
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from runs import Run, contents, in_process, modules_after, opened, settings
 import reelweave
 from reelweave import pipeline
 from reelweave.evaluate.scores import score_order
-from reelweave.media import ffmpeg, identity
+from reelweave.media import ffmpeg
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Alternative, Plan, WeakJoin
@@ -228,21 +231,56 @@ def test_solve_needs_no_source(full: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     assert len(pipeline.solve("own.mp4", settings()).order) == 48
 
 
-def test_reconstruct_hashes_its_source_once(
-    scrambled: Scrambled, tmp_path: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+class Reads:
+    """What a command does with its source: the ffmpeg processes that read it, and how often it is hashed."""
+
+    def __init__(self, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.processes: list[list[str]] = []
+        self.hashes = 0
+        popen, digest = subprocess.Popen, hashlib.file_digest
+
+        def started(command: Sequence[str], *arguments: Any, **options: Any) -> Any:
+            if ffmpeg.input_argument(source) in command:
+                self.processes.append([*command])
+            return popen(command, *arguments, **options)
+
+        def hashed(file: IO[bytes], *arguments: Any) -> Any:
+            self.hashes += Path(file.name) == source
+            return digest(file, *arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(subprocess, "Popen", started)
+        monkeypatch.setattr(hashlib, "file_digest", hashed)
+
+    def counted(self) -> tuple[int, int, int]:
+        """Return the probes, which decode one frame, the passes over all frames, and the hashes; start anew."""
+        probes = sum("-frames:v" in command for command in self.processes)
+        found = probes, len(self.processes) - probes, self.hashes
+        self.processes, self.hashes = [], 0
+        return found
+
+
+def test_a_source_is_probed_and_hashed_once_per_command(
+    film: Path, tmp_path: Path, library: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hashed: list[Path] = []
-    content_hash = identity.content_hash
-
-    def counted(path: Path) -> str:
-        hashed.append(path)
-        return content_hash(path)
-
-    for module in ("media.identity", "index.overwrite", "ingest.ingester", "ingest.many"):
-        monkeypatch.setattr(f"reelweave.{module}.content_hash", counted)
-    for runs in (1, 2):
-        pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4")
-        assert hashed == [scrambled.video] * runs
+    own = Path(shutil.copy(film, tmp_path / "own.mp4"))
+    reads, out, plan = Reads(own, monkeypatch), tmp_path / "out.mp4", tmp_path / "out.plan.json"
+    report = ["--report", tmp_path / "report"]
+    assert run("reconstruct", own, "-o", out, *report).code == 0
+    assert reads.counted() == (1, 2, 1)
+    # Ingested already, and recognised by its stamp; the outputs are recognised by its hash.
+    assert run("reconstruct", own, "-o", out, *report).code == 0
+    assert reads.counted() == (1, 1, 1)
+    shutil.rmtree(library)
+    assert run("reconstruct", own, "-o", out).code == 0
+    assert reads.counted() == (1, 2, 1)
+    assert run("reconstruct", own, "-o", out, "--repair").code == 0
+    assert reads.counted() == (1, 2, 1)
+    assert run("render", plan, "-o", out, "-y").code == 0
+    assert reads.counted() == (1, 1, 1)
+    assert run("ingest", own, "--size", "32").code == 0
+    assert reads.counted() == (1, 1, 0)
+    assert run("repair", own, "--frames", "5-7", "-o", tmp_path / "whole.mp4", *report, "-y").code == 0
+    assert reads.counted() == (1, 3, 1)
 
 
 def test_a_second_reconstruction_ingests_nothing(
@@ -344,7 +382,7 @@ def test_constraints_on_a_split_are_refused_before_any_work(
     [
         *("ingest", "ingest_all", "solve", "solve_split", "render", "reconstruct", "repair", "find_broken", "mend"),
         *("write_report", "look", "viewable", "playable", "glimpse", "scramble", "evaluate", "evaluate_split"),
-        *("robustness", "search", "similar", "demo", "every_frame"),
+        *("robustness", "search", "similar", "demo", "every_frame", "save_plan", "repair_video"),
     ],
 )
 def test_the_functions_of_version_0_1_are_still_found(name: str) -> None:

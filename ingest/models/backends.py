@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...media.files import atomic_write
+from ...media.files import atomic
 from ...media.types import Floats
 from .network import NetworkEmbedder, silence, unit_rows
 
@@ -187,7 +187,7 @@ def _session(file: Path) -> Any:
 
 def export_int8(network: NetworkEmbedder, sample: Any, file: Path, weights: WeightFormat) -> Path:
     """Export the network to ONNX with 8-bit weights; the file is written atomically."""
-    with silence(), atomic_write(file) as part:
+    with silence(), atomic(file, parents=True) as part:
         model = _export(network, sample)
         # The exported shapes hold for the example only, and quantising would trust them.
         del model.graph.value_info[:]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...media.files import atomic_write
+from ...media.files import atomic
 from ...media.types import Floats, Picture, Space
 from ...media.untrusted import read_json, validate
 from ...settings import NetworkSettings
@@ -236,7 +236,7 @@ class SpeedTrial:
     def _save(self, verdict: SpeedVerdict) -> None:
         """Store a verdict and delete unused exports; on a full disk, the trial is just repeated next time."""
         with suppress(OSError):
-            with atomic_write(self._verdict_file()) as part:
+            with atomic(self._verdict_file(), parents=True) as part:
                 part.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
             for weights in int8_weights():
                 if weights != verdict.weights:

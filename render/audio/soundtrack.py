@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from ...errors import RenderError
 from ...media import ffmpeg
-from ...media.source import open_source
+from ...media.source import Source
 from ...progress import Progress
 from ...solve.plan.model import Plan
 from ..encode import Encoding, Soundtrack
@@ -34,20 +34,20 @@ def own_rate(plan: Plan) -> Fraction:
     return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
 
 
-def has_sound(source: Path, audio: str, others: Sequence[str], progress: Progress) -> bool:
+def has_sound(source: Source, audio: str, others: Sequence[str], progress: Progress) -> bool:
     """Check whether the source has sound, and note what the user may not expect; `others` are the other options."""
-    tracks = 0 if source.is_dir() else open_source(source).info().audio_tracks
+    tracks, name = source.info().audio_tracks, source.path.name
     if not tracks and audio != "drop":
-        progress.note(f"{source.name} has no sound to {audio}.")
+        progress.note(f"{name} has no sound to {audio}.")
     if tracks and audio == "drop":
-        progress.note(f"{source.name} has sound, left out; --audio {' or '.join(others)} includes it.")
+        progress.note(f"{name} has sound, left out; --audio {' or '.join(others)} includes it.")
     if tracks > 1 and audio != "drop":
-        progress.note(f"{source.name} has {tracks} sound tracks; the first is used.")
+        progress.note(f"{name} has {tracks} sound tracks; the first is used.")
     return tracks > 0
 
 
 def soundtrack(
-    audio: Audio, plan: Plan, source: Path, target: Path, encoding: Encoding, rate: Fraction, progress: Progress
+    audio: Audio, plan: Plan, source: Source, target: Path, encoding: Encoding, rate: Fraction, progress: Progress
 ) -> AbstractContextManager[Soundtrack | None]:
     """Open the soundtrack of a film that plays at `rate`."""
     if audio == "keep":
@@ -55,7 +55,7 @@ def soundtrack(
         if abs(changed) > 1 / rate:
             than = "longer" if changed > 0 else "shorter"
             progress.note(f"{target.name} is {abs(changed):.2f} s {than} than its source; the sound keeps its length.")
-        return nullcontext(original_track(source, target, encoding, progress))
+        return nullcontext(original_track(source.path, target, encoding, progress))
     if audio == "reslice":
         return resliced(source, plan.played, target, encoding, (own_rate(plan), rate), progress)
     return nullcontext(None)
@@ -63,7 +63,7 @@ def soundtrack(
 
 @contextmanager
 def resliced(
-    source: Path,
+    source: Source,
     frames: Sequence[int],
     target: Path,
     encoding: Encoding,
@@ -78,12 +78,12 @@ def resliced(
     of a frame and no join is softened.
     """
     own, played = rates
-    track, _ = probe_track(source)
+    track, _ = probe_track(source.path)
     edges = frame_edges(_frame_times(source, max(frames), progress), own)
     made = slice_positions(frames, edges - edges[0] - track.lead, track.rate, 1 / own if bare else None)
     scratch = target.with_name(f".reelweave-{secrets.token_hex(6)}.pcm")
     try:
-        _write(scratch, source, track, made, 0 if bare else max(2, round(track.rate * _FADE_SECONDS)), progress)
+        _write(scratch, source.path, track, made, 0 if bare else max(2, round(track.rate * _FADE_SECONDS)), progress)
         shape = ["-f", track.pcm, "-ar", str(track.rate), "-ch_layout", track.layout]
         fit = _fitted(made, track.rate, played, target.name, progress)
         codec = _codec(target.suffix.lower(), track, encoding.lossless)
@@ -115,17 +115,16 @@ def _container_holds(source: Path, target: Path) -> bool:
         trial.unlink(missing_ok=True)
 
 
-def _frame_times(source: Path, last: int, progress: Progress) -> list[float]:
+def _frame_times(source: Source, last: int, progress: Progress) -> list[float]:
     """Return the time of every frame, from the decoder that numbers frames elsewhere."""
-    opened = open_source(source)
     times = []
-    hint = opened.info().frames_hint
-    with progress.stage("frame times", hint) as stage, closing(opened.frames(short_side=1)) as frames:
+    hint = source.info().frames_hint
+    with progress.stage("frame times", hint) as stage, closing(source.frames(short_side=1)) as frames:
         for frame in frames:
             times.append(frame.time)
             stage.advance()
     if last >= len(times):
-        raise missing_frame(source, last, len(times))
+        raise missing_frame(source.path, last, len(times))
     return times
 
 

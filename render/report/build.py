@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from ...errors import PlanError, command, command_line
 from ...index.fusion import space_rows
-from ...index.library import Library
+from ...index.library import Library, open_library
+from ...index.overwrite import Outputs
 from ...media.proxy import ProxySize, proxy_picture, read_proxies
 from ...media.types import Floats, FrameRows, Picture, VideoRecord
 from ...settings import Settings, SolveSettings
@@ -18,7 +19,7 @@ from ...solve.plan.files import first_problem
 from ...solve.plan.model import Plan, Shot, WeakJoin
 from ...solve.undetermined import reasons
 from ..results import order_text
-from .folder import write_report
+from .folder import REPORT_FILES, write_report
 from .model import DroppedFrame, FrameThumbnail, JoinAlternative, JoinPrices, Report, ShotStrip, WeakJoinRow
 
 _SPACE_KEYS = ("space", "fused_with", "fused_share")
@@ -36,8 +37,8 @@ class PlanView:
     picture: Callable[[int], Picture]
 
 
-def write_plan_report(library: Library, video: VideoRecord, plan: Plan, folder: Path, settings: Settings) -> list[Path]:
-    """Write the report of a plan to a folder: the film before and after, shots, weak joins and dropped frames.
+def write_plan_report(plan: Plan, folder: Path, outputs: Outputs, settings: Settings) -> list[Path]:
+    """Write the report of a plan to a claimed folder: before and after, shots, weak joins and dropped frames.
 
     Returns:
         The files that were written, index.html last.
@@ -46,11 +47,21 @@ def write_plan_report(library: Library, video: VideoRecord, plan: Plan, folder: 
         PlanError: The plan names frames that the library does not have, or unusable settings.
         RenderError: The folder cannot be written.
     """
-    return write_report(folder, view_plan(library, video, plan, settings).report)
+    with outputs.writing_folder(folder, REPORT_FILES):
+        return write_report(folder, view_plan(plan, settings).report)
 
 
-def view_plan(library: Library, video: VideoRecord, plan: Plan, settings: Settings) -> PlanView:
-    """Gather what a report shows of a plan."""
+def view_plan(plan: Plan, settings: Settings) -> PlanView:
+    """Gather what a report shows of a plan, for callers that lay it out themselves as well.
+
+    Raises:
+        LibraryError: The library lacks the video.
+    """
+    with open_library(settings) as library:
+        return _view(library, library.catalog.find(plan.video.id), plan, settings)
+
+
+def _view(library: Library, video: VideoRecord, plan: Plan, settings: Settings) -> PlanView:
     rows = space_rows(library, video, _space_of(plan, settings).model_dump())
     _check_frames(plan, video, rows)
     picture = _thumbnail_reader(library, video, rows)

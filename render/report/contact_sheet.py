@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import RenderError, UsageError
-from ...media.files import atomic
+from ...media.files import atomic, check_writable
 from ...media.source import letterboxed
 from ...media.types import Floats, Picture
 
@@ -68,10 +68,9 @@ def heat_map(distances: Floats, size: int = 720, title: str = "") -> Picture:
 
 def check_picture(path: Path, what: str) -> None:
     """Raise `UsageError` before any work is done if no picture can be written to `path`; `what` names its purpose."""
-    if path.suffix.lower() not in _SUFFIXES or not path.parent.is_dir() or path.is_dir():
-        raise UsageError(
-            f"{path} cannot be {what}.", f"Name a file in an existing folder, ending in {', '.join(_SUFFIXES)}."
-        )
+    if path.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"{path} cannot be {what}.", f"Name a file ending in {', '.join(_SUFFIXES)}.")
+    check_writable(path)
 
 
 def save_picture(picture: Picture, path: Path) -> Path:

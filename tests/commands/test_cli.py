@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from helpers import Scrambled, pictures, write_clip
 from runs import Run, in_a_process, modules_after, opened
 
@@ -174,6 +175,18 @@ def test_videos_remove_needs_a_confirmation(run: Run, known: str) -> None:
     assert (removed.code, removed.out) == (0, "")
     assert known in removed.err
     assert run("videos", "list", "--json").out == ""
+
+
+def test_ctrl_c_at_a_question_interrupts_the_command(known: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(typer, "confirm", interrupted)
+    answer = run("videos", "remove", known)
+    assert answer.code == 130
+    assert "interrupted" in answer.err
+    assert [row["id"] for row in run("videos", "list", "--json").rows] == [known]
 
 
 @pytest.mark.parametrize(("answer", "left"), [("n", 1), ("y", 0)])

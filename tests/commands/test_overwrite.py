@@ -208,7 +208,7 @@ def test_a_command_that_failed_half_way_can_be_repeated(
 ) -> None:
     command = ["reconstruct", scene.clip, "-o", scene.out / "film.mp4"]
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_source_of", stop)
+        patch.setattr(pipeline, "check_source", stop)
         with pytest.raises(Stopped):
             run(*command)
     assert contents(scene.out).keys() == {"film.plan.json"}

@@ -1,6 +1,7 @@
 """Many sources in one run: each is reported, nothing is done twice, and interrupted runs resume."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -19,10 +20,9 @@ from runs import Run, contents, files, opened, settings, started, wait_until
 from reelweave import pipeline
 from reelweave.commands import console
 from reelweave.commands.console import BarProgress, LineProgress
-from reelweave.index import overwrite
 from reelweave.ingest import ingester, many
 from reelweave.ingest.ingester import IngestResult
-from reelweave.media import ffmpeg, identity
+from reelweave.media import ffmpeg
 
 FILM = pictures(30)
 
@@ -59,8 +59,7 @@ def ingest_all(*paths: Path, dry_run: bool = False, **flags: object) -> list[Ing
 
 
 def _forbid_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (identity, ingester, many, overwrite):
-        monkeypatch.setattr(module, "content_hash", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, _: pytest.fail(f"{file.name} was read"))
 
 
 def _rename(films: Path, library: Path) -> None:
@@ -223,16 +222,15 @@ def test_a_name_with_a_line_break_takes_one_line_in_a_dry_run(run: Run, films: P
 
 
 def test_an_unreadable_file_does_not_stop_the_others(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reelweave.ingest import video
 
-    original = video.open_source
+    original = many.open_source
 
     def refusing(path: Path, *rest: Any) -> Any:
         if path.name == "a.mp4":
             raise PermissionError(13, "Permission denied", str(path))
         return original(path, *rest)
 
-    monkeypatch.setattr(video, "open_source", refusing)
+    monkeypatch.setattr(many, "open_source", refusing)
     assert states(films) == {"a.mp4": "unreadable", "b.mp4": "new"}
 
 

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from helpers import decoded, ffmpeg_ok, pictures, raw_frames, write_clip, write_pictures, write_vfr
-from runs import Run
+from runs import Run, settings
 
+from reelweave import pipeline
 from reelweave.media.source import open_source
 from reelweave.media.types import Picture
+from reelweave.repair.repair import RepairRequest, find_broken_frames, repair_video, replace_broken_frames
+from reelweave.repair.survey import open_video
 
 COUNT = 24
 SIZE = (160, 96)
@@ -309,3 +312,29 @@ def test_damaged_video_is_judged_and_written_from_the_same_pictures(run: Run, tm
     made = [frame.picture for frame in open_source(output).frames()]
     assert len(made) == len(seen)
     assert [number for number in range(len(seen)) if np.abs(made[number].astype(int) - seen[number]).max() > 2] == [3]
+
+
+def test_a_request_and_the_keywords_of_version_0_1_give_the_same_film(video: Path, tmp_path: Path) -> None:
+    plain, keywords = tmp_path / "plain.mkv", tmp_path / "keywords.mkv"
+    request = RepairRequest(video, output=plain, frames="9-11", lossless=True)
+    done = repair_video(request, settings())
+    again = pipeline.repair(path=video, settings=settings(), output=keywords, frames="9-11", lossless=True)
+    assert raw_frames(plain) == raw_frames(keywords)
+    assert done.data() | {"output": ""} == again.data() | {"output": ""}
+
+
+def test_the_halves_of_a_repair_take_the_same_request(video: Path, tmp_path: Path) -> None:
+    request = RepairRequest(open_video(video), output=tmp_path / "out.mkv", frames="9-11", lossless=True)
+    seen = find_broken_frames(request, settings())
+    assert seen.broken == [9, 10, 11]
+    done = replace_broken_frames(request, seen, settings())
+    assert [verdict.frame for verdict, _ in done.found] == [9, 10, 11]
+    assert len(decoded(tmp_path / "out.mkv")) == COUNT
+
+
+def test_an_unknown_keyword_of_a_repair_is_refused(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="colour"):
+        pipeline.repair(video, settings(), colour="red")
+    with pytest.raises(TypeError, match="lossless"):
+        repair_video(RepairRequest(video), settings(), lossless=True)
+    assert not list(tmp_path.iterdir())

@@ -5,24 +5,18 @@ from pathlib import Path
 
 from ... import pipeline
 from ...errors import UsageError
-from ...index.library import open_library
 from ...index.overwrite import Outputs, Overwrite, content_origin
+from ...media.source import Source, open_source
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
-from ...render.outputs import check_source, default_output_of
+from ...render.outputs import check_source, default_output_of, outputs_of
 from ...render.preview import browsers_play, film_of_pictures, preview
 from ...render.report.build import PlanView, view_plan
-from ...settings import Settings, library_folder
+from ...settings import every_frame
 from ...solve.plan.model import Plan
 from ..context import PageContext
 from ..uploads import kept_uploads, link_or_copy
 from .state import ReconstructState
-
-
-def plan_preview(plan: Plan, settings: Settings) -> PlanView:
-    """Return what a report shows of a plan, for callers that lay it out themselves."""
-    with open_library(library_folder(settings), settings) as library:
-        return view_plan(library, library.catalog.find(plan.video.id), plan, settings)
 
 
 def viewable_source(plan: Plan, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False) -> Path:
@@ -31,7 +25,7 @@ def viewable_source(plan: Plan, output: Path, progress: Progress = SILENT, *, ov
 
 
 def playable_copy(
-    source: Path,
+    source: Path | Source,
     frames: int,
     output: Path,
     progress: Progress = SILENT,
@@ -42,25 +36,27 @@ def playable_copy(
     """Return the video if every browser plays it, else a smaller copy.
 
     Args:
-        source: The video.
+        source: The video, or its path.
         frames: How many frames it has.
         output: Where to write the copy.
         progress: Reports the stages.
         guessed: Whether a decoder had to guess at damaged frames; then a copy is always made.
         overwrite: Whether `output` may replace a file that Reelweave did not write.
     """
-    if not guessed and browsers_play(source):
-        return source
-    with Outputs(content_origin(source), overwrite, inputs=[source]).writing(output):
-        return preview(source, frames, output, progress, steady=guessed)
+    source = open_source(source, steady=guessed)
+    if guessed:
+        source = source.steady()
+    elif browsers_play(source):
+        return source.path
+    with Outputs(content_origin(source), overwrite, inputs=[source.path]).writing(output):
+        return preview(source, frames, output, progress)
 
 
 def proxy_film(
     plan: Plan, look: PlanView, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False
 ) -> Path:
     """Write a small film of the plan from the proxies in the library, without decoding the source."""
-    source = Path(plan.video.source) if plan.video.source else None
-    with Outputs(plan.video.sha256 or plan.video.id, overwrite, inputs=[source]).writing(output):
+    with outputs_of(plan.video, None, overwrite).writing(output):
         return film_of_pictures(map(look.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
 
 
@@ -84,14 +80,15 @@ def begin(context: PageContext, upload: str | None, video: str | None, progress:
         target = folder / "original.mp4"
         source = viewable_source(plan, target, progress)
         original = source if source.parent == folder else link_or_copy(source, target)
-        state = _with_plan_file(ReconstructState(folder, plan, plan, plan_preview(plan, context.settings), original))
+        state = _with_plan_file(ReconstructState(folder, plan, plan, view_plan(plan, context.settings), original))
         return state.with_film("preview", write_preview(state, progress), plan)
 
 
 def solve_again(context: PageContext, state: ReconstructState, progress: Progress) -> ReconstructState:
     """Solve with the corrections; the films of the old plan no longer apply."""
-    plan = pipeline.solve(state.plan.video.id, context.settings, progress, constraints=state.constraints)
-    view = plan_preview(plan, context.settings)
+    request = pipeline.SolveRequest(state.plan.video.id, state.constraints)
+    plan = pipeline.solve(request, context.settings, progress)
+    view = view_plan(plan, context.settings)
     return _with_plan_file(replace(state, plan=plan, preview=view, solved=state.constraints, films={}))
 
 
@@ -108,7 +105,7 @@ def render(context: PageContext, state: ReconstructState, backwards: bool, progr
 
 def _ingest(context: PageContext, upload: str, progress: Progress) -> str:
     with kept_uploads(context, [upload]) as (file,):
-        return pipeline.ingest(file, pipeline.every_frame(context.settings), progress).id
+        return pipeline.ingest(file, every_frame(context.settings), progress).id
 
 
 def _with_plan_file(state: ReconstructState) -> ReconstructState:

@@ -9,11 +9,12 @@ from typing import Self
 from ...errors import UsageError
 from ...index.overwrite import Outputs, content_origin
 from ...media.files import atomic
+from ...media.source import VideoFile
 from ...progress import Progress
 from ...render.gaps import gaps_of
 from ...render.report.repair_page import GapStrip
-from ...repair.repair import find_broken_frames, replace_broken_frames
-from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, unfilled
+from ...repair.repair import RepairRequest, find_broken_frames, replace_broken_frames
+from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, open_video, unfilled
 from ...settings import Settings
 from ..context import PageContext
 from ..reconstruct.reconstruct_job import playable_copy
@@ -74,11 +75,12 @@ class RepairState:
 
 def begin(context: PageContext, source: Path, detector: Path | None, progress: Progress) -> RepairState:
     """Find the broken frames of a video; `detector` is a trained one, else rules judge."""
-    detected = find_broken_frames(source, context.settings, progress, detector=detector)
+    video = open_video(source)
+    detected = find_broken_frames(RepairRequest(video, detector=detector), context.settings, progress)
     with context.new_folder("repair") as folder:
         frames = len(detected.verdicts)
         gaps = gaps_of(detected.broken, frames, frames) if len(detected.broken) < frames else []
-        strips = gap_strips(source, None, detected, gaps, unfilled(gaps), progress) if gaps else []
+        strips = gap_strips(video, None, detected, gaps, unfilled(gaps), progress) if gaps else []
         return RepairState(folder, source, detected, detector is not None, strips=strips)
 
 
@@ -95,21 +97,22 @@ def repair(state: RepairState, settings: Settings, progress: Progress) -> tuple[
     if not survey.broken:
         raise UsageError("There are no broken frames to replace.", "Mark frames as broken first.")
     film = state.folder / f"{name}.repaired.mp4"
-    result = replace_broken_frames(state.source, survey, settings, progress, output=film)
+    video = open_video(state.source)
+    result = replace_broken_frames(RepairRequest(video, output=film), survey, settings, progress)
     gaps, replaced = gaps_in(survey, settings), [frame for _, frame in result.found]
-    strips = gap_strips(state.source, film, survey, gaps, replaced, progress) if gaps else []
+    strips = gap_strips(video, film, survey, gaps, replaced, progress) if gaps else []
     frame_list = state.folder / f"{name}.repaired.json"
     data = result.data() | {"video": state.source.name, "output": film.name}
-    with Outputs(content_origin(state.source)).writing(frame_list), atomic(frame_list) as part:
+    with Outputs(content_origin(video)).writing(frame_list), atomic(frame_list) as part:
         part.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    return RepairedFilm(film, _original(state, progress), frame_list, result, tuple(survey.broken)), strips
+    return RepairedFilm(film, _original(state, video, progress), frame_list, result, tuple(survey.broken)), strips
 
 
-def _original(state: RepairState, progress: Progress) -> Path:
+def _original(state: RepairState, video: VideoFile, progress: Progress) -> Path:
     """Return the source where the page may show it, made at the first repair."""
     target = state.folder / "original.mp4"
     if target.exists():
         return target
     frames, guessed = len(state.detected.verdicts), state.detected.guessed
-    source = playable_copy(state.source, frames, target, progress, guessed=guessed)
+    source = playable_copy(video, frames, target, progress, guessed=guessed)
     return source if source == target else link_or_copy(source, target)

@@ -1,0 +1,56 @@
+"""Define the command `render`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    Audio,
+    Both,
+    Crf,
+    Json,
+    Lossless,
+    Quiet,
+    Replace,
+    Reverse,
+    frame_rate,
+    overwriting,
+    progress_for,
+    settings_from,
+)
+from .output import print_answer
+
+
+def render(
+    plan: Annotated[Path, typer.Argument(help="Plan from solve or reconstruct.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
+    reverse: Reverse = False,
+    both: Both = False,
+    fps: Annotated[str | None, typer.Option(help="Frame rate of the film: 25, 29.97 or 30000/1001.")] = None,
+    lossless: Lossless = False,
+    crf: Crf = None,
+    audio: Audio = None,
+    overwrite: Replace = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the film of a plan."""
+    from .. import pipeline
+    from ..render.outputs import default_output_of
+    from ..solve.plan.files import read_plan
+
+    progress = progress_for(quiet)
+    film = read_plan(plan, progress.note)
+    films = pipeline.render(
+        film.reversed() if reverse else film,
+        output or default_output_of(film),
+        settings_from(None, {"render.crf": crf, "render.audio": audio}),
+        progress,
+        both=both,
+        lossless=lossless,
+        fps=frame_rate(fps),
+        overwrite=overwriting(overwrite),
+    )
+    paths = [str(path) for path in films]
+    print_answer({"outputs": paths, "notes": progress.notes}, as_json, "\n".join(paths))
