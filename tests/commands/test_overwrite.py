@@ -623,7 +623,7 @@ def test_the_page_never_overwrites(scene: Scene, tmp_path: Path) -> None:
     pipeline.ingest(scene.clip, wanted)
     with open_context(wanted) as context:
         job = reconstruct_job.begin(context, None, "clip", SilentProgress())
-        for name in ("clip.reordered.mp4", "clip.reordered.plan.json", "glimpse.mp4"):
+        for name in ("clip.reordered.mp4", "clip.reordered.plan.json", "preview.mp4"):
             (job.folder / name).write_bytes(MINE)
         for work in (
             lambda: reconstruct_job.render(context, job, False, SilentProgress()),
