@@ -48,7 +48,7 @@ def test_an_empty_password_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_page_stopped_right_after_opening_ends_quietly(tmp_path: Path) -> None:
-    with page_of(tmp_path / "library"):
+    with page_of(tmp_path / "library", fresh=True):
         pass
 
 
