@@ -38,6 +38,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_LONGEST = (
+    *("ui/test_page.py", "fuzz/test_fuzz_libraries.py", "ui/test_page_repair.py", "ingest/test_resume.py"),
+    *("ui/test_page_search.py", "commands/test_overwrite.py", "ui/test_page_library.py", "fuzz/test_fuzz_media.py"),
+    *("ui/test_page_measure.py", "commands/test_bad_input.py", "render/test_audio.py", "commands/test_cli.py"),
+    *("fuzz/test_fuzz_arguments.py", "fuzz/test_fuzz_imports.py", "ingest/test_speed.py", "index/test_damaged.py"),
+)
+"""The files that take 15 CPU seconds or more, those with a browser and the others in turn."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first, so that no worker is left alone with one at the end.
+
+    A page waits more than it computes, so that one file of pages at a time leaves the most to do for the others.
+    """
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the tests write is remembered apart from what the developer wrote."""

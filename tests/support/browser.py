@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import forked
 import pytest
 from runs import PATIENCE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 Server = subprocess.Popen[str] | forked.ForkedProcess
 
@@ -148,11 +149,21 @@ def browsing() -> "Iterator[Browser]":
             found.close()
 
 
+_contexts: "WeakKeyDictionary[Browser, dict[tuple[int, str], BrowserContext]]" = WeakKeyDictionary()
+
+
+def _context(browser: "Browser", width: int, scheme: str) -> "BrowserContext":
+    """Windows of one kind share what the browser has loaded and compiled, a quarter of the time in which one opens."""
+    ours = _contexts.setdefault(browser, {})
+    if (width, scheme) not in ours:
+        options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        ours[width, scheme] = browser.new_context(**options)
+    return ours[width, scheme]
+
+
 @contextmanager
 def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "light") -> "Iterator[Page]":
     """A window on the page; what it asks of another machine, or stumbles over, fails the test."""
-    options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    context = browser.new_context(**options)
     strangers: list[str] = []
     troubles: list[str] = []
 
@@ -160,8 +171,8 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
         if not request.url.startswith((address, "data:", "blob:")):
             strangers.append(request.url)
 
-    context.on("request", watch)
-    page = context.new_page()
+    page = _context(browser, width, scheme).new_page()
+    page.on("request", watch)
     page.set_default_timeout(1000 * PATIENCE)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
@@ -170,7 +181,6 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
         yield page
     finally:
         page.close()
-        context.close()
     assert (strangers, troubles) == ([], []), f"{strangers} {troubles}"
 
 
