@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from browser import free_port, page_of
+from browser import free_port, needs_gradio, page_of
 from runs import Run
 
-pytest.importorskip("gradio")
+pytestmark = needs_gradio
 
 
 def test_a_busy_port_is_reported_with_a_free_one(run: Run) -> None:

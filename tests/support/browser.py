@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -67,14 +68,14 @@ def chromium() -> str:
 
 def _missing() -> str:
     """Why the page cannot be looked at here; nothing where it can."""
-    from importlib.util import find_spec
-
     lost = [name for name in ("gradio", "playwright") if find_spec(name) is None]
     if lost:
         return f"{' and '.join(lost)} not installed: pip install '.[dev,ui]'"
     return "" if chromium() else "no Chromium is here: .ci/chromium installs one"
 
 
+needs_gradio = pytest.mark.skipif(not find_spec("gradio"), reason="the page needs Gradio: pip install '.[ui]'")
+"""Finding it takes no time, importing it two seconds."""
 needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 
