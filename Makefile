@@ -24,9 +24,10 @@ demo: $(USER) ## make a film, scramble it, reconstruct it, say how well
 ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes options on
 	$(VENV)/bin/reelweave ui $(ARGS)
 
-# A file's tests stay on one worker: the clips they draw are made once a file.
-test: $(DEV) ## run the tests; ARGS="-n0 -k name" passes options on to pytest
-	$(RUN) -m pytest -n auto --dist loadfile $(ARGS)
+# A file's tests stay on one worker: the clips they draw are made once a file. Files run in the order of tests/conftest.py,
+# the longest first.
+test: $(DEV) ## run the tests; ARGS="tests/solve" runs one package, "-n0 -k name" passes other options on to pytest
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The fuzz tests are few and long, so they are distributed one by one. Failing inputs are kept in .hypothesis/ and tried
 # first the next time.

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +17,43 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+_MEMORY = Path("/dev/shm")
+# The tests write 1.5 GB, of which little is kept at a time.
+_ROOM = 4 << 30
+
 if TYPE_CHECKING:
     from helpers import Scrambled
     from playwright.sync_api import Browser
     from runs import Run
+
+
+def pytest_configure() -> None:
+    """Write to memory where there is room, because SQLite waits for a disk after each transaction.
+
+    A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_LONGEST = (
+    *("ui/test_page.py", "fuzz/test_fuzz_libraries.py", "ui/test_page_repair.py", "ingest/test_resume.py"),
+    *("ui/test_page_search.py", "commands/test_overwrite.py", "ui/test_page_library.py", "fuzz/test_fuzz_media.py"),
+    *("ui/test_page_measure.py", "commands/test_bad_input.py", "render/test_audio.py", "commands/test_cli.py"),
+    *("fuzz/test_fuzz_arguments.py", "fuzz/test_fuzz_imports.py", "ingest/test_speed.py", "index/test_damaged.py"),
+)
+"""The files that take 15 CPU seconds or more, those with a browser and the others in turn."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first, so that no worker is left alone with one at the end.
+
+    A page waits more than it computes, so that one file of pages at a time leaves the most to do for the others.
+    """
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -29,17 +64,23 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("libraries")
+
+
 @pytest.fixture(autouse=True)
-def library(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def library(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty library that every test uses unless it names another, and no variables of the developer's own."""
     for name in [name for name in os.environ if name.upper().startswith("REELWEAVE_")]:
         monkeypatch.delenv(name)
-    folder = tmp_path_factory.mktemp("library")
+    folder = Path(tempfile.mkdtemp(dir=libraries))
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     # What is quickest is the machine's affair; tests/ingest/test_speed.py has the ways that are not exact.
     monkeypatch.setenv("REELWEAVE_CLIP__SPEED", "exact")
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

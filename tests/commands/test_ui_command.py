@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from browser import free_port, page_of
+from browser import free_port, needs_gradio, page_of
 from runs import Run
 
-pytest.importorskip("gradio")
+pytestmark = needs_gradio
 
 
 def test_a_busy_port_is_reported_with_a_free_one(run: Run) -> None:
@@ -48,7 +48,7 @@ def test_an_empty_password_is_refused(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_page_stopped_right_after_opening_ends_quietly(tmp_path: Path) -> None:
-    with page_of(tmp_path / "library"):
+    with page_of(tmp_path / "library", fresh=True):
         pass
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Generator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +19,12 @@ from reelweave.ingest.models import backends, speed
 from reelweave.ingest.models.backends import Int8, WeightFormat, export_int8, int8_weights, saturates
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.embedder import CLOSE, EXACT, EmbeddedBatch, TwoStageEmbedder
+from reelweave.ingest.models.network import NetworkEmbedder
 from reelweave.ingest.models.speed import FastEmbedder, drawn_pictures, speed_summary
 from reelweave.ingest.prefetch import prefetch
 from reelweave.ingest.repeats import embed_shared, find_repeats
 from reelweave.media.proxy import ProxySize, make_proxy
-from reelweave.media.types import Floats, FrameRows, SpaceState
+from reelweave.media.types import Floats, FrameRows, Space, SpaceState
 
 FILM = pictures(12)
 
@@ -36,6 +38,25 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of verdicts and exports that tests share."""
     return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def exported() -> dict[Space, Any]:
+    """The models that were exported to ONNX, by their spaces."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _each_model_is_exported_once(exported: dict[Space, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporting takes two seconds, quantising and writing the file next to nothing."""
+    export = backends._export
+
+    def export_once(network: NetworkEmbedder, sample: Any) -> Any:
+        if network.space not in exported:
+            exported[network.space] = export(network, sample)
+        return deepcopy(exported[network.space])
+
+    monkeypatch.setattr(backends, "_export", export_once)
 
 
 def fast(model: Path, folder: Path, speed: str, notes: list[str] | None = None) -> FastEmbedder:

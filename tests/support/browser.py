@@ -7,30 +7,38 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+import forked
 import pytest
 from runs import PATIENCE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+Server = subprocess.Popen[str] | forked.ForkedProcess
 
 _OPENED = re.compile(r"the page is at (http://\S+/)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 _MANNERS = {
     "slow": """
-import threading
+import os, threading
 from reelweave.repair.misfit import Misfit
 from reelweave.index.library import Library
 from reelweave.ui.jobs import Job
 caught = threading.Event()
 write, see, cancel = Library.write, Misfit.add, Job.cancel
-Library.write = lambda *arguments: (write(*arguments), caught.wait(1))
-Misfit.add = lambda *arguments: (see(*arguments), caught.wait(0.5))
+def rest():
+    while not caught.wait(0.05) and not os.path.exists(os.environ.get("RELEASE", "")):
+        pass
+Library.write = lambda *arguments: (write(*arguments), rest())
+Misfit.add = lambda *arguments: (see(*arguments), rest())
 Job.cancel = lambda self: (self.running and caught.set(), cancel(self))
 from reelweave.cli import main
 main()
@@ -48,8 +56,8 @@ from reelweave.cli import main
 main()
 """,
 }
-"""Pages that can be caught at what they do: one rests after each batch that is ingested and each frame that is judged,
-until work under way was cancelled once, and one looks for the best order until it is told that this is enough."""
+"""Pages that can be caught at what they do: one rests after the first batch that is ingested or frame that is judged,
+until work was cancelled once or the file RELEASE exists, and one looks for the best order until it is told to stop."""
 
 
 def chromium() -> str:
@@ -60,35 +68,40 @@ def chromium() -> str:
 
 def _missing() -> str:
     """Why the page cannot be looked at here; nothing where it can."""
-    from importlib.util import find_spec
-
     lost = [name for name in ("gradio", "playwright") if find_spec(name) is None]
     if lost:
         return f"{' and '.join(lost)} not installed: pip install '.[dev,ui]'"
     return "" if chromium() else "no Chromium is here: .ci/chromium installs one"
 
 
+needs_gradio = pytest.mark.skipif(not find_spec("gradio"), reason="the page needs Gradio: pip install '.[ui]'")
+"""Finding it takes no time, importing it two seconds."""
 needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 
-def page_command(library: Path, *options: str, manner: str = "") -> list[str]:
+_PLAIN = "from reelweave.cli import main; main()"
+
+
+def page_process(arguments: Sequence[str], manner: str, fresh: bool, environment: Mapping[str, str]) -> Server:
+    """Start the page; a fresh one as a user starts it, another one with its packages loaded."""
+    if forked.AVAILABLE and not fresh:
+        return forked.ForkedProcess(_MANNERS[manner] if manner else _PLAIN, arguments, environment)
     program = ["-c", _MANNERS[manner]] if manner else ["-m", "reelweave"]
-    return [sys.executable, *program, "ui", "--library", str(library), *options]
+    command = [sys.executable, *program, *arguments]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @contextmanager
-def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", **variables: str) -> Iterator[str]:
+def page_of(
+    library: Path, *options: str, manner: str = "", grumbles: str = "", fresh: bool = False, **variables: str
+) -> Iterator[str]:
     """The address of the page of a library; the page ends with the block, as by Ctrl-C.
 
     It ends well, and what it says in its terminal besides its address is nothing, or what it is to grumble about.
     """
     ours = {"REELWEAVE_INGEST__SPACE": "appearance", "REELWEAVE_INGEST__BATCH": "8", "HF_HUB_OFFLINE": "1"}
-    with subprocess.Popen(
-        page_command(library, "--port", str(free_port()), *options, manner=manner),
-        env=os.environ | ours | variables,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    arguments = ["ui", "--library", str(library), "--port", str(free_port()), *options]
+    with page_process(arguments, manner, fresh, os.environ | ours | variables) as server:
         try:
             yield _opened(server)
         finally:
@@ -101,7 +114,7 @@ def page_of(library: Path, *options: str, manner: str = "", grumbles: str = "", 
         assert grumbles in left if grumbles else not left, left
 
 
-def _opened(server: "subprocess.Popen[str]") -> str:
+def _opened(server: Server) -> str:
     told = ""
     impatient = threading.Timer(PATIENCE, server.kill)
     impatient.start()
@@ -121,35 +134,46 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
+# Routing each request through the test would cost a quarter of the time in which a page loads.
+_ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
+
+
 @contextmanager
 def browsing() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", _ONLY_HERE])
         try:
             yield found
         finally:
             found.close()
 
 
+_contexts: "WeakKeyDictionary[Browser, dict[tuple[int, str], BrowserContext]]" = WeakKeyDictionary()
+
+
+def _context(browser: "Browser", width: int, scheme: str) -> "BrowserContext":
+    """Windows of one kind share what the browser has loaded and compiled, a quarter of the time in which one opens."""
+    ours = _contexts.setdefault(browser, {})
+    if (width, scheme) not in ours:
+        options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        ours[width, scheme] = browser.new_context(**options)
+    return ours[width, scheme]
+
+
 @contextmanager
 def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "light") -> "Iterator[Page]":
     """A window on the page; what it asks of another machine, or stumbles over, fails the test."""
-    options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-    context = browser.new_context(**options)
     strangers: list[str] = []
     troubles: list[str] = []
 
-    def watch(route: Any) -> None:
-        if route.request.url.startswith((address, "data:", "blob:")):
-            route.continue_()
-        else:
-            strangers.append(route.request.url)
-            route.abort()
+    def watch(request: Any) -> None:
+        if not request.url.startswith((address, "data:", "blob:")):
+            strangers.append(request.url)
 
-    context.route("**/*", watch)
-    page = context.new_page()
+    page = _context(browser, width, scheme).new_page()
+    page.on("request", watch)
     page.set_default_timeout(1000 * PATIENCE)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
@@ -158,7 +182,6 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
         yield page
     finally:
         page.close()
-        context.close()
     assert (strangers, troubles) == ([], []), f"{strangers} {troubles}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("gradio")
+pytest.importorskip("starlette", reason="the page needs Gradio, which brings it: pip install '.[ui]'")
 
 from starlette.responses import FileResponse, PlainTextResponse
 

@@ -1,23 +1,25 @@
 """What the progress line shows while one job of a session replaces another."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+from browser import needs_gradio
 
 from reelweave.errors import UsageError
 from reelweave.progress import Progress
 from reelweave.ui.jobs import Jobs
 
-pytest.importorskip("gradio", reason="the page needs Gradio: pip install '.[ui]'")
+if TYPE_CHECKING:
+    from reelweave.ui.job_panel import JobStep
 
-from reelweave.ui.job_panel import JobStep, run_job
+pytestmark = needs_gradio
 
 _KIND = "state"
 
 
-def steps_of(jobs: Jobs, result: Any, after: JobStep | None = None) -> list[JobStep]:
+def steps_of(jobs: Jobs, result: Any, after: "JobStep | None" = None) -> "list[JobStep]":
     """Run work that returns or raises at once, and return its steps."""
+    from reelweave.ui.job_panel import run_job
 
     def work(progress: Progress) -> Any:
         if isinstance(result, Exception):

@@ -47,7 +47,7 @@ def library(shuffled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(library: Path) -> Iterator[str]:
-    with page_of(library) as found:
+    with page_of(library, fresh=True) as found:
         yield found
 
 
@@ -309,13 +309,18 @@ def test_closing_a_window_ends_its_job(browser: "Browser", shuffled: Path, tmp_p
 
 def test_two_windows_do_not_disturb_each_other(browser: "Browser", shuffled: Path, clip: Path, tmp_path: Path) -> None:
     """While one ingests, the other is told to wait; both succeed in the end."""
-    library = tmp_path / "library"
-    with page_of(library, manner="slow") as address, window(browser, address) as one, window(browser, address) as two:
+    library, release = tmp_path / "library", tmp_path / "release"
+    with (
+        page_of(library, manner="slow", RELEASE=str(release)) as address,
+        window(browser, address) as one,
+        window(browser, address) as two,
+    ):
         give(one, shuffled)
         restore_order(one, ".rw-progress :text('of 52')")
         give(two, clip)
         restore_order(two, "[role=alert]")
         assert "is being written by" in two.get_by_role("alert").inner_text()
+        release.touch()
         one.locator("#rc-films a:has-text('Film')").wait_for()
         restore_order(two)
         assert one.locator("#rc-dropped .rw-dropped-frame").count() == FOREIGN

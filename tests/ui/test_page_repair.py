@@ -29,7 +29,7 @@ DAMAGE = Damage(("tears", "noise", "grey"), 0.2)
 def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film with torn, noisy and grey frames."""
     folder = tmp_path_factory.mktemp("tape")
-    draw_film(folder / "film.mp4", frames=FRAMES, size=(320, 180))
+    draw_film(folder / "film.mp4", frames=FRAMES, size=(192, 108))
     scramble(folder / "film.mp4", folder / "tape & <b>film.mp4", ScrambleOptions(seed=4, shuffle=False, damage=DAMAGE))
     return folder / "tape & <b>film.mp4"
 
