@@ -21,14 +21,14 @@ from reelweave.errors import PlanError, SourceError, UsageError
 from reelweave.media.untrusted import (
     MOST_DEPTH,
     UntrustedError,
-    validate,
     parse_json,
+    quote,
     read_array,
     read_arrays,
     read_bytes,
     read_json,
     read_text,
-    quote,
+    validate,
 )
 
 # JSON
