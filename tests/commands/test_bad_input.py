@@ -251,7 +251,7 @@ def test_a_source_may_have_any_name(
         pytest.param(["-o", "{folder}/out.txt"], 2, ".mp4", id="an unknown ending"),
         pytest.param(["-o", "{folder}/out"], 2, ".mp4", id="no ending"),
         pytest.param(["-o", "{folder}/none/out.mp4"], 2, "no folder", id="no folder for the film"),
-        pytest.param(["-o", "{clip}"], 2, "source itself", id="the source for the film"),
+        pytest.param(["-o", "{clip}"], 2, "an input of this command", id="the source for the film"),
         pytest.param(["--plan", "{folder}/none/plan.json"], 2, "no folder", id="no folder for the plan"),
         pytest.param(["--plan", "{folder}"], 2, "is a folder", id="a folder for the plan"),
         pytest.param(["--plan", "{clip}"], 2, "overwrite", id="the source for the plan"),
