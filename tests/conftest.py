@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,10 @@ def pytest_configure() -> None:
     """Write to memory where there is room, because SQLite waits for a disk after each transaction.
 
     A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
+    Without compiled files, each of these processes and each worker would compile the package and the tests anew.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
