@@ -13,7 +13,6 @@ import platform
 import resource
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cases import read_split
 
 from reelweave.evaluate.artefacts import differs
 from reelweave.evaluate.damage import KINDS, Damage
@@ -33,7 +33,7 @@ from reelweave.repair.evidence import measure_evidence
 from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
-TUNING = frozenset(tomllib.loads(Path(__file__).with_name("clips.toml").read_text(encoding="utf-8"))["tuning"])
+TUNING = read_split().tuning
 FILE, WHOLE, REAL = "flips in the file", "whole clip", "real"
 _FEWEST = 60
 _FLIP_EVERY = 60
