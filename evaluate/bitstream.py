@@ -57,7 +57,7 @@ class SegmentLoss:
     size: int
 
     @classmethod
-    def asked(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """Parse PROBABILITY,LOCATION,SIZE, such as 1/16,0.4,2048."""
         try:
             probability, location, size = text.split(",")

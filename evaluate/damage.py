@@ -77,15 +77,12 @@ class Damage:
     loss: SegmentLoss | None = None
 
     @classmethod
-    def asked(cls, text: str, loss: str = "") -> Self:
+    def parse(cls, text: str, loss: str = "") -> Self:
         """Parse KIND[=SEVERITY][,KIND...][:SHARE] with the kinds of KINDS and the groups of GROUPS."""
         names, _, share = text.partition(":")
         parts = [part.partition("=") for part in names.split(",") if part]
-        kinds = [
-            (kind, level if given else str(MEDIUM))
-            for name, given, level in parts
-            for kind in GROUPS.get(name, (name,))
-        ]
+        levels = [(name, level if given else str(MEDIUM)) for name, given, level in parts]
+        kinds = [(kind, level) for name, level in levels for kind in GROUPS.get(name, (name,))]
         severity = {kind: int(level) for kind, level in kinds if level in map(str, _STRENGTHS) and level != str(MEDIUM)}
         damage = cls(tuple(kind for kind, _ in kinds), _share(share, cls.share), severity)
         is_clear = all(level == str(severity.get(kind, MEDIUM)) for kind, level in kinds)
@@ -95,7 +92,7 @@ class Damage:
                 f"Give some of {','.join((*GROUPS, *KINDS))}, each with a severity from 1 to 3 if you like, and a "
                 "share up to .5: tears,grey=3:0.1.",
             )
-        return cls(damage.kinds, damage.share, severity, SegmentLoss.asked(loss) if loss else None)
+        return cls(damage.kinds, damage.share, severity, SegmentLoss.parse(loss) if loss else None)
 
     def strength(self, kind: str) -> float:
         """Return the factor that scales a kind of damage."""

@@ -145,17 +145,17 @@ def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
     ],
 )
 def test_damage_is_parsed_from_kinds_and_share(text: str, expected: Damage) -> None:
-    assert Damage.asked(text) == expected
+    assert Damage.parse(text) == expected
 
 
 def test_the_parameters_of_a_loss_are_parsed() -> None:
-    assert Damage.asked("loss-h264", "1/16,0.4,4096").loss == SegmentLoss(1 / 16, 0.4, 4096)
+    assert Damage.parse("loss-h264", "1/16,0.4,4096").loss == SegmentLoss(1 / 16, 0.4, 4096)
 
 
 @pytest.mark.parametrize("text", ["1/16", "0,0.4,100", "1/0,0.4,100", "1/16,1.4,100", "1/16,0.4,0", "2,0.4,9", "a,b,c"])
 def test_an_invalid_loss_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Damage.asked("loss-h264", text)
+        Damage.parse("loss-h264", text)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_an_invalid_loss_is_refused(text: str) -> None:
 )
 def test_invalid_damage_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Damage.asked(text)
+        Damage.parse(text)
 
 
 def test_a_dropped_damaged_frame_counts_neither_as_lost_nor_as_foreign() -> None:
