@@ -46,6 +46,15 @@ def packed(mask: Mask) -> bytes:
     return zlib.compress(np.packbits(mask).tobytes())
 
 
+def unpacked(data: bytes, width: int, height: int) -> Mask:
+    """Unpack a mask; no more than its pixels is decompressed, however much there is."""
+    count = width * height
+    bits = zlib.decompressobj().decompress(data, -(-count // 8))
+    if len(bits) < -(-count // 8):
+        raise UntrustedError("is truncated")
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=count).reshape(height, width).astype(bool)
+
+
 def masks_file(truth: Path) -> Path:
     """Return the file of the masks that belong to a truth."""
     return truth.with_suffix(".masks.npz")
@@ -81,15 +90,6 @@ def read_masks(path: Path) -> Iterator[tuple[int, Mask]]:
         if not (width > 0 and height > 0 and width * height <= MOST_PIXELS and len(places) == len(ends)):
             raise UntrustedError("does not fit together")
         for place, start, end in zip(places, [0, *ends], ends, strict=False):
-            yield int(place), _unpacked(data[start:end], width, height)
+            yield int(place), unpacked(data[start:end], width, height)
     except (UntrustedError, OSError, KeyError, TypeError, ValueError, zlib.error) as bad:
         raise PlanError(f"{path} is not a file of masks: {bad}") from bad
-
-
-def _unpacked(data: bytes, width: int, height: int) -> Mask:
-    """Unpack a mask; no more than its pixels is decompressed, however much there is."""
-    count = width * height
-    bits = zlib.decompressobj().decompress(data, -(-count // 8))
-    if len(bits) < -(-count // 8):
-        raise UntrustedError("is truncated")
-    return np.unpackbits(np.frombuffer(bits, np.uint8), count=count).reshape(height, width).astype(bool)
