@@ -201,6 +201,7 @@ class RepairSettings(_Section):
     method: Literal["auto", "motion", "blend", "hold"]
     longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
+    region: Literal["auto", "on", "off"]
 
 
 class ReportSettings(_Section):

@@ -24,7 +24,7 @@ import numpy as np
 from cases import read_split
 
 from reelweave.evaluate.artefacts import differs
-from reelweave.evaluate.damage import KINDS, Damage
+from reelweave.evaluate.damage import BASIC, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.media import ffmpeg
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
@@ -101,7 +101,7 @@ def measured(clip: Path, frames: int, share: float, seed: int, pixels: int) -> I
         return
     with tempfile.TemporaryDirectory() as name:
         video = Path(name) / "broken.mp4"
-        for kind in KINDS:
+        for kind in BASIC:
             options = ScrambleOptions(
                 frames=min(frames, whole.frames), seed=seed, crf=20, shuffle=False, damage=Damage((kind,), share)
             )
@@ -153,7 +153,7 @@ def tables(results: Sequence[Result]) -> str:
         "| damage | frames hit | recall, tuning | precision | recall, check | precision |",
         "|---|---|---|---|---|---|",
     ]
-    for case in (*KINDS, FILE):
+    for case in (*BASIC, FILE):
         own = [r for r in results if r.case == case]
         halves = [cell([r for r in own if r.half == half]) for half in ("tuning", "check")]
         rows.append(f"| {case} | {sum(r.damaged for r in own)} | {' | '.join(halves)} |")
@@ -161,7 +161,7 @@ def tables(results: Sequence[Result]) -> str:
     for name, halves in (("tuning", ["tuning"]), ("check", ["check"]), ("both", ["tuning", "check"])):
         own = [r for r in results if r.case == WHOLE and r.half in halves and r.frames > 1]
         minutes, false = sum(r.seconds for r in own) / 60, sum(r.false for r in own)
-        kinds = [[r for r in results if r.case == kind and r.half in halves] for kind in (*KINDS, FILE)]
+        kinds = [[r for r in results if r.case == kind and r.half in halves] for kind in (*BASIC, FILE)]
         recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
         rows.append(
             f"{name}: mean recall {np.mean(recalls or [0]):.3f}; {len(own)} clean clips, {minutes:.1f} minutes: "

@@ -141,7 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="?")
     parser.add_argument("--only", nargs="*", default=[], help="names of clips, without what ends them")
-    parser.add_argument("--damage", nargs="*", default=["all:0.1", "noise,freeze,grey:0.2"])
+    parser.add_argument("--damage", nargs="*", default=["basic:0.1", "noise,freeze,grey:0.2"])
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)

@@ -1,6 +1,6 @@
 """What training gains: python bench/train.py CLIPS [--real FILE:A-B] [--counts N N ...] [--frames N]
 
-A stretch of each clip is damaged in all ways, with the truth about it. Of the tuning half of clips.toml, pictures are
+A stretch of each clip is damaged in the basic ways, with its truth. Of the tuning half of clips.toml, pictures are
 labelled as `breakup label` does, sorted by the truth as a person would, and learnt from; the check half and the real
 file are then judged by the rules alone and by each detector. Last, frames a second are compared with decoding alone.
 """
@@ -58,7 +58,7 @@ def long_enough(clip: Path) -> bool:
 
 
 def cases(chosen: argparse.Namespace, folder: Path) -> Iterator[Case]:
-    damage = Damage.parse(f"all:{chosen.share}")
+    damage = Damage.parse(f"basic:{chosen.share}")
     for seed, clip in enumerate(clips_of(chosen)):
         video = folder / f"{clip.stem}.mp4"
         options = ScrambleOptions(frames=chosen.frames, seed=seed, crf=20, shuffle=False, damage=damage)

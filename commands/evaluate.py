@@ -146,7 +146,16 @@ def scramble(
     salt_pepper: Annotated[float, typer.Option(help="Share of pixels turned black or white.")] = 0.0,
     gaussian: Annotated[float, typer.Option(help="Noise, in grey levels.")] = 0.0,
     in_order: Annotated[bool, typer.Option("--in-order", help="Do not shuffle; for breakup test.")] = False,
-    damage: Annotated[str, typer.Option(help="Break frames: KIND[,KIND...][:SHARE], or all[:SHARE].")] = "",
+    damage: Annotated[
+        str, typer.Option(help="Break frames: KIND[=SEVERITY][,KIND...][:SHARE], or all[=SEVERITY][:SHARE].")
+    ] = "",
+    damage_loss: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE,PLACE,BYTES",
+            help="Lost segments: how many frames lose one, where in it, how long: 1/16,0.4,2048.",
+        ),
+    ] = "",
     audio: Annotated[str, typer.Option(help="Sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
     mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; repeatable.")] = None,
@@ -171,7 +180,7 @@ def scramble(
         audio=audio,
         crf=crf,
         mix=mix or (),
-        damage=Damage.parse(damage) if damage else Damage(),
+        damage=Damage.parse(damage, damage_loss) if damage or damage_loss else Damage(),
     )
     made = scramble_video(
         video,

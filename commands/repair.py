@@ -32,6 +32,9 @@ def repair(
     method: Annotated[str | None, typer.Option(help="How frames are made: auto, motion, blend or hold.")] = None,
     long: Annotated[str | None, typer.Option(help="Gaps over --longest: leave or hold.")] = None,
     longest: Annotated[int | None, typer.Option(help="Longest gap that is filled, in frames.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Replace only the broken part of a frame: auto, on or off.")
+    ] = None,
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
@@ -42,7 +45,8 @@ def repair(
     from ..repair.repair import RepairRequest, repair_video
 
     progress = progress_for(quiet)
-    flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "render.crf": crf}
+    flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "repair.region": region}
+    flags["render.crf"] = crf
     request = RepairRequest(
         video,
         output=output,

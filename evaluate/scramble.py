@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import SourceError, UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin, library_of
 from ..media import ffmpeg
+from ..media.files import is_stream
 from ..media.identity import source_hash
 from ..media.source import PictureFolder, Source, open_source
 from ..media.untrusted import quote
@@ -28,9 +29,10 @@ from ..render.frame_layout import FrameLayout, pictures_layout, video_layout
 from ..render.reorder import in_play_order
 from ..settings import Settings
 from .annotations import CutDetector, IdenticalFrames, small_luma
-from .damage import NONE, Damage, damage_frames, plan_stretches
+from .damage import NONE, Damage, DamageRecord, damage_frames, plan_stretches
 from .degradations import grain, salt_and_pepper
 from .foreign import Foreign, count_frames, covering, foreign_groups, foreign_pictures, raw_picture
+from .masks import masks_file, write_masks
 from .truth import FOREIGN, Mixed, Noise, Truth, write_truth
 
 _MOST = 100_000_000
@@ -78,8 +80,7 @@ class _Clip:
     length: int
     ties: IdenticalFrames = field(default_factory=IdenticalFrames)
     cuts: CutDetector = field(default_factory=CutDetector)
-    hit: dict[str, set[int]] = field(default_factory=dict)
-    """For each kind of damage, the slots that show it."""
+    record: DamageRecord = field(default_factory=DamageRecord)
 
     @property
     def path(self) -> Path:
@@ -96,7 +97,14 @@ class _Clip:
         }
 
 
-def scramble(source: Path | Source, output: Path, options: ScrambleOptions, progress: Progress = SILENT) -> Truth:
+def scramble(
+    source: Path | Source,
+    output: Path,
+    options: ScrambleOptions,
+    progress: Progress = SILENT,
+    *,
+    masks: Path | None = None,
+) -> Truth:
     """Write the scrambled video and return its truth, without writing that.
 
     Args:
@@ -104,6 +112,7 @@ def scramble(source: Path | Source, output: Path, options: ScrambleOptions, prog
         output: The scrambled video.
         options: What to do to the clip.
         progress: Receives stages and notes.
+        masks: A file for the masks of the damaged frames.
 
     Raises:
         UsageError: An option is out of range.
@@ -130,6 +139,8 @@ def scramble(source: Path | Source, output: Path, options: ScrambleOptions, prog
         _sound(clip, audible, target, encoding, options, progress) as sound,
     ):
         encode(frames, len(order), clip.layout, target, encoding, clip.rate, progress, "encode", sound)
+    if masks:
+        write_masks(_placed_masks(clips, origins), clip.layout.size, masks)
     return Truth(
         **clip.facts(),
         seed=options.seed,
@@ -137,6 +148,8 @@ def scramble(source: Path | Source, output: Path, options: ScrambleOptions, prog
         frames=[frame for _, frame in origins],
         noise=Noise(salt_pepper=options.salt_pepper, gaussian=options.gaussian),
         damage=_damaged_places(clips, origins),
+        severity=dict(options.damage.severity),
+        masks=masks.name if masks else "",
         crf=options.crf,
         mixed=[Mixed(**other.facts()) for other in clips[1:]],
         films=[film for film, _ in origins] if options.mix else [],
@@ -231,7 +244,8 @@ def _source_frames(
     for number, clip in enumerate(clips):
         runs = plan_stretches(clip.length, options.damage, options.seed + number)
         with closing(_annotated(clip, _fitted(clip, layout) if number else _decoded(clip), layout)) as frames:
-            for raw in damage_frames(frames, runs, layout, options.seed + number, clip.hit):
+            seed, damage = options.seed + number, options.damage
+            for raw in damage_frames(frames, runs, damage, layout, seed, clip.record):
                 yield raw
                 if last == 0:
                     return
@@ -256,9 +270,16 @@ def _damaged_places(clips: Sequence[_Clip], origins: Sequence[tuple[int, int]]) 
     place_of = {owner: place for place, owner in enumerate(origins)}
     found: dict[str, list[int]] = {}
     for film, clip in enumerate(clips):
-        for kind, slots in clip.hit.items():
+        for kind, slots in clip.record.hit.items():
             found.setdefault(kind, []).extend(place_of[film, clip.first + slot] for slot in slots)
     return {kind: sorted(found[kind]) for kind in sorted(found)}
+
+
+def _placed_masks(clips: Sequence[_Clip], origins: Sequence[tuple[int, int]]) -> dict[int, bytes]:
+    """Return the masks by place of the scrambled video."""
+    place_of = {owner: place for place, owner in enumerate(origins)}
+    masks = ((film, slot, mask) for film, clip in enumerate(clips) for slot, mask in clip.record.masks.items())
+    return {place_of[film, clips[film].first + slot]: mask for film, slot, mask in masks}
 
 
 def _fitted(clip: _Clip, layout: FrameLayout) -> Generator[bytes, None, None]:
@@ -334,7 +355,7 @@ def scramble_video(
     Args:
         source: The clip, a video or a folder of pictures.
         output: The scrambled video.
-        truth_file: The file of the truth.
+        truth_file: The file of the truth; with damage its masks lie beside it.
         options: What to do to the clip.
         progress: Receives stages and notes.
         settings: Name the library whose sources are protected.
@@ -348,9 +369,10 @@ def scramble_video(
     clip = open_source(source)
     origin = content_origin(clip, *options.mix)
     outputs = Outputs(origin, overwrite, inputs=[clip.path, *options.mix], library=library_of(settings))
-    outputs.claim(output, truth_file)
-    with outputs.writing(output):
-        truth = scramble(clip, output, options, progress)
+    masks = masks_file(truth_file) if options.damage.kinds and not is_stream(truth_file) else None
+    outputs.claim(output, truth_file, masks)
+    with outputs.writing(*[output, masks] if masks else [output]):
+        truth = scramble(clip, output, options, progress, masks=masks)
     with outputs.writing(truth_file):
         write_truth(truth, truth_file)
     return truth

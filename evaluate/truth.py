@@ -62,6 +62,10 @@ class Truth(BaseModel):
     noise: Noise = Noise()
     damage: dict[str, list[int]] = {}
     """For each kind of damage, the places that are damaged."""
+    severity: dict[str, int] = {}
+    """For each kind of damage, how severe it is, from 1 to 3; 2 where it is not named."""
+    masks: str = ""
+    """The file of the masks of the damaged frames, in the folder of the truth."""
     crf: int = Field(default=0, ge=0, le=51)
     mixed: list[Mixed] = []
     """The other clips."""

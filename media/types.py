@@ -18,6 +18,8 @@ MOST_PIXELS = 200_000_000
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""Which pixels of a picture are meant."""
 
 Measures: TypeAlias = tuple[float, float, float, float]
 """Motion measured between two frames: the residual after warping one onto the other, the roughness of the flow, and

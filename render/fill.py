@@ -1,10 +1,11 @@
 """Replace the broken frames of a film; all other frames pass from the decoder to the encoder untouched."""
 
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,16 +20,22 @@ from .frame_layout import FrameLayout, video_layout
 from .gaps import Gap, Long
 from .interpolate import GapEnds, MethodName, interpolator
 from .optical_flow import same_scene
-from .planes import planes_of, raw_of
+from .planes import Planes, planes_of, raw_of
+from .region import FindBroken, patched
 
 FillMethod: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
 """How a frame was made: by a method, `left` unchanged in a gap that is too long, or `none` in a search only."""
+
+
+_HELD_BYTES = 256 << 20
+"""Bounds the broken frames of a gap that are kept in memory: 86 of 1080p."""
 
 
 @dataclass(frozen=True)
 class ReplacedFrame:
     """How a broken frame was replaced, from which clean frames, and the share of it that follows motion.
 
+    `region` is the share of the picture that was replaced; the rest is as it was.
     `why` is set if the frame was not made by the requested method: `start`, `end`, `cut` or `long`, or `repeat`
     where the cadence of the film repeats a frame.
     """
@@ -38,6 +45,7 @@ class ReplacedFrame:
     sources: tuple[int, ...] = ()
     moved: float = 0.0
     why: str = ""
+    region: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class FillOptions:
     long: Long = "leave"
     longest: int = 50
     """Length, in frames, of the longest gap that is interpolated."""
+    find_broken: FindBroken | None = None
+    """Finds the part of a broken frame that is replaced; without it all of it is."""
+    whole: frozenset[int] = frozenset()
+    """Frames that are replaced altogether."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,11 @@ def _sound(source: Path, target: Path, encoding: Encoding, progress: Progress) -
 
 @dataclass
 class GapFiller:
-    """Fill the gaps of a stream of raw frames, keeping only the two clean frames next to a gap in memory."""
+    """Fill the gaps of a stream of raw frames.
+
+    Only the two clean frames next to a gap stay in memory, and broken frames of which a part is kept, up to
+    `_HELD_BYTES`; a file holds the others.
+    """
 
     layout: FrameLayout
     filling: FillOptions
@@ -141,16 +157,29 @@ class GapFiller:
                 self.replaced += [ReplacedFrame(frame, "left", why="long") for frame in gap.frames]
                 yield from islice(raws, len(gap))
                 continue
-            for _ in islice(raws, len(gap)):
-                pass
-            after = next(raws, b"")
-            yield from self._gap_frames(gap, before, after)
+            with self._held_frames(islice(raws, len(gap))) as broken:
+                after = next(raws, b"")
+                yield from self._gap_frames(gap, before, after, broken)
             if after:
                 yield after
             before, position = after, position + 1
         yield from raws
 
-    def _gap_frames(self, gap: Gap, before: bytes, after: bytes) -> Iterator[bytes]:
+    @contextmanager
+    def _held_frames(self, raws: Iterator[bytes]) -> Generator[Iterator[bytes], None, None]:
+        """Read the broken frames of a gap, and yield them again; nothing where they are replaced altogether."""
+        if self.filling.find_broken is None:
+            for _ in raws:
+                pass
+            yield repeat(b"")
+            return
+        with tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES) as file:
+            for raw in raws:
+                file.write(raw)
+            file.seek(0)
+            yield iter(lambda: file.read(self.layout.frame_bytes), b"")
+
+    def _gap_frames(self, gap: Gap, before: bytes, after: bytes, broken: Iterator[bytes]) -> Iterator[bytes]:
         why: str = gap.why
         sides = GapEnds(*(planes_of(raw, self.layout) for raw in (before or after, after or before)))
         if not why and not same_scene(sides.before[0], sides.after[0]):
@@ -159,14 +188,25 @@ class GapFiller:
             yield from self._held(gap, before, after, why)
             return
         make, ends = interpolator(self.filling.method).across(sides), (gap.first - 1, gap.last + 1)
-        for frame in gap.frames:
+        for frame, raw in zip(gap.frames, broken, strict=False):
             if (moment := self.timing.moment(gap, frame)) in (0, 1):
                 self.replaced.append(ReplacedFrame(frame, "hold", (ends[round(moment)],), why="repeat"))
                 yield after if moment else before
                 continue
             made = make(moment)
-            self.replaced.append(ReplacedFrame(frame, self.filling.method, ends, round(made.moved, 3)))
-            yield raw_of(made.planes, self.layout)
+            planes, region = self._region(frame, raw, sides, moment, made.planes)
+            self.replaced.append(
+                ReplacedFrame(frame, self.filling.method, ends, round(made.moved, 3), region=round(region, 4))
+            )
+            yield raw_of(planes, self.layout)
+
+    def _region(self, frame: int, raw: bytes, sides: GapEnds, moment: float, made: Planes) -> tuple[Planes, float]:
+        """Replace the broken part of a frame, if it is known, and return its share of the picture."""
+        if self.filling.find_broken is None or frame in self.filling.whole:
+            return made, 1.0
+        broken = planes_of(raw, self.layout)
+        mask = self.filling.find_broken(broken, sides, moment, made)
+        return (made, 1.0) if mask is None else (patched(broken, made, mask), float(mask.mean()))
 
     def _held(self, gap: Gap, before: bytes, after: bytes, why: str) -> Iterator[bytes]:
         """Repeat the nearest clean frame, bit for bit."""

@@ -44,14 +44,14 @@ class Motion:
 
 def estimate_motion(before: Floats, after: Floats) -> Motion:
     """Estimate the motion between two luma planes of the same size."""
-    forth, back = _flows(before, after)
-    forth_miss, back_miss = _miss(forth, back), _miss(back, forth)
+    forth, back = estimate_flows(before, after)
+    forth_miss, back_miss = flow_miss(forth, back), flow_miss(back, forth)
     forth_trust = _trust(forth_miss, before, warped(after, forth))
     back_trust = _trust(back_miss, after, warped(before, back))
     return Motion(forth, back, forth_miss, back_miss, forth_trust, back_trust)
 
 
-def _flows(before: Floats, after: Floats) -> tuple[Floats, Floats]:
+def estimate_flows(before: Floats, after: Floats) -> tuple[Floats, Floats]:
     """Estimate forward and backward flow; a picture of a few pixels has none."""
     import cv2
 
@@ -117,7 +117,8 @@ def scaled(flow: Floats, size: tuple[int, int]) -> Floats:
     return flow if (flow.shape[1], flow.shape[0]) == size else np.asarray(resized(flow, size) * ratio, np.float32)
 
 
-def _miss(flow: Floats, back: Floats) -> Floats:
+def flow_miss(flow: Floats, back: Floats) -> Floats:
+    """Return by how many pixels the way back misses each pixel."""
     return np.asarray(np.minimum(np.linalg.norm(flow + warped(back, flow, smooth=False), axis=2), FAR), np.float32)
 
 

@@ -25,6 +25,7 @@ from ..render.report.repair_page import GapStrip, RepairReport, write_repair_pag
 from ..settings import Settings
 from .detector import Detector
 from .evidence import measure_evidence
+from .masks import broken_finder
 from .verdict import CLEAN, Verdict
 
 _MOST_STRIPS = 40
@@ -93,6 +94,7 @@ def _row(verdict: Verdict, replaced: ReplacedFrame) -> dict[str, Any]:
         "sources": list(replaced.sources),
         "moved": replaced.moved,
         "why": replaced.why,
+        "region": replaced.region,
     }
 
 
@@ -179,7 +181,12 @@ def fill_gaps(
     settings: Settings,
     progress: Progress,
 ) -> list[ReplacedFrame]:
-    """Write the film with its gaps filled, at its own times and with its own sound."""
+    """Write the film with its gaps filled, at its own times and with its own sound.
+
+    Every pixel of a frozen frame is old, also where that does not show.
+    """
+    frozen = frozenset(verdict.frame for verdict in seen.verdicts if verdict.kind == "frozen")
+    find_broken = broken_finder(settings.repair.region)
     return render_repaired(
         video,
         output,
@@ -187,7 +194,7 @@ def fill_gaps(
         len(seen.verdicts),
         frame_timing(seen, output, progress),
         encoding,
-        FillOptions(settings.repair.method, settings.repair.long),
+        FillOptions(settings.repair.method, settings.repair.long, find_broken=find_broken, whole=frozen),
         progress,
         audio=seen.info.has_audio,
     )

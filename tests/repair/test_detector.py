@@ -10,7 +10,7 @@ from helpers import pictures, write_clip, write_pictures
 
 from reelweave.errors import SourceError
 from reelweave.evaluate import artefacts
-from reelweave.evaluate.damage import KINDS, Damage
+from reelweave.evaluate.damage import BASIC, Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.media import ffmpeg
 from reelweave.media.source import DecoderReport, open_source
@@ -43,7 +43,7 @@ def broken(video: Path) -> set[int]:
     return {verdict.frame for verdict in verdicts(video) if verdict.kind != CLEAN}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flips"])
+@pytest.mark.parametrize("kind", [kind for kind in BASIC if kind != "flips"])
 def test_damage_of_each_kind_is_detected(clip: Path, tmp_path: Path, kind: str) -> None:
     video = tmp_path / "broken.mp4"
     options = ScrambleOptions(seed=4, shuffle=False, damage=Damage((kind,), 0.15))
@@ -338,7 +338,7 @@ def test_a_higher_threshold_calls_fewer_frames_broken(clip: Path, tmp_path: Path
 
 def test_a_score_of_one_half_separates_broken_from_clean_frames(clip: Path, tmp_path: Path) -> None:
     video = tmp_path / "broken.mp4"
-    scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(KINDS, 0.3)))
+    scramble(clip, video, ScrambleOptions(seed=4, shuffle=False, damage=Damage(BASIC, 0.3)))
     for verdict in verdicts(video):
         assert 0 <= verdict.score <= 1
         assert (verdict.score >= 0.5) == (verdict.kind != CLEAN)

@@ -238,7 +238,7 @@ def test_broken_frames_are_detected_and_replaced(run: Run, video: Path, tmp_path
     assert (done["output"], done["total"], len(done["scores"])) == (str(tmp_path / "out.mp4"), COUNT, COUNT)
 
 
-KEYS = {"frame", "class", "score", "evidence", "method", "sources", "moved", "why"}
+KEYS = {"frame", "class", "score", "evidence", "method", "sources", "moved", "why", "region"}
 
 
 def test_detect_only_writes_no_film(run: Run, video: Path, tmp_path: Path) -> None:
