@@ -66,7 +66,7 @@ class Arrangement:
     review: JoinReview
     ordered: OrderResult
     evidence: "OutlierEvidence"
-    wishes: Constraints
+    constraints: Constraints
     """The user's constraints that the order satisfies, with all lists expanded."""
 
 
@@ -260,7 +260,7 @@ def _arrangement(
         evidence=OutlierEvidence(
             frames[distinct.leaders], distinct.graph, distinct.verdict, _repeats(frames, distinct.members)
         ),
-        wishes=constraints,
+        constraints=constraints,
     )
 
 

@@ -35,11 +35,11 @@ _NOISY = 0.25
 class MotionCache(Protocol):
     """Motion measured in earlier runs."""
 
-    def recall(self) -> Motion:
+    def load(self) -> Motion:
         """Return the stored measures."""
         ...
 
-    def keep(self, motion: Motion) -> None:
+    def save(self, motion: Motion) -> None:
         """Store all measures."""
         ...
 
@@ -47,10 +47,10 @@ class MotionCache(Protocol):
 class NoMotionCache:
     """A cache that stores nothing."""
 
-    def recall(self) -> Motion:
+    def load(self) -> Motion:
         return {}
 
-    def keep(self, motion: Motion) -> None:
+    def save(self, motion: Motion) -> None:
         pass
 
 
@@ -76,14 +76,14 @@ def motion_trials(
     The path by motion is left out where coding noise dominates. The weights are learned on the best-fitting path so
     far. If the user stops the measurement there are no trials, because half a measurement fits no path.
     """
-    motion = motion_input.cache.recall()
+    motion = motion_input.cache.load()
     evidence = _JoinEvidence(motion_input, price, first.costs, motion, settings, progress, stop)
     try:
         return _trials(evidence, _noisy(price), first, settings, stop)
     except _StoppedError:
         return []
     finally:
-        motion_input.cache.keep(motion)
+        motion_input.cache.save(motion)
 
 
 def _trials(
