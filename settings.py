@@ -200,6 +200,8 @@ class RepairSettings(_Section):
     method: Literal["auto", "motion", "blend", "hold"]
     longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
+    ask_above: Share
+    throughout: Share
 
 
 class ReportSettings(_Section):

@@ -10,7 +10,6 @@ import os
 import platform
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from cases import read_split
 
 from reelweave.evaluate.damage import Damage
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
@@ -33,7 +33,7 @@ from reelweave.repair.labels import CLEAN as CLEAN_FOLDER
 from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
-TUNING = frozenset(tomllib.loads(Path(__file__).with_name("clips.toml").read_text(encoding="utf-8"))["tuning"])
+TUNING = read_split().tuning
 _FEWEST = 60
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
+from .options import Json, LibraryFolder, Quiet, Replace, confirmed, overwriting, progress_for, settings_from
 from .output import plain, print_answer, print_json_lines, print_table
 
 _Video = Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")]
@@ -156,6 +156,6 @@ def videos_check(
 
 
 def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("Removing a video needs a confirmation.", "Give --yes to remove without asking.")
-    return typer.confirm(question, err=True)
+    return confirmed(
+        question, UsageError("Removing a video needs a confirmation.", "Give --yes to remove without asking.")
+    )

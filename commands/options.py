@@ -117,6 +117,13 @@ def progress_for(quiet: bool) -> "NotingProgress":
     return noting(terminal_progress(quiet))
 
 
+def confirmed(question: str, unasked: UsageError) -> bool:
+    """Ask on a terminal, on stderr, because stdout carries data; raise `unasked` elsewhere."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        raise unasked
+    return typer.confirm(question, err=True)
+
+
 def overwriting(replace: bool) -> "Overwrite":
     """Return True for --overwrite, else a function that asks the user."""
     return True if replace else _ask_to_replace

@@ -14,8 +14,9 @@ from ..media.source import DecoderReport, FrameSource
 from ..media.types import Floats, Ints
 from ..progress import SILENT, Progress, Stage
 from .healing import Healing
-from .measures import FrameMeasures, change, grainier, halvings, measure_frame, torn_border
+from .measures import FrameMeasures, Grey, change, grainier, halvings, measure_frame, torn_border
 from .misfit import LAGS, Misfit
+from .surroundings import Pictures, tiny
 
 EVIDENCE: tuple[str, ...] = (
     *(f"misfit_{lag}" for lag in LAGS),
@@ -47,11 +48,15 @@ _VISIBLE_CHANGE = 5.0
 
 @dataclass(frozen=True)
 class FrameEvidence:
-    """One row per frame in decode order; the columns of `values` are those of EVIDENCE."""
+    """One row per frame in decode order; the columns of `values` are those of EVIDENCE.
+
+    `pictures` holds a tiny picture of each frame. Without them nothing tells damage from what a film is like.
+    """
 
     frames: Ints
     times: npt.NDArray[np.float64]
     values: Floats
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -87,18 +92,20 @@ def compare_neighbours(
     misfit, neighbours, healing = Misfit(), NeighbourComparison(), Healing()
     frames: list[int] = []
     times: list[float] = []
+    pictures: list[Grey] = []
     for one in measured:
         misfit.add(one)
         neighbours.add(one)
         healing.add(one)
         frames.append(one.index)
         times.append(one.time)
+        pictures.append(tiny(one.plain))
     if not frames:
         raise SourceError("No frame could be decoded.")
     columns = [misfit.single, misfit.run, misfit.start, misfit.length, misfit.jump, neighbours.rows()]
     columns += [healing.rows(), concealed(frames, misfit.spot)]
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
-    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
+    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values, np.asarray(pictures))
 
 
 def _counted(measured: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameMeasures]:

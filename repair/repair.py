@@ -1,5 +1,6 @@
 """Repair a video: find its broken frames and replace them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UsageError
@@ -21,6 +22,9 @@ from .survey import (
     write_repair_report,
 )
 
+Confirm = Callable[[Survey], None]
+"""Raises where the frames that were found must not be replaced."""
+
 
 def repair_video(
     path: Path,
@@ -34,6 +38,7 @@ def repair_video(
     report: Path | None = None,
     lossless: bool = False,
     overwrite: Overwrite = False,
+    confirm: Confirm | None = None,
 ) -> RepairResult:
     """Write a copy of a video with its broken frames replaced.
 
@@ -48,11 +53,14 @@ def repair_video(
         report: A folder for a report in HTML.
         lossless: Encode without loss.
         overwrite: Whether files of other origin may be replaced.
+        confirm: Called with what was detected before any of it is replaced; it may raise.
     """
     open_video(path)
     made = None if detect_only else output or path.resolve().with_name(f"{path.stem}.repaired.mp4")
     outputs = _repair_outputs(path, made, report, settings, overwrite, detector)
     seen = find_broken_frames(path, settings, progress, frames=frames, detector=detector)
+    if confirm and made and frames is None:
+        confirm(seen)
     return _write_repair(path, seen, outputs, settings, progress, output=made, report=report, lossless=lossless)
 
 

@@ -254,7 +254,7 @@ def test_a_steady_source_decodes_the_same_pictures_each_time_and_reports_conceal
         passes.append((shown, source.guesses))
     assert all(np.array_equal(one, other) for one, other in zip(passes[0][0], passes[1][0], strict=True))
     assert passes[0][1] == passes[1][1]
-    assert passes[0][1].guessed
+    assert passes[0][1].concealed
     assert passes[0][1].seen == len(passes[0][0])
 
 
