@@ -42,9 +42,9 @@ _RETURNS = {
     "healed": 0.75,
 }
 """The share of the difference by which both sides of a stretch agree at least: between two cuts it is .2 to .8."""
-_EXCESS_LEAST = 1.5
+_EXCESS_LEAST = 3.0
 """Grey levels by which a stretch differs from both sides where nothing moves,"""
-_EXCESS_USUAL = 0.5
+_EXCESS_USUAL = 0.3
 """and the share of the usual change that motion adds to them."""
 _STRONG = {"stripes": 2.5, "blocks": 1.5, "grain": 3.0}
 """Patterns so strong that no film shows them: there the sides need not agree, as where the camera moves on."""
@@ -54,12 +54,22 @@ _LOST = 0.9
 """The share of one shade in a picture that is lost as a whole,"""
 _LOST_GAIN = 0.5
 """and by how much this exceeds both sides. It needs no other support, as at a cut."""
+_BLACK = 0.5
+"""Seconds of black that are intended, as between the levels of a game."""
+_ABRUPT = 0.3
+"""The share of the difference that appears, or disappears, in one frame. A bridge passes through the picture."""
 _PARTLY = 0.4
 """The share of the picture above which a change is another shot."""
 _HINTED = 0.3
 """How strong a pattern supports a change."""
 _COMMON = 6
-"""Jumps as large as those around a stretch, elsewhere in the film, that make it ordinary: cuts, or things in a game."""
+"""Jumps as large as those around a stretch that make it ordinary: cuts, or what comes and goes in a game."""
+_LONG = 30.0
+"""Seconds on either side in which they are counted."""
+_CLEARLY = 2.5
+"""How strong a pattern is that stands out from a film full of jumps,"""
+_CLEARLY_RETURNS = 0.8
+"""and the share of the difference by which both sides agree there."""
 _AS_LARGE = 0.6
 """The share of a jump from which another one is as large."""
 _STILLS = 0.15
@@ -101,7 +111,9 @@ class _Support:
         while self._clear_unsupported():
             pass
         self._clear_freezes()
-        self._clear_changes()
+        self._clear_ordinary()
+        # A freeze may have begun at a change that was cleared.
+        self._clear_freezes()
 
     def _clear(self, name: str, start: int, end: int) -> None:
         values = self.signs[name]
@@ -123,24 +135,29 @@ class _Support:
     def _supports(self, name: str, start: int, end: int, whole: tuple[int, int]) -> bool:
         if name == "blank":
             share, gain = self._around.one_shade(start, end)
-            if share >= _LOST and gain >= _LOST_GAIN and self._evidence.of("level")[(start + end - 1) // 2] > DARK:
+            black = self._evidence.of("level")[(start + end - 1) // 2] <= DARK
+            if share >= _LOST and gain >= _LOST_GAIN and not black:
                 return True
-            if gain < _ONE_SHADE:
+            if gain < _ONE_SHADE or (black and share >= _LOST and self._lasts(start, end) > _BLACK):
                 return False
         elif self._agree(*whole) or self.signs[name][start:end].max() >= _STRONG.get(name, np.inf):
             return True
         if self._around.fit(start, end) is None and self._around.fit(*whole) is None:
             return name not in CHANGES
-        return any(self._comes_and_goes(*stretch, _RETURNS[name]) for stretch in ((start, end), whole))
+        return any(self._comes_and_goes(name, *stretch) for stretch in ((start, end), whole))
 
     def _agree(self, start: int, end: int) -> bool:
         """Return whether two patterns are seen in one frame."""
-        return bool((np.sum([self.signs[name][start:end] >= 1 for name in PATTERNS], axis=0) >= 2).any())
+        fit = self._around.fit(start, end)
+        both = (np.sum([self.signs[name][start:end] >= 1 for name in PATTERNS], axis=0) >= 2).any()
+        return bool(both) and (fit is None or fit.abrupt >= _ABRUPT)
 
-    def _comes_and_goes(self, start: int, end: int, returns: float) -> bool:
+    def _comes_and_goes(self, name: str, start: int, end: int) -> bool:
         """Return whether the film goes on behind a stretch that differs from it."""
         fit = self._around.fit(start, end)
-        if fit is None or fit.returns < returns or fit.excess < _EXCESS_LEAST:
+        if fit is None or fit.returns < _RETURNS[name] or fit.excess < _EXCESS_LEAST:
+            return False
+        if name == "torn" and fit.abrupt < _ABRUPT:
             return False
         return fit.excess >= _EXCESS_LEAST + _EXCESS_USUAL * self._around.usual_change(start, end)
 
@@ -155,7 +172,7 @@ class _Support:
                 self._clear("frozen", start, end)
 
     def _freezes(self, change: Floats, broken: Marks, start: int, end: int) -> bool:
-        if not start > 0 or end >= len(change):
+        if start == 0 or end >= len(change) or self._evidence.of("blank")[start] > NOTHING:
             return False
         if broken[max(0, start - _ENTERED) : start].any():
             return True
@@ -165,33 +182,51 @@ class _Support:
         around = self._around
         return around.shade_change(start, end) <= _SAME_SHADES or around.goes_on(start, end) <= _USUAL_LAG
 
-    def _clear_changes(self) -> None:
-        """Clear changes that no pattern supports, that replace the picture, or that the film is full of."""
+    def _clear_ordinary(self) -> None:
+        """Clear changes that no pattern supports, and what stands out too little from a film full of jumps."""
         called = self._strongest() >= 1
         ordinary = self._ordinary_jumps(called)
+        flagged, frozen = (self.signs[name] >= 1 for name in ("guessed", "frozen"))
         sure = self._strongest(CHANGES) >= 1
         for start, end in runs_of(called):
-            if not sure[start:end].any() and not self._damages(start, end, ordinary):
-                for name in CHANGES:
+            common = self._common(ordinary, start, end)
+            if flagged[start:end].any() or (frozen[start:end].any() and not common):
+                continue
+            keeps = self._stands_out if common else self._is_partial
+            if not (sure[start:end].any() and not common) and not keeps(start, end):
+                for name in _COMPARED:
                     self._clear(name, start, end)
 
-    def _damages(self, start: int, end: int, ordinary: Floats) -> bool:
+    def _is_partial(self, start: int, end: int) -> bool:
         """Return whether a change leaves part of the picture as it was, with a hint of a pattern in the rest."""
         fit = self._around.fit(start, end)
         hint = max(self.signs[name][start:end].max() for name in PATTERNS)
-        partly = fit is not None and fit.cover <= _PARTLY
-        return partly and hint >= _HINTED and not self._common(ordinary, start, end)
+        shows = self._evidence.of("blank")[start:end].min() <= NOTHING
+        return fit is not None and fit.cover <= _PARTLY and hint >= _HINTED and bool(shows)
+
+    def _stands_out(self, start: int, end: int) -> bool:
+        """Return whether a stretch is clearly damaged, and the film clearly goes on behind it."""
+        fit = self._around.fit(start, end)
+        pattern = max(self.signs[name][start:end].max() for name in PATTERNS)
+        clear = pattern >= _CLEARLY or self.signs["blank"][start:end].max() >= 1
+        return clear and (fit is None or fit.returns >= _CLEARLY_RETURNS)
 
     def _ordinary_jumps(self, called: Marks) -> Floats:
-        """Return the jumps of the film that have nothing to do with frames called broken."""
+        """Return for each frame its jump where this has nothing to do with frames called broken, else 0."""
         jump = self._evidence.of("jump")
         beside = called | np.concatenate([[False], called[:-1]])
-        return np.asarray(jump[is_jump(jump, usual_jump(jump)) & ~beside], np.float32)
+        return np.where(is_jump(jump, usual_jump(jump)) & ~beside, jump, 0).astype(np.float32)
 
     def _common(self, ordinary: Floats, start: int, end: int) -> bool:
-        jump = self._evidence.of("jump")
-        least = min(jump[start], jump[min(end, len(jump) - 1)])
-        return int(np.count_nonzero(ordinary >= _AS_LARGE * least)) >= _COMMON
+        """Return whether the film jumps as far elsewhere, again and again."""
+        jump, times = self._evidence.of("jump"), self._evidence.times
+        last = min(end, len(jump) - 1)
+        first, after = np.searchsorted(times, (times[start] - _LONG, times[last] + _LONG))
+        return int(np.count_nonzero(ordinary[first:after] >= _AS_LARGE * min(jump[start], jump[last]))) >= _COMMON
+
+    def _lasts(self, start: int, end: int) -> float:
+        times = self._evidence.times
+        return float(times[min(end, len(times) - 1)] - times[start])
 
     def _strongest(self, without: tuple[str, ...] = ()) -> Floats:
         return np.asarray(np.max([values for name, values in self.signs.items() if name not in without], axis=0))

@@ -51,6 +51,8 @@ class Fit:
     """Grey levels by which the stretch differs from both sides beyond their own difference, in the worst part."""
     cover: float
     """The share of the picture that differs from both sides."""
+    abrupt: float
+    """The share of the difference that appears with the first frame, or disappears after the last one."""
 
 
 class Surroundings:
@@ -106,9 +108,10 @@ class Surroundings:
 
     def _compared(self, start: int, end: int) -> Fit:
         across = self.difference(start - 1, end)
+        steps = self.difference(start - 1, start), self.difference(end - 1, end)
         frames = sorted({start, (start + end - 1) // 2, end - 1})
         inner = [np.minimum(self.difference(at, start - 1), self.difference(at, end)) for at in frames]
-        return max((_fit(differs, across) for differs in inner), key=lambda fit: fit.excess)
+        return max((_fit(differs, across, steps) for differs in inner), key=lambda fit: fit.excess)
 
     def _evened(self, frame: int) -> tuple[Grey, Grey, Grey]:
         import cv2
@@ -135,9 +138,12 @@ def tiny(plain: Grey) -> Grey:
     return np.asarray(cv2.resize(plain, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _fit(differs: Floats, across: Floats) -> Fit:
+def _fit(differs: Floats, across: Floats, steps: tuple[Floats, Floats]) -> Fit:
     excess, most = np.maximum(0, differs - across), worst(differs)
     region = differs >= _REGION * most
     total = float(differs[region].sum())
     covered = differs >= max(_COVERED_LEAST, _COVERED * most)
-    return Fit(float(excess[region].sum()) / total if total else 0.0, worst(excess), float(covered.mean()))
+    if not total:
+        return Fit(0.0, 0.0, 0.0, 0.0)
+    abrupt = max(float(step[region].sum()) for step in steps) / total
+    return Fit(float(excess[region].sum()) / total, worst(excess), float(covered.mean()), abrupt)
