@@ -64,6 +64,10 @@ _HINTED = 0.3
 """How strong a pattern supports a change."""
 _COMMON = 6
 """Jumps as large as those around a stretch that make it ordinary: cuts, or what comes and goes in a game."""
+_COMMON_ON_SCREENS = 3
+"""The same where nothing moves otherwise."""
+_STIRS = 0.5
+"""Grey levels by which the worst part of a camera's film changes from frame to frame; on a screen nothing does."""
 _LONG = 30.0
 """Seconds on either side in which they are counted."""
 _CLEARLY = 2.5
@@ -209,7 +213,12 @@ class _Support:
         fit = self._around.fit(start, end)
         pattern = max(self.signs[name][start:end].max() for name in PATTERNS)
         clear = pattern >= _CLEARLY or self.signs["blank"][start:end].max() >= 1
-        return clear and (fit is None or fit.returns >= _CLEARLY_RETURNS)
+        returns = fit is None or fit.returns >= _CLEARLY_RETURNS
+        return clear and returns and not self._is_screen(start, end)
+
+    def _is_screen(self, start: int, end: int) -> bool:
+        """Return whether the film stands still around a stretch; if it also jumps, it records a screen."""
+        return self._around.usual_change(start, end) < _STIRS
 
     def _ordinary_jumps(self, called: Marks) -> Floats:
         """Return for each frame its jump where this has nothing to do with frames called broken, else 0."""
@@ -222,7 +231,8 @@ class _Support:
         jump, times = self._evidence.of("jump"), self._evidence.times
         last = min(end, len(jump) - 1)
         first, after = np.searchsorted(times, (times[start] - _LONG, times[last] + _LONG))
-        return int(np.count_nonzero(ordinary[first:after] >= _AS_LARGE * min(jump[start], jump[last]))) >= _COMMON
+        alike = np.count_nonzero(ordinary[first:after] >= _AS_LARGE * min(jump[start], jump[last]))
+        return int(alike) >= (_COMMON_ON_SCREENS if self._is_screen(start, end) else _COMMON)
 
     def _lasts(self, start: int, end: int) -> float:
         times = self._evidence.times
