@@ -202,6 +202,8 @@ class RepairSettings(_Section):
     longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
     region: Literal["auto", "on", "off"]
+    ask_above: Share
+    throughout: Share
 
 
 class ReportSettings(_Section):

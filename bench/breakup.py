@@ -2,8 +2,9 @@
 
 Each clip of the folder is judged as it is, then with each kind of damage put into a stretch of it (re-encoded), and
 once as a file of H.264 some bytes of which are flipped, where the decoder's own word is heard. Settings were chosen on
-the tuning half of clips.toml; both halves are reported. --real is a file whose broken frames are known.
---table FILE prints the tables of such a run.
+the tuning half of clips.toml; both halves are reported. --real is a file whose broken frames are known; the clip of
+that name counts nowhere else. --clean judges the clips as they are and nothing else. --work keeps the damaged clips in
+a folder and takes them from there the next time. --table FILE prints the tables of such a run.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from cases import read_split
+from cases import Split, read_split
 
 from reelweave.evaluate.artefacts import differs
 from reelweave.evaluate.damage import BASIC, Damage
@@ -33,8 +34,8 @@ from reelweave.repair.evidence import measure_evidence
 from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
-TUNING = read_split().tuning
 FILE, WHOLE, REAL = "flips in the file", "whole clip", "real"
+HALVES = ("tuning", "check")
 _FEWEST = 60
 _FLIP_EVERY = 60
 _TRIES = 20
@@ -61,24 +62,71 @@ class Result:
     """Seconds of CPU time of ffmpeg that decodes the clip at full size and does nothing else, where it was measured."""
     missed: tuple[int, ...] = ()
     wrong: tuple[int, ...] = ()
+    kind: str = "other"
+    """What the clip shows."""
 
 
-def judged(video: Path, damaged: set[int], clip: str, case: str, decoding: float = 0.0) -> Result:
-    source = open_source(video, steady=True)
-    source.info()
-    begun, decoder, own = time.perf_counter(), of_children(), time.process_time()
-    evidence = measure_evidence(source)
-    told = {verdict.frame for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
-    took = time.perf_counter() - begun, of_children() - decoder, time.process_time() - own
-    half = REAL if case == REAL else "tuning" if clip in TUNING else "check"
-    seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
-    wrong = told - damaged
-    return Result(
-        *(clip, case, half, len(evidence), seconds, len(damaged), len(told & damaged), len(wrong)),
-        *(*took, decoding),
-        missed=tuple(sorted(damaged - told)),
-        wrong=tuple(sorted(wrong)),
-    )
+@dataclass(frozen=True)
+class Bench:
+    """How clips are damaged, and where the damaged ones are kept."""
+
+    split: Split
+    frames: int
+    share: float
+    seed: int
+    pixels: int
+    width: int
+    work: Path
+
+    def judged(self, video: Path, damaged: set[int], clip: str, case: str, decoding: float = 0.0) -> Result:
+        source = open_source(video, steady=True)
+        source.info()
+        begun, decoder, own = time.perf_counter(), of_children(), time.process_time()
+        evidence = measure_evidence(source)
+        told = {verdict.frame for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
+        took = time.perf_counter() - begun, of_children() - decoder, time.process_time() - own
+        half = REAL if case == REAL else self.split.half(clip)
+        seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
+        wrong = told - damaged
+        return Result(
+            *(clip, case, half, len(evidence), seconds, len(damaged), len(told & damaged), len(wrong)),
+            *(*took, decoding),
+            missed=tuple(sorted(damaged - told)),
+            wrong=tuple(sorted(wrong)),
+            kind=self.split.kind(clip),
+        )
+
+    def whole(self, clip: Path) -> Result:
+        return self.judged(clip, set(), clip.stem, WHOLE, decoding_alone(clip))
+
+    def damaged(self, clip: Path, frames: int) -> Iterator[Result]:
+        info = open_source(clip).info()
+        if frames < _FEWEST or info.width * info.height > self.pixels:
+            return
+        small = clip
+        for case in (*BASIC, FILE):
+            video = self.work / f"{clip.stem}.{case.replace(' ', '-')}.mp4"
+            truth = video.with_suffix(".json")
+            if not truth.exists():
+                small = self._small(clip) if small is clip and info.width > self.width else small
+                broken = self._damage(small, video, case, min(frames, self.frames))
+                truth.write_text(json.dumps(sorted(broken)), encoding="utf-8")
+            if broken := set(json.loads(truth.read_text(encoding="utf-8"))):
+                yield self.judged(video, broken, clip.stem, case)
+
+    def _small(self, clip: Path) -> Path:
+        """Shrink the part of a clip that is damaged."""
+        small = self.work / "small.mp4"
+        scale = ["-vf", f"scale={self.width}:-2:flags=area", "-an", "-c:v", "libx264", "-preset", "ultrafast"]
+        ffmpeg.run([*ffmpeg.decode_arguments(clip), *scale, "-crf", "6", "-pix_fmt", "yuv420p", "-y", str(small)])
+        return small
+
+    def _damage(self, clip: Path, video: Path, case: str, frames: int) -> set[int]:
+        if case == FILE:
+            return flipped_file(clip, video, frames, self.seed) or set()
+        damage = Damage((case,), self.share)
+        options = ScrambleOptions(frames=frames, seed=self.seed, crf=20, shuffle=False, damage=damage)
+        return set(scramble(clip, video, options).broken)
 
 
 def decoding_alone(video: Path) -> float:
@@ -91,24 +139,6 @@ def of_children() -> float:
     """CPU seconds of all programs that were run and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def measured(clip: Path, frames: int, share: float, seed: int, pixels: int) -> Iterator[Result]:
-    whole = judged(clip, set(), clip.stem, WHOLE, decoding_alone(clip))
-    yield whole
-    info = open_source(clip).info()
-    if whole.frames < _FEWEST or info.width * info.height > pixels:
-        return
-    with tempfile.TemporaryDirectory() as name:
-        video = Path(name) / "broken.mp4"
-        for kind in BASIC:
-            options = ScrambleOptions(
-                frames=min(frames, whole.frames), seed=seed, crf=20, shuffle=False, damage=Damage((kind,), share)
-            )
-            truth = scramble(clip, video, options)
-            yield judged(video, set(truth.broken), clip.stem, kind)
-        if (broken := flipped_file(clip, video, frames, seed)) is not None:
-            yield judged(video, broken, clip.stem, FILE)
 
 
 def flipped_file(clip: Path, video: Path, frames: int, seed: int) -> set[int] | None:
@@ -149,29 +179,46 @@ def cell(results: Sequence[Result]) -> str:
 
 
 def tables(results: Sequence[Result]) -> str:
-    rows = [
-        "| damage | frames hit | recall, tuning | precision | recall, check | precision |",
-        "|---|---|---|---|---|---|",
-    ]
-    for case in (*BASIC, FILE):
-        own = [r for r in results if r.case == case]
-        halves = [cell([r for r in own if r.half == half]) for half in ("tuning", "check")]
-        rows.append(f"| {case} | {sum(r.damaged for r in own)} | {' | '.join(halves)} |")
-    rows.append("")
-    for name, halves in (("tuning", ["tuning"]), ("check", ["check"]), ("both", ["tuning", "check"])):
-        own = [r for r in results if r.case == WHOLE and r.half in halves and r.frames > 1]
-        minutes, false = sum(r.seconds for r in own) / 60, sum(r.false for r in own)
-        kinds = [[r for r in results if r.case == kind and r.half in halves] for kind in (*BASIC, FILE)]
-        recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
-        rows.append(
-            f"{name}: mean recall {np.mean(recalls or [0]):.3f}; {len(own)} clean clips, {minutes:.1f} minutes: "
-            f"{false} false alarms, {false / max(minutes, 1e-9):.2f} a minute"
-        )
+    rows: list[str] = []
+    if any(r.case in (*BASIC, FILE) for r in results):
+        rows += [*damage_table(results), ""]
+    rows += [*clean_table(results), ""]
     for r in results:
         if r.case == REAL:
             rows.append(f"{r.clip}: {r.found} of {r.damaged} found, {r.false} false alarms in {r.frames - r.damaged}")
+    return "\n".join([*rows, *speeds([r for r in results if r.case == WHOLE and r.frames > 1])])
+
+
+def damage_table(results: Sequence[Result]) -> Iterator[str]:
+    yield "| damage | frames hit | recall, tuning | precision | recall, check | precision |"
+    yield "|---|---|---|---|---|---|"
+    damaged = [r for r in results if r.case in (*BASIC, FILE)]
+    for case in (*BASIC, FILE):
+        own = [r for r in damaged if r.case == case]
+        halves = [cell([r for r in own if r.half == half]) for half in HALVES]
+        yield f"| {case} | {sum(r.damaged for r in own)} | {' | '.join(halves)} |"
+    means = []
+    for half in HALVES:
+        kinds = [[r for r in damaged if (r.case, r.half) == (case, half)] for case in (*BASIC, FILE)]
+        recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
+        precision = cell([r for r in damaged if r.half == half]).split("| ")[-1]
+        means.append(f"{np.mean(recalls or [0]):.3f} | {precision}")
+    yield f"| mean, all | {sum(r.damaged for r in damaged)} | {' | '.join(means)} |"
+
+
+def clean_table(results: Sequence[Result]) -> Iterator[str]:
+    """False alarms on undamaged clips, by what they show."""
+    yield "| clips | minutes, tuning | false alarms | a minute | minutes, check | false alarms | a minute |"
+    yield "|---|---|---|---|---|---|---|"
     whole = [r for r in results if r.case == WHOLE and r.frames > 1]
-    return "\n".join([*rows, *speeds(whole)])
+    for kind in (*sorted({r.kind for r in whole}), "all"):
+        own = [r for r in whole if kind in (r.kind, "all")]
+        yield f"| {kind} | {' | '.join(alarms([r for r in own if r.half == half]) for half in HALVES)} |"
+
+
+def alarms(results: Sequence[Result]) -> str:
+    minutes, false = sum(r.seconds for r in results) / 60, sum(r.false for r in results)
+    return f"{minutes:.2f} | {false} | {false / minutes:.2f}" if minutes else "- | - | -"
 
 
 def speeds(whole: Sequence[Result]) -> Iterator[str]:
@@ -185,16 +232,21 @@ def speeds(whole: Sequence[Result]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clips", type=Path, nargs="?")
-    parser.add_argument("--real", default="", help="FILE:A-B, where frames A to B are broken")
-    parser.add_argument("--leave-out", nargs="*", default=[], help="clips, by name without ending")
-    parser.add_argument("--frames", type=int, default=250, help="of each damaged stretch")
-    parser.add_argument("--pixels", type=int, default=1 << 24, help="larger clips are judged as they are only")
-    parser.add_argument("--share", type=float, default=0.1)
-    parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="a line for each clip and case")
-    parser.add_argument("--table", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("clips", type=Path, nargs="?")
+    add("--real", default="", help="FILE:A-B, where frames A to B are broken")
+    add("--leave-out", nargs="*", default=[], help="clips, by name without ending")
+    add("--half", choices=HALVES, help="only this half of the clips")
+    add("--clean", action="store_true", help="only judge the clips as they are")
+    add("--frames", type=int, default=250, help="of each damaged stretch")
+    add("--pixels", type=int, default=1 << 24, help="larger clips are judged as they are only")
+    add("--width", type=int, default=1 << 14, help="wider clips are shrunk to it before they are damaged")
+    add("--share", type=float, default=0.1)
+    add("--seed", type=int, default=2)
+    add("--work", type=Path, help="a folder that keeps the damaged clips")
+    add("--json", type=Path, help="a line for each clip and case")
+    add("--table", type=Path)
     chosen = parser.parse_args()
     if chosen.table:
         lines = chosen.table.read_text(encoding="utf-8").splitlines()
@@ -202,23 +254,31 @@ def main() -> None:
         return
     print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, {vars(chosen)}\n")
     results: list[Result] = []
-    for result in _all(chosen):
-        results.append(result)
-        print(f"{result.clip}, {result.case}: {result.found}/{result.damaged}, {result.false} false", flush=True)
-        if chosen.json:
-            with chosen.json.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(result)) + "\n")
+    with tempfile.TemporaryDirectory() as name:
+        for result in _all(chosen, chosen.work or Path(name)):
+            results.append(result)
+            print(f"{result.clip}, {result.case}: {result.found}/{result.damaged}, {result.false} false", flush=True)
+            if chosen.json:
+                with chosen.json.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(result)) + "\n")
     print(f"\n{tables(results)}")
 
 
-def _all(chosen: argparse.Namespace) -> Iterator[Result]:
+def _all(chosen: argparse.Namespace, work: Path) -> Iterator[Result]:
+    work.mkdir(parents=True, exist_ok=True)
+    bench = Bench(read_split(), chosen.frames, chosen.share, chosen.seed, chosen.pixels, chosen.width, work)
+    left_out = set(chosen.leave_out)
     if chosen.real:
         name, _, frames = chosen.real.rpartition(":")
         first, last = map(int, frames.split("-"))
-        yield judged(Path(name), set(range(first, last + 1)), Path(name).stem, REAL)
+        left_out.add(Path(name).stem)
+        yield bench.judged(Path(name), set(range(first, last + 1)), Path(name).stem, REAL)
     for clip in sorted(f for f in chosen.clips.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES):
-        if clip.stem not in chosen.leave_out:
-            yield from measured(clip, chosen.frames, chosen.share, chosen.seed, chosen.pixels)
+        if clip.stem in left_out or chosen.half not in (None, bench.split.half(clip.name)):
+            continue
+        yield (whole := bench.whole(clip))
+        if not chosen.clean:
+            yield from bench.damaged(clip, whole.frames)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
-from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, prompted, settings_from
+from .options import Json, LibraryFolder, Quiet, Replace, confirmed, overwriting, progress_for, settings_from
 from .output import plain, print_answer, print_rows
 
 if TYPE_CHECKING:
@@ -140,6 +140,6 @@ def _state(checked: "CheckResult") -> str:
 
 
 def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UsageError("Removing a video needs a confirmation.", "Give --yes to remove without asking.")
-    return prompted(typer.confirm, question)
+    return confirmed(
+        question, UsageError("Removing a video needs a confirmation.", "Give --yes to remove without asking.")
+    )

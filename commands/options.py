@@ -95,6 +95,13 @@ def prompted(ask: Callable[..., _Answer], question: str, **options: Any) -> _Ans
         raise KeyboardInterrupt from None
 
 
+def confirmed(question: str, unasked: UsageError) -> bool:
+    """Ask on a terminal, on stderr, because stdout carries data; raise `unasked` elsewhere."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        raise unasked
+    return prompted(typer.confirm, question)
+
+
 def overwriting(replace: bool) -> "Overwrite":
     """Return True for --overwrite, else a function that asks the user."""
     return True if replace else _ask_to_replace

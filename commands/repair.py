@@ -6,13 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Crf, DetectorFile, Json, Lossless, Quiet, Replace, overwriting, progress_for, settings_from
+from ..errors import UsageError
+from .options import (
+    Crf,
+    DetectorFile,
+    Json,
+    Lossless,
+    Quiet,
+    Replace,
+    confirmed,
+    overwriting,
+    progress_for,
+    settings_from,
+)
 from .output import print_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..progress import Progress
     from ..render.fill import ReplacedFrame
-    from ..repair.survey import RepairResult
+    from ..repair.survey import RepairResult, Survey
     from ..repair.verdict import Verdict
+    from ..settings import RepairSettings
 
 
 _LISTED_RUNS = 20
@@ -38,6 +54,7 @@ def repair(
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many frames are found broken.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -47,6 +64,7 @@ def repair(
     progress = progress_for(quiet)
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "repair.region": region}
     flags["render.crf"] = crf
+    settings = settings_from(None, flags)
     request = RepairRequest(
         video,
         output=output,
@@ -56,9 +74,34 @@ def repair(
         report=report,
         lossless=lossless,
         overwrite=overwriting(overwrite),
+        confirm=_confirming(settings.repair, yes, progress),
     )
-    done = repair_video(request, settings_from(None, flags), progress)
+    done = repair_video(request, settings, progress)
     print_answer(done.data() | {"notes": progress.notes}, as_json, _text(done))
+
+
+def _confirming(settings: "RepairSettings", yes: bool, progress: "Progress") -> "Callable[[Survey], None]":
+    """Return what shows how many frames are replaced, and asks where these are many."""
+
+    def confirm(seen: "Survey") -> None:
+        broken, frames = len(seen.broken), len(seen.verdicts)
+        if broken and (yes or broken <= settings.ask_above * frames):
+            progress.note(f"{broken} of {frames} frames are broken and will be replaced.")
+        elif broken:
+            _ask(broken, frames, broken > settings.throughout * frames)
+
+    return confirm
+
+
+def _ask(broken: int, frames: int, throughout: bool) -> None:
+    found = f"{broken} of {frames} frames ({broken / frames:.0%}) look broken"
+    remedy = (
+        "See which with --detect-only --report FOLDER, then give --yes to replace them all, or --frames to name them."
+    )
+    if throughout:
+        raise UsageError(f"{found}: the film looks like this throughout, so nothing was replaced.", remedy)
+    if not confirmed(f"{found}. Replace them?", UsageError(f"{found}, more than is replaced unasked.", remedy)):
+        raise typer.Exit(1)
 
 
 def _text(done: "RepairResult") -> str:

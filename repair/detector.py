@@ -9,7 +9,8 @@ from ..media.source import FrameSource
 from ..progress import SILENT, Progress
 from ..settings import BreakupSettings
 from .evidence import FrameEvidence, measure_evidence
-from .rules import DARK, all_signs
+from .rules import DARK
+from .support import supported_signs
 from .trained_detector import TrainedDetector, read_model
 from .verdict import CLEAN, Verdict
 
@@ -40,7 +41,7 @@ def detect(source: FrameSource, settings: BreakupSettings, progress: Progress = 
 
 def judge(evidence: FrameEvidence, settings: BreakupSettings) -> list[Verdict]:
     """Judge each frame by its strongest sign; a sign of 1 gives a score of one half, which means broken."""
-    signs = all_signs(evidence, settings)
+    signs = supported_signs(evidence, settings)
     names = list(signs)
     strengths = np.stack(list(signs.values()))
     strongest = strengths.max(axis=0)

@@ -14,8 +14,9 @@ from ..media.source import DecoderReport, FrameSource
 from ..media.types import Floats, Ints
 from ..progress import SILENT, Progress, Stage
 from .healing import Healing
-from .measures import FrameMeasures, change, grainier, halvings, measure_frame, torn_border
+from .measures import FrameMeasures, Grey, change, grainier, halvings, measure_frame, torn_border
 from .misfit import LAGS, Misfit
+from .surroundings import Pictures, tiny
 
 EVIDENCE: tuple[str, ...] = (
     *(f"misfit_{lag}" for lag in LAGS),
@@ -43,15 +44,22 @@ EVIDENCE: tuple[str, ...] = (
 
 _VISIBLE_CHANGE = 5.0
 """Grey levels by which the worst spot changes where visible damage appears or disappears."""
+_MOVES = 1.5
+"""Grey levels by which the worst spot changes where anything moves, and so may carry damage along. On the tuning half
+of bench/clips.toml all frames that depend on a concealed one were damaged where it changes by 2, none where by 1."""
 
 
 @dataclass(frozen=True)
 class FrameEvidence:
-    """One row per frame in decode order; the columns of `values` are those of EVIDENCE."""
+    """One row per frame in decode order; the columns of `values` are those of EVIDENCE.
+
+    `pictures` holds a tiny picture of each frame. Without them nothing tells damage from what a film is like.
+    """
 
     frames: Ints
     times: npt.NDArray[np.float64]
     values: Floats
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -87,18 +95,20 @@ def compare_neighbours(
     misfit, neighbours, healing = Misfit(), NeighbourComparison(), Healing()
     frames: list[int] = []
     times: list[float] = []
+    pictures: list[Grey] = []
     for one in measured:
         misfit.add(one)
         neighbours.add(one)
         healing.add(one)
         frames.append(one.index)
         times.append(one.time)
+        pictures.append(tiny(one.plain))
     if not frames:
         raise SourceError("No frame could be decoded.")
     columns = [misfit.single, misfit.run, misfit.start, misfit.length, misfit.jump, neighbours.rows()]
     columns += [healing.rows(), concealed(frames, misfit.spot)]
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
-    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values)
+    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values, np.asarray(pictures))
 
 
 def _counted(measured: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameMeasures]:
@@ -125,7 +135,7 @@ def spread(report: DecoderReport, frames: list[int], spots: list[float]) -> list
     for start, end in pairwise([0, *refreshed, len(frames)]):
         doubted = [row for row in range(start, end) if found[row]]
         is_clean = end < len(frames) and not found[end]
-        if max(spots[doubted[0] : end + is_clean] if doubted else [], default=0) <= _VISIBLE_CHANGE:
+        if max(spots[doubted[0] : end + is_clean] if doubted else [], default=0) <= _MOVES:
             found[start:end] = [min(value, 0.25) if value < 1 else 1 for value in found[start:end]]
     return found
 

@@ -17,7 +17,8 @@ from ..progress import SILENT, Progress
 from ..settings import BreakupSettings
 from .detection_scores import Shares
 from .evidence import EVIDENCE, FrameEvidence, measure_evidence
-from .rules import all_signs
+from .support import supported_signs
+from .surroundings import Pictures
 
 MEASURED_AS = 3
 """The version of the measurements. Raise it when a column changes its meaning or its normalisation."""
@@ -29,8 +30,8 @@ _AROUND = 12
 """Frames on either side whose median is the local baseline."""
 _MOST = 20.0
 """Bounds a normalised feature."""
-_MOST_BYTES = 512 * MEGABYTE
-"""Bounds an evidence file; that of a million frames has about 100 MB."""
+_MOST_BYTES = 1024 * MEGABYTE
+"""Bounds an evidence file; that of a million frames has about 550 MB."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def write_evidence_file(measured: VideoEvidence, folder: Path) -> Path:
     """Write the evidence of a video atomically, as arrays and JSON without any code."""
     facts = {name: getattr(measured, name) for name in ("video", "name", "source", "sha256", "columns", "measured_as")}
     evidence, file = measured.evidence, evidence_file(measured.video, folder)
+    arrays: dict[str, Any] = {"frames": evidence.frames, "times": evidence.times, "values": evidence.values}
+    if evidence.pictures is not None:
+        arrays["pictures"] = evidence.pictures
     with atomic(file, parents=True) as part, part.open("wb") as stream:
-        np.savez(stream, facts=json.dumps(facts), frames=evidence.frames, times=evidence.times, values=evidence.values)
+        np.savez(stream, facts=json.dumps(facts), **arrays)
     return file
 
 
@@ -74,7 +78,8 @@ def read_evidence_file(file: Path) -> VideoEvidence:
     try:
         stored = read_arrays(file, _MOST_BYTES)
         facts = parse_json(str(stored["facts"]))
-        evidence = FrameEvidence(stored["frames"], stored["times"], stored["values"])
+        # Files of earlier versions hold no pictures.
+        evidence = FrameEvidence(stored["frames"], stored["times"], stored["values"], stored.get("pictures"))
         _check(facts, evidence)
     except (OSError, UntrustedError, KeyError) as broken:
         raise SourceError(
@@ -93,12 +98,21 @@ def _check(facts: Any, evidence: FrameEvidence) -> None:
     if not named or type(facts["measured_as"]) is not int or not all(isinstance(facts[one], str) for one in texts):
         raise UntrustedError("holds facts of an unexpected type")
     kinds = (evidence.frames.dtype.kind, evidence.times.dtype.kind, evidence.values.dtype.kind)
-    if kinds != ("i", "f", "f") or len(rows) != 1 or not rows[0]:
+    pictures = evidence.pictures
+    if kinds != ("i", "f", "f") or len(rows) != 1 or not rows[0] or not _are_pictures(pictures):
         raise UntrustedError("holds arrays of an unexpected type")
-    if evidence.times.shape != rows or evidence.values.shape != (*rows, len(columns)):
+    if (
+        evidence.times.shape != rows
+        or evidence.values.shape != (*rows, len(columns))
+        or (pictures is not None and len(pictures) != len(evidence))
+    ):
         raise UntrustedError("holds arrays whose shapes do not match")
     if not (np.isfinite(evidence.values).all() and np.isfinite(evidence.times).all() and (evidence.frames >= 0).all()):
         raise UntrustedError("holds numbers that are not finite")
+
+
+def _are_pictures(pictures: Pictures | None) -> bool:
+    return pictures is None or (pictures.dtype == np.uint8 and pictures.ndim == 3 and pictures.size > 0)
 
 
 def column_names() -> tuple[str, ...]:
@@ -124,7 +138,7 @@ def in_context(evidence: FrameEvidence, rules: BreakupSettings) -> Floats:
     unit = high - low + 0.2 * np.abs(plain - usual).mean(0) + 0.02
     film = np.clip((plain - usual) / unit, -_MOST, _MOST)
     spike = film - median_filter(film, (2 * _AROUND + 1, 1), mode="nearest")
-    found = all_signs(evidence, rules)
+    found = supported_signs(evidence, rules)
     signs = np.minimum(np.column_stack([found[name] for name in SIGNS]), _MOST)
     return np.hstack([plain, film, spike, signs]).astype(np.float32)
 
@@ -141,7 +155,8 @@ def evidence_for(video: Path, folder: Path, progress: Progress = SILENT) -> Vide
     digest = content_hash(video)
     name = video_id(video, digest)
     kept = evidence_file(name, folder)
-    if kept.exists() and (found := read_evidence_file(kept)).usable and found.sha256 == digest:
+    found = read_evidence_file(kept) if kept.exists() else None
+    if found and found.usable and found.sha256 == digest and found.evidence.pictures is not None:
         # The video may have been moved since.
         return replace(found, source=str(video.resolve()))
     evidence = measure_evidence(source, progress)

@@ -76,10 +76,7 @@ class FrameMeasures:
 
     def evened(self, plain: Grey) -> Grey:
         """Normalise brightness and contrast, so that a flash or a fade is not a difference."""
-        import cv2
-
-        gain = min(_MOST_GAIN, _CONTRAST / (self.contrast + 1))
-        return _grey(cv2.addWeighted(plain, gain, plain, 0, 128 - self.level * gain))
+        return evened(plain, self.level, self.contrast)
 
     @cached_property
     def borders(self) -> Floats:
@@ -92,6 +89,14 @@ class FrameMeasures:
     def reach(self) -> tuple[Grey, Grey]:
         """The range of values near each pixel."""
         return local_range(self.even)
+
+
+def evened(plain: Grey, level: float, contrast: float) -> Grey:
+    """Normalise a picture of this mean and deviation."""
+    import cv2
+
+    gain = min(_MOST_GAIN, _CONTRAST / (contrast + 1))
+    return _grey(cv2.addWeighted(plain, gain, plain, 0, 128 - level * gain))
 
 
 def measure_frame(index: int, time: float, grey: Grey, factor: int) -> FrameMeasures:

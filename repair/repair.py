@@ -1,5 +1,6 @@
 """Repair a video: find its broken frames and replace them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from .survey import (
     write_repair_report,
 )
 
+Confirm = Callable[[Survey], None]
+"""Raises where the frames that were found must not be replaced."""
+
 
 @dataclass(frozen=True)
 class RepairRequest:
@@ -43,6 +47,8 @@ class RepairRequest:
     """A folder for a report in HTML."""
     lossless: bool = False
     overwrite: Overwrite = False
+    confirm: Confirm | None = None
+    """Called with what was detected before any of it is replaced; it may raise."""
 
     def film(self, path: Path) -> Path | None:
         """Return where the repaired film of the video at `path` goes."""
@@ -70,6 +76,8 @@ def repair_video(
     request = replace(request, video=video, output=request.film(video.path))
     outputs = _outputs(request, video, settings)
     seen = find_broken_frames(request, settings, progress)
+    if request.confirm and request.output and request.frames is None:
+        request.confirm(seen)
     return _write(request, video, seen, outputs, settings, progress)
 
 

@@ -22,17 +22,17 @@ _MOTION = 30
 """Frames on either side that define the usual movement: one second."""
 _HASTE = 6
 """The same for a short burst of movement."""
-_HOLDS = 0.5
+HOLDS = 0.5
 """A sign that persists with the damage holds from where it reaches 1 to where it falls under this."""
 _LONGEST_PART = 40
 """Bounds a blank stretch between two jumps, in frames."""
 _FEW = 6
 """Frames at either end of a film in which a jump starts no stretch."""
-_NOTHING = 0.9
+NOTHING = 0.9
 """The share of a picture of one colour that shows nothing."""
 DARK = 40.0
 """Grey levels up to which a picture is black."""
-_BRIGHT = 215.0
+BRIGHT = 215.0
 """Grey levels from which a picture is white."""
 _MOSTLY = 0.5
 """A stretch as long as a shot is one, unless more than this share of it shows nothing."""
@@ -44,7 +44,7 @@ _BRIGHTER = 60.0
 """Grey levels by which a flash is brighter."""
 _WASHED = 230.0
 """Grey levels of what a flash washes out."""
-_FLASH_LEVELS = 20
+FLASH_LEVELS = 20
 """Grey levels of a flash at which a misfit counts half."""
 _MISFIT_LEAST = 2.5
 """Grey levels of misfit that noise explains."""
@@ -58,7 +58,7 @@ _RUN_USUAL = 1.4
 """The same as `_MISFIT_USUAL` for a run."""
 _RUN_PERCENT = 80
 """Percentile of the changes around a run that is usual there."""
-_STILL_LEAST = 0.6
+STILL_LEAST = 0.6
 """Grey levels of change that coding noise adds to a still picture."""
 _STILL_SHARE = 0.12
 """The share of the movement around that a still picture stays under."""
@@ -70,7 +70,7 @@ _Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
 def all_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
-    """Return all signs by name."""
+    """Return all signs by name, before the film around them is asked whether it supports them."""
     found = rule_signs(evidence, settings)
     return found | {"run": run_sign(evidence, found, settings)}
 
@@ -79,7 +79,7 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
     """Return the signs by name, except `run`, which depends on the frames that these call broken."""
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
-    usual = _usual(jump)
+    usual = usual_jump(jump)
     expected = _MISFIT_LEAST + _MISFIT_USUAL * usual
     torn = evidence.of("torn")
     found = {
@@ -120,7 +120,7 @@ def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) 
     jump = evidence.of("jump")
     expected = _RUN_LEAST + _RUN_USUAL * _percentile(jump, _RUN_PERCENT, _MOTION)
     strength = evidence.of("run") / expected / settings.misfit
-    jumps = is_jump(jump, _usual(jump))
+    jumps = is_jump(jump, usual_jump(jump))
     called = np.max([*others.values()], axis=0) >= 1
     support = np.max([others[name] for name in ("stripes", "blocks", "blank", "torn", "grain", "misfit")], axis=0)
     found = np.zeros(len(places), np.float32)
@@ -130,14 +130,14 @@ def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) 
         if called[start - 1] or called[min(end, len(places) - 1)] or closed[start:end].any():
             continue
         lasts = evidence.times[min(end, len(places) - 1)] - evidence.times[start]
-        if lasts > settings.run_seconds and np.median(support[start:end]) < _HOLDS:
+        if lasts > settings.run_seconds and np.median(support[start:end]) < HOLDS:
             continue
         value = strength[(starts == start) & (lengths == length)].max()
         # Where both ends are broken for certain it is not a flash, and half the strength is enough.
         bounded = called[start] and called[end - 1]
         if not bounded:
             value /= _flash(evidence.of("level")[start - 1 : end + 1], length)[1]
-        if value >= (_HOLDS if bounded else 1):
+        if value >= (HOLDS if bounded else 1):
             clean = _islands(called, jumps, start, end) if bounded else np.zeros(end - start, bool)
             found[start:end], closed[start:end] = np.where(clean, 0, max(1.0, value)), True
             called[start:end] |= ~clean
@@ -147,7 +147,7 @@ def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) 
 def _islands(called: Marks, jumps: Marks, start: int, end: int) -> Marks:
     """Return the frames of a run that lie between two broken stretches and jump from and to both: most likely clean."""
     found = np.zeros(end - start, bool)
-    for first, last in _runs(~called[start:end]):
+    for first, last in runs_of(~called[start:end]):
         found[first:last] = jumps[start + first] and jumps[start + last]
     return found
 
@@ -172,9 +172,9 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
     """
     raw, change = change, _without(change, broken)
     found = np.zeros(len(change), np.float32)
-    still = change < np.maximum(_STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
+    still = change < np.maximum(STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
     still[:1] = False
-    for start, end in _runs(still):
+    for start, end in runs_of(still):
         before, after = change[max(0, start - 8) : start], change[end + 1 : end + 9]
         if end - start < least or len(before) < 4 or len(after) < 3:
             continue
@@ -184,16 +184,17 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
     return found
 
 
-def _usual(jump: Floats) -> Floats:
+def usual_jump(jump: Floats) -> Floats:
+    """Return the usual change around each frame."""
     return np.maximum(_median(jump, _MOTION), _median(jump, _HASTE))
 
 
 def _flash(level: Floats, length: int) -> Floats:
     """Return the divisor of a misfit where the picture is brighter than on both sides, as in a flash."""
-    return np.asarray(1 + np.maximum(0, _brighter(level, length)) / _FLASH_LEVELS, np.float32)
+    return np.asarray(1 + np.maximum(0, brighter(level, length)) / FLASH_LEVELS, np.float32)
 
 
-def _brighter(level: Floats, length: int) -> Floats:
+def brighter(level: Floats, length: int) -> Floats:
     """Return how much brighter each frame is than both frames `length` before and after it."""
     padded = np.pad(level, length, mode="edge")
     return level - np.maximum(padded[: len(level)], padded[2 * length :])
@@ -232,9 +233,9 @@ def _fading(evidence: FrameEvidence, values: Floats) -> Marks:
     """Return the stretches that turn to black or white, or back, gradually."""
     level = evidence.of("level")
     found = np.zeros(len(values), bool)
-    for start, end in _runs(values >= _HOLDS):
+    for start, end in runs_of(values >= HOLDS):
         peak = start + int(np.argmax(values[start:end]))
-        if DARK < level[peak] < _BRIGHT or start == 0 or end == len(values):
+        if DARK < level[peak] < BRIGHT or start == 0 or end == len(values):
             continue
         steps = values[start] - values[start - 1], values[end - 1] - values[end]
         found[start:end] = min(steps) < _AT_ONCE * values[peak]
@@ -246,16 +247,16 @@ def _washed_out(evidence: FrameEvidence) -> Marks:
     level, blank = evidence.of("level"), evidence.of("blank")
     found = np.zeros(len(level), bool)
     for length in range(1, _FLASH + 1):
-        found |= _brighter(level, length) >= _BRIGHTER
-    return np.asarray(found & (blank < _NOTHING) & (level >= _WASHED * blank) & (level > _BRIGHT))
+        found |= brighter(level, length) >= _BRIGHTER
+    return np.asarray(found & (blank < NOTHING) & (level >= _WASHED * blank) & (level > BRIGHT))
 
 
 def _lost(evidence: FrameEvidence, jumps: Ints) -> Floats:
     """Return the frames of one colour at the ends of a film; black and white may be intended."""
     level = evidence.of("level")
-    flat = (evidence.of("blank") >= _NOTHING) & (level > DARK) & (level < _BRIGHT)
+    flat = (evidence.of("blank") >= NOTHING) & (level > DARK) & (level < BRIGHT)
     found = np.zeros(len(level), np.float32)
-    for start, end in _runs(flat):
+    for start, end in runs_of(flat):
         begins, ends = start == 0 and end in jumps, end == len(flat) and start in jumps
         if (begins or ends) and end - start <= _LONGEST_PART:
             found[start:end] = 1
@@ -265,13 +266,14 @@ def _lost(evidence: FrameEvidence, jumps: Ints) -> Floats:
 def _held(values: Floats) -> Floats:
     """Raise stretches of at least one half to 1 where one of their frames reaches 1."""
     held = values.copy()
-    for start, end in _runs(values >= _HOLDS):
+    for start, end in runs_of(values >= HOLDS):
         if values[start:end].max() >= 1:
             held[start:end] = np.maximum(1, values[start:end])
     return held
 
 
-def _runs(marks: Marks) -> list[tuple[int, int]]:
+def runs_of(marks: Marks) -> list[tuple[int, int]]:
+    """Return the start and the end of each stretch of marks; the end is the first frame after it."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], marks.astype(np.int8), [0]])))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 

@@ -1,0 +1,268 @@
+"""Keep the signs of damage that the film around them supports, and clear the others.
+
+A sign compares a frame with what is usual near it. That is not enough to call it broken: shots, flashes, captions and
+old film leave the same signs. What a film shows all the time is no damage, and damage comes and goes while the film
+goes on behind it. A sign that says only that something changed needs the support of another that says what is wrong.
+"""
+
+import numpy as np
+
+from ..media.types import Floats
+from ..settings import BreakupSettings
+from .detection_scores import Marks
+from .evidence import FrameEvidence
+from .misfit import is_jump
+from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, STILL_LEAST, Signs, all_signs, brighter, runs_of, usual_jump
+from .surroundings import Surroundings
+
+PATTERNS = ("torn", "grain", "stripes", "blocks")
+"""The signs that show what damage looks like."""
+CHANGES = ("misfit", "run", "healed")
+"""The signs that say only that something changed for a while."""
+_COMPARED = (*PATTERNS, "blank", *CHANGES)
+_RATED = (*PATTERNS, "misfit")
+"""The signs that are rated against those of the whole film."""
+
+# All numbers below were chosen on the tuning half of bench/clips.toml and on edits of its clips: fast cutting, stills,
+# two shots in turn, flashes, fades, captions, low frame rates, dark noise, old film, jolts, a game and an editor.
+_CLEARED = 0.49
+"""What a cleared sign is at most: just under what holds a stretch together."""
+_ORDINARY = 95
+"""Percentile of the frames that are not called broken which is ordinary in a film."""
+_BEYOND = 2.0
+"""The factor by which a sign exceeds what is ordinary. At 2.5 tears in moving pictures are missed."""
+_RETURNS = {
+    "torn": 0.5,
+    "grain": 0.75,
+    "stripes": 0.75,
+    "blocks": 0.6,
+    "blank": 0.75,
+    "misfit": 0.85,
+    "run": 0.85,
+    "healed": 0.75,
+}
+"""The share of the difference by which both sides of a stretch agree at least: between two cuts it is .2 to .8."""
+_EXCESS_LEAST = 3.0
+"""Grey levels by which a stretch differs from both sides where nothing moves,"""
+_EXCESS_USUAL = 0.3
+"""and the share of the usual change that motion adds to them."""
+_STRONG = {"stripes": 2.5, "blocks": 1.5, "grain": 3.0}
+"""Patterns so strong that no film shows them: there the sides need not agree, as where the camera moves on."""
+_ONE_SHADE = 0.12
+"""The share of the picture by which lost parts have one shade. Walls and skies have many."""
+_LOST = 0.9
+"""The share of one shade in a picture that is lost as a whole,"""
+_LOST_GAIN = 0.5
+"""and by how much this exceeds both sides. It needs no other support, as at a cut."""
+_BLACK = 0.5
+"""Seconds of black that are intended, as between the levels of a game."""
+_ABRUPT = 0.3
+"""The share of the difference that appears, or disappears, in one frame. A bridge passes through the picture."""
+_PARTLY = 0.4
+"""The share of the picture above which a change is another shot."""
+_HINTED = 0.3
+"""How strong a pattern supports a change."""
+_COMMON = 6
+"""Jumps as large as those around a stretch that make it ordinary: cuts, or what comes and goes in a game."""
+_COMMON_ON_SCREENS = 3
+"""The same where nothing moves otherwise."""
+_STIRS = 0.5
+"""Grey levels by which the worst part of a camera's film changes from frame to frame; on a screen nothing does."""
+_LONG = 30.0
+"""Seconds on either side in which they are counted."""
+_CLEARLY = 2.5
+"""How strong a pattern is that stands out from a film full of jumps,"""
+_CLEARLY_RETURNS = 0.8
+"""and the share of the difference by which both sides agree there."""
+_AS_LARGE = 0.6
+"""The share of a jump from which another one is as large."""
+_STILLS = 0.15
+"""The share of still frames above which a film consists of stills."""
+_STILL_RUN = 3
+"""Frames that a still lasts: a repeat of telecine is shorter."""
+_SAME_SHADES = 2.0
+"""Bins of the histogram by which the shades of one shot change during a freeze; a cut changes more."""
+_USUAL_LAG = 1.2
+"""The same as a factor of the usual change over that time: a camera that is carried shows something else."""
+_ENTRY = 3.0
+"""Factor by which the last movement before a freeze exceeds that before, and"""
+_ENTRY_LEAST = 2.0
+"""grey levels that it may change by in any case: a freeze does not begin at a cut."""
+_BEFORE = 8
+"""Frames before a freeze that show that movement."""
+_ENTERED = 3
+"""The last frames before a freeze, at which it begins."""
+
+
+def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
+    """Return all signs by name, cleared where the film does not support them.
+
+    Evidence without pictures, as in a file of an earlier version, leaves them as the rules rate them.
+    """
+    signs = all_signs(evidence, settings)
+    if evidence.pictures is None or not len(evidence):
+        return signs
+    return _Support(evidence, Surroundings(evidence.pictures), signs).signs
+
+
+class _Support:
+    """Clear signs step by step: each makes the called stretches smaller, and so clearer."""
+
+    def __init__(self, evidence: FrameEvidence, around: Surroundings, signs: Signs) -> None:
+        self._evidence = evidence
+        self._around = around
+        self.signs = _beyond_ordinary(_without_flashes(evidence, signs))
+        while self._clear_unsupported():
+            pass
+        self._clear_freezes()
+        self._clear_ordinary()
+        # A freeze may have begun at a change that was cleared.
+        self._clear_freezes()
+
+    def _clear(self, name: str, start: int, end: int) -> None:
+        values = self.signs[name]
+        values[start:end] = np.minimum(values[start:end], _CLEARED)
+
+    def _clear_unsupported(self) -> bool:
+        """Clear the stretches of each sign that the film does not support, and return whether there were any."""
+        unsupported = [
+            (name, start, end)
+            for whole in runs_of(self._strongest() >= 1)
+            for name in _COMPARED
+            for start, end in _runs_within(self.signs[name] >= 1, *whole)
+            if not self._supports(name, start, end, whole)
+        ]
+        for name, start, end in unsupported:
+            self._clear(name, start, end)
+        return bool(unsupported)
+
+    def _supports(self, name: str, start: int, end: int, whole: tuple[int, int]) -> bool:
+        if name == "blank":
+            share, gain = self._around.one_shade(start, end)
+            black = self._evidence.of("level")[(start + end - 1) // 2] <= DARK
+            if share >= _LOST and gain >= _LOST_GAIN and not black:
+                return True
+            if gain < _ONE_SHADE or (black and share >= _LOST and self._lasts(start, end) > _BLACK):
+                return False
+        elif self._agree(*whole) or self.signs[name][start:end].max() >= _STRONG.get(name, np.inf):
+            return True
+        if self._around.fit(start, end) is None and self._around.fit(*whole) is None:
+            return name not in CHANGES
+        return any(self._comes_and_goes(name, *stretch) for stretch in ((start, end), whole))
+
+    def _agree(self, start: int, end: int) -> bool:
+        """Return whether two patterns are seen in one frame."""
+        fit = self._around.fit(start, end)
+        both = (np.sum([self.signs[name][start:end] >= 1 for name in PATTERNS], axis=0) >= 2).any()
+        return bool(both) and (fit is None or fit.abrupt >= _ABRUPT)
+
+    def _comes_and_goes(self, name: str, start: int, end: int) -> bool:
+        """Return whether the film goes on behind a stretch that differs from it."""
+        fit = self._around.fit(start, end)
+        if fit is None or fit.returns < _RETURNS[name] or fit.excess < _EXCESS_LEAST:
+            return False
+        if name == "torn" and fit.abrupt < _ABRUPT:
+            return False
+        return fit.excess >= _EXCESS_LEAST + _EXCESS_USUAL * self._around.usual_change(start, end)
+
+    def _clear_freezes(self) -> None:
+        """Clear what stands still in a film of stills, from a cut on, or up to one."""
+        change = self._evidence.of("change")
+        stills = [(start, end) for start, end in runs_of(change < STILL_LEAST) if end - start >= _STILL_RUN]
+        broken = self._strongest(("frozen",)) >= 1
+        for start, end in runs_of(self.signs["frozen"] >= 1):
+            elsewhere = sum(last - first for first, last in stills if last <= start or first >= end)
+            if elsewhere > _STILLS * len(change) or not self._freezes(change, broken, start, end):
+                self._clear("frozen", start, end)
+
+    def _freezes(self, change: Floats, broken: Marks, start: int, end: int) -> bool:
+        if start == 0 or end >= len(change) or self._evidence.of("blank")[start] > NOTHING:
+            return False
+        if broken[max(0, start - _ENTERED) : start].any():
+            return True
+        before = change[max(0, start - _BEFORE - 1) : start]
+        if before[-_ENTERED:].max() > _ENTRY * np.median(before) + _ENTRY_LEAST:
+            return False
+        around = self._around
+        return around.shade_change(start, end) <= _SAME_SHADES or around.goes_on(start, end) <= _USUAL_LAG
+
+    def _clear_ordinary(self) -> None:
+        """Clear changes that no pattern supports, and what stands out too little from a film full of jumps."""
+        called = self._strongest() >= 1
+        ordinary = self._ordinary_jumps(called)
+        flagged, frozen = (self.signs[name] >= 1 for name in ("guessed", "frozen"))
+        sure = self._strongest(CHANGES) >= 1
+        for start, end in runs_of(called):
+            common = self._common(ordinary, start, end)
+            if flagged[start:end].any() or (frozen[start:end].any() and not common):
+                continue
+            keeps = self._stands_out if common else self._is_partial
+            if not (sure[start:end].any() and not common) and not keeps(start, end):
+                for name in _COMPARED:
+                    self._clear(name, start, end)
+
+    def _is_partial(self, start: int, end: int) -> bool:
+        """Return whether a change leaves part of the picture as it was, with a hint of a pattern in the rest."""
+        fit = self._around.fit(start, end)
+        hint = max(self.signs[name][start:end].max() for name in PATTERNS)
+        shows = self._evidence.of("blank")[start:end].min() <= NOTHING
+        return fit is not None and fit.cover <= _PARTLY and hint >= _HINTED and bool(shows)
+
+    def _stands_out(self, start: int, end: int) -> bool:
+        """Return whether a stretch is clearly damaged, and the film clearly goes on behind it."""
+        fit = self._around.fit(start, end)
+        pattern = max(self.signs[name][start:end].max() for name in PATTERNS)
+        clear = pattern >= _CLEARLY or self.signs["blank"][start:end].max() >= 1
+        returns = fit is None or fit.returns >= _CLEARLY_RETURNS
+        return clear and returns and not self._is_screen(start, end)
+
+    def _is_screen(self, start: int, end: int) -> bool:
+        """Return whether the film stands still around a stretch; if it also jumps, it records a screen."""
+        return self._around.usual_change(start, end) < _STIRS
+
+    def _ordinary_jumps(self, called: Marks) -> Floats:
+        """Return for each frame its jump where this has nothing to do with frames called broken, else 0."""
+        jump = self._evidence.of("jump")
+        beside = called | np.concatenate([[False], called[:-1]])
+        return np.where(is_jump(jump, usual_jump(jump)) & ~beside, jump, 0).astype(np.float32)
+
+    def _common(self, ordinary: Floats, start: int, end: int) -> bool:
+        """Return whether the film jumps as far elsewhere, again and again."""
+        jump, times = self._evidence.of("jump"), self._evidence.times
+        last = min(end, len(jump) - 1)
+        first, after = np.searchsorted(times, (times[start] - _LONG, times[last] + _LONG))
+        alike = np.count_nonzero(ordinary[first:after] >= _AS_LARGE * min(jump[start], jump[last]))
+        return int(alike) >= (_COMMON_ON_SCREENS if self._is_screen(start, end) else _COMMON)
+
+    def _lasts(self, start: int, end: int) -> float:
+        times = self._evidence.times
+        return float(times[min(end, len(times) - 1)] - times[start])
+
+    def _strongest(self, without: tuple[str, ...] = ()) -> Floats:
+        return np.asarray(np.max([values for name, values in self.signs.items() if name not in without], axis=0))
+
+
+def _without_flashes(evidence: FrameEvidence, signs: Signs) -> Signs:
+    """Clear the signs of white pictures; light raises the contrast too, so grain counts less where it is brighter."""
+    level = evidence.of("level")
+    white = (level > BRIGHT) & (evidence.of("blank") > NOTHING)
+    kept = {
+        name: values.copy() if name in ("guessed", "frozen") else np.where(white, 0, values).astype(np.float32)
+        for name, values in signs.items()
+    }
+    kept["grain"] /= 1 + np.maximum(0, brighter(level, 1)) / FLASH_LEVELS
+    return kept
+
+
+def _beyond_ordinary(signs: Signs) -> Signs:
+    """Rate signs against the frames of the film that are not called broken: in old film every frame looks torn."""
+    for name in _RATED:
+        values = signs[name]
+        ordinary = values[values < 1]
+        if len(ordinary):
+            values /= max(1.0, _BEYOND * float(np.percentile(ordinary, _ORDINARY)))
+    return signs
+
+
+def _runs_within(marks: Marks, start: int, end: int) -> list[tuple[int, int]]:
+    return [(start + first, start + last) for first, last in runs_of(marks[start:end])]
