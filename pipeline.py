@@ -503,7 +503,16 @@ def solve_input(
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
     orders = OrderCacheFolder(library.orders_folder(video.id))
     return arrange.SolveInput(
-        rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, orders
+        rows,
+        luma(proxies),
+        near,
+        settings.solve.space,
+        video.kind,
+        colours,
+        matcher,
+        motion,
+        lambda row: proxy_yuv(proxies[row]),
+        orders,
     )
 
 
