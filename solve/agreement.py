@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..media.types import Floats, Ints
 from .cost.echo import EchoCorrectedPrice
 from .cost.pixels import PatchPrice
-from .cost.prices import PATCH_GRID, JoinCosts, Masks, dense_costs
+from .cost.prices import PATCH_GRID, JoinCosts, Masks, Price, dense_costs
 from .path.greedy import greedy_path
 from .path.local import improve
 
@@ -22,6 +22,8 @@ _NEAREST = 4
 """Nearest rows by one half that are looked up on the path of the other."""
 _FARTHEST = 20
 """Limits that distance, so that a shot played elsewhere does not dominate."""
+_BY_CHANCE = 5
+"""Joins between neighbours in a shuffled file that are right by chance: 2 are expected, over 5 in one file of 60."""
 _SPREAD = 0.1
 """Weight of that distance against the share of joins agreed on; chosen on 57 clips."""
 _CHUNK = 1024
@@ -33,12 +35,20 @@ class Agreement:
 
     joins: float
     """Share of the joins that both paths have. It predicts how many joins of the whole path are right."""
+    echo: float
+    """Share of the joins between neighbours in a shuffled file, beyond chance: both halves share their coding errors,
+    and agree where both follow the file."""
     spread: float
     """Mean distance along the path of one half to the rows nearest by the other half; 1.5 is perfect."""
 
     @property
     def score(self) -> float:
-        return self.joins - _SPREAD * self.spread
+        return self.believed - _SPREAD * self.spread
+
+    @property
+    def believed(self) -> float:
+        """The share of agreed joins that coding errors do not explain."""
+        return self.joins - self.echo
 
 
 def halves() -> Masks:
@@ -66,7 +76,12 @@ class RatedPrice:
 def rate(price: PatchPrice | EchoCorrectedPrice, count: int, candidates: int) -> RatedPrice:
     """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
-    return RatedPrice(price, whole, parts, agreement(parts))
+    return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
+
+
+def files_of(price: Price) -> Ints | None:
+    """Return the rows' positions in a shuffled file, in which neighbours share coding errors."""
+    return price.files if isinstance(price, EchoCorrectedPrice) else None
 
 
 def priced_parts(price: PatchPrice | EchoCorrectedPrice, count: int) -> list[npt.NDArray[np.float64]]:
@@ -89,15 +104,21 @@ def _parts(price: PatchPrice | EchoCorrectedPrice, left: Ints, right: Ints, mask
     return [price.total(patches[:, mask]) for mask in masks]
 
 
-def agreement(parts: Sequence[JoinCosts]) -> Agreement:
-    """Compare the paths by each pair of halves."""
+def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
+    """Compare the paths by each pair of halves. `files` holds the rows' positions in a shuffled file."""
     paths = [quick_path(costs) for costs in parts]
     joins, spread = [], []
     for at in range(0, len(parts), 2):
         one, other = paths[at : at + 2]
         joins.append(len(_joins(one) & _joins(other)) / max(1, len(one) - 1))
         spread += [_spread(parts[at], other), _spread(parts[at + 1], one)]
-    return Agreement(sum(joins) / len(joins), sum(spread) / len(spread))
+    echo = [] if files is None else [_echo(path, files) for path in paths]
+    return Agreement(*(sum(values) / max(1, len(values)) for values in (joins, echo, spread)))
+
+
+def _echo(path: Sequence[int], files: Ints) -> float:
+    beside = int((np.abs(np.diff(files[path])) == 1).sum())
+    return max(0, beside - _BY_CHANCE) / max(1, len(path) - 1)
 
 
 def quick_path(costs: JoinCosts) -> list[int]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..media.types import Floats, Ints, Motion
 from ..progress import Progress
 from ..settings import SolveSettings
-from .agreement import RatedPrice, agreement, halves, quick_path
+from .agreement import RatedPrice, agreement, files_of, halves, quick_path
 from .cost.echo import EchoCorrectedPrice
 from .cost.flow import SOFT, FlowPrice, normalised
 from .cost.learned import learned_weights, weighted
@@ -152,6 +152,7 @@ class _JoinEvidence:
         self._rated, self._parts = rated, range(count)
         self._best = max(rated, key=lambda one: one.agreement.score) if rated else None
         self._base, self._settings, self._stopped = base, settings, stop.stopped
+        self._shuffled = files_of(price)
         self._wide = settings.thorough and not _noisy(price)
         self._echo: Callable[[Ints, Ints], Floats] = (
             price.correction if isinstance(price, EchoCorrectedPrice) else _no_echo
@@ -198,7 +199,8 @@ class _JoinEvidence:
 
     def trial(self, name: str, price: "_PartPrice", settings: SolveSettings, stop: StopCondition) -> PriceTrial:
         """Sketch a path by a price, and compare the paths by the halves of the pictures."""
-        halves_agree = agreement([self.costs(price(part), part) for part in self._parts]) if self._parts else None
+        parts = [self.costs(price(part), part) for part in self._parts]
+        halves_agree = agreement(parts, self._shuffled) if parts else None
         return try_price(name, self.costs(price()), settings, stop, halves_agree)
 
     def costs(self, values: Floats, part: int | None = None) -> JoinCosts:

@@ -130,7 +130,7 @@ def _search(
             path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    agreed = None if best.agreement is None else round(best.agreement.joins, 3)
+    agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     return OrderResult(path, best.costs, best.name, fit, agreement=agreed, orderless=_orderless(rows, path, first))
 
 
@@ -160,7 +160,7 @@ def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _First
         rated: list[RatedPrice] = []
         for name in _CHOSEN_FROM:
             rated.append(rate(_pixel_price(name, rows), len(rows), settings.candidates))
-            if rated[-1].agreement.joins >= _AGREED:
+            if rated[-1].agreement.believed >= _AGREED:
                 break
         best = max(rated, key=lambda one: one.agreement.score)
         return _FirstPrice(best.price, best.costs, rated, best.agreement)
@@ -190,7 +190,7 @@ def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: Solve
         return False
     if first.agreement is None:
         return first.fit > settings.doubt
-    agreed = first.agreement.joins
+    agreed = first.agreement.believed
     return agreed < _DOUBTED or (agreed < _UNDOUBTED and first.fit > settings.doubt)
 
 

@@ -85,7 +85,7 @@ def test_motion_must_agree_clearly_better_because_its_halves_share_one_flow() ->
     costs = dense_costs(np.ones((3, 3)), 2)
 
     def trial(name: str, joins: float) -> PriceTrial:
-        return PriceTrial(name, costs, SketchedPath([0, 1, 2], 0.0), Agreement(joins, 2.0))
+        return PriceTrial(name, costs, SketchedPath([0, 1, 2], 0.0), Agreement(joins, 0.0, 2.0))
 
     assert best_trial([trial("changes", 0.8), trial("flow", 0.85)]).name == "changes"
     assert best_trial([trial("changes", 0.8), trial("learned", 0.85)]).name == "learned"
