@@ -21,7 +21,7 @@ from .cost.sift import sift_matches
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.find import RowPath, find_path, path_in_file_order
-from .path.fit import PriceTrial, band, best_trial, file_order_holds, try_price
+from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .stop import StopCondition
 from .undetermined import EQUAL, orderless_rows
 
@@ -53,7 +53,7 @@ _DOUBTED = 0.9
 """Share of agreed joins below which motion is measured."""
 
 _UNDOUBTED = 0.98
-"""Share from which motion is not measured, however badly the path fits its prices."""
+"""Share from which motion is not measured however badly the path fits its prices, unless `doubt` is under 1.5."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,8 @@ def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: Solve
     if first.agreement is None:
         return first.fit > settings.doubt
     agreed = first.agreement.believed
-    return agreed < _DOUBTED or (agreed < _UNDOUBTED and first.fit > settings.doubt)
+    unsure = agreed < _UNDOUBTED or settings.doubt < PERFECT
+    return agreed < _DOUBTED or (unsure and first.fit > settings.doubt)
 
 
 def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice) -> frozenset[int]:

@@ -14,6 +14,8 @@ from .find import SketchedPath, sketch_path
 
 _NEAREST = 4
 """Nearest rows that are looked up on the path; with four, the best possible mean distance is 1.5."""
+PERFECT = 1.5
+"""The band of a path that is in perfect accord with its prices."""
 _SAMPLES = 1001
 """Random pairs whose median price stands for unrelated frames."""
 _BREAK = 0.5
