@@ -15,7 +15,7 @@ _PUBLIC = {
     "ReelweaveError": "errors:ReelweaveError",
     "Settings": "settings:Settings",
     "SolveRequest": "pipeline:SolveRequest",
-    "compare_images": "search.search:compare_two_pictures",
+    "compare_images": "search.search:compare_images",
     "evaluate_plan": "evaluate.scores:evaluate_plan",
     "evaluate_robustness": "evaluate.robustness:evaluate_robustness",
     "evaluate_split": "evaluate.split_scores:evaluate_split",

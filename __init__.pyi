@@ -8,8 +8,7 @@ from .pipeline import ingest as ingest_video
 from .pipeline import render as render_plan
 from .pipeline import solve as solve_video
 from .repair.repair import repair_video
-from .search.search import compare_two_pictures as compare_images
-from .search.search import search_library
+from .search.search import compare_images, search_library
 from .settings import Settings
 from .settings import load as load_settings
 from .solve.plan.files import read_plan

@@ -16,18 +16,18 @@ ReelweaveError
 import shlex
 from pathlib import Path
 
-_ON_THE_LIBRARY = ("ingest", "reconstruct", "solve", "search", "videos")
+_LIBRARY_COMMANDS = ("ingest", "reconstruct", "solve", "search", "videos")
 
 
-class _Said:
+class _CommandLine:
     """Options of the running command that suggested commands must repeat."""
 
     library: Path | None = None
 
 
-def said_on_the_command_line(library: Path | None) -> None:
+def use_library_in_commands(library: Path | None) -> None:
     """Set the `--library` option that suggested commands repeat; None where it was not given."""
-    _Said.library = library
+    _CommandLine.library = library
 
 
 def command(*words: str | Path) -> str:
@@ -42,8 +42,8 @@ def command_line(*words: str | Path) -> str:
         words: The command and its arguments; paths are shortened relative to the working folder.
     """
     arguments = [*words]
-    if _Said.library is not None and words[0] in _ON_THE_LIBRARY:
-        arguments += ["--library", _Said.library]
+    if _CommandLine.library is not None and words[0] in _LIBRARY_COMMANDS:
+        arguments += ["--library", _CommandLine.library]
     return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in arguments)])
 
 

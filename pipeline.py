@@ -22,16 +22,16 @@ from .ingest.discover import discover_sources
 from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
 from .ingest.models.matcher import KeypointMatcher, matcher_for
-from .ingest.models.registry import fetching
+from .ingest.models.registry import fetch_hint
 from .media.identity import stamp
 from .media.proxy import chroma, luma, proxy_yuv
 from .media.source import open_source
 from .media.types import FrameRows, VideoRecord
-from .progress import SILENT, Progress, noted
+from .progress import SILENT, Progress, noting
 from .render.encode import Encoding, check_output
 from .render.outputs import (
     OutputPaths,
-    checked_source,
+    check_source,
     default_output,
     films_at,
     numbered,
@@ -39,7 +39,7 @@ from .render.outputs import (
     write_plan_file,
 )
 from .render.results import Reconstruction, film_result, reconstruction_of
-from .repair.detector import detector_of
+from .repair.detector import load_detector
 from .repair.shuffled import drop_broken
 from .settings import Settings, library_folder
 from .solve import arrange
@@ -68,7 +68,7 @@ _MOVED = {
     "robustness": "evaluate.robustness:evaluate_robustness",
     "scramble": "evaluate.scramble:scramble_video",
     "search": "search.search:search_library",
-    "similar": "search.search:compare_two_pictures",
+    "similar": "search.search:compare_images",
     "viewable": "ui.reconstruct.reconstruct_job:viewable_source",
 }
 """Functions that were in this module in version 0.1, and where they are now."""
@@ -165,7 +165,7 @@ def _check_split(request: SolveRequest | ReconstructRequest) -> None:
 def ingest(path: Path, settings: Settings, progress: Progress = SILENT) -> VideoRecord:
     """Store vectors of every frame of a source in the library. Frames that are stored are not decoded again."""
     with open_library(library_folder(settings)) as library:
-        ingested = Ingester(library, settings, progress).take(path)
+        ingested = Ingester(library, settings, progress).ingest(path)
         assert ingested.video
         return ingested.video
 
@@ -205,7 +205,7 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
     """
     request = _request(SolveRequest, video, options)
     repairs = request.repair or request.detector is not None
-    detector = detector_of(request.detector, settings.breakup) if repairs else None
+    detector = load_detector(request.detector, settings.breakup) if repairs else None
     with open_library(library_folder(settings), settings) as library:
         record = library.catalog.find(request.video)
         outputs = _outputs_of(record, settings, request)
@@ -213,7 +213,7 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
         matcher = matcher_for(settings)
         frames = solve_input(library, record, settings, matcher)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
-        constraints = arrangement.wishes
+        constraints = arrangement.constraints
         used = settings_used(library, record, settings, matcher)
         plan = plan_from(record, frames, arrangement, used, constraints)
         if detector:
@@ -279,7 +279,7 @@ def _source_of(plan: Plan, video: VideoRecord) -> Path:
     source = Path(plan.video.source)
     if plan.video.source and source.exists() and stamp(source) == video.stamp:
         return source
-    return checked_source(plan)
+    return check_source(plan)
 
 
 def _outputs_of(video: VideoRecord, settings: Settings, request: SolveRequest) -> Outputs:
@@ -327,7 +327,7 @@ def render(
         SourceError: The source is missing or has changed since the plan was made.
         RenderError: ffmpeg could not write the film.
     """
-    source = checked_source(plan)
+    source = check_source(plan)
     check_output(output, source)
     outputs = _outputs_from(plan, settings, overwrite)
     outputs.claim(*films_at(output, both))
@@ -356,7 +356,7 @@ def _render(
     from .render.audio.soundtrack import has_sound
     from .render.fill import FillOptions
 
-    progress = noted(progress)
+    progress = noting(progress)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
     audio = settings.render.audio
     if not has_sound(source, audio, ("keep", "reslice"), progress):
@@ -407,7 +407,7 @@ def reconstruct(
     if request.splits:
         _check_split(request)
     if request.detector:
-        detector_of(request.detector, settings.breakup)
+        load_detector(request.detector, settings.breakup)
     open_source(request.path)
     check_output(request.output or default_output(request.path), request.path)
     outputs = Outputs(
@@ -419,7 +419,7 @@ def reconstruct(
     claimed = min(request.films or 1, _CLAIMED_EARLY)
     for number in range(1, claimed + 1):
         _claim(outputs, request.paths(number), request.both)
-    settings, progress = every_frame(settings), noted(progress)
+    settings, progress = every_frame(settings), noting(progress)
     timer = _Timer()
     video = ingest(request.path, settings, progress)
     outputs.origin = video.sha256
@@ -522,7 +522,7 @@ def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows
         return space_rows(library, video, settings.solve.model_dump())
     except LibraryError as missing:
         space = settings.solve.fused_with if settings.solve.space == FUSED else settings.solve.space
-        if remedy := fetching(space, settings.clip):
+        if remedy := fetch_hint(space, settings.clip):
             raise LibraryError(missing.cause, f"{missing.remedy}{remedy}") from missing
         raise
 

@@ -16,7 +16,7 @@ class Stage(Protocol):
 
     def advance(self, steps: int = 1) -> None: ...
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         """Show the state of the stage in place of the last text."""
         ...
 
@@ -52,7 +52,7 @@ class SilentProgress:
     def advance(self, steps: int = 1) -> None:
         pass
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         pass
 
     def note(self, text: str) -> None:
@@ -79,12 +79,12 @@ class TitledProgress:
         return self._progress.stoppable()
 
 
-def noted(progress: Progress) -> "Noted":
+def noting(progress: Progress) -> "NotingProgress":
     """Wrap a progress so that it shows each note once; return it unchanged if it already does."""
-    return progress if isinstance(progress, Noted) else Noted(progress)
+    return progress if isinstance(progress, NotingProgress) else NotingProgress(progress)
 
 
-class Noted(TitledProgress):
+class NotingProgress(TitledProgress):
     """Progress that shows each note once, and keeps the notes."""
 
     def __init__(self, progress: Progress) -> None:

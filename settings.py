@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import UsageError, command
-from .media.untrusted import UntrustedError, is_text, read_text, shown, within_depth
+from .media.untrusted import UntrustedError, is_text, quote, read_text, within_depth
 
 PACKAGED = Path(__file__).with_name("settings.toml")
 LOCAL = "reelweave.toml"
@@ -312,7 +312,7 @@ def changed(settings: Settings, section: str, values: Mapping[str, Any]) -> Sett
     except ValidationError as bad:
         problem = bad.errors()[0]
         key = ".".join(str(part) for part in (section, *problem["loc"]))
-        raise UsageError(f"{key} = {shown(problem['input'])} cannot be used: {_reason(problem['msg'])}.") from bad
+        raise UsageError(f"{key} = {quote(problem['input'])} cannot be used: {_reason(problem['msg'])}.") from bad
     return settings.model_copy(update={section: new})
 
 
@@ -435,7 +435,7 @@ def _invalid_value(bad: ValidationError, layers: Sequence[_Layer]) -> UsageError
     problem = bad.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     found = _winner(key, layers)
-    value = "" if isinstance(problem["input"], dict) else f" = {shown(problem['input'])}"
+    value = "" if isinstance(problem["input"], dict) else f" = {quote(problem['input'])}"
     return UsageError(
         f"{found.origin}: {key}{value} cannot be used: {_reason(problem['msg'])}.", f"Correct {key}, or leave it out."
     )

@@ -54,7 +54,7 @@ class Result:
 
 def measured(clip: Path, damage: str, frames: int, seed: int, folder: Path) -> Result:
     video = folder / "shuffled.mp4"
-    asked = ScrambleOptions(frames=frames, seed=seed, damage=Damage.asked(damage))
+    asked = ScrambleOptions(frames=frames, seed=seed, damage=Damage.parse(damage))
     truth = scramble_video(clip, video, folder / "truth.json", asked)
     settings = load({"library": str(folder / "library"), "ingest.space": "appearance"})
     plain, plain_took, _ = made(video, settings, folder / "plain.mp4", repair=False)

@@ -26,7 +26,7 @@ from reelweave.media.identity import content_hash, video_id
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
 from reelweave.repair import labelling
 from reelweave.repair.detection_scores import DetectionCounts, count_detections
-from reelweave.repair.detector import Detector, detector_of
+from reelweave.repair.detector import Detector, load_detector
 from reelweave.repair.evidence import FrameEvidence, measure_evidence
 from reelweave.repair.labels import BROKEN, UNSORTED, offered_frames, read_name
 from reelweave.repair.labels import CLEAN as CLEAN_FOLDER
@@ -58,7 +58,7 @@ def long_enough(clip: Path) -> bool:
 
 
 def cases(chosen: argparse.Namespace, folder: Path) -> Iterator[Case]:
-    damage = Damage.asked(f"all:{chosen.share}")
+    damage = Damage.parse(f"all:{chosen.share}")
     for seed, clip in enumerate(clips_of(chosen)):
         video = folder / f"{clip.stem}.mp4"
         options = ScrambleOptions(frames=chosen.frames, seed=seed, crf=20, shuffle=False, damage=damage)
@@ -137,11 +137,11 @@ def compare(chosen: argparse.Namespace, folder: Path) -> None:
     print(f"learnt from {len(taught)} clips, checked on {len(check)}: {damaged} of {frames} frames are broken\n")
     print("| judge | precision, check | recall | false alarms | precision, real | recall | false alarms |")
     print("|---|---|---|---|---|---|---|")
-    print(row("rules, untrained", detector_of(None, load().breakup), judged_on), flush=True)
+    print(row("rules, untrained", load_detector(None, load().breakup), judged_on), flush=True)
     examples, told = folder / "examples", []
     for count in chosen.counts:
         told.append(teach(examples, taught, count))
-        detector = detector_of(examples / "detector.json", load().breakup)
+        detector = load_detector(examples / "detector.json", load().breakup)
         print(row(f"{told[-1].pictures} pictures sorted", detector, judged_on), flush=True)
     print()
     for one in told:

@@ -113,7 +113,7 @@ class _Bar:
     def advance(self, steps: int = 1) -> None:
         self._rich.advance(self._task, steps)
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         self._rich.update(self._task, status=text)
 
 
@@ -124,7 +124,7 @@ class _Counter:
     def advance(self, steps: int = 1) -> None:
         self.done += steps
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         self.status = text
 
 

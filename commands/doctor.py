@@ -12,7 +12,7 @@ from ..errors import LibraryError, RenderError
 from ..index.library import open_library
 from ..index.lock import current_writer
 from ..index.manage import check_videos
-from ..ingest.models.registry import _networks, _runs, fetching
+from ..ingest.models.registry import fetch_hint, speed_text, used_networks
 from ..media import ffmpeg
 from ..settings import Settings, library_folder
 
@@ -38,7 +38,10 @@ def run_checks(settings: Settings) -> list[Check]:
         ("library", lambda: _library(settings)),
         ("disk", lambda: _disk(settings)),
         ("store", lambda: _store(settings)),
-        *((f"{name} weights", partial(_weights, name, model, settings)) for name, model in _networks(settings).items()),
+        *(
+            (f"{name} weights", partial(_weights, name, model, settings))
+            for name, model in used_networks(settings).items()
+        ),
     ]
     return [_run(name, check) for name, check in checks]
 
@@ -92,7 +95,7 @@ def _store(settings: Settings) -> str:
 
 
 def _weights(space: str, model: str, settings: Settings) -> str:
-    runs = _runs(model, settings)
+    runs = speed_text(model, settings)
     ready = f"on this machine, runs as {runs}" if runs else "on this machine"
-    remedy = fetching(space, settings.clip)
+    remedy = fetch_hint(space, settings.clip)
     return f"{model}: " + (f"needed for the {space} space only.{remedy}" if remedy else ready)

@@ -93,7 +93,7 @@ def robustness(
 
 
 def _row_data(done: "Robustness", row: "RobustnessRow") -> dict[str, Any]:
-    noise = row.spoiling
+    noise = row.degradation
     facts = {"video": done.video, "space": done.space, "first": done.first, "frames": done.frames}
     facts |= {"noise": noise.kind if noise else "none", "strength": noise.strength if noise else None}
     order = {name: value for name, value in asdict(row.order).items() if value is not None}
@@ -108,7 +108,7 @@ def _table(done: "Robustness") -> list[tuple[str, ...]]:
 def _table_row(row: "RobustnessRow") -> tuple[str, ...]:
     hits, order = row.retrieval, row.order
     scores = (hits.found, hits.near, hits.cosine, hits.lowest, order.adjacency, order.shot_tau)
-    return (str(row.spoiling or "none"), *(f"{score:.3f}" for score in scores), str(order.lost))
+    return (str(row.degradation or "none"), *(f"{score:.3f}" for score in scores), str(order.lost))
 
 
 _subcommands = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -183,7 +183,7 @@ def scramble(
         audio=audio,
         crf=crf,
         mix=mix or (),
-        damage=Damage.asked(damage) if damage else Damage(),
+        damage=Damage.parse(damage) if damage else Damage(),
     )
     made = scramble_video(
         video,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError, said_on_the_command_line
+from ..errors import UsageError, use_library_in_commands
 from ..media.ranges import shortened
 
 if TYPE_CHECKING:
     from ..index.overwrite import Overwrite
-    from ..progress import Noted
+    from ..progress import NotingProgress
     from ..settings import Settings
 
 
@@ -111,15 +111,15 @@ def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> 
     """Load the settings with values of the command line on top; None means that an option was not given."""
     from ..settings import load
 
-    said_on_the_command_line(library)
+    use_library_in_commands(library)
     return load({"library": str(library) if library else None, **(flags or {})})
 
 
-def progress_for(quiet: bool) -> "Noted":
-    from ..progress import noted
+def progress_for(quiet: bool) -> "NotingProgress":
+    from ..progress import noting
     from .console import terminal_progress
 
-    return noted(terminal_progress(quiet))
+    return noting(terminal_progress(quiet))
 
 
 def overwriting(replace: bool) -> "Overwrite":
@@ -129,11 +129,11 @@ def overwriting(replace: bool) -> "Overwrite":
 
 def _ask_to_replace(files: Sequence[Path]) -> bool:
     """Ask on a terminal; decline elsewhere. The question goes to stderr, because stdout carries data."""
-    from ..index.overwrite import foreign_told
+    from ..index.overwrite import describe_foreign
 
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
         return False
-    print(f"{foreign_told(files)} Replace? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{describe_foreign(files)} Replace? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -89,7 +89,12 @@ def search(
         sys.stdout.flush()
 
     search_library(
-        question, settings_from(library), progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite)
+        question,
+        settings_from(library),
+        progress,
+        wanted=options,
+        tell=print_result,
+        overwrite=overwriting(overwrite),
     )
 
 
@@ -101,9 +106,9 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """Print the cosine of two images; 1 means the same."""
-    from ..search.search import compare_two_pictures
+    from ..search.search import compare_images
 
-    found = compare_two_pictures(a, b, settings_from(None), progress_for(quiet), space=space)
+    found = compare_images(a, b, settings_from(None), progress_for(quiet), space=space)
     print_answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
 
 

@@ -36,7 +36,7 @@ class Damage:
     share: float = 0.1
 
     @classmethod
-    def asked(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """Parse KIND[,KIND...][:SHARE], where `all` stands for every kind."""
         names, _, share = text.partition(":")
         kinds = KINDS if names == "all" else tuple(name for name in names.split(",") if name)

@@ -10,7 +10,7 @@ from ..errors import SourceError, UsageError, command
 from ..media.source import open_source
 from ..progress import SILENT, Progress
 from ..repair.detection_scores import DetectionCounts, count_detections
-from ..repair.detector import Detector, detector_of
+from ..repair.detector import Detector, load_detector
 from ..repair.evidence import FrameEvidence, measure_evidence
 from ..repair.labels import read_labels
 from ..repair.trained_detector import TrainedDetector
@@ -50,7 +50,7 @@ def score_detector(
     Raises:
         UsageError: The target is a video without a truth, has no labels, or is shuffled.
     """
-    judge = detector_of(detector, settings.breakup)
+    judge = load_detector(detector, settings.breakup)
     if truth:
         return _score_on_video(judge, target, truth, progress)
     if not target.is_dir():
@@ -63,7 +63,7 @@ def _score_on_labels(judge: Detector, folder: Path, settings: Settings, progress
     if not labels.broken:
         raise UsageError(f"No picture in {folder} is labelled.", "Move pictures from unsorted/ to breakup/ and clean/.")
     table = training_table(labels, folder, settings.breakup)
-    if isinstance(judge, TrainedDetector) and (same := judge.learnt_from & set(table.videos)):
+    if isinstance(judge, TrainedDetector) and (same := judge.training_videos & set(table.videos)):
         progress.note(
             f"The detector trained on {len(same)} of these {len(table.videos)} videos, so the scores are too good."
         )

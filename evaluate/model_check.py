@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ReelweaveError, SpaceError, command
 from ..index.library import Library, open_library
 from ..ingest.models.embedder import CLOSE, Embedder, TextEmbedder, TwoStageEmbedder
-from ..ingest.models.registry import _model, open_embedder, resolve_model
+from ..ingest.models.registry import model_of, open_embedder, resolve_model
 from ..ingest.models.timing import clock_for, least_seconds, one_thread
 from ..media.types import Picture, Space
 from ..progress import Progress, SilentProgress
@@ -67,7 +67,7 @@ def check_model(wanted: str | None, settings: Settings, progress: Progress | Non
     """
     progress = progress or SilentProgress()
     space, settings = resolve_model(wanted, settings)
-    model = _model(space, settings)
+    model = model_of(space, settings)
     try:
         with progress.stage(f"load {model}"):
             embedder = open_embedder(space, settings.clip)

@@ -20,7 +20,7 @@ from ..ingest.models.registry import open_embedder
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
 from ..media.source import open_source, scaled_size
 from ..media.types import FrameRows, Picture
-from ..media.untrusted import shown
+from ..media.untrusted import quote
 from ..progress import SILENT, Progress, SilentProgress
 from ..render.report.bar_chart import bar_chart
 from ..render.report.contact_sheet import check_picture, save_picture
@@ -73,7 +73,7 @@ class Retrieval:
 class RobustnessRow:
     """The results under one degradation; None stands for the clean frames."""
 
-    spoiling: Degradation | None
+    degradation: Degradation | None
     retrieval: Retrieval
     order: Scores
 
@@ -138,7 +138,7 @@ def _check(options: RobustnessOptions) -> None:
         ("within", options.within, _MOST_SECONDS),
     ):
         if not 0 <= value <= most:
-            raise UsageError(f"{name} cannot be {shown(value)}.", f"It ranges from 0 to {most:,}.")
+            raise UsageError(f"{name} cannot be {quote(value)}.", f"It ranges from 0 to {most:,}.")
     if len(options.spoilings) > _MOST_DEGRADATIONS:
         raise UsageError(
             f"More than {_MOST_DEGRADATIONS} kinds and strengths of noise are requested.", "Request fewer."
@@ -284,4 +284,4 @@ def draw_robustness(done: Robustness, path: Path) -> Path:
         "tau in shots": [row.order.shot_tau for row in rows],
     }
     title = f"{done.video}: {done.frames} frames in the {done.space} space"
-    return save_picture(bar_chart([str(row.spoiling or "none") for row in rows], series, title), path)
+    return save_picture(bar_chart([str(row.degradation or "none") for row in rows], series, title), path)

@@ -19,7 +19,7 @@ from ..errors import SourceError, UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin, library_of
 from ..media import ffmpeg
 from ..media.source import PictureFolder, checked_name, open_source
-from ..media.untrusted import shown
+from ..media.untrusted import quote
 from ..progress import SILENT, Progress
 from ..render.audio.soundtrack import has_sound, resliced
 from ..render.encode import Encoding, Soundtrack, check_output, encode
@@ -164,7 +164,7 @@ def _check(options: ScrambleOptions) -> None:
     ]
     for name, good, wanted in bad:
         if not good:
-            raise UsageError(f"{name} cannot be {shown(getattr(options, name))}.", f"It must be {wanted}.")
+            raise UsageError(f"{name} cannot be {quote(getattr(options, name))}.", f"It must be {wanted}.")
 
 
 def _stretch(source: Path, options: ScrambleOptions, number: int, progress: Progress) -> _Clip:

@@ -40,7 +40,7 @@ class MotionCacheFile:
         self._path, self._luma, self._measured = path, luma, measured
         self._stored = 0
 
-    def recall(self) -> Motion:
+    def load(self) -> Motion:
         """Read the stored measures."""
         motion: Motion = {}
         for row in np.frombuffer(self._read(), _ROW):
@@ -50,7 +50,7 @@ class MotionCacheFile:
         self._stored = _count(motion)
         return motion
 
-    def keep(self, motion: Motion) -> None:
+    def save(self, motion: Motion) -> None:
         """Store measures, if there are new ones."""
         if _count(motion) == self._stored:
             return
@@ -87,7 +87,7 @@ class OrderCacheFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def take(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
+    def get(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
         """Read a result and mark it as used; None where there is none."""
         file = self._folder / f"{key}.npz"
         try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import LibraryError, UsageError, command
 from ..media.types import SpaceState, VideoRecord
-from ..media.untrusted import UntrustedError, checked, parse_json
+from ..media.untrusted import UntrustedError, parse_json, validate
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _MAX_NAMED = 5
@@ -337,7 +337,7 @@ class _Transaction:
 
 def _state(text: str) -> SpaceState:
     try:
-        state = checked(SpaceState, parse_json(text))
+        state = validate(SpaceState, parse_json(text))
     except UntrustedError as wrong:
         raise _damaged("space", wrong) from wrong
     if not 0 < state.space.dimension <= _MAX_SIDE or not 0 <= state.vectors <= _MAX_FRAMES:
@@ -347,7 +347,7 @@ def _state(text: str) -> SpaceState:
 
 def _record(text: str) -> VideoRecord:
     try:
-        record = checked(VideoRecord, parse_json(text))
+        record = validate(VideoRecord, parse_json(text))
     except UntrustedError as wrong:
         raise _damaged("video", wrong) from wrong
     if not _in_range(record):

@@ -86,7 +86,7 @@ def _repair_vectors(library: Library, video: VideoRecord) -> Iterator[str]:
             if restore_vectors(library, video, state):
                 yield restored(video, state)
             else:
-                library.take_back(video, state)
+                library.forget_vectors(video, state)
                 yield f"{video.id}: {state.vectors} vectors of the {name} space are lost; {remedy_for(video, state)}"
 
 

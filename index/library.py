@@ -163,9 +163,9 @@ class Library:
     def close(self) -> None:
         if self._catalog:
             self._catalog.close()
-        self.rest()
+        self.release()
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Close the store until it is needed again."""
         if "store" in self.__dict__:
             self.store.close()
@@ -308,7 +308,7 @@ class Library:
         """
         for name, state in self.catalog.spaces(video.id).items():
             if name in spaces and (fault := self.stored_fault(video, state)):
-                self.take_back(video, state)
+                self.forget_vectors(video, state)
                 raise VectorsLost(
                     f"Not all vectors of {video.name} ({name}) can be read back: {fault}.",
                     f"{ingest_command(video, name)} makes them again. If that fails too, try another disk.",
@@ -316,7 +316,7 @@ class Library:
             if name in spaces:
                 self.describe(video, state)
 
-    def take_back(self, video: VideoRecord, state: SpaceState) -> None:
+    def forget_vectors(self, video: VideoRecord, state: SpaceState) -> None:
         """Reset the record of a space, so that the next ingest makes its vectors again."""
         self.catalog.save(video, [SpaceState(state.space)])
 
@@ -423,7 +423,7 @@ class Library:
             self.store.remove(video.id, space)
         self.catalog.remove(video.id)
 
-    def abandon(self, video: str) -> None:
+    def discard(self, video: str) -> None:
         """Remove what was written for a video without a record."""
         if self.catalog.get(video) is None:
             self.proxies_file(video).unlink(missing_ok=True)

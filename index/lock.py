@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import LibraryLocked
-from ..media.untrusted import read_object, shown
+from ..media.untrusted import quote, read_object
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _this_process(purpose: str) -> dict[str, str | int]:
 
 def _holder(note: Path) -> str:
     try:
-        who = {key: value if isinstance(value, str) else shown(value) for key, value in read_object(note).items()}
+        who = {key: value if isinstance(value, str) else quote(value) for key, value in read_object(note).items()}
         return f"process {who['pid']} on {who['host']} (reelweave {who['purpose']}, since {who['since']})"
     except (OSError, ValueError, KeyError):
         return "another process"

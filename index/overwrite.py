@@ -140,7 +140,7 @@ class Outputs:
         if not foreign or (self._overwrite and self._overwrite(foreign)):
             return
         raise UsageError(
-            foreign_told(foreign), "Choose another name, or add --overwrite (from Python: overwrite=True)."
+            describe_foreign(foreign), "Choose another name, or add --overwrite (from Python: overwrite=True)."
         )
 
     def _check_library(self, existing: Sequence[Path]) -> None:
@@ -226,7 +226,7 @@ def content_origin(*sources: Path) -> Callable[[], str]:
     return origin
 
 
-def foreign_told(files: Sequence[Path]) -> str:
+def describe_foreign(files: Sequence[Path]) -> str:
     """Describe the files that would be overwritten; the first few are named."""
     named, more = ", ".join(map(str, files[:_MAX_LISTED])), len(files) - _MAX_LISTED
     named += f" and {more} more" if more > 0 else ""

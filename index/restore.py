@@ -58,7 +58,7 @@ def repair_store(library: Library, *, thorough: bool = False) -> Iterator[str]:
     """Replace a store that is damaged as a whole. The writer's lock must be held."""
     if library.store.is_new or not (fault := library.store.fault(thorough=thorough)):
         return
-    library.rest()
+    library.release()
     aside = move_aside(library.folder, library.folder / "chroma")
     yield f"{fault}: chroma was moved to {aside}"
     for video in library.catalog.videos():

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ..errors import SpaceError, UsageError, command
 from ..media.types import Floats, FrameRows, Ints, Space, VideoRecord
-from ..media.untrusted import UntrustedError, is_text, open_regular, parse_json, read_array, read_object, shown
+from ..media.untrusted import UntrustedError, is_text, open_regular, parse_json, quote, read_array, read_object
 
 FRAMES = "frames.jsonl"
 
@@ -168,7 +168,7 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def _value_faults(row: dict[str, Any]) -> list[str]:
     return [
-        f"{key} should be {kind}, not {shown(row[key])}"
+        f"{key} should be {kind}, not {quote(row[key])}"
         for key, (fits, kind) in _VALUES.items()
         if key in row and not fits(row[key])
     ]
@@ -338,7 +338,7 @@ def read_portable(folder: Path) -> ExportedVectors:
     if (folder / PROXIES).exists():
         proxies = _array(folder / PROXIES, np.uint8, (len(frames), None, None))
         if not all(0 < side <= _MAX_PROXY_SIDE for side in proxies.shape[1:]):
-            raise import_error([f"{PROXIES}: pictures of {shown(proxies.shape[1:])} are empty or too large"])
+            raise import_error([f"{PROXIES}: pictures of {quote(proxies.shape[1:])} are empty or too large"])
         if proxies.shape[1] % 3 or proxies.shape[2] % 2:
             raise import_error([f"{PROXIES}: {proxies.shape[1:]} is not the shape of I420 (3/2 height x width)"])
     return ExportedVectors(folder, space, video, frames, vectors, proxies)
@@ -370,14 +370,14 @@ def _space_faults(space: dict[str, Any]) -> list[str]:
     ]
     dimension = space.get("dimension", 1)
     if type(dimension) is not int or dimension < 1:
-        faults.append(f"{SPACE}: space.dimension should be a whole number of at least 1, not {shown(dimension)}")
+        faults.append(f"{SPACE}: space.dimension should be a whole number of at least 1, not {quote(dimension)}")
     return faults
 
 
 def _video_faults(video: dict[str, Any]) -> list[str]:
     faults = [f"{SPACE}: video.{key} is not a known key" for key in video if key not in _VIDEO_FACTS]
     faults += [
-        f"{SPACE}: video.{key} is invalid: {shown(video[key])}"
+        f"{SPACE}: video.{key} is invalid: {quote(video[key])}"
         for key, fits in _VIDEO_FACTS.items()
         if key in video and not fits(video[key])
     ]

@@ -68,7 +68,7 @@ class Ingester:
         in_place = entry.video.source == str(path.resolve()) or self._original_in_place(entry.video, may_read=False)
         return entry.video if in_place and entry.stamp == stamp(path) else None
 
-    def take(self, path: Path) -> IngestResult:
+    def ingest(self, path: Path) -> IngestResult:
         """Embed a source in every requested space; whatever the library already holds is not made again.
 
         Args:
@@ -188,7 +188,7 @@ class Ingester:
                 video, library.catalog.spaces(video.id), embedders, library, self.settings.ingest, self.progress
             )
         finally:
-            library.abandon(video.id)
+            library.discard(video.id)
         if done.problems:
             more = f" and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
             self.progress.note(
@@ -229,7 +229,7 @@ class Ingester:
         if no_proxies and len(lost) == sum(state.vectors > 0 for state in states):
             video = _without_frames(video)
         for state in lost:
-            library.take_back(video, state)
+            library.forget_vectors(video, state)
         return self._with_proxies(video) if no_proxies and video.frames else video
 
     def _with_proxies(self, video: VideoRecord) -> VideoRecord:
@@ -292,5 +292,5 @@ def complete_video(
         unchanged_videos([video], progress)
         sampling = {"space": space or settings.ingest.space, "fps": video.sampled_fps, "size": video.short_side}
         ingest = settings.ingest.model_copy(update=sampling)
-        Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).take(Path(video.source))
+        Ingester(library, settings.model_copy(update={"ingest": ingest}), progress).ingest(Path(video.source))
         return library.catalog.find(video.id)

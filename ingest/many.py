@@ -39,11 +39,11 @@ def ingest_sources(
                 continue
             number += 1
             ingester.progress = TitledProgress(progress, f"{number}/{len(sizes)} {path.name}") if several else progress
-            yield _attempt(library, path, ingester.take)
+            yield _attempt(library, path, ingester.ingest)
             if overall:
                 overall.advance(sizes[path])
             if number % _VIDEOS_BEFORE_REST == 0:
-                library.rest()
+                library.release()
 
 
 def dry_run_sources(

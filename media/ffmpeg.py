@@ -81,7 +81,7 @@ def was_stopped(code: int) -> bool:
     return code in _STOPPED
 
 
-def complaints(log: str) -> list[str]:
+def error_lines(log: str) -> list[str]:
     """Extract the error lines from a log of ffmpeg, each once, without memory addresses."""
     found = [_LEVEL.sub("", _ADDRESS.sub("", line)).strip() for line in log.splitlines() if _LEVEL.search(line)]
     return list(dict.fromkeys(found))[:_MAX_PROBLEMS]
@@ -125,7 +125,7 @@ class _Process:
             if self._pattern and (match := self._pattern.search(line)):
                 self.matches.put(match)
             elif len(self.problems) < _MAX_PROBLEMS:
-                self.problems.extend(p for p in complaints(line) if p not in self.problems)
+                self.problems.extend(p for p in error_lines(line) if p not in self.problems)
 
     def __enter__(self) -> Self:
         return self

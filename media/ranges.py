@@ -1,6 +1,6 @@
 """Parse lists of numbers such as 3,7-9.
 
-Ranges are checked against the known numbers before they are expanded, so that 0-999999999 costs no memory.
+Ranges are checked against the known numbers before they are expand, so that 0-999999999 costs no memory.
 """
 
 import re
@@ -67,7 +67,7 @@ def read_ranges(text: str, frames: int, option: str = "--frames") -> list[int]:
     Raises:
         UsageError: The list is invalid, or names a frame that the video does not have.
     """
-    return expanded(_parse_list(text, option, frames - 1), range(frames), option)
+    return expand(_parse_list(text, option, frames - 1), range(frames), option)
 
 
 def _parse_list(text: str, option: str, last: int | None) -> tuple[range, ...]:
@@ -76,7 +76,7 @@ def _parse_list(text: str, option: str, last: int | None) -> tuple[range, ...]:
     return tuple(_parse_part(part.strip(), option, last) for part in text.split(","))
 
 
-def expanded(ranges: Iterable[range], known: Collection[int], option: str, noun: str = "frame") -> list[int]:
+def expand(ranges: Iterable[range], known: Collection[int], option: str, noun: str = "frame") -> list[int]:
     """Expand ranges into sorted numbers without repeats.
 
     Time and memory grow with the number of ranges and of known numbers, not with the length of a range.
@@ -94,7 +94,7 @@ def expanded(ranges: Iterable[range], known: Collection[int], option: str, noun:
     return found
 
 
-def in_turn(ranges: Iterable[range], known: Collection[int], option: str, noun: str = "shot") -> list[int]:
+def expand_once(ranges: Iterable[range], known: Collection[int], option: str, noun: str = "shot") -> list[int]:
     """Expand ranges into numbers in the order given.
 
     Raises:
@@ -112,7 +112,7 @@ def in_turn(ranges: Iterable[range], known: Collection[int], option: str, noun: 
     return list(found)
 
 
-def unknown(said: str, number: int, known: Collection[int], noun: str) -> UsageError:
+def unknown_number(said: str, number: int, known: Collection[int], noun: str) -> UsageError:
     """Make the error for a number that does not exist; `said` is the option as it was given."""
     existing = f"Its {noun}s are {min(known)} to {max(known)}." if known else f"It has no {noun}s."
     return UsageError(f"{said}: the video has no {noun} {shortened(str(number))}.", existing)
@@ -121,7 +121,7 @@ def unknown(said: str, number: int, known: Collection[int], noun: str) -> UsageE
 def _out_of_range(given: range, missing: int, known: Collection[int], option: str, noun: str) -> UsageError:
     """Make the error for a range; it names the end of the range if that does not exist."""
     last = given.stop - 1
-    return unknown(f"{option} {_spelled(given)}", missing if last in known else last, known, noun)
+    return unknown_number(f"{option} {_spelled(given)}", missing if last in known else last, known, noun)
 
 
 def _spelled(given: range) -> str:

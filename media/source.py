@@ -74,23 +74,23 @@ _LOG_TIMEOUT = 30
 class DecoderReport:
     """Indices of the frames that a decoder reports as corrupt, as key frames and as B-frames."""
 
-    guessed: set[int] = field(default_factory=set)
+    concealed: set[int] = field(default_factory=set)
     """Frames of which the decoder made up parts."""
-    whole: set[int] = field(default_factory=set)
+    key_frames: set[int] = field(default_factory=set)
     """Key frames, which depend on no other."""
-    both_ways: set[int] = field(default_factory=set)
+    b_frames: set[int] = field(default_factory=set)
     """B-frames, which depend on frames on both sides."""
     seen: int = 0
 
     def add(self, line: re.Match[str]) -> None:
         """Record a line of the decoder, which reports a frame as corrupt before it counts it."""
         if line[2]:
-            self.guessed.add(self.seen)
+            self.concealed.add(self.seen)
             return
         if line[3] == _KEY_FRAME:
-            self.whole.add(self.seen)
+            self.key_frames.add(self.seen)
         if line[4] == _B_FRAME:
-            self.both_ways.add(self.seen)
+            self.b_frames.add(self.seen)
         self.seen += 1
 
 
@@ -431,7 +431,7 @@ def _unreadable(path: Path, log: str) -> SourceError:
             f"{path} has {large[1]} x {large[2]} pixels; the limit is {MOST_PIXELS // 1_000_000} million.",
             "Make it smaller.",
         )
-    last = (ffmpeg.complaints(log) or ["no frame came out of it"])[-1]
+    last = (ffmpeg.error_lines(log) or ["no frame came out of it"])[-1]
     animated = path.suffix.lower() in PICTURE_SUFFIXES
     return SourceError(
         f"{path} is not a video that ffmpeg can read ({last}).",

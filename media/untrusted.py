@@ -181,7 +181,7 @@ def finite_number(text: str) -> float:
     return number
 
 
-def checked(kind: type[T], value: Any) -> T:
+def validate(kind: type[T], value: Any) -> T:
     """Validate a JSON value as a dataclass.
 
     Raises:
@@ -199,7 +199,7 @@ def checked(kind: type[T], value: Any) -> T:
         raise UntrustedError(f"{place}: {first['msg']}" if place else first["msg"]) from bad
 
 
-def shown(value: object, most: int = 60) -> str:
+def quote(value: object, most: int = 60) -> str:
     """Format any value for a message, in at most `most` characters."""
     try:
         text = repr(value)
@@ -285,11 +285,11 @@ def _read_header(file: IO[bytes], size: int) -> "tuple[np.dtype[Any], tuple[int,
     except Exception as bad:  # numpy's parser raises a dozen classes
         raise UntrustedError("is not an array written by numpy.save") from bad
     if kind.kind not in "biufU" or kind.hasobject or not 0 < kind.itemsize <= _MAX_ITEM:
-        raise UntrustedError(f"contains {shown(str(kind))}, not numbers")
+        raise UntrustedError(f"contains {quote(str(kind))}, not numbers")
     valid = len(shape) <= _MAX_DIMENSIONS and all(type(side) is int and side >= 0 for side in shape)
     # The other sides of an empty array count as well: numpy rejects those that are too large.
     if not valid or math.prod(max(1, side) for side in shape) > _MAX_NUMBERS:
-        raise UntrustedError(f"has the shape {shown(shape)}, which is not supported")
+        raise UntrustedError(f"has the shape {quote(shape)}, which is not supported")
     if math.prod(shape) * kind.itemsize > size - file.tell():
         raise UntrustedError(f"is truncated: it should contain {' x '.join(map(str, shape))} numbers")
     return kind, shape, bool(fortran)
@@ -317,7 +317,7 @@ def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise UntrustedError(f"contains the key {shown(twice)} twice")
+        raise UntrustedError(f"contains the key {quote(twice)} twice")
     return found
 
 

@@ -20,7 +20,7 @@ from .interpolate import GapEnds, MethodName, interpolator
 from .optical_flow import same_scene
 from .planes import planes_of, raw_of
 
-Done: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
+FillMethod: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
 """How a frame was made: by a method, `left` unchanged in a gap that is too long, or `none` in a search only."""
 
 
@@ -33,7 +33,7 @@ class ReplacedFrame:
     """
 
     frame: int
-    method: Done
+    method: FillMethod
     sources: tuple[int, ...] = ()
     moved: float = 0.0
     why: str = ""

@@ -8,7 +8,7 @@ from ..errors import UsageError
 
 Long: TypeAlias = Literal["leave", "hold"]
 """What to do with a gap that is too long: leave its frames unchanged, or hold the nearest clean frame."""
-Why: TypeAlias = Literal["", "start", "end", "cut", "long"]
+GapReason: TypeAlias = Literal["", "start", "end", "cut", "long"]
 """Why a gap is not interpolated: it has a clean frame on one side only, the film cuts in it, or it is too long."""
 
 
@@ -18,7 +18,7 @@ class Gap:
 
     first: int
     last: int
-    why: Why = ""
+    why: GapReason = ""
 
     @property
     def frames(self) -> range:
@@ -45,7 +45,7 @@ def gaps_of(broken: Collection[int], frames: int, longest: int) -> list[Gap]:
     return [Gap(first, last, _why(first, last, frames, longest)) for first, last in runs]
 
 
-def _why(first: int, last: int, frames: int, longest: int) -> Why:
+def _why(first: int, last: int, frames: int, longest: int) -> GapReason:
     if last - first + 1 > longest:
         return "long"
     return "start" if first == 0 else "end" if last == frames - 1 else ""

@@ -65,7 +65,7 @@ def write_plan_file(plan: "Plan", file: Path) -> None:
         raise PlanError(f"The plan {file} cannot be written: {failed.strerror}.", "Write it elsewhere.") from failed
 
 
-def checked_source(plan: "Plan") -> Path:
+def check_source(plan: "Plan") -> Path:
     """Return the source of a plan if it is unchanged since the plan was made.
 
     Raises:

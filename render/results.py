@@ -11,16 +11,16 @@ from .outputs import OutputPaths
 if TYPE_CHECKING:
     from ..media.types import VideoRecord
     from ..solve.plan.model import Plan
-    from ..solve.undetermined import Why
+    from ..solve.undetermined import UndeterminedReason
 
 
-_UNDETERMINED: "dict[Why, str]" = {
+_UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "same": "between frames that look the same",
     "cuts": "between shots",
     "equal": "between frames that all differ equally",
     "direction": "of two frames",
 }
-_ALL_UNDETERMINED: "dict[Why, str]" = {
+_ALL_UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "same": "the frames look the same",
     "cuts": "every frame is a shot of its own",
     "equal": "the frames all differ equally from one another",
@@ -42,7 +42,7 @@ class FilmResult:
     report: str | None
     broken: int = 0
     filled: int = 0
-    undetermined: "dict[Why, int]" = field(default_factory=dict)
+    undetermined: "dict[UndeterminedReason, int]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Reconstruction:
     films: list[FilmResult]
     broken: int = 0
     filled: int = 0
-    undetermined: "dict[Why, int]" = field(default_factory=dict)
+    undetermined: "dict[UndeterminedReason, int]" = field(default_factory=dict)
 
 
 def film_result(plan: "Plan", place: OutputPaths, outputs: Sequence[Path]) -> FilmResult:
@@ -120,7 +120,7 @@ def reconstruction_of(
     )
 
 
-def order_text(frames: int, sure: float | None, undetermined: "Mapping[Why, int]") -> str:
+def order_text(frames: int, sure: float | None, undetermined: "Mapping[UndeterminedReason, int]") -> str:
     """Say how certain the order of so many frames is, and why joins are undetermined."""
     if frames < 2:
         return "undetermined: there is only one frame" if frames else "undetermined: there is no frame"

@@ -75,6 +75,6 @@ class RuleDetector:
         return judge(evidence, self._settings)
 
 
-def detector_of(file: Path | None, settings: BreakupSettings) -> Detector:
+def load_detector(file: Path | None, settings: BreakupSettings) -> Detector:
     """Load the trained detector in `file`; without a file, use the rules."""
     return TrainedDetector(read_model(file)) if file else RuleDetector(settings)

@@ -120,7 +120,7 @@ def spread(report: DecoderReport, frames: list[int], spots: list[float]) -> list
     refreshed = [
         row
         for row, frame in enumerate(frames)
-        if frame in report.whole and (not found[row] or spots[row] > _VISIBLE_CHANGE)
+        if frame in report.key_frames and (not found[row] or spots[row] > _VISIBLE_CHANGE)
     ]
     for start, end in pairwise([0, *refreshed, len(frames)]):
         doubted = [row for row in range(start, end) if found[row]]
@@ -135,13 +135,13 @@ def _predicted(report: DecoderReport, frames: list[int]) -> list[float]:
     found: list[float] = []
     is_predicted = False
     for frame in frames:
-        is_predicted = is_predicted and frame not in report.whole
-        found.append(1.0 if frame in report.guessed else 0.5 if is_predicted else 0.0)
+        is_predicted = is_predicted and frame not in report.key_frames
+        found.append(1.0 if frame in report.concealed else 0.5 if is_predicted else 0.0)
         # A B-frame is seldom a reference, but it refers to the frame after it too.
-        if frame in report.guessed and frame not in report.both_ways:
+        if frame in report.concealed and frame not in report.b_frames:
             is_predicted = True
             for row in range(len(found) - 2, -1, -1):
-                if frames[row] not in report.both_ways:
+                if frames[row] not in report.b_frames:
                     break
                 found[row] = max(found[row], 0.5)
     return found

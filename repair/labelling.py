@@ -12,7 +12,7 @@ from ..progress import SILENT, Progress, TitledProgress
 from ..render.report.contact_sheet import save_picture
 from ..render.report.frame_card import read_card_frames
 from ..settings import Settings
-from .detector import detector_of
+from .detector import load_detector
 from .features import VideoEvidence, evidence_file, evidence_for, read_evidence_file
 from .labels import (
     FEATURES,
@@ -57,7 +57,7 @@ def label_frames(
         count: The most pictures to add.
         detector: The file of a trained detector whose uncertainty counts, instead of the rules.
     """
-    judge = detector_of(detector, settings.breakup)
+    judge = load_detector(detector, settings.breakup)
     videos = _sources(paths, progress)
     create_label_folders(folder, paths)
     measured = _measured(videos, folder, progress)
@@ -74,7 +74,7 @@ def label_frames(
 
 def frames_to_label(folder: Path, settings: Settings, detector: Path | None = None) -> list[Path]:
     """List the pictures that are not labelled yet, the most uncertain first."""
-    judge = detector_of(detector, settings.breakup)
+    judge = load_detector(detector, settings.breakup)
     samples = {file: sample for file in unlabelled_pictures(folder) if (sample := read_name(file.name))}
     doubt: dict[LabelledFrame, float] = {}
     for video in sorted({sample.video for sample in samples.values()}):

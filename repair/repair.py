@@ -8,7 +8,7 @@ from ..progress import SILENT, Progress
 from ..render.encode import Encoding, check_output
 from ..render.report.repair_page import STRIP_FILES
 from ..settings import Settings, library_folder
-from .detector import detector_of
+from .detector import load_detector
 from .survey import (
     RepairResult,
     Survey,
@@ -94,7 +94,7 @@ def find_broken_frames(
     open_video(path)
     if frames is not None and detector:
         raise UsageError("--frames and --detector both say which frames are broken.", "Give only one of them.")
-    return survey(path, frames, detector_of(detector, settings.breakup), progress)
+    return survey(path, frames, load_detector(detector, settings.breakup), progress)
 
 
 def replace_broken_frames(

@@ -133,7 +133,7 @@ def survey(path: Path, named: str | None, judge: Detector, progress: Progress) -
     if not verdicts:
         raise SourceError(f"No frame could be decoded from {path}.")
     repeats = _repeats_between_clean(source.repeat_detector.repeats, verdicts)
-    return Survey(info, verdicts, source.times, repeats, guessed=bool(source.guesses.guessed))
+    return Survey(info, verdicts, source.times, repeats, guessed=bool(source.guesses.concealed))
 
 
 def _repeats_between_clean(repeats: Sequence[bool | None], verdicts: Sequence[Verdict]) -> list[bool | None]:
@@ -241,7 +241,7 @@ def gap_strips(
     return [
         GapStrip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
-            told=", ".join(dict.fromkeys(f"{kinds[frame]}, {methods[frame]}" for frame in gap.frames)),
+            caption=", ".join(dict.fromkeys(f"{kinds[frame]}, {methods[frame]}" for frame in gap.frames)),
             first=gap.first,
             frames=frames,
             before=[before[frame] for frame in frames],

@@ -75,7 +75,7 @@ class TrainedDetector:
         self.model = model
 
     @property
-    def learnt_from(self) -> set[str]:
+    def training_videos(self) -> set[str]:
         """The ids of the videos it was trained on."""
         return {video.id for video in self.model.videos}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import SourceError, SpaceError, UsageError, command
 from ..ingest.models.embedder import Embedder, TextEmbedder
-from ..ingest.models.registry import fetching, network_here, open_embedder
+from ..ingest.models.registry import fetch_hint, has_network, open_embedder
 from ..media.identity import check_kind
 from ..media.pictures import read_picture
 from ..media.ranges import shortened
@@ -117,7 +117,7 @@ def choose_space(
     if not question.only_pictures:
         return CLIP, ""
     with_clip = sum(has_vectors(states, video, CLIP) for video in videos)
-    if with_clip == len(videos) and network_here(CLIP, settings.clip):
+    if with_clip == len(videos) and has_network(CLIP, settings.clip):
         return CLIP, ""
     why = "CLIP's weights are not available" if with_clip == len(videos) else "not every video has CLIP vectors"
     return APPEARANCE, f"Pictures are compared by appearance, since {why}."
@@ -170,7 +170,7 @@ def _ingest_remedy(videos: Sequence[VideoRecord], space: str, settings: Settings
     all_named = len(videos) == min(len(alike), _MOST_NAMED)
     those = "them" if all_named else f"those of the first {len(named)}" if len(named) > 1 else "those of the first"
     ingest = command("ingest", *named, *fps, *size, "--space", space)
-    return f"{ingest} makes {those}." + fetching(space, settings.clip)
+    return f"{ingest} makes {those}." + fetch_hint(space, settings.clip)
 
 
 def videos_by_model(
@@ -240,7 +240,7 @@ def _embed_texts(texts: Sequence[str], embedder: Embedder, settings: Settings) -
     if not isinstance(embedder, TextEmbedder):
         raise UsageError(
             f"Texts cannot be embedded in the {embedder.space.name} space.",
-            f"Search with a picture (--image), or in the clip space (--space clip).{fetching(CLIP, settings.clip)}",
+            f"Search with a picture (--image), or in the clip space (--space clip).{fetch_hint(CLIP, settings.clip)}",
         )
     return embedder.embed_texts(texts)
 
@@ -309,7 +309,7 @@ class Similarity:
 def similarity(left: Path, right: Path, settings: Settings, progress: Progress, space: str | None) -> Similarity:
     """Return the cosine of two pictures, by default in CLIP's space or, without its weights, by appearance."""
     if space is None:
-        space = CLIP if network_here(CLIP, settings.clip) else APPEARANCE
+        space = CLIP if has_network(CLIP, settings.clip) else APPEARANCE
         if space == APPEARANCE:
             progress.note("The pictures are compared by appearance, since CLIP's weights are not available.")
     shape = _Shape(settings.ingest.size, None)

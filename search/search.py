@@ -48,7 +48,7 @@ def search_library(
         return found
 
 
-def compare_two_pictures(
+def compare_images(
     left: Path, right: Path, settings: Settings, progress: Progress = SILENT, *, space: str | None = None
 ) -> Similarity:
     """Return the similarity of two pictures, in a given space or in CLIP's if its weights are available."""

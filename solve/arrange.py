@@ -74,7 +74,7 @@ class Arrangement:
     review: JoinReview
     ordered: OrderResult
     evidence: "OutlierEvidence"
-    wishes: Constraints
+    constraints: Constraints
     """The user's constraints that the order satisfies, with all lists expanded."""
 
 
@@ -276,7 +276,7 @@ def _arrangement(
         evidence=OutlierEvidence(
             frames[distinct.leaders], distinct.graph, distinct.verdict, _repeats(frames, distinct.members)
         ),
-        wishes=constraints,
+        constraints=constraints,
     )
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from ..errors import UsageError
-from ..media.ranges import expanded, in_turn, parse_ranges, shortened, unknown, whole_number
+from ..media.ranges import expand, expand_once, parse_ranges, shortened, unknown_number, whole_number
 
 Pair = tuple[int, int]
 
@@ -30,7 +30,7 @@ class Constraints:
     flip_shot: tuple[int, ...] = ()
     shot_order: tuple[int, ...] = ()
     ranges: tuple[tuple[str, tuple[range, ...]], ...] = ()
-    """Lists by field name, as parsed. They are expanded only once the number of frames is known, so that a huge
+    """Lists by field name, as parsed. They are expand only once the number of frames is known, so that a huge
     range cannot exhaust memory.
     """
 
@@ -62,8 +62,8 @@ class Constraints:
         found: dict[str, Any] = {}
         for name, ranges in self.ranges:
             if name in names:
-                expand = in_turn if name in _EACH_ONCE else expanded
-                numbers = expand(ranges, known, option_of(name), noun)
+                resolve = expand_once if name in _EACH_ONCE else expand
+                numbers = resolve(ranges, known, option_of(name), noun)
                 found[name] = tuple(dict.fromkeys([*getattr(self, name), *numbers]))
         left = tuple(one for one in self.ranges if one[0] not in names)
         return replace(self, **found, ranges=left) if found else self
@@ -164,7 +164,7 @@ def check_constraints(constraints: Constraints, frames: Collection[int]) -> None
     known = set(frames)
     for option, named in constraints.named_frames():
         if named not in known:
-            raise unknown(shortened(option), named, known, "frame")
+            raise unknown_number(shortened(option), named, known, "frame")
     for option, named in constraints.named_frames():
         if named in constraints.drop and not option.startswith("--drop"):
             raise contradiction([option, f"--drop {named}"])

@@ -40,11 +40,11 @@ class _PartPrice(Protocol):
 class MotionCache(Protocol):
     """Motion measured in earlier runs."""
 
-    def recall(self) -> Motion:
+    def load(self) -> Motion:
         """Return the stored measures."""
         ...
 
-    def keep(self, motion: Motion) -> None:
+    def save(self, motion: Motion) -> None:
         """Store all measures."""
         ...
 
@@ -52,10 +52,10 @@ class MotionCache(Protocol):
 class NoMotionCache:
     """A cache that stores nothing."""
 
-    def recall(self) -> Motion:
+    def load(self) -> Motion:
         return {}
 
-    def keep(self, motion: Motion) -> None:
+    def save(self, motion: Motion) -> None:
         pass
 
 
@@ -91,14 +91,14 @@ def motion_trials(
         progress: Receives stages and notes.
         stop: When to end early.
     """
-    motion = motion_input.cache.recall()
+    motion = motion_input.cache.load()
     evidence = _JoinEvidence(motion_input, price, first.costs, rated, motion, settings, progress, stop)
     try:
         return _trials(evidence, _noisy(price), first, settings, stop)
     except _StoppedError:
         return []
     finally:
-        motion_input.cache.keep(motion)
+        motion_input.cache.save(motion)
 
 
 def _trials(

@@ -137,11 +137,11 @@ def _search(
 def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
     """Report the falling cost in units of the price, and let the user stop the search."""
 
-    def tell(cost: int, bound: float | None) -> None:
+    def on_cost(cost: int, bound: float | None) -> None:
         above = f", {cost / bound - 1:.1%} above the bound" if bound and 0 < bound <= cost else ""
-        stage.tell(f"cost {cost / costs.scale:.4g}{above}")
+        stage.describe(f"cost {cost / costs.scale:.4g}{above}")
 
-    return StopCondition(stopped=stopped, on_cost=tell)
+    return StopCondition(stopped=stopped, on_cost=on_cost)
 
 
 @dataclass(frozen=True)

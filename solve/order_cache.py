@@ -20,7 +20,7 @@ Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 class OrderCache(Protocol):
     """Store named arrays under a key."""
 
-    def take(self, key: str) -> Arrays | None:
+    def get(self, key: str) -> Arrays | None:
         """Return the arrays of a key, if it is stored."""
         ...
 
@@ -32,7 +32,7 @@ class OrderCache(Protocol):
 class NoOrderCache:
     """A cache that stores nothing."""
 
-    def take(self, key: str) -> Arrays | None:
+    def get(self, key: str) -> Arrays | None:
         return None
 
     def put(self, key: str, arrays: Arrays) -> None:
@@ -49,7 +49,7 @@ def cached_order(
     if len(rows) > settings.dense_limit or rows.matcher is not None:
         return solve()
     key = _key(rows, space, settings)
-    stored = cache.take(key)
+    stored = cache.get(key)
     if stored is not None and (cached := _from_arrays(stored, len(rows))):
         return cached
     found = solve()

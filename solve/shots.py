@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import UsageError
-from ..media.ranges import in_turn, shortened
+from ..media.ranges import expand_once, shortened
 from ..media.types import Floats
 from .constraints import Constraints, Pair, contradiction, option_of
 from .plan.model import Shot
@@ -84,7 +84,7 @@ def constraints_in_frames(constraints: Constraints, shots: Sequence[NumberedShot
                 f"{option}: shot {shortened(str(number))} does not exist.", f"The shots are numbered 1 to {len(shots)}."
             )
     for name in ("shot_order", "flip_shot"):
-        in_turn([range(number, number + 1) for number in getattr(constraints, name)], known, option_of(name))
+        expand_once([range(number, number + 1) for number in getattr(constraints, name)], known, option_of(name))
     for number in constraints.drop_shot:
         placed = {frame: option for option, frame in constraints.named_frames() if not option.startswith("--drop")}
         for frame in known[number]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .cost.prices import JoinCosts
 from .plan.model import PlanFields
 
-Why: TypeAlias = Literal["same", "cuts", "equal", "direction"]
+UndeterminedReason: TypeAlias = Literal["same", "cuts", "equal", "direction"]
 
 _STRETCH = 20
 """Rows of a path that are compared at a time; a shorter film is compared as a whole. In stretches of 12, real
@@ -53,13 +53,13 @@ def chance_confidence(undetermined: Sequence[bool]) -> list[float]:
     return values
 
 
-def reasons(plan: PlanFields) -> dict[Why, int]:
+def reasons(plan: PlanFields) -> dict[UndeterminedReason, int]:
     """Count the undetermined joins of a plan by the reason for it."""
     cuts = {shot.start - 1 for shot in plan.shots}
     return dict(Counter(_reason(plan, at, cuts) for at in plan.undetermined))
 
 
-def _reason(plan: PlanFields, at: int, cuts: set[int]) -> Why:
+def _reason(plan: PlanFields, at: int, cuts: set[int]) -> UndeterminedReason:
     if at in cuts:
         return "cuts"
     if plan.prices and plan.prices[at] == 0:

@@ -56,7 +56,7 @@ class _Stage:
         self.advanced = monotonic()
         self.job.report_change()
 
-    def tell(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         self.detail = text
         self.job.report_change()
 

@@ -30,14 +30,14 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
     raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")
 
 
-def network_here(name: str, settings: NetworkSettings) -> bool:
+def has_network(name: str, settings: NetworkSettings) -> bool:
     """Tell whether the weights of a space are on this machine; only for spaces that need a model."""
     return weights_here(settings.model, CLIP) if name == "clip" else weights_here(name.removeprefix(TIMM_SPACE), TIMM)
 
 
-def fetching(name: str, settings: NetworkSettings) -> str:
+def fetch_hint(name: str, settings: NetworkSettings) -> str:
     """Say how to fetch the weights of a space, with a leading space; empty if they are here or none are needed."""
-    if (name != "clip" and not name.startswith(TIMM_SPACE)) or network_here(name, settings):
+    if (name != "clip" and not name.startswith(TIMM_SPACE)) or has_network(name, settings):
         return ""
     model = [] if name == "clip" else [name]
     return f" Its weights are not on this machine: run {command('models', 'fetch', *model)}."
@@ -66,7 +66,7 @@ def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
         SpaceError: If the weights cannot be fetched.
     """
     space, settings = resolve_model(wanted, settings)
-    family, model = _family(space), _model(space, settings)
+    family, model = _family(space), model_of(space, settings)
     if family is None:
         raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
     here = local_weights(model, family)
@@ -89,7 +89,7 @@ def _family(space: str) -> ModelFamily | None:
     return {"clip": CLIP, "appearance": None}.get(space, TIMM)
 
 
-def _model(space: str, settings: Settings) -> str:
+def model_of(space: str, settings: Settings) -> str:
     return settings.clip.model if space == "clip" else space.removeprefix(TIMM_SPACE)
 
 
@@ -104,12 +104,12 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
             {
                 "space": name,
                 "model": model,
-                "ready": network_here(name, settings.clip),
+                "ready": has_network(name, settings.clip),
                 "dimension": None,
                 "needs": "weights on this machine, or the network once",
-                "runs": _runs(model, settings),
+                "runs": speed_text(model, settings),
             }
-            for name, model in _networks(settings).items()
+            for name, model in used_networks(settings).items()
         ),
     ]
 
@@ -127,7 +127,7 @@ def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) 
         enable_progress_bars()
 
 
-def _runs(model: str, settings: Settings) -> str:
+def speed_text(model: str, settings: Settings) -> str:
     """Summarise the speed trial of a model on this machine; empty before the first ingest."""
     from ...index.library import models_folder
     from .speed import speed_summary
@@ -135,7 +135,7 @@ def _runs(model: str, settings: Settings) -> str:
     return speed_summary(models_folder(library_folder(settings)), model, settings.clip.speed)
 
 
-def _networks(settings: Settings) -> dict[str, str]:
+def used_networks(settings: Settings) -> dict[str, str]:
     """Map the spaces in the settings that need a network to their models."""
     spaces = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
     return {"clip": settings.clip.model} | {

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...media.files import atomic_write
 from ...media.types import Floats, Picture, Space
-from ...media.untrusted import checked, read_json
+from ...media.untrusted import read_json, validate
 from ...settings import NetworkSettings
 from .backends import Backend, HalfPrecision, Int8, WeightFormat, export_int8, int8_weights
 from .embedder import CLOSE, EXACT, EmbeddedBatch, Embedder
@@ -77,7 +77,7 @@ def speed_summary(folder: Path, model: str, speed: str) -> str:
 def _read_verdict(file: Path) -> SpeedVerdict | None:
     """Read a verdict; None if there is none, or it is damaged or contradicts itself."""
     try:
-        verdict = checked(SpeedVerdict, read_json(file))
+        verdict = validate(SpeedVerdict, read_json(file))
     except (OSError, ValueError):
         return None
     return verdict if {EXACT, verdict.chosen} <= {trial.way for trial in verdict.tried} else None

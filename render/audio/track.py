@@ -49,7 +49,7 @@ def probe_track(source: Path) -> tuple[Track, float]:
     log = done.stderr.decode("utf-8", "replace")
     picture, sound = _FIRST_PICTURE.search(log), _FIRST_SOUND.search(log)
     if not sound:
-        raise _undecodable(source, ffmpeg.complaints(log))
+        raise _undecodable(source, ffmpeg.error_lines(log))
     began, shape, channels, layout, rate = sound.groups()
     first = _seconds(picture[1]) if picture else 0.0
     return Track(_seconds(began) - first, int(rate), int(channels), layout, shape.startswith("s32")), first

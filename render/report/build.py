@@ -104,7 +104,7 @@ def _report(
         ],
         joins=_joins(plan, thumbnail),
         shots=[_strip(plan, number, shot, thumbnail) for number, shot in enumerate(plan.shots[:_MOST_SHOTS], 1)],
-        shots_in_all=len(plan.shots),
+        shot_count=len(plan.shots),
     )
 
 
@@ -148,9 +148,9 @@ def _joins(plan: Plan, thumbnail: Callable[[int], FrameThumbnail]) -> JoinPrices
         prices=plan.prices,
         cuts=[shot.start - 1 for shot in plan.shots[1:]],
         weak=[_weak(plan, join, thumbnail) for join in plan.weak],
-        weak_in_all=count_weak(plan),
-        decided=bool(plan.determined),
-        solving=command_line("solve", plan.video.id),
+        weak_count=count_weak(plan),
+        has_determined=bool(plan.determined),
+        solve_command=command_line("solve", plan.video.id),
     )
 
 

@@ -67,10 +67,10 @@ class JoinPrices:
     prices: Sequence[float] = ()
     cuts: Sequence[int] = ()
     weak: Sequence[WeakJoinRow] = ()
-    weak_in_all: int = 0
-    solving: str = ""
+    weak_count: int = 0
+    solve_command: str = ""
     """The command line that solves the video again."""
-    decided: bool = True
+    has_determined: bool = True
     """Whether the pictures favour any order at all."""
 
 
@@ -89,4 +89,4 @@ class Report:
     dropped: Sequence[DroppedFrame] = ()
     joins: JoinPrices = JoinPrices()
     shots: Sequence[ShotStrip] = ()
-    shots_in_all: int = 0
+    shot_count: int = 0

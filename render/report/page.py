@@ -30,7 +30,7 @@ def report_page(report: Report, pictures: Mapping[str, Picture]) -> str:
         report=report,
         pictures=pictures,
         example=example,
-        shots_left_out=len(report.shots) < report.shots_in_all,
+        shots_left_out=len(report.shots) < report.shot_count,
         dropped_title=dropped_title(report.dropped),
     )
 

@@ -29,7 +29,7 @@ class GapStrip:
     """A gap with a clean frame on each side: its frames before and after, which are empty without a repair."""
 
     title: str
-    told: str
+    caption: str
     """The caption."""
     first: int
     """The first broken frame, which names the picture."""
@@ -40,14 +40,14 @@ class GapStrip:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """The content of the page; `strips` may be fewer than the `in_all` gaps."""
+    """The content of the page; `strips` may be fewer than the `gap_count` gaps."""
 
     video: str
     summary: Sequence[tuple[str, str]]
     scores: Sequence[float]
     broken: Collection[int]
     strips: Sequence[GapStrip]
-    in_all: int
+    gap_count: int
 
 
 def write_repair_page(folder: Path, shown: RepairReport) -> list[Path]:

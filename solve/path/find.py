@@ -42,7 +42,7 @@ class RowPath:
         """Return the same result with another order of its rows; the bound holds for every order."""
         if order == self.order:
             return self
-        return replace(self, order=order, cost=costs.of(order) / costs.scale, solver=f"{self.solver} + wishes")
+        return replace(self, order=order, cost=costs.of(order) / costs.scale, solver=f"{self.solver} + constraints")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def test_every_option_in_a_message_exists() -> None:
 
 
 def test_every_command_on_a_library_has_the_option_library() -> None:
-    for first in errors._ON_THE_LIBRARY:
+    for first in errors._LIBRARY_COMMANDS:
         below = [path for path in COMMANDS if path[:1] == (first,) and COMMANDS[path].params]
         assert below
         assert [path for path in below if "--library" not in options(COMMANDS[path])] == []
@@ -99,7 +99,7 @@ def test_a_command_is_quoted_for_the_shell(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_command_repeats_the_library_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errors._Said, "library", Path("my films"))
+    monkeypatch.setattr(errors._CommandLine, "library", Path("my films"))
     assert shlex.split(command_line("videos", "list")) == ["reelweave", "videos", "list", "--library", "my films"]
     assert command_line("doctor") == "reelweave doctor"
 

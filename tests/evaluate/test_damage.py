@@ -93,13 +93,13 @@ def test_a_clip_too_short_for_damage_gets_as_much_as_fits(frames: int) -> None:
     ],
 )
 def test_damage_is_parsed_from_kinds_and_share(text: str, expected: Damage) -> None:
-    assert Damage.asked(text) == expected
+    assert Damage.parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["rain", "tears:x", "tears:0", "tears:.9", ":.1", "tears,rain:.1", "tears:nan"])
 def test_invalid_damage_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        Damage.asked(text)
+        Damage.parse(text)
 
 
 def test_a_dropped_damaged_frame_counts_neither_as_lost_nor_as_foreign() -> None:

@@ -114,7 +114,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     )
     assert not (folder / "library").exists()
     return {
-        str(row.spoiling or "none"): vars(row.retrieval) | {"adjacency": row.order.adjacency, "tau": row.order.abs_tau}
+        str(row.degradation or "none"): vars(row.retrieval)
+        | {"adjacency": row.order.adjacency, "tau": row.order.abs_tau}
         for row in done.rows
     }
 

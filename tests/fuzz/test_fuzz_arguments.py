@@ -62,20 +62,20 @@ def _run(worker: Worker, shared: Shared, *arguments: object, **environment: obje
 
 
 @tries("ranges")
-@given(wishes=st.lists(FRAMES, min_size=1, max_size=3), repaired=st.none() | ranges)
+@given(constraints=st.lists(FRAMES, min_size=1, max_size=3), repaired=st.none() | ranges)
 def test_ranges_of_frames(
-    worker: Worker, shared: Shared, stock: Stock, wishes: list[str], repaired: str | None
+    worker: Worker, shared: Shared, stock: Stock, constraints: list[str], repaired: str | None
 ) -> None:
     if repaired is None:
-        _run(worker, shared, "solve", "a.mp4", "-q", *wishes)
+        _run(worker, shared, "solve", "a.mp4", "-q", *constraints)
     else:
         _run(worker, shared, "repair", stock.a, "--detect-only", f"--frames={repaired}", "-q")
 
 
 @tries("shots")
-@given(wishes=st.lists(SHOTS, max_size=2), films=st.none() | whole)
-def test_ranges_of_shots(worker: Worker, shared: Shared, wishes: list[str], films: str | None) -> None:
-    _run(worker, shared, "solve", "a.mp4", "-q", *(wishes if films is None else [f"--films={films}"]))
+@given(constraints=st.lists(SHOTS, max_size=2), films=st.none() | whole)
+def test_ranges_of_shots(worker: Worker, shared: Shared, constraints: list[str], films: str | None) -> None:
+    _run(worker, shared, "solve", "a.mp4", "-q", *(constraints if films is None else [f"--films={films}"]))
 
 
 @tries("times")

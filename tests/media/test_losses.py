@@ -15,7 +15,7 @@ from runs import Run
 from reelweave.media.losses import bit_depth, format_losses, stream_losses
 from reelweave.media.rates import measured_rate
 from reelweave.media.source import open_source
-from reelweave.progress import Noted, SilentProgress, noted
+from reelweave.progress import NotingProgress, SilentProgress, noting
 
 FILM = pictures(12)
 PAUSED = [0.04] * 5 + [3.0] + [0.04] * 6
@@ -199,9 +199,9 @@ def test_a_note_is_shown_once_at_any_depth_of_nesting() -> None:
         def note(self, text: str) -> None:
             said.append(text)
 
-    outer: Any = noted(Heard())
-    inner = noted(outer)
+    outer: Any = noting(Heard())
+    inner = noting(outer)
     inner.note("one")
     outer.note("one")
-    assert isinstance(inner, Noted)
+    assert isinstance(inner, NotingProgress)
     assert said == outer.notes == ["one"]

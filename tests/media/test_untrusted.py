@@ -21,14 +21,14 @@ from reelweave.errors import PlanError, SourceError, UsageError
 from reelweave.media.untrusted import (
     MOST_DEPTH,
     UntrustedError,
-    checked,
+    validate,
     parse_json,
     read_array,
     read_arrays,
     read_bytes,
     read_json,
     read_text,
-    shown,
+    quote,
 )
 
 # JSON
@@ -89,7 +89,7 @@ class Outer:
 
 
 def test_a_valid_value_becomes_a_dataclass() -> None:
-    assert checked(Outer, {"name": "a", "inner": {"size": 3}, "rest": ["x"]}) == Outer("a", Inner(3), ("x",))
+    assert validate(Outer, {"name": "a", "inner": {"size": 3}, "rest": ["x"]}) == Outer("a", Inner(3), ("x",))
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_a_valid_value_becomes_a_dataclass() -> None:
 )
 def test_an_invalid_value_does_not_become_a_dataclass(value: Any) -> None:
     with pytest.raises(UntrustedError):
-        checked(Outer, value)
+        validate(Outer, value)
 
 
 @pytest.mark.parametrize("value", [10**5000, "x" * 1000, [[]], math.nan], ids=lambda value: type(value).__name__)
 def test_any_value_can_be_shown_in_a_message(value: Any) -> None:
-    assert 0 < len(shown(value)) <= 60
+    assert 0 < len(quote(value)) <= 60
 
 
 # Files
@@ -348,12 +348,12 @@ def by_hand(file: Path, frames: int, video: dict[str, Any] | None = None) -> Pat
 def test_a_plan_whose_source_never_ends_is_rejected(
     tmp_path: Path, source: Callable[[Path], Path], sha256: str
 ) -> None:
-    from reelweave.render.outputs import checked_source
+    from reelweave.render.outputs import check_source
     from reelweave.solve.plan.files import read_plan
 
     plan = read_plan(by_hand(tmp_path / "plan.json", 3, {"source": str(source(tmp_path)), "sha256": sha256}))
     with pytest.raises(SourceError, match="neither a file nor a folder"):
-        checked_source(plan)
+        check_source(plan)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def joined(report: Report, video: str = "film-1") -> Report:
     weak = WeakJoinRow(3, 65.25, 0.554, 2.94, shown(20), shown(30), choices)
     strip = ShotStrip(1, 12, 0.0, 0.5, [shown(1), shown(2), shown(3)])
     joins = JoinPrices([1.0] * 11, [5], [weak], 4, f"reelweave solve {video}")
-    return dataclasses.replace(report, joins=joins, shots=[strip], shots_in_all=2)
+    return dataclasses.replace(report, joins=joins, shots=[strip], shot_count=2)
 
 
 class ParsedPage(HTMLParser):
@@ -151,7 +151,7 @@ def test_shot_options_name_only_shots_that_exist(
     tmp_path: Path, shots: list[int], in_all: int, options: list[str]
 ) -> None:
     strips = [ShotStrip(number, 2, 0.0, 1.0, [shown(1)]) for number in shots]
-    report = dataclasses.replace(joined(report_of()), shots=strips, shots_in_all=in_all)
+    report = dataclasses.replace(joined(report_of()), shots=strips, shot_count=in_all)
     page = write_report(tmp_path, report)[-1].read_text(encoding="utf-8")
     assert re.findall(r"<code>(--[^<]*shot[^<]*)</code>", page) == options
 

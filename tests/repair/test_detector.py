@@ -261,7 +261,7 @@ def test_a_steady_source_decodes_the_same_pictures_each_time_and_reports_conceal
 def test_frames_that_the_decoder_concealed_are_broken(flipped: Path) -> None:
     source = open_source(flipped, steady=True)
     called = detect(source, load().breakup)
-    assert source.guesses.guessed <= {verdict.frame for verdict in called if verdict.kind != CLEAN}
+    assert source.guesses.concealed <= {verdict.frame for verdict in called if verdict.kind != CLEAN}
 
 
 STILL, MOVES = 1.0, 50.0

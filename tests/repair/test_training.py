@@ -17,7 +17,7 @@ from reelweave.evaluate.truth import Truth, write_truth
 from reelweave.media.source import open_source
 from reelweave.repair import features, labelling
 from reelweave.repair.detection_scores import count_detections, threshold_for
-from reelweave.repair.detector import Detector, detector_of
+from reelweave.repair.detector import Detector, load_detector
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.forest import Forest, train_forest
 from reelweave.repair.rules import all_signs
@@ -56,7 +56,7 @@ def evidence(unseen: Path) -> FrameEvidence:
 
 @pytest.fixture(params=["rules", "trained"])
 def judge(request: pytest.FixtureRequest, examples: Path) -> Detector:
-    return detector_of(examples / "detector.json" if request.param == "trained" else None, load().breakup)
+    return load_detector(examples / "detector.json" if request.param == "trained" else None, load().breakup)
 
 
 def test_a_detector_gives_a_verdict_on_each_frame(judge: Detector, evidence: FrameEvidence) -> None:
@@ -331,7 +331,7 @@ def test_every_sign_of_the_rules_is_a_feature(evidence: FrameEvidence) -> None:
 
 def test_the_rule_score_equals_that_of_the_verdicts(evidence: FrameEvidence) -> None:
     rules = load().breakup
-    scores = [verdict.score for verdict in detector_of(None, rules).judge(evidence)]
+    scores = [verdict.score for verdict in load_detector(None, rules).judge(evidence)]
     ours = features.rule_scores(features.in_context(evidence, rules))
     assert ours == pytest.approx(np.minimum(scores, ours.max()), abs=0.05)
 
@@ -345,7 +345,7 @@ def test_the_bench_labels_by_the_truth_and_asks_for_what_the_last_detector_doubt
     rounds = [teach(tmp_path / "examples", known, count) for count in (24, 36)]
     assert [one.pictures for one in rounds] == [24, 36]
     assert 0 < rounds[0].broken <= rounds[1].broken < 36
-    detector = detector_of(tmp_path / "examples" / "detector.json", load().breakup)
+    detector = load_detector(tmp_path / "examples" / "detector.json", load().breakup)
     case = Case(snowy[0], SNOWY, "check")
     line = row("some", detector, [(case, measure_evidence(open_source(snowy[0], steady=True)))])
     assert line.startswith("| some | 1.000 | 1.000 | 0 | - ")

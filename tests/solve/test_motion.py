@@ -84,7 +84,7 @@ def test_a_thorough_search_measures_more_pairs_in_two_ways(tmp_path: Path) -> No
     for thorough in (False, True):
         memory = MotionCacheFile(tmp_path / f"{thorough}", luma, "a")
         ordered(rows_of(luma, memory), thorough=thorough)
-        counts.append({view: len(pairs) for view, pairs in memory.recall().items() if "/" not in view})
+        counts.append({view: len(pairs) for view, pairs in memory.load().items() if "/" not in view})
     usual, longer = counts
     assert usual.keys() == {"sharp"}
     assert longer["sharp"] == longer["soft"] > usual["sharp"]
@@ -145,8 +145,8 @@ def pictures_of(count: int = 10, level: int = 0) -> Luma:
 
 
 def test_measures_are_read_back_as_stored(tmp_path: Path) -> None:
-    MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").keep(MOTION)
-    assert MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").recall() == MOTION
+    MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").save(MOTION)
+    assert MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1").load() == MOTION
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
@@ -156,30 +156,30 @@ def test_measures_are_read_back_as_stored(tmp_path: Path) -> None:
     ids=["other pictures", "fewer pictures", "another way of measuring"],
 )
 def test_measures_of_other_pictures_are_not_reused(tmp_path: Path, luma: Luma, measured: str) -> None:
-    MotionCacheFile(tmp_path / "a", pictures_of(), "way/1").keep(MOTION)
+    MotionCacheFile(tmp_path / "a", pictures_of(), "way/1").save(MOTION)
     other = MotionCacheFile(tmp_path / "a", luma, measured)
-    assert other.recall() == {}
-    other.keep(MOTION)
-    assert other.recall() == MOTION
+    assert other.load() == {}
+    other.save(MOTION)
+    assert other.load() == MOTION
 
 
 def test_a_damaged_file_reads_as_empty(tmp_path: Path) -> None:
     file = tmp_path / "a"
     memory = MotionCacheFile(file, pictures_of(), "way/1")
-    memory.keep(MOTION)
+    memory.save(MOTION)
     full = file.read_bytes()
     damaged = [full[:length] for length in range(0, len(full), 7)]
     damaged += [full[:at] + bytes([full[at] ^ 1]) + full[at + 1 :] for at in range(0, len(full), 11)]
     for data in [*damaged, full + b"x"]:
         file.write_bytes(data)
-        assert memory.recall() == {}
+        assert memory.load() == {}
 
 
 def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     memory = MotionCacheFile(tmp_path / "cache" / "a", pictures_of(), "way/1")
-    memory.keep(MOTION)
-    assert memory.recall() == {}
+    memory.save(MOTION)
+    assert memory.load() == {}
 
 
 def test_measures_are_cached_by_frame_not_by_row() -> None:

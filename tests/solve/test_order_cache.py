@@ -121,8 +121,8 @@ def test_only_the_latest_orders_are_kept(tmp_path: Path) -> None:
     for second, key in enumerate("abcd"):
         shelf.put(key, {"value": np.array([second])})
         os.utime(tmp_path / f"{key}.npz", (second, second))
-    assert shelf.take("a") is None
-    assert shelf.take("d") == {"value": np.array([3])}
+    assert shelf.get("a") is None
+    assert shelf.get("d") == {"value": np.array([3])}
     assert len(list(tmp_path.iterdir())) == 3
 
 

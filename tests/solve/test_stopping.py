@@ -128,8 +128,8 @@ def test_a_plan_that_was_not_stopped_does_not_mention_it(full: Path) -> None:
 
 def test_a_progress_line_ends_with_the_last_message(capsys: pytest.CaptureFixture[str]) -> None:
     with LineProgress().stage("order") as stage:
-        stage.tell("cost 9")
-        stage.tell("cost 7")
+        stage.describe("cost 9")
+        stage.describe("cost 7")
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert told.endswith("cost 7\n")
@@ -162,12 +162,12 @@ def test_interrupted_work_leaves_no_decoder_running(
     """Also while the interruption is still being told of, which keeps all that the work had in hand."""
     begun: list[subprocess.Popen[bytes]] = []
 
-    class Noted(subprocess.Popen[bytes]):
+    class NotingProgress(subprocess.Popen[bytes]):
         def __init__(self, *how: Any, **options: Any) -> None:
             super().__init__(*how, **options)
             begun.append(self)
 
-    monkeypatch.setattr("reelweave.media.ffmpeg.subprocess.Popen", Noted)
+    monkeypatch.setattr("reelweave.media.ffmpeg.subprocess.Popen", NotingProgress)
     with pytest.raises(KeyboardInterrupt) as told:
         work(film, BrokenOff())
     assert begun

@@ -9,7 +9,7 @@ from ...index.library import open_library
 from ...index.overwrite import Outputs, Overwrite, content_origin
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
-from ...render.outputs import checked_source, default_output_of
+from ...render.outputs import check_source, default_output_of
 from ...render.preview import browsers_play, film_of_pictures, preview
 from ...render.report.build import PlanView, view_plan
 from ...settings import Settings, library_folder
@@ -27,7 +27,7 @@ def plan_preview(plan: Plan, settings: Settings) -> PlanView:
 
 def viewable_source(plan: Plan, output: Path, progress: Progress = SILENT, *, overwrite: Overwrite = False) -> Path:
     """Return the plan's source if every browser plays it, else a smaller copy at `output`."""
-    return playable_copy(checked_source(plan), plan.video.frames, output, progress, overwrite=overwrite)
+    return playable_copy(check_source(plan), plan.video.frames, output, progress, overwrite=overwrite)
 
 
 def playable_copy(
@@ -90,7 +90,7 @@ def begin(context: PageContext, upload: str | None, video: str | None, progress:
 
 def solve_again(context: PageContext, state: ReconstructState, progress: Progress) -> ReconstructState:
     """Solve with the corrections; the films of the old plan no longer apply."""
-    plan = pipeline.solve(state.plan.video.id, context.settings, progress, wishes=state.constraints)
+    plan = pipeline.solve(state.plan.video.id, context.settings, progress, constraints=state.constraints)
     view = plan_preview(plan, context.settings)
     return _with_plan_file(replace(state, plan=plan, preview=view, solved=state.constraints, films={}))
 

@@ -197,7 +197,7 @@ def _strip(strip: GapStrip, times: Sequence[float], playable: bool) -> str:
     rows = _pictures(strip, strip.before, "before") + _pictures(strip, strip.after, "after")
     return (
         f'<section class="rw-shot" aria-label="{escape(strip.title)}"><div class="rw-shot-head">'
-        f"<b>{escape(strip.title)}</b> <span class='rw-dim'>{escape(strip.told)}</span>"
+        f"<b>{escape(strip.title)}</b> <span class='rw-dim'>{escape(strip.caption)}</span>"
         f'<span class="rw-tools">{play}</span></div><div class="rw-gap" tabindex="0" '
         f'aria-label="pictures">{rows}</div></section>'
     )

@@ -41,7 +41,7 @@ class SearchWorker:
                     except TimeoutError:
                         if future.done():
                             raise
-                        stage.tell("")
+                        stage.describe("")
         finally:
             future.cancel()
 
@@ -57,7 +57,7 @@ class SearchWorker:
                     if future.set_running_or_notify_cancel():
                         finder.progress = progress
                         future.set_result(_run(search, finder))
-                        finder.library.rest()
+                        finder.library.release()
                     search, progress, future = self._queue.get()
         except BaseException as failed:  # raised again by `future.result`
             future.set_exception(failed)
