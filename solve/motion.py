@@ -10,12 +10,12 @@ import numpy.typing as npt
 from ..media.types import Floats, Ints, Motion
 from ..progress import Progress
 from ..settings import SolveSettings
-from .agreement import RatedPrice, agreement, files_of, halves, quick_path
 from .cost.echo import EchoCorrectedPrice
 from .cost.flow import SOFT, FlowPrice, normalised
 from .cost.learned import learned_weights, weighted
 from .cost.prices import JoinCosts, Price, dense_costs
 from .measured_prices import near_pairs, with_other_pairs
+from .path.agreement import RatedPrice, agreement, files_of, halves, quick_path
 from .path.fit import PriceTrial, best_trial, try_price
 from .stop import StopCondition
 

@@ -11,7 +11,6 @@ from ..errors import UsageError
 from ..media.types import Floats, Ints
 from ..progress import Progress, Stage
 from ..settings import SolveSettings
-from .agreement import Agreement, RatedPrice, rate
 from .cost.echo import EchoCorrectedPrice, echo_corrected
 from .cost.flow import SMALLEST_SIDE, FlowPrice
 from .cost.histogram import HistogramPrice
@@ -20,6 +19,7 @@ from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, j
 from .cost.sift import sift_matches
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
+from .path.agreement import Agreement, RatedPrice, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .stop import StopCondition

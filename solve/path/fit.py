@@ -7,9 +7,9 @@ from functools import cached_property
 from itertools import pairwise
 
 from ...settings import SolveSettings
-from ..agreement import Agreement
 from ..cost.prices import JoinCosts
 from ..stop import StopCondition
+from .agreement import Agreement
 from .find import SketchedPath, sketch_path
 
 _NEAREST = 4

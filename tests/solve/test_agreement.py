@@ -9,10 +9,10 @@ import pytest
 
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve.agreement import Agreement, halves, priced_parts, rate
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
 from reelweave.solve.path.find import SketchedPath
 from reelweave.solve.path.fit import PriceTrial, best_trial
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..media.types import Floats, Ints
-from .cost.echo import EchoCorrectedPrice
-from .cost.pixels import PatchPrice
-from .cost.prices import PATCH_GRID, JoinCosts, Masks, Price, dense_costs
-from .path.greedy import greedy_path
-from .path.local import improve
+from ...media.types import Floats, Ints
+from ..cost.echo import EchoCorrectedPrice
+from ..cost.pixels import PatchPrice
+from ..cost.prices import PATCH_GRID, JoinCosts, Masks, Price, dense_costs
+from .greedy import greedy_path
+from .local import improve
 
 _TILE = 2
 """Patches that stay together, up and across: a smaller tile splits what moves between both halves."""
