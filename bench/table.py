@@ -310,12 +310,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 300, 0])
     parser.add_argument("--per-clip", nargs="+", default=[], metavar="METHOD")
     parser.add_argument("--into", type=Path)
+    parser.add_argument("--marks", default="bench/order", help="the name in the marks of the page")
     parser.add_argument("--picture", type=Path)
     chosen = parser.parse_args()
     told, split = ResultsFile(chosen.file).told(), read_split()
     block = report(told, split, chosen.frames, chosen.per_clip)
     if chosen.into:
-        chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block), "utf-8")
+        marks = (f"<!-- {chosen.marks}: {end} -->" for end in ("begin", "end"))
+        chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block, *marks), "utf-8")
     if chosen.picture:
         ours = [result for result in of_kind(told.results, "clean") if result.method == "reelweave"]
         draw_reliability(ours, split, chosen.picture)

@@ -119,7 +119,7 @@ def test_a_clip_that_is_not_there_is_an_error(folder: Path) -> None:
 def test_a_short_clip_is_not_run_once_for_each_size_and_order_not_for_each_seed(folder: Path) -> None:
     clip = Clip(folder / "tuned.mp4", 16, "")
     found = list(cases([clip], [10, 100, 300, 0], [18], [0, 1], KINDS))
-    assert len(found) == len(set(found)) == 2 * (2 * 2 + 1)
+    assert len(found) == len(set(found)) == 2 * (2 * 3 + 1)
     assert {case.frames for case in found} == {10, 16}
     assert {case.seed for case in found if case.kind == "ordered"} == {0}
 
