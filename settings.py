@@ -142,7 +142,9 @@ class SolveSettings(_Section):
     space: SpaceName
     fused_with: NetworkName
     fused_share: Share
-    price: Literal["auto", "huber", "cosine", "histogram", "flow", "sift", "match"]
+    price: Literal[
+        "auto", "changes", "small-changes", "difference", "huber", "cosine", "histogram", "flow", "sift", "match"
+    ]
     match_model: Annotated[str, Field(min_length=1)]
     doubt: Factor
     flow_limit: FrameLimit

@@ -13,11 +13,12 @@ from reelweave.evaluate.truth import Truth
 from reelweave.media.identity import content_hash
 from reelweave.media.source import open_source
 
-Kind = Literal["clean", "foreign", "ordered"]
+Kind = Literal["clean", "foreign", "bursts", "ordered"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPLIT = Path(__file__).with_name("clips.toml")
 
 FOREIGN_SHARE = 0.05
+"""Foreign frames per true one: single ones (`foreign`), or five together (`bursts`)."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,14 @@ def length_of(total: int, asked: int) -> int:
 
 def make(case: Case, video: Path, lenders: Sequence[Path]) -> Truth:
     """Write the case's video."""
-    foreign: Sequence[Path] | int = list(lenders) if case.kind == "foreign" else 0
+    foreign: Sequence[Path] | int = list(lenders) if case.kind in ("foreign", "bursts") else 0
     options = ScrambleOptions(
         frames=case.frames,
         seed=case.seed,
         crf=case.crf,
         foreign=foreign,
         foreign_share=FOREIGN_SHARE,
+        foreign_mode="bursts" if case.kind == "bursts" else "scattered",
         shuffle=case.kind != "ordered",
     )
     return scramble(case.clip.path, video, options)

@@ -22,10 +22,12 @@ Overrides = Mapping[str, Any]
 BENCH = Path(__file__).resolve().parent
 PEERS_FOLDER = Path(".bench/peers")
 
+_PRICES = ("huber", "changes", "small-changes", "difference", "cosine", "histogram", "sift", "match", "flow")
+
 METHODS: dict[str, Overrides] = {
     "reelweave": {},
     "thorough": {"solve.thorough": True},
-    **{f"price={price}": {"solve.price": price} for price in ("huber", "cosine", "histogram", "sift", "match", "flow")},
+    **{f"price={price}": {"solve.price": price} for price in _PRICES},
     **{f"rule={rule}": {"outliers.rule": rule} for rule in ("density", "dbscan", "hdbscan")},
     **{f"space={space}": {"ingest.space": "all", "solve.space": space} for space in ("clip", "fused")},
     "space=timm": dict.fromkeys(("ingest.space", "solve.space"), "timm:vit_small_patch14_dinov2.lvd142m"),

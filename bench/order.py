@@ -1,8 +1,9 @@
 """The product and its peers side by side on the same scrambled files: python bench/order.py CLIPS
 
 Every clip is cut to each length, encoded again and tried as it is (`ordered`), shuffled (`clean`), and shuffled
-with 5 % foreign frames from the other clips (`foreign`). Each run is a process of its own and one line of the
-JSON file; a bench that was stopped goes on where it was. `bench/table.py` prints the file again.
+with 5 % foreign frames from the other clips, one by one (`foreign`) or five together (`bursts`). Each run is a
+process of its own and one line of the JSON file; a bench that was stopped goes on where it was. `bench/table.py`
+prints the file again.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("folder", type=Path, metavar="CLIPS")
     add("--frames", type=int, nargs="+", default=[100, 300, 0], help="lengths; 0 is all of a clip")
-    add("--crf", type=int, nargs="+", default=[18, 23])
+    add("--crf", type=int, nargs="+", default=[18, 23], help="x264 qualities; 28 is a hard one")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2])
     add("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     add("--clips", nargs="+", default=[], metavar="NAME", help="only these, with or without their endings")

@@ -8,15 +8,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 from cases import Split, length_of, read_split
 from reliability import draw_reliability, reliability
 from results import Result, ResultsFile, Told
 
 BEGIN, END = "<!-- bench/order: begin -->", "<!-- bench/order: end -->"
 _NONE = "-"
+_DRAWS = 2000
+"""Bootstrap samples of an interval."""
 
 Cell = Callable[[Sequence[Result]], str]
 Column = tuple[str, Cell]
@@ -36,10 +40,14 @@ def average(kind: str, key: str, digits: int = 3, times: float = 1.0) -> Cell:
     return cell
 
 
-def _precision(results: Sequence[Result]) -> str:
+def _precision(kind: str) -> Cell:
     """Nothing is known of the precision of a method that drops nothing."""
-    foreign = of_kind(results, "foreign")
-    return average("foreign", "precision")(foreign) if any(run.scores["dropped"] for run in foreign) else _NONE
+
+    def cell(results: Sequence[Result]) -> str:
+        foreign = of_kind(results, kind)
+        return average(kind, "precision")(foreign) if any(run.scores["dropped"] for run in foreign) else _NONE
+
+    return cell
 
 
 def _as_it_is(results: Sequence[Result]) -> str:
@@ -75,7 +83,7 @@ COLUMNS: list[Column] = [
     ("tau in shots", average("clean", "shot_tau")),
     ("jumps", average("clean", "jumps", 1)),
     ("lost %", average("clean", "lost_share", 2, 100)),
-    ("precision", _precision),
+    ("precision", _precision("foreign")),
     ("recall", average("foreign", "recall")),
     ("left as it was", _as_it_is),
     ("seconds", _spent("seconds", 1)),
@@ -83,6 +91,7 @@ COLUMNS: list[Column] = [
     ("peak MB", _spent("peak_mb", 0, max)),
 ]
 _OUR_OWN: list[Column] = [("band", _band), ("prices", _prices)]
+_BURSTS: list[Column] = [("bursts: precision", _precision("bursts")), ("recall", average("bursts", "recall"))]
 _PICTURES: list[Column] = [("PSNR dB", average("clean", "psnr", 1)), ("SSIM", average("clean", "ssim"))]
 
 
@@ -116,7 +125,8 @@ def by_method(results: Sequence[Result], columns: Sequence[Column] | None = None
 
 def _columns(results: Sequence[Result]) -> list[Column]:
     """What is known of all methods, and of their pictures where they were rendered."""
-    return [*COLUMNS, *(_PICTURES if any("psnr" in result.scores for result in results) else [])]
+    bursts = _BURSTS if any(result.kind == "bursts" for result in results) else []
+    return [*COLUMNS, *bursts, *(_PICTURES if any("psnr" in result.scores for result in results) else [])]
 
 
 def in_common(results: Sequence[Result]) -> list[Result]:
@@ -175,6 +185,46 @@ def _in_half(split: Split, half: str, run: Result) -> bool:
     return split.half(run.clip) == half
 
 
+def by_kind(results: Sequence[Result], split: Split) -> str:
+    """Adjacency and tau in shots by what the clips show, a column for each method; intervals over all clips."""
+    names = methods_of(results)
+    rows = []
+    for kind in sorted({split.kind(run.clip) for run in results}):
+        runs = [run for run in results if split.kind(run.clip) == kind]
+        cells = (_order([run for run in runs if run.method == name]) for name in names)
+        rows.append([kind, str(len({run.clip for run in runs})), *cells])
+    everything = ([run for run in results if run.method == name] for name in names)
+    last = ["**all**", str(len({run.clip for run in results})), *map(_order, everything)]
+    spread = ["95 % interval", "", *(_intervals([run for run in results if run.method == name]) for name in names)]
+    return table(["kind", "clips", *names], [*rows, last, spread])
+
+
+def _intervals(results: Sequence[Result]) -> str:
+    spans = (interval(results, key) for key in ("adjacency", "shot_tau"))
+    return " / ".join(f"{low:.3f} to {high:.3f}" for low, high in spans)
+
+
+def interval(results: Sequence[Result], key: str) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of a mean: clips are drawn with replacement, each with all its runs."""
+    by_clip_name: dict[str, list[float]] = {}
+    for run in of_kind(results, "clean"):
+        by_clip_name.setdefault(run.clip, []).append(run.scores[key])
+    means = np.array([mean(values) for values in by_clip_name.values()] or [0.0])
+    drawn = np.random.default_rng(0).integers(0, len(means), (_DRAWS, len(means)))
+    low, high = np.quantile(means[drawn].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _half_by_kind(results: Sequence[Result], split: Split) -> list[str]:
+    """Tabulate each half and quality by kind."""
+    parts = []
+    for half, crf in product(("check", "tuning"), _crfs(results)):
+        runs = [run for run in results if split.half(run.clip) == half and run.crf == crf]
+        if of_kind(runs, "clean"):
+            parts += [f"The {half} half by kind, crf {crf}, adjacency / tau in shots:", by_kind(runs, split)]
+    return parts
+
+
 def by_hard_clip(results: Sequence[Result], split: Split, sizes: Sequence[int]) -> str:
     """Adjacency and tau in shots of the clips that are hard, a column for each method."""
     names = methods_of(results)
@@ -211,6 +261,7 @@ def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[st
         if 0 < len(shared) < len(results):
             parts += ["Over the cases that every method finished:", by_method(shared)]
         parts += ["Adjacency / tau in shots, by part:", by_part(results, split)] if results else []
+        parts += _half_by_kind(results, split) if split.kinds else []
         for name in per_clip:
             parts += [f"{name}, clip by clip:", by_clip(results, name)]
     hard = by_hard_clip(told.results, split, sizes)
@@ -259,12 +310,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[100, 300, 0])
     parser.add_argument("--per-clip", nargs="+", default=[], metavar="METHOD")
     parser.add_argument("--into", type=Path)
+    parser.add_argument("--marks", default="bench/order", help="the name in the marks of the page")
     parser.add_argument("--picture", type=Path)
     chosen = parser.parse_args()
     told, split = ResultsFile(chosen.file).told(), read_split()
     block = report(told, split, chosen.frames, chosen.per_clip)
     if chosen.into:
-        chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block), "utf-8")
+        marks = (f"<!-- {chosen.marks}: {end} -->" for end in ("begin", "end"))
+        chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block, *marks), "utf-8")
     if chosen.picture:
         ours = [result for result in of_kind(told.results, "clean") if result.method == "reelweave"]
         draw_reliability(ours, split, chosen.picture)

@@ -40,7 +40,12 @@ TimeLimit = Annotated[
     float | None, typer.Option("--time-limit", help="Time limit of each search for a path, in seconds.")
 ]
 JoinPrice = Annotated[
-    str | None, typer.Option("--price", help="Price of a join: auto, huber, cosine, histogram, flow, sift or match.")
+    str | None,
+    typer.Option(
+        "--price",
+        help="Price of a join: auto, changes, small-changes, difference, huber, cosine, histogram, flow, sift "
+        "or match.",
+    ),
 ]
 OutlierRule = Annotated[str | None, typer.Option("--outliers", help="Outlier rule: density, dbscan or hdbscan.")]
 Thorough = Annotated[bool, typer.Option("--thorough", help="Search longer where the order is in doubt.")]

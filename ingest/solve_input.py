@@ -9,7 +9,7 @@ from ..index.cache import MotionCacheFile, OrderCacheFolder
 from ..index.fusion import FUSED, space_identity, space_rows
 from ..index.library import Library, proxies_of
 from ..index.neighbours import nearest
-from ..media.proxy import chroma, luma
+from ..media.proxy import chroma, luma, proxy_yuv
 from ..media.types import FrameRows, VideoRecord
 from ..settings import Settings
 from ..solve.arrange import SolveInput
@@ -31,6 +31,7 @@ def solve_input(library: Library, video: VideoRecord, settings: Settings) -> Sol
         chroma(proxies) if settings.solve.price == "histogram" else None,
         matcher_for(settings),
         MotionCacheFile(library.motion_file(video.id), luma(proxies), MEASURED),
+        lambda row: proxy_yuv(proxies[row]),
         OrderCacheFolder(library.orders_folder(video.id)),
     )
 

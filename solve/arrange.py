@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..media.types import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
+from .colours import Yuv, colour_profile, hellinger, sample_rows
 from .confidence import JoinReview, join_confidence, review_joins
 from .constraints import NO_CONSTRAINTS, Constraints, check_constraints
 from .cost.prices import price_features as small_pictures
@@ -20,7 +21,7 @@ from .measured_prices import Matcher
 from .motion import MotionCache, NoMotionCache
 from .order import OrderInput, OrderResult, order_rows
 from .order_cache import NoOrderCache, OrderCache, cached_order
-from .outliers import OutlierVerdict, find_outliers
+from .outliers import OutlierVerdict, find_outliers, keep_alike
 from .path.constrain import constrain
 from .path.pinned import pinned_rows
 from .plan.model import Dropped, Neighbour, Reason, Shot
@@ -30,6 +31,11 @@ from .undetermined import chance_confidence, interchangeable_joins
 
 _NEIGHBOURS_NAMED = 3
 """Nearest frames that the plan lists as evidence for each dropped frame."""
+
+_IDENTICAL = 1e-6
+"""Mean difference, in grey levels, below which two pictures are the same. Small differences tell the order of quiet
+films: at .25, a film of a game lost a quarter of its right joins.
+"""
 
 _T = TypeVar("_T")
 
@@ -48,6 +54,8 @@ class SolveInput:
     matcher: Matcher | None = None
     """Needed for the price `match`; passed in, so that this package needs no network of its own."""
     motion: MotionCache = field(default_factory=NoMotionCache)
+    colours: Yuv | None = None
+    """Reads a row's small picture in colour; without it, small groups are judged by their vectors alone."""
     cache: OrderCache = field(default_factory=NoOrderCache)
     """Orders of earlier runs."""
 
@@ -127,7 +135,7 @@ def arrange(
     with progress.stage("neighbours", 3) as stage:
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
         stage.advance()
-        groups = collapse(film.luma, graph, settings.ingest.duplicate_level)
+        groups = collapse(film.luma, graph, _repeat_level(len(film.rows), settings))
         distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
     solved = _order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
@@ -145,13 +153,21 @@ def arrange(
     return _arrangement(film, distinct, solved, shots, constraints, settings)
 
 
+def _repeat_level(count: int, settings: Settings) -> float:
+    """Return the difference below which frames count once: where every pair is priced, only identical frames do.
+
+    In longer films a frame has few candidates, and near-repeats would take all of them.
+    """
+    return _IDENTICAL if count <= settings.solve.dense_limit else settings.ingest.duplicate_level
+
+
 def _distinct_rows(
     film: SolveInput, groups: RepeatGroups, graph: NeighbourGraph, settings: Settings, progress: Progress
 ) -> _DistinctRows:
     leaders, members = groups.leaders, groups.members()
     if len(leaders) < len(graph):
         graph = film.nearest(film.rows.vectors[leaders], settings.neighbours.k)
-    return _DistinctRows(leaders, members, graph, _verdict(graph, leaders, members, settings, progress))
+    return _DistinctRows(leaders, members, graph, _verdict(film, graph, leaders, members, settings, progress))
 
 
 def _regroup_named(
@@ -264,11 +280,30 @@ def _arrangement(
     )
 
 
+def _nearest_colours(colours: Yuv, leaders: Ints, verdict: OutlierVerdict) -> Callable[[int], float]:
+    """Return a function that measures how far a row's colours are from those of the rows that stay."""
+    staying = sample_rows(leaders[~verdict.dropped])
+    profiles = [colour_profile(colours, row[None]) for row in staying]
+
+    def nearest(row: int) -> float:
+        own = colour_profile(colours, leaders[row : row + 1])
+        return min((hellinger(own, other) for other in profiles), default=1.0)
+
+    return nearest
+
+
 def _verdict(
-    graph: NeighbourGraph, leaders: Ints, members: dict[int, list[int]], settings: Settings, progress: Progress
+    film: SolveInput,
+    graph: NeighbourGraph,
+    leaders: Ints,
+    members: dict[int, list[int]],
+    settings: Settings,
+    progress: Progress,
 ) -> OutlierVerdict:
     weights = np.array([len(members[int(leader)]) for leader in leaders], np.int64)
     verdict = find_outliers(graph, weights, **settings.outliers.model_dump())
+    if film.colours and verdict.dropped.any():
+        verdict = keep_alike(verdict, _nearest_colours(film.colours, leaders, verdict))
     if verdict.overruled:
         progress.note(
             f"The outlier rule would drop {verdict.overruled} of {len(weights)} distinct frames. "

@@ -1,6 +1,6 @@
-"""Order rows by one price; where the path fits it badly, try other prices and keep the path that fits best."""
+"""Order rows by the price whose halves agree best; where that leaves doubt, also by motion."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import process_time
 
@@ -11,17 +11,19 @@ from ..errors import UsageError
 from ..media.types import Floats, Ints
 from ..progress import Progress, Stage
 from ..settings import SolveSettings
-from .cost.echo import echo_corrected
+from .cost.echo import EchoCorrectedPrice, echo_corrected
 from .cost.flow import SMALLEST_SIDE, FlowPrice
 from .cost.histogram import HistogramPrice
-from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
+from .cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
+from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from .cost.sift import sift_matches
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
+from .path.agreement import Agreement, RatedPrice, rate
 from .path.find import RowPath, find_path, path_in_file_order
-from .path.fit import band, file_order_holds, try_price
+from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .stop import StopCondition
-from .undetermined import orderless_rows
+from .undetermined import EQUAL, orderless_rows
 
 _SLACK = 5e-4
 """Share by which the file order may be more expensive than the path found and still be kept; measured on clips in
@@ -29,6 +31,29 @@ order.
 """
 _SLACK_IN_DOUBT = 0.02
 """The same where the first path fits its prices badly."""
+
+
+_PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
+    "changes": changes,
+    "small-changes": small_changes,
+    "difference": DifferencePrice,
+    "huber": HuberPrice,
+}
+_CHOSEN_FROM = "changes", "small-changes", "difference"
+"""The prices that `auto` chooses from."""
+_MOST_RATED = 400
+"""Most rows for which prices are rated; a price then takes half a CPU second, four times as much for twice the rows."""
+_AGREED = 0.99
+"""Share of agreed joins at which no other price is tried."""
+_NEARLY_EQUAL = 0.75
+"""Limit for suspecting that no order stands out; prices that count changes are nearer to equal than `huber`, which
+then decides.
+"""
+_DOUBTED = 0.9
+"""Share of agreed joins below which motion is measured."""
+
+_UNDOUBTED = 0.98
+"""Share from which motion is not measured however badly the path fits its prices, unless `doubt` is under 1.5."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,8 @@ class OrderResult:
     price: str
     band: float
     seconds: float = 0.0
+    agreement: float | None = None
+    """Share of joins that paths by two halves of the pictures have in common; None where it was not measured."""
     orderless: frozenset[int] = frozenset()
     """Rows among which no order stands out. Empty for films too long to price every pair."""
 
@@ -72,35 +99,28 @@ def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: 
         progress: Receives stages and notes, and may stop the search early.
     """
     started = process_time()
-    price = _first_price(rows, space, settings)
-    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     with progress.stoppable() as stopped:
-        ordered = _search(rows, price, costs, settings, progress, stopped)
+        ordered = _search(rows, _candidates(rows, space, settings), settings, progress, stopped)
     if ordered.path.interrupted:
         progress.note("Stopped early; the best order found so far is kept.")
     return replace(ordered, seconds=process_time() - started)
 
 
 def _search(
-    rows: OrderInput,
-    price: Price,
-    costs: JoinCosts,
-    settings: SolveSettings,
-    progress: Progress,
-    stopped: Callable[[], bool],
+    rows: OrderInput, first: "_FirstPrice", settings: SolveSettings, progress: Progress, stopped: Callable[[], bool]
 ) -> OrderResult:
     silent = StopCondition(stopped=stopped)
+    price, costs = first.price, first.costs
     with progress.stage("order") as stage:
-        trials = [try_price(price.name, costs, settings, _stop_condition(stage, costs, stopped))]
+        trials = [try_price(price.name, costs, settings, _stop_condition(stage, costs, stopped), first.agreement)]
         stage.advance()
-    first = costs
     if measured := _measured_price(rows, settings, progress):
         costs = measured_costs(measured, costs, trials[0].path, settings, silent)
         trials = [try_price(settings.price, costs, settings, silent)]
-    if _doubtful(trials[0].fit, rows, price, settings) and not stopped():
+    if _doubtful(trials[0], rows, price, settings) and not stopped():
         motion_input = MotionInput(rows.luma, rows.files, rows.motion)
-        trials += motion_trials(motion_input, price, trials[0], settings, progress, silent)
-    best = min(trials, key=lambda one: one.fit)
+        trials += motion_trials(motion_input, price, trials[0], first.rated, settings, progress, silent)
+    best = best_trial(trials)
     with progress.stage("prove") as stage:
         stop = _stop_condition(stage, best.costs, stopped)
         slack = _SLACK_IN_DOUBT if len(trials) > 1 else _SLACK
@@ -110,9 +130,8 @@ def _search(
             path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
-    # Judge by the first price: prices learned from the film itself find an order even in noise.
-    orderless = frozenset() if first.matrix is None else frozenset(orderless_rows(path.order, first.matrix))
-    return OrderResult(path, best.costs, best.name, fit, orderless=orderless)
+    agreed = None if best.agreement is None else round(best.agreement.believed, 3)
+    return OrderResult(path, best.costs, best.name, fit, agreement=agreed, orderless=_orderless(rows, path, first))
 
 
 def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
@@ -125,19 +144,66 @@ def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool])
     return StopCondition(stopped=stopped, on_cost=on_cost)
 
 
+@dataclass(frozen=True)
+class _FirstPrice:
+    """The price that the search begins with; for `auto` the chosen one, and all that were rated."""
+
+    price: Price
+    costs: JoinCosts
+    rated: Sequence[RatedPrice] = ()
+    agreement: Agreement | None = None
+
+
+def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _FirstPrice:
+    """Return the price asked for, or the one whose halves agree best."""
+    if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
+        rated: list[RatedPrice] = []
+        for name in _CHOSEN_FROM:
+            rated.append(rate(_pixel_price(name, rows), len(rows), settings.candidates))
+            if rated[-1].agreement.believed >= _AGREED:
+                break
+        best = max(rated, key=lambda one: one.agreement.score)
+        return _FirstPrice(best.price, best.costs, rated, best.agreement)
+    price = _first_price(rows, space, settings)
+    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
+    return _FirstPrice(price, costs)
+
+
 def _first_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
     if settings.price == "cosine" or (settings.price == "auto" and space != "appearance"):
         return CosinePrice(rows.vectors)
     if settings.price == "histogram":
         assert rows.chroma is not None
         return HistogramPrice(rows.luma, rows.chroma)
-    price = HuberPrice(rows.luma)
+    return _pixel_price(settings.price if settings.price in _PIXEL_PRICES else "huber", rows)
+
+
+def _pixel_price(name: str, rows: OrderInput) -> PatchPrice | EchoCorrectedPrice:
+    price = _PIXEL_PRICES[name](rows.luma)
     return echo_corrected(price, rows.files, rows.joins) if rows.from_video else price
 
 
-def _doubtful(fit: float, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    small = len(rows) <= settings.flow_limit and min(rows.luma.shape[1:]) >= SMALLEST_SIDE
-    return price.name == "huber" and settings.price == "auto" and small and fit > settings.doubt
+def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
+    if settings.price != "auto" or price.name == "cosine":
+        return False
+    if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
+        return False
+    if first.agreement is None:
+        return first.fit > settings.doubt
+    agreed = first.agreement.believed
+    unsure = agreed < _UNDOUBTED or settings.doubt < PERFECT
+    return agreed < _DOUBTED or (unsure and first.fit > settings.doubt)
+
+
+def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice) -> frozenset[int]:
+    """Judge by the first price: prices learned from the film itself find an order even in noise."""
+    matrix = first.costs.matrix
+    if matrix is None:
+        return frozenset()
+    found = orderless_rows(path.order, matrix, _NEARLY_EQUAL if first.rated else EQUAL)
+    if found and first.rated:
+        found = orderless_rows(path.order, all_pairs(_pixel_price("huber", rows), np.arange(len(rows))))
+    return frozenset(found)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:

@@ -82,9 +82,10 @@ def _to_arrays(found: OrderResult) -> Arrays:
     assert found.costs.matrix is not None
     path = found.path
     bound = np.nan if path.lower_bound is None else path.lower_bound
+    agreement = np.nan if found.agreement is None else found.agreement
     return {
         "order": np.array(path.order, np.int64),
-        "numbers": np.array([path.cost, bound, found.costs.scale, found.band, found.seconds]),
+        "numbers": np.array([path.cost, bound, found.costs.scale, found.band, found.seconds, agreement]),
         "names": np.array([path.solver, found.price]),
         "matrix": found.costs.matrix,
         "neighbours": np.array(found.costs.neighbours, np.int64),
@@ -95,7 +96,7 @@ def _to_arrays(found: OrderResult) -> Arrays:
 def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
     """Restore an order of `count` rows; return None if the arrays are not what `_to_arrays` wrote."""
     try:
-        cost, bound, scale, band, seconds = stored["numbers"].tolist()
+        cost, bound, scale, band, seconds, agreed = stored["numbers"].tolist()
         solver, price = stored["names"].tolist()
         matrix, order, neighbours = stored["matrix"], stored["order"], stored["neighbours"]
         orderless = frozenset(stored["orderless"].astype(np.int64).tolist())
@@ -109,4 +110,5 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
         return None
     costs = JoinCosts(dense_rows(matrix), neighbours.tolist(), scale, matrix)
     path = RowPath(order.tolist(), cost, None if np.isnan(bound) else bound, str(solver))
-    return OrderResult(path, costs, str(price), band, seconds, orderless)
+    agreement = None if np.isnan(agreed) else agreed
+    return OrderResult(path, costs, str(price), band, seconds, agreement, orderless)

@@ -4,44 +4,25 @@ Two films have no frames nearer to each other than the outlier rule's cut. Neith
 with similar colours are merged.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..media.types import Floats, FrameRows, Ints
 from ..progress import Progress
 from ..settings import Settings
 from .arrange import Arrangement, SolveInput, arrange
+from .colours import ColourProfile, Yuv, colour_distance, colour_profile, sample_rows
 from .outliers import OutlierVerdict, find_outliers
 from .plan.model import Dropped
 from .repeats import collapse
 
-Yuv: TypeAlias = Callable[[int], npt.NDArray[np.uint8]]
-"""Return a row's small picture as three planes of one size: luma and two chroma planes."""
-
-_LEVELS = 8
-"""Histogram bins of luma."""
-_TINTS = 32
-"""Histogram bins of each chroma plane."""
-_COLOURLESS = 2.0
-"""Spread of chroma below which a film is black and white; the palest colour clip tried has 5."""
-_SAMPLE = 1000
-"""Most frames of a group that are compared; more add little."""
 _TIGHTER = np.linspace(0.95, 0.1, 18)
 """Factors by which the cut is tightened until there are as many groups as known films."""
 _CHUNK = 1024
 """Rows compared at a time, which bounds memory."""
-
-
-@dataclass(frozen=True)
-class ColourProfile:
-    """The colour histogram of a group of frames, and the spread of its chroma."""
-
-    shares: npt.NDArray[np.float64]
-    spread: float
 
 
 def arrange_films(
@@ -78,7 +59,7 @@ def split_rows(film: SolveInput, yuv: Yuv, settings: Settings, film_count: int |
     leaders, place, weights = np.unique(repeats.leader, return_inverse=True, return_counts=True)
     group = _groups(film, leaders, weights, settings, film_count)[place]
     groups = [np.flatnonzero(group == number) for number in range(int(group.max()) + 1)]
-    profiles = [_colour_profile(yuv, rows) for rows in groups]
+    profiles = [colour_profile(yuv, rows) for rows in groups]
     owner = _films_of_groups(profiles, settings.split.same_look, film_count)[group]
     films = [np.flatnonzero(owner == number) for number in np.unique(owner)]
     return sorted(films, key=lambda rows: (-len(rows), int(rows[0])))
@@ -122,30 +103,9 @@ def _merge_near(vectors: Floats, groups: Sequence[Ints], cut: float) -> Ints:
     """Merge groups nearer than the cut: in a still shot, a frame's nearest rows may all lie in its own group."""
     from scipy.sparse.csgraph import connected_components
 
-    some = [vectors[_sample(rows)] for rows in groups]
+    some = [vectors[sample_rows(rows)] for rows in groups]
     near = [[bool((a @ b.T).max() > 1 - cut**2 / 2) for b in some] for a in some]
     return np.asarray(connected_components(np.array(near), directed=False)[1], np.int64)
-
-
-def _colour_profile(yuv: Yuv, rows: Ints) -> ColourProfile:
-    counts = np.zeros(_LEVELS * _TINTS**2, np.int64)
-    sums = np.zeros((2, 2))
-    for row in _sample(rows).tolist():
-        y, u, v = (plane.ravel().astype(np.int64) for plane in yuv(row))
-        cells = (y * _LEVELS // 256 * _TINTS + u * _TINTS // 256) * _TINTS + v * _TINTS // 256
-        counts += np.bincount(cells, minlength=len(counts))
-        sums += [[u.mean(), v.mean()], [np.square(u).mean(), np.square(v).mean()]]
-    mean, squares = sums / min(len(rows), _SAMPLE)
-    return ColourProfile(counts / counts.sum(), float(np.sqrt(np.maximum(squares - mean**2, 0).sum())))
-
-
-def colour_distance(a: ColourProfile, b: ColourProfile) -> float:
-    """Return the Hellinger distance of two profiles (0 to 1), plus 1 if either is black and white.
-
-    The extra 1 keeps black-and-white films apart from other films, with which they share their greys.
-    """
-    distance = float(np.sqrt(max(0.0, 1 - np.sqrt(a.shares * b.shares).sum())))
-    return distance + (min(a.spread, b.spread) < _COLOURLESS)
 
 
 def _films_of_groups(profiles: Sequence[ColourProfile], same_look: float, film_count: int | None) -> Ints:
@@ -162,7 +122,13 @@ def _films_of_groups(profiles: Sequence[ColourProfile], same_look: float, film_c
 
 def _rows_of_film(film: SolveInput, rows: Ints) -> SolveInput:
     own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
-    return replace(film, rows=own, luma=film.luma[rows], chroma=None if film.chroma is None else film.chroma[rows])
+    chroma = None if film.chroma is None else film.chroma[rows]
+    colours = film.colours and _of_rows(film.colours, rows)
+    return replace(film, rows=own, luma=film.luma[rows], chroma=chroma, colours=colours)
+
+
+def _of_rows(colours: Yuv, rows: Ints) -> Yuv:
+    return lambda row: colours(int(rows[row]))
 
 
 def _dropped_from(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:
@@ -183,11 +149,6 @@ def _distances(film: SolveInput, frames: Sequence[int], others: Sequence[int]) -
     near = film.rows.vectors[own].T
     similarity = [(film.rows.vectors[part] @ near).max(axis=1) for part in _chunks(rows)]
     return np.asarray(np.sqrt(np.maximum(2 - 2 * np.concatenate([np.zeros(0), *similarity]), 0)), np.float32)
-
-
-def _sample(rows: Ints) -> Ints:
-    """Return at most `_SAMPLE` rows, evenly spaced."""
-    return rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)]
 
 
 def _chunks(rows: Ints) -> list[Ints]:

@@ -17,13 +17,13 @@ _STRETCH = 20
 """Rows of a path that are compared at a time; a shorter film is compared as a whole. In stretches of 12, real
 frames of a still scene in their right order failed the test.
 """
-_EQUAL = 0.9
+EQUAL = 0.9
 """No order stands out if the mean price of a stretch's joins exceeds this share of the mean over all its pairs.
 Pure noise measures .93 to .99, stretches of 20 frames of real clips at most .72.
 """
 
 
-def orderless_rows(path: Sequence[int], prices: npt.NDArray[Any]) -> set[int]:
+def orderless_rows(path: Sequence[int], prices: npt.NDArray[Any], equal: float = EQUAL) -> set[int]:
     """Return rows of stretches in which any two rows cost nearly as much as two that are joined."""
     length = min(_STRETCH, len(path))
     found: set[int] = set()
@@ -34,7 +34,7 @@ def orderless_rows(path: Sequence[int], prices: npt.NDArray[Any]) -> set[int]:
     for start in range(len(path) - length + 1):
         part = along[start : start + length, start : start + length]
         usual = part[upper].mean()
-        if usual > 0 and np.diagonal(part, 1).mean() > _EQUAL * usual:
+        if usual > 0 and np.diagonal(part, 1).mean() > equal * usual:
             found.update(path[start : start + length])
     return found
 

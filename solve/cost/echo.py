@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...media.types import Floats, Ints
-from .prices import HuberPrice, typical_best
+from .pixels import PatchPrice
+from .prices import typical_best
 
 _REACH = 8
 """Largest distance in the file at which an echo is measured."""
@@ -32,13 +33,16 @@ _SHUFFLED = 0.5
 class EchoCorrectedPrice:
     """A price plus a correction that depends on how near two frames are in the file."""
 
-    price: HuberPrice
+    price: PatchPrice
     files: Ints
     share: Floats
     """By distance in the file, the share of a typical best join that the echo hides."""
     level: float
     """The price of a typical best join."""
-    name: str = "huber"
+
+    @property
+    def name(self) -> str:
+        return self.price.name
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
         return np.asarray(self.price.pairs(left, right) + self.level * self.correction(left, right), np.float32)
@@ -49,7 +53,7 @@ class EchoCorrectedPrice:
         return np.asarray(self.share[gap], np.float32)
 
 
-def echo_corrected(price: HuberPrice, files: Ints, joins: Ints) -> HuberPrice | EchoCorrectedPrice:
+def echo_corrected(price: PatchPrice, files: Ints, joins: Ints) -> PatchPrice | EchoCorrectedPrice:
     """Return the price with an echo correction measured on the film itself.
 
     The price is returned unchanged if the film is short, or the file is not really shuffled.
@@ -77,7 +81,7 @@ def echo_corrected(price: HuberPrice, files: Ints, joins: Ints) -> HuberPrice | 
     return EchoCorrectedPrice(price, files, np.asarray(share * weight, np.float32), level)
 
 
-def _echo(price: HuberPrice, files: Ints, far: Floats) -> tuple[Floats, float]:
+def _echo(price: PatchPrice, files: Ints, far: Floats) -> tuple[Floats, float]:
     """Return for each distance in the file the share by which static patches look too alike, and those patches' noise.
 
     Patches without detail have no noise to compare and are left out.
@@ -96,7 +100,7 @@ def _echo(price: HuberPrice, files: Ints, far: Floats) -> tuple[Floats, float]:
     return share, float(np.median(noise))
 
 
-def _level(price: HuberPrice, files: Ints, joins: Ints) -> float:
+def _level(price: PatchPrice, files: Ints, joins: Ints) -> float:
     """Return the median price of each row's best join to a row that is not near it in the file."""
     apart = joins[np.abs(files[joins[:, 0]] - files[joins[:, 1]]) > _REACH]
     return typical_best(price.pairs(apart[:, 0], apart[:, 1]), apart, len(files))

@@ -1,6 +1,7 @@
 """Price joins by motion: the difference that remains after warping one frame onto the other."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from ...media.types import Floats, Ints, Measures
 from ...progress import Progress
 from ..stop import Stopped, never
-from .prices import patch_distance, typical_best
+from .prices import PATCH_GRID, Masks, patch_distances, typical_best
 
 SMALLEST_SIDE = 32
 """Smaller pictures show no measurable motion."""
@@ -47,9 +48,22 @@ class FlowPrice:
         files: Ints | None = None,
         known: dict[tuple[int, int], Measures] | None = None,
         blur: float = 0.0,
+        parts: Masks | None = None,
+        known_parts: Sequence[dict[tuple[int, int], Measures]] = (),
     ) -> None:
-        """`known` holds earlier measures by the frames' positions in the file; new measures are added to it."""
+        """Compare pictures by motion.
+
+        Args:
+            luma: The pictures.
+            progress: Receives stages and notes.
+            files: The pictures' positions in the file.
+            known: Earlier measures by those positions; new measures are added to it.
+            blur: Blur pictures by so many pixels first.
+            parts: Masks of patches; each part of the picture is measured, too.
+            known_parts: Earlier measures of each part; new ones are added.
+        """
         self._luma, self._progress, self._blur = luma, progress, blur
+        self._parts, self._known_parts = parts, known_parts
         self._files: list[int] = list(range(len(luma))) if files is None else files.tolist()
         self._known = {} if known is None else known
         self._requested: set[tuple[int, int]] = set()
@@ -57,33 +71,39 @@ class FlowPrice:
     def measure(self, joins: Iterable[Sequence[int]], stopped: Stopped = never) -> None:
         """Measure pairs of rows, each at most once, until stopped."""
         self._requested |= {(min(a, b), max(a, b)) for a, b in joins}
-        fresh = sorted(join for join in self._requested if self._frames(join) not in self._known)
+        fresh = sorted(join for join in self._requested if not self._is_known(join))
         if not fresh:
             return
-        measure = _FlowMeasure(self._luma, self._blur)
+        measure = _FlowMeasure(self._luma, self._blur, self._parts)
         with self._progress.stage("motion", len(fresh)) as stage:
             for a, b in fresh:
                 if stopped():
-                    self._requested = {join for join in self._requested if self._frames(join) in self._known}
+                    self._requested = {join for join in self._requested if self._is_known(join)}
                     break
-                self._known[self._frames((a, b))] = measure.compare(a, b)
+                for known, measures in zip((self._known, *self._known_parts), measure.compare(a, b), strict=True):
+                    known[self._frames((a, b))] = measures
                 stage.advance()
 
     def joins(self) -> Ints:
         """Return every pair requested so far once, the smaller row first."""
         return np.array(sorted(self._requested), np.int64).reshape(-1, 2)
 
-    def measures(self) -> Floats:
-        """Return the measures of each pair of `joins`, one column for each."""
-        known = [self._known[self._frames((a, b))] for a, b in sorted(self._requested)]
+    def measures(self, part: int | None = None) -> Floats:
+        """Return the measures of each pair of `joins`, one column for each; of the whole picture or of a part."""
+        source = self._known if part is None else self._known_parts[part]
+        known = [source[self._frames((a, b))] for a, b in sorted(self._requested)]
         return np.array(known, np.float32).reshape(-1, 4)
 
-    def prices(self, echo: Floats | float = 0.0) -> Floats:
+    def prices(self, echo: Floats | float = 0.0, part: int | None = None) -> Floats:
         """Return the price of each pair of `joins`; `echo` is each pair's codec echo as a share of a best join."""
-        ends, measured = self.joins(), self.measures()
+        ends, measured = self.joins(), self.measures(part)
         residual = normalised(measured[:, 0], ends, len(self._luma)) + echo
         roughness = normalised(measured[:, 1], ends, len(self._luma))
         return np.asarray(normalised(residual, ends, len(self._luma)) + _ROUGHNESS * roughness, np.float32)
+
+    def _is_known(self, join: tuple[int, int]) -> bool:
+        frames = self._frames(join)
+        return all(frames in known for known in (self._known, *self._known_parts))
 
     def _frames(self, join: tuple[int, int]) -> tuple[int, int]:
         return self._files[join[0]], self._files[join[1]]
@@ -97,14 +117,16 @@ def normalised(values: npt.NDArray[Any], joins: Ints, count: int) -> Floats:
 class _FlowMeasure:
     """Measures pairs of frames by warping the second onto the first along the optical flow."""
 
-    def __init__(self, luma: npt.NDArray[np.uint8], blur: float) -> None:
+    def __init__(self, luma: npt.NDArray[np.uint8], blur: float, parts: Masks | None = None) -> None:
         import cv2
 
         self._luma, self._blur = luma, blur
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._grid = np.indices(luma.shape[1:], np.float32)[::-1]
+        self._parts = None if parts is None else parts / parts.sum(axis=1, keepdims=True)
 
-    def compare(self, first: int, second: int) -> Measures:
+    def compare(self, first: int, second: int) -> list[Measures]:
+        """Return the measures of the whole picture, then those of its parts."""
         import cv2
 
         left, right = self._picture(first), self._picture(second)
@@ -113,20 +135,63 @@ class _FlowMeasure:
         height, width = left.shape
         visible = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         warped = cv2.remap(right.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        residual_picture = left - warped
-        coarse_residual = np.abs(cv2.resize(residual_picture, _COARSE_SIZE, interpolation=cv2.INTER_AREA))
-        clipped = np.minimum(np.abs(residual_picture), _MAX_DIFFERENCE)
-        found = (
-            clipped[visible].mean() if visible.mean() > _MIN_VISIBLE else _MAX_DIFFERENCE,
-            np.abs(np.diff(motion, axis=0)).mean() + np.abs(np.diff(motion, axis=1)).mean(),
-            np.minimum(coarse_residual, _MAX_DIFFERENCE).mean(),
-            patch_distance(left, warped),
+        difference = left - warped
+        coarse = np.minimum(np.abs(cv2.resize(difference, _COARSE_SIZE, interpolation=cv2.INTER_AREA)), _MAX_DIFFERENCE)
+        found = _Compared(
+            np.minimum(np.abs(difference), _MAX_DIFFERENCE),
+            visible,
+            np.abs(np.diff(motion, axis=0)),
+            np.abs(np.diff(motion, axis=1)),
+            coarse,
+            patch_distances(left, warped),
         )
-        residual, roughness, coarse, unlike = (float(np.float32(value)) for value in found)
-        return residual, roughness, coarse, unlike
+        return [found.whole()] + ([] if self._parts is None else found.by_part(self._parts))
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:
         import cv2
 
         picture = np.ascontiguousarray(self._luma[row])
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), self._blur), np.uint8) if self._blur else picture
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What a warped picture left over, by pixel and by patch."""
+
+    residual: Floats
+    visible: npt.NDArray[np.bool_]
+    rough_down: Floats
+    rough_across: Floats
+    coarse: Floats
+    patches: Floats
+
+    def whole(self) -> Measures:
+        seen = self.visible.mean() > _MIN_VISIBLE
+        return _measures(
+            self.residual[self.visible].mean() if seen else _MAX_DIFFERENCE,
+            self.rough_down.mean() + self.rough_across.mean(),
+            self.coarse.mean(),
+            self.patches.mean(),
+        )
+
+    def by_part(self, parts: npt.NDArray[np.float64]) -> list[Measures]:
+        """Return the measures of parts, given as the weights of patches."""
+        seen = parts @ _in_patches(self.visible)
+        residual = parts @ _in_patches(np.where(self.visible, self.residual, 0)) / np.maximum(seen, _MIN_VISIBLE)
+        rough = parts @ (_in_patches(self.rough_down.sum(axis=2)) + _in_patches(self.rough_across.sum(axis=2))) / 2
+        rest = parts @ np.stack([_in_patches(self.coarse), self.patches], axis=1)
+        residual = np.where(seen > _MIN_VISIBLE, residual, _MAX_DIFFERENCE)
+        return [_measures(a, b, c, d) for a, b, (c, d) in zip(residual, rough, rest, strict=True)]
+
+
+def _in_patches(values: npt.NDArray[Any]) -> Floats:
+    """Return the mean of each patch of the picture."""
+    import cv2
+
+    small = cv2.resize(values.astype(np.float32), PATCH_GRID[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small.ravel(), np.float32)
+
+
+def _measures(*values: Any) -> Measures:
+    residual, roughness, coarse, unlike = (float(np.float32(value)) for value in values)
+    return residual, roughness, coarse, unlike

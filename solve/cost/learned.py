@@ -20,25 +20,36 @@ _SOFTEN = 0.1
 _RIDGE = 0.01
 """L2 regularisation of the weights."""
 
-_Doubles = npt.NDArray[np.float64]
+Doubles = npt.NDArray[np.float64]
 
 
 def learned_prices(evidence: Floats, joins: Ints, path: Sequence[int]) -> Floats:
-    """Return one price for each join: the weighted geometric mean of the columns of `evidence`.
+    """Return one price for each join: the weighted geometric mean of the columns of `evidence`."""
+    return weighted(evidence, joins, learned_weights(evidence, joins, path))
+
+
+def learned_weights(evidence: Floats, joins: Ints, path: Sequence[int]) -> Doubles:
+    """Return a weight for each column of `evidence`.
 
     Weights are never negative, so that no film can teach that unlike frames are neighbours.
     """
-    units = [normalised(column, joins, len(path)) for column in evidence.T]
-    logs = np.log(np.stack(units, axis=1).astype(np.float64) + _SOFTEN)
-    contrasts, shares = _contrasts(logs, joins, path)
-    weights = _weights(contrasts, shares) if len(contrasts) else np.ones(logs.shape[1])
-    if not weights.any():
-        weights = np.ones(logs.shape[1])
-    score = logs @ weights / weights.sum()
+    contrasts, shares = _contrasts(_logs(evidence, joins, len(path)), joins, path)
+    weights = _weights(contrasts, shares) if len(contrasts) else np.zeros(evidence.shape[1])
+    return weights / weights.sum() if weights.any() else np.full(len(weights), 1 / len(weights))
+
+
+def weighted(evidence: Floats, joins: Ints, weights: Doubles) -> Floats:
+    """Return the weighted geometric mean of the columns of `evidence`."""
+    score = _logs(evidence, joins, int(joins.max(initial=0)) + 1) @ weights
     return np.asarray(np.exp(score - np.median(score)), np.float32)
 
 
-def _contrasts(logs: _Doubles, joins: Ints, path: Sequence[int]) -> tuple[_Doubles, _Doubles]:
+def _logs(evidence: Floats, joins: Ints, count: int) -> Doubles:
+    units = [normalised(column, joins, count) for column in evidence.T]
+    return np.asarray(np.log(np.stack(units, axis=1).astype(np.float64) + _SOFTEN))
+
+
+def _contrasts(logs: Doubles, joins: Ints, path: Sequence[int]) -> tuple[Doubles, Doubles]:
     """Return by how much each row's joins a few steps apart exceed its joins on the path; every row counts once."""
     place = np.empty(len(path), np.int64)
     place[list(path)] = np.arange(len(path))
@@ -56,14 +67,14 @@ def _contrasts(logs: _Doubles, joins: Ints, path: Sequence[int]) -> tuple[_Doubl
     return np.concatenate(found), np.concatenate(shares)
 
 
-def _weights(contrasts: _Doubles, shares: _Doubles) -> _Doubles:
+def _weights(contrasts: Doubles, shares: Doubles) -> Doubles:
     """Fit logistic weights, none below 0, that separate joins of the path from other joins."""
     from scipy.optimize import minimize
 
     spread = contrasts.std(axis=0) + 1e-9
     scaled, shares = contrasts / spread, shares / shares.sum()
 
-    def loss(weights: _Doubles) -> tuple[float, _Doubles]:
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
         margin = scaled @ weights
         wrong = shares / (1 + np.exp(np.clip(margin, -40, 40)))
         value = float(shares @ np.logaddexp(0, -margin) + _RIDGE * weights @ weights)

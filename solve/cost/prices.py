@@ -12,13 +12,19 @@ import numpy.typing as npt
 from ...media.types import Floats, Ints
 
 Rows: TypeAlias = list[list[int]] | list[dict[int, int]]
+Masks: TypeAlias = npt.NDArray[np.bool_]
+"""Parts of a picture: for each, which patches are in it."""
 
 _PATCH = 4
 """Side of a patch in pixels."""
+PATCH_PIXELS = _PATCH**2
+"""Pixels of a patch."""
 _WIDTH = 64
 """Width to which pictures are reduced."""
 _HEIGHT = 36
 """Height to which pictures are reduced."""
+PATCH_GRID = (_HEIGHT // _PATCH, _WIDTH // _PATCH)
+"""Patches of a picture: rows and columns."""
 _FLAT = 4.0
 """Added to a patch's contrast, so that noise in flat patches is not amplified."""
 _STEPS = 8192
@@ -66,8 +72,12 @@ class HuberPrice:
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
         """Return the price of each patch of the picture separately."""
-        roots = self._roots(left, right).reshape(len(left), -1, _PATCH * _PATCH)
+        roots = self._roots(left, right).reshape(len(left), -1, PATCH_PIXELS)
         return np.asarray(np.maximum(roots.mean(axis=2) - 1.0, 0.0), np.float32)
+
+    def total(self, patches: Floats) -> Floats:
+        """Return the price of a picture, or of a part of it, from those of its patches."""
+        return np.asarray(patches.mean(axis=-1), np.float32)
 
     def _roots(self, left: Ints, right: Ints) -> Floats:
         difference = np.subtract(self._features[left], self._features[right], dtype=np.float32)
@@ -222,20 +232,42 @@ def _scale(distances: npt.NDArray[Any], count: int) -> float:
     return float(min(1000.0 / positive.min(), _LARGEST_TOTAL / (np.abs(distances).max() * max(count, 1))))
 
 
-def _shrunk(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _shrunk(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     import cv2
 
-    return np.asarray(cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), plane.dtype)
 
 
-def patch_distance(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> float:
-    """Return the Huber price of two single pictures."""
+def patch_distances(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Floats:
+    """Return the Huber price of each patch of two single pictures."""
     difference = _patches(left) - _patches(right)
-    return float(np.sqrt(difference * difference + 1.0).mean()) - 1.0
+    roots = np.sqrt(difference * difference + 1.0)
+    return np.asarray(roots.reshape(-1, PATCH_PIXELS).mean(axis=1) - 1.0, np.float32)
+
+
+def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None) -> Floats:
+    """Return the pixels of pictures of 64 x 36, patch by patch.
+
+    Args:
+        luma: The pictures.
+        flat: Added to the contrast of a patch before its pixels are divided by it; without it they stay grey levels.
+    """
+    found = np.empty((len(luma), _WIDTH * _HEIGHT), np.float32)
+    for row, plane in enumerate(luma):
+        tiles = _tiles(_shrunk(plane.astype(np.float32)))
+        found[row] = (tiles if flat is None else _normalised(tiles, flat)).ravel()
+    return found
 
 
 def _patches(plane: npt.NDArray[Any]) -> Floats:
-    small = _shrunk(plane).astype(np.float32)
-    tiles = small.reshape(_HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH).swapaxes(1, 2)
+    return np.asarray(_normalised(_tiles(_shrunk(plane).astype(np.float32)), _FLAT).ravel(), np.float32)
+
+
+def _tiles(small: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return small.reshape(_HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH).swapaxes(1, 2)
+
+
+def _normalised(tiles: npt.NDArray[Any], flat: float) -> npt.NDArray[Any]:
+    """Bring every patch to mean 0 and contrast 1."""
     mean = tiles.mean(axis=(2, 3), keepdims=True)
-    return np.asarray(((tiles - mean) / (tiles.std(axis=(2, 3), keepdims=True) + _FLAT)).ravel(), np.float32)
+    return np.asarray((tiles - mean) / (tiles.std(axis=(2, 3), keepdims=True) + flat))

@@ -21,7 +21,20 @@ from peers.baselines import best_walk, with_nowhere
 from reliability import binned, calibration_error, draw_reliability, joins_of, reliability
 from results import Result, ResultsFile
 from runner import Bench, run_all
-from table import BEGIN, END, by_clip, by_hard_clip, by_method, failures, in_common, of_size, put_between_marks, report
+from table import (
+    BEGIN,
+    END,
+    by_clip,
+    by_hard_clip,
+    by_kind,
+    by_method,
+    failures,
+    in_common,
+    interval,
+    of_size,
+    put_between_marks,
+    report,
+)
 
 from reelweave.errors import UsageError
 from reelweave.settings import load
@@ -106,7 +119,7 @@ def test_a_clip_that_is_not_there_is_an_error(folder: Path) -> None:
 def test_a_short_clip_is_not_run_once_for_each_size_and_order_not_for_each_seed(folder: Path) -> None:
     clip = Clip(folder / "tuned.mp4", 16, "")
     found = list(cases([clip], [10, 100, 300, 0], [18], [0, 1], KINDS))
-    assert len(found) == len(set(found)) == 2 * (2 * 2 + 1)
+    assert len(found) == len(set(found)) == 2 * (2 * 3 + 1)
     assert {case.frames for case in found} == {10, 16}
     assert {case.seed for case in found if case.kind == "ordered"} == {0}
 
@@ -335,6 +348,27 @@ def test_order_is_of_clean_runs_outliers_of_foreign_ones() -> None:
 def test_the_precision_of_a_method_that_drops_nothing_is_unknown() -> None:
     (row,) = cells(by_method([result(kind="foreign", scores={"dropped": 0.0})]))
     assert row["precision"] == "-"
+
+
+def test_bursts_of_foreign_frames_are_reported_apart() -> None:
+    runs = [result(kind="foreign", scores={"recall": 1.0}), result(kind="bursts", scores={"recall": 0.5})]
+    text = by_method([result(), *runs])
+    assert "| bursts: precision | recall |" in text
+    assert "| 1.000 | 0.500 |" in text
+
+
+def test_clips_are_reported_by_what_they_show() -> None:
+    split = Split(frozenset({"a"}), (), {"a": "static", "b": "sport"})
+    rows = cells(by_kind([result(clip="a.mp4"), result(clip="b.mp4", scores={"adjacency": 0.5})], split))
+    assert [row["kind"] for row in rows] == ["sport", "static", "**all**", "95 % interval"]
+    assert [row["a"][:5] for row in rows] == ["0.500", "1.000", "0.750", "0.500"]
+
+
+def test_an_interval_draws_clips_and_not_runs() -> None:
+    same = [result(clip=f"{name}.mp4", crf=crf, scores={"adjacency": 0.5}) for name in "abc" for crf in (18, 23)]
+    assert interval(same, "adjacency") == (0.5, 0.5)
+    low, high = interval([*same, result(clip="d.mp4")], "adjacency")
+    assert low == 0.5 < 0.625 < high
 
 
 def test_where_a_method_failed_the_others_are_also_compared_without_that_case() -> None:

@@ -20,6 +20,7 @@ from reelweave.progress import Progress, SilentProgress
 from reelweave.solve.cost.echo import echo_corrected
 from reelweave.solve.cost.flow import FlowPrice
 from reelweave.solve.cost.histogram import HistogramPrice
+from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.cost.sift import sift_matches
 from reelweave.solve.measured_prices import MeasuredPrice, SharedPrice
@@ -74,6 +75,9 @@ def histogram_of(frames: Sequence[Picture]) -> HistogramPrice:
 
 PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
+    "difference": lambda frames: DifferencePrice(luma_of(frames)),
+    "changes": lambda frames: changes(luma_of(frames)),
+    "small-changes": lambda frames: small_changes(luma_of(frames)),
     "histogram": histogram_of,
     "cosine": lambda frames: CosinePrice(vectors_of(frames)),
 }
@@ -121,6 +125,23 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
     assert np.isfinite(prices).all()
     assert prices[0, 1] == 0
     assert (prices[:5, 5:] > 0).all()
+
+
+@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, changes, small_changes])
+def test_the_patches_of_a_picture_make_its_price(make: Callable[[Luma], PatchPrice]) -> None:
+    price = make(luma_of(pictures(12)))
+    left, right = np.triu_indices(12, 1)
+    patches = price.by_patch(left, right)
+    assert np.allclose(price.total(patches), price.pairs(left, right), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [changes, small_changes])
+def test_one_pixel_can_never_outweigh_a_picture(make: Callable[[Luma], PatchPrice]) -> None:
+    frames = np.random.default_rng(0).integers(100, 120, (2, 36, 64), np.uint8)
+    flash = frames[0].copy()
+    flash[:4, :4] = 255
+    prices = make(np.stack([frames[0], frames[1], flash])).pairs(np.array([0, 0]), np.array([1, 2]))
+    assert prices[1] < 0.05 * prices[0]
 
 
 @pytest.mark.parametrize(("gain", "shift"), [(1.0, 20), (1.0, -6), (1.1, 0), (0.8, 0), (0.95, 3)])

@@ -84,7 +84,7 @@ def test_a_thorough_search_measures_more_pairs_in_two_ways(tmp_path: Path) -> No
     for thorough in (False, True):
         memory = MotionCacheFile(tmp_path / f"{thorough}", luma, "a")
         ordered(rows_of(luma, memory), thorough=thorough)
-        counts.append({view: len(pairs) for view, pairs in memory.load().items()})
+        counts.append({view: len(pairs) for view, pairs in memory.load().items() if "/" not in view})
     usual, longer = counts
     assert usual.keys() == {"sharp"}
     assert longer["sharp"] == longer["soft"] > usual["sharp"]

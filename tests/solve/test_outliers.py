@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reelweave.index.neighbours import nearest
 from reelweave.media.types import Floats, NeighbourGraph
 from reelweave.settings import load
-from reelweave.solve.outliers import OutlierVerdict, find_outliers
+from reelweave.solve.outliers import OutlierVerdict, find_outliers, keep_alike
 
 _SPACE = 200
 K = load().neighbours.k
@@ -215,3 +215,17 @@ def test_only_hdbscan_keeps_a_shot_sparser_than_the_film(named: str, keeps: bool
     wild = np.concatenate([walk(100, step=0.1), walk(12, seed=5, step=1.3)])
     lost = found(judged(named, wild, cut_floor=0.9))
     assert (lost == []) is keeps
+
+
+def test_a_small_group_with_the_colours_of_the_film_stays() -> None:
+    verdict = judged("density", np.concatenate([walk(40), unrelated(2)]))
+    assert found(verdict) == [40, 41]
+    assert found(keep_alike(verdict, lambda row: 0.1 if row == 40 else 0.9)) == [41]
+
+
+def test_a_group_is_kept_or_dropped_as_a_whole() -> None:
+    burst = walk(3, seed=7, step=0.05)
+    verdict = judged("density", np.concatenate([walk(40), burst]))
+    assert found(verdict) == [40, 41, 42]
+    assert found(keep_alike(verdict, lambda row: 0.1 if row == 40 else 0.9)) == [40, 41, 42]
+    assert found(keep_alike(verdict, lambda row: 0.9 if row == 40 else 0.1)) == []

@@ -1,0 +1,105 @@
+"""Prices that compare small grey pictures patch by patch: by squared differences, or by how many pixels changed.
+
+Sums of differences let a large change of few pixels, or the coding noise of all, outweigh what moves. Counting changed
+pixels does not: each counts at most once, and a difference well below the threshold hardly counts.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ...media.types import Floats, Ints
+from .prices import PATCH_PIXELS, small_pictures
+
+_CHUNK = 64
+"""Pairs compared at a time: their differences fit the cache of a processor."""
+_CALM = 8.0
+"""Contrast, in grey levels, added to that of a patch where small changes are counted."""
+_SMALL = 0.15
+"""Change of a pixel, in contrasts of its patch, that counts half where small changes are counted."""
+_CALMER = 12.0
+"""Contrast added where clear changes are counted."""
+_CLEAR = 0.4
+"""Change that counts half where clear changes are counted."""
+
+
+class PatchPrice(Protocol):
+    """A price made of the prices of patches, so that parts of the picture can be priced alone."""
+
+    @property
+    def name(self) -> str: ...
+
+    def pairs(self, left: Ints, right: Ints) -> Floats:
+        """Return the price of each pair (left[i], right[i])."""
+        ...
+
+    def by_patch(self, left: Ints, right: Ints) -> Floats:
+        """Return the price of each patch of the picture separately."""
+        ...
+
+    def total(self, patches: Floats) -> Floats:
+        """Return the price of a picture, or of a part of it, from those of its patches."""
+        ...
+
+
+class _SmallPictures:
+    """Features of small grey pictures, compared patch by patch."""
+
+    def __init__(self, features: Floats) -> None:
+        self._features = features
+
+    def pairs(self, left: Ints, right: Ints) -> Floats:
+        return self.total(self.by_patch(left, right))
+
+    def by_patch(self, left: Ints, right: Ints) -> Floats:
+        count = self._features.shape[1] // PATCH_PIXELS
+        result = np.empty((len(left), count), np.float32)
+        for start in range(0, len(left), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            squares = self._features[left[part]] - self._features[right[part]]
+            np.square(squares, out=squares)
+            result[part] = self._of_pixels(squares).reshape(-1, count, PATCH_PIXELS).mean(axis=2)
+        return result
+
+    def total(self, patches: Floats) -> Floats:
+        return np.asarray(patches.mean(axis=-1), np.float32)
+
+    def _of_pixels(self, squares: Floats) -> Floats:
+        return squares
+
+
+class DifferencePrice(_SmallPictures):
+    """Root of the mean squared difference in grey levels."""
+
+    name = "difference"
+
+    def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
+        super().__init__(small_pictures(luma))
+
+    def by_patch(self, left: Ints, right: Ints) -> Floats:
+        return np.sqrt(super().by_patch(left, right))
+
+    def total(self, patches: Floats) -> Floats:
+        return np.asarray(np.sqrt(np.square(patches).mean(axis=-1)), np.float32)
+
+
+class ChangesPrice(_SmallPictures):
+    """Share of pixels that changed, in units of the contrast of their patch."""
+
+    def __init__(self, luma: npt.NDArray[np.uint8], name: str, calm: float, half: float) -> None:
+        super().__init__(small_pictures(luma, calm))
+        self.name, self._half = name, half**2
+
+    def _of_pixels(self, squares: Floats) -> Floats:
+        return np.asarray(squares / (squares + self._half), np.float32)
+
+
+def changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:
+    """Count clear changes."""
+    return ChangesPrice(luma, "changes", _CALMER, _CLEAR)
+
+
+def small_changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:
+    """Count small changes too, for scenes in which little moves."""
+    return ChangesPrice(luma, "small-changes", _CALM, _SMALL)

@@ -1,0 +1,136 @@
+"""Choose among prices without ground truth: the two halves of a picture should give the same order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ...media.types import Floats, Ints
+from ..cost.echo import EchoCorrectedPrice
+from ..cost.pixels import PatchPrice
+from ..cost.prices import PATCH_GRID, JoinCosts, Masks, Price, dense_costs
+from .greedy import greedy_path
+from .local import improve
+
+_TILE = 2
+"""Patches that stay together, up and across: a smaller tile splits what moves between both halves."""
+_SPLITS = 2
+"""How often the picture is divided; every division costs two searches."""
+_NEAREST = 4
+"""Nearest rows by one half that are looked up on the path of the other."""
+_FARTHEST = 20
+"""Limits that distance, so that a shot played elsewhere does not dominate."""
+_BY_CHANCE = 5
+"""Joins between neighbours in a shuffled file that are right by chance: 2 are expected, over 5 in one file of 60."""
+_SPREAD = 0.1
+"""Weight of that distance against the share of joins agreed on; chosen on 57 clips."""
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far paths by two halves of the pictures agree."""
+
+    joins: float
+    """Share of the joins that both paths have. It predicts how many joins of the whole path are right."""
+    echo: float
+    """Share of the joins between neighbours in a shuffled file, beyond chance: both halves share their coding errors,
+    and agree where both follow the file."""
+    spread: float
+    """Mean distance along the path of one half to the rows nearest by the other half; 1.5 is perfect."""
+
+    @property
+    def score(self) -> float:
+        return self.believed - _SPREAD * self.spread
+
+    @property
+    def believed(self) -> float:
+        """The share of agreed joins that coding errors do not explain."""
+        return self.joins - self.echo
+
+
+def halves() -> Masks:
+    """Return masks of patches: each pair of masks is one division of the picture into two random halves."""
+    rng = np.random.default_rng(0)
+    rows, columns = (-(-side // _TILE) for side in PATCH_GRID)
+    masks = []
+    for _ in range(_SPLITS):
+        tiles = rng.permutation(rows * columns).reshape(rows, columns) % 2 == 0
+        half = np.kron(tiles, np.ones((_TILE, _TILE), bool))[: PATCH_GRID[0], : PATCH_GRID[1]].ravel()
+        masks += [half, ~half]
+    return np.array(masks)
+
+
+@dataclass(frozen=True)
+class RatedPrice:
+    """A price, its costs by the whole picture and by each half, and how far the halves agree."""
+
+    price: PatchPrice | EchoCorrectedPrice
+    costs: JoinCosts
+    halves: Sequence[JoinCosts]
+    agreement: Agreement
+
+
+def rate(price: PatchPrice | EchoCorrectedPrice, count: int, candidates: int) -> RatedPrice:
+    """Price all pairs of rows, and compare the orders by the halves of the pictures."""
+    whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
+    return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
+
+
+def files_of(price: Price) -> Ints | None:
+    """Return the rows' positions in a shuffled file, in which neighbours share coding errors."""
+    return price.files if isinstance(price, EchoCorrectedPrice) else None
+
+
+def priced_parts(price: PatchPrice | EchoCorrectedPrice, count: int) -> list[npt.NDArray[np.float64]]:
+    """Return the price of all pairs by the whole picture, then by each half."""
+    masks = np.concatenate([np.ones((1, PATCH_GRID[0] * PATCH_GRID[1]), bool), halves()])
+    left, right = np.triu_indices(count, 1)
+    found = [np.zeros((count, count)) for _ in masks]
+    for start in range(0, len(left), _CHUNK):
+        a, b = left[start : start + _CHUNK], right[start : start + _CHUNK]
+        for matrix, values in zip(found, _parts(price, a, b, masks), strict=True):
+            matrix[a, b] = matrix[b, a] = values
+    return found
+
+
+def _parts(price: PatchPrice | EchoCorrectedPrice, left: Ints, right: Ints, masks: Masks) -> list[Floats]:
+    if isinstance(price, EchoCorrectedPrice):
+        echo = price.level * price.correction(left, right)
+        return [values + echo for values in _parts(price.price, left, right, masks)]
+    patches = price.by_patch(left, right)
+    return [price.total(patches[:, mask]) for mask in masks]
+
+
+def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
+    """Compare the paths by each pair of halves. `files` holds the rows' positions in a shuffled file."""
+    paths = [quick_path(costs) for costs in parts]
+    joins, spread = [], []
+    for at in range(0, len(parts), 2):
+        one, other = paths[at : at + 2]
+        joins.append(len(_joins(one) & _joins(other)) / max(1, len(one) - 1))
+        spread += [_spread(parts[at], other), _spread(parts[at + 1], one)]
+    echo = [] if files is None else [_echo(path, files) for path in paths]
+    return Agreement(*(sum(values) / max(1, len(values)) for values in (joins, echo, spread)))
+
+
+def _echo(path: Sequence[int], files: Ints) -> float:
+    beside = int((np.abs(np.diff(files[path])) == 1).sum())
+    return max(0, beside - _BY_CHANCE) / max(1, len(path) - 1)
+
+
+def quick_path(costs: JoinCosts) -> list[int]:
+    """Return a path by local search without kicks: good enough to measure, compare or learn on."""
+    return improve(greedy_path(costs), costs, kicks=0, seed=0)
+
+
+def _joins(path: Sequence[int]) -> set[frozenset[int]]:
+    return {frozenset(join) for join in pairwise(path)}
+
+
+def _spread(costs: JoinCosts, path: Sequence[int]) -> float:
+    place = {row: position for position, row in enumerate(path)}
+    steps = [min(_FARTHEST, abs(place[a] - place[b])) for a in path for b in costs.neighbours[a][:_NEAREST]]
+    return sum(steps) / len(steps) if steps else 0.0

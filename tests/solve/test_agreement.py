@@ -1,0 +1,92 @@
+"""Agreement: halves of a picture that show the same order agree, halves of noise do not, and the better price wins."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from reelweave.progress import SilentProgress
+from reelweave.settings import load
+from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
+from reelweave.solve.cost.prices import dense_costs
+from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
+from reelweave.solve.path.find import SketchedPath
+from reelweave.solve.path.fit import PriceTrial, best_trial
+
+Luma = npt.NDArray[np.uint8]
+
+
+def moving(count: int) -> Luma:
+    """A pan over a texture, so that every part of the picture moves."""
+    world = cv2.GaussianBlur(np.random.default_rng(5).random((90, 400), np.float32), (0, 0), 3)
+    world = np.asarray(cv2.normalize(world, None, 0, 255, cv2.NORM_MINMAX), np.float32)
+    return np.stack([world[:, 2 * at : 2 * at + 160] for at in range(count)]).astype(np.uint8)
+
+
+def noise(count: int) -> Luma:
+    return np.random.default_rng(0).integers(0, 256, (count, 90, 160), np.uint8)
+
+
+def ordered(luma: Luma, **changed: object) -> OrderResult:
+    count = len(luma)
+    joins = np.argwhere(~np.eye(count, dtype=bool))
+    rows = OrderInput(np.zeros((count, 1), np.float32), luma, np.arange(count), joins, False)
+    settings = load({f"solve.{key}": value for key, value in changed.items()}).solve
+    return order_rows(rows, "appearance", settings, SilentProgress())
+
+
+def test_two_halves_cover_every_patch_once() -> None:
+    masks = halves()
+    for one, other in zip(masks[::2], masks[1::2], strict=True):
+        assert np.array_equal(one, ~other)
+        assert 0.3 < one.mean() < 0.7
+
+
+@pytest.mark.parametrize("make", [changes, small_changes, DifferencePrice])
+def test_halves_of_a_moving_picture_agree_and_halves_of_noise_do_not(make: Callable[[Luma], PatchPrice]) -> None:
+    assert rate(make(moving(30)), 30, 16).agreement.joins == 1
+    assert rate(make(noise(30)), 30, 16).agreement.joins < 0.4
+
+
+def test_the_whole_picture_costs_what_the_price_says() -> None:
+    price = changes(moving(12))
+    left, right = np.triu_indices(12, 1)
+    assert np.allclose(priced_parts(price, 12)[0][left, right], price.pairs(left, right), atol=1e-6)
+
+
+def test_the_plan_names_the_chosen_price_and_its_agreement() -> None:
+    mix = np.random.default_rng(1).permutation(30)
+    found = ordered(moving(30)[mix])
+    assert found.agreement == 1
+    assert found.price in ("changes", "small-changes", "difference")
+    assert (np.abs(np.diff(mix[found.path.order])) == 1).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_few_frames_are_ordered(count: int) -> None:
+    assert sorted(ordered(moving(count)).path.order) == list(range(count))
+
+
+def test_identical_frames_are_ordered_somehow() -> None:
+    assert sorted(ordered(np.zeros((8, 90, 160), np.uint8)).path.order) == list(range(8))
+
+
+@pytest.mark.parametrize("price", ["changes", "small-changes", "difference"])
+def test_a_price_can_be_chosen_by_name(price: str) -> None:
+    found = ordered(moving(20), price=price)
+    assert found.price == price
+    assert found.agreement is None
+
+
+def test_motion_must_agree_clearly_better_because_its_halves_share_one_flow() -> None:
+    costs = dense_costs(np.ones((3, 3)), 2)
+
+    def trial(name: str, joins: float) -> PriceTrial:
+        return PriceTrial(name, costs, SketchedPath([0, 1, 2], 0.0), Agreement(joins, 0.0, 2.0))
+
+    assert best_trial([trial("changes", 0.8), trial("flow", 0.85)]).name == "changes"
+    assert best_trial([trial("changes", 0.8), trial("learned", 0.85)]).name == "learned"
+    assert best_trial([trial("changes", 0.7), trial("flow", 0.85)]).name == "flow"
