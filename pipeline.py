@@ -45,6 +45,7 @@ from .settings import Settings, library_folder
 from .solve import arrange
 from .solve.constraints import NO_CONSTRAINTS, Constraints
 from .solve.cost.flow import MEASURED
+from .solve.cost.sound import SliceSound
 from .solve.evidence import write_evidence
 from .solve.make_plan import mark_split, plan_from
 from .solve.plan.model import Plan
@@ -353,14 +354,12 @@ def _render(
     fps: Fraction | None = None,
 ) -> list[Path]:
     from .render import film
-    from .render.audio.soundtrack import has_sound
+    from .render.audio.soundtrack import chosen_audio
     from .render.fill import FillOptions
 
     progress = noting(progress)
     encoding = Encoding(settings.render.crf, settings.render.preset, lossless)
-    audio = settings.render.audio
-    if not has_sound(source, audio, ("keep", "reslice"), progress):
-        audio = "drop"
+    audio = chosen_audio(settings.render.audio, plan, source, progress)
     films = films_at(output, both)
     for directed, target in zip((plan, plan.reversed()), films, strict=False):
         with outputs.writing(target):
@@ -502,9 +501,22 @@ def solve_input(
     motion = MotionCacheFile(library.motion_file(video.id), luma(proxies), MEASURED)
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
     orders = OrderCacheFolder(library.orders_folder(video.id))
+    sound = _sound(video, rows, settings)
     return arrange.SolveInput(
-        rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, orders
+        rows, luma(proxies), near, settings.solve.space, video.kind, colours, matcher, motion, orders, sound
     )
+
+
+def _sound(video: VideoRecord, rows: FrameRows, settings: Settings) -> SliceSound | None:
+    """Hear the source, if it is still there and unchanged; sound that is to be kept as it is says nothing of frames."""
+    source = Path(video.source)
+    if video.kind != "video" or rows.gaps or not len(rows) or settings.render.audio == "keep":
+        return None
+    if not (settings.solve.sound and video.source and source.exists() and stamp(source) == video.stamp):
+        return None
+    from .render.audio.analysis import read_slices
+
+    return read_slices(source, rows.times.tolist(), video.fps)
 
 
 def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows:

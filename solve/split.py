@@ -162,7 +162,13 @@ def _films_of_groups(profiles: Sequence[ColourProfile], same_look: float, film_c
 
 def _rows_of_film(film: SolveInput, rows: Ints) -> SolveInput:
     own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
-    return replace(film, rows=own, luma=film.luma[rows], chroma=None if film.chroma is None else film.chroma[rows])
+    return replace(
+        film,
+        rows=own,
+        luma=film.luma[rows],
+        chroma=None if film.chroma is None else film.chroma[rows],
+        sound=film.sound and film.sound.rows(rows),
+    )
 
 
 def _dropped_from(film: SolveInput, one: Arrangement, all_found: Sequence[Arrangement]) -> list[Dropped]:

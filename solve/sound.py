@@ -1,0 +1,153 @@
+"""What the sound tells about a film: whether it was cut along with the frames and, if so, the direction of time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import erf, exp, log, sqrt
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from ..media.types import Floats, Ints
+from .cost.sound import CUTS, SliceSound
+
+SoundState: TypeAlias = Literal["shuffled", "untouched", "unknown"]
+"""Cut along with the frames; in its own order; or neither can be told."""
+
+Groups: TypeAlias = Sequence[Sequence[int]]
+"""Rows in playing order; those of a group look the same and keep their order in either direction."""
+
+_FEWEST = 3
+"""Audible joins and slices without which nothing is said."""
+_BROKEN = 0.85
+"""Where the joins of shuffled sound lie between continuous sound (0) and unrelated slices (1): encoders smooth them."""
+_BROKEN_SPREAD = 0.25
+"""Spread of that between files."""
+_WHOLE_SPREAD = 0.1
+"""Spread of the same around 0 between files with untouched sound."""
+_SURE = 0.98
+"""Probability from which a state is taken for known."""
+_SUREST = 0.9999
+"""Highest probability that is given: only the user is certain."""
+_CLEAR = 3.0
+"""Standard errors from which a shot is turned against the direction of the film."""
+_DRAWS = 3
+"""Unrelated slices that each slice is joined with."""
+
+
+@dataclass(frozen=True)
+class SoundVerdict:
+    """Whether the sound was cut along with the frames, the probability of that, and on how many joins it rests."""
+
+    state: SoundState = "unknown"
+    confidence: float = 0.0
+    joins: int = 0
+
+
+def judge_sound(sound: SliceSound, frames: Ints, order: Sequence[int] = ()) -> SoundVerdict:
+    """Find out whether the sound was cut along with the frames.
+
+    The joins between neighbours in the file are compared with points inside slices and with joins of unrelated slices.
+    Where an order is known, the joins that it breaks are judged first: a film cut into a few long stretches breaks
+    the sound at no others.
+
+    Args:
+        sound: The sound of every row.
+        frames: The frame of every row, ascending.
+        order: Rows in playing order.
+    """
+    neighbours = np.flatnonzero(np.diff(frames) == 1)
+    joins = _broken_joins(neighbours, order)
+    if 0 < len(joins) < len(neighbours) and (found := _judge(sound, joins)).state != "unknown":
+        return found
+    return _judge(sound, neighbours)
+
+
+def direction_score(sound: SliceSound, played: Groups) -> float:
+    """Return how clearly the sound plays in this direction, in standard errors; negative if it plays backwards."""
+    return _score(_direction_differences(sound, played))
+
+
+def directed(sound: SliceSound, played: Groups, starts: Sequence[int]) -> list[int]:
+    """Return the groups, by number, in the direction in which the sound plays; shots that clearly differ are turned.
+
+    Args:
+        sound: The sound of every row.
+        played: The groups as solved.
+        starts: The first group of each shot.
+    """
+    shots = [list(range(first, last)) for first, last in pairwise([*starts, len(played)])]
+    if direction_score(sound, played) < 0:
+        shots = [shot[::-1] for shot in reversed(shots)]
+    return [number for shot in shots for number in _turned(sound, played, shot)]
+
+
+def _turned(sound: SliceSound, played: Groups, shot: list[int]) -> list[int]:
+    backwards = direction_score(sound, [played[number] for number in shot]) < -_CLEAR
+    return shot[::-1] if backwards else shot
+
+
+def direction_confidence(score: float, verdict: SoundVerdict) -> float:
+    """Return the probability that a direction of that score is right."""
+    return min(verdict.confidence * (1 + erf(score / sqrt(2))) / 2, _SUREST)
+
+
+def _broken_joins(neighbours: Ints, order: Sequence[int]) -> Ints:
+    """Return the joins of the file whose two rows both play, apart from each other."""
+    place = {row: at for at, row in enumerate(order)}
+    apart = [
+        row for row in neighbours.tolist() if row in place and row + 1 in place and abs(place[row] - place[row + 1]) > 1
+    ]
+    return np.array(apart, np.int64)
+
+
+def _judge(sound: SliceSound, joins: Ints) -> SoundVerdict:
+    found, inside, unrelated = _known(sound.breaks(joins, joins + 1)), _known(sound.inside), _unrelated(sound)
+    if not len(found) or min(len(inside), len(unrelated)) < _FEWEST or unrelated.mean() <= inside.mean():
+        return SoundVerdict(joins=len(found))
+    evidence = _evidence(found, inside, unrelated)
+    sure = min(1 / (1 + exp(-min(abs(evidence), 50.0))), _SUREST)
+    state: SoundState = "unknown" if sure < _SURE else "shuffled" if evidence > 0 else "untouched"
+    return SoundVerdict(state, round(sure, 4), len(found))
+
+
+def _evidence(found: Floats, inside: Floats, unrelated: Floats) -> float:
+    """Return the log odds that joins are broken rather than whole, from where their mean lies between the two kinds."""
+    gap = float(unrelated.mean() - inside.mean())
+    position = float(found.mean() - inside.mean()) / gap
+    base = float(inside.var()) / (len(inside) / CUTS)  # cuts of one slice are hardly independent
+    whole = _WHOLE_SPREAD**2 + (float(inside.var()) / len(found) + base) / gap**2
+    broken = _BROKEN_SPREAD**2 + (float(unrelated.var()) / len(found) + base) / gap**2
+    return _log_density(position - _BROKEN, broken) - _log_density(position, whole)
+
+
+def _log_density(distance: float, variance: float) -> float:
+    return -(distance**2 / variance + log(variance)) / 2
+
+
+def _unrelated(sound: SliceSound) -> Floats:
+    """Return the breaks between slices drawn at random, none with its neighbour."""
+    rows, rng = np.arange(len(sound)), np.random.default_rng(0)
+    found = []
+    for _ in range(_DRAWS):
+        drawn = rng.permutation(rows)
+        apart = np.abs(drawn - rows) > 1
+        found.append(sound.breaks(rows[apart], drawn[apart]))
+    return _known(np.concatenate(found))
+
+
+def _known(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _direction_differences(sound: SliceSound, played: Sequence[Sequence[int]]) -> Floats:
+    """Return for each join between groups how much more the sound breaks if it plays backwards."""
+    forwards = np.array([(before[-1], after[0]) for before, after in pairwise(played)], np.int64).reshape(-1, 2)
+    backwards = np.array([(after[-1], before[0]) for before, after in pairwise(played)], np.int64).reshape(-1, 2)
+    return _known(sound.breaks(*backwards.T) - sound.breaks(*forwards.T))
+
+
+def _score(differences: Floats) -> float:
+    if len(differences) < _FEWEST:
+        return 0.0
+    return float(differences.mean() / max(float(differences.std(ddof=1)), 1e-9)) * sqrt(len(differences))
