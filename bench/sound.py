@@ -41,6 +41,7 @@ CODECS = {
 TRUE_STATE = {"shuffled": "shuffled", "foreign": "shuffled", "in order": "untouched", "untouched": "untouched"}
 """Kinds of cases: sound cut and shuffled with the frames; the same with silent frames among them; everything in file
 order; and only the pictures shuffled."""
+LENGTHS = ((0, 60), (61, 150), (151, 300))
 FOREIGN_SHARE = 0.05
 FOREIGN_FRAMES = 100
 """Length of the stretches that silent frames are mixed into."""
@@ -100,7 +101,7 @@ def sound_of(clip: Path) -> ClipSound | None:
     with tempfile.TemporaryDirectory() as folder, decoded(clip, track, Path(folder)) as mapped:
         samples = np.array(mapped)
     power = float(np.square(samples / np.iinfo(track.sample).max).mean())
-    return ClipSound(clip, track, samples, source.info().fps, edges, 10 * np.log10(power + 1e-20) < SILENCE_DB)
+    return ClipSound(clip, track, samples, source.info().fps, edges, bool(10 * np.log10(power + 1e-20) < SILENCE_DB))
 
 
 def is_audible(clip: Path) -> bool:
@@ -177,76 +178,53 @@ def ordered(clip: Path, frames: int, seed: int) -> Ordered:
 
 
 def choices(results: Sequence[Result], split: Split) -> str:
-    """By half and codec: how often the automatic choice is made and right, and so for the direction."""
+    """How often the automatic choice is made and right, and so for the direction, by half, codec, length and clip."""
+    heard = [run for run in results if not run.silent]
     rows = []
-    for half, codec in product(("tuning", "check"), CODECS):
-        runs = [run for run in results if split.half(run.clip) == half and run.codec == codec and not run.silent]
-        rows += [[half, codec, *_choice_cells(runs)]] if runs else []
     for half in ("tuning", "check"):
-        runs = [run for run in results if split.half(run.clip) == half and not run.silent]
-        rows += [[f"**{half}**", "all", *_choice_cells(runs)]] if runs else []
-    heads = ["half", "encoded", "cases", "decided", "precision", "`reslice`", "`keep`", "direction", "joins"]
-    return table(heads, rows)
-
-
-def by_length(results: Sequence[Result], split: Split) -> str:
-    rows = []
-    for half, (low, high) in product(("tuning", "check"), ((0, 60), (60, 150), (150, 10**9))):
-        runs = [run for run in results if split.half(run.clip) == half and not run.silent and low < run.frames <= high]
-        if runs:
-            rows.append(
-                [half, f"{min(run.frames for run in runs)} to {max(run.frames for run in runs)}", *_choice_cells(runs)]
-            )
-    return table(["half", "frames", "cases", "decided", "precision", "`reslice`", "`keep`", "direction", "joins"], rows)
+        runs = [run for run in heard if split.half(run.clip) == half]
+        groups = {codec: [run for run in runs if run.codec == codec] for codec in CODECS}
+        groups |= {
+            f"{low} to {high} frames": [run for run in runs if low <= run.frames <= high] for low, high in LENGTHS
+        }
+        groups |= {name: [run for run in runs if run.clip == name] for name in sorted({run.clip for run in runs})}
+        rows += [[half, name, *_choice_cells(some)] for name, some in groups.items() if some]
+        rows += [[f"**{half}**", "**all**", *_choice_cells(runs)]] if runs else []
+    heads = ["half", "cases of", "cases", "decided", "precision", "`reslice` right", "`keep` right"]
+    return table([*heads, "direction right", "joins right"], rows)
 
 
 def _choice_cells(runs: Sequence[Result]) -> list[str]:
     decided = [run for run in runs if run.state != "unknown"]
+    right = {state: [_is_right(run) for run in decided if run.state == state] for state in ("shuffled", "untouched")}
     cut = [run for run in runs if TRUE_STATE[run.kind] == "shuffled"]
     return [
         str(len(runs)),
         f"{len(decided) / len(runs):.3f}",
-        _share([run.state == TRUE_STATE[run.kind] for run in decided]),
-        *(
-            _share([run.state == TRUE_STATE[run.kind] for run in decided if run.state == state])
-            for state in ("shuffled", "untouched")
-        ),
+        *map(_share, ([_is_right(run) for run in decided], right["shuffled"], right["untouched"])),
         _share([run.score > 0 for run in cut if run.state == "shuffled"]),
         _share([run.joins for run in cut]),
     ]
+
+
+def _is_right(run: Result) -> bool:
+    return run.state == TRUE_STATE[run.kind]
 
 
 def _share(values: Sequence[float]) -> str:
     return f"{mean(values):.3f}" if values else "-"
 
 
-def by_clip(results: Sequence[Result], split: Split) -> str:
-    rows = []
-    for name in sorted({run.clip for run in results if not run.silent}):
-        runs = [run for run in results if run.clip == name]
-        rows.append([name, split.half(name), *_choice_cells(runs)])
-    return table(["clip", "half", "cases", "decided", "precision", "`reslice`", "`keep`", "direction", "joins"], rows)
-
-
 def calibration(results: Sequence[Result], split: Split) -> str:
     """What was said of the direction, and how often it was right."""
+    cut = [run for run in results if run.state == TRUE_STATE[run.kind] == "shuffled"]
     rows = []
-    for half, (low, high) in product(("tuning", "check"), ((0.5, 0.9), (0.9, 0.99), (0.99, 1.01))):
-        runs = [
-            run for run in results if split.half(run.clip) == half and TRUE_STATE[run.kind] == run.state == "shuffled"
-        ]
-        said = [(max(run.direction, 1 - run.direction), run.score > 0) for run in runs]
-        some = [(sure, right) for sure, right in said if low <= sure < high]
+    for half, (low, high) in product(("tuning", "check"), ((0.5, 0.9), (0.9, 0.99), (0.99, 1.0))):
+        said = [max(run.direction, 1 - run.direction) for run in cut if split.half(run.clip) == half]
+        right = [run.score > 0 for run in cut if split.half(run.clip) == half]
+        some = [(sure, true) for sure, true in zip(said, right, strict=True) if low <= sure < high]
         if some:
-            rows.append(
-                [
-                    half,
-                    f"{low} to {min(high, 1.0)}",
-                    str(len(some)),
-                    _share([s for s, _ in some]),
-                    _share([r for _, r in some]),
-                ]
-            )
+            rows.append([half, f"{low} to {high}", str(len(some)), *(_share(side) for side in zip(*some, strict=True))])
     return table(["half", "direction said", "cases", "mean", "right"], rows)
 
 
@@ -266,7 +244,7 @@ def _order_cells(runs: Sequence[Ordered]) -> list[str]:
 
 def report(results: Sequence[Result], ordered_runs: Sequence[Ordered], split: Split) -> str:
     silent = [run for run in results if run.silent]
-    parts = [choices(results, split), by_length(results, split), by_clip(results, split), calibration(results, split)]
+    parts = [choices(results, split), calibration(results, split)]
     if silent:
         left = sum(run.state == "unknown" for run in silent)
         parts.append(f"Of {len(silent)} cases of clips whose track is silent, {left} were told to be so (`drop`).")

@@ -27,7 +27,15 @@ from .path.pinned import pinned_rows
 from .plan.model import Direction, Dropped, Neighbour, Reason, Shot
 from .repeats import RepeatGroups, collapse, split_groups
 from .shots import NumberedShot, ShotBlock, constraints_in_frames, find_shots, match_numbers, number_shots, shot_blocks
-from .sound import SoundVerdict, directed, direction_confidence, direction_score, judge_sound
+from .sound import (
+    SOUND_LIMIT,
+    SoundVerdict,
+    directed,
+    direction_confidence,
+    direction_score,
+    judge_sound,
+    ordered_by_sound,
+)
 from .undetermined import chance_confidence, interchangeable_joins
 
 _NEIGHBOURS_NAMED = 3
@@ -213,7 +221,12 @@ def _directed_order(
     first = np.cumsum([0, *map(len, played)]).tolist()
     starts = [first.index(shot.start) for shot in _shots(film, played, settings) if shot.start in first]
     path, costs = solved.ordered.path, solved.ordered.costs
-    order = [path.order[number] for number in directed(film.sound, played, starts)]
+    numbers = directed(film.sound, played, starts)
+    if costs.matrix is not None and len(numbers) <= SOUND_LIMIT:
+        prices = costs.matrix[np.ix_(order := [path.order[number] for number in numbers], order)]
+        by_sound = ordered_by_sound(film.sound, [played[number] for number in numbers], prices.astype(np.float64))
+        numbers = [numbers[number] for number in by_sound]
+    order = [path.order[number] for number in numbers]
     found = replace(path, order=order, cost=costs.of(order) / costs.scale)
     return _Solved(solved.rows, replace(solved.ordered, path=found))
 

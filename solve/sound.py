@@ -10,6 +10,7 @@ import numpy as np
 
 from ..media.types import Floats, Ints
 from .cost.sound import CUTS, SliceSound
+from .path.directed import Matrix, improve_directed
 
 SoundState: TypeAlias = Literal["shuffled", "untouched", "unknown"]
 """Cut along with the frames; in its own order; or neither can be told."""
@@ -31,6 +32,14 @@ _SUREST = 0.9999
 """Highest probability that is given: only the user is certain."""
 _CLEAR = 3.0
 """Standard errors from which a shot is turned against the direction of the film."""
+SOUND_LIMIT = 500
+"""Films of up to so many frames are ordered by sound too; the sound of all pairs of 500 takes a second."""
+_PRICE_WEIGHT = 5.0
+"""Log odds against a join whose pictures cost e times as much; with 2 sound overrules pictures that are right."""
+_PRICE_FLOOR = 0.1
+"""Added to prices, in multiples of the median join, so that two equal pictures are no proof."""
+_ROUNDS = 2
+"""Rounds of ordering by pictures and sound; the second knows better how far true joins break."""
 _DRAWS = 3
 """Unrelated slices that each slice is joined with."""
 
@@ -80,6 +89,37 @@ def directed(sound: SliceSound, played: Groups, starts: Sequence[int]) -> list[i
     if direction_score(sound, played) < 0:
         shots = [shot[::-1] for shot in reversed(shots)]
     return [number for shot in shots for number in _turned(sound, played, shot)]
+
+
+def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix) -> list[int]:
+    """Return the groups, by number, in the order that pictures and sound agree on best.
+
+    Args:
+        sound: The sound of every row.
+        played: The groups in an order near the true one, in the true direction.
+        prices: The price of joining the pictures of any two groups.
+    """
+    if len(played) < _FEWEST:
+        return list(range(len(played)))
+    order = list(range(len(played)))
+    first, last = (np.array([group[end] for group in played], np.int64) for end in (0, -1))
+    left, right = np.repeat(last, len(played)), np.tile(first, len(played))
+    breaks = sound.breaks(left, right).reshape(prices.shape).astype(np.float64)
+    typical = max(float(np.median([prices[join] for join in pairwise(order)])), 1e-9)
+    by_pictures = _PRICE_WEIGHT * np.log(prices / typical + _PRICE_FLOOR)
+    for _ in range(_ROUNDS):
+        order = improve_directed(order, by_pictures + _break_evidence(breaks, order, _unrelated(sound)))
+    return order
+
+
+def _break_evidence(breaks: Matrix, order: Sequence[int], unrelated: Floats) -> Matrix:
+    """Return the log odds that each join is not one of an order; 0 where nothing is heard."""
+    joined = _known(np.array([breaks[join] for join in pairwise(order)], np.float32))
+    if len(joined) < _FEWEST or joined.mean() >= unrelated.mean():
+        return np.zeros_like(breaks)
+    middle = (float(np.median(joined)) + float(unrelated.mean())) / 2
+    slope = float(unrelated.mean() - np.median(joined)) / max(float(joined.var() + unrelated.var()) / 2, 1e-9)
+    return np.nan_to_num((breaks - middle) * max(slope, 0.0))
 
 
 def _turned(sound: SliceSound, played: Groups, shot: list[int]) -> list[int]:

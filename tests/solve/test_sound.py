@@ -1,8 +1,10 @@
 """Sound that was cut along with the frames is told from sound that was not, and gives the direction of time."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from films import SIZE, film_of
+from films import SIZE, film_of, other_film
 from helpers import pictures
 from voices import cut, heard, voice
 
@@ -11,7 +13,8 @@ from reelweave.settings import load
 from reelweave.solve.arrange import Arrangement, SolveInput, arrange
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.cost.sound import SliceSound, slice_sound
-from reelweave.solve.sound import directed, direction_score, judge_sound
+from reelweave.solve.path.directed import improve_directed
+from reelweave.solve.sound import directed, direction_score, judge_sound, ordered_by_sound
 
 COUNT = 60
 ORDER = np.random.default_rng(4).permutation(COUNT).tolist()
@@ -129,3 +132,37 @@ def test_other_sound_leaves_the_direction_open(film: SolveInput, sound: SliceSou
     found = arranged(SolveInput(**{**vars(film), "sound": sound}))
     assert found.order in (TRUE, TRUE[::-1])
     assert (found.direction.by, found.direction.confidence) == ("", 0.0)
+
+
+def test_directed_costs_lead_back_to_the_true_path() -> None:
+    rng = np.random.default_rng(2)
+    costs = rng.uniform(1, 2, (30, 30))
+    true = rng.permutation(30).tolist()
+    for a, b in pairwise(true):
+        costs[a, b] = 0.0
+    stretched = [*true[20:], *true[10:20][::-1], *true[:10]]
+    assert improve_directed(stretched, costs) == true
+    assert improve_directed(true, costs) == true
+    assert [improve_directed(list(range(count)), costs[:count, :count]) for count in (0, 1)] == [[], [0]]
+
+
+def test_sound_decides_where_the_pictures_do_not(shuffled: SliceSound) -> None:
+    wrong = [*TRUE[:20], *TRUE[40:], *TRUE[20:40]]
+    wrong[5], wrong[7], wrong[50], wrong[51] = wrong[7], wrong[5], wrong[51], wrong[50]
+    alike = np.ones((COUNT, COUNT))
+    found = ordered_by_sound(shuffled, [[row] for row in wrong], alike)
+    assert [wrong[number] for number in found] == TRUE
+
+
+def test_sound_does_not_move_what_the_pictures_are_sure_of(shuffled: SliceSound) -> None:
+    sure = np.abs(np.subtract.outer(np.arange(COUNT), np.arange(COUNT))) ** 4.0
+    other = np.random.default_rng(1).permutation(COUNT).tolist()
+    assert ordered_by_sound(shuffled, [[row] for row in other], sure) == list(range(COUNT))
+
+
+def test_shots_play_in_the_order_of_the_sound_that_runs_on_across_cuts() -> None:
+    frames = [*pictures(20, SIZE), *other_film(20), *pictures(20, SIZE, seed=5)]
+    order = np.random.default_rng(9).permutation(COUNT).tolist()
+    made = film_of([frames[frame] for frame in order])
+    found = arranged(SolveInput(**{**vars(made), "sound": heard(cut(voice(COUNT), order))}))
+    assert [order[frame] for frame in found.order] == list(range(COUNT))
