@@ -223,9 +223,10 @@ def _directed_order(
     path, costs = solved.ordered.path, solved.ordered.costs
     numbers = directed(film.sound, played, starts)
     if costs.matrix is not None and len(numbers) <= SOUND_LIMIT:
-        prices = costs.matrix[np.ix_(order := [path.order[number] for number in numbers], order)]
-        by_sound = ordered_by_sound(film.sound, [played[number] for number in numbers], prices.astype(np.float64))
-        numbers = [numbers[number] for number in by_sound]
+        order = [path.order[number] for number in numbers]
+        prices = costs.matrix[np.ix_(order, order)].astype(np.float64)
+        groups = [played[number] for number in numbers]
+        numbers = [numbers[at] for at in ordered_by_sound(film.sound, groups, prices, solved.ordered.band)]
     order = [path.order[number] for number in numbers]
     found = replace(path, order=order, cost=costs.of(order) / costs.scale)
     return _Solved(solved.rows, replace(solved.ordered, path=found))

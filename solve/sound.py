@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ..media.types import Floats, Ints
-from .cost.sound import CUTS, SliceSound
+from .cost.sound import AMID, SliceSound
 from .path.directed import Matrix, improve_directed
 
 SoundState: TypeAlias = Literal["shuffled", "untouched", "unknown"]
@@ -28,14 +28,22 @@ _WHOLE_SPREAD = 0.1
 """Spread of the same around 0 between files with untouched sound."""
 _SURE = 0.98
 """Probability from which a state is taken for known."""
+_RISE = 0.15
+"""How far one point of the slices rises from continuous (0) to unrelated (1) if the sound was cut there."""
+_RISE_ERRORS = 4.0
+"""Standard errors of such a rise, so that it is no accident."""
 _SUREST = 0.9999
 """Highest probability that is given: only the user is certain."""
 _CLEAR = 3.0
 """Standard errors from which a shot is turned against the direction of the film."""
 SOUND_LIMIT = 500
 """Films of up to so many frames are ordered by sound too; the sound of all pairs of 500 takes a second."""
-_PRICE_WEIGHT = 5.0
-"""Log odds against a join whose pictures cost e times as much; with 2 sound overrules pictures that are right."""
+_PRICE_WEIGHT = 8.0
+"""Log odds against a join whose pictures cost e times as much, in a film whose order fits its prices perfectly. With
+less, sound overrules pictures that are right."""
+_BAND_POWER = 1.5
+"""How the weight falls with the band: where pictures order badly, sound orders better."""
+_PERFECT_BAND = 1.5
 _PRICE_FLOOR = 0.1
 """Added to prices, in multiples of the median join, so that two equal pictures are no proof."""
 _ROUNDS = 2
@@ -91,13 +99,14 @@ def directed(sound: SliceSound, played: Groups, starts: Sequence[int]) -> list[i
     return [number for shot in shots for number in _turned(sound, played, shot)]
 
 
-def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix) -> list[int]:
+def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix, band: float) -> list[int]:
     """Return the groups, by number, in the order that pictures and sound agree on best.
 
     Args:
         sound: The sound of every row.
         played: The groups in an order near the true one, in the true direction.
         prices: The price of joining the pictures of any two groups.
+        band: How well the order fits its prices; 1.5 is perfect.
     """
     if len(played) < _FEWEST:
         return list(range(len(played)))
@@ -106,7 +115,8 @@ def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix) -> list[
     left, right = np.repeat(last, len(played)), np.tile(first, len(played))
     breaks = sound.breaks(left, right).reshape(prices.shape).astype(np.float64)
     typical = max(float(np.median([prices[join] for join in pairwise(order)])), 1e-9)
-    by_pictures = _PRICE_WEIGHT * np.log(prices / typical + _PRICE_FLOOR)
+    weight = _PRICE_WEIGHT * (_PERFECT_BAND / max(band, _PERFECT_BAND)) ** _BAND_POWER
+    by_pictures = weight * np.log(prices / typical + _PRICE_FLOOR)
     for _ in range(_ROUNDS):
         order = improve_directed(order, by_pictures + _break_evidence(breaks, order, _unrelated(sound)))
     return order
@@ -142,20 +152,34 @@ def _broken_joins(neighbours: Ints, order: Sequence[int]) -> Ints:
 
 
 def _judge(sound: SliceSound, joins: Ints) -> SoundVerdict:
-    found, inside, unrelated = _known(sound.breaks(joins, joins + 1)), _known(sound.inside), _unrelated(sound)
+    found, inside, unrelated = _known(sound.breaks(joins, joins + 1)), _known(sound.inside[:, AMID]), _unrelated(sound)
     if not len(found) or min(len(inside), len(unrelated)) < _FEWEST or unrelated.mean() <= inside.mean():
         return SoundVerdict(joins=len(found))
     evidence = _evidence(found, inside, unrelated)
     sure = min(1 / (1 + exp(-min(abs(evidence), 50.0))), _SUREST)
     state: SoundState = "unknown" if sure < _SURE else "shuffled" if evidence > 0 else "untouched"
+    if state == "untouched" and _cut_elsewhere(sound, float(unrelated.mean() - inside.mean())):
+        return SoundVerdict(joins=len(found))
     return SoundVerdict(state, round(sure, 4), len(found))
+
+
+def _cut_elsewhere(sound: SliceSound, gap: float) -> bool:
+    """Return whether sound breaks at one point of the slices more than at others: late sound is cut there."""
+    known = sound.inside[np.isfinite(sound.inside).all(axis=1)]
+    if len(known) < _FEWEST:
+        return False
+    above = known - np.median(known, axis=1, keepdims=True)
+    means, errors = above.mean(axis=0), above.std(axis=0) / sqrt(len(known))
+    most = int(means.argmax())
+    rise = float(means[most] - np.median(means))
+    return rise > _RISE * gap and rise > _RISE_ERRORS * float(errors[most])
 
 
 def _evidence(found: Floats, inside: Floats, unrelated: Floats) -> float:
     """Return the log odds that joins are broken rather than whole, from where their mean lies between the two kinds."""
     gap = float(unrelated.mean() - inside.mean())
     position = float(found.mean() - inside.mean()) / gap
-    base = float(inside.var()) / (len(inside) / CUTS)  # cuts of one slice are hardly independent
+    base = float(inside.var()) / (len(inside) / 3)  # the three cuts of a slice are hardly independent
     whole = _WHOLE_SPREAD**2 + (float(inside.var()) / len(found) + base) / gap**2
     broken = _BROKEN_SPREAD**2 + (float(unrelated.var()) / len(found) + base) / gap**2
     return _log_density(position - _BROKEN, broken) - _log_density(position, whole)

@@ -22,9 +22,10 @@ _WINDOW = 0.016
 """Seconds of sound on either side of a join; with 8 ms fewer joins are told apart, with 20 ms no more."""
 _HIGHEST = 4000.0
 """Hertz; codecs spend their bits below, and noise of theirs above hides the signal."""
-_CUT_AT = (0.35, 0.5, 0.65)
+_CUT_AT = (0.2, 0.35, 0.5, 0.65, 0.8)
 """Where each slice is cut, as a share of it, to measure continuous sound."""
-CUTS = len(_CUT_AT)
+AMID = slice(1, 4)
+"""The cuts that are far from both ends of a slice."""
 _DITHER = 0.5
 """Variance of the noise, in squared steps of 16 bits, under which nothing is measured."""
 _AUDIBLE = 50.0
@@ -40,7 +41,7 @@ class SliceSound:
     starts: Spectra
     ends: Spectra
     inside: Floats
-    """The breaks at three points of each slice, rows x CUTS; NaN where it is silent."""
+    """The breaks at five points of each slice, rows x 5, evenly spaced; NaN where it is silent."""
     floor: float
 
     def __len__(self) -> int:
