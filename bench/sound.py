@@ -1,8 +1,8 @@
 """What sound tells: python bench/sound.py CLIPS [--order] [--json FILE] [--into docs/explanation/results.md]
 
 Stretches of every clip's sound are cut by frame, shuffled or left in order, and encoded again; no picture is needed.
-Each is judged as `--audio auto` does, and the direction of the true order is scored. `--order` also shuffles clips
-with their sound and puts them in order with and without it.
+Each is judged as `--audio auto` does, and the direction of the true order is scored. `--order` shuffles clips with
+their sound instead, and puts them in order with and without it. `--table FILE...` prints what such runs stored.
 """
 
 import argparse
@@ -165,13 +165,13 @@ def judged(clips: Iterable[ClipSound], lengths: Sequence[int], seeds: Sequence[i
         print(heard.path.name, file=sys.stderr, flush=True)
 
 
-def ordered(clip: Path, frames: int, seed: int) -> Ordered:
+def ordered(clip: Path, frames: int, seed: int, crf: int) -> Ordered:
     scores = []
     with tempfile.TemporaryDirectory() as name:
         video = Path(name) / "shuffled.mp4"
-        truth = scramble(clip, video, ScrambleOptions(frames=frames, seed=seed, audio="shuffle"))
-        for sound in (False, True):
-            settings = load({"library": f"{name}/library", "ingest.space": "appearance", "solve.sound": sound})
+        truth = scramble(clip, video, ScrambleOptions(frames=frames, seed=seed, crf=crf, audio="shuffle"))
+        for audio in ("keep", "auto"):
+            settings = load({"library": f"{name}/library", "ingest.space": "appearance", "render.audio": audio})
             found = evaluate_plan(solve(ingest(video, settings).id, settings), truth)
             scores.append((found.adjacency, found.shot_tau, found.abs_tau, found.tau))
     return Ordered(clip.stem, len(truth.frames), seed, *scores)
@@ -253,25 +253,31 @@ def report(results: Sequence[Result], ordered_runs: Sequence[Ordered], split: Sp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", type=Path)
+    parser.add_argument("clips", type=Path, nargs="?")
     parser.add_argument("--only", nargs="*", default=[], help="names of clips, without what ends them")
     parser.add_argument("--half", choices=["tuning", "check"])
     parser.add_argument("--frames", type=int, nargs="+", default=[30, 100, 300])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--order", type=int, nargs="*", default=[], help="lengths at which clips are put in order")
+    parser.add_argument("--crf", type=int, default=23, help="quality of the clips that are put in order")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--table", type=Path, help="print the tables of such a file")
+    parser.add_argument("--table", type=Path, nargs="+", help="print the tables of such files")
     parser.add_argument("--into", type=Path)
     asked, split = parser.parse_args(), read_split()
     if asked.table:
-        stored = json.loads(asked.table.read_text("utf-8"))
-        results = [Result(**row) for row in stored["results"]]
-        ordered_runs = [Ordered(**row) for row in stored["ordered"]]
+        stored = [json.loads(file.read_text("utf-8")) for file in asked.table]
+        results = [Result(**row) for one in stored for row in one["results"]]
+        ordered_runs = [Ordered(**row) for one in stored for row in one["ordered"]]
     else:
         clips = [path for path in sorted(asked.clips.iterdir()) if not asked.only or path.stem in asked.only]
         clips = [path for path in clips if asked.half in (None, split.half(path.stem))]
         results = [] if asked.order else list(judged(filter(None, map(sound_of, clips)), asked.frames, asked.seeds))
-        found = (ordered(clip, length, asked.seeds[0]) for length in asked.order for clip in clips if is_audible(clip))
+        found = (
+            ordered(clip, length, asked.seeds[0], asked.crf)
+            for length in asked.order
+            for clip in clips
+            if is_audible(clip)
+        )
         ordered_runs = list(found)
     if asked.json:
         rows = {"results": [asdict(run) for run in results], "ordered": [asdict(run) for run in ordered_runs]}
