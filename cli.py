@@ -202,7 +202,7 @@ def solve(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Find the order of a video in the library and write a plan. Decodes nothing, except with --repair."""
+    """Find the order of a video in the library and write a plan. Decodes no picture, except with --repair."""
     from . import pipeline
 
     settings = settings_from(library, method_flags(outliers, price, thorough, time_limit) | {"solve.space": space})

@@ -190,7 +190,7 @@ def ingest_all(
 
 
 def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any) -> Plan:
-    """Find the order of a video from its stored vectors and proxies alone.
+    """Find the order of a video from its stored vectors and proxies, and the sound of its source if that is there.
 
     With `repair` or a `detector` the source is decoded to find broken frames, which become gaps of the plan.
 
