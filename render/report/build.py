@@ -125,7 +125,8 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
 
 def _direction_text(direction: Direction) -> str:
     if direction.by == "sound":
-        return f"by the sound, {confidence_text(direction.confidence)} sure"
+        turned = ", then turned round by you" * direction.reversed
+        return f"by the sound, {confidence_text(direction.confidence)} sure{turned}"
     return "as you specified" if direction.confidence else "unknown: the film may play backwards"
 
 
