@@ -226,7 +226,7 @@ def _directed_order(
         order = [path.order[number] for number in numbers]
         prices = costs.matrix[np.ix_(order, order)].astype(np.float64)
         groups = [played[number] for number in numbers]
-        numbers = [numbers[at] for at in ordered_by_sound(film.sound, groups, prices, solved.ordered.band)]
+        numbers = [numbers[at] for at in ordered_by_sound(film.sound, groups, prices)]
     order = [path.order[number] for number in numbers]
     found = replace(path, order=order, cost=costs.of(order) / costs.scale)
     return _Solved(solved.rows, replace(solved.ordered, path=found))

@@ -38,12 +38,13 @@ _CLEAR = 3.0
 """Standard errors from which a shot is turned against the direction of the film."""
 SOUND_LIMIT = 500
 """Films of up to so many frames are ordered by sound too; the sound of all pairs of 500 takes a second."""
-_PRICE_WEIGHT = 8.0
-"""Log odds against a join whose pictures cost e times as much, in a film whose order fits its prices perfectly. With
-less, sound overrules pictures that are right."""
-_BAND_POWER = 1.5
-"""How the weight falls with the band: where pictures order badly, sound orders better."""
-_PERFECT_BAND = 1.5
+_PRICE_WEIGHTS = (2.0, 4.0, 8.0, 16.0)
+"""Log odds against a join whose pictures cost e times as much, from films that pictures order badly to those that they
+order well."""
+_LEAST_GAIN = 5.0
+"""Log odds by which an order must be better than the one given."""
+_NEARLY_BEST = 0.8
+"""Of the weights with so large a share of the best gain, the one that trusts the pictures most is taken."""
 _PRICE_FLOOR = 0.1
 """Added to prices, in multiples of the median join, so that two equal pictures are no proof."""
 _ROUNDS = 2
@@ -99,27 +100,59 @@ def directed(sound: SliceSound, played: Groups, starts: Sequence[int]) -> list[i
     return [number for shot in shots for number in _turned(sound, played, shot)]
 
 
-def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix, band: float) -> list[int]:
-    """Return the groups, by number, in the order that pictures and sound agree on best.
+def ordered_by_sound(sound: SliceSound, played: Groups, prices: Matrix) -> list[int]:
+    """Return the groups, by number, in the order that pictures and sound agree on; as given if sound does not help.
+
+    How much the pictures weigh is chosen by orders found with half of the frequencies: the other half must like them
+    better than the given order. Where sound is too weak to find true joins, it does not.
 
     Args:
         sound: The sound of every row.
         played: The groups in an order near the true one, in the true direction.
         prices: The price of joining the pictures of any two groups.
-        band: How well the order fits its prices; 1.5 is perfect.
     """
+    given = list(range(len(played)))
     if len(played) < _FEWEST:
-        return list(range(len(played)))
-    order = list(range(len(played)))
-    first, last = (np.array([group[end] for group in played], np.int64) for end in (0, -1))
-    left, right = np.repeat(last, len(played)), np.tile(first, len(played))
-    breaks = sound.breaks(left, right).reshape(prices.shape).astype(np.float64)
-    typical = max(float(np.median([prices[join] for join in pairwise(order)])), 1e-9)
-    weight = _PRICE_WEIGHT * (_PERFECT_BAND / max(band, _PERFECT_BAND)) ** _BAND_POWER
-    by_pictures = weight * np.log(prices / typical + _PRICE_FLOOR)
-    for _ in range(_ROUNDS):
-        order = improve_directed(order, by_pictures + _break_evidence(breaks, order, _unrelated(sound)))
-    return order
+        return given
+    typical = max(float(np.median([prices[join] for join in pairwise(given)])), 1e-9)
+    by_pictures = np.log(prices / typical + _PRICE_FLOOR)
+    halves = [_SoundOrder(sound.bands(half), played) for half in (0, 1)]
+    gains = {weight: _cross_gain(halves, weight * by_pictures) for weight in _PRICE_WEIGHTS}
+    best = max(gains.values())
+    if best < _LEAST_GAIN:
+        return given
+    weight = max(weight for weight, gain in gains.items() if gain >= _NEARLY_BEST * best)
+    return _SoundOrder(sound, played).order(weight * by_pictures)
+
+
+def _cross_gain(halves: "Sequence[_SoundOrder]", by_pictures: Matrix) -> float:
+    """Return how much better each half of the sound likes the order found with the other than the given order."""
+    one, other = halves
+    return other.gain(one.order(by_pictures)) + one.gain(other.order(by_pictures))
+
+
+class _SoundOrder:
+    """The breaks between all groups, and the orders that they support."""
+
+    def __init__(self, sound: SliceSound, played: Groups) -> None:
+        first, last = (np.array([group[end] for group in played], np.int64) for end in (0, -1))
+        found = sound.breaks(np.repeat(last, len(played)), np.tile(first, len(played)))
+        self._breaks = found.reshape(len(played), len(played)).astype(np.float64)
+        self._unrelated = _unrelated(sound)
+
+    def order(self, by_pictures: Matrix) -> list[int]:
+        order = list(range(len(by_pictures)))
+        for _ in range(_ROUNDS):
+            order = improve_directed(order, by_pictures + self._evidence(order))
+        return order
+
+    def gain(self, order: Sequence[int]) -> float:
+        evidence = self._evidence(order)
+        given = pairwise(range(len(order)))
+        return float(sum(evidence[join] for join in given) - sum(evidence[join] for join in pairwise(order)))
+
+    def _evidence(self, order: Sequence[int]) -> Matrix:
+        return _break_evidence(self._breaks, order, self._unrelated)
 
 
 def _break_evidence(breaks: Matrix, order: Sequence[int], unrelated: Floats) -> Matrix:

@@ -26,6 +26,8 @@ _CUT_AT = (0.2, 0.35, 0.5, 0.65, 0.8)
 """Where each slice is cut, as a share of it, to measure continuous sound."""
 AMID = slice(1, 4)
 """The cuts that are far from both ends of a slice."""
+_BAND = 8
+"""Frequencies of a band, 250 Hz: within it they say the same."""
 _DITHER = 0.5
 """Variance of the noise, in squared steps of 16 bits, under which nothing is measured."""
 _AUDIBLE = 50.0
@@ -50,6 +52,11 @@ class SliceSound:
     def rows(self, chosen: Ints) -> "SliceSound":
         """Return some of the rows."""
         return replace(self, starts=self.starts[chosen], ends=self.ends[chosen], inside=self.inside[chosen])
+
+    def bands(self, half: int) -> "SliceSound":
+        """Return the sound in every other band of frequencies, the even (0) or the odd (1) ones."""
+        chosen = np.arange(self.starts.shape[1]) // _BAND % 2 == half
+        return replace(self, starts=self.starts[:, chosen], ends=self.ends[:, chosen])
 
     def breaks(self, left: Ints, right: Ints) -> Floats:
         """Return how much the sound breaks off where row right[i] follows row left[i]; NaN where either is silent."""

@@ -150,14 +150,14 @@ def test_sound_decides_where_the_pictures_do_not(shuffled: SliceSound) -> None:
     wrong = [*TRUE[:20], *TRUE[40:], *TRUE[20:40]]
     wrong[5], wrong[7], wrong[50], wrong[51] = wrong[7], wrong[5], wrong[51], wrong[50]
     alike = np.ones((COUNT, COUNT))
-    found = ordered_by_sound(shuffled, [[row] for row in wrong], alike, 1.5)
+    found = ordered_by_sound(shuffled, [[row] for row in wrong], alike)
     assert [wrong[number] for number in found] == TRUE
 
 
 def test_sound_does_not_move_what_the_pictures_are_sure_of(shuffled: SliceSound) -> None:
     sure = np.abs(np.subtract.outer(np.arange(COUNT), np.arange(COUNT))) ** 4.0
     other = np.random.default_rng(1).permutation(COUNT).tolist()
-    assert ordered_by_sound(shuffled, [[row] for row in other], sure, 1.5) == list(range(COUNT))
+    assert ordered_by_sound(shuffled, [[row] for row in other], sure) == list(range(COUNT))
 
 
 def test_shots_play_in_the_order_of_the_sound_that_runs_on_across_cuts() -> None:
