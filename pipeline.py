@@ -18,6 +18,7 @@ from .ingest.discover import discover_sources
 from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
 from .ingest.solve_input import settings_used, solve_input
+from .media.identity import stamp
 from .media.proxy import proxy_yuv
 from .media.source import Source, open_source
 from .media.types import VideoRecord
@@ -39,6 +40,7 @@ from .repair.detector import load_detector
 from .repair.shuffled import drop_broken
 from .settings import Settings, every_frame, library_folder, request_of
 from .solve import arrange
+from .solve.arrange import SolveInput
 from .solve.constraints import NO_CONSTRAINTS, Constraints
 from .solve.evidence import write_evidence
 from .solve.make_plan import mark_split, plan_from
@@ -161,7 +163,7 @@ def ingest_all(
 
 
 def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any) -> Plan:
-    """Find the order of a video from its stored vectors and proxies alone.
+    """Find the order of a video from its stored vectors and proxies, and the sound of its source if that is there.
 
     With `repair` or a `detector` the source is decoded to find broken frames, which become gaps of the plan.
 
@@ -184,7 +186,7 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
         record = library.catalog.find(request.video)
         outputs = outputs_of(record, settings, request.overwrite, request.detector)
         outputs.claim(request.plan_file, request.evidence)
-        frames = solve_input(library, record, settings)
+        frames = _with_sound(solve_input(library, record, settings), record, settings)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
         used = settings_used(library, record, frames, settings)
@@ -208,6 +210,18 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
     return plan
 
 
+def _with_sound(frames: SolveInput, video: VideoRecord, settings: Settings) -> SolveInput:
+    """Add the sound of the source, if that is there and unchanged; sound to be kept as it is says nothing of frames."""
+    source, rows = Path(video.source), frames.rows
+    if video.kind != "video" or rows.gaps or not len(rows) or settings.render.audio == "keep":
+        return frames
+    if not (settings.solve.sound and video.source and source.exists() and stamp(source) == video.stamp):
+        return frames
+    from .render.audio.analysis import read_slices
+
+    return replace(frames, sound=read_slices(source, rows.times.tolist(), video.fps))
+
+
 def solve_split(
     video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any
 ) -> list[Plan]:
@@ -229,7 +243,8 @@ def solve_split(
         outputs = outputs_of(record, settings, request.overwrite)
         known = _known_films(request)
         outputs.claim(*request.files(range(1, known + 1)))
-        frames, proxies = solve_input(library, record, settings), proxies_of(library, record)
+        frames = _with_sound(solve_input(library, record, settings), record, settings)
+        proxies = proxies_of(library, record)
         films = arrange_films(frames, lambda row: proxy_yuv(proxies[row]), settings, progress, request.films)
         used = settings_used(library, record, frames, settings)
         plans = [plan_from(record, frames, film, used, NO_CONSTRAINTS) for film in films]

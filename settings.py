@@ -149,6 +149,7 @@ class SolveSettings(_Section):
     doubt: Factor
     flow_limit: FrameLimit
     thorough: bool
+    sound: bool
     candidates: SmallCount
     time_limit: Seconds
     # Both methods need n x n costs as Python numbers: 1 GB for 5,000 frames.
@@ -169,7 +170,7 @@ class ShotSettings(_Section):
 class RenderSettings(_Section):
     crf: Annotated[int, Field(ge=0, le=51)]
     preset: Preset
-    audio: Literal["drop", "keep", "reslice"]
+    audio: Literal["auto", "drop", "keep", "reslice"]
     scratch_gb: Annotated[float, Field(ge=0.001, le=1e6)]
 
 

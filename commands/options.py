@@ -52,7 +52,7 @@ Thorough = Annotated[bool, typer.Option("--thorough", help="Search longer where 
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the samples of the source, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play the film backwards.")]
-Audio = Annotated[str | None, typer.Option("--audio", help="Sound: drop, keep or reslice.")]
+Audio = Annotated[str | None, typer.Option("--audio", help="Sound: auto, drop, keep or reslice.")]
 Both = Annotated[bool, typer.Option("--both", help="Write the film forwards and backwards.")]
 Split = Annotated[bool, typer.Option("--split", help="Separate films that were mixed into one file.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames with interpolated ones.")]

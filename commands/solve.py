@@ -42,7 +42,7 @@ def solve(
     flip_shot: options.FlipShot = None,
     shot_order: options.ShotOrder = None,
 ) -> None:
-    """Find the order of a video in the library and write a plan. Decodes nothing, except with --repair."""
+    """Find the order of a video in the library and write a plan. Decodes no picture, except with --repair."""
     from .. import pipeline
     from ..render.outputs import numbered
     from ..solve.constraints import parse_constraints

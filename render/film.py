@@ -20,7 +20,7 @@ from ..media.source import SHOW_TIMES, TIMES, DecoderReport, PictureFolder, Sour
 from ..progress import SILENT, Progress, noting
 from ..settings import Settings
 from ..solve.plan.model import Plan
-from .audio.soundtrack import Audio, has_sound, own_rate, soundtrack
+from .audio.soundtrack import Audio, chosen_audio, own_rate, soundtrack
 from .encode import Encoding, check_output, encode
 from .fill import FillOptions, FrameTiming, GapFiller, ReplacedFrame
 from .frame_layout import FrameLayout, pictures_layout, video_layout
@@ -47,9 +47,8 @@ def render_plan(
     fps: Fraction | None = None,
 ) -> list[Path]:
     """Write the film of a plan as the settings say and, with `both`, the film backwards; return their paths."""
-    progress, audio = noting(progress), settings.render.audio
-    if not has_sound(source, audio, ("keep", "reslice"), progress):
-        audio = "drop"
+    progress = noting(progress)
+    audio = chosen_audio(settings.render.audio, plan, source, progress)
     films = films_at(output, both)
     for directed, target in zip((plan, plan.reversed()), films, strict=False):
         with outputs.writing(target):

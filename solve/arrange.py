@@ -17,6 +17,7 @@ from .colours import Yuv, colour_profile, hellinger, sample_rows
 from .confidence import JoinReview, join_confidence, review_joins
 from .constraints import NO_CONSTRAINTS, Constraints, check_constraints
 from .cost.prices import price_features as small_pictures
+from .cost.sound import SliceSound
 from .measured_prices import Matcher
 from .motion import MotionCache, NoMotionCache
 from .order import OrderInput, OrderResult, order_rows
@@ -24,9 +25,18 @@ from .order_cache import NoOrderCache, OrderCache, cached_order
 from .outliers import OutlierVerdict, find_outliers, keep_alike
 from .path.constrain import constrain
 from .path.pinned import pinned_rows
-from .plan.model import Dropped, Neighbour, Reason, Shot
+from .plan.model import Direction, Dropped, Neighbour, Reason, Shot
 from .repeats import RepeatGroups, collapse, split_groups
 from .shots import NumberedShot, ShotBlock, constraints_in_frames, find_shots, match_numbers, number_shots, shot_blocks
+from .sound import (
+    SOUND_LIMIT,
+    SoundVerdict,
+    directed,
+    direction_confidence,
+    direction_score,
+    judge_sound,
+    ordered_by_sound,
+)
 from .undetermined import chance_confidence, interchangeable_joins
 
 _NEIGHBOURS_NAMED = 3
@@ -58,6 +68,8 @@ class SolveInput:
     """Reads a row's small picture in colour; without it, small groups are judged by their vectors alone."""
     cache: OrderCache = field(default_factory=NoOrderCache)
     """Orders of earlier runs."""
+    sound: SliceSound | None = None
+    """The sound of every row, where there is any."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +82,18 @@ class Arrangement:
     confidence: list[float]
     undetermined: list[int]
     """The joins that no evidence decides, by their positions in `order`."""
-    direction_known: bool
+    direction: Direction
+    sound: SoundVerdict | None
     review: JoinReview
     ordered: OrderResult
     evidence: "OutlierEvidence"
     constraints: Constraints
     """The user's constraints that the order satisfies, with all lists expanded."""
+
+    @property
+    def direction_known(self) -> bool:
+        """Whether the user or the sound tells the direction of time."""
+        return self.direction.confidence > 0
 
 
 @dataclass(frozen=True)
@@ -138,7 +156,7 @@ def arrange(
         groups = collapse(film.luma, graph, _repeat_level(len(film.rows), settings))
         distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
-    solved = _order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
+    solved = _directed_order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
     shots = _number(film, distinct, solved, settings)
     constraints = constraints.of_shots([shot.number for shot in shots])
     if constraints:
@@ -148,7 +166,7 @@ def arrange(
         if not len(kept):
             raise UsageError("No frame would be left to play.", "Drop fewer frames or shots.")
         if not np.array_equal(found.leaders[kept], solved.rows):
-            solved = _order(film, found, kept, settings, progress)
+            solved = _directed_order(film, found, kept, settings, progress)
         distinct, solved = found, _apply_constraints(solved, film, found, in_frames, shots, settings)
     return _arrangement(film, distinct, solved, shots, constraints, settings)
 
@@ -207,6 +225,45 @@ def _order(film: SolveInput, distinct: _DistinctRows, kept: Ints, settings: Sett
     return _Solved(rows, cached_order(film.cache, order_input, film.space, settings.solve, solve))
 
 
+def _directed_order(
+    film: SolveInput, distinct: _DistinctRows, kept: Ints, settings: Settings, progress: Progress
+) -> _Solved:
+    """Order the kept rows, and turn the film and its shots to the direction of sound that was shuffled along."""
+    solved = _order(film, distinct, kept, settings, progress)
+    verdict = _sound_verdict(film, solved)
+    if not (film.sound and verdict and verdict.state == "shuffled"):
+        return solved
+    played = [distinct.members[row] for row in solved.path]
+    first = np.cumsum([0, *map(len, played)]).tolist()
+    starts = [first.index(shot.start) for shot in _shots(film, played, settings) if shot.start in first]
+    path, costs = solved.ordered.path, solved.ordered.costs
+    numbers = directed(film.sound, played, starts)
+    if costs.matrix is not None and len(numbers) <= SOUND_LIMIT:
+        order = [path.order[number] for number in numbers]
+        prices = costs.matrix[np.ix_(order, order)].astype(np.float64)
+        groups = [played[number] for number in numbers]
+        numbers = [numbers[at] for at in ordered_by_sound(film.sound, groups, prices)]
+    order = [path.order[number] for number in numbers]
+    found = replace(path, order=order, cost=costs.of(order) / costs.scale)
+    return _Solved(solved.rows, replace(solved.ordered, path=found))
+
+
+def _sound_verdict(film: SolveInput, solved: _Solved) -> SoundVerdict | None:
+    return judge_sound(film.sound, film.rows.indices, solved.path) if film.sound else None
+
+
+def _direction(
+    film: SolveInput, played: Sequence[Sequence[int]], verdict: SoundVerdict | None, constraints: Constraints
+) -> Direction:
+    """Say how certain the direction of time is: the user's word, else that of sound that was shuffled along."""
+    if constraints.fixes_direction:
+        return Direction(confidence=1.0, by="user")
+    if film.sound and verdict and verdict.state == "shuffled":
+        sure = direction_confidence(direction_score(film.sound, played), verdict)
+        return Direction(confidence=round(sure, 4), by="sound")
+    return Direction()
+
+
 def _needs_full_luma(count: int, settings: Settings) -> bool:
     """Return whether a search needs full-size pictures, not just the small ones that the default price compares."""
     return count <= settings.solve.flow_limit or settings.solve.price not in ("auto", "huber", "cosine")
@@ -249,6 +306,7 @@ def _arrangement(
     final_shots = match_numbers(_shots(film, played, settings), order, shots)
     user_joins = _user_joins(order, constraints)
     tied_joins = _undecided_joins(played, solved.ordered)
+    verdict = _sound_verdict(film, solved)
     undecided = [tied and not known for tied, known in zip(tied_joins, user_joins, strict=True)]
     confidence = _confidence(played, solved.ordered, user_joins, undecided)
     cuts = {shot.start - 1 for shot in final_shots[1:]}
@@ -262,7 +320,8 @@ def _arrangement(
         shots=final_shots,
         confidence=confidence,
         undetermined=undetermined,
-        direction_known=constraints.fixes_direction,
+        direction=_direction(film, played, verdict, constraints),
+        sound=verdict,
         review=review_joins(
             order,
             confidence,

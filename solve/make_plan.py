@@ -1,12 +1,13 @@
 """Build a plan from an arrangement."""
 
+from dataclasses import asdict
 from typing import Any
 
 from ..media.types import VideoRecord
 from ..settings import Settings
 from .arrange import Arrangement, SolveInput
 from .constraints import Constraints
-from .plan.model import Direction, PathReport, Plan, PlanVideo
+from .plan.model import PathReport, Plan, PlanVideo, SoundReport
 
 
 def plan_from(
@@ -43,7 +44,8 @@ def plan_from(
             band=found.ordered.band,
             thorough=bool(used["solve"]["thorough"]),
         ),
-        direction=Direction(confidence=float(found.direction_known)),
+        direction=found.direction,
+        sound=SoundReport(**asdict(found.sound)) if found.sound else None,
         settings=used,
         wishes=constraints.given(),
     )

@@ -124,7 +124,8 @@ def _rows_of_film(film: SolveInput, rows: Ints) -> SolveInput:
     own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
     chroma = None if film.chroma is None else film.chroma[rows]
     colours = film.colours and _of_rows(film.colours, rows)
-    return replace(film, rows=own, luma=film.luma[rows], chroma=chroma, colours=colours)
+    sound = film.sound and film.sound.rows(rows)
+    return replace(film, rows=own, luma=film.luma[rows], chroma=chroma, colours=colours, sound=sound)
 
 
 def _of_rows(colours: Yuv, rows: Ints) -> Yuv:

@@ -353,7 +353,7 @@ def test_constraints_hold_in_the_plan_and_are_recorded(full: Path, scrambled: Sc
     for early, late in ((3, 40), (40, 3)):
         pair = f"{place[early]}:{place[late]}"
         plan = run("solve", "scrambled", "--before", pair, "--drop", place[10], "--json", "-q").data
-        assert plan["direction"] == {"reversed": False, "confidence": 1.0}
+        assert plan["direction"] == {"reversed": False, "confidence": 1.0, "by": "user"}
         assert plan["wishes"] == {"before": [[place[early], place[late]]], "drop": [place[10]]}
         assert {"user"} == {d["reason"] for d in plan["dropped"] if d["frame"] == place[10]}
         shown = [scrambled.truth.frames[frame] for frame in plan["order"]]

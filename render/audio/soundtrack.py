@@ -3,22 +3,35 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+import numpy as np
 
 from ...errors import RenderError
 from ...media import ffmpeg
 from ...media.source import Source
 from ...progress import Progress
-from ...solve.plan.model import Plan
+from ...solve.plan.model import Plan, SoundReport
+from ...solve.sound import SoundState, SoundVerdict, judge_sound
 from ..encode import Encoding, Soundtrack
 from ..reorder import FULL, missing_frame, no_space
+from ..results import confidence_text
+from .analysis import read_slices
 from .slices import SlicePositions, frame_edges, joined_audio, out_of_step, slice_positions
 from .track import Track, decoded, probe_track
 
 Audio: TypeAlias = Literal["drop", "keep", "reslice"]
 """No sound, the track unchanged, or the track cut by frame and reordered."""
+
+_BY_STATE: dict[SoundState, Audio] = {"shuffled": "reslice", "untouched": "keep", "unknown": "drop"}
+_NOTES: dict[Audio, str] = {
+    "reslice": "was shuffled along with the frames ({sure} sure), so it is cut by frame and put in the film's order",
+    "keep": "was not shuffled ({sure} sure), so the track is kept unchanged",
+    "drop": "does not tell whether it was shuffled along with the frames, so it is left out",
+}
 
 _FADE_SECONDS = 0.001
 """Length of the fade that softens a click between slices."""
@@ -34,10 +47,32 @@ def own_rate(plan: Plan) -> Fraction:
     return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
 
 
+def chosen_audio(asked: Audio | Literal["auto"], plan: Plan, source: Source, progress: Progress) -> Audio:
+    """Return what to do with the sound of a source; where it is left to the sound itself, note what it tells."""
+    if not has_sound(source, asked, ("keep", "reslice"), progress):
+        return "drop"
+    if asked != "auto":
+        return asked
+    found = plan.sound or _judged(plan, source, progress)
+    chosen = _BY_STATE[found.state]
+    why = _NOTES[chosen].format(sure=confidence_text(found.confidence))
+    others = " or ".join(other for other in _NOTES if other != chosen)
+    progress.note(f"The sound of {source.path.name} {why}; --audio {others} decides otherwise.")
+    return chosen
+
+
+def _judged(plan: Plan, source: Source, progress: Progress) -> SoundReport:
+    """Hear the source of a plan that was made without its sound."""
+    times = _frame_times(source, max(plan.played, default=0), progress)
+    sound = read_slices(source.path, times, plan.video.fps)
+    verdict = judge_sound(sound, np.arange(len(times)), plan.order) if sound else SoundVerdict()
+    return SoundReport(**asdict(verdict))
+
+
 def has_sound(source: Source, audio: str, others: Sequence[str], progress: Progress) -> bool:
     """Check whether the source has sound, and note what the user may not expect; `others` are the other options."""
     tracks, name = source.info().audio_tracks, source.path.name
-    if not tracks and audio != "drop":
+    if not tracks and audio not in ("auto", "drop"):
         progress.note(f"{name} has no sound to {audio}.")
     if tracks and audio == "drop":
         progress.note(f"{name} has sound, left out; --audio {' or '.join(others)} includes it.")

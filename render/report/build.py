@@ -16,9 +16,9 @@ from ...media.types import Floats, FrameRows, Picture, VideoRecord
 from ...settings import Settings, SolveSettings
 from ...solve.confidence import count_weak
 from ...solve.plan.files import first_problem
-from ...solve.plan.model import Plan, Shot, WeakJoin
+from ...solve.plan.model import Direction, Plan, Shot, WeakJoin
 from ...solve.undetermined import reasons
-from ..results import order_text
+from ..results import confidence_text, order_text
 from .folder import REPORT_FILES, write_report
 from .model import DroppedFrame, FrameThumbnail, JoinAlternative, JoinPrices, Report, ShotStrip, WeakJoinRow
 
@@ -130,8 +130,15 @@ def summary(plan: Plan) -> list[tuple[str, str]]:
         ("Order", order_text(len(plan.order), plan.mean_confidence, reasons(plan))),
         ("Path", "not proven" if gap is None else f"within {100 * gap:.2f} % of the cheapest possible"),
         ("Solver", plan.path.solver),
-        ("Direction", "as you specified" if plan.direction.confidence else "unknown: the film may play backwards"),
+        ("Direction", _direction_text(plan.direction)),
     ]
+
+
+def _direction_text(direction: Direction) -> str:
+    if direction.by == "sound":
+        turned = ", then turned round by you" * direction.reversed
+        return f"by the sound, {confidence_text(direction.confidence)} sure{turned}"
+    return "as you specified" if direction.confidence else "unknown: the film may play backwards"
 
 
 def _thumbnail_reader(library: Library, video: VideoRecord, rows: FrameRows) -> Callable[[int], Picture]:

@@ -143,6 +143,16 @@ class Direction(_Part):
 
     reversed: bool = False
     confidence: float = 0.0
+    by: Literal["", "user", "sound"] = ""
+    """What the direction is known by."""
+
+
+class SoundReport(_Part):
+    """Whether the sound was cut along with the frames, how certain that is, and on how many joins it rests."""
+
+    state: Literal["shuffled", "untouched", "unknown"]
+    confidence: Share
+    joins: int = Field(ge=0)
 
 
 class PlanFields(_Part):
@@ -165,6 +175,8 @@ class PlanFields(_Part):
     """Where frames that were dropped as broken are to be replaced."""
     path: PathReport
     direction: Direction = Direction()
+    sound: SoundReport | None = None
+    """Null where the source has no sound, or was not there to be heard."""
     settings: dict[str, Any] = {}
     wishes: dict[str, Any] = {}
     """The user's constraints, which the order satisfies."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 from helpers import drawn_plan, ffmpeg_ok, pictures, write_clip, write_gif, write_pictures, write_vfr
 from runs import Run
+from voices import RATE, voice
 
 from reelweave.errors import RenderError, UsageError
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
@@ -387,9 +388,93 @@ def test_drop_leaves_no_sound(clip: Path, left_behind: Path, encoding: Encoding)
     assert audio_stream(render(plan_of(SHUFFLED), clip, left_behind / "film.mp4", encoding)) == ""
 
 
-@pytest.mark.parametrize("asked", [[], ["--audio", "drop"]], ids=["by default", "asked for"])
-def test_dropped_sound_is_noted(clip: Path, run: Run, left_behind: Path, asked: list[str]) -> None:
-    answer = run("reconstruct", clip, "-o", left_behind / "film.mp4", "--quiet", "--both", *asked)
+@pytest.fixture(scope="module")
+def speaking(silent: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film whose sound changes as speech does."""
+    folder = tmp_path_factory.mktemp("speaking")
+    return add_sound(silent, folder / "speaking.mkv", voice(FRAMES)[:, None], RATE, ["aac", "-b:a", "128k"])
+
+
+@pytest.fixture(scope="module")
+def cut_along(speaking: Path) -> Path:
+    """The same film, scrambled with its sound."""
+    made = speaking.with_name("cut along.mp4")
+    scramble(speaking, made, ScrambleOptions(seed=3, audio="shuffle"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def dubbed(cut_along: Path, speaking: Path) -> Path:
+    """The scrambled pictures with the sound as it was."""
+    made = cut_along.with_name("dubbed.mp4")
+    maps = ["-map", "0:v", "-map", "1:a", "-c", "copy", str(made)]
+    ffmpeg_ok("-i", str(cut_along), "-i", str(speaking), *maps)
+    return made
+
+
+@pytest.fixture(scope="module")
+def hushed(cut_along: Path) -> Path:
+    """The scrambled pictures with a silent track."""
+    made = cut_along.with_name("hushed.mp4")
+    maps = ["-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-shortest", str(made)]
+    ffmpeg_ok("-i", str(cut_along), "-f", "lavfi", "-i", "anullsrc=r=44100:cl=stereo", *maps)
+    return made
+
+
+def test_by_default_sound_that_was_shuffled_along_is_cut_by_frame(cut_along: Path, run: Run, left_behind: Path) -> None:
+    answer = run("reconstruct", cut_along, "-o", left_behind / "film.mkv", "--quiet", "--lossless")
+    assert (answer.code, "shuffled along" in answer.err) == (0, True)
+    plan = read_plan(left_behind / "film.plan.json")
+    assert plan.sound
+    assert plan.sound.state == "shuffled"
+    assert plan.direction.by == "sound"
+    rendered = render(plan, cut_along, left_behind / "again.mkv", LOSSLESS, audio="reslice")
+    assert np.array_equal(heard(left_behind / "film.mkv"), heard(rendered))
+
+
+def test_by_default_sound_that_was_not_shuffled_is_kept(dubbed: Path, run: Run, left_behind: Path) -> None:
+    answer = run("reconstruct", dubbed, "-o", left_behind / "film.mp4", "--quiet")
+    assert (answer.code, "not shuffled" in answer.err) == (0, True)
+    assert packets(left_behind / "film.mp4") == packets(dubbed)
+    plan = read_plan(left_behind / "film.plan.json")
+    assert plan.sound
+    assert plan.sound.state == "untouched"
+    assert plan.direction.by == ""
+
+
+def test_by_default_sound_that_does_not_tell_is_left_out(hushed: Path, run: Run, left_behind: Path) -> None:
+    answer = run("reconstruct", hushed, "-o", left_behind / "film.mp4", "--quiet")
+    assert (answer.code, "left out" in answer.err) == (0, True)
+    assert audio_stream(left_behind / "film.mp4") == ""
+
+
+def test_a_plan_made_without_the_sound_is_rendered_by_what_the_source_tells(
+    cut_along: Path, run: Run, left_behind: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELWEAVE_SOLVE__SOUND", "false")
+    assert run("reconstruct", cut_along, "-o", left_behind / "film.mp4", "--audio", "drop", "-q").code == 0
+    assert read_plan(left_behind / "film.plan.json").sound is None
+    answer = run("render", left_behind / "film.plan.json", "-o", left_behind / "again.mp4", "-q")
+    assert (answer.code, "shuffled along" in answer.err) == (0, True)
+    assert audio_stream(left_behind / "again.mp4").startswith("aac")
+
+
+def test_a_plan_without_its_source_is_solved_without_its_sound(cut_along: Path, run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "moved.mp4"
+    source.write_bytes(cut_along.read_bytes())
+    assert run("ingest", source, "-q").code == 0
+    source.unlink()
+    solved = run("solve", "moved.mp4", "--json", "-q")
+    assert (solved.code, solved.data["sound"], solved.data["direction"]["by"]) == (0, None, "")
+
+
+def test_sound_that_is_to_be_kept_does_not_decide_the_direction(cut_along: Path, run: Run, left_behind: Path) -> None:
+    assert run("reconstruct", cut_along, "-o", left_behind / "film.mp4", "--audio", "keep", "-q").code == 0
+    assert read_plan(left_behind / "film.plan.json").direction.by == ""
+
+
+def test_dropped_sound_is_noted(clip: Path, run: Run, left_behind: Path) -> None:
+    answer = run("reconstruct", clip, "-o", left_behind / "film.mp4", "--quiet", "--both", "--audio", "drop")
     assert (answer.code, audio_stream(left_behind / "film.mp4")) == (0, "")
     notes = [line for line in answer.err.splitlines() if "has sound, left out" in line]
     assert len(notes) == 1
@@ -408,12 +493,12 @@ def without(folder: Path) -> Path:
     return write_clip(folder / "silent.mp4", pictures(8))
 
 
-@pytest.mark.parametrize("audio", ["keep", "reslice", "drop"])
+@pytest.mark.parametrize("audio", ["keep", "reslice", "drop", "auto"])
 @pytest.mark.parametrize("make", [gif, folder_of_pictures, without], ids=lambda make: str(make.__name__))
 def test_a_source_without_sound_is_rendered_with_a_note(make: Any, run: Run, left_behind: Path, audio: str) -> None:
     answer = run("reconstruct", make(left_behind), "-o", left_behind / "film.mp4", "--quiet", "--audio", audio)
     assert (answer.code, audio_stream(left_behind / "film.mp4")) == (0, "")
-    assert ("has no sound" in answer.err) == (audio != "drop")
+    assert ("has no sound" in answer.err) == (audio in ("keep", "reslice"))
 
 
 def test_the_film_and_its_reverse_have_their_own_sound(clip: Path, run: Run, left_behind: Path) -> None:

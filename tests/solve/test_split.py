@@ -128,8 +128,14 @@ def test_solve_writes_a_plan_and_evidence_for_each_film_from_the_library(
     mix: Mix, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("ingest", mix.video).code == 0
-    for name in ("run", "Reader"):
-        monkeypatch.setattr(ffmpeg, name, lambda *_, **__: pytest.fail("ffmpeg was started"))
+    reader = ffmpeg.Reader
+
+    def sound_only(arguments: list[str], *others: Any, **named: Any) -> ffmpeg.Reader:
+        assert "-vn" in arguments, "pictures are decoded"
+        return reader(arguments, *others, **named)
+
+    monkeypatch.setattr(ffmpeg, "run", lambda *_, **__: pytest.fail("ffmpeg was started"))
+    monkeypatch.setattr(ffmpeg, "Reader", sound_only)
     asked = ("--plan", tmp_path / "p.json", "--evidence", tmp_path / "e.jsonl", "-q")
     answer = run("solve", "mix.mp4", "--films", 2, *asked)
     assert answer.code == 0
