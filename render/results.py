@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .outputs import OutputPaths
-
 if TYPE_CHECKING:
     from ..media.types import VideoRecord
     from ..solve.plan.model import Plan
     from ..solve.undetermined import UndeterminedReason
+    from .outputs import OutputPaths
 
 
 _UNDETERMINED: "dict[UndeterminedReason, str]" = {
@@ -73,7 +72,7 @@ class Reconstruction:
     undetermined: "dict[UndeterminedReason, int]" = field(default_factory=dict)
 
 
-def film_result(plan: "Plan", place: OutputPaths, outputs: Sequence[Path]) -> FilmResult:
+def film_result(plan: "Plan", place: "OutputPaths", outputs: Sequence[Path]) -> FilmResult:
     """Return the result of one film."""
     from ..solve.undetermined import reasons
 

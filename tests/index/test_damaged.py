@@ -417,7 +417,7 @@ def test_a_source_that_decodes_differently_is_ingested_again(
     before = contents(two)
     next((two / "proxies").glob("clip-*")).unlink()
 
-    def too_few(video: object, file: Path, *_: object) -> bool:
+    def too_few(video: object, source: object, file: Path, *_: object) -> bool:
         file.write_bytes(b"too few")
         return False
 

@@ -127,8 +127,9 @@ def test_a_pattern_reports_unreadable_folders(tmp_path: Path, monkeypatch: pytes
             raise PermissionError(13, "Permission denied", str(folder))
         return original(folder)
 
-    monkeypatch.setattr(os, "scandir", refusing)
-    discovered = discover_sources([tmp_path / "**" / "*.mp4"])
+    with monkeypatch.context() as locked:
+        locked.setattr(os, "scandir", refusing)
+        discovered = discover_sources([tmp_path / "**" / "*.mp4"])
     assert [path.name for path, _ in discovered.failures] == ["locked"]
     assert [path.name for path in discovered.sources] == ["a.mp4"]
 
@@ -147,8 +148,9 @@ def test_an_unreadable_folder_is_reported_and_the_rest_is_found(
             raise PermissionError(13, "Permission denied", str(folder))
         return original(folder)
 
-    monkeypatch.setattr(os, "scandir", refusing)
-    discovered = discover_sources([tmp_path])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refusing)
+        discovered = discover_sources([tmp_path])
     assert [path for path, _ in discovered.failures] == [tmp_path / locked]
     assert [path.name for path in discovered.sources] == sources
 
