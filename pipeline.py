@@ -186,7 +186,7 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
         record = library.catalog.find(request.video)
         outputs = outputs_of(record, settings, request.overwrite, request.detector)
         outputs.claim(request.plan_file, request.evidence)
-        frames = _with_sound(solve_input(library, record, settings), record, settings)
+        frames = _with_sound(solve_input(library, record, settings), record, settings, source)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
         used = settings_used(library, record, frames, settings)
@@ -210,12 +210,16 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
     return plan
 
 
-def _with_sound(frames: SolveInput, video: VideoRecord, settings: Settings) -> SolveInput:
+def _with_sound(
+    frames: SolveInput, video: VideoRecord, settings: Settings, opened: Source | None = None
+) -> SolveInput:
     """Add the sound of the source, if that is there and unchanged; sound to be kept as it is says nothing of frames."""
     source, rows = Path(video.source), frames.rows
     if video.kind != "video" or rows.gaps or not len(rows) or settings.render.audio == "keep":
         return frames
     if not (settings.solve.sound and video.source and source.exists() and stamp(source) == video.stamp):
+        return frames
+    if opened and not opened.info().audio_tracks:
         return frames
     from .render.audio.analysis import read_slices
 

@@ -102,7 +102,7 @@ def prompted(ask: Callable[..., _Answer], question: str, **options: Any) -> _Ans
 
 def confirmed(question: str, unasked: UsageError) -> bool:
     """Ask on a terminal, on stderr, because stdout carries data; raise `unasked` elsewhere."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+    if not (sys.stdin and sys.stdin.isatty()):
         raise unasked
     return prompted(typer.confirm, question)
 

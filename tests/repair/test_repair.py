@@ -230,7 +230,7 @@ def test_a_folder_of_pictures_is_refused_with_the_command_that_accepts_it(run: R
 
 
 def test_broken_frames_are_detected_and_replaced(run: Run, video: Path, tmp_path: Path) -> None:
-    done = run("repair", video, "-o", tmp_path / "out.mp4", "--json").data
+    done = run("repair", video, "-o", tmp_path / "out.mp4", "--yes", "--json").data
     rows: list[dict[str, Any]] = done["frames"]
     assert [row["frame"] for row in rows] == [9, 10, 11]
     assert all(row["class"] != "clean" and row["evidence"] and 0.5 <= row["score"] <= 1 for row in rows)
