@@ -210,9 +210,7 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
     return plan
 
 
-def _with_sound(
-    frames: SolveInput, video: VideoRecord, settings: Settings, opened: Source | None = None
-) -> SolveInput:
+def _with_sound(frames: SolveInput, video: VideoRecord, settings: Settings, opened: Source | None = None) -> SolveInput:
     """Add the sound of the source, if that is there and unchanged; sound to be kept as it is says nothing of frames."""
     source, rows = Path(video.source), frames.rows
     if video.kind != "video" or rows.gaps or not len(rows) or settings.render.audio == "keep":

@@ -54,7 +54,7 @@ def repair(
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, however many frames are found broken.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many frames are found broken.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
