@@ -115,7 +115,8 @@ class _Support:
         while self._clear_unsupported():
             pass
         self._clear_freezes()
-        self._clear_ordinary()
+        while self._clear_ordinary():
+            pass
         # A freeze may have begun at a change that was cleared.
         self._clear_freezes()
 
@@ -186,20 +187,21 @@ class _Support:
         around = self._around
         return around.shade_change(start, end) <= _SAME_SHADES or around.goes_on(start, end) <= _USUAL_LAG
 
-    def _clear_ordinary(self) -> None:
-        """Clear changes that no pattern supports, and what stands out too little from a film full of jumps."""
+    def _clear_ordinary(self) -> bool:
+        """Clear changes that no pattern supports, and what stands out too little from a film full of jumps.
+
+        Return whether there were any: the jumps of what was cleared are ordinary, too.
+        """
         called = self._strongest() >= 1
         ordinary = self._ordinary_jumps(called)
-        flagged, frozen = (self.signs[name] >= 1 for name in ("guessed", "frozen"))
-        sure = self._strongest(CHANGES) >= 1
+        sure, flagged = self._strongest(CHANGES) >= 1, self.signs["guessed"] >= 1
         for start, end in runs_of(called):
             common = self._common(ordinary, start, end)
-            if flagged[start:end].any() or (frozen[start:end].any() and not common):
-                continue
-            keeps = self._stands_out if common else self._is_partial
-            if not (sure[start:end].any() and not common) and not keeps(start, end):
+            kept = self._stands_out(start, end) if common else sure[start:end].any() or self._is_partial(start, end)
+            if not kept and not flagged[start:end].any():
                 for name in _COMPARED:
                     self._clear(name, start, end)
+        return int(np.count_nonzero(self._strongest() >= 1)) < int(np.count_nonzero(called))
 
     def _is_partial(self, start: int, end: int) -> bool:
         """Return whether a change leaves part of the picture as it was, with a hint of a pattern in the rest."""
