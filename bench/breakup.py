@@ -83,15 +83,15 @@ class Bench:
         source.info()
         begun, decoder, own = time.perf_counter(), of_children(), time.process_time()
         evidence = measure_evidence(source)
-        told = {verdict.frame for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
+        called = {verdict.frame for verdict in judge(evidence, load().breakup) if verdict.kind != CLEAN}
         took = time.perf_counter() - begun, of_children() - decoder, time.process_time() - own
         half = REAL if case == REAL else self.split.half(clip)
         seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
-        wrong = told - damaged
+        wrong = called - damaged
         return Result(
-            *(clip, case, half, len(evidence), seconds, len(damaged), len(told & damaged), len(wrong)),
+            *(clip, case, half, len(evidence), seconds, len(damaged), len(called & damaged), len(wrong)),
             *(*took, decoding),
-            missed=tuple(sorted(damaged - told)),
+            missed=tuple(sorted(damaged - called)),
             wrong=tuple(sorted(wrong)),
             kind=self.split.kind(clip),
         )

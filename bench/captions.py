@@ -120,7 +120,7 @@ def _code(thing: DrawnShape, ground: str) -> list[int]:
 
 
 def _third(coordinate: float) -> int:
-    """Return the third of the picture a coordinate lies in, where that is clear."""
+    """Return the third of the picture that a coordinate lies in; empty near the border of two thirds."""
     found = [number for number, (low, high) in enumerate(_THIRDS) if low <= coordinate <= high]
     return found[0] if found else 0 if coordinate < _THIRDS[0][0] else 2 if coordinate > _THIRDS[2][1] else UNCLEAR
 

@@ -220,7 +220,7 @@ def _share(values: Sequence[float]) -> str:
 
 
 def calibration(results: Sequence[Result], split: Split) -> str:
-    """What was said of the direction, and how often it was right."""
+    """How certain the stated direction was, and how often it was right."""
     cut = [run for run in results if run.state == TRUE_STATE[run.kind] == "shuffled"]
     rows = []
     for half, (low, high) in product(("tuning", "check"), ((0.5, 0.9), (0.9, 0.99), (0.99, 1.0))):
@@ -251,7 +251,7 @@ def report(results: Sequence[Result], ordered_runs: Sequence[Ordered], split: Sp
     parts = [choices(results, split), calibration(results, split)]
     if silent:
         left = sum(run.state == "unknown" for run in silent)
-        parts.append(f"Of {len(silent)} cases of clips whose track is silent, {left} were told to be so (`drop`).")
+        parts.append(f"Of {len(silent)} cases of clips whose track is silent, {left} were recognised (`drop`).")
     return "\n\n".join([*parts, *([orders(ordered_runs, split)] if ordered_runs else [])])
 
 

@@ -1,6 +1,6 @@
 """Parse lists of numbers such as 3,7-9.
 
-Ranges are checked against the known numbers before they are expand, so that 0-999999999 costs no memory.
+Ranges are checked against the known numbers before they are expanded, so that 0-999999999 costs no memory.
 """
 
 import re

@@ -133,8 +133,8 @@ class FrameRows:
         """Whether frames of the source were skipped or unreadable."""
         return len(self) > 0 and int(self.indices[-1]) != len(self) - 1
 
-    def part(self, rows: slice) -> "FrameRows":
-        """Return some of the rows."""
+    def part(self, rows: slice | Ints) -> "FrameRows":
+        """Return some of the rows, by a slice or by their numbers."""
         return FrameRows(**{name: values[rows] for name, values in vars(self).items()})
 
 

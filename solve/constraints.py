@@ -30,7 +30,7 @@ class Constraints:
     flip_shot: tuple[int, ...] = ()
     shot_order: tuple[int, ...] = ()
     ranges: tuple[tuple[str, tuple[range, ...]], ...] = ()
-    """Lists by field name, as parsed. They are expand only once the number of frames is known, so that a huge
+    """Lists by field name, as parsed. They are expanded only once the number of frames is known, so that a huge
     range cannot exhaust memory.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..media.types import Floats, FrameRows, Ints
+from ..media.types import Floats, Ints
 from ..progress import Progress
 from ..settings import Settings
 from .arrange import Arrangement, SolveInput, arrange
@@ -121,11 +121,10 @@ def _films_of_groups(profiles: Sequence[ColourProfile], same_look: float, film_c
 
 
 def _rows_of_film(film: SolveInput, rows: Ints) -> SolveInput:
-    own = FrameRows(**{name: values[rows] for name, values in vars(film.rows).items()})
     chroma = None if film.chroma is None else film.chroma[rows]
     colours = film.colours and _of_rows(film.colours, rows)
     sound = film.sound and film.sound.rows(rows)
-    return replace(film, rows=own, luma=film.luma[rows], chroma=chroma, colours=colours, sound=sound)
+    return replace(film, rows=film.rows.part(rows), luma=film.luma[rows], chroma=chroma, colours=colours, sound=sound)
 
 
 def _of_rows(colours: Yuv, rows: Ints) -> Yuv:

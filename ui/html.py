@@ -1,6 +1,5 @@
 """Render the page's HTML from its templates, which escape whatever they are given."""
 
-import base64
 import re
 import shlex
 from functools import cache
@@ -8,11 +7,11 @@ from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from ..errors import ReelweaveError
-from ..media.timecode import clock
 from ..media.types import Picture
+from ..render.html import html_environment, picture_url
 from .jobs import Cancelled, JobStatus
 from .uploads import stat_if_present, url_of
 
@@ -54,18 +53,7 @@ def progress(status: JobStatus) -> str:
 
 def data_url(picture: Picture, quality: int = _JPEG_QUALITY) -> str:
     """Encode a small picture as a data URL, so that the server need not hand out a file."""
-    import cv2
-
-    return jpeg_url(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
-
-
-def jpeg_url(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return the count with its noun: `1 frame`, `2 frames`."""
-    return f"{count} {noun}{'s' * (count != 1)}"
+    return picture_url(picture, quality)
 
 
 def page_wording(text: str) -> str:
@@ -101,23 +89,16 @@ def _page_action(command_line: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reelweave.ui"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return html_environment(
+        "reelweave.ui",
+        data_url=data_url,
+        page_wording=page_wording,
+        size=_size,
+        file_size=_file_size,
+        scaled=_scaled,
+        time_left=_time_left,
+        url=url_of,
     )
-    filters = (clock, data_url, page_wording, plural)
-    environment.filters |= {function.__name__: function for function in filters}
-    environment.filters |= {
-        "size": _size,
-        "file_size": _file_size,
-        "scaled": _scaled,
-        "time_left": _time_left,
-        "url": url_of,
-    }
-    return environment
 
 
 def _scaled(picture: Picture, width: int) -> Picture:

@@ -3,14 +3,13 @@
 A page embeds its pictures, so that it can be sent by itself; the templates escape every name.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
-from ...media.timecode import clock
 from ...media.types import Picture
+from ..html import html_environment, picture_url
 from .model import DroppedFrame, JoinAlternative, Report, WeakJoinRow
 
 MOST_SHOWN = 200
@@ -49,38 +48,14 @@ def dropped_title(dropped: Sequence[DroppedFrame]) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reelweave.render.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "adjacent": _adjacent,
-        "clock": clock,
-        "count": _count,
-        "jpeg_uri": _jpeg_uri,
-        "price": _price,
-    }
-    return environment
+    jpeg_uri = partial(picture_url, quality=_JPEG_QUALITY)
+    return html_environment("reelweave.render.report", adjacent=_adjacent, jpeg_uri=jpeg_uri, price=_price)
 
 
 def _adjacent(choice: JoinAlternative, row: WeakJoinRow) -> str:
     """Return the `solve` option that chooses an alternative."""
     frame = choice.shown.frame
     return f"--adjacent {row.left.frame}:{frame}" if choice.side == "after" else f"--adjacent {frame}:{row.right.frame}"
-
-
-def _jpeg_uri(picture: Picture) -> str:
-    import cv2
-
-    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _price(price: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from ...errors import SourceError
+from ...render.html import jpeg_url
 from ...repair import labelling
 from ...repair.labels import BROKEN, CLEAN, UNSORTED, label_counts, move_picture, read_name, unlabelled_pictures
 from ...settings import Settings
@@ -58,5 +59,5 @@ def card(queue: LabelQueue) -> str:
     name = queue.waiting[0] if queue.waiting else ""
     file = queue.folder / UNSORTED / name
     # Embedded, since the server does not hand out the label folder.
-    picture = html.jpeg_url(file.read_bytes()) if name and file.is_file() else ""
+    picture = jpeg_url(file.read_bytes()) if name and file.is_file() else ""
     return html.render("labels.card", queue, read_name(name), picture, *label_counts(queue.folder))
