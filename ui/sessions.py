@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class WithFolder(Protocol):
@@ -41,6 +41,14 @@ class SessionStates(Generic[State]):
                 return None
             self._states[session or ""] = update(state)
             return self._states[session or ""]
+
+    def show(self, session: str | None, render: Callable[[State], dict[Any, Any]]) -> dict[Any, Any]:
+        """Render the session's state; again if it changes meanwhile, so that no older answer covers a newer one."""
+        while (state := self.of(session)) is not None:
+            outputs = render(state)
+            if self.of(session) is state:
+                return outputs
+        return {}
 
     def clear(self, session: str | None) -> None:
         with self._lock:

@@ -91,16 +91,16 @@ def reconstruct_tab(context: PageContext) -> None:
     context.on_close.append(states.clear)
 
     def update(
-        step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], state: ReconstructState | None
+        step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], changed: object, request: gr.Request
     ) -> dict[Any, Any]:
-        return {status: step.output} | (show(state) if state else {})
+        return {status: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
         state = None
         for step in run_job(context, request, lambda progress: reconstruct_job.begin(context, upload, video, progress)):
             if state := step.result:
                 states.put(request.session_hash, state)
-            yield update(step, shown.show_all, state)
+            yield update(step, shown.show_all, state, request)
         if state:
             yield from make_film("film", state, request, step)
 
@@ -116,7 +116,7 @@ def reconstruct_tab(context: PageContext) -> None:
             new = None
             if film := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
-            yield update(step, shown.show_films, new)
+            yield update(step, shown.show_films, new, request)
 
     def render(request: gr.Request) -> Iterator[Any]:
         if state := states.of(request.session_hash):
@@ -136,7 +136,7 @@ def reconstruct_tab(context: PageContext) -> None:
         ):
             if solved := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_plan_of(solved))
-            yield update(step, shown.show_all, new)
+            yield update(step, shown.show_all, new, request)
         if new:
             yield from make_film("preview", new, request, step)
 
@@ -144,7 +144,7 @@ def reconstruct_tab(context: PageContext) -> None:
         before = states.of(request.session_hash)
         now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
         if now and before:
-            yield shown.show_corrections(now)
+            yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
 

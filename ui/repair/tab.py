@@ -52,8 +52,8 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     states: SessionStates[RepairState] = SessionStates()
     context.on_close.append(states.clear)
 
-    def update(step: JobStep, now: RepairState | None) -> dict[Any, Any]:
-        return {status: step.output} | (shown.show_all(now) if now else {})
+    def update(step: JobStep, changed: object, request: gr.Request) -> dict[Any, Any]:
+        return {status: step.output} | (states.show(request.session_hash, shown.show_all) if changed else {})
 
     def find(upload: str | None, video: str | None, path: str, method: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
@@ -63,7 +63,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         for step in run_job(context, request, work):
             if step.result:
                 states.put(request.session_hash, step.result)
-            yield update(step, step.result)
+            yield update(step, step.result, request)
 
     def repair(request: gr.Request, *options: Any) -> Iterator[Any]:
         if not (now := states.of(request.session_hash)):
@@ -77,7 +77,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             if result := step.result:
                 film, strips = result
                 new = change(request, now, partial(replace, repaired=film, strips=strips))
-            yield update(step, new)
+            yield update(step, new, request)
 
     def change(request: gr.Request, old: RepairState, edit: Callable[[RepairState], RepairState]) -> RepairState | None:
         """Change the session's state, unless it is about another video by now."""
@@ -95,7 +95,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         except ReelweaveError as invalid:
             return {status: html.error(invalid)}
         new = change(request, now, lambda now: edit(now, frames))
-        return {status: ""} | (shown.show_list(new) if new else {})
+        return {status: ""} | (states.show(request.session_hash, shown.show_list) if new else {})
 
     def toggle(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         return correct(request, str(event.item), RepairState.toggled)
