@@ -23,6 +23,8 @@ from .media.proxy import proxy_yuv
 from .media.source import Source, open_source
 from .media.types import VideoRecord
 from .progress import SILENT, Progress, StageTimer, noting
+from .render.edit_lists.make import edits_of_plan, times_of, write_plan_edits
+from .render.edit_lists.write import check_edit_lists, write_edit_lists
 from .render.encode import check_film_name
 from .render.outputs import (
     OutputPaths,
@@ -87,6 +89,8 @@ class SolveRequest:
     """Trained detector of broken frames; implies `repair`."""
     films: int | None = None
     """Number of films that were mixed, if known; `solve_split` only."""
+    edit_lists: tuple[Path, ...] = ()
+    """Edit lists to write; their suffixes choose the formats."""
     overwrite: Overwrite = False
 
     @property
@@ -94,8 +98,9 @@ class SolveRequest:
         return self.repair or self.detector is not None
 
     def files(self, numbers: Iterable[int]) -> list[Path]:
-        """Return where the plans and the evidence of these films of a split go."""
-        return [numbered(file, number) for number in numbers for file in (self.plan_file, self.evidence) if file]
+        """Return where the plans, the evidence and the edit lists of these films of a split go."""
+        files = (self.plan_file, self.evidence, *self.edit_lists)
+        return [numbered(file, number) for number in numbers for file in files if file]
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ class ReconstructRequest:
     repair: bool = False
     detector: Path | None = None
     """Trained detector of broken frames; implies `repair`."""
+    edit_lists: tuple[Path, ...] = ()
+    """Edit lists to write; their suffixes choose the formats."""
     overwrite: Overwrite = False
 
     @property
@@ -130,6 +137,10 @@ class ReconstructRequest:
         """Return where film `number`, its plan and its report go."""
         output = self.output or default_output(self.path)
         return output_paths(output, self.plan_file, self.report, number if self.splits else None)
+
+    def edit_list_paths(self, number: int) -> list[Path]:
+        """Return where the edit lists of film `number` go."""
+        return [numbered(file, number) for file in self.edit_lists] if self.splits else [*self.edit_lists]
 
 
 def ingest(path: Path, settings: Settings, progress: Progress = SILENT) -> VideoRecord:
@@ -182,10 +193,11 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
 
 def _solve(request: SolveRequest, settings: Settings, progress: Progress, source: Source | None = None) -> Plan:
     detector = load_detector(request.detector, settings.breakup) if request.repairs else None
+    check_edit_lists(request.edit_lists)
     with open_library(settings) as library:
         record = library.catalog.find(request.video)
         outputs = outputs_of(record, settings, request.overwrite, request.detector)
-        outputs.claim(request.plan_file, request.evidence)
+        outputs.claim(request.plan_file, request.evidence, *request.edit_lists)
         frames = _with_sound(solve_input(library, record, settings), record, settings, source)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
@@ -207,6 +219,8 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
             write_evidence(arrangement, request.evidence)
     if request.plan_file:
         write_plan_file(plan, request.plan_file, outputs)
+    if request.edit_lists:
+        write_edit_lists(edits_of_plan(plan, times_of(frames.rows)), request.edit_lists, outputs, progress)
     return plan
 
 
@@ -240,6 +254,7 @@ def solve_split(
     """
     request = request_of(SolveRequest, video, _renamed(options))
     _check_split(request)
+    check_edit_lists(request.edit_lists)
     with open_library(settings) as library:
         record = library.catalog.find(request.video)
         outputs = outputs_of(record, settings, request.overwrite)
@@ -259,6 +274,9 @@ def solve_split(
                 write_evidence(film, file)
         if request.plan_file:
             write_plan_file(plan, numbered(request.plan_file, number), outputs)
+        if request.edit_lists:
+            files = [numbered(file, number) for file in request.edit_lists]
+            write_edit_lists(edits_of_plan(plan, times_of(frames.rows)), files, outputs, progress)
     return plans
 
 
@@ -348,10 +366,11 @@ def reconstruct(
     plans = solve_split(solving, settings, progress) if split else [_solve(solving, settings, progress, source)]
     plans = [plan.reversed() if request.reverse else plan for plan in plans]
     films = [(plan, request.paths(number)) for number, plan in enumerate(plans, 1)]
-    for _, paths in films[_known_films(request) :]:
-        _claim(outputs, paths, request.both)
-    for plan, paths in films:
+    for number in range(_known_films(request) + 1, len(plans) + 1):
+        _claim(outputs, request, number)
+    for number, (plan, paths) in enumerate(films, 1):
         write_plan_file(plan, paths.plan, outputs)
+        write_plan_edits(plan, request.edit_list_paths(number), outputs, settings, progress)
     timer.lap("solve")
     results = []
     for plan, paths in films:
@@ -376,11 +395,12 @@ def _begin(request: ReconstructRequest, settings: Settings) -> tuple[Source, Out
         _check_split(request)
     if request.detector:
         load_detector(request.detector, settings.breakup)
+    check_edit_lists(request.edit_lists)
     source = open_source(request.path, settings.ingest.pictures_fps)
     inputs = [source.path, request.detector]
     outputs = Outputs(content_origin(source), request.overwrite, inputs=inputs, library=library_folder(settings))
     for number in range(1, _known_films(request) + 1):
-        _claim(outputs, request.paths(number), request.both)
+        _claim(outputs, request, number)
     return source, outputs
 
 
@@ -402,11 +422,13 @@ def _known_films(request: SolveRequest | ReconstructRequest) -> int:
     return min(request.films or 1, _CLAIMED_EARLY)
 
 
-def _claim(outputs: Outputs, paths: OutputPaths, both: bool) -> None:
+def _claim(outputs: Outputs, request: ReconstructRequest, number: int) -> None:
     from .render.report.folder import REPORT_FILES
 
+    paths = request.paths(number)
     check_film_name(paths.output)
-    outputs.claim(*films_at(paths.output, both), paths.plan, folder=paths.report, names=REPORT_FILES)
+    files = [*films_at(paths.output, request.both), paths.plan, *request.edit_list_paths(number)]
+    outputs.claim(*files, folder=paths.report, names=REPORT_FILES)
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:

@@ -104,6 +104,25 @@ def videos_export(
     print_answer(asdict(done), as_json, f"{done.folder}: {done.frames} frames of {done.id} in {done.space}")
 
 
+@videos_app.command("export-edits")
+def videos_export_edits(
+    video: _Video,
+    file: Annotated[list[Path], typer.Argument(help="Edit lists to write: .otio, .edl, .fcpxml or .csv.")],
+    overwrite: Replace = False,
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write the latest plan of a video as edit lists for video editors."""
+    from ..render.edit_lists.make import export_edits
+
+    progress = progress_for(quiet)
+    done = export_edits(video, file, settings_from(library), progress, overwrite=overwriting(overwrite))
+    paths = [str(path) for path in file]
+    data = {"files": paths, "edits": len(done.edits), "notes": progress.notes}
+    print_answer(data, as_json, "\n".join(f"{path}: {len(done.edits)} edits" for path in paths))
+
+
 @videos_app.command("import")
 def videos_import(
     folder: Annotated[Path, typer.Argument(help="Folder from videos export.")],

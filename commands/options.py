@@ -61,6 +61,16 @@ RepairDetector = Annotated[
     Path | None, typer.Option("--detector", help="Detector from breakup train; implies --repair.")
 ]
 Replace = Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing files without asking.")]
+EditLists = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--edit-list",
+        "--otio",
+        "--edl",
+        "--fcpxml",
+        help="Edit list to write, in the format of its suffix: .otio, .edl, .fcpxml or .csv; repeatable.",
+    ),
+]
 Films = Annotated[
     int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]

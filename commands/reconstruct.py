@@ -30,6 +30,7 @@ def reconstruct(
     price: options.JoinPrice = None,
     thorough: options.Thorough = False,
     time_limit: options.TimeLimit = None,
+    edit_list: options.EditLists = None,
     library: options.LibraryFolder = None,
     overwrite: options.Replace = False,
     quiet: options.Quiet = False,
@@ -69,6 +70,7 @@ def reconstruct(
         films=films,
         repair=repair,
         detector=detector,
+        edit_lists=tuple(edit_list or ()),
         overwrite=options.overwriting(overwrite),
     )
     done = pipeline.reconstruct(request, options.settings_from(library, flags), progress)

@@ -10,6 +10,7 @@ from .options import (
     Both,
     Crf,
     Json,
+    LibraryFolder,
     Lossless,
     Quiet,
     Replace,
@@ -23,7 +24,7 @@ from .output import print_answer
 
 
 def render(
-    plan: Annotated[Path, typer.Argument(help="Plan from solve or reconstruct.")],
+    plan: Annotated[Path, typer.Argument(help="Plan from solve or reconstruct, or a timeline (.otio) of its frames.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
     reverse: Reverse = False,
     both: Both = False,
@@ -31,21 +32,25 @@ def render(
     lossless: Lossless = False,
     crf: Crf = None,
     audio: Audio = None,
+    library: LibraryFolder = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Write the film of a plan."""
     from .. import pipeline
+    from ..render.edit_lists.read import SUFFIX, read_otio_plan
     from ..render.outputs import default_output_of
     from ..solve.plan.files import read_plan
 
     progress = progress_for(quiet)
-    film = read_plan(plan, progress.note)
+    settings = settings_from(library, {"render.crf": crf, "render.audio": audio})
+    edited = plan.suffix.lower() == SUFFIX
+    film = read_otio_plan(plan, settings, progress.note) if edited else read_plan(plan, progress.note)
     films = pipeline.render(
         film.reversed() if reverse else film,
         output or default_output_of(film),
-        settings_from(None, {"render.crf": crf, "render.audio": audio}),
+        settings,
         progress,
         both=both,
         lossless=lossless,

@@ -10,6 +10,7 @@ from ..errors import UsageError
 from .options import (
     Crf,
     DetectorFile,
+    EditLists,
     Json,
     Lossless,
     Quiet,
@@ -51,6 +52,7 @@ def repair(
     region: Annotated[
         str | None, typer.Option(help="Replace only the broken part of a frame: auto, on or off.")
     ] = None,
+    edit_list: EditLists = None,
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Replace = False,
@@ -72,6 +74,7 @@ def repair(
         detector=detector,
         detect_only=detect_only,
         report=report,
+        edit_lists=tuple(edit_list or ()),
         lossless=lossless,
         overwrite=overwriting(overwrite),
         confirm=_confirming(settings.repair, yes, progress),

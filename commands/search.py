@@ -13,7 +13,7 @@ import typer
 from ..errors import UsageError
 from ..media.ranges import shortened
 from ..media.timecode import clock
-from .options import Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
+from .options import EditLists, Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import print_answer, print_json_lines, print_table, single_line
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def search(
     clip: Annotated[Path | None, typer.Option(help="Film of the hits or moments.")] = None,
     by: Annotated[str, typer.Option(help="Order of the film: time or score.")] = "time",
     sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the hits or moments.")] = None,
+    edit_list: EditLists = None,
     space: _Space = None,
     library: LibraryFolder = None,
     overwrite: Replace = False,
@@ -75,7 +76,7 @@ def search(
         moments=moments,
         repeats=repeats,
     )
-    options = ExportOptions(export, clip, sheet, "score" if by == "score" else "time")
+    options = ExportOptions(export, clip, sheet, "score" if by == "score" else "time", tuple(edit_list or ()))
     progress = progress_for(quiet)
 
     def print_result(found: "SearchResult") -> None:

@@ -27,6 +27,7 @@ def solve(
     detector: options.RepairDetector = None,
     thorough: options.Thorough = False,
     time_limit: options.TimeLimit = None,
+    edit_list: options.EditLists = None,
     library: options.LibraryFolder = None,
     overwrite: options.Replace = False,
     quiet: options.Quiet = False,
@@ -61,6 +62,7 @@ def solve(
         repair=repair,
         detector=detector,
         films=films,
+        edit_lists=tuple(edit_list or ()),
         overwrite=options.overwriting(overwrite),
     )
     if split or films:

@@ -39,9 +39,22 @@ class FrameRate:
         ]
 
 
+def exact_rate(fps: float) -> Fraction:
+    """Restore the fraction that a rate was rounded from: 30000/1001 from 29.97002997."""
+    # The first form would be 0 for a picture an hour or fewer.
+    return Fraction(fps).limit_denominator(1001) or Fraction(fps).limit_denominator(1_000_000)
+
+
 def is_rate(fps: float | Fraction) -> bool:
     """Tell whether a film can have this rate; a damaged header may state any."""
     return _MIN_RATE <= fps <= _MAX_RATE
+
+
+def is_steady(indices: Sequence[int], times: Sequence[float], fps: float | Fraction) -> bool:
+    """Tell whether frames are shown when a constant rate says, as well as containers can state it."""
+    frames, seconds = np.asarray(indices, np.int64), np.asarray(times, np.float64)
+    offset = (seconds - seconds[0]) * float(fps) - (frames - frames[0])
+    return bool(np.abs(offset).max() <= _MAX_OFFSET)
 
 
 def measured_rate(times: Sequence[float], stated: Sequence[Fraction]) -> FrameRate:

@@ -9,10 +9,12 @@ from ..errors import UsageError
 from ..index.overwrite import Outputs, Overwrite, content_origin
 from ..media.source import VideoFile
 from ..progress import SILENT, Progress
+from ..render.edit_lists.write import check_edit_lists, write_edit_lists
 from ..render.encode import Encoding, check_film_name
 from ..render.report.repair_page import STRIP_FILES
 from ..settings import Settings, library_folder, request_of
 from .detector import load_detector
+from .edits import edits_of_repair
 from .survey import (
     RepairResult,
     Survey,
@@ -45,6 +47,8 @@ class RepairRequest:
     """Write no film."""
     report: Path | None = None
     """A folder for a report in HTML."""
+    edit_lists: tuple[Path, ...] = ()
+    """Edit lists of the repair; their suffixes choose the formats."""
     lossless: bool = False
     overwrite: Overwrite = False
     confirm: Confirm | None = None
@@ -125,7 +129,8 @@ def _outputs(request: RepairRequest, video: VideoFile, settings: Settings) -> Ou
         check_film_name(request.output)
     inputs = [video.path, request.detector]
     outputs = Outputs(content_origin(video), request.overwrite, inputs=inputs, library=library_folder(settings))
-    outputs.claim(request.output, folder=request.report, names=STRIP_FILES)
+    check_edit_lists(request.edit_lists)
+    outputs.claim(request.output, *request.edit_lists, folder=request.report, names=STRIP_FILES)
     return outputs
 
 
@@ -147,4 +152,6 @@ def _write(
     if report:
         with outputs.writing_folder(report, STRIP_FILES):
             write_repair_report(video, output, seen, gaps, done, report, progress)
+    if request.edit_lists:
+        write_edit_lists(edits_of_repair(video.path, output, seen, done), request.edit_lists, outputs, progress)
     return repair_result(video.path, output, report, seen, done)

@@ -18,6 +18,10 @@ from ..media.proxy import ProxySize, proxy_picture, read_proxies
 from ..media.timecode import clock
 from ..media.types import Picture, VideoRecord
 from ..progress import Progress
+from ..render.edit_lists.make import media_of, times_of
+from ..render.edit_lists.model import Edit, EditList, Media
+from ..render.edit_lists.timecode import timeline_rate
+from ..render.edit_lists.write import check_edit_lists, pack_edit_lists, write_edit_lists
 from ..render.encode import Encoding, check_film_name
 from ..render.preview import excerpt
 from ..render.reel import FrameReference, TimedFrame, fetch_frames, highest_rate, render_reel
@@ -88,12 +92,13 @@ def write_result_pictures(
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """The exports of a search and their paths; `by` orders the film."""
+    """The exports of a search and their paths; `by` orders the film and the edit lists."""
 
     export: Path | None = None
     clip: Path | None = None
     sheet: Path | None = None
     by: Literal["time", "score"] = "time"
+    edit_lists: tuple[Path, ...] = ()
 
     def claim(self, outputs: Outputs) -> None:
         """Check the paths and claim them as outputs before anything is searched.
@@ -107,7 +112,8 @@ class ExportOptions:
             check_film_name(self.clip)
         if self.sheet:
             check_picture(self.sheet, "a contact sheet")
-        outputs.claim(self.clip, self.sheet, folder=self.export, names=_EXPORTED_FILES)
+        check_edit_lists(self.edit_lists)
+        outputs.claim(self.clip, self.sheet, *self.edit_lists, folder=self.export, names=_EXPORTED_FILES)
 
 
 def outputs_of_question(question: Question, settings: Settings, overwrite: Overwrite) -> Outputs:
@@ -131,13 +137,16 @@ def export_results(
     if wanted.sheet and answered:
         with outputs.writing(wanted.sheet):
             made.append(_sheet(found, wanted.sheet, library, progress))
+    if wanted.edit_lists and answered:
+        write_edit_lists(edits_of_search(found, wanted.by), wanted.edit_lists, outputs, progress)
+        made += wanted.edit_lists
     if wanted.export:
         with outputs.writing_folder(wanted.export, _EXPORTED_FILES):
             made += _export(found, wanted.export, progress)
     if wanted.clip and answered:
         with outputs.writing(wanted.clip):
             made.append(_clip(found, wanted.clip, wanted.by, settings, progress))
-    if (wanted.clip or wanted.sheet) and not answered:
+    if (wanted.clip or wanted.sheet or wanted.edit_lists) and not answered:
         progress.note("Nothing was found, so there is nothing to export.")
     return made
 
@@ -148,6 +157,11 @@ def export_found(found: SearchResult, wanted: ExportOptions, settings: Settings,
     wanted.claim(outputs)
     with open_library(settings) as library:
         return export_results(found, wanted, library, settings, progress, outputs)
+
+
+def pack_found(found: SearchResult, archive: Path, settings: Settings, progress: Progress) -> Path:
+    """Write an earlier result as edit lists of all formats, in one file."""
+    return pack_edit_lists(edits_of_search(found), archive, _outputs_of_result(found, settings), progress)
 
 
 def _outputs_of_result(found: SearchResult, settings: Settings) -> Outputs:
@@ -208,6 +222,28 @@ def _clip(found: SearchResult, output: Path, by: str, settings: Settings, progre
     ]
     encoding = Encoding(settings.render.crf, settings.render.preset)
     return render_reel(shown, videos, output, encoding, rate, int(settings.render.scratch_gb * 1e9), progress)
+
+
+def edits_of_search(found: SearchResult, by: Literal["time", "score"] = "time") -> EditList:
+    """Return the hits or moments as edits, each from its first frame to its last."""
+    segments = {segment.video.id: segment for segment in found.matrix.segments}
+    sources = {
+        one.video: media_of(segments[one.video].video, times_of(segments[one.video].rows))
+        for one in found.moments or found.hits
+    }
+    edits = [_edit(one, sources[one.video], segments[one.video]) for one in _in_order(found, by)]
+    return EditList("search", timeline_rate([media.rate for media in sources.values()]), edits)
+
+
+def _edit(answer: Hit | Moment, media: Media, segment: Segment) -> Edit:
+    facts = {"rank": answer.rank, "score": round(answer.score, 4)}
+    frames = segment.rows.indices
+    if isinstance(answer, Moment):
+        ends = np.searchsorted(segment.rows.times, [answer.start - _TIME_TOLERANCE, answer.end + _TIME_TOLERANCE])
+        first, last = int(frames[ends[0]]), int(frames[max(ends[0], ends[1] - 1)])
+    else:
+        first = last = answer.frame
+    return Edit(media, first, last, False, f"{answer.rank} {answer.name}", f"score {answer.score:.3f}", facts)
 
 
 def _in_order(found: SearchResult, by: str) -> Sequence[Hit | Moment]:

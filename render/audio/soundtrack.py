@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import RenderError
 from ...media import ffmpeg
+from ...media.rates import exact_rate
 from ...media.source import Source
 from ...progress import Progress
 from ...solve.plan.model import Plan, SoundReport
@@ -43,8 +44,7 @@ _NOTICEABLE_LEAD = 0.02
 
 def own_rate(plan: Plan) -> Fraction:
     """Restore the exact frame rate of the plan's source."""
-    # The first form would be 0 for a picture an hour or fewer.
-    return Fraction(plan.video.fps).limit_denominator(1001) or Fraction(plan.video.fps).limit_denominator(1_000_000)
+    return exact_rate(plan.video.fps)
 
 
 def chosen_audio(asked: Audio | Literal["auto"], plan: Plan, source: Source, progress: Progress) -> Audio:
