@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 
 import pytest
 from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
@@ -190,6 +191,11 @@ def test_a_corrected_film_is_previewed_and_rendered_on_request(page: "Page", tmp
     page.locator("#rc-films a", has_text="Film").wait_for()
     page.get_by_role("button", name="Render it reversed").click()
     page.locator("#rc-films a", has_text="Reversed").wait_for()
+    page.get_by_role("button", name="Edit lists").click()
+    page.locator("#rc-films a", has_text="Edit lists").wait_for()
+    with ZipFile(downloaded(page, "Edit lists", tmp_path)) as packed:
+        names = packed.namelist()
+    assert names == [f"shuffled.reordered.edits.{kind}" for kind in ("csv", "edl", "fcpxml", "otio")]
     names = {downloaded(page, words, tmp_path).name for words in ("Film", "Reversed film")}
     assert names == {"shuffled.reordered.mp4", "shuffled.reordered.reversed.mp4"}
 

@@ -108,6 +108,7 @@ def test_an_uploaded_film_is_repaired(page: "Page", tape: Path, found: list[int]
     assert waiting.value.suggested_filename.endswith(".repaired.mp4")
     assert len(decoded(tmp_path / "film.mp4")) == FRAMES
     assert [row["frame"] for row in listed(page, tmp_path)] == found
+    assert page.locator("#rp-films").get_by_role("link", name="Edit lists").is_visible()
 
 
 def pick(page: "Page", video: Path) -> None:

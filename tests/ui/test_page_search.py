@@ -157,6 +157,10 @@ def test_results_can_be_downloaded(page: "Page", folder: Path, tmp_path: Path) -
     assert cv2.imdecode(first, cv2.IMREAD_COLOR).shape == (180, 320, 3)
     assert decoded(downloaded(page, "#se-film", "Film", tmp_path))
     assert cv2.imread(str(downloaded(page, "#se-sheet", "Contact sheet", tmp_path))) is not None
+    with zipfile.ZipFile(downloaded(page, "#se-edits", "Edit lists", tmp_path)) as packed:
+        assert packed.namelist() == ["found.csv", "found.edl", "found.fcpxml", "found.otio"]
+        rows = packed.read("found.csv").decode().splitlines()
+    assert len(rows) == 1 + page.locator("#se-gallery .rw-hit").count()
 
 
 def test_an_empty_result_says_what_came_nearest(page: "Page", tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from ...index.overwrite import Outputs, Overwrite, content_origin
 from ...media.source import Source, open_source
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
+from ...render.edit_lists.make import known_edits
+from ...render.edit_lists.write import pack_edit_lists
 from ...render.outputs import check_source, default_output_of, outputs_of
 from ...render.preview import browsers_play, film_of_pictures, preview
 from ...render.report.build import PlanView, view_plan
@@ -101,6 +103,13 @@ def render(context: PageContext, state: ReconstructState, backwards: bool, progr
     """Render the film of the plan at full quality."""
     plan, suffix = (state.plan.reversed(), ".reversed.mp4") if backwards else (state.plan, ".mp4")
     return pipeline.render(plan, _output(state, suffix), context.settings, progress)[0]
+
+
+def write_edits(context: PageContext, state: ReconstructState, progress: Progress) -> Path:
+    """Write the plan as edit lists for video editors, in one file."""
+    outputs = outputs_of(state.plan.video, None, False)
+    edits = known_edits(state.plan, context.settings)
+    return pack_edit_lists(edits, _output(state, ".edits.zip"), outputs, progress)
 
 
 def _ingest(context: PageContext, upload: str, progress: Progress) -> str:

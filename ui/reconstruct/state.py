@@ -43,7 +43,7 @@ class ReconstructState:
     pair: Pair = ""
     """The pair that the next click completes; the selected frame is its first."""
     films: Mapping[str, Path] = field(default_factory=dict)
-    """Files made from the plan: `film`, `reversed`, `preview` and `plan`."""
+    """Files made from the plan: `film`, `reversed`, `preview`, `plan` and `edits`."""
 
     def knows(self, frame: int) -> bool:
         return frame in self.plan.order or any(dropped.frame == frame for dropped in self.plan.dropped)

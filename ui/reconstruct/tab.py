@@ -28,6 +28,7 @@ class _ReconstructView:
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
+                self.edits = gr.Button("Edit lists", elem_id="rc-edits", size="md", scale=0, min_width=140)
             self.summary = gr.HTML(elem_id="rc-summary")
             gr.Markdown("### Your corrections")
             with gr.Row(elem_classes="rw-row"):
@@ -111,6 +112,7 @@ def reconstruct_tab(context: PageContext) -> None:
             "film": lambda progress: reconstruct_job.render(context, state, False, progress),
             "reversed": lambda progress: reconstruct_job.render(context, state, True, progress),
             "preview": lambda progress: reconstruct_job.write_preview(state, progress),
+            "edits": lambda progress: reconstruct_job.write_edits(context, state, progress),
         }
         for step in run_job(context, request, work[key], _KIND, after):
             new = None
@@ -125,6 +127,10 @@ def reconstruct_tab(context: PageContext) -> None:
     def reverse(request: gr.Request) -> Iterator[Any]:
         if state := states.of(request.session_hash):
             yield from make_film("reversed", state, request)
+
+    def edits(request: gr.Request) -> Iterator[Any]:
+        if state := states.of(request.session_hash):
+            yield from make_film("edits", state, request)
 
     def solve(request: gr.Request) -> Iterator[Any]:
         """Solve with the corrections; this cancels a render of the old plan."""
@@ -152,6 +158,7 @@ def reconstruct_tab(context: PageContext) -> None:
     go.click(start, [upload, video], outputs, **QUIET)
     shown.render.click(render, None, outputs, **QUIET)
     shown.reverse.click(reverse, None, outputs, **QUIET)
+    shown.edits.click(edits, None, outputs, **QUIET)
     shown.solve.click(solve, None, outputs, trigger_mode="multiple", **QUIET)
     for component in shown.clickable:
         # Accept the next click while the previous one is being answered.

@@ -11,8 +11,10 @@ from ...index.overwrite import Outputs, content_origin
 from ...media.files import atomic
 from ...media.source import VideoFile
 from ...progress import Progress
+from ...render.edit_lists.write import pack_edit_lists
 from ...render.gaps import gaps_of
 from ...render.report.repair_page import GapStrip
+from ...repair.edits import edits_of_repair
 from ...repair.repair import RepairRequest, find_broken_frames, replace_broken_frames
 from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, open_video, unfilled
 from ...settings import Settings
@@ -29,6 +31,8 @@ class RepairedFilm:
     original: Path
     """The broken film, as a file that a browser can play."""
     frame_list: Path
+    edits: Path
+    """Edit lists for video editors, in one file."""
     result: RepairResult
     broken: tuple[int, ...]
     """The frames that were replaced, or left as they are in a gap that is too long."""
@@ -105,7 +109,10 @@ def repair(state: RepairState, settings: Settings, progress: Progress) -> tuple[
     data = result.data() | {"video": state.source.name, "output": film.name}
     with Outputs(content_origin(video)).writing(frame_list), atomic(frame_list) as part:
         part.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    return RepairedFilm(film, _original(state, video, progress), frame_list, result, tuple(survey.broken)), strips
+    edits = edits_of_repair(state.source, film, survey, replaced)
+    packed = pack_edit_lists(edits, state.folder / f"{name}.repaired.zip", Outputs(content_origin(video)), progress)
+    original = _original(state, video, progress)
+    return RepairedFilm(film, original, frame_list, packed, result, tuple(survey.broken)), strips
 
 
 def _original(state: RepairState, video: VideoFile, progress: Progress) -> Path:

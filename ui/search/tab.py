@@ -16,7 +16,7 @@ from ...media.source import scaled_size
 from ...media.timecode import clock
 from ...media.types import Picture
 from ...progress import Progress
-from ...search.export import ExportOptions, export_found, small_pictures, write_excerpt
+from ...search.export import ExportOptions, export_found, pack_found, small_pictures, write_excerpt
 from ...search.finder import Finder, SearchResult
 from ...search.question import Question, read_threshold
 from ...search.results import Hit, Moment
@@ -28,7 +28,7 @@ from ..sessions import delete_files
 from ..uploads import uploaded_file
 from .worker import SearchWorker
 
-Export = Literal["frames", "film", "sheet"]
+Export = Literal["frames", "film", "sheet", "edits"]
 
 _THRESHOLDS = [
     ("none", ""),
@@ -41,6 +41,7 @@ _EXPORTS: dict[Export, tuple[str, str]] = {
     "frames": ("Frames at full size", "frames.zip"),
     "film": ("Film of the results", "found.mp4"),
     "sheet": ("Contact sheet", "found.png"),
+    "edits": ("Edit lists", "found.zip"),
 }
 _PREVIEW_SIZE = 160
 """The short side of the preview below the upload field, in pixels."""
@@ -210,6 +211,8 @@ def _export(context: PageContext, found: ShownResult, kind: Export, progress: Pr
         shutil.rmtree(folder, ignore_errors=True)
         export_found(found.result, ExportOptions(export=folder), context.settings, progress)
         shutil.make_archive(str(file.with_suffix("")), "zip", folder)
+    elif kind == "edits":
+        pack_found(found.result, file, context.settings, progress)
     else:
         options = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
         export_found(found.result, options, context.settings, progress)
