@@ -22,6 +22,7 @@ from .commands.output import print_error
 from .commands.reconstruct import reconstruct
 from .commands.render import render
 from .commands.repair import repair
+from .commands.schemas import schema
 from .commands.search import search, similar
 from .commands.solve import solve
 from .commands.system import doctor, settings_app, ui
@@ -51,6 +52,7 @@ app.command()(demo)
 app.command()(search)
 app.command()(similar)
 app.command()(repair)
+app.command()(schema)
 app.command()(doctor)
 app.command()(ui)
 

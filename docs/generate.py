@@ -1,4 +1,4 @@
-"""Generate reference/cli.md from the commands and reference/settings.md from settings.toml: python docs/generate.py
+"""Generate reference/cli.md, reference/settings.md and the JSON Schemas from the code: python docs/generate.py
 
 `make reference` runs this. A test fails where a page is out of date.
 """
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reelweave.cli import app
+from reelweave.commands.schemas import SCHEMAS, schema_file
 from reelweave.settings import PACKAGED, Settings
 
 FOLDER = Path(__file__).with_name("reference")
@@ -228,8 +229,15 @@ def table(head: list[str], rows: Any) -> str:
 PAGES = {"cli.md": cli_page, "settings.md": settings_page}
 
 
+def schema_text(name: str) -> str:
+    """The JSON Schema of a file or an answer, as it is shipped."""
+    return json.dumps(SCHEMAS[name].generate(name), indent=1) + "\n"
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
+    for name in SCHEMAS:
+        schema_file(name).write_text(schema_text(name), encoding="utf-8")
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
         print(FOLDER / name)

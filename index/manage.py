@@ -1,6 +1,7 @@
 """Manage the videos of a library: list, show, remove, export and check them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def _listed(library: Library, video: VideoRecord) -> dict[str, Any]:
         "id": video.id,
         "name": video.name,
         "source": video.source,
+        "ingested": _ingested(library, video),
         "frames": video.frames,
         "fps": video.fps,
         "width": video.width,
@@ -98,3 +100,12 @@ def _listed(library: Library, video: VideoRecord) -> dict[str, Any]:
         "state": "complete" if complete else "partial",
         "bytes": library.size_of(video),
     }
+
+
+def _ingested(library: Library, video: VideoRecord) -> str | None:
+    """Return when the last proxy of a video was written, as the catalog does not record it."""
+    try:
+        written = library.proxies_file(video.id).stat().st_mtime
+    except OSError:
+        return None
+    return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")

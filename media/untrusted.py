@@ -145,6 +145,14 @@ def parse_json(text: str, pairs: "Pairs | None" = None) -> Any:
     return value
 
 
+def is_newer(given: object, known: str) -> bool:
+    """Tell whether a format, such as `reelweave.plan/2`, is a later version of the one that is known."""
+    kind, _, version = known.partition("/")
+    start = f"{kind}/"
+    number = given.removeprefix(start) if isinstance(given, str) and given.startswith(start) else ""
+    return number.isascii() and number.isdigit() and len(number) < _MAX_DIGITS and int(number) > int(version)
+
+
 def is_text(text: str) -> bool:
     """Tell whether a text can be encoded and be part of a file name."""
     return "\0" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)

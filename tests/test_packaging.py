@@ -21,6 +21,7 @@ ROOT = Path(reelweave.__file__).resolve().parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 OWN_MODEL = ROOT / "ingest" / "models" / "toy"
+SCHEMAS = ROOT / "schemas"
 TEMPLATES = ROOT / "render" / "report" / "templates"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
 NOT_PACKAGED = {".venv", "build", "tests", "bench", "docs"}
@@ -30,7 +31,7 @@ BESIDES_CODE = {"settings.toml", "py.typed", "__init__.pyi"}
 def shipped() -> Iterator[Path]:
     """The package's files in the checkout, which also holds tests, an environment and more."""
     yield from (file for file in ROOT.iterdir() if file.suffix == ".py" or file.name in BESIDES_CODE)
-    for room in [*ROOMS, OWN_MODEL, TEMPLATES]:
+    for room in [*ROOMS, OWN_MODEL, TEMPLATES, SCHEMAS]:
         yield from (file for file in room.iterdir() if file.is_file() and file.suffix != ".pyc")
 
 

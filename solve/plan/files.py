@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ...errors import PlanError, command
 from ...media.files import atomic
-from ...media.untrusted import MEGABYTE, UntrustedError, each_key_once, parse_json, read_bytes
+from ...media.untrusted import MEGABYTE, UntrustedError, each_key_once, is_newer, parse_json, read_bytes
 from .model import PLAN_FORMAT, Plan, PlanFields
 from .positions import JsonSyntaxError, PlanProblem, TextPositions, can_record_positions, read_json
 from .validation import content_problems, invalidated_fields, schema_problems
@@ -91,7 +91,8 @@ def first_problem(bad: Exception) -> str:
 def _validated(value: Any, places: TextPositions, path: Path, note: Callable[[str], None]) -> Plan:
     kind = value.get("format", PLAN_FORMAT) if isinstance(value, dict) else PLAN_FORMAT
     if kind != PLAN_FORMAT:
-        message = f"format: {json.dumps(kind)} is not a plan that can be read; this version reads {PLAN_FORMAT}"
+        made = " was made by a newer version" if is_newer(kind, PLAN_FORMAT) else " is not a plan that can be read"
+        message = f"format: {json.dumps(kind)}{made}; this version reads {PLAN_FORMAT}"
         raise _refused(path, [PlanProblem(places.of("format"), message)], places)
     try:
         fields = PlanFields.model_validate(value, strict=True)

@@ -18,6 +18,7 @@ from reelweave import cli
 from reelweave.index.library import Library, open_library
 from reelweave.media.types import VideoRecord
 from reelweave.settings import Settings, load
+from schemas import check_answer
 
 PATIENCE = 180.0
 """Seconds after which what does not come is taken for missing; on a busy machine things take long."""
@@ -42,12 +43,15 @@ Run = Callable[..., Answer]
 
 
 def in_process(capsys: pytest.CaptureFixture[str]) -> Run:
-    """The command line as a function."""
+    """The command line as a function; an answer to --json must fit its schema."""
 
     def run(*arguments: object) -> Answer:
         capsys.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
+        words = [str(argument) for argument in arguments]
+        code = cli.run(words)
         out, err = capsys.readouterr()
+        if code == 0 and "--json" in words:
+            check_answer(words, out)
         return Answer(code, out, err)
 
     return run
