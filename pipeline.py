@@ -87,6 +87,8 @@ class SolveRequest:
     """Trained detector of broken frames; implies `repair`."""
     films: int | None = None
     """Number of films that were mixed, if known; `solve_split` only."""
+    store: bool = True
+    """Keep the plan in the library as the video's latest one; `solve` only."""
     overwrite: Overwrite = False
 
     @property
@@ -201,7 +203,8 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
             source = check_source(plan, source, record.stamp)
             pinned = {*constraints.placed, *constraints.keep}
             plan = drop_broken(plan, source, solve_without, detector, settings.repair.longest, pinned, progress)
-        library.keep_plan(record, plan.model_dump_json())
+        if request.store:
+            library.keep_plan(record, plan.model_dump_json())
     if request.evidence:
         with outputs.writing(request.evidence):
             write_evidence(arrangement, request.evidence)

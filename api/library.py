@@ -26,7 +26,7 @@ from ..repair.survey import RepairResult
 from ..search.finder import Finder, open_finder
 from ..search.question import Question, Similarity, compare_images, read_threshold
 from ..solve.constraints import parse_constraints
-from ..solve.plan.files import read_plan
+from ..solve.plan.files import parse_plan, read_plan
 from ..solve.plan.model import Plan
 from .matches import Matches
 from .plan import VideoPlan
@@ -175,6 +175,7 @@ class Library(Session):
         thorough: bool | None = None,
         repair: bool = False,
         detector: File | None = None,
+        store: bool = True,
     ) -> VideoPlan:
         """Find the order of the frames of a video.
 
@@ -196,6 +197,7 @@ class Library(Session):
             thorough: Search longer where the order is in doubt.
             repair: Replace broken frames.
             detector: A trained detector of broken frames; implies `repair`.
+            store: Keep the plan in the library, for `last_plan`.
 
         Returns:
             The plan.
@@ -220,6 +222,7 @@ class Library(Session):
             constraints=constraints or None,
             repair=repair,
             detector=optional_path(detector),
+            store=store,
         )
         settings = self.settings(
             solve__space=space, solve__price=price, outliers__rule=outliers, solve__thorough=thorough
@@ -238,6 +241,17 @@ class Library(Session):
         """
         request = pipeline.SolveRequest(self._known(video).id, films=films)
         return [VideoPlan(self, plan) for plan in pipeline.solve_split(request, self.settings(), self.progress())]
+
+    def last_plan(self, video: "Video | File") -> VideoPlan | None:
+        """Return the plan that was last made of a video, or None if it was never solved.
+
+        Raises:
+            PlanError: The library's copy is damaged.
+        """
+        with open_library(self.settings()) as library:
+            record = library.catalog.find(_name(video))
+            text = library.catalog.plan(record.id)
+        return VideoPlan(self, parse_plan(text, Path(f"the stored plan of {record.name}"))) if text else None
 
     def read_plan(self, file: File) -> VideoPlan:
         """Read a plan from a file.

@@ -33,6 +33,8 @@ COMMANDS = [
     "breakup train",
     "breakup test",
     "demo",
+    "mcp",
+    "mcp config",
     "search",
     "similar",
     "doctor",
