@@ -65,7 +65,7 @@ $(USER): pyproject.toml constraints.txt | $(RUN)
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(RUN)
-	$(INSTALL) -e '.[dev,cluster,edit,match,mcp,shots,ui]'
+	$(INSTALL) -e '.[dev,cluster,edit,match,mcp,notebook,shots,ui]'
 	@touch $@ $(USER) $(PAGE)
 
 $(PAGE): pyproject.toml constraints.txt | $(RUN)

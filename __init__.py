@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.2.0"
 
 _PUBLIC = {
+    "Library": "api.library:Library",
     "ReconstructRequest": "pipeline:ReconstructRequest",
     "ReelweaveError": "errors:ReelweaveError",
     "RepairRequest": "repair.repair:RepairRequest",

@@ -1,5 +1,6 @@
 from typing import Any
 
+from .api.library import Library
 from .errors import ReelweaveError
 from .evaluate.robustness import evaluate_robustness
 from .evaluate.scores import evaluate_plan
@@ -18,6 +19,7 @@ from .settings import load as load_settings
 from .solve.plan.files import read_plan
 
 __all__ = [
+    "Library",
     "ReconstructRequest",
     "ReelweaveError",
     "RepairRequest",

@@ -17,6 +17,7 @@ from .commands.demo import demo
 from .commands.evaluate import EvaluateCommand, evaluate, scramble
 from .commands.ingest import ingest
 from .commands.library import videos_app
+from .commands.mcp import mcp_app
 from .commands.models import models_app
 from .commands.output import print_error
 from .commands.reconstruct import reconstruct
@@ -42,6 +43,7 @@ app.add_typer(videos_app, name="videos")
 app.add_typer(models_app, name="models")
 app.add_typer(settings_app, name="settings")
 app.add_typer(breakup_app, name="breakup")
+app.add_typer(mcp_app, name="mcp")
 app.command()(reconstruct)
 app.command()(ingest)
 app.command()(solve)

@@ -91,6 +91,8 @@ class SolveRequest:
     """Number of films that were mixed, if known; `solve_split` only."""
     edit_lists: tuple[Path, ...] = ()
     """Edit lists to write; their suffixes choose the formats."""
+    store: bool = True
+    """Keep the plan in the library as the video's latest one; `solve` only."""
     overwrite: Overwrite = False
 
     @property
@@ -213,7 +215,8 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
             source = check_source(plan, source, record.stamp)
             pinned = {*constraints.placed, *constraints.keep}
             plan = drop_broken(plan, source, solve_without, detector, settings.repair.longest, pinned, progress)
-        library.keep_plan(record, plan.model_dump_json())
+        if request.store:
+            library.keep_plan(record, plan.model_dump_json())
     if request.evidence:
         with outputs.writing(request.evidence):
             write_evidence(arrangement, request.evidence)

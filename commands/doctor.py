@@ -1,11 +1,12 @@
-"""Check everything that Reelweave needs: ffmpeg, packages, library, disk space, stored vectors, weights."""
+"""Check everything that Reelweave needs: ffmpeg, packages, torch, library, disk space, stored vectors, weights."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import distribution, distributions, version
 from pathlib import Path
 
 from ..errors import LibraryError, RenderError
@@ -17,6 +18,8 @@ from ..media import ffmpeg
 from ..settings import Settings, library_folder
 
 _PACKAGES = ("chromadb", "faiss-cpu", "ortools", "opencv-python-headless", "open_clip_torch", "torch")
+_CUDA_PART = re.compile(r"(nvidia-|triton$|cuda-)")
+"""Names of the packages that torch needs for CUDA only."""
 _LEAST_FREE = 1 << 30
 """Free bytes below which the check of the disk fails: 1 GiB."""
 
@@ -35,6 +38,7 @@ def run_checks(settings: Settings) -> list[Check]:
     checks: list[tuple[str, Callable[[], str]]] = [
         ("ffmpeg", _ffmpeg),
         ("packages", lambda: ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        ("torch", _torch),
         ("library", lambda: _library(settings)),
         ("disk", lambda: _disk(settings)),
         ("store", lambda: _store(settings)),
@@ -58,6 +62,18 @@ def _ffmpeg() -> str:
     if done.returncode:
         raise RenderError("This ffmpeg cannot encode H.264 (libx264).", "Set IMAGEIO_FFMPEG_EXE to one that can.")
     return f"encodes H.264 ({ffmpeg.executable()})"
+
+
+def _torch() -> str:
+    """Say what torch was built for and what it takes, without importing it."""
+    torch = distribution("torch")
+    source = Path(str(torch.locate_file("torch/version.py"))).read_text(encoding="utf-8")
+    cuda = re.search(r"^cuda\b.*= '(.+)'$", source, re.MULTILINE)
+    kind = f"built for CUDA {cuda[1]}" if cuda else "built for the CPU"
+    # The libraries that the wheel for CUDA brings along.
+    parts = [torch, *(part for part in distributions() if _CUDA_PART.match(part.name))]
+    size = sum(file.size or 0 for part in parts for file in part.files or ())
+    return f"{torch.version}, {kind}, {size / 1e9:.1f} GB on disk"
 
 
 def _library(settings: Settings) -> str:

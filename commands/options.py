@@ -1,16 +1,13 @@
 """Define the options that several commands share, and turn them into settings."""
 
-import re
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from ..errors import UsageError, use_library_in_commands
-from ..media.ranges import shortened
 
 if TYPE_CHECKING:
     from ..index.overwrite import Overwrite
@@ -19,12 +16,6 @@ if TYPE_CHECKING:
 
 
 _Answer = TypeVar("_Answer")
-
-_LOWEST_RATE = Fraction(1, 1000)
-"""Lowest frame rate of a film: one frame in 17 minutes."""
-
-_HIGHEST_RATE = Fraction(1000)
-"""Highest frame rate of a film: a frame per millisecond."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide progress.")]
@@ -130,25 +121,6 @@ def _ask_to_replace(files: Sequence[Path]) -> bool:
         return False
     print(f"{describe_foreign(files)} Replace? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def frame_rate(fps: str | None) -> Fraction | None:
-    """Parse 25, 29.97 or 30000/1001.
-
-    Raises:
-        UsageError: It is not a frame rate, or out of range.
-    """
-    if not fps:
-        return None
-    # Limit the digits and refuse exponents: Fraction would write 1e999999999 out in full.
-    number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{0,9})?)(?:/([1-9][0-9]{0,8}))?", fps.strip())
-    rate = Fraction(number[1]) / int(number[2] or 1) if number else Fraction(0)
-    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-        raise UsageError(
-            f"{shortened(fps)!r} is not a frame rate between {_LOWEST_RATE} and {_HIGHEST_RATE}.",
-            "Give a number or a fraction: 25, 29.97, 30000/1001.",
-        )
-    return rate
 
 
 def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..media.ranges import frame_rate
 from .options import (
     Audio,
     Both,
@@ -15,7 +16,6 @@ from .options import (
     Quiet,
     Replace,
     Reverse,
-    frame_rate,
     overwriting,
     progress_for,
     settings_from,

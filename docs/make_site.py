@@ -1,8 +1,8 @@
 """Build the documentation site into build/site and fail on a broken link: python docs/make_site.py
 
-A repository host renders docs/ as it is. The site also has README.md, as its first page, CONTRIBUTING.md and
-CHANGELOG.md, which live outside docs/. So the pages are copied to build/pages first and links between them adjusted.
-Zensical's strict mode then checks links between pages and their anchors.
+A repository host renders docs/ as it is. The site also has README.md, as its first page, CONTRIBUTING.md,
+CHANGELOG.md and SECURITY.md, which live outside docs/. So the pages are copied to build/pages first and links between
+them adjusted. Zensical's strict mode then checks links between pages and their anchors.
 """
 
 import os
@@ -14,7 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "pages"
-FROM_ROOT = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+FROM_ROOT = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 LINK = re.compile(r"(?P<text>!?\[[^\]]*\])\((?P<target>[^)\s]+)\)")
 
 

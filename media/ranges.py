@@ -1,10 +1,11 @@
-"""Parse lists of numbers such as 3,7-9.
+"""Parse lists of numbers such as 3,7-9, and frame rates.
 
 Ranges are checked against the known numbers before they are expanded, so that 0-999999999 costs no memory.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from fractions import Fraction
 
 from ..errors import UsageError
 
@@ -20,6 +21,12 @@ _MAX_SHOWN = 40
 """Characters of a list that a message quotes."""
 
 _SYNTAX = "Write numbers and ranges, as in 3,7-9."
+
+_LOWEST_RATE = Fraction(1, 1000)
+"""Lowest frame rate of a film: one frame in 17 minutes."""
+
+_HIGHEST_RATE = Fraction(1000)
+"""Highest frame rate of a film: a frame per millisecond."""
 
 
 def shortened(text: str, most: int = _MAX_SHOWN) -> str:
@@ -143,3 +150,22 @@ def _parse_part(part: str, option: str, last: int | None) -> range:
     if end < first:
         raise UsageError(f"{quoted}: the range runs backwards.", f"Did you mean {end}-{first}?")
     return range(first, end + 1)
+
+
+def frame_rate(fps: str | None) -> Fraction | None:
+    """Parse 25, 29.97 or 30000/1001.
+
+    Raises:
+        UsageError: It is not a frame rate, or out of range.
+    """
+    if not fps:
+        return None
+    # Limit the digits and refuse exponents: Fraction would write 1e999999999 out in full.
+    number = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{0,9})?)(?:/([1-9][0-9]{0,8}))?", fps.strip())
+    rate = Fraction(number[1]) / int(number[2] or 1) if number else Fraction(0)
+    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise UsageError(
+            f"{shortened(fps)!r} is not a frame rate between {_LOWEST_RATE} and {_HIGHEST_RATE}.",
+            "Give a number or a fraction: 25, 29.97, 30000/1001.",
+        )
+    return rate

@@ -40,7 +40,15 @@ def read_plan(path: Path, note: Callable[[str], None] = lambda text: None) -> Pl
     Raises:
         PlanError: Lists the problems with their lines.
     """
-    text = _text(path)
+    return parse_plan(_text(path), path, note)
+
+
+def parse_plan(text: str, path: Path, note: Callable[[str], None] = lambda text: None) -> Plan:
+    """Parse the text of a plan; errors and notes name `path`.
+
+    Raises:
+        PlanError: Lists the problems with their lines.
+    """
     try:
         value = parse_json(text, _without_notes)
     except UntrustedError as bad:

@@ -33,6 +33,8 @@ COMMANDS = [
     "breakup train",
     "breakup test",
     "demo",
+    "mcp",
+    "mcp config",
     "search",
     "similar",
     "doctor",
@@ -73,7 +75,9 @@ def test_the_version_is_one_line(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["--version"], ["reconstruct", "--help"], ["settings", "show"]], ids=" ".join
+    "command",
+    [["--help"], ["--version"], ["reconstruct", "--help"], ["mcp", "--help"], ["mcp", "config"], ["settings", "show"]],
+    ids=" ".join,
 )
 def test_help_and_settings_load_no_heavy_library(command: list[str]) -> None:
     assert modules_after(f"from reelweave.cli import run; run({command})") & HEAVY == set()
@@ -215,9 +219,29 @@ def test_videos_check_finds_a_missing_file(run: Run, known: str, library: Path) 
 def test_doctor_checks_everything(run: Run, known: str) -> None:
     answer = run("doctor", "--json")
     assert answer.code == 0
-    assert {row["name"] for row in answer.rows} >= {"ffmpeg", "packages", "library", "disk", "store", "clip weights"}
+    expected = {"ffmpeg", "packages", "torch", "library", "disk", "store", "clip weights"}
+    assert {row["name"] for row in answer.rows} >= expected
     assert all(row["ok"] and row["detail"] for row in answer.rows)
     assert len(run("doctor").out.splitlines()) == len(answer.rows)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "said"), [("'12.8'", "built for CUDA 12.8, 3.0 GB on disk"), ("None", "built for the CPU, 2.0 GB on disk")]
+)
+def test_doctor_says_what_torch_takes_without_loading_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuda: str, said: str
+) -> None:
+    from reelweave.commands import doctor
+
+    for name, size in [("torch", 2_000_000_000), *([("nvidia_cublas", 1_000_000_000)] if cuda != "None" else [])]:
+        info = tmp_path / f"{name}-9.9.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 9.9\n")
+        (info / "RECORD").write_text(f"{name}/library.so,,{size}\n")
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "version.py").write_text(f"cuda: Optional[str] = {cuda}\nhip: Optional[str] = None\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert doctor._torch() == f"9.9, {said}"
 
 
 @pytest.mark.parametrize("what", ["no ffmpeg", "damage", "a file for the library"])

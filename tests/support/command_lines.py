@@ -17,7 +17,9 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 def is_group(command: Any) -> bool:
     """Whether it does nothing by itself."""
-    return hasattr(command, "commands") and not any(p.param_type_name == "argument" for p in command.params)
+    if not hasattr(command, "commands") or not command.no_args_is_help:
+        return False
+    return not any(p.param_type_name == "argument" for p in command.params)
 
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
