@@ -18,6 +18,7 @@ from .commands.evaluate import EvaluateCommand, evaluate, scramble
 from .commands.ingest import ingest
 from .commands.library import videos_app
 from .commands.models import models_app
+from .commands.options import add_store_option
 from .commands.output import print_error
 from .commands.reconstruct import reconstruct
 from .commands.render import render
@@ -53,6 +54,7 @@ app.command()(similar)
 app.command()(repair)
 app.command()(doctor)
 app.command()(ui)
+add_store_option(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -17,13 +17,16 @@ from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, 
 from ..media.files import PARTIAL
 from ..media.proxy import ProxySize, read_proxies
 from ..media.types import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
-from ..settings import OWN_SPACE, Settings, library_folder
+from ..settings import OWN_SPACE, Settings, StoreSettings, library_folder, load
 from .catalog import Catalog, catalog_fault
 from .failures import changed, check_and_repair, library_error, removed, repair_remedy
 from .inventory import DATABASE
+from .location import locate
 from .lock import writer_lock
 from .matrix import kept_rows
-from .store import ChromaStore, collection_name
+from .server import ServerStore
+from .store import ChromaStore
+from .vectors import VectorStore, collection_name
 
 CATALOG = "catalog.db"
 PROXIES = ".i420"
@@ -41,15 +44,15 @@ class Library:
 
     Readers may open it at any time; a missing one is empty. Writers work inside `writing`.
 
-    `copy_gb` limits the temporary copy of a read-only store; None stands for the setting `store.copy_gb`.
+    `store` has the settings of the store; None stands for those in force.
     """
 
-    def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
+    def __init__(self, folder: Path, store: StoreSettings | None = None) -> None:
         if folder.exists() and not folder.is_dir():
             raise LibraryError(f"{folder} is a file, not the folder of a library.", "Give another one with --library.")
         self.folder = folder
         self._existed = (folder / CATALOG).exists()
-        self._copy_gb = copy_gb
+        self._store_settings = store
         self._catalog: Catalog | None = None
         self._open_catalog()
 
@@ -121,9 +124,13 @@ class Library:
             return True
 
     @cached_property
-    def store(self) -> ChromaStore:
+    def store(self) -> VectorStore:
         """The vectors; Chroma is opened on first use."""
-        return ChromaStore(self.folder / "chroma", self._copy_gb)
+        settings = self._store_settings or load().store
+        location = locate(self.folder, settings)
+        if location:
+            return ServerStore(location, settings, self.folder)
+        return ChromaStore(self.folder / "chroma", settings.copy_gb)
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
         """Store a batch: first its vectors, then the record of them in the catalog.
@@ -168,6 +175,10 @@ class Library:
         """Return the file of a video's proxies."""
         return self.folder / "proxies" / f"{video}{PROXIES}"
 
+    def generations(self) -> Mapping[str, int]:
+        """Return the generation of each finished collection; empty where the vectors are in the folder."""
+        return self.store.generations()
+
     def vector(self, video: str, space: Space, frame: int) -> Floats:
         """Read the vector of one frame."""
         return self.store.vector(video, space, frame)
@@ -201,8 +212,8 @@ class Library:
                 if by_ingest
                 else f"See {command('videos', 'import', '--help')}.",
             )
-        # A read-only store would have to be copied; the copy of the vectors in the cache serves as well.
-        rows = (kept_rows(self, video, state) if self.store.read_only else None) or self.stored_rows(video, state)
+        kept = kept_rows(self, video, state) if self.store.prefers_copies else None
+        rows = kept or self.stored_rows(video, state)
         if len(rows) != state.vectors:
             raise LibraryDamaged(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
@@ -344,21 +355,10 @@ class Library:
         return []
 
     def vectors_fault(self, video: VideoRecord, state: SpaceState) -> str:
-        """Describe what is wrong with a video's vectors as far as Chroma's files show it, without opening Chroma."""
+        """Describe what is wrong with a video's vectors as far as it shows without reading them."""
         if not state.vectors:
             return ""
-        if fault := self.store.fault():
-            return fault
-        stored = self.store.inventory.collections()
-        if stored is None:
-            return ""
-        collection = stored.get(collection_name(video.id, state.space.name))
-        if collection is None:
-            return "they are not in the store"
-        if fault := self.store.inventory.index_fault(collection):
-            return fault
-        count = self.store.inventory.count(collection)
-        return f"{count} of them are stored" if count is not None and count < state.vectors else ""
+        return self.store.quick_fault(video.id, state.space.name, state.vectors)
 
     def proxies_fault(self, video: VideoRecord) -> str:
         """Describe what is wrong with a video's proxies, of which there must be one per frame."""
@@ -435,16 +435,16 @@ def open_library(place: Settings | Path) -> Iterator[Library]:
     """Open a library, and translate failures of the disk, SQLite and Chroma while it is in use.
 
     Args:
-        place: The settings, which name the folder of the library and bound the copy of a read-only store; or only the
-            folder, and the settings are loaded if there is such a copy.
+        place: The settings, which name the folder of the library and say where its vectors are; or only the folder, and
+            the settings are loaded when the vectors are needed.
 
     Raises:
         LibraryError: The library cannot be used.
     """
-    folder, copy_gb = (place, None) if isinstance(place, Path) else (library_folder(place), place.store.copy_gb)
+    folder, store = (place, None) if isinstance(place, Path) else (library_folder(place), place.store)
     library = None
     try:
-        library = Library(folder, copy_gb)
+        library = Library(folder, store)
         yield library
     except ReelweaveError:
         if library and (removal := library.removal()):

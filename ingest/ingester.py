@@ -10,8 +10,8 @@ from ..errors import ReelweaveError, SourceError, SpaceError
 from ..index.check import unchanged_videos
 from ..index.library import Library, models_folder, open_library
 from ..index.restore import needs_repair, repair_parts, restore_vectors
-from ..index.store import space_mismatch
 from ..index.transfer import Imported, import_vectors
+from ..index.vectors import space_mismatch
 from ..media.files import atomic
 from ..media.identity import content_hash, source_hash, stamp
 from ..media.source import Source, open_source
