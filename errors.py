@@ -9,6 +9,7 @@ ReelweaveError
 │   ├── VectorsLost
 │   └── StoreError
 │       ├── StoreUnreachable
+│       ├── StoreDenied
 │       └── PayloadTooLarge
 ├── SpaceError
 │   └── SpaceMismatch
@@ -109,6 +110,10 @@ class StoreError(LibraryError):
 
 class StoreUnreachable(StoreError):
     """The server that holds the vectors does not answer; the same request may succeed later."""
+
+
+class StoreDenied(StoreError):
+    """The server that holds the vectors does not accept the token, or not for this request."""
 
 
 class PayloadTooLarge(StoreError):

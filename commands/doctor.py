@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..errors import LibraryError, RenderError
+from ..index import manage
 from ..index.library import open_library
 from ..index.lock import current_writer
-from ..index.manage import check_videos
 from ..ingest.models.registry import fetch_hint, speed_text, used_networks
 from ..media import ffmpeg
 from ..settings import Settings, library_folder
@@ -37,6 +37,7 @@ def run_checks(settings: Settings) -> list[Check]:
         ("packages", lambda: ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
         ("library", lambda: _library(settings)),
         ("disk", lambda: _disk(settings)),
+        *[("server", lambda: manage.examine_server(settings))] * manage.has_server(settings),
         ("store", lambda: _store(settings)),
         *(
             (f"{name} weights", partial(_weights, name, model, settings))
@@ -87,7 +88,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _store(settings: Settings) -> str:
-    checked = check_videos(settings)
+    checked = manage.check_videos(settings)
     damaged = {video: problems for video, problems in checked.items() if problems}
     if damaged:
         raise LibraryError("; ".join(f"{video}: {problems[0]}" for video, problems in damaged.items()))

@@ -13,7 +13,7 @@ from chromadb.api.fastapi import FastAPI
 from chromadb.config import Settings, System
 from chromadb.errors import ChromaError, NotFoundError, error_types
 
-from ..errors import PayloadTooLarge, StoreError, StoreUnreachable, UsageError
+from ..errors import PayloadTooLarge, StoreDenied, StoreError, StoreUnreachable, UsageError
 from ..settings import StoreSettings
 from .failures import server_error
 
@@ -196,7 +196,7 @@ def _check_answer(url: str, answer: httpx.Response) -> None:
     """Raise an error for a refusal that is not one of Chroma's own exceptions."""
     status = answer.status_code
     if status in _DENIED:
-        raise StoreError(
+        raise StoreDenied(
             f"The Chroma server {url} refused the token (HTTP {status}).",
             "Give a valid one in REELWEAVE_STORE_TOKEN or store.token_file.",
         )

@@ -21,7 +21,7 @@ from ..settings import OWN_SPACE, Settings, StoreSettings, library_folder, load
 from .catalog import Catalog, catalog_fault
 from .failures import changed, check_and_repair, library_error, removed, repair_remedy
 from .inventory import DATABASE
-from .location import locate
+from .location import FILE, locate
 from .lock import writer_lock
 from .matrix import kept_rows
 from .server import ServerStore
@@ -35,7 +35,7 @@ PROXIES = ".i420"
 _PROBES = 3
 """Vectors of a space whose length is checked."""
 
-_MAX_LOST = 0.02
+MAX_LOST = 0.02
 """Share of vectors that a search may miss: Chroma's graph does not reach a few in a thousand that lie close."""
 
 
@@ -129,7 +129,7 @@ class Library:
         settings = self._store_settings or load().store
         location = locate(self.folder, settings)
         if location:
-            return ServerStore(location, settings, self.folder)
+            return ServerStore(location, settings, self.folder / FILE)
         return ChromaStore(self.folder / "chroma", settings.copy_gb)
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
@@ -170,6 +170,11 @@ class Library:
         """Close the store until it is needed again."""
         if "store" in self.__dict__:
             self.store.close()
+
+    def reopen_store(self) -> None:
+        """Close the store for good: the vectors have been moved to another."""
+        self.release()
+        self.__dict__.pop("store", None)
 
     def proxies_file(self, video: str) -> Path:
         """Return the file of a video's proxies."""
@@ -322,7 +327,7 @@ class Library:
     def describe(self, video: VideoRecord, state: SpaceState) -> None:
         """Store a copy of the catalog's record with finished vectors."""
         if state.complete:
-            self.store.describe(video.id, state.space, json.dumps({"video": asdict(video), "state": asdict(state)}))
+            self.store.describe(video.id, state.space, record_text(video, state))
 
     def stored_fault(self, video: VideoRecord, state: SpaceState) -> str:
         """Compare the vectors in Chroma with the catalog, and describe what is wrong; an empty text means nothing."""
@@ -333,7 +338,7 @@ class Library:
             lost = self.store.lost(video.id, state.space)
         except LibraryDamaged as damaged:
             return damaged.cause
-        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > _MAX_LOST else ""
+        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > MAX_LOST else ""
 
     def verify(self, video: VideoRecord, space: str) -> list[str]:
         """Read back all vectors of a space, search for some, and describe what is wrong."""
@@ -342,7 +347,7 @@ class Library:
             return [f"the {state.vectors} vectors of the {space} space are lost: {fault}"]
         try:
             lost = self.store.lost(video.id, state.space)
-            if lost > _MAX_LOST:
+            if lost > MAX_LOST:
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space"]
             rows = self.store.read(video.id, state.space)
         except ReelweaveError as failed:
@@ -423,6 +428,11 @@ class Library:
         for pattern in (f"{video}.*", "*.faiss", PARTIAL):
             for left in self.cache.glob(pattern):
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def record_text(video: VideoRecord, state: SpaceState) -> str:
+    """Return the copy of the catalog's record that is stored with finished vectors."""
+    return json.dumps({"video": asdict(video), "state": asdict(state)})
 
 
 def models_folder(library: Path) -> Path:

@@ -5,6 +5,7 @@ collection the generation in which that was. By them readers on other machines t
 """
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import LibraryDamaged, PayloadTooLarge, ReelweaveError, StoreError, UsageError
+from ..errors import LibraryDamaged, PayloadTooLarge, ReelweaveError, StoreDenied, StoreError, UsageError
 from ..media.types import Floats
 from ..media.untrusted import UntrustedError, read_text
 from ..settings import PREFIX, StoreSettings
-from .failures import is_from_store, repair_remedy, server_error
-from .location import FILE, StoreLocation
+from .failures import is_from_store, repair_remedy, server_error, translated
+from .location import StoreLocation
 from .vectors import IDENTITY, PAGE, UNFINISHED, VectorStore, collection_name
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _MARKER = "reelweave.library"
 """Name of the collection without rows that names the library."""
+
+_TRIAL = "reelweave.trial-"
+"""Beginning of the name of a collection by which writing is tried."""
 
 _LIBRARY, _GENERATION = "library", "generation"
 """Keys of metadata."""
@@ -54,13 +58,13 @@ _SAME = 1e-6
 
 
 class ServerStore(VectorStore):
-    """A store on a server. The library's folder names it in a file once vectors are written."""
+    """A store on a server, which a file in the library's folder names once vectors are written."""
 
-    def __init__(self, location: StoreLocation, settings: StoreSettings, folder: Path) -> None:
+    def __init__(self, location: StoreLocation, settings: StoreSettings, file: Path) -> None:
         super().__init__()
         self.location = location
         self._settings = settings
-        self._folder = folder
+        self._file = file
         self._api: FastAPI | None = None
         self._listed: Mapping[str, Mapping[str, Any]] | None = None
 
@@ -135,7 +139,7 @@ class ServerStore(VectorStore):
 
     def _lost_database(self) -> LibraryDamaged:
         return LibraryDamaged(
-            f"The server {self.location.url} does not have the vectors of the library {self._folder} (database "
+            f"The server {self.location.url} does not have the vectors of the library {self._file.parent} (database "
             f"{self.location.database}).",
             f"Correct store.url if they are on another server. Otherwise {repair_remedy()}",
         )
@@ -146,7 +150,7 @@ class ServerStore(VectorStore):
         if marker.get(_LIBRARY) != self.location.library:
             raise StoreError(
                 f"The database {self.location.database} on {self.location.url} belongs to another library than "
-                f"{self._folder}.",
+                f"{self._file.parent}.",
                 "Use another one with store.database, or leave it out.",
             )
 
@@ -157,12 +161,11 @@ class ServerStore(VectorStore):
 
     def _create(self) -> None:
         """Prepare the database. The folder names it before and after, so that a killed run can be continued."""
-        file = self._folder / FILE
-        if not file.exists():
-            self.location.save(file)
+        if not self._file.exists():
+            self.location.save(self._file)
         self._prepare()
         self.location = replace(self.location, created=True)
-        self.location.save(file)
+        self.location.save(self._file)
 
     def _prepare(self) -> None:
         from .http_client import ServerClient, connect, create_database
@@ -230,8 +233,46 @@ class ServerStore(VectorStore):
         marker.modify(metadata={_LIBRARY: self.location.library, _GENERATION: generation})
         return generation
 
+    @translated
+    def examine(self) -> str:
+        """Try the server: connect, and write and read a vector if that is allowed; describe what works.
+
+        Raises:
+            StoreError: The server cannot be used.
+        """
+        from .http_client import connect
+
+        location = self.location
+        self._api = self._api or connect(location.url, self._settings, _headers(self._settings))
+        token = "with a token" if _headers(self._settings) else "without a token"
+        answers = f"{location.url} answers as Chroma {self._api.get_version()}, {token}"
+        if self.is_new:
+            return f"{answers}; the first ingest creates the library's database"
+        where = f"{answers}; database {location.database}, generation {self.generation}"
+        return f"{where}; {self._try_writing()}"
+
+    def _try_writing(self) -> str:
+        name = f"{_TRIAL}{secrets.token_hex(4)}"
+        try:
+            trial = self._client.create_collection(name, embedding_function=None, metadata={UNFINISHED: True})
+        except StoreDenied:
+            return "it may be read, but not written"
+        try:
+            trial.upsert(ids=["0"], embeddings=np.ones((1, 2), np.float32))
+            if trial.count() != 1:
+                raise StoreError(f"The Chroma server {self.location.url} did not store a vector.", "See its log.")
+        finally:
+            self._client.delete_collection(name)
+        return "a vector was written and removed"
+
+    @translated
     def delete(self) -> None:
         """Delete everything that the library has on the server; the database stays if anything else is in it."""
+        try:
+            _ = self._client
+        except LibraryDamaged:
+            # An interrupted run has deleted it.
+            return
         for name in [*self._collections(), _MARKER]:
             self._client.delete_collection(name)
         if self._api and not self._client.list_collections(limit=1):

@@ -115,11 +115,16 @@ class VectorStore(ABC):
         return {}
 
     @translated
+    def prepare(self) -> None:
+        """Create the store if it is new."""
+        if self.is_new:
+            self._create()
+
+    @translated
     def write(self, video: str, space: Space, rows: FrameRows) -> None:
         """Store rows; those of the same frames are replaced."""
         self._require_writable()
-        if self.is_new:
-            self._create()
+        self.prepare()
         collection = self._collection(video, space, create=True)
         step = min(self._rows_per_request(space.dimension), self._client.get_max_batch_size())
         for start in range(0, len(rows), step):

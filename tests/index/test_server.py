@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import numpy as np
 import pytest
 from helpers import pictures, write_clip
@@ -21,6 +22,7 @@ from reelweave.index.http_client import check_version
 from reelweave.index.library import open_library
 from reelweave.index.location import FILE, new_location, read_location
 from reelweave.index.server import ServerStore
+from reelweave.index.store import ChromaStore
 from reelweave.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def on(url: str, **flags: object) -> Settings:
 
 def store_on(url: str, folder: Path, **flags: object) -> ServerStore:
     chosen = on(url, **flags).store
-    return ServerStore(new_location(chosen), chosen, folder)
+    return ServerStore(new_location(chosen), chosen, folder / FILE)
 
 
 def embedded(folder: Path, clip: Path, run: Run) -> dict[str, object]:
@@ -271,7 +273,7 @@ def test_a_server_that_lost_the_database_is_not_filled_anew_without_being_asked(
     assert is_one_line(answer, "does not have the vectors")
     assert run("videos", "check").code == 1
     assert run("videos", "check", "--repair").code == 0
-    assert contents(library) == before
+    assert is_same(contents(library), before)
 
 
 def test_a_damaged_file_that_names_the_server_is_reported(
@@ -341,6 +343,121 @@ def test_an_ingest_killed_with_its_server_resumes(tmp_path: Path, library: Path,
         assert contents(library) == embedded(tmp_path / "embedded", film, run)
 
 
+def test_doctor_tries_the_server(proxy: "Proxy", clip: Path, library: Path, run: Run) -> None:
+    def checked(*options: object) -> dict[str, Any]:
+        return next(row for row in run("doctor", "--json", *options).rows if row["name"] == "server")
+
+    assert all(row["name"] != "server" for row in run("doctor", "--json").rows)
+    assert "first ingest" in checked("--store", proxy.url)["detail"]
+    run("ingest", clip, "--store", proxy.url)
+    before = contents(library)
+    assert (checked()["ok"], "written" in checked()["detail"]) == (True, True)
+    proxy.rule = lambda method, path, *_: (
+        (403, b"") if (method, path.endswith("/collections")) == ("POST", True) else None
+    )
+    assert (checked()["ok"], "not written" in checked()["detail"]) == (True, True)
+    proxy.rule = lambda *_: (401, b"")
+    assert (checked()["ok"], "refused the token" in checked()["detail"]) == (False, True)
+    proxy.rule = lambda *_: None
+    assert contents(library) == before
+
+
+# Moving
+
+
+def test_a_library_is_moved_to_a_server_and_back(
+    chroma_server: "ChromaServer", full: Path, clip: Path, run: Run, tmp_path: Path
+) -> None:
+    assert run("ingest", write_clip(tmp_path / "other.mp4", pictures(3))).code == 0
+    before = contents(full)
+    rows = run("videos", "move", chroma_server.url, "--json").rows
+    assert [(row["frames"], row["state"]) for row in rows] == [(12, "moved"), (3, "moved")]
+    assert not (full / "chroma").exists()
+    assert is_same(contents(full), before)
+    assert run("videos", "check").code == 0
+    location = read_location(full / FILE)
+    assert location is not None
+    assert len(run("videos", "move", "folder", "--json").rows) == 2
+    assert not list(full.glob("store*.json"))
+    assert is_same(contents(full), before)
+    assert [row["state"] for row in run("ingest", clip, "--json").rows] == ["unchanged"]
+    assert httpx.get(f"{chroma_server.url}/api/v2/tenants/{location.tenant}/databases/{location.database}").is_error
+
+
+def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two libraries hold the same, but for the last bits of vectors, which Chroma normalises again."""
+
+    def vectors(of: dict[str, Any]) -> Any:
+        return [np.frombuffer(rows[-1], np.float32) for video in of.values() for rows in video["rows"].values()]
+
+    def others(of: dict[str, Any]) -> Any:
+        return {
+            video: {**facts, "rows": {name: rows[:-1] for name, rows in facts["rows"].items()}}
+            for video, facts in of.items()
+        }
+
+    return others(one) == others(other) and all(map(np.allclose, vectors(one), vectors(other)))
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["to the server", "to the folder"])
+def test_an_interrupted_move_changes_nothing_and_is_continued(
+    chroma_server: "ChromaServer", full: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    run("ingest", write_clip(tmp_path / "other.mp4", pictures(3)))
+    before, target = contents(full), "folder" if back else chroma_server.url
+    if back:
+        run("videos", "move", chroma_server.url)
+    target_store = ChromaStore if back else ServerStore
+    with monkeypatch.context() as dying:
+        honest = target_store.write
+
+        def write(store: Any, video: str, space: Any, rows: Any) -> None:
+            if video.startswith("other"):
+                raise KeyboardInterrupt
+            honest(store, video, space, rows)
+
+        dying.setattr(target_store, "write", write)
+        assert run("videos", "move", target).code == 130
+    assert is_same(contents(full), before)
+    assert run("videos", "check").code == 0
+    assert [row["state"] for row in run("videos", "move", target, "--json").rows] == ["there", "moved"]
+    assert is_same(contents(full), before)
+    assert run("videos", "move", target, "--json").rows == []
+
+
+def test_a_move_killed_before_the_old_store_is_deleted_is_finished_by_the_same_command(
+    chroma_server: "ChromaServer", full: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reelweave.index import move
+
+    before = contents(full)
+    for target in (chroma_server.url, "folder"):
+        with monkeypatch.context() as dying:
+            dying.setattr(move, "_delete_old", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            assert run("videos", "move", target).code == 130
+        assert is_same(contents(full), before)
+        assert run("videos", "move", target).code == 0
+        assert (full / "chroma").exists() == (target == "folder")
+        assert not (full / "store-last.json").exists()
+        assert is_same(contents(full), before)
+
+
+def test_vectors_that_change_on_the_way_are_not_moved(
+    chroma_server: "ChromaServer", full: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(full)
+    with monkeypatch.context() as losing:
+        honest = ServerStore.read
+        losing.setattr(ServerStore, "read", lambda *arguments: honest(*arguments).part(slice(1, None)))
+        assert is_one_line(run("videos", "move", chroma_server.url), "differs from the original")
+    assert contents(full) == before
+
+
+@pytest.mark.parametrize("target", ["somewhere", "http://user:secret@host:8000", ""])
+def test_only_a_server_or_the_folder_is_a_target(full: Path, run: Run, target: str) -> None:
+    assert run("videos", "move", target).code == 2
+
+
 # Other machines
 
 
@@ -368,7 +485,7 @@ def test_another_machine_finds_a_video_as_soon_as_it_is_ingested(
         [sys.executable, "-c", _READER, str(library)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as reader:
         try:
-            assert [video for video, _ in _ask(reader, second)][0].startswith("clip-")
+            assert next(video for video, _ in _ask(reader, second)).startswith("clip-")
             assert in_a_process("ingest", other, "--space", "appearance").code == 0
             (best, score), *_ = _ask(reader, second)
             assert best.startswith("other-")

@@ -11,7 +11,7 @@ from records import SPACE, rows
 from runs import settings
 
 from reelweave.errors import LibraryDamaged, SpaceError
-from reelweave.index.location import locate
+from reelweave.index.location import FILE, locate
 from reelweave.index.server import ServerStore
 from reelweave.index.store import ChromaStore
 from reelweave.index.vectors import PAGE, VectorStore
@@ -36,7 +36,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
         chosen = settings(store__url=server.url).store
         location = locate(tmp_path, chosen)
         assert location is not None
-        return ServerStore(location, chosen, tmp_path)
+        return ServerStore(location, chosen, tmp_path / FILE)
 
     def opened() -> VectorStore:
         stores.append(embedded() if request.param == "embedded" else on_server())
