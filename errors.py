@@ -9,6 +9,7 @@ ReelweaveError
 │   └── VectorsLost
 ├── SpaceError
 │   └── SpaceMismatch
+├── EngineError
 ├── PlanError
 └── RenderError
 """
@@ -103,6 +104,10 @@ class SpaceError(ReelweaveError):
 
 class SpaceMismatch(SpaceError):
     """The vectors of a video were made by another model."""
+
+
+class EngineError(ReelweaveError):
+    """Work could not be distributed, or was lost on the way."""
 
 
 class PlanError(ReelweaveError):

@@ -72,6 +72,12 @@ def _is_path(path: str) -> str:
     raise ValueError("should be the name of a folder")
 
 
+def _is_engine(name: str) -> str:
+    if name in ("local", "ray") or (name.startswith("ray://") and name != "ray://"):
+        return name
+    raise ValueError("should be local, ray or ray://HOST:PORT")
+
+
 def _is_space(name: str, *others: str) -> str:
     if name in ("appearance", "clip", "fused", *others) or (name.startswith(TIMM_SPACE) and name != TIMM_SPACE):
         return name
@@ -96,6 +102,13 @@ class _Section(BaseModel):
 
 class StoreSettings(_Section):
     copy_gb: Gigabytes
+
+
+class EngineSettings(_Section):
+    name: Annotated[str, AfterValidator(_is_engine)]
+    cpus: Annotated[int, Field(ge=1, le=1024)]
+    gpus: Annotated[float, Field(ge=0, le=64)]
+    retries: Annotated[int, Field(ge=0, le=100)]
 
 
 class IngestSettings(_Section):
@@ -221,6 +234,7 @@ class Settings(BaseSettings):
 
     library: Annotated[str, AfterValidator(_is_path)]
     store: StoreSettings
+    engine: EngineSettings
     ingest: IngestSettings
     clip: NetworkSettings
     neighbours: NeighbourSettings
