@@ -280,9 +280,7 @@ def _states(process: Any) -> list[str]:
 def test_ingest_survives_the_death_of_a_worker_and_of_a_machine(
     cluster: Any, films: Path, single: Path, library: Path, tmp_path: Path
 ) -> None:
-    node = patiently(
-        lambda: cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES, include_dashboard=False)
-    )
+    node = patiently(lambda: cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES, include_dashboard=False))
     raylet = node.all_processes["raylet"][0].process.pid
     with _ingest(films, library) as process:
         wait_until(lambda: bool(_working(raylet)))
@@ -300,6 +298,8 @@ def test_ingest_goes_on_after_its_own_death(
     with _ingest(films, library) as process:
         wait_until(lambda: frames_stored(library) > 0)
         process.kill()
+    # Ray stops what worked for it.
+    wait_until(lambda: not _working())
     with _ingest(films, library) as process:
         wait_until(lambda: bool(_working()))
         process.send_signal(signal.SIGINT)
