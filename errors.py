@@ -13,6 +13,7 @@ ReelweaveError
 │       └── PayloadTooLarge
 ├── SpaceError
 │   └── SpaceMismatch
+├── EngineError
 ├── PlanError
 └── RenderError
 """
@@ -126,6 +127,10 @@ class SpaceError(ReelweaveError):
 
 class SpaceMismatch(SpaceError):
     """The vectors of a video were made by another model."""
+
+
+class EngineError(ReelweaveError):
+    """Work could not be distributed, or was lost on the way."""
 
 
 class PlanError(ReelweaveError):

@@ -84,6 +84,12 @@ def _is_server(url: str) -> str:
     raise ValueError("should be http://HOST:PORT or https://HOST:PORT, without a user or a password")
 
 
+def _is_engine(name: str) -> str:
+    if name in ("local", "ray") or (name.startswith("ray://") and name != "ray://"):
+        return name
+    raise ValueError("should be local, ray or ray://HOST:PORT")
+
+
 def _is_space(name: str, *others: str) -> str:
     if name in ("appearance", "clip", "fused", *others) or (name.startswith(TIMM_SPACE) and name != TIMM_SPACE):
         return name
@@ -117,6 +123,13 @@ class StoreSettings(_Section):
     read_timeout: Annotated[float, Field(ge=0.1, le=86_400)]
     retry_seconds: Seconds
     copy_gb: Gigabytes
+
+
+class EngineSettings(_Section):
+    name: Annotated[str, AfterValidator(_is_engine)]
+    cpus: Annotated[int, Field(ge=1, le=1024)]
+    gpus: Annotated[float, Field(ge=0, le=64)]
+    retries: Annotated[int, Field(ge=0, le=100)]
 
 
 class IngestSettings(_Section):
@@ -242,6 +255,7 @@ class Settings(BaseSettings):
 
     library: Annotated[str, AfterValidator(_is_path)]
     store: StoreSettings
+    engine: EngineSettings
     ingest: IngestSettings
     clip: NetworkSettings
     neighbours: NeighbourSettings

@@ -38,6 +38,9 @@ SpaceName = Annotated[
     str | None, typer.Option("--space", help="Space: appearance, clip, timm:MODEL, fused, all or auto.")
 ]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
+EngineName = Annotated[
+    str | None, typer.Option("--engine", help="Where the work runs: local, ray, or ray://HOST:PORT.")
+]
 Size = Annotated[
     int | None, typer.Option("--size", help="Short side of the picture that is embedded; 0 is as decoded.")
 ]

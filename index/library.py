@@ -53,6 +53,7 @@ class Library:
         self.folder = folder
         self._existed = (folder / CATALOG).exists()
         self._store_settings = store
+        self._is_writing = False
         self._catalog: Catalog | None = None
         self._open_catalog()
 
@@ -149,17 +150,23 @@ class Library:
     def writing(self, purpose: str, repair: Callable[[], object] | None = None) -> Iterator[None]:
         """Hold the writer's lock, which reports `purpose` to others; `repair` runs before the catalog is opened.
 
+        Inside another such block of the same library, the lock is held already.
+
         Raises:
             LibraryLocked: Another process holds the lock.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(self.folder, purpose):
+        outer = self._is_writing
+        with contextlib.nullcontext() if outer else writer_lock(self.folder, purpose):
             if repair:
                 repair()
             self._open_catalog(create=True)
             _ = self.catalog
-            self._existed = True
-            yield
+            self._existed = self._is_writing = True
+            try:
+                yield
+            finally:
+                self._is_writing = outer
 
     def close(self) -> None:
         if self._catalog:
@@ -254,22 +261,20 @@ class Library:
                 "Ingest it again, or use another video.",
             )
 
-    def adopt(self, video: VideoRecord, space: Space, count: int, parts: Iterable[FrameRows]) -> None:
-        """Store imported vectors, and record them in the catalog once all of them can be read back.
+    def adopt(self, video: VideoRecord, state: SpaceState, parts: Iterable[FrameRows]) -> None:
+        """Store imported vectors, and record them with their state in the catalog once all can be read back.
 
         Until then readers do not see them; the next run removes what a killed one leaves.
 
         Raises:
             VectorsLost: Not all vectors could be read back.
         """
+        space = state.space
         if space.name in self.catalog.spaces(video.id):
             self.catalog.save(video, [SpaceState(space)])
         self.store.remove(video.id, space.name)
-        last = -1
         for part in parts:
             self.store.write(video.id, space, part)
-            last = int(part.indices[-1])
-        state = SpaceState(space, count, complete=True, last_frame=last)
         if fault := self.stored_fault(video, state):
             self.store.remove(video.id, space.name)
             raise VectorsLost(f"The vectors of {video.name} could not be stored: {fault}.", "Import them again.")
