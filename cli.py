@@ -19,6 +19,7 @@ from .commands.ingest import ingest
 from .commands.library import videos_app
 from .commands.mcp import mcp_app
 from .commands.models import models_app
+from .commands.options import add_store_option
 from .commands.output import print_error
 from .commands.reconstruct import reconstruct
 from .commands.render import render
@@ -57,6 +58,7 @@ app.command()(repair)
 app.command()(schema)
 app.command()(doctor)
 app.command()(ui)
+add_store_option(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -6,9 +6,14 @@ ReelweaveError
 ├── LibraryError
 │   ├── LibraryLocked
 │   ├── LibraryDamaged
-│   └── VectorsLost
+│   ├── VectorsLost
+│   └── StoreError
+│       ├── StoreUnreachable
+│       ├── StoreDenied
+│       └── PayloadTooLarge
 ├── SpaceError
 │   └── SpaceMismatch
+├── EngineError
 ├── PlanError
 └── RenderError
 """
@@ -23,11 +28,12 @@ class _CommandLine:
     """Options of the running command that suggested commands must repeat."""
 
     library: Path | None = None
+    store: str | None = None
 
 
-def use_library_in_commands(library: Path | None) -> None:
-    """Set the `--library` option that suggested commands repeat; None where it was not given."""
-    _CommandLine.library = library
+def use_library_in_commands(library: Path | None, store: str | None = None) -> None:
+    """Set the options `--library` and `--store` that suggested commands repeat; None where one was not given."""
+    _CommandLine.library, _CommandLine.store = library, store
 
 
 def command(*words: str | Path) -> str:
@@ -36,7 +42,7 @@ def command(*words: str | Path) -> str:
 
 
 def command_line(*words: str | Path) -> str:
-    """Return a command of this program quoted for a shell, with the `--library` option in force.
+    """Return a command of this program quoted for a shell, with the options `--library` and `--store` in force.
 
     Args:
         words: The command and its arguments; paths are shortened relative to the working folder.
@@ -44,6 +50,8 @@ def command_line(*words: str | Path) -> str:
     arguments = [*words]
     if _CommandLine.library is not None and words[0] in _LIBRARY_COMMANDS:
         arguments += ["--library", _CommandLine.library]
+    if _CommandLine.store is not None and words[0] in _LIBRARY_COMMANDS:
+        arguments += ["--store", _CommandLine.store]
     return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in arguments)])
 
 
@@ -97,12 +105,32 @@ class VectorsLost(LibraryError):
     """Not all vectors of a video can be read back."""
 
 
+class StoreError(LibraryError):
+    """The server that holds the vectors cannot be used."""
+
+
+class StoreUnreachable(StoreError):
+    """The server that holds the vectors does not answer; the same request may succeed later."""
+
+
+class StoreDenied(StoreError):
+    """The server that holds the vectors does not accept the token, or not for this request."""
+
+
+class PayloadTooLarge(StoreError):
+    """The server that holds the vectors refused a request because of its size."""
+
+
 class SpaceError(ReelweaveError):
     """A model or its vectors are missing or do not match."""
 
 
 class SpaceMismatch(SpaceError):
     """The vectors of a video were made by another model."""
+
+
+class EngineError(ReelweaveError):
+    """Work could not be distributed, or was lost on the way."""
 
 
 class PlanError(ReelweaveError):

@@ -15,9 +15,11 @@ from .errors import UsageError
 from .index.library import open_library, proxies_of
 from .index.overwrite import Outputs, Overwrite, content_origin
 from .ingest.discover import discover_sources
+from .ingest.distributed import ingest_distributed
 from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
 from .ingest.solve_input import settings_used, solve_input
+from .ingest.workers import open_engine
 from .media.identity import stamp
 from .media.proxy import proxy_yuv
 from .media.source import Source, open_source
@@ -172,7 +174,11 @@ def ingest_all(
     for note in sources.notes:
         progress.note(note)
     with open_library(settings) as library:
-        yield from (dry_run_sources if dry_run else ingest_sources)(library, sources, settings, progress)
+        if dry_run or settings.engine.name == "local":
+            yield from (dry_run_sources if dry_run else ingest_sources)(library, sources, settings, progress)
+            return
+        with open_engine(settings, progress) as engine:
+            yield from ingest_distributed(engine, library, sources, settings, progress)
 
 
 def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SILENT, **options: Any) -> Plan:

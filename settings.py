@@ -6,6 +6,7 @@ below state types and ranges.
 
 import difflib
 import os
+import re
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ _NESTED = "__"
 _MAX_TOML_BYTES = 1 << 20
 """Size limit of a settings file; the packaged one has under 20 kB."""
 
-_RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_UI_PASSWORD"})
+_RESERVED = frozenset({"REELWEAVE_DEBUG", "REELWEAVE_STORE_TOKEN", "REELWEAVE_UI_PASSWORD"})
 """Environment variables with the prefix that are not settings, since they are read before the settings."""
 
 FrameLimit = Annotated[int, Field(ge=0, le=10_000_000)]
@@ -72,6 +73,23 @@ def _is_path(path: str) -> str:
     raise ValueError("should be the name of a folder")
 
 
+def is_server_url(url: str) -> bool:
+    """Tell whether a text is the URL of a server without a user, a password, a query or a fragment."""
+    return re.fullmatch(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[\w./-]*)?", url) is not None
+
+
+def _is_server(url: str) -> str:
+    if not url or is_server_url(url):
+        return url.rstrip("/")
+    raise ValueError("should be http://HOST:PORT or https://HOST:PORT, without a user or a password")
+
+
+def _is_engine(name: str) -> str:
+    if name in ("local", "ray") or (name.startswith("ray://") and name != "ray://"):
+        return name
+    raise ValueError("should be local, ray or ray://HOST:PORT")
+
+
 def _is_space(name: str, *others: str) -> str:
     if name in ("appearance", "clip", "fused", *others) or (name.startswith(TIMM_SPACE) and name != TIMM_SPACE):
         return name
@@ -95,7 +113,23 @@ class _Section(BaseModel):
 
 
 class StoreSettings(_Section):
+    url: Annotated[str, AfterValidator(_is_server)]
+    tenant: Annotated[str, Field(min_length=1)]
+    database: str
+    token_file: Annotated[str, AfterValidator(_is_path)]
+    token_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    ca_file: Annotated[str, AfterValidator(_is_path)]
+    connect_timeout: Annotated[float, Field(ge=0.1, le=3600)]
+    read_timeout: Annotated[float, Field(ge=0.1, le=86_400)]
+    retry_seconds: Seconds
     copy_gb: Gigabytes
+
+
+class EngineSettings(_Section):
+    name: Annotated[str, AfterValidator(_is_engine)]
+    cpus: Annotated[int, Field(ge=1, le=1024)]
+    gpus: Annotated[float, Field(ge=0, le=64)]
+    retries: Annotated[int, Field(ge=0, le=100)]
 
 
 class IngestSettings(_Section):
@@ -221,6 +255,7 @@ class Settings(BaseSettings):
 
     library: Annotated[str, AfterValidator(_is_path)]
     store: StoreSettings
+    engine: EngineSettings
     ingest: IngestSettings
     clip: NetworkSettings
     neighbours: NeighbourSettings

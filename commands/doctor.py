@@ -10,9 +10,9 @@ from importlib.metadata import distribution, distributions, version
 from pathlib import Path
 
 from ..errors import LibraryError, RenderError
+from ..index import manage
 from ..index.library import open_library
 from ..index.lock import current_writer
-from ..index.manage import check_videos
 from ..ingest.models.registry import fetch_hint, speed_text, used_networks
 from ..media import ffmpeg
 from ..settings import Settings, library_folder
@@ -41,6 +41,7 @@ def run_checks(settings: Settings) -> list[Check]:
         ("torch", _torch),
         ("library", lambda: _library(settings)),
         ("disk", lambda: _disk(settings)),
+        *[("server", lambda: manage.examine_server(settings))] * manage.has_server(settings),
         ("store", lambda: _store(settings)),
         *(
             (f"{name} weights", partial(_weights, name, model, settings))
@@ -103,7 +104,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _store(settings: Settings) -> str:
-    checked = check_videos(settings)
+    checked = manage.check_videos(settings)
     damaged = {video: problems for video, problems in checked.items() if problems}
     if damaged:
         raise LibraryError("; ".join(f"{video}: {problems[0]}" for video, problems in damaged.items()))

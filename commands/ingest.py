@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, LibraryFolder, Quiet, SampleRate, Size, SpaceName, ingest_flags, progress_for, settings_from
+from .options import (
+    EngineName,
+    Json,
+    LibraryFolder,
+    Quiet,
+    SampleRate,
+    Size,
+    SpaceName,
+    ingest_flags,
+    progress_for,
+    settings_from,
+)
 from .output import ingest_data, ingest_text, print_answer, print_error
 
 
@@ -18,6 +29,7 @@ def ingest(
     space: SpaceName = None,
     no_share: Annotated[bool, typer.Option("--no-share", help="Give every frame its own vector.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done; write nothing.")] = False,
+    engine: EngineName = None,
     library: LibraryFolder = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -25,7 +37,7 @@ def ingest(
     """Store vectors of every frame in the library. Resumes where it was interrupted."""
     from .. import pipeline
 
-    flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {})
+    flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {}) | {"engine.name": engine}
     settings, progress, total, failed = settings_from(library, flags), progress_for(quiet), 0, []
     try:
         noted = 0

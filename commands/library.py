@@ -138,6 +138,20 @@ def videos_import(
     print_answer(asdict(done), as_json, "\n".join([text, *(f"cannot {reason}" for reason in done.cannot)]))
 
 
+@videos_app.command("move")
+def videos_move(
+    target: Annotated[str, typer.Argument(help="URL of a Chroma server, or folder.")],
+    library: LibraryFolder = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Move all vectors to a Chroma server, or back to the folder of the library. Resumes where it was interrupted."""
+    from ..index import manage
+
+    for one in manage.move_vectors(target, settings_from(library), progress_for(quiet)):
+        print_answer(asdict(one), as_json, f"{one.id}  {one.frames} frames  {one.space}  {one.state}")
+
+
 @videos_app.command("check")
 def videos_check(
     repair: Annotated[bool, typer.Option("--repair", help="Restore what the rest of the library allows.")] = False,

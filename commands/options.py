@@ -1,7 +1,9 @@
 """Define the options that several commands share, and turn them into settings."""
 
+import inspect
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -20,10 +22,16 @@ _Answer = TypeVar("_Answer")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide progress.")]
 LibraryFolder = Annotated[Path | None, typer.Option("--library", help="Folder of the library.")]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="Chroma server for the vectors of the library.")
+]
 SpaceName = Annotated[
     str | None, typer.Option("--space", help="Space: appearance, clip, timm:MODEL, fused, all or auto.")
 ]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
+EngineName = Annotated[
+    str | None, typer.Option("--engine", help="Where the work runs: local, ray, or ray://HOST:PORT.")
+]
 Size = Annotated[
     int | None, typer.Option("--size", help="Short side of the picture that is embedded; 0 is as decoded.")
 ]
@@ -78,12 +86,46 @@ FlipShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A shot to
 ShotOrder = Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")]
 
 
+class _Given:
+    """The option --store of the running command."""
+
+    store: str | None = None
+
+
+def add_store_option(app: typer.Typer) -> None:
+    """Add the option --store to every command that has --library; `settings_from` reads it."""
+    for info in app.registered_commands:
+        if info.callback and "library" in inspect.signature(info.callback).parameters:
+            info.callback = _with_store(info.callback)
+    for group in app.registered_groups:
+        if group.typer_instance:
+            add_store_option(group.typer_instance)
+
+
+def _with_store(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def run(*arguments: Any, store: str | None = None, **options: Any) -> Any:
+        _Given.store = store
+        try:
+            return command(*arguments, **options)
+        finally:
+            _Given.store = None
+
+    parameters = inspect.signature(command).parameters
+    option = inspect.Parameter("store", parameters["library"].kind, default=None, annotation=StoreUrl)
+    with_option = list(parameters.values())
+    with_option.insert(with_option.index(parameters["library"]) + 1, option)
+    vars(run)["__signature__"] = inspect.Signature(with_option)
+    run.__annotations__ = {**command.__annotations__, "store": StoreUrl}
+    return run
+
+
 def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
     """Load the settings with values of the command line on top; None means that an option was not given."""
     from ..settings import load
 
-    use_library_in_commands(library)
-    return load({"library": str(library) if library else None, **(flags or {})})
+    use_library_in_commands(library, _Given.store)
+    return load({"library": str(library) if library else None, "store.url": _Given.store, **(flags or {})})
 
 
 def progress_for(quiet: bool) -> "NotingProgress":

@@ -57,6 +57,7 @@ These variables are not settings:
 | variable | effect |
 | --- | --- |
 | `REELWEAVE_DEBUG=1` | show tracebacks |
+| `REELWEAVE_STORE_TOKEN` | the token for the [server of the vectors](../guide/cluster.md#start-a-server) |
 | `REELWEAVE_UI_PASSWORD` | the password of the [page](../guide/page.md#let-others-use-it) |
 | `IMAGEIO_FFMPEG_EXE` | the ffmpeg to use instead of the bundled one |
 | `HF_HOME` | where fetched model weights are kept |

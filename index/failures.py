@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from ..errors import LibraryDamaged, LibraryError, command
+from ..errors import LibraryDamaged, LibraryError, ReelweaveError, StoreError, command
 
 _FULL = ("disk is full", "No space left", "code: 13")
 _READ_ONLY = ("readonly", "read-only", "Read-only", "Permission denied", "unable to open database")
@@ -19,6 +19,10 @@ _DAMAGED = (
     *("hnsw", "pickle", "finding id", "getting embedding"),
 )
 """Texts in the errors that Chroma and SQLite raise for damaged files."""
+
+
+ASIDE = "damaged"
+"""Folder in the library for damaged files; the user may delete it."""
 
 
 def check_and_repair() -> str:
@@ -35,11 +39,11 @@ _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
 
-class _InFolder(Protocol):
-    _folder: Path
+class _Translating(Protocol):
+    def error(self, failed: BaseException) -> ReelweaveError | None: ...
 
 
-_Owner = TypeVar("_Owner", bound=_InFolder)
+_Owner = TypeVar("_Owner", bound=_Translating)
 
 
 def library_error(folder: Path, failed: Exception) -> LibraryError | None:
@@ -49,7 +53,7 @@ def library_error(folder: Path, failed: Exception) -> LibraryError | None:
         return None
     text = f"{type(failed).__name__}: {failed}"
     code = failed.errno if isinstance(failed, OSError) else None
-    if not _is_from_store(failed) and not (isinstance(failed, OSError) and _concerns(folder, failed.filename)):
+    if not is_from_store(failed) and not (isinstance(failed, OSError) and _concerns(folder, failed.filename)):
         return None
     if code == errno.ENOSPC or any(sign in text for sign in _FULL):
         free = shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
@@ -81,21 +85,28 @@ def changed(folder: Path, failed: Exception) -> LibraryError:
     )
 
 
-def converted(
+def translated(
     method: Callable[Concatenate[_Owner, _Arguments], _Result],
 ) -> Callable[Concatenate[_Owner, _Arguments], _Result]:
-    """Translate what Chroma raises for damaged files into LibraryDamaged; its panics derive from BaseException."""
+    """Translate what Chroma raises into errors of the library; its panics derive from BaseException."""
 
     @wraps(method)
     def guarded(owner: _Owner, /, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
         try:
             return method(owner, *arguments, **options)
         except BaseException as failed:
-            if not _is_damage(failed):
+            if (error := owner.error(failed)) is None:
                 raise
-            raise store_damaged(owner._folder, (str(failed).splitlines() or [type(failed).__name__])[0]) from failed
+            raise error from failed
 
     return guarded
+
+
+def damage(folder: Path, failed: BaseException) -> LibraryDamaged | None:
+    """Make the error for what Chroma raises for damaged files; None for other failures."""
+    if not _is_damage(failed):
+        return None
+    return store_damaged(folder, (str(failed).splitlines() or [type(failed).__name__])[0])
 
 
 def store_damaged(folder: Path, fault: str) -> LibraryDamaged:
@@ -108,13 +119,13 @@ def _is_damage(failed: BaseException) -> bool:
         return True
     text = str(failed)
     return (
-        _is_from_store(failed)
+        is_from_store(failed)
         and any(sign in text for sign in _DAMAGED)
         and not any(sign in text for sign in _NO_DAMAGE)
     )
 
 
-def _is_from_store(failed: BaseException) -> bool:
+def is_from_store(failed: BaseException) -> bool:
     return isinstance(failed, sqlite3.Error) or type(failed).__module__.startswith("chromadb")
 
 
@@ -124,3 +135,23 @@ def _concerns(folder: Path, name: object) -> bool:
         return True
     library, named = folder.absolute(), Path(name).absolute()
     return named.is_relative_to(library) or library.is_relative_to(named)
+
+
+def server_error(url: str, text: str) -> StoreError:
+    """Make the error for a request that a server could not carry out."""
+    if any(sign in text for sign in _FULL):
+        return StoreError(
+            f"The Chroma server {url} has no space left on its disk; earlier data is safe.",
+            "Free some space there, and run the command again.",
+        )
+    return StoreError(f"The Chroma server {url} failed ({text}).", "Its log may say more.")
+
+
+def move_aside(library: Path, damaged: Path) -> Path:
+    """Move a damaged file or folder of the library to the folder for such files, under a free name."""
+    (library / ASIDE).mkdir(exist_ok=True)
+    target, number = library / ASIDE / damaged.name, 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{damaged.stem}-{number}{damaged.suffix}")
+    return damaged.rename(target)

@@ -17,13 +17,16 @@ from ..errors import LibraryDamaged, LibraryError, ReelweaveError, VectorsLost, 
 from ..media.files import PARTIAL
 from ..media.proxy import ProxySize, read_proxies
 from ..media.types import Floats, FrameRows, Space, SpaceState, VideoRecord, ingest_command
-from ..settings import OWN_SPACE, Settings, library_folder
+from ..settings import OWN_SPACE, Settings, StoreSettings, library_folder, load
 from .catalog import Catalog, catalog_fault
 from .failures import changed, check_and_repair, library_error, removed, repair_remedy
 from .inventory import DATABASE
+from .location import FILE, locate
 from .lock import writer_lock
 from .matrix import kept_rows
-from .store import ChromaStore, collection_name
+from .server import ServerStore
+from .store import ChromaStore
+from .vectors import VectorStore, collection_name
 
 CATALOG = "catalog.db"
 PROXIES = ".i420"
@@ -32,7 +35,7 @@ PROXIES = ".i420"
 _PROBES = 3
 """Vectors of a space whose length is checked."""
 
-_MAX_LOST = 0.02
+MAX_LOST = 0.02
 """Share of vectors that a search may miss: Chroma's graph does not reach a few in a thousand that lie close."""
 
 
@@ -41,15 +44,16 @@ class Library:
 
     Readers may open it at any time; a missing one is empty. Writers work inside `writing`.
 
-    `copy_gb` limits the temporary copy of a read-only store; None stands for the setting `store.copy_gb`.
+    `store` has the settings of the store; None stands for those in force.
     """
 
-    def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
+    def __init__(self, folder: Path, store: StoreSettings | None = None) -> None:
         if folder.exists() and not folder.is_dir():
             raise LibraryError(f"{folder} is a file, not the folder of a library.", "Give another one with --library.")
         self.folder = folder
         self._existed = (folder / CATALOG).exists()
-        self._copy_gb = copy_gb
+        self._store_settings = store
+        self._is_writing = False
         self._catalog: Catalog | None = None
         self._open_catalog()
 
@@ -121,9 +125,13 @@ class Library:
             return True
 
     @cached_property
-    def store(self) -> ChromaStore:
+    def store(self) -> VectorStore:
         """The vectors; Chroma is opened on first use."""
-        return ChromaStore(self.folder / "chroma", self._copy_gb)
+        settings = self._store_settings or load().store
+        location = locate(self.folder, settings)
+        if location:
+            return ServerStore(location, settings, self.folder / FILE)
+        return ChromaStore(self.folder / "chroma", settings.copy_gb)
 
     def write(self, video: VideoRecord, states: Sequence[SpaceState], rows: Mapping[str, FrameRows]) -> None:
         """Store a batch: first its vectors, then the record of them in the catalog.
@@ -142,17 +150,23 @@ class Library:
     def writing(self, purpose: str, repair: Callable[[], object] | None = None) -> Iterator[None]:
         """Hold the writer's lock, which reports `purpose` to others; `repair` runs before the catalog is opened.
 
+        Inside another such block of the same library, the lock is held already.
+
         Raises:
             LibraryLocked: Another process holds the lock.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with writer_lock(self.folder, purpose):
+        outer = self._is_writing
+        with contextlib.nullcontext() if outer else writer_lock(self.folder, purpose):
             if repair:
                 repair()
             self._open_catalog(create=True)
             _ = self.catalog
-            self._existed = True
-            yield
+            self._existed = self._is_writing = True
+            try:
+                yield
+            finally:
+                self._is_writing = outer
 
     def close(self) -> None:
         if self._catalog:
@@ -164,9 +178,18 @@ class Library:
         if "store" in self.__dict__:
             self.store.close()
 
+    def reopen_store(self) -> None:
+        """Close the store for good: the vectors have been moved to another."""
+        self.release()
+        self.__dict__.pop("store", None)
+
     def proxies_file(self, video: str) -> Path:
         """Return the file of a video's proxies."""
         return self.folder / "proxies" / f"{video}{PROXIES}"
+
+    def generations(self) -> Mapping[str, int]:
+        """Return the generation of each finished collection; empty where the vectors are in the folder."""
+        return self.store.generations()
 
     def vector(self, video: str, space: Space, frame: int) -> Floats:
         """Read the vector of one frame."""
@@ -201,8 +224,8 @@ class Library:
                 if by_ingest
                 else f"See {command('videos', 'import', '--help')}.",
             )
-        # A read-only store would have to be copied; the copy of the vectors in the cache serves as well.
-        rows = (kept_rows(self, video, state) if self.store.read_only else None) or self.stored_rows(video, state)
+        kept = kept_rows(self, video, state) if self.store.prefers_copies else None
+        rows = kept or self.stored_rows(video, state)
         if len(rows) != state.vectors:
             raise LibraryDamaged(
                 f"{video.name} should have {state.vectors} vectors in the {space} space, but {len(rows)} are stored.",
@@ -238,22 +261,20 @@ class Library:
                 "Ingest it again, or use another video.",
             )
 
-    def adopt(self, video: VideoRecord, space: Space, count: int, parts: Iterable[FrameRows]) -> None:
-        """Store imported vectors, and record them in the catalog once all of them can be read back.
+    def adopt(self, video: VideoRecord, state: SpaceState, parts: Iterable[FrameRows]) -> None:
+        """Store imported vectors, and record them with their state in the catalog once all can be read back.
 
         Until then readers do not see them; the next run removes what a killed one leaves.
 
         Raises:
             VectorsLost: Not all vectors could be read back.
         """
+        space = state.space
         if space.name in self.catalog.spaces(video.id):
             self.catalog.save(video, [SpaceState(space)])
         self.store.remove(video.id, space.name)
-        last = -1
         for part in parts:
             self.store.write(video.id, space, part)
-            last = int(part.indices[-1])
-        state = SpaceState(space, count, complete=True, last_frame=last)
         if fault := self.stored_fault(video, state):
             self.store.remove(video.id, space.name)
             raise VectorsLost(f"The vectors of {video.name} could not be stored: {fault}.", "Import them again.")
@@ -311,7 +332,7 @@ class Library:
     def describe(self, video: VideoRecord, state: SpaceState) -> None:
         """Store a copy of the catalog's record with finished vectors."""
         if state.complete:
-            self.store.describe(video.id, state.space, json.dumps({"video": asdict(video), "state": asdict(state)}))
+            self.store.describe(video.id, state.space, record_text(video, state))
 
     def stored_fault(self, video: VideoRecord, state: SpaceState) -> str:
         """Compare the vectors in Chroma with the catalog, and describe what is wrong; an empty text means nothing."""
@@ -322,7 +343,7 @@ class Library:
             lost = self.store.lost(video.id, state.space)
         except LibraryDamaged as damaged:
             return damaged.cause
-        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > _MAX_LOST else ""
+        return f"a search misses {100 * lost:.0f} % of those that were tried" if lost > MAX_LOST else ""
 
     def verify(self, video: VideoRecord, space: str) -> list[str]:
         """Read back all vectors of a space, search for some, and describe what is wrong."""
@@ -331,7 +352,7 @@ class Library:
             return [f"the {state.vectors} vectors of the {space} space are lost: {fault}"]
         try:
             lost = self.store.lost(video.id, state.space)
-            if lost > _MAX_LOST:
+            if lost > MAX_LOST:
                 return [f"a search misses {100 * lost:.0f} % of the vectors of the {space} space"]
             rows = self.store.read(video.id, state.space)
         except ReelweaveError as failed:
@@ -344,21 +365,10 @@ class Library:
         return []
 
     def vectors_fault(self, video: VideoRecord, state: SpaceState) -> str:
-        """Describe what is wrong with a video's vectors as far as Chroma's files show it, without opening Chroma."""
+        """Describe what is wrong with a video's vectors as far as it shows without reading them."""
         if not state.vectors:
             return ""
-        if fault := self.store.fault():
-            return fault
-        stored = self.store.inventory.collections()
-        if stored is None:
-            return ""
-        collection = stored.get(collection_name(video.id, state.space.name))
-        if collection is None:
-            return "they are not in the store"
-        if fault := self.store.inventory.index_fault(collection):
-            return fault
-        count = self.store.inventory.count(collection)
-        return f"{count} of them are stored" if count is not None and count < state.vectors else ""
+        return self.store.quick_fault(video.id, state.space.name, state.vectors)
 
     def proxies_fault(self, video: VideoRecord) -> str:
         """Describe what is wrong with a video's proxies, of which there must be one per frame."""
@@ -425,6 +435,11 @@ class Library:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
+def record_text(video: VideoRecord, state: SpaceState) -> str:
+    """Return the copy of the catalog's record that is stored with finished vectors."""
+    return json.dumps({"video": asdict(video), "state": asdict(state)})
+
+
 def models_folder(library: Path) -> Path:
     """Return the folder of optimised networks."""
     return library / "cache" / "models"
@@ -435,16 +450,16 @@ def open_library(place: Settings | Path) -> Iterator[Library]:
     """Open a library, and translate failures of the disk, SQLite and Chroma while it is in use.
 
     Args:
-        place: The settings, which name the folder of the library and bound the copy of a read-only store; or only the
-            folder, and the settings are loaded if there is such a copy.
+        place: The settings, which name the folder of the library and say where its vectors are; or only the folder, and
+            the settings are loaded when the vectors are needed.
 
     Raises:
         LibraryError: The library cannot be used.
     """
-    folder, copy_gb = (place, None) if isinstance(place, Path) else (library_folder(place), place.store.copy_gb)
+    folder, store = (place, None) if isinstance(place, Path) else (library_folder(place), place.store)
     library = None
     try:
-        library = Library(folder, copy_gb)
+        library = Library(folder, store)
         yield library
     except ReelweaveError:
         if library and (removal := library.removal()):

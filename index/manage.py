@@ -1,6 +1,6 @@
 """Manage the videos of a library: list, show, remove, export and check them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ import numpy as np
 from ..media.proxy import ProxySize, proxy_picture, read_proxies
 from ..media.types import Picture, VideoRecord
 from ..progress import SILENT, Progress
-from ..settings import Settings
-from . import check
+from ..settings import Settings, changed, library_folder
+from . import check, move
 from .library import Library, open_library
+from .location import FILE, read_location
 from .overwrite import Overwrite
+from .server import ServerStore
 from .transfer import Exported, export_vectors
 
 
@@ -65,6 +67,31 @@ def export_video(
     """Export a video's vectors in one space as files; see `index.transfer`."""
     with open_library(settings) as library:
         return export_vectors(library, wanted, folder, space, overwrite)
+
+
+def move_vectors(target: str, settings: Settings, progress: Progress = SILENT) -> Iterator[move.MovedVectors]:
+    """Move all vectors to a server, given by its URL, or to the library's folder; see `index.move`."""
+    moved = read_location(library_folder(settings) / FILE)
+    # A server in the settings is that of new libraries, unless it is another address of this one's.
+    source = settings if moved else changed(settings, "store", {"url": ""})
+    with open_library(source) as library:
+        yield from move.move_vectors(library, target, settings.store, progress)
+
+
+def has_server(settings: Settings) -> bool:
+    """Tell whether the vectors of the library are, or would be, on a server."""
+    return bool(settings.store.url) or (library_folder(settings) / FILE).exists()
+
+
+def examine_server(settings: Settings) -> str:
+    """Try the server with the vectors, and describe what works.
+
+    Raises:
+        StoreError: The server cannot be used.
+    """
+    with open_library(settings) as library:
+        assert isinstance(library.store, ServerStore)
+        return library.store.examine()
 
 
 def check_videos(settings: Settings) -> dict[str, list[str]]:

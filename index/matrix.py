@@ -23,7 +23,7 @@ from ..media.types import FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
 from .catalog import Catalog
-from .store import collection_name
+from .vectors import collection_name
 
 _MAGIC = b"reelweave rows 1\n"
 _COLUMNS = {
@@ -47,6 +47,9 @@ _CHECKSUM_CHUNK = 1 << 24
 
 SUFFIX = ".rows"
 
+_ANY = -1
+"""Stands for every generation."""
+
 
 class VectorSource(Protocol):
     """The parts of a library that the matrix reads."""
@@ -56,6 +59,8 @@ class VectorSource(Protocol):
 
     @property
     def cache(self) -> Path: ...
+
+    def generations(self) -> Mapping[str, int]: ...
 
     def rows(self, video: VideoRecord, space: str) -> FrameRows: ...
 
@@ -117,9 +122,13 @@ def open_matrix(
     `check` verifies the checksums of the vectors, which reads them once; those of other columns always are.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
-    revisions = library.catalog.revisions()
+    revisions, generations = library.catalog.revisions(), library.generations()
     keys = {video.id: _key(video, states[video.id], revisions) for video in videos}
-    found = {video.id: _read(_file(library, video.id, space.name), keys[video.id], check) for video in videos}
+    known = {video.id: generations.get(collection_name(video.id, space.name)) for video in videos}
+    found = {
+        video.id: _read(_file(library, video.id, space.name), keys[video.id], check, known[video.id])
+        for video in videos
+    }
     lacking = [video for video in videos if found[video.id] is None]
     if lacking:
         with progress.stage("read vectors", len(lacking)) as stage:
@@ -127,18 +136,30 @@ def open_matrix(
                 found[video.id] = _copied_rows(library, video, states[video.id])
                 stage.advance()
     segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
-    return Matrix(space, segments, _digest([keys[video.id] for video in videos]))
+    parts: list[Any] = [keys[video.id] for video in videos]
+    return Matrix(space, segments, _digest(parts + [known[video.id] for video in videos] if generations else parts))
 
 
 def keep(library: VectorSource, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
     """Write a copy of a video's rows to the cache."""
-    _write(_file(library, video.id, state.space.name), _key(video, state, library.catalog.revisions()), rows)
+    key, generation = _key(video, state, library.catalog.revisions()), _generation(library, video, state)
+    _write(_file(library, video.id, state.space.name), key, rows, generation)
 
 
 def kept_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
     """Read and verify the copy of a video's rows; None if it is missing, outdated or damaged."""
     key = _key(video, state, library.catalog.revisions())
-    return _read(_file(library, video.id, state.space.name), key, check=True)
+    return _read(_file(library, video.id, state.space.name), key, True, _generation(library, video, state))
+
+
+def restorable_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
+    """Read and verify the copy of rows that the store has lost, whichever generation they were of."""
+    key = _key(video, state, library.catalog.revisions())
+    return _read(_file(library, video.id, state.space.name), key, True, _ANY)
+
+
+def _generation(library: VectorSource, video: VideoRecord, state: SpaceState) -> int | None:
+    return library.generations().get(collection_name(video.id, state.space.name))
 
 
 def is_sound(file: Path) -> bool:
@@ -148,7 +169,7 @@ def is_sound(file: Path) -> bool:
             key = _KEY.search(opened.read(_HEAD))
     except OSError:
         return False
-    return key is not None and _read(file, key[1].decode(), check=True) is not None
+    return key is not None and _read(file, key[1].decode(), True, _ANY) is not None
 
 
 def _copied_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows:
@@ -158,8 +179,8 @@ def _copied_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -
         keep(library, video, state, rows)
     except OSError:
         return rows
-    key = _key(video, state, library.catalog.revisions())
-    return _read(_file(library, video.id, state.space.name), key, False) or rows
+    key, generation = _key(video, state, library.catalog.revisions()), _generation(library, video, state)
+    return _read(_file(library, video.id, state.space.name), key, False, generation) or rows
 
 
 def _file(library: VectorSource, video: str, space: str) -> Path:
@@ -176,10 +197,12 @@ def _digest(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _write(file: Path, key: str, rows: FrameRows) -> None:
+def _write(file: Path, key: str, rows: FrameRows, generation: int | None) -> None:
     columns = {name: np.ascontiguousarray(getattr(rows, name), kind) for name, kind in _COLUMNS.items()}
     sums = {name: _sum(column) for name, column in columns.items()}
-    head = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
+    head: dict[str, Any] = {"key": key, "rows": len(rows), "dimension": rows.vectors.shape[1], "sums": sums}
+    if generation is not None:
+        head["generation"] = generation
     with atomic(file, parents=True) as part, part.open("wb") as out:
         out.write(_padded(_MAGIC + json.dumps(head).encode() + b"\n"))
         for column in columns.values():
@@ -190,15 +213,15 @@ def _padded(data: bytes) -> bytes:
     return data + b" " * (-len(data) % _ALIGNMENT)
 
 
-def _read(file: Path, key: str, check: bool) -> FrameRows | None:
-    """Read the rows of a file; None if it is missing, damaged or has another key."""
+def _read(file: Path, key: str, check: bool, generation: int | None) -> FrameRows | None:
+    """Read the rows of a file; None if it is missing, damaged or has another key or generation."""
     try:
         with open_regular(file) as opened:
             if opened.read(len(_MAGIC)) != _MAGIC:
                 return None
             line = opened.readline(1 << 16)
         head = parse_json(line.decode())
-        if head["key"] != key:
+        if head["key"] != key or generation not in (head.get("generation"), _ANY):
             return None
         columns = _columns(file, len(_MAGIC) + len(line), head["rows"], head["dimension"])
         checked = {name: column for name, column in columns.items() if check or name != "vectors"}

@@ -35,7 +35,7 @@ _KEPT = 20_000
 _MAX_LISTED = 5
 """Files that a message names."""
 
-_LIBRARY_PARTS = ("catalog.db", "chroma", "proxies", "cache", "writer.")
+_LIBRARY_PARTS = ("catalog.db", "chroma", "proxies", "cache", "store", "writer.")
 
 _LOCK_TIMEOUT = 5.0
 """Seconds to wait for another process that writes to the database."""

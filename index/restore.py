@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import LibraryError
+from ..errors import LibraryError, StoreError
 from ..media.types import Space, SpaceState, VideoRecord
 from .catalog import Catalog
+from .failures import move_aside
 from .library import CATALOG, Library
-from .matrix import kept_rows
+from .matrix import restorable_rows
 from .sqlite_files import reading
-from .store import PAGE, collection_name
-
-ASIDE = "damaged"
-"""Folder in the library for damaged files; the user may delete it."""
+from .vectors import PAGE, collection_name
 
 _NEW_CATALOG = ".catalog.new"
 _TABLES = {
@@ -29,16 +27,6 @@ _TABLES = {
     "places": "path, video, stamp",
     "plans": "video, plan",
 }
-
-
-def move_aside(library: Path, damaged: Path) -> Path:
-    """Move a damaged file or folder of the library to the folder for such files, under a free name."""
-    (library / ASIDE).mkdir(exist_ok=True)
-    target, number = library / ASIDE / damaged.name, 1
-    while target.exists():
-        number += 1
-        target = target.with_name(f"{damaged.stem}-{number}{damaged.suffix}")
-    return damaged.rename(target)
 
 
 def needs_repair(library: Library) -> bool:
@@ -58,9 +46,7 @@ def repair_store(library: Library, *, thorough: bool = False) -> Iterator[str]:
     """Replace a store that is damaged as a whole. The writer's lock must be held."""
     if library.store.is_new or not (fault := library.store.fault(thorough=thorough)):
         return
-    library.release()
-    aside = move_aside(library.folder, library.folder / "chroma")
-    yield f"{fault}: chroma was moved to {aside}"
+    yield f"{fault}: {library.store.replace_damaged()}"
     for video in library.catalog.videos():
         for state in library.catalog.spaces(video.id).values():
             if state.vectors and restore_vectors(library, video, state):
@@ -74,7 +60,7 @@ def restored(video: VideoRecord, state: SpaceState) -> str:
 
 def restore_vectors(library: Library, video: VideoRecord, state: SpaceState) -> bool:
     """Write the copy of the vectors in the cache back to the store; return whether there is a current one."""
-    rows = kept_rows(library, video, state)
+    rows = restorable_rows(library, video, state)
     if rows is None or len(rows) != state.vectors:
         return False
     library.store.remove(video.id, state.space.name)
@@ -126,6 +112,9 @@ def _add_store_records(catalog: Catalog, library: Library) -> None:
     """Add the videos and spaces whose records Chroma keeps with their vectors."""
     try:
         described = library.store.described()
+    except StoreError:
+        # A server that does not answer has lost nothing.
+        raise
     except LibraryError:
         # The store is damaged as well.
         return

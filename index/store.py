@@ -1,88 +1,50 @@
-"""The vector store: one ChromaDB collection for each video and embedding space."""
+"""The vectors in the library's folder: ChromaDB embedded in this process."""
 
-import contextlib
 import errno
-import hashlib
-import json
 import os
-import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Collection
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..errors import LibraryDamaged, LibraryError, SpaceMismatch, command
-from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Space
-from ..media.untrusted import UntrustedError, parse_json
+from ..errors import LibraryDamaged
 from ..settings import load
-from .failures import converted, repair_remedy, store_damaged
+from .failures import damage, move_aside, repair_remedy, store_damaged
 from .inventory import DATABASE, Inventory, store_fault
 from .store_copy import StoreCopy, is_read_only
+from .vectors import VectorStore, collection_name
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
-    from chromadb.api.models.Collection import Collection as ChromaCollection
-
-
-PAGE = 2000
-"""Rows per read; Chroma fails above 32,766."""
-
-_MAX_SPACE_NAME = 60
-"""Characters of a space's name in the name of its collection."""
-
-_PROBES = 64
-"""Positions, spread over a video, whose vectors are searched for."""
-
-_ROWS_PER_PROBE = 4
-"""Consecutive rows at each position."""
-
-_NARROW_SEARCH = 10
-"""Results of the first search for each vector."""
-
-_WIDE_SEARCH = 1000
-"""Results of the second search, which finds vectors that the approximate first one misses among near-equals."""
-
-_EQUAL_DISTANCE = 1e-6
-"""Cosine distance below which two vectors are equal but for rounding."""
-
-_UNFINISHED = "unfinished"
-"""Key of a collection's metadata while it is being written."""
-
-_RECORD = "record"
-"""Key of the catalog's record in the metadata of a finished collection; earlier versions wrote neither key."""
 
 _OPENING = threading.Lock()
 """Chroma's count of users of a folder is not safe where one thread opens it while another closes it."""
 
 
-def load_chroma() -> None:
-    """Import ChromaDB ahead of the first access to a store."""
-    import chromadb  # noqa: F401
+class ChromaStore(VectorStore):
+    """A store in a folder.
 
-
-class ChromaStore:
-    """The rows of videos in spaces. Collections use cosine distance, which is not the default of HNSW.
-
-    Only writing creates a store. A read-only one is read from a temporary copy of its database, whose size `copy_gb`
-    limits; None stands for the setting `store.copy_gb`.
+    A read-only one is read from a temporary copy of its database, whose size `copy_gb` limits; None stands for the
+    setting `store.copy_gb`.
     """
 
     def __init__(self, folder: Path, copy_gb: float | None = None) -> None:
+        super().__init__()
         self._folder = folder
         self._copy_gb = copy_gb
         self._copy: StoreCopy | None = None
-        self._open: dict[str, ChromaCollection] = {}
 
     @property
     def read_only(self) -> bool:
         """Whether the store exists and cannot be written."""
         return is_read_only(self._folder)
+
+    @property
+    def prefers_copies(self) -> bool:
+        # The database of a read-only store would have to be copied.
+        return self.read_only
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -90,7 +52,6 @@ class ChromaStore:
         return Inventory(self._folder)
 
     def fault(self, *, thorough: bool = False) -> str:
-        """Describe what is wrong with the store as a whole; an empty text means nothing."""
         if not thorough or self.is_new:
             return self.inventory.fault()
         return store_fault(self._folder, thorough=True) or self._opening_fault()
@@ -102,9 +63,29 @@ class ChromaStore:
             return f"{self._folder.name}/ cannot be opened ({damaged.cause})"
         return ""
 
+    def quick_fault(self, video: str, space: str, vectors: int) -> str:
+        if fault := self.fault():
+            return fault
+        stored = self.inventory.collections()
+        if stored is None:
+            return ""
+        collection = stored.get(collection_name(video, space))
+        if collection is None:
+            return "they are not in the store"
+        if fault := self.inventory.index_fault(collection):
+            return fault
+        count = self.inventory.count(collection)
+        return f"{count} of them are stored" if count is not None and count < vectors else ""
+
+    def replace_damaged(self) -> str:
+        self.close()
+        return f"{self._folder.name} was moved to {move_aside(self._folder.parent, self._folder)}"
+
+    def error(self, failed: BaseException) -> LibraryDamaged | None:
+        return damage(self._folder, failed)
+
     @property
     def is_new(self) -> bool:
-        """Whether nothing has ever been stored."""
         return not self._folder.exists() or (self._folder.is_dir() and not any(self._folder.iterdir()))
 
     @cached_property
@@ -114,6 +95,9 @@ class ChromaStore:
         if self.read_only:
             return self._copied_client()
         return self._connected(self._folder)
+
+    def _create(self) -> None:
+        self.__dict__["_client"] = self._connected(self._folder)
 
     def _copied_client(self) -> "Client":
         limit = load().store.copy_gb if self._copy_gb is None else self._copy_gb
@@ -138,170 +122,22 @@ class ChromaStore:
         if self.read_only:
             raise PermissionError(errno.EROFS, os.strerror(errno.EROFS), str(self._folder / DATABASE))
 
-    @converted
-    def write(self, video: str, space: Space, rows: FrameRows) -> None:
-        """Store rows; those of the same frames are replaced."""
-        self._require_writable()
-        if self.is_new:
-            self.__dict__["_client"] = self._connected(self._folder)
-        collection = self._collection(video, space, create=True)
-        step = min(PAGE, self._client.get_max_batch_size())
-        for start in range(0, len(rows), step):
-            part = slice(start, start + step)
-            collection.upsert(
-                ids=[f"{index:08d}" for index in rows.indices[part]],
-                embeddings=rows.vectors[part],
-                metadatas=_metadata(rows, part),
-            )
-
-    @converted
-    def read(self, video: str, space: Space) -> FrameRows:
-        """Read all rows, sorted by frame index.
-
-        Raises:
-            SpaceMismatch: They were made by another model.
-            LibraryDamaged: They are missing or damaged.
-        """
-        collection = self._collection(video, space)
-        count = collection.count()
-        facts: list[Any] = []
-        vectors = np.zeros((count, space.dimension), np.float32)
-        for offset in range(0, count, PAGE):
-            page = _page(collection, offset)
-            found = page["metadatas"] or []
-            vectors[len(facts) : len(facts) + len(found)] = page["embeddings"]
-            facts += found
-        return _rows(facts, vectors[: len(facts)])
-
-    @converted
-    def vector(self, video: str, space: Space, frame: int) -> Floats:
-        """Read the vector of one frame."""
-        collection = self._collection(video, space)
-        found: Any = collection.get(ids=[f"{frame:08d}"], include=["embeddings"])["embeddings"]
-        if found is None or not len(found):
-            raise _lost(collection.name)
-        return np.asarray(found[0], np.float32)
-
-    @converted
-    def count(self, video: str, space: Space) -> int:
-        """Count the rows of a video in a space."""
-        return self._collection(video, space).count()
-
-    @converted
-    def lost(self, video: str, space: Space) -> float:
-        """Search for up to 256 vectors, spread over a video, and return the share of those not found."""
-        collection = self._collection(video, space)
-        last = collection.count() - 1
-        rows = {
-            min(place * last // (_PROBES - 1) + row, last) for place in range(_PROBES) for row in range(_ROWS_PER_PROBE)
-        }
-        if last < 0:
-            return 0.0
-        self._check_index(collection.name, thorough=True)
-        probes = _probes(collection, sorted(rows))
-        found = len(probes) - len(_missed(collection, _missed(collection, probes, _NARROW_SEARCH), _WIDE_SEARCH))
-        return 1 - found / len(rows)
-
-    @converted
-    def remove(self, video: str, space: str) -> None:
-        """Remove all rows of a video in a space."""
-        from chromadb.errors import NotFoundError
-
-        name = collection_name(video, space)
-        self._open.pop(name, None)
-        if self.is_new:
-            return
-        self._require_writable()
-        try:
-            self._client.delete_collection(name)
-        except (NotFoundError, ValueError):
-            return
-        self._delete_unused_folders()
-
-    @converted
-    def keep_only(self, known: Collection[tuple[str, str]]) -> None:
-        """Remove unfinished rows of all other videos and spaces."""
-        if self.is_new:
-            return
-        self._require_writable()
-        names = {collection_name(video, space) for video, space in known}
-        others = [
-            found.name
-            for found in self._client.list_collections()
-            if found.name not in names and (found.metadata or {}).get(_UNFINISHED)
-        ]
-        for name in others:
-            self._open.pop(name, None)
-            self._client.delete_collection(name)
-        if others:
-            self._delete_unused_folders()
-
     def close(self) -> None:
-        """Close Chroma's files, of which a process that opens many libraries would run out."""
-        with contextlib.suppress(LibraryError):
-            self._disconnect()
+        super().close()
         if self._copy:
             self._copy.close()
             self._copy = None
 
-    @converted
-    def _disconnect(self) -> None:
-        if "_client" in self.__dict__:
-            self._open.clear()
-            client = self.__dict__.pop("_client")
-            with _OPENING:
-                client.close()
-
-    def _collection(self, video: str, space: Space, create: bool = False) -> "ChromaCollection":
-        name = collection_name(video, space.name)
-        if name not in self._open:
-            self._open[name] = self._get(name, space, create)
-        return self._open[name]
-
-    def _get(self, name: str, space: Space, create: bool) -> "ChromaCollection":
-        from chromadb.errors import NotFoundError
-
-        identity = json.dumps(asdict(space), sort_keys=True)
-        try:
-            found = self._client.get_collection(name, embedding_function=None)
-        except (NotFoundError, ValueError) as missing:
-            if not create:
-                raise LibraryDamaged(f"The vectors {name} are not in the store.", repair_remedy()) from missing
-            return self._client.create_collection(
-                name,
-                embedding_function=None,
-                configuration={"hnsw": {"space": "cosine"}},
-                metadata={"identity": identity, _UNFINISHED: True},
-            )
-        stored = str((found.metadata or {}).get("identity", "{}"))
-        if stored != identity:
-            raise space_mismatch(name, name.rpartition(".")[0], _identity(stored), asdict(space))
-        self._check_index(name)
-        return found
+    def _close_client(self, client: "Client") -> None:
+        with _OPENING:
+            client.close()
 
     def _check_index(self, name: str, *, thorough: bool = False) -> None:
-        """Refuse an index that would crash the process when loaded or, with `thorough`, when searched."""
         stored = (self.inventory.collections() or {}).get(name)
         if stored and (fault := self.inventory.index_fault(stored, thorough=thorough)):
             raise LibraryDamaged(f"The vectors of {name} are damaged: {fault}.", repair_remedy())
 
-    @converted
-    def describe(self, video: str, space: Space, record: str) -> None:
-        """Store a record with finished vectors, from which a lost catalog can be rebuilt."""
-        collection = self._collection(video, space)
-        if (collection.metadata or {}).get(_RECORD) != record:
-            identity = json.dumps(asdict(space), sort_keys=True)
-            collection.modify(metadata={"identity": identity, _RECORD: record})
-
-    @converted
-    def described(self) -> dict[str, str]:
-        """Return the records of finished vectors by collection; an empty text where there is none."""
-        if self.is_new:
-            return {}
-        found = {collection.name: collection.metadata or {} for collection in self._client.list_collections()}
-        return {name: str(facts.get(_RECORD, "")) for name, facts in found.items() if not facts.get(_UNFINISHED)}
-
-    def _delete_unused_folders(self) -> None:
+    def _removed(self) -> None:
         """Delete the folders of deleted collections, which Chroma leaves."""
         with sqlite3.connect(f"file:{self._folder / DATABASE}?mode=ro", uri=True) as db:
             alive = {row[0] for row in db.execute("SELECT id FROM segments")}
@@ -317,88 +153,3 @@ def _forget_failed(folder: str) -> None:
 
     if folder not in SharedSystemClient._identifier_to_refcount:
         SharedSystemClient._identifier_to_system.pop(folder, None)
-
-
-def _page(collection: "ChromaCollection", offset: int) -> Any:
-    from chromadb.errors import ChromaError
-
-    try:
-        return collection.get(limit=PAGE, offset=offset, include=["embeddings", "metadatas"])
-    except ChromaError as failed:
-        if "finding id" not in str(failed):
-            raise
-        raise _lost(collection.name) from failed
-
-
-def _lost(name: str) -> LibraryDamaged:
-    return LibraryDamaged(f"Vectors of {name} are counted, but lost.", repair_remedy())
-
-
-def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, Any]]:
-    """Read the ids and vectors of rows; Chroma may list a row and yet have lost its vector."""
-    from chromadb.errors import ChromaError
-
-    found: list[tuple[str, Any]] = []
-    for run in np.split(np.array(rows), np.flatnonzero(np.diff(rows) > 1) + 1):
-        try:
-            page: Any = collection.get(limit=len(run), offset=int(run[0]), include=["embeddings"])
-        except ChromaError:
-            continue
-        found += zip(page["ids"], page["embeddings"], strict=True)
-    return found
-
-
-def _missed(collection: "ChromaCollection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
-    """Return the rows that a search for their own vectors does not find, unless equal vectors displace them."""
-    if not probes:
-        return []
-    vectors = np.asarray([vector for _, vector in probes], np.float32)
-    nearest = min(nearest, collection.count())
-    answer: Any = collection.query(query_embeddings=vectors, n_results=nearest, include=["distances"])
-    return [
-        probe
-        for probe, ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
-        if probe[0] not in ids and not (len(distances) == nearest and distances[-1] < _EQUAL_DISTANCE)
-    ]
-
-
-def collection_name(video: str, space: str) -> str:
-    """Name a collection; a space whose name Chroma does not accept becomes a slug and a hash."""
-    plain = re.sub(r"[^a-zA-Z0-9]+", "-", space).strip("-")
-    if plain != space:
-        plain = f"{plain[-_MAX_SPACE_NAME:].strip('-')}-{hashlib.sha256(space.encode()).hexdigest()[:8]}"
-    return f"{video}.{plain}"
-
-
-def _identity(stored: str) -> dict[str, Any]:
-    """Parse the identity of a collection's space; empty if it cannot be read."""
-    try:
-        found = parse_json(stored)
-    except UntrustedError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def space_mismatch(where: str, video: str, stored: dict[str, Any], wanted: dict[str, Any]) -> SpaceMismatch:
-    """Make the error for stored vectors whose space has another identity than the wanted one."""
-    differing = [key for key in wanted if stored.get(key) != wanted[key]]
-    changes = "; ".join(f"{key}: stored {stored.get(key)}, now {wanted[key]}" for key in differing)
-    return SpaceMismatch(
-        f"The vectors of {where} were made by another model ({changes}).",
-        # The page puts a gerund in place of the command.
-        f"{command('videos', 'remove', video)} and ingesting it again replace them; to keep them, restore the setting.",
-    )
-
-
-def _metadata(rows: FrameRows, part: slice) -> list[Any]:
-    values = zip(*(getattr(rows, column)[part].tolist() for column, _ in FRAME_COLUMNS.values()), strict=True)
-    return [dict(zip(FRAME_COLUMNS, row, strict=True)) for row in values]
-
-
-def _rows(facts: list[Any], vectors: Floats) -> FrameRows:
-    order = np.argsort(np.array([row["frame"] for row in facts], np.int64), kind="stable")
-    sorted_already = bool((np.diff(order) == 1).all())
-    columns: dict[str, Any] = {
-        column: np.array([row[key] for row in facts], kind)[order] for key, (column, kind) in FRAME_COLUMNS.items()
-    }
-    return FrameRows(**columns, vectors=vectors if sorted_already else vectors[order])

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import LibraryError, SpaceError, UsageError, command
 from ..media.identity import video_id
 from ..media.proxy import ProxySize, read_proxies
-from ..media.types import FrameRows, Space, VideoRecord, ingest_command
+from ..media.types import FrameRows, Space, SpaceState, VideoRecord, ingest_command
 from ..progress import Progress
 from ..settings import OWN_SPACE, TIMM_SPACE, Settings
 from .library import Library
@@ -111,7 +111,7 @@ def import_vectors(
         if not known:
             _store_proxies(library, video, found)
         with progress.stage("store", len(found.vectors)) as stage:
-            library.adopt(video, found.space, len(found.vectors), _parts(found, facts, stage.advance))
+            library.adopt(video, _state(found), _parts(found, facts, stage.advance))
         return _imported(video, found, "imported")
 
 
@@ -233,6 +233,28 @@ def _id(facts: dict[str, Any]) -> str:
     if re.fullmatch(rf"[a-z0-9-]{{1,40}}-{facts['sha256'][:8]}", facts.get("id", "")):
         return str(facts["id"])
     return video_id(Path(Path(facts["name"]).stem), facts["sha256"])
+
+
+def _state(found: ExportedVectors) -> SpaceState:
+    return SpaceState(found.space, len(found.vectors), complete=True, last_frame=int(found.frames.indices[-1]))
+
+
+def import_embedded(library: Library, folder: Path, video: VideoRecord, state: SpaceState) -> None:
+    """Import the vectors that a worker made of a source, with the record and the state that ingest gives them.
+
+    The caller holds the writer's lock. The proxies are stored unless the library has them.
+
+    Raises:
+        SpaceError: The files are invalid, or are not those of the record.
+    """
+    found = read_portable(folder)
+    if found.space != state.space or found.video.get("sha256") != video.sha256 or len(found.frames) != state.vectors:
+        raise import_error([f"{folder} is not the {state.space.name} space of {video.name}"])
+    known = any(stored.complete for stored in library.catalog.spaces(video.id).values())
+    if not known:
+        _store_proxies(library, video, found)
+    facts = _facts(library, video, found) if known else None
+    library.adopt(video, state, _parts(found, facts, lambda _: None))
 
 
 def _store_proxies(library: Library, video: VideoRecord, found: ExportedVectors) -> None:

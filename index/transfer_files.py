@@ -7,8 +7,9 @@ hold the arrays.
 import json
 import shutil
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.task import FilePiece
 from ..errors import SpaceError, UsageError, command
 from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Ints, Space, VideoRecord
 from ..media.untrusted import UntrustedError, is_text, open_regular, parse_json, quote, read_array, read_object
@@ -246,6 +248,51 @@ def check_export(folder: Path) -> None:
         raise UsageError(f"{folder} is not an empty folder.", "Give the name of a new one.")
 
 
+class ExportPieces:
+    """The files of an export in pieces, for a receiver that appends them; equal to those that `write_portable` writes.
+
+    The headers of the arrays come twice: first without the number of rows, which is known at the end, and then at
+    offset 0 with it. Both have the same length.
+    """
+
+    def __init__(self, space: Space, proxy: tuple[int, int] | None, folder: str) -> None:
+        """Begin an export into a folder; `proxy` is the shape of a proxy, or None to send none."""
+        self._space, self._proxy, self._folder = space, proxy, folder
+        self._count = 0
+
+    def begin(self) -> Iterator[FilePiece]:
+        for name, header in self._headers():
+            yield FilePiece(f"{self._folder}/{name}", header)
+
+    def batch(self, rows: FrameRows, proxies: Sequence[npt.NDArray[np.uint8]]) -> Iterator[FilePiece]:
+        self._count += len(rows)
+        yield FilePiece(f"{self._folder}/{VECTORS}", np.ascontiguousarray(rows.vectors, np.float32).tobytes())
+        yield FilePiece(f"{self._folder}/{FRAMES}", "".join(_frame_lines(rows)).encode())
+        if self._proxy and proxies:
+            yield FilePiece(f"{self._folder}/{PROXIES}", np.stack(proxies).tobytes())
+
+    def end(self, video: VideoRecord) -> Iterator[FilePiece]:
+        for name, header in self._headers():
+            yield FilePiece(f"{self._folder}/{name}", header, 0)
+        yield FilePiece(f"{self._folder}/{SPACE}", _space_json(video, self._space).encode())
+
+    def _headers(self) -> Iterator[tuple[str, bytes]]:
+        yield VECTORS, _array_header("<f4", (self._count, self._space.dimension))
+        if self._proxy:
+            yield PROXIES, _array_header("|u1", (self._count, *self._proxy))
+
+
+def _array_header(kind: str, shape: tuple[int, ...]) -> bytes:
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": kind, "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def _space_json(video: VideoRecord, space: Space) -> str:
+    about = {"format": FORMAT, "space": asdict(space), "video": {key: getattr(video, key) for key in _VIDEO_FACTS}}
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_portable(
     folder: Path, video: VideoRecord, space: Space, rows: FrameRows, proxies: npt.NDArray[np.uint8] | None
 ) -> list[Path]:
@@ -261,8 +308,7 @@ def write_portable(
             np.save(staged / PROXIES, proxies)
         with (staged / FRAMES).open("w", encoding="utf-8") as file:
             file.writelines(_frame_lines(rows))
-        about = {"format": FORMAT, "space": asdict(space), "video": {key: getattr(video, key) for key in _VIDEO_FACTS}}
-        (staged / SPACE).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (staged / SPACE).write_text(_space_json(video, space), encoding="utf-8")
         _replace_folder(staged, folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)

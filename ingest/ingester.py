@@ -10,12 +10,12 @@ from ..errors import ReelweaveError, SourceError, SpaceError
 from ..index.check import unchanged_videos
 from ..index.library import Library, models_folder, open_library
 from ..index.restore import needs_repair, repair_parts, restore_vectors
-from ..index.store import space_mismatch
 from ..index.transfer import Imported, import_vectors
+from ..index.vectors import space_mismatch
 from ..media.files import atomic
 from ..media.identity import content_hash, source_hash, stamp
 from ..media.source import Source, open_source
-from ..media.types import VideoRecord
+from ..media.types import SpaceState, VideoRecord
 from ..progress import SILENT, Progress
 from ..settings import Settings
 from .models.appearance import AppearanceEmbedder
@@ -68,7 +68,7 @@ class Ingester:
     def unchanged(self, path: Path) -> VideoRecord | None:
         """Return the record of this path if neither the source nor the request has changed, without reading it."""
         entry = self.library.catalog.at_source(str(path.resolve()))
-        if not entry or not self._has_all(entry.video, self._spaces(False)):
+        if not entry or not self._has_all(entry.video, self.spaces(False)):
             return None
         in_place = entry.video.source == str(path.resolve()) or self._original_in_place(entry.video, may_read=False)
         return entry.video if in_place and entry.stamp == stamp(path) else None
@@ -94,7 +94,7 @@ class Ingester:
         with self.library.writing(f"ingest {path.name}"):
             match = self.match(source)
             video = self._record(source, match)
-            spaces = self._spaces(not video.complete)
+            spaces = self.spaces(not video.complete)
             if not self._has_all(video, spaces):
                 video = self._ingest(video, source, spaces)
         return IngestResult(str(path), match.state, video)
@@ -116,7 +116,7 @@ class Ingester:
     def _state(self, video: VideoRecord, known_here: bool, in_place: bool) -> State:
         if not self._same_sampling(video):
             return "anew"
-        if not self._has_all(video, self._spaces(False)):
+        if not self._has_all(video, self.spaces(False)):
             return "resume"
         if known_here and in_place:
             return "unchanged"
@@ -160,7 +160,8 @@ class Ingester:
         wanted = self.settings.ingest
         return video.short_side == wanted.size and video.sampled_fps in (0, wanted.fps)
 
-    def _spaces(self, may_fetch: bool) -> list[str]:
+    def spaces(self, may_fetch: bool) -> list[str]:
+        """List the spaces that are requested; `auto` has CLIP if its weights are here, or `may_fetch` and can be."""
         space = self.settings.ingest.space
         if space != "auto":
             several = {"all": ["appearance", "clip"], "fused": ["appearance", self.settings.solve.fused_with]}
@@ -191,13 +192,54 @@ class Ingester:
             done = ingest_video(video, source, states, embedders, library, self.settings.ingest, self.progress)
         finally:
             library.discard(video.id)
-        if done.problems:
-            more = f" and {len(done.problems) - 1} more" if len(done.problems) > 1 else ""
-            self.progress.note(
-                f"{done.name} is damaged: {done.frames} frames could be decoded ({done.problems[0]}{more})."
-            )
+        self._note_damage(done)
         library.check_written(done, [e.space.name for e in embedders])
         return done
+
+    def _note_damage(self, video: VideoRecord) -> None:
+        if video.problems:
+            more = f" and {len(video.problems) - 1} more" if len(video.problems) > 1 else ""
+            self.progress.note(
+                f"{video.name} is damaged: {video.frames} frames could be decoded ({video.problems[0]}{more})."
+            )
+
+    def needs_embedding(self, match: SourceMatch) -> bool:
+        """Tell whether a known video lacks whole spaces, which a worker can make, and no part of what it has."""
+        video = match.video
+        if video is None or match.state == "anew":
+            return True
+        if match.state != "resume" or not video.complete:
+            return match.state == "resume"
+        states = self.library.catalog.spaces(video.id).values()
+        return self.library.has_proxies(video) and not any(
+            self.library.vectors_fault(video, state) for state in states if state.complete
+        )
+
+    def missing_spaces(self, source: Source, match: SourceMatch) -> list[str]:
+        """Return the spaces that a known video lacks: all, if its frames have to be made anew."""
+        if match.video is None or match.state == "anew" or not match.video.complete:
+            return self.spaces(True)
+        states = self.library.catalog.spaces(self._record(source, match).id)
+        return [name for name in self.spaces(True) if name not in states or not states[name].complete]
+
+    def record_to_store(self, video: VideoRecord, states: Sequence[SpaceState]) -> VideoRecord:
+        """Return the record under which to store what a worker made of a source, and remove what that replaces.
+
+        Raises:
+            SpaceMismatch: The library has vectors of another model.
+        """
+        stored = self.library.catalog.with_content(video.sha256)
+        if stored is None or not stored.complete or not self._same_sampling(stored):
+            self._remove_other_sampling(video)
+            if stored and self._same_sampling(stored):
+                self.library.remove(stored)
+            self._note_damage(video)
+            return video
+        known = self.library.catalog.spaces(stored.id)
+        for state in states:
+            if (other := known.get(state.space.name)) and other.space != state.space:
+                raise space_mismatch(stored.name, stored.id, asdict(other.space), asdict(state.space))
+        return stored
 
     def _remove_other_sampling(self, video: VideoRecord) -> None:
         """Remove frames sampled at another rate or size; called only once the models for new ones are loaded."""

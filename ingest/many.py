@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TypeVar
 
-from ..errors import ReelweaveError, SourceError, SpaceMismatch, VectorsLost
+from ..errors import EngineError, ReelweaveError, SourceError, SpaceMismatch, VectorsLost
 from ..index.failures import library_error
 from ..index.library import Library
 from ..media.identity import source_hash, stamp
@@ -14,8 +15,10 @@ from ..settings import Settings
 from .discover import DiscoveredSources
 from .ingester import Ingester, IngestResult
 
+Result = TypeVar("Result")
+
 _MEGABYTE = 1 << 20
-_VIDEOS_BEFORE_REST = 32
+VIDEOS_BEFORE_REST = 32
 """Videos after which Chroma's files are closed, because it keeps some open for each video."""
 
 
@@ -26,11 +29,11 @@ def ingest_sources(
 
     Unchanged sources are found first, so that the time left is estimated from the others alone.
     """
-    yield from _unreachable(discovered)
+    yield from unreachable(discovered)
     ingester = Ingester(library, settings, progress)
     ingester.repair_library()
-    known, pictures_fps = _unchanged(ingester, discovered.sources), settings.ingest.pictures_fps
-    sizes = {path: _megabytes(path) for path in discovered.sources if path not in known}
+    known, pictures_fps = unchanged_sources(ingester, discovered.sources), settings.ingest.pictures_fps
+    sizes = {path: megabytes(path) for path in discovered.sources if path not in known}
     several, number = len(sizes) > 1, 0
     with progress.stage(f"{len(sizes)} sources, MB", sum(sizes.values())) if several else nullcontext() as overall:
         for path in discovered.sources:
@@ -39,10 +42,10 @@ def ingest_sources(
                 continue
             number += 1
             ingester.progress = TitledProgress(progress, f"{number}/{len(sizes)} {path.name}") if several else progress
-            yield _attempt(library, path, lambda path: ingester.ingest(open_source(path, pictures_fps)))
+            yield attempt(library, path, lambda path: ingester.ingest(open_source(path, pictures_fps)))
             if overall:
                 overall.advance(sizes[path])
-            if number % _VIDEOS_BEFORE_REST == 0:
+            if number % VIDEOS_BEFORE_REST == 0:
                 library.release()
 
 
@@ -50,21 +53,24 @@ def dry_run_sources(
     library: Library, discovered: DiscoveredSources, settings: Settings, progress: Progress
 ) -> Iterator[IngestResult]:
     """Tell what `ingest_sources` would do with each source; nothing is written and as little as possible is read."""
-    yield from _unreachable(discovered)
+    yield from unreachable(discovered)
     ingester = Ingester(library, settings, progress)
-    known, new_files = _unchanged(ingester, discovered.sources), _NewFiles(library)
+    known, new_files = unchanged_sources(ingester, discovered.sources), NewFiles(library)
     with progress.stage("check", len(discovered.sources)) as stage:
         for path in discovered.sources:
-            yield known.get(path) or _attempt(library, path, lambda path: _predict(ingester, new_files, path))
+            if path in known:
+                yield known[path]
+            else:
+                yield attempt(library, path, lambda path: _predict(ingester, new_files, path))
             stage.advance()
 
 
-def _unreachable(discovered: DiscoveredSources) -> Iterator[IngestResult]:
+def unreachable(discovered: DiscoveredSources) -> Iterator[IngestResult]:
     for path, error in discovered.failures:
         yield IngestResult(str(path), "unreadable", error=error)
 
 
-def _unchanged(ingester: Ingester, sources: list[Path]) -> dict[Path, IngestResult]:
+def unchanged_sources(ingester: Ingester, sources: list[Path]) -> dict[Path, IngestResult]:
     known = {}
     for path in sources:
         try:
@@ -77,12 +83,12 @@ def _unchanged(ingester: Ingester, sources: list[Path]) -> dict[Path, IngestResu
     return known
 
 
-def _attempt(library: Library, path: Path, ingest: Callable[[Path], IngestResult]) -> IngestResult:
+def attempt(library: Library, path: Path, ingest: Callable[[Path], Result]) -> Result | IngestResult:
     """Ingest one source; only errors that are not about this source, of the library or a model, end the run."""
     failure: ReelweaveError
     try:
         return ingest(path)
-    except (SourceError, SpaceMismatch, VectorsLost) as failed:
+    except (SourceError, SpaceMismatch, VectorsLost, EngineError) as failed:
         failure = failed
     except OSError as failed:
         if error := library_error(library.folder, failed):
@@ -91,7 +97,7 @@ def _attempt(library: Library, path: Path, ingest: Callable[[Path], IngestResult
     return IngestResult(str(path), "unreadable" if isinstance(failure, SourceError) else "failed", error=failure)
 
 
-def _megabytes(path: Path) -> int:
+def megabytes(path: Path) -> int:
     """Return the size of a source, to estimate the time left; an unreadable one counts as 1."""
     try:
         files = picture_files(path) if path.is_dir() else [path]
@@ -105,7 +111,7 @@ def stamp_size(stamp: str) -> str:
     return stamp.partition(":")[0]
 
 
-class _NewFiles:
+class NewFiles:
     """New files grouped by size, since only files of equal size can be copies and need to be hashed."""
 
     def __init__(self, library: Library) -> None:
@@ -130,7 +136,7 @@ class _NewFiles:
         return known
 
 
-def _predict(ingester: Ingester, new_files: _NewFiles, path: Path) -> IngestResult:
+def _predict(ingester: Ingester, new_files: NewFiles, path: Path) -> IngestResult:
     source = open_source(path, ingester.settings.ingest.pictures_fps)
     now, entry = stamp(path), ingester.library.catalog.at_source(str(path.resolve()))
     if new_files.may_be_stored(now) or (entry and entry.stamp == now):

@@ -1,17 +1,19 @@
 """Ingest one video: decode its source, embed the frames that are missing, and store them batch by batch."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from ..errors import SourceError
 from ..index.library import Library
+from ..media import ffmpeg
 from ..media.identity import stamp, video_id
-from ..media.proxy import ProxySize, ProxyWriter, make_proxy, read_proxies
+from ..media.proxy import Proxy, ProxySize, ProxyWriter, make_proxy, read_proxies
 from ..media.source import Source
-from ..media.types import Frame, SourceInfo, SpaceState, VideoRecord
+from ..media.types import Frame, FrameRows, SourceInfo, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import IngestSettings
 from .batches import Batch, RepeatLevels, embed_batches, sample_frames
@@ -37,7 +39,19 @@ def describe(source: Source, sha256: str, settings: IngestSettings) -> VideoReco
         short_side=settings.size,
         proxy_width=size.width,
         proxy_height=size.height,
+        decoder=ffmpeg.build() if info.kind == "video" else "",
     )
+
+
+@dataclass(frozen=True)
+class IngestStep:
+    """What to store next: a batch, or an empty one where only the record and the states change."""
+
+    video: VideoRecord
+    states: list[SpaceState]
+    proxies: list[Proxy]
+    """Of frames that have none yet; a second pass brings none."""
+    rows: dict[str, FrameRows]
 
 
 def ingest_video(
@@ -49,7 +63,37 @@ def ingest_video(
     settings: IngestSettings,
     progress: Progress,
 ) -> VideoRecord:
-    """Embed what is missing in each space, and return the completed record.
+    """Embed what is missing in each space, store it, and return the completed record.
+
+    Raises:
+        SourceError: If no frame can be decoded.
+    """
+    size = ProxySize(video.proxy_width, video.proxy_height)
+    last = partial(_last_distinct, library, size)
+    steps = embed_video(video, source, states, embedders, settings, progress, last)
+    with closing(steps), closing(ProxyWriter(library.proxies_file(video.id), size, video.frames)) as proxies:
+        for step in steps:
+            if step.rows:
+                proxies.append(step.proxies)
+            library.write(step.video, step.states, step.rows)
+            video = step.video
+    return video
+
+
+LastFrames = Callable[[VideoRecord, Embedder, SpaceState], LastDistinct]
+"""Returns the last distinct frame that an earlier run stored in a space."""
+
+
+def embed_video(
+    video: VideoRecord,
+    source: Source,
+    states: Mapping[str, SpaceState],
+    embedders: Sequence[Embedder],
+    settings: IngestSettings,
+    progress: Progress,
+    last: LastFrames,
+) -> Generator[IngestStep, None, None]:
+    """Yield what is missing in each space, batch by batch.
 
     Spaces with the same number of vectors share one pass over the source.
 
@@ -61,10 +105,15 @@ def ingest_video(
         group = [
             e for e in embedders if not current[e.space.name].complete and current[e.space.name].vectors == vectors
         ]
-        video = _run_pass(video, source, group, [current[e.space.name] for e in group], library, settings, progress)
+        known = [current[e.space.name] for e in group]
+        distinct = {
+            state.space.name: last(video, embedder, state)
+            for embedder, state in zip(group, known, strict=True)
+            if state.distinct_row >= 0
+        }
+        video = yield from _run_pass(video, source, group, known, distinct, settings, progress)
     for text in [*source.notes, *source.rate().losses(video.fps)]:
         progress.note(f"{video.name}: {text}")
-    return video
 
 
 def make_proxies(video: VideoRecord, source: Source, file: Path, progress: Progress) -> bool:
@@ -88,33 +137,33 @@ def _run_pass(
     source: Source,
     embedders: Sequence[Embedder],
     states: list[SpaceState],
-    library: Library,
+    distinct: Mapping[str, LastDistinct],
     settings: IngestSettings,
     progress: Progress,
-) -> VideoRecord:
+) -> Generator[IngestStep, None, VideoRecord]:
     info = source.info()
-    size = ProxySize(video.proxy_width, video.proxy_height)
-    proxies = ProxyWriter(library.proxies_file(video.id), size, video.frames)
     names = " and ".join(e.space.name for e in embedders)
     start = max(0, states[0].last_frame)
     batches = embed_batches(
         _remaining(source.frames(start, video.short_side), video, states[0]),
         embedders,
-        size,
+        ProxySize(video.proxy_width, video.proxy_height),
         batch=settings.batch,
         levels=RepeatLevels(settings.duplicate_level, settings.share_level),
-        distinct=_last_distinct(library, video, size, embedders, states),
+        distinct=distinct,
         problems=lambda: source.problems,
     )
-    with closing(proxies), closing(batches), progress.stage(f"ingest ({names})", _expected(info, video)) as stage:
+    with closing(batches), progress.stage(f"ingest ({names})", _expected(info, video)) as stage:
         stage.advance(states[0].vectors)
         for batch in batches:
-            proxies.append(batch.proxies[max(0, video.frames - states[0].vectors) :])
+            proxies = batch.proxies[max(0, video.frames - states[0].vectors) :]
             states = [_advance_space(state, batch) for state in states]
             video = _advance_video(video, states[0], batch)
-            library.write(video, states, {name: space.rows for name, space in batch.spaces.items()})
+            yield IngestStep(video, states, proxies, {name: space.rows for name, space in batch.spaces.items()})
             stage.advance(len(batch.proxies))
-    return _finish(video, source, states, library)
+    done = _finish(video, source)
+    yield IngestStep(done, [replace(state, complete=True) for state in states], [], {})
+    return done
 
 
 def _remaining(
@@ -129,17 +178,13 @@ def _remaining(
 
 
 def _last_distinct(
-    library: Library, video: VideoRecord, size: ProxySize, embedders: Sequence[Embedder], states: Sequence[SpaceState]
-) -> dict[str, LastDistinct]:
-    """Return the last distinct frame of an earlier run in each space, with its vector if it may be shared."""
-    known = {}
-    for embedder, state in zip(embedders, states, strict=True):
-        if state.distinct_row >= 0:
-            proxy = read_proxies(library.proxies_file(video.id), size, video.frames)[state.distinct_row]
-            shares = isinstance(embedder, TwoStageEmbedder)
-            vector = library.vector(video.id, state.space, state.distinct_frame) if shares else None
-            known[state.space.name] = LastDistinct(state.distinct_frame, proxy, vector)
-    return known
+    library: Library, size: ProxySize, video: VideoRecord, embedder: Embedder, state: SpaceState
+) -> LastDistinct:
+    """Read the last distinct frame of an earlier run from the library, with its vector if it may be shared."""
+    proxy = read_proxies(library.proxies_file(video.id), size, video.frames)[state.distinct_row]
+    shares = isinstance(embedder, TwoStageEmbedder)
+    vector = library.vector(video.id, state.space, state.distinct_frame) if shares else None
+    return LastDistinct(state.distinct_frame, proxy, vector)
 
 
 def _advance_space(state: SpaceState, batch: Batch) -> SpaceState:
@@ -169,7 +214,7 @@ def _merge_problems(known: Sequence[str], new: Sequence[str]) -> tuple[str, ...]
     return tuple(dict.fromkeys([*known, *new]))
 
 
-def _finish(video: VideoRecord, source: Source, states: list[SpaceState], library: Library) -> VideoRecord:
+def _finish(video: VideoRecord, source: Source) -> VideoRecord:
     """Mark the pass complete. If the timestamps contradict the declared frame rate, use the measured one."""
     if not video.frames:
         why = f" ({source.problems[0]})" if source.problems else ""
@@ -177,9 +222,7 @@ def _finish(video: VideoRecord, source: Source, states: list[SpaceState], librar
     if not video.complete:
         fps = source.rate().fps
         video = replace(video, fps=fps, seconds=video.seconds + 1 / fps, complete=True)
-    video = replace(video, problems=_merge_problems(video.problems, source.problems))
-    library.write(video, [replace(state, complete=True) for state in states], {})
-    return video
+    return replace(video, problems=_merge_problems(video.problems, source.problems))
 
 
 def _expected(info: SourceInfo, video: VideoRecord) -> int | None:

@@ -1,12 +1,14 @@
 """Run ffmpeg: its executable, its arguments for decoding, and processes that read or write frames."""
 
 import contextlib
+import hashlib
 import os
 import queue
 import re
 import subprocess
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -45,6 +47,26 @@ def executable() -> str:
         ) from missing
 
 
+@cache
+def build() -> str:
+    """Return the version of ffmpeg, and a checksum of its configuration and libraries."""
+    done = subprocess.run([executable(), "-version"], capture_output=True, check=False, **_OWN_GROUP)
+    words = done.stdout.decode("utf-8", "replace").split()
+    version = words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
+    return f"{version} {hashlib.sha256(done.stdout).hexdigest()[:8]}"
+
+
+class _Threads:
+    """Threads of each decoder; 0 lets ffmpeg choose."""
+
+    limit = 0
+
+
+def limit_threads(threads: int) -> None:
+    """Limit the threads of the decoders of this process, where others share its machine."""
+    _Threads.limit = threads
+
+
 def input_argument(path: Path) -> str:
     """Write a path so that ffmpeg takes it for a local file, whatever characters it contains."""
     return f"file:{path.resolve()}"
@@ -61,7 +83,8 @@ def decode_arguments(path: Path, steady: bool = False) -> list[str]:
     """
     # ffmpeg probes 2 kB to tell an animated PNG, and misses an animation after a colour profile.
     demuxer = ["-f", "apng"] if begins_as_png(path) and is_animated(path) else []
-    options = [*["-threads", "1"] * steady, "-max_pixels", str(MOST_PIXELS), *demuxer]
+    threads = 1 if steady else _Threads.limit
+    options = [*["-threads", str(threads)] * (threads > 0), "-max_pixels", str(MOST_PIXELS), *demuxer]
     # 0:V:0 is the first video stream that is not the cover art of a sound file.
     return [*options, "-i", input_argument(path), "-map", "0:V:0", "-fps_mode", "passthrough"]
 

@@ -105,6 +105,8 @@ class VideoRecord:
     complete: bool = False
     problems: tuple[str, ...] = ()
     """Errors of the decoder."""
+    decoder: str = ""
+    """The build of ffmpeg that decoded the frames, as builds decode damaged streams differently; empty before 0.2."""
 
 
 def ingest_command(video: VideoRecord, space: str | None = None) -> str:

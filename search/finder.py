@@ -239,7 +239,8 @@ class Finder:
 
     def _matrix(self, videos: Sequence[VideoRecord], space: str, states: States) -> Matrix:
         """Open the vectors of the videos; they are kept until the videos or their records change."""
-        key = (space, *((video.id, states[video.id][space]) for video in videos))
+        generation = self.library.store.generation
+        key = (space, generation, *((video.id, states[video.id][space]) for video in videos))
         if key not in self._matrices:
             self._matrices = {known: matrix for known, matrix in self._matrices.items() if known[0] != space}
             identity = states[videos[0].id][space].space

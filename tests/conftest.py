@@ -23,6 +23,7 @@ _MEMORY = Path("/dev/shm")
 _ROOM = 4 << 30
 
 if TYPE_CHECKING:
+    from chroma import ChromaServer
     from helpers import Scrambled
     from playwright.sync_api import Browser
     from runs import Run
@@ -85,6 +86,15 @@ def library(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("REELWEAVE_CLIP__SPEED", "exact")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ChromaServer]":
+    """One Chroma server for all tests of a worker; each library has a database of its own."""
+    from chroma import serving
+
+    with serving(tmp_path_factory.mktemp("chroma")) as server:
+        yield server
 
 
 @pytest.fixture

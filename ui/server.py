@@ -111,7 +111,7 @@ def _preload() -> None:
     import cv2  # noqa: F401
     import scipy.sparse.csgraph  # noqa: F401
 
-    from ..index.store import load_chroma
+    from ..index.vectors import load_chroma
     from ..solve import arrange  # noqa: F401
 
     load_chroma()

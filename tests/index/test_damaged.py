@@ -19,7 +19,8 @@ from reelweave import pipeline
 from reelweave.errors import LibraryDamaged, LibraryError
 from reelweave.index import manage
 from reelweave.index.inventory import DATABASE, Inventory, store_fault
-from reelweave.index.store import ChromaStore, collection_name
+from reelweave.index.store import ChromaStore
+from reelweave.index.vectors import collection_name
 from reelweave.media.types import SpaceState
 from reelweave.search.question import Question
 from reelweave.search.search import search_library

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from helpers import pictures, write_clip
 from records import SPACE, record, rows
@@ -24,9 +23,9 @@ from reelweave.index import manage
 from reelweave.index.catalog import SCHEMA, Catalog
 from reelweave.index.failures import library_error
 from reelweave.index.lock import current_writer, writer_lock
-from reelweave.index.store import PAGE, ChromaStore
+from reelweave.index.store import ChromaStore
 from reelweave.media.proxy import ProxyWriter
-from reelweave.media.types import Floats, Space, SpaceState, VideoRecord
+from reelweave.media.types import SpaceState, VideoRecord
 
 
 @pytest.fixture
@@ -189,61 +188,6 @@ def test_reading_commands_create_no_library(tmp_path: Path, run: Run, command: l
 
 
 # The store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ChromaStore:
-    return ChromaStore(tmp_path / "chroma")
-
-
-def test_rows_are_read_back_sorted_and_unchanged(store: ChromaStore) -> None:
-    late, early = rows(range(40, 50)), rows(range(0, 40))
-    store.write("video", SPACE, late)
-    store.write("video", SPACE, early)
-    back = store.read("video", SPACE)
-    for name in ("indices", "times", "sharpness", "luma", "duplicate_of"):
-        together = np.concatenate([getattr(early, name), getattr(late, name)])
-        assert getattr(back, name).tolist() == together.tolist()
-        assert getattr(back, name).dtype == together.dtype
-    same_vectors(back.vectors, np.concatenate([early.vectors, late.vectors]))
-
-
-def same_vectors(one: Floats, other: Floats) -> None:
-    """Chroma brings them to unit length once more, which may move the last bit."""
-    assert one.dtype == other.dtype
-    np.testing.assert_allclose(one, other, atol=1.5e-7)
-
-
-def test_writing_a_frame_again_replaces_it(store: ChromaStore) -> None:
-    store.write("video", SPACE, rows(range(5)))
-    store.write("video", SPACE, rows(range(3, 9)))
-    back = store.read("video", SPACE)
-    assert store.count("video", SPACE) == len(back) == 9
-    same_vectors(back.vectors[3:], rows(range(3, 9)).vectors)
-
-
-def test_more_rows_than_a_page_are_all_read(store: ChromaStore) -> None:
-    store.write("video", SPACE, rows(range(PAGE + 10)))
-    assert store.read("video", SPACE).indices.tolist() == list(range(PAGE + 10))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        pytest.param(replace(SPACE, model="another"), id="model"),
-        pytest.param(replace(SPACE, weights="others"), id="weights"),
-        pytest.param(replace(SPACE, preprocessing="preprocessing/2"), id="preprocessing"),
-        pytest.param(replace(SPACE, dimension=4), id="dimension"),
-    ],
-)
-def test_vectors_of_two_models_never_mix(store: ChromaStore, tmp_path: Path, other: Space) -> None:
-    store.write("video", SPACE, rows(range(5)))
-    fresh = ChromaStore(tmp_path / "chroma")
-    for use in (lambda: fresh.write("video", other, rows(range(5))), lambda: fresh.read("video", other)):
-        with pytest.raises(SpaceError, match="another model") as refused:
-            use()
-        assert "ingesting it again" in refused.value.remedy
-    same_vectors(fresh.read("video", SPACE).vectors, rows(range(5)).vectors)
 
 
 def test_another_model_for_a_stored_space_is_rejected_before_decoding(
@@ -637,19 +581,6 @@ def _lose_the_index(library: Path) -> None:
         if folder.is_dir():
             shutil.rmtree(folder)
             folder.mkdir()
-
-
-@pytest.mark.parametrize("repeated", [1, 40], ids=["all different", "stills of 40 frames"])
-def test_a_search_for_its_own_vector_finds_every_frame(store: ChromaStore, repeated: int) -> None:
-    different = rows(range(3000 // repeated))
-    vectors = np.repeat(different.vectors, repeated, axis=0)
-    store.write("video", SPACE, replace(rows(range(len(vectors))), vectors=vectors))
-    assert store.lost("video", SPACE) == 0
-
-
-def test_an_empty_collection_has_no_lost_vectors(store: ChromaStore) -> None:
-    store.write("video", SPACE, rows(range(1)))
-    assert store.lost("video", SPACE) == 0
 
 
 def test_vectors_that_are_counted_but_not_found_are_detected_and_reset(library: Path) -> None:

@@ -14,7 +14,7 @@ from tiny_timm import CONFIG, NAME, WEIGHTS, make_tiny_timm, space_name
 from reelweave import pipeline
 from reelweave.errors import SpaceError
 from reelweave.index.fusion import fused_vectors, space_rows
-from reelweave.index.store import collection_name
+from reelweave.index.vectors import collection_name
 from reelweave.ingest.models.timm import TimmEmbedder
 from reelweave.ingest.models.weights import TIMM, local_weights, weights_here
 from reelweave.media.types import Space

@@ -98,7 +98,7 @@ def _load() -> None:
     import scipy.sparse.csgraph  # noqa: F401
 
     from reelweave import cli, pipeline  # noqa: F401
-    from reelweave.index.store import load_chroma
+    from reelweave.index.vectors import load_chroma
     from reelweave.solve import arrange  # noqa: F401
     from reelweave.ui import app, guard, server  # noqa: F401
 

@@ -1,0 +1,143 @@
+"""Ingest many sources by the workers of an engine: they embed, and this process alone writes to the library."""
+
+import shutil
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from ..engine.task import Engine, FilePiece
+from ..errors import EngineError, ReelweaveError
+from ..index.library import Library
+from ..index.transfer import import_embedded
+from ..media.identity import stamp
+from ..media.source import open_source
+from ..progress import Progress
+from ..settings import Settings
+from .discover import DiscoveredSources
+from .ingester import Ingester, IngestResult, State
+from .many import VIDEOS_BEFORE_REST, NewFiles, attempt, megabytes, unchanged_sources, unreachable
+from .worker import EmbeddedVideo, EmbedJob, embed_source
+
+
+@dataclass(frozen=True)
+class _Job(EmbedJob):
+    """A source for a worker, and how it relates to the library; its files arrive in a folder named by the number."""
+
+    state: State
+    number: int
+
+
+def _embed(job: _Job) -> Generator[FilePiece, None, EmbeddedVideo]:
+    return embed_source(job)
+
+
+def ingest_distributed(
+    engine: Engine, library: Library, discovered: DiscoveredSources, settings: Settings, progress: Progress
+) -> Iterator[IngestResult]:
+    """Ingest the discovered sources, and yield each as soon as it is stored.
+
+    The writer's lock is held throughout. What is stored when the run ends early is complete; the next run does the
+    rest. Sources that need no embedding, and those of which the library has lost a part, are done in this process.
+    """
+    yield from unreachable(discovered)
+    with library.writing("ingest"):
+        run = _Run(engine, library, settings, progress)
+        run.ingester.repair_library()
+        library.clear_leftovers()
+        try:
+            yield from run.ingest(discovered.sources)
+        finally:
+            shutil.rmtree(run.arriving, ignore_errors=True)
+
+
+class _Run:
+    def __init__(self, engine: Engine, library: Library, settings: Settings, progress: Progress) -> None:
+        self.engine, self.library, self.settings, self.progress = engine, library, settings, progress
+        self.ingester = Ingester(library, settings, progress)
+        self.arriving = library.cache / "arriving"
+        self._imported = 0
+
+    def ingest(self, sources: list[Path]) -> Iterator[IngestResult]:
+        known = unchanged_sources(self.ingester, sources)
+        yield from (known[path] for path in sources if path in known)
+        rest = [path for path in sources if path not in known]
+        sizes = {path: megabytes(path) for path in rest}
+        with self.progress.stage(f"{len(rest)} sources, MB", sum(sizes.values())) if rest else nullcontext() as stage:
+            while rest:
+                copies: list[Path] = []
+                for result in self._round(rest, copies):
+                    if stage:
+                        stage.advance(sizes[Path(result.path)])
+                    yield result
+                # Their originals are in the library now, or have failed.
+                rest = copies
+
+    def _round(self, sources: list[Path], copies: list[Path]) -> Iterator[IngestResult]:
+        """Ingest sources, but leave `copies` of others among them for the next round."""
+        early = deque[IngestResult]()
+        jobs = self._jobs(sources, copies, early)
+        with closing(self.engine.run(_embed, jobs, lambda job: self.arriving / str(job.number))) as work:
+            for job, done in work:
+                yield self._store(job, done)
+                while early:
+                    yield early.popleft()
+        yield from early
+
+    def _jobs(self, sources: list[Path], copies: list[Path], early: "deque[IngestResult]") -> Iterator[_Job]:
+        """Make jobs as the engine asks for them; put the results of sources that need no worker into `early`."""
+        new_files = NewFiles(self.library)
+        for number, path in enumerate(sources):
+            job = attempt(self.library, path, partial(self._job, new_files, copies, number))
+            if isinstance(job, IngestResult):
+                early.append(job)
+            elif job:
+                yield job
+
+    def _job(self, new_files: NewFiles, copies: list[Path], number: int, path: Path) -> _Job | IngestResult | None:
+        source, now = open_source(path, self.settings.ingest.pictures_fps), stamp(path)
+        entry = self.library.catalog.at_source(str(path.resolve()))
+        state: State = "changed" if entry else "new"
+        spaces = self.ingester.spaces(may_fetch=True)
+        if new_files.may_be_stored(now) or (entry and entry.stamp == now):
+            match = self.ingester.match(source)
+            if match.video and not self.ingester.needs_embedding(match):
+                return self.ingester.ingest(source)
+            if match.video:
+                spaces = self.ingester.missing_spaces(source, match)
+            state = match.state
+        elif new_files.is_copy(source, now):
+            copies.append(path)
+            return None
+        return _Job(path, now, tuple(spaces), self.settings, state, number)
+
+    def _store(self, job: _Job, done: EmbeddedVideo | Exception) -> IngestResult:
+        folder = self.arriving / str(job.number)
+        try:
+            return attempt(self.library, job.path, lambda _: self._import(job, done, folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _import(self, job: _Job, done: EmbeddedVideo | Exception, folder: Path) -> IngestResult:
+        if isinstance(done, Exception):
+            raise _about(job.path, done)
+        for note in done.notes:
+            self.progress.note(note)
+        video = self.ingester.record_to_store(replace(done.video, stamp=job.stamp), done.states)
+        for number, state in enumerate(done.states):
+            import_embedded(self.library, folder / str(number), video, state)
+        self._imported += 1
+        if self._imported % VIDEOS_BEFORE_REST == 0:
+            self.library.release()
+        return IngestResult(str(job.path), job.state, video)
+
+
+def _about(path: Path, error: Exception) -> Exception:
+    """Name the source in an error that does not."""
+    if isinstance(error, EngineError):
+        return EngineError(f"{path} was not ingested. {error.cause}", error.remedy)
+    if isinstance(error, ReelweaveError | OSError):
+        return error
+    return EngineError(f"{path} was not ingested: {type(error).__name__}: {error}")
