@@ -3,11 +3,11 @@
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..errors import RenderError, SourceError
 from ..media import ffmpeg
@@ -22,6 +22,7 @@ from .interpolate import GapEnds, MethodName, interpolator
 from .optical_flow import same_scene
 from .planes import Planes, planes_of, raw_of
 from .region import FindBroken, patched
+from .segments import Segments
 
 FillMethod: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
 """How a frame was made: by a method, `left` unchanged in a gap that is too long, or `none` in a search only."""
@@ -90,6 +91,7 @@ def render_repaired(
     progress: Progress = SILENT,
     *,
     audio: bool = False,
+    segments: Segments | None = None,
 ) -> list[ReplacedFrame]:
     """Write a film with its gaps filled, atomically.
 
@@ -103,6 +105,7 @@ def render_repaired(
         filling: How broken frames are replaced.
         progress: Receives the stages and notes.
         audio: Keep the sound.
+        segments: Encode in segments, so that a call that was interrupted continues; without them, in one piece.
 
     Returns:
         How each broken frame was replaced.
@@ -116,9 +119,17 @@ def render_repaired(
     layout = video_layout(source, encoding.lossless)
     filler = GapFiller(layout, filling, timing)
     sound = _sound(source.path, target, encoding, progress) if audio else None
+    done, rows = segments.begin() if segments else (0, [])
+    filler.replaced += [ReplacedFrame(**row | {"sources": tuple(row["sources"])}) for row in rows or []]
+    rest = [gap for gap in gaps if gap.last >= done]
+    rate, times = timing.rate, timing.times
     with closing(_decoded(source.path, layout, frames)) as raws:
-        film = filler.filled(raws, gaps)
-        encode(film, frames, layout, target, encoding, timing.rate, progress, "repair", sound, timing.times)
+        film = filler.filled(raws, rest)
+        if segments:
+            shape = frames, layout, target, encoding, rate, progress, "repair", sound, times
+            segments.encode(film, done, *shape, lambda end: filler.rows_before(end, gaps))
+        else:
+            encode(film, frames, layout, target, encoding, rate, progress, "repair", sound, times)
     for text in layout.losses:
         progress.note(f"{source.path.name}: {text}")
     return filler.replaced
@@ -164,6 +175,11 @@ class GapFiller:
                 yield after
             before, position = after, position + 1
         yield from raws
+
+    def rows_before(self, end: int, gaps: Sequence[Gap]) -> list[dict[str, Any]]:
+        """Return what was recorded of the gaps that are filled completely when `end` frames are encoded."""
+        first = next((gap.first for gap in gaps if gap.last >= end), end)
+        return [asdict(one) for one in self.replaced if one.frame < first]
 
     @contextmanager
     def _held_frames(self, raws: Iterator[bytes]) -> Generator[Iterator[bytes], None, None]:

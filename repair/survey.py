@@ -22,6 +22,7 @@ from ..render.fill import FillOptions, FrameTiming, ReplacedFrame, render_repair
 from ..render.gaps import Gap, gaps_of
 from ..render.ivf import ticks_of
 from ..render.report.repair_page import GapStrip, RepairReport, write_repair_page
+from ..render.segments import Segments
 from ..settings import Settings
 from .detector import Detector
 from .evidence import measure_evidence
@@ -180,6 +181,7 @@ def fill_gaps(
     encoding: Encoding,
     settings: Settings,
     progress: Progress,
+    segments: Segments | None = None,
 ) -> list[ReplacedFrame]:
     """Write the film with its gaps filled, at its own times and with its own sound.
 
@@ -197,6 +199,7 @@ def fill_gaps(
         FillOptions(settings.repair.method, settings.repair.long, find_broken=find_broken, whole=frozen),
         progress,
         audio=seen.info.has_audio,
+        segments=segments,
     )
 
 
