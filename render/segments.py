@@ -6,7 +6,7 @@ the same to the byte, interrupted or not.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -163,9 +163,6 @@ class _Within(SilentProgress):
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    def stage(self, name: str, total: int | None = None) -> AbstractContextManager[Stage]:
-        @contextmanager
-        def same() -> Iterator[Stage]:
-            yield self._stage
-
-        return same()
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        yield self._stage
