@@ -239,6 +239,7 @@ class RepairSettings(_Section):
     longest: Annotated[int, Field(ge=1, le=100_000)]
     long: Literal["leave", "hold"]
     region: Literal["auto", "on", "off"]
+    segment: Annotated[int, Field(ge=1, le=1_000_000)]
     ask_above: Share
     throughout: Share
 

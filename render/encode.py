@@ -77,7 +77,12 @@ def encode(
         RenderError: The film cannot be written, or the disk is full.
     """
     frame_input = _input(layout, rate) if times is None else TIMED_INPUT
-    arguments = [*frame_input, *_sound(sound), *_output(layout, encoding, target), *TIMED_OUTPUT * (times is not None)]
+    arguments = [
+        *frame_input,
+        *sound_arguments(sound),
+        *_output(layout, encoding, target),
+        *TIMED_OUTPUT * (times is not None),
+    ]
     try:
         with (
             atomic(target) as part,
@@ -100,7 +105,7 @@ def _input(layout: FrameLayout, rate: Fraction) -> list[str]:
     return [*shape, "-framerate", str(rate), "-i", "pipe:0"]
 
 
-def _sound(sound: Soundtrack | None) -> list[str]:
+def sound_arguments(sound: Soundtrack | None) -> list[str]:
     """Map the second input; its chapters are dropped, since they do not fit the new order."""
     if sound is None:
         return []

@@ -1,32 +1,44 @@
 """Replace the broken frames of a film; all other frames pass from the decoder to the encoder untouched."""
 
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..errors import RenderError, SourceError
 from ..media import ffmpeg
 from ..media.source import VideoFile
+from ..media.types import Picture
 from ..progress import SILENT, Progress
 from .audio.soundtrack import original_track
 from .cadence import Repeats, motion_steps
 from .encode import Encoding, Soundtrack, check_output, encode
 from .frame_layout import FrameLayout, video_layout
 from .gaps import Gap, Long
-from .interpolate import GapEnds, MethodName, interpolator
+from .interpolate import GapEnds, Interpolated, MethodName, interpolator
 from .optical_flow import same_scene
-from .planes import Planes, planes_of, raw_of
-from .region import FindBroken, patched
+from .planes import Planes, is_rgb, planes_of, raw_of, small_picture
+from .region import FindBroken, Parts, packed_grid, patched
+from .segments import Segments
 
 FillMethod: TypeAlias = Literal["auto", "motion", "blend", "hold", "left", "none"]
 """How a frame was made: by a method, `left` unchanged in a gap that is too long, or `none` in a search only."""
 
 
+IsTransition: TypeAlias = Callable[[Sequence[Picture], Sequence[Picture]], bool]
+"""Tells whether there is a cut or a dissolve between two runs of small RGB pictures."""
+
+_SMALL = (48, 27)
+"""Width and height of these pictures."""
+_CONTEXT_BYTES = 32 << 20
+"""Bounds the frames on either side of a gap that are kept for it: 12 of 720p, 5 of 1080p."""
+_MOST_CONTEXT = 12
+"""Bounds their number."""
 _HELD_BYTES = 256 << 20
 """Bounds the broken frames of a gap that are kept in memory: 86 of 1080p."""
 
@@ -36,8 +48,8 @@ class ReplacedFrame:
     """How a broken frame was replaced, from which clean frames, and the share of it that follows motion.
 
     `region` is the share of the picture that was replaced; the rest is as it was.
-    `why` is set if the frame was not made by the requested method: `start`, `end`, `cut` or `long`, or `repeat`
-    where the cadence of the film repeats a frame.
+    `why` is set if the frame was not made by the requested method: `start`, `end`, `cut` or `long`, `repeat` where the
+    cadence of the film repeats a frame, or `worse` where interpolation is likely to be worse than the frame is.
     """
 
     frame: int
@@ -46,6 +58,8 @@ class ReplacedFrame:
     moved: float = 0.0
     why: str = ""
     region: float = 1.0
+    grid: str = ""
+    """The part that was replaced, see `region.packed_grid`; empty if it is all or nothing of the picture."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,10 @@ class FillOptions:
     """Finds the part of a broken frame that is replaced; without it all of it is."""
     whole: frozenset[int] = frozenset()
     """Frames that are replaced altogether."""
+    is_transition: IsTransition | None = None
+    """Finds cuts and dissolves in gaps that the built-in rule does not see."""
+    stated: frozenset[int] = frozenset()
+    """Frames that are replaced even where leaving them is likely to be better: a user said that they are broken."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +108,7 @@ def render_repaired(
     progress: Progress = SILENT,
     *,
     audio: bool = False,
+    segments: Segments | None = None,
 ) -> list[ReplacedFrame]:
     """Write a film with its gaps filled, atomically.
 
@@ -103,6 +122,7 @@ def render_repaired(
         filling: How broken frames are replaced.
         progress: Receives the stages and notes.
         audio: Keep the sound.
+        segments: Encode in segments, so that a call that was interrupted continues; without them, in one piece.
 
     Returns:
         How each broken frame was replaced.
@@ -116,9 +136,17 @@ def render_repaired(
     layout = video_layout(source, encoding.lossless)
     filler = GapFiller(layout, filling, timing)
     sound = _sound(source.path, target, encoding, progress) if audio else None
+    done, rows = segments.begin() if segments else (0, [])
+    filler.replaced += [ReplacedFrame(**row | {"sources": tuple(row["sources"])}) for row in rows or []]
+    rest = [gap for gap in gaps if gap.last >= done]
+    rate, times = timing.rate, timing.times
     with closing(_decoded(source.path, layout, frames)) as raws:
-        film = filler.filled(raws, gaps)
-        encode(film, frames, layout, target, encoding, timing.rate, progress, "repair", sound, timing.times)
+        film = filler.filled(raws, rest)
+        if segments:
+            shape = frames, layout, target, encoding, rate, progress, "repair", sound, times
+            segments.encode(film, done, *shape, lambda end: filler.rows_before(end, gaps))
+        else:
+            encode(film, frames, layout, target, encoding, rate, progress, "repair", sound, times)
     for text in layout.losses:
         progress.note(f"{source.path.name}: {text}")
     return filler.replaced
@@ -148,22 +176,37 @@ class GapFiller:
 
     def filled(self, raws: Iterator[bytes], gaps: Sequence[Gap]) -> Iterator[bytes]:
         """Yield all frames with the gaps filled, and record each replacement in `replaced`."""
-        position, before = 0, b""
-        for gap in gaps:
-            for before in islice(raws, gap.first - position):
+        frames, position, before = _Peekable(raws), 0, b""
+        for gap, end in zip(gaps, [*[gap.first for gap in gaps[1:]], None], strict=True):
+            recent: deque[bytes] = deque([before] * bool(before), maxlen=self._context)
+            for before in islice(frames, gap.first - position):
+                recent.append(before)
                 yield before
             position = gap.last + 1
             if gap.why == "long" and self.filling.long == "leave":
                 self.replaced += [ReplacedFrame(frame, "left", why="long") for frame in gap.frames]
-                yield from islice(raws, len(gap))
+                yield from islice(frames, len(gap))
                 continue
-            with self._held_frames(islice(raws, len(gap))) as broken:
-                after = next(raws, b"")
-                yield from self._gap_frames(gap, before, after, broken)
+            with self._held_frames(islice(frames, len(gap))) as broken:
+                following = frames.peek(min(self._context, (end or position + self._context) - position))
+                after = next(frames, b"")
+                yield from self._gap_frames(gap, recent, following, broken)
             if after:
                 yield after
             before, position = after, position + 1
-        yield from raws
+        yield from frames
+
+    @property
+    def _context(self) -> int:
+        """How many frames on either side of a gap are looked at."""
+        if self.filling.is_transition is None:
+            return 1
+        return max(1, min(_MOST_CONTEXT, _CONTEXT_BYTES // self.layout.frame_bytes))
+
+    def rows_before(self, end: int, gaps: Sequence[Gap]) -> list[dict[str, Any]]:
+        """Return what was recorded of the gaps that are filled completely when `end` frames are encoded."""
+        first = next((gap.first for gap in gaps if gap.last >= end), end)
+        return [asdict(one) for one in self.replaced if one.frame < first]
 
     @contextmanager
     def _held_frames(self, raws: Iterator[bytes]) -> Generator[Iterator[bytes], None, None]:
@@ -179,10 +222,13 @@ class GapFiller:
             file.seek(0)
             yield iter(lambda: file.read(self.layout.frame_bytes), b"")
 
-    def _gap_frames(self, gap: Gap, before: bytes, after: bytes, broken: Iterator[bytes]) -> Iterator[bytes]:
+    def _gap_frames(
+        self, gap: Gap, earlier: Sequence[bytes], later: Sequence[bytes], broken: Iterator[bytes]
+    ) -> Iterator[bytes]:
         why: str = gap.why
+        before, after = earlier[-1] if earlier else b"", later[0] if later else b""
         sides = GapEnds(*(planes_of(raw, self.layout) for raw in (before or after, after or before)))
-        if not why and not same_scene(sides.before[0], sides.after[0]):
+        if not why and (not same_scene(sides.before[0], sides.after[0]) or self._is_transition(earlier, later)):
             why = "cut"
         if why or self.filling.method == "hold":
             yield from self._held(gap, before, after, why)
@@ -193,20 +239,44 @@ class GapFiller:
                 self.replaced.append(ReplacedFrame(frame, "hold", (ends[round(moment)],), why="repeat"))
                 yield after if moment else before
                 continue
-            made = make(moment)
-            planes, region = self._region(frame, raw, sides, moment, made.planes)
-            self.replaced.append(
-                ReplacedFrame(frame, self.filling.method, ends, round(made.moved, 3), region=round(region, 4))
-            )
-            yield raw_of(planes, self.layout)
+            yield self._replaced(frame, raw, sides, ends, moment, make(moment))
 
-    def _region(self, frame: int, raw: bytes, sides: GapEnds, moment: float, made: Planes) -> tuple[Planes, float]:
-        """Replace the broken part of a frame, if it is known, and return its share of the picture."""
-        if self.filling.find_broken is None or frame in self.filling.whole:
-            return made, 1.0
+    def _is_transition(self, earlier: Sequence[bytes], later: Sequence[bytes]) -> bool:
+        if self.filling.is_transition is None:
+            return False
+        small = [
+            [small_picture(planes_of(raw, self.layout), self.layout, _SMALL) for raw in raws]
+            for raws in (earlier, later)
+        ]
+        return self.filling.is_transition(*small)
+
+    def _replaced(
+        self, frame: int, raw: bytes, sides: GapEnds, ends: tuple[int, int], moment: float, made: Interpolated
+    ) -> bytes:
+        """Replace what of a frame is worth it, and record that."""
+        parts, method, moved = self._parts(frame, raw, sides, moment, made.planes), self.filling.method, made.moved
+        if parts is None:
+            self.replaced.append(ReplacedFrame(frame, method, ends, round(moved, 3)))
+            return raw_of(made.planes, self.layout)
+        if not parts.share:
+            self.replaced.append(ReplacedFrame(frame, "left", why="worse", region=0.0))
+            return raw
+        share, grid = round(parts.share, 4), packed_grid(parts.joined.luma)
+        self.replaced.append(ReplacedFrame(frame, method, ends, round(moved, 3), region=share, grid=grid))
+        return raw_of(patched(planes_of(raw, self.layout), made.planes, parts), self.layout)
+
+    def _parts(self, frame: int, raw: bytes, sides: GapEnds, moment: float, made: Planes) -> Parts | None:
+        """Return the parts of a frame to replace; None for all of it."""
+        filling, find = self.filling, self.filling.find_broken
+        if find is None or frame in filling.whole:
+            return None
         broken = planes_of(raw, self.layout)
-        mask = self.filling.find_broken(broken, sides, moment, made)
-        return (made, 1.0) if mask is None else (patched(broken, made, mask), float(mask.mean()))
+        if frame in filling.stated:
+            mask = find(broken, sides, moment, made)
+            return None if mask is None else Parts(mask, mask)
+        parts = find.worth_replacing(broken, sides, moment, made)
+        parts = parts.joined if is_rgb(self.layout) else parts
+        return None if parts.luma.all() and parts.chroma.all() else parts
 
     def _held(self, gap: Gap, before: bytes, after: bytes, why: str) -> Iterator[bytes]:
         """Repeat the nearest clean frame, bit for bit."""
@@ -215,6 +285,25 @@ class GapFiller:
             shown = gap.first - 1 if earlier else gap.last + 1
             self.replaced.append(ReplacedFrame(frame, "hold", (shown,), why=why))
             yield before if earlier else after
+
+
+class _Peekable:
+    """An iterator of frames whose next ones can be looked at."""
+
+    def __init__(self, raws: Iterator[bytes]) -> None:
+        self._raws = raws
+        self._ahead: deque[bytes] = deque()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return self._ahead.popleft() if self._ahead else next(self._raws)
+
+    def peek(self, count: int) -> list[bytes]:
+        """Return up to `count` of the next frames without consuming them."""
+        self._ahead += islice(self._raws, max(0, count - len(self._ahead)))
+        return list(islice(self._ahead, count))
 
 
 def _decoded(source: Path, layout: FrameLayout, frames: int) -> Generator[bytes, None, None]:

@@ -1,7 +1,7 @@
 """Replace a part of a broken frame: the rest stays to the bit, and no seam shows."""
 
-from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -9,16 +9,58 @@ from ..media.types import Floats, Mask
 from .interpolate import GapEnds
 from .planes import Planes
 
-FindBroken: TypeAlias = Callable[[Planes, GapEnds, float, Planes], Mask | None]
-"""Find the broken pixels of a picture, given the clean ones around its gap, its moment, and the interpolated picture.
 
-None means that the whole picture is to be replaced.
-"""
+@dataclass(frozen=True)
+class Parts:
+    """The pixels whose luma and those whose chroma are replaced."""
+
+    luma: Mask
+    chroma: Mask
+
+    @property
+    def share(self) -> float:
+        """The share of the picture of which anything is replaced."""
+        return float(self.joined.luma.mean())
+
+    @property
+    def joined(self) -> "Parts":
+        """The same pixels for both, as planes of red, green and blue need it."""
+        either = self.luma | self.chroma
+        return Parts(either, either)
+
+
+class FindBroken(Protocol):
+    """Finds what to replace in a picture, given the clean ones around its gap, its moment and the interpolated one."""
+
+    def __call__(self, broken: Planes, sides: GapEnds, at: float, made: Planes) -> Mask | None:
+        """Return the broken pixels; None means that the whole picture is to be replaced."""
+        ...
+
+    def worth_replacing(self, broken: Planes, sides: GapEnds, at: float, made: Planes) -> Parts:
+        """Return what is likely to be better replaced than left, which may be nothing."""
+        ...
+
 
 _SEAMS = 120
 """A seam is as wide as this part of the longer side: 16 pixels at 1080p, which no eye finds."""
+_GRID = (64, 36)
+"""Cells across and down of the grid that reports show: 288 bytes a frame, few enough for a long film."""
 _LEAST_SEAM = 3.0
 """Pixels of a seam in a small picture."""
+
+
+def packed_grid(mask: Mask) -> str:
+    """Return where a mask has pixels, on a coarse grid for reports, as bits in hexadecimal."""
+    import cv2
+
+    cells = cv2.resize(mask.astype(np.float32), _GRID, interpolation=cv2.INTER_AREA) > 0
+    return np.packbits(cells).tobytes().hex()
+
+
+def unpacked_grid(packed: str) -> Mask:
+    """Return the grid that `packed_grid` packed."""
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(packed), np.uint8))
+    return bits.reshape(_GRID[::-1]).astype(bool)
 
 
 def seam_width(luma: Floats) -> float:
@@ -26,10 +68,16 @@ def seam_width(luma: Floats) -> float:
     return max(_LEAST_SEAM, float(max(luma.shape)) / _SEAMS)
 
 
-def patched(broken: Planes, made: Planes, mask: Mask) -> Planes:
+def patched(broken: Planes, made: Planes, mask: Mask | Parts) -> Planes:
     """Replace the masked pixels, fading in from the border of the mask."""
-    weights = _weights(mask, seam_width(broken[0]))
-    return tuple(one + _subsampled(weights, one.shape) * (other - one) for one, other in zip(broken, made, strict=True))
+    parts = mask if isinstance(mask, Parts) else Parts(mask, mask)
+    seam = seam_width(broken[0])
+    luma = _weights(parts.luma, seam)
+    chroma = luma if parts.chroma is parts.luma else _weights(parts.chroma, seam)
+    return tuple(
+        one + _subsampled(weights, one.shape) * (other - one)
+        for one, other, weights in zip(broken, made, (luma, chroma, chroma), strict=True)
+    )
 
 
 def _weights(mask: Mask, seam: float) -> Floats:

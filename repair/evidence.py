@@ -1,5 +1,6 @@
 """Measure the evidence of damage: each frame by itself, and against its neighbours."""
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -14,9 +15,9 @@ from ..media.source import DecoderReport, FrameSource
 from ..media.types import Floats, Ints
 from ..progress import SILENT, Progress, Stage
 from .healing import Healing
-from .measures import FrameMeasures, Grey, change, grainier, halvings, measure_frame, torn_border
+from .measures import FrameMeasures, change, grainier, halvings, measure_frame, torn_border
 from .misfit import LAGS, Misfit
-from .surroundings import Pictures, tiny
+from .surroundings import PictureFile, Pictures, tiny
 
 EVIDENCE: tuple[str, ...] = (
     *(f"misfit_{lag}" for lag in LAGS),
@@ -93,22 +94,22 @@ def compare_neighbours(
     `concealed` is called with the frames and their changes once all of them were measured: the decoder reports late.
     """
     misfit, neighbours, healing = Misfit(), NeighbourComparison(), Healing()
-    frames: list[int] = []
-    times: list[float] = []
-    pictures: list[Grey] = []
-    for one in measured:
-        misfit.add(one)
-        neighbours.add(one)
-        healing.add(one)
-        frames.append(one.index)
-        times.append(one.time)
-        pictures.append(tiny(one.plain))
-    if not frames:
-        raise SourceError("No frame could be decoded.")
+    frames, times = array("q"), array("d")
+    with PictureFile() as file:
+        for one in measured:
+            misfit.add(one)
+            neighbours.add(one)
+            healing.add(one)
+            frames.append(one.index)
+            times.append(one.time)
+            file.add(tiny(one.plain))
+        if not frames:
+            raise SourceError("No frame could be decoded.")
+        pictures = file.read()
     columns = [misfit.single, misfit.run, misfit.start, misfit.length, misfit.jump, neighbours.rows()]
-    columns += [healing.rows(), concealed(frames, misfit.spot)]
+    columns += [healing.rows(), concealed(frames.tolist(), misfit.spot.tolist())]
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
-    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values, np.asarray(pictures))
+    return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values, pictures)
 
 
 def _counted(measured: Iterator[FrameMeasures], stage: Stage) -> Iterator[FrameMeasures]:
@@ -175,17 +176,19 @@ class NeighbourComparison:
 
     def __init__(self) -> None:
         self._window: deque[FrameMeasures] = deque(maxlen=3)
-        self._rows: list[list[float]] = []
+        self._rows = array("f")
 
     def add(self, one: FrameMeasures) -> None:
         """Add the next frame."""
         self._window.append(one)
         if len(self._window) > 1:
-            self._rows.append(self._row(len(self._window) - 2))
+            self._rows.extend(self._row(len(self._window) - 2))
 
-    def rows(self) -> list[list[float]]:
+    def rows(self) -> Floats:
         """Return the rows of all frames, after the last one was added."""
-        return [*self._rows, self._row(len(self._window) - 1)]
+        last = self._row(len(self._window) - 1)
+        rows = np.array(self._rows, np.float32).reshape(-1, len(last))
+        return np.vstack([rows, np.array([last], np.float32)])
 
     def _row(self, place: int) -> list[float]:
         window = self._window

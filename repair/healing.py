@@ -3,6 +3,7 @@
 Damage that appears little by little disappears all at once, at the next intact frame.
 """
 
+from array import array
 from collections import deque
 from dataclasses import dataclass
 
@@ -57,10 +58,11 @@ class Healing:
     """For each frame, measure how much of it heals later, and in which run, as frames arrive."""
 
     def __init__(self) -> None:
-        self.share: list[float] = []
+        # Arrays rather than lists: a film of two hours has 200,000 frames.
+        self.share = array("d")
         """The share of the picture that jumps back at the end of the run the frame lies in; 0 outside a run."""
-        self.start: list[int] = []
-        self.length: list[int] = []
+        self.start = array("q")
+        self.length = array("q")
         self._pictures: deque[FinePicture] = deque(maxlen=BACK + _AROUND + 2)
         self._steps: deque[Grey] = deque(maxlen=2 * _AROUND + 1)
 
@@ -76,11 +78,11 @@ class Healing:
         if len(self._steps) > _AROUND:
             self._judge(_AROUND)
 
-    def rows(self) -> list[tuple[float, int, int]]:
+    def rows(self) -> Floats:
         """Return the share, start and length for all frames, after the last one was added."""
         for after in range(min(_AROUND, len(self._steps)) - 1, -1, -1):
             self._judge(after)
-        return list(zip(self.share, self.start, self.length, strict=True))
+        return np.column_stack([np.array(column, np.float32) for column in (self.share, self.start, self.length)])
 
     def _judge(self, after: int) -> None:
         """Test whether something heals in the frame that `after` others have followed."""

@@ -26,7 +26,8 @@ from ..render.optical_flow import (
     warped,
 )
 from ..render.planes import Planes
-from ..render.region import FindBroken
+from ..render.region import FindBroken, Parts
+from .gain import gains
 
 Measures: TypeAlias = dict[str, Floats]
 """Measures of each pixel, by name."""
@@ -86,6 +87,23 @@ class BrokenFinder:
         if not found.any() or (self.is_careful and not _is_trusted(mask, measures)):
             return None
         return _enlarged(mask, broken)
+
+    def worth_replacing(self, broken: Planes, sides: GapEnds, at: float, made: Planes) -> Parts:
+        """Return the pixels to replace; if `is_careful`, as far as that is likely to be better than leaving them."""
+        if not self.is_careful:
+            found = self(broken, sides, at, made)
+            everything = np.ones(broken[0].shape, bool) if found is None else found
+            return Parts(everything, everything)
+        measures = self._measures(broken, sides, at, made)
+        likely, pixels = _probability(measures), _broken_pixels(measures)
+        mask = _widened(pixels)
+        regions = _connected(mask) if pixels.any() and _is_trusted(mask, measures) else [np.ones_like(mask)]
+        luma, chroma = np.zeros_like(mask), np.zeros_like(mask)
+        for region in regions:
+            better = gains(measures, likely, region)
+            luma |= region & better[0]
+            chroma |= region & better[1]
+        return Parts(_enlarged(luma, broken), _enlarged(chroma, broken))
 
     def broken_pixels(self, broken: Planes, sides: GapEnds, at: float, made: Planes) -> Mask:
         """Return the pixels that are broken."""
@@ -165,6 +183,13 @@ def _small(planes: Planes) -> Planes:
     factor = min(1.0, _LONGER_SIDE / max(height, width))
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return tuple(resized(plane, size) for plane in planes)
+
+
+def _connected(mask: Mask) -> list[Mask]:
+    import cv2
+
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    return [np.asarray(labels == number, bool) for number in range(1, count)]
 
 
 def _enlarged(mask: Mask, planes: Planes) -> Mask:

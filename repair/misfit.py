@@ -1,5 +1,6 @@
 """Find frames that do not fit between their neighbours although these fit each other: single frames and runs."""
 
+from array import array
 from collections import deque
 from statistics import median
 
@@ -26,14 +27,14 @@ class Misfit:
     """Measure how badly each frame fits between others, as frames arrive."""
 
     def __init__(self) -> None:
-        self.single: list[list[float]] = []
-        """For each frame and lag the misfit of the worst part; last, for the nearest lag, of the whole picture."""
-        self.run: list[float] = []
+        # Arrays rather than lists: a film of two hours has 200,000 frames.
+        self._single = array("d")
+        self.run = array("d")
         """The misfit of the run that the frame lies in; 0 outside a run."""
-        self.start: list[int] = []
-        self.length: list[int] = []
-        self.jump: list[float] = []
-        self.spot: list[float] = []
+        self.start = array("q")
+        self.length = array("q")
+        self.jump = array("d")
+        self.spot = array("d")
         """The change from the frame before in the worst spot."""
         self._window: deque[FrameMeasures] = deque(maxlen=2 * LAGS[-1] + 1)
         self._steps: deque[dict[int, Floats]] = deque(maxlen=2 * LAGS[-1] + 1)
@@ -46,7 +47,7 @@ class Misfit:
         steps.append({lag: unexplained_difference(one, other) for lag, other in back.items()})
         self.spot.append(worst_spot(one, window[-1]) if place else 0.0)
         window.append(one)
-        self.single.append([0.0] * (len(LAGS) + 1))
+        self._single.extend([0.0] * (len(LAGS) + 1))
         self.run.append(0.0)
         self.start.append(0)
         self.length.append(0)
@@ -54,12 +55,18 @@ class Misfit:
         for number, lag in enumerate(LAGS):
             if place >= 2 * lag:
                 part, overall = excess(steps[-1 - lag][lag], steps[-1][lag], steps[-1][2 * lag])
-                self.single[place - lag][number] = part
+                row = (place - lag) * (len(LAGS) + 1)
+                self._single[row + number] = part
                 if lag == 1:
-                    self.single[place - lag][-1] = overall
+                    self._single[row + len(LAGS)] = overall
         if place and self._is_jump(place):
             self._close_runs(place, one)
             self._jumps.append((place, steps[-1][1], window[-2]))
+
+    @property
+    def single(self) -> Floats:
+        """For each frame and lag the misfit of the worst part; last, for the nearest lag, of the whole picture."""
+        return np.array(self._single, np.float32).reshape(-1, len(LAGS) + 1)
 
     def _is_jump(self, place: int) -> bool:
         usual = median(self.jump[max(1, place - 15) : place] or [0.0])

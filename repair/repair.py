@@ -15,6 +15,7 @@ from ..render.report.repair_page import STRIP_FILES
 from ..settings import Settings, library_folder, request_of
 from .detector import load_detector
 from .edits import edits_of_repair
+from .resume import segments_of, store_survey, stored_survey, survey_key
 from .survey import (
     RepairResult,
     Survey,
@@ -79,10 +80,21 @@ def repair_video(
     video = open_video(request.video)
     request = replace(request, video=video, output=request.film(video.path))
     outputs = _outputs(request, video, settings)
-    seen = find_broken_frames(request, settings, progress)
+    seen = _surveyed(request, video, settings, progress)
     if request.confirm and request.output and request.frames is None:
         request.confirm(seen)
     return _write(request, video, seen, outputs, settings, progress)
+
+
+def _surveyed(request: RepairRequest, video: VideoFile, settings: Settings, progress: Progress) -> Survey:
+    """Take up the survey that an interrupted repair left, or make one and store it."""
+    if not request.output:
+        return find_broken_frames(request, settings, progress)
+    key = survey_key(video, request.frames, request.detector, settings)
+    if (seen := stored_survey(request.output, key, video)) is None:
+        seen = find_broken_frames(request, settings, progress)
+        store_survey(request.output, key, seen, settings)
+    return seen
 
 
 def find_broken_frames(
@@ -147,8 +159,11 @@ def _write(
     encoding = Encoding(settings.render.crf, settings.render.preset, request.lossless)
     done = unfilled(gaps)
     if output:
+        segments = segments_of(video, output, seen, encoding, settings)
         with outputs.writing(output):
-            done = fill_gaps(video, output, seen, gaps, encoding, settings, progress)
+            done = fill_gaps(video, output, seen, gaps, encoding, settings, progress, segments)
+        if segments:
+            segments.work.remove()
     if report:
         with outputs.writing_folder(report, STRIP_FILES):
             write_repair_report(video, output, seen, gaps, done, report, progress)

@@ -4,9 +4,11 @@ Damage comes and goes: behind it the film goes on. The frames on both sides of a
 each other where the stretch differs from them. The two sides of a shot between two cuts do not.
 """
 
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import median
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +130,30 @@ class Surroundings:
         """Return for each shade the share of the picture that has it, give or take one grey level."""
         counts = np.bincount(self._pictures[frame].ravel(), minlength=256)
         return np.asarray(np.convolve(counts, np.ones(3), "same") / counts.sum(), np.float32)
+
+
+class PictureFile:
+    """Collects the tiny pictures of a film in a temporary file, which holds 100 MB of two hours."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the context manager that this is
+        self._shape: tuple[int, ...] = ()
+
+    def add(self, picture: Grey) -> None:
+        """Add the picture of the next frame."""
+        self._shape = picture.shape
+        self._file.write(picture.tobytes())
+
+    def read(self) -> Pictures:
+        """Return all pictures, which are read as they are needed."""
+        self._file.flush()
+        return np.memmap(self._file, np.uint8, "r").reshape(-1, *self._shape)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
 def tiny(plain: Grey) -> Grey:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import SourceError, command
+from ..ingest.models.shots import transition_detector
 from ..media.ranges import read_ranges
 from ..media.rates import measured_rate
 from ..media.source import DecoderReport, FrameSource, Source, VideoFile, open_source
@@ -21,13 +22,17 @@ from ..render.encode import Encoding
 from ..render.fill import FillOptions, FrameTiming, ReplacedFrame, render_repaired
 from ..render.gaps import Gap, gaps_of
 from ..render.ivf import ticks_of
-from ..render.report.repair_page import GapStrip, RepairReport, write_repair_page
+from ..render.region import unpacked_grid
+from ..render.report.repair_page import GapStrip, RepairReport, marked, write_repair_page
+from ..render.segments import Segments
 from ..settings import Settings
 from .detector import Detector
 from .evidence import measure_evidence
 from .masks import broken_finder
 from .verdict import CLEAN, Verdict
 
+USER = "user"
+"""The kind of damage that a user states."""
 _MOST_STRIPS = 40
 """Bounds the gaps that a report shows in pictures."""
 _MOST_COLUMNS = 8
@@ -146,7 +151,7 @@ def _repeats_between_clean(repeats: Sequence[bool | None], verdicts: Sequence[Ve
 
 def _user_verdict(frame: int, broken: bool) -> Verdict:
     """Return the verdict of a user."""
-    return Verdict(frame, "user" if broken else CLEAN, float(broken), "--frames" if broken else "")
+    return Verdict(frame, USER if broken else CLEAN, float(broken), "--frames" if broken else "")
 
 
 def gaps_in(seen: Survey, settings: Settings, filled: bool = True) -> list[Gap]:
@@ -180,12 +185,13 @@ def fill_gaps(
     encoding: Encoding,
     settings: Settings,
     progress: Progress,
+    segments: Segments | None = None,
 ) -> list[ReplacedFrame]:
     """Write the film with its gaps filled, at its own times and with its own sound.
 
     Every pixel of a frozen frame is old, also where that does not show.
     """
-    frozen = frozenset(verdict.frame for verdict in seen.verdicts if verdict.kind == "frozen")
+    frozen, stated = (frozenset(one.frame for one in seen.verdicts if one.kind == kind) for kind in ("frozen", USER))
     find_broken = broken_finder(settings.repair.region)
     return render_repaired(
         video,
@@ -194,9 +200,17 @@ def fill_gaps(
         len(seen.verdicts),
         frame_timing(seen, output, progress),
         encoding,
-        FillOptions(settings.repair.method, settings.repair.long, find_broken=find_broken, whole=frozen),
+        FillOptions(
+            settings.repair.method,
+            settings.repair.long,
+            find_broken=find_broken,
+            whole=frozen,
+            is_transition=transition_detector(),
+            stated=stated,
+        ),
         progress,
         audio=seen.info.has_audio,
+        segments=segments,
     )
 
 
@@ -249,7 +263,7 @@ def gap_strips(
     before = _thumbnails(video, wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
-    methods = {one.frame: _method(one) for one in done}
+    methods, parts = {one.frame: _method(one) for one in done}, {one.frame: one for one in done}
     return [
         GapStrip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
@@ -258,9 +272,16 @@ def gap_strips(
             frames=frames,
             before=[before[frame] for frame in frames],
             after=[after[frame] for frame in frames if frame in after],
+            replaced=[_marked(before[frame], parts.get(frame)) for frame in frames] if made else [],
         )
         for gap, frames in zip(gaps, shown, strict=False)
     ]
+
+
+def _marked(picture: Picture, replaced: ReplacedFrame | None) -> Picture:
+    if replaced is None or replaced.method == "left":
+        return picture
+    return marked(picture, unpacked_grid(replaced.grid) if replaced.grid else np.ones((1, 1), bool))
 
 
 def _columns(gap: Gap, frames: int) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 CLEAN = "clean"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The judgement of one frame.
 

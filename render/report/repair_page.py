@@ -4,13 +4,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...media.types import Picture
+import numpy as np
+
+from ...media.types import Mask, Picture
 from .charts import timeline
 from .contact_sheet import contact_sheet
 from .folder import write_folder
 from .page import render_page
 
 _GAP_FILES = "gap-*.png"
+_COLOUR = (66, 148, 244)
+"""Blue, green and red of the mark."""
+_TINT = 0.55
+"""The share of that colour: the picture below can still be seen."""
 STRIP_FILES = ("timeline.png", _GAP_FILES, "index.html")
 """The files of a repair report, as patterns."""
 
@@ -27,6 +33,8 @@ class GapStrip:
     frames: Sequence[int]
     before: Sequence[Picture]
     after: Sequence[Picture]
+    replaced: Sequence[Picture] = ()
+    """The frames before, with the part that was replaced marked."""
 
 
 @dataclass(frozen=True)
@@ -52,5 +60,16 @@ def write_repair_page(folder: Path, shown: RepairReport) -> list[Path]:
 def _strip_picture(strip: GapStrip) -> Picture:
     captions = [str(frame) for frame in strip.frames]
     if strip.after:
-        captions = [f"{frame} {when}" for when in ("before", "after") for frame in strip.frames]
-    return contact_sheet([*strip.before, *strip.after], captions, columns=len(strip.frames), title=strip.title)
+        rows = ("before", "after", *["replaced"] * bool(strip.replaced))
+        captions = [f"{frame} {row}" for row in rows for frame in strip.frames]
+    shown = [*strip.before, *strip.after, *strip.replaced]
+    return contact_sheet(shown, captions, columns=len(strip.frames), title=strip.title)
+
+
+def marked(picture: Picture, mask: Mask) -> Picture:
+    """Tint the masked part of a picture; the mask may be of another size."""
+    import cv2
+
+    size = picture.shape[1], picture.shape[0]
+    weights = _TINT * cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)[..., None]
+    return np.asarray(np.rint(picture + weights * (np.array(_COLOUR) - picture)), np.uint8)

@@ -3,12 +3,15 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rife
 from betweens import Line, lines_in, over_clips, report
 from cases import read_split
 from helpers import pictures, write_clip
 
 import repair as bench
+from reelweave.render.interpolate import GapEnds
 
 
 def line(clip: str, method: str, psnr: float, gap: int = 1, first: int = 4) -> Line:
@@ -63,3 +66,13 @@ def test_the_report_names_the_clip_where_the_best_way_gains_least() -> None:
     lines = [line("a", "auto", 40), line("a", "blend", 30), line("b", "auto", 29.5), line("b", "blend", 30)]
     assert "b -0.50, a +10.00" in report(lines, read_split())
     assert "Nothing" in report([], read_split())
+
+
+def test_rife_makes_pictures_between_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the mean of two pictures for its network; a moment between two halves gets the nearest picture."""
+    monkeypatch.setattr(rife, "_middle", lambda one, other: (one + other) / 2)
+    ends = [tuple(np.full(shape, value, np.float32) for shape in ((8, 8), (4, 4), (4, 4))) for value in (40, 80)]
+    make = rife.across(GapEnds(*ends))
+    for moment, value in ((0.5, 60), (0.25, 50), (0.75, 70), (1 / 3, 53.3)):
+        for plane in make(moment).planes:
+            assert plane == pytest.approx(value, abs=0.7)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reelweave.render.region import patched, seam_width
+from reelweave.render.region import Parts, packed_grid, patched, seam_width, unpacked_grid
+from reelweave.render.report.repair_page import marked
 
 
 def planes(value: float, chroma: tuple[int, int]) -> tuple[np.ndarray, ...]:
@@ -40,3 +41,22 @@ def test_a_mask_of_everything_replaces_everything() -> None:
     broken, made = planes(20, (48, 80)), planes(150, (48, 80))
     for one, other in zip(patched(broken, made, np.ones((96, 160), bool)), made, strict=True):
         assert np.array_equal(one, other)
+
+
+def test_luma_and_chroma_have_parts_of_their_own() -> None:
+    broken, made = planes(20, (48, 80)), planes(150, (48, 80))
+    everything, nothing = np.ones((96, 160), bool), np.zeros((96, 160), bool)
+    luma, blue, red = patched(broken, made, Parts(nothing, everything))
+    assert np.array_equal(luma, broken[0])
+    assert np.array_equal(blue, made[1])
+    assert np.array_equal(red, made[2])
+
+
+def test_a_part_can_be_shown_on_a_picture_of_another_size() -> None:
+    mask = np.zeros((96, 160), bool)
+    mask[48:, :80] = True
+    picture = np.zeros((90, 160, 3), np.uint8)
+    shown = marked(picture, unpacked_grid(packed_grid(mask))).any(axis=2)
+    assert shown[60:, :70].all()
+    assert not shown[:40].any()
+    assert not shown[:, 90:].any()

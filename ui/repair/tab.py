@@ -29,6 +29,11 @@ _METHODS = [
     ("blend: cross-fade", "blend"),
     ("hold: repeat the nearer clean frame", "hold"),
 ]
+_REGIONS = [
+    ("auto: the broken part where it can be told", "auto"),
+    ("on: the broken part wherever one is found", "on"),
+    ("off: whole frames", "off"),
+]
 _LONG = [("leave as they are", "leave"), ("hold the nearest clean frame", "hold")]
 
 
@@ -155,9 +160,12 @@ class _RepairView:
                     settings.repair.longest, label="Longest gap to fill", minimum=1, precision=0, min_width=240
                 )
                 long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer gaps", elem_id="rp-long")
+                region = gr.Dropdown(
+                    _REGIONS, value=settings.repair.region, label="Replace", min_width=320, elem_id="rp-region"
+                )
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
             self.films = gr.HTML(elem_id="rp-films", js_on_load=html.script("play_together"))
-        self.options = [method, longest, long]
+        self.options = [method, longest, long, region]
 
     @property
     def outputs(self) -> list[Any]:
@@ -176,7 +184,8 @@ class _RepairView:
         }
 
 
-def _settings(settings: Settings, method: str, longest: float | None, long: str) -> Settings:
+def _settings(settings: Settings, method: str, longest: float | None, long: str, region: str) -> Settings:
     """Return the settings with the fields applied; an empty field keeps its setting."""
-    chosen = {"method": method, "longest": whole_number(longest or settings.repair.longest), "long": long}
+    frames = whole_number(longest or settings.repair.longest)
+    chosen = {"method": method, "longest": frames, "long": long, "region": region}
     return changed(settings, "repair", chosen)
