@@ -1,8 +1,11 @@
 """Price joins by motion: the difference that remains after warping one frame onto the other."""
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,7 @@ import numpy.typing as npt
 from ...media.types import Floats, Ints, Measures
 from ...progress import Progress
 from ..stop import Stopped, never
-from .prices import PATCH_GRID, Masks, patch_distances, typical_best
+from .prices import PATCH_GRID, Masks, patch_distances, picture_patches, typical_best
 
 SMALLEST_SIDE = 32
 """Smaller pictures show no measurable motion."""
@@ -29,6 +32,13 @@ _ROUGHNESS = 0.5
 """Weight of the flow's roughness against its residual."""
 _COARSE_SIZE = (40, 23)
 """Size (width, height) to which the residual is reduced for the coarse measure."""
+_MOST_THREADS = 4
+"""Two threads fill two cores; a third of the work holds Python's lock, so more than four gain nothing."""
+_RUN = 8
+"""Pairs that a thread measures at a time, about 20 ms: short, so that a user who stops the search need not wait."""
+
+
+_Join: TypeAlias = tuple[int, int]
 
 
 class FlowPrice:
@@ -74,15 +84,26 @@ class FlowPrice:
         fresh = sorted(join for join in self._requested if not self._is_known(join))
         if not fresh:
             return
-        measure = _FlowMeasure(self._luma, self._blur, self._parts)
-        with self._progress.stage("motion", len(fresh)) as stage:
-            for a, b in fresh:
+        with self._progress.stage("motion", len(fresh)) as stage, closing(self._compared(fresh)) as compared:
+            for join, found in compared:
+                for known, measures in zip((self._known, *self._known_parts), found, strict=True):
+                    known[self._frames(join)] = measures
+                stage.advance()
                 if stopped():
                     self._requested = {join for join in self._requested if self._is_known(join)}
                     break
-                for known, measures in zip((self._known, *self._known_parts), measure.compare(a, b), strict=True):
-                    known[self._frames((a, b))] = measures
-                stage.advance()
+
+    def _compared(
+        self, joins: Sequence[tuple[int, int]]
+    ) -> Generator[tuple[tuple[int, int], list[Measures]], None, None]:
+        """Yield each pair with its measures. Threads measure runs of pairs, since OpenCV lets them run side by side."""
+        threads = min(_MOST_THREADS, os.cpu_count() or 1)
+        measurers = [_FlowMeasure(self._luma, self._blur, self._parts) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(joins), threads * _RUN):
+                runs = [joins[at : at + _RUN] for at in range(start, start + threads * _RUN, _RUN)]
+                for run, found in zip(runs, pool.map(_FlowMeasure.compare_all, measurers, runs), strict=True):
+                    yield from zip(run, found, strict=True)
 
     def joins(self) -> Ints:
         """Return every pair requested so far once, the smaller row first."""
@@ -124,6 +145,11 @@ class _FlowMeasure:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._grid = np.indices(luma.shape[1:], np.float32)[::-1]
         self._parts = None if parts is None else parts / parts.sum(axis=1, keepdims=True)
+        self._last: tuple[int, Floats] = -1, np.empty(0, np.float32)
+
+    def compare_all(self, joins: Sequence[_Join]) -> list[list[Measures]]:
+        """Compare several pairs."""
+        return [self.compare(a, b) for a, b in joins]
 
     def compare(self, first: int, second: int) -> list[Measures]:
         """Return the measures of the whole picture, then those of its parts."""
@@ -135,17 +161,23 @@ class _FlowMeasure:
         height, width = left.shape
         visible = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
         warped = cv2.remap(right.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        difference = left - warped
-        coarse = np.minimum(np.abs(cv2.resize(difference, _COARSE_SIZE, interpolation=cv2.INTER_AREA)), _MAX_DIFFERENCE)
+        difference = cv2.subtract(left, warped, dtype=cv2.CV_32F)
+        coarse = cv2.resize(difference, _COARSE_SIZE, interpolation=cv2.INTER_AREA)
         found = _Compared(
-            np.minimum(np.abs(difference), _MAX_DIFFERENCE),
+            _saturated(difference),
             visible,
-            np.abs(np.diff(motion, axis=0)),
-            np.abs(np.diff(motion, axis=1)),
-            coarse,
-            patch_distances(left, warped),
+            np.abs(motion[1:] - motion[:-1]),
+            np.abs(motion[:, 1:] - motion[:, :-1]),
+            _saturated(coarse),
+            patch_distances(self._patches(first, left), picture_patches(warped)),
         )
         return [found.whole()] + ([] if self._parts is None else found.by_part(self._parts))
+
+    def _patches(self, row: int, picture: npt.NDArray[np.uint8]) -> Floats:
+        """Return the patches of a picture; most pictures are compared several times in a row."""
+        if self._last[0] != row:
+            self._last = row, picture_patches(picture)
+        return self._last[1]
 
     def _picture(self, row: int) -> npt.NDArray[np.uint8]:
         import cv2
@@ -178,10 +210,15 @@ class _Compared:
         """Return the measures of parts, given as the weights of patches."""
         seen = parts @ _in_patches(self.visible)
         residual = parts @ _in_patches(np.where(self.visible, self.residual, 0)) / np.maximum(seen, _MIN_VISIBLE)
-        rough = parts @ (_in_patches(self.rough_down.sum(axis=2)) + _in_patches(self.rough_across.sum(axis=2))) / 2
+        down, across = (_in_patches(rough[..., 0] + rough[..., 1]) for rough in (self.rough_down, self.rough_across))
+        rough = parts @ (down + across) / 2
         rest = parts @ np.stack([_in_patches(self.coarse), self.patches], axis=1)
         residual = np.where(seen > _MIN_VISIBLE, residual, _MAX_DIFFERENCE)
         return [_measures(a, b, c, d) for a, b, (c, d) in zip(residual, rough, rest, strict=True)]
+
+
+def _saturated(difference: Any) -> Floats:
+    return np.asarray(np.minimum(np.abs(difference), _MAX_DIFFERENCE), np.float32)
 
 
 def _in_patches(values: npt.NDArray[Any]) -> Floats:

@@ -61,7 +61,7 @@ class HuberPrice:
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
         self._features = np.zeros((len(luma), _WIDTH * _HEIGHT), np.int16)
         for row, plane in enumerate(luma):
-            self._features[row] = np.rint(_patches(plane) * _STEPS)
+            self._features[row] = np.rint(picture_patches(plane) * _STEPS)
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
         result = np.empty(len(left), np.float32)
@@ -238,9 +238,9 @@ def _shrunk(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), plane.dtype)
 
 
-def patch_distances(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> Floats:
-    """Return the Huber price of each patch of two single pictures."""
-    difference = _patches(left) - _patches(right)
+def patch_distances(left: Floats, right: Floats) -> Floats:
+    """Return the Huber price of each patch, given the patches of two pictures."""
+    difference = left - right
     roots = np.sqrt(difference * difference + 1.0)
     return np.asarray(roots.reshape(-1, PATCH_PIXELS).mean(axis=1) - 1.0, np.float32)
 
@@ -259,7 +259,8 @@ def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None) -> Fl
     return found
 
 
-def _patches(plane: npt.NDArray[Any]) -> Floats:
+def picture_patches(plane: npt.NDArray[Any]) -> Floats:
+    """Return the pixels of a picture, patch by patch, each patch of mean 0 and contrast 1."""
     return np.asarray(_normalised(_tiles(_shrunk(plane).astype(np.float32)), _FLAT).ravel(), np.float32)
 
 
