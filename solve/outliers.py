@@ -28,6 +28,17 @@ to another clip, all in black and white. Six blurred frames of a hand-held film 
 """
 
 
+_SHORT_SHOTS = 3
+"""The shots of a film are short if they have at most so many times `min_group` frames in the mean. Of sixty films cut
+together from shots of 1 to 30 frames, 431 of 6,000 true frames were lost without this and 51 with it, but of foreign
+frames in bursts 25 of 300 were found instead of 195. The tuning clips have longer shots; none is judged differently.
+"""
+_MANY_SHOTS = 4
+"""Fewer shots than this do not show that a film is cut fast."""
+_FEWEST_OF_SHORT = 2
+"""Fewest frames that make a shot in such a film. One frame is foreign there, too."""
+
+
 @dataclass(frozen=True)
 class RowGroups:
     """A group for every row, and which rows are cores: only a core makes a nearby row less foreign."""
@@ -228,12 +239,20 @@ def find_outliers(
     second = graph.distances[:, min(1, graph.distances.shape[1] - 1)]
     cut = float(np.clip(cut_factor * np.median(second), cut_floor, cut_ceiling))
     groups = RULES[rule](graph, weights, cut=cut, unrelated=cut_ceiling, min_group=min_group)
-    size = np.bincount(groups.group, weights=weights)[groups.group].astype(np.int64)
-    too_small = (size < min_group) & (size < size.max())
+    sizes = np.bincount(groups.group, weights=weights).astype(np.int64)
+    size = sizes[groups.group]
+    too_small = (size < _fewest(sizes, min_group)) & (size < size.max())
     score = np.where(too_small, distance_to_core(graph, groups, cut), graph.distances[:, 0]) / cut
     overruled = int(too_small.sum()) if weights[too_small].sum() > max_share * weights.sum() else 0
     dropped = np.zeros_like(too_small) if overruled else too_small
     return OutlierVerdict(dropped, groups.group, size, score.astype(np.float32), cut, overruled)
+
+
+def _fewest(sizes: Ints, min_group: int) -> int:
+    """Return the fewest frames that make a shot: in a film of many short shots, a small group may be one, too."""
+    shots = sizes[sizes >= min_group]
+    short = len(shots) >= _MANY_SHOTS and shots.mean() <= _SHORT_SHOTS * min_group
+    return min(min_group, _FEWEST_OF_SHORT) if short else min_group
 
 
 def keep_alike(verdict: OutlierVerdict, colour_distance: Callable[[int], float]) -> OutlierVerdict:

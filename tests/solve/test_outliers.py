@@ -57,6 +57,18 @@ def found(verdict: OutlierVerdict) -> list[int]:
     return [int(row) for row in np.flatnonzero(verdict.dropped)]
 
 
+def test_short_shots_of_a_film_that_is_cut_fast_stay(rule: str) -> None:
+    shots = [walk(count, seed) for seed, count in enumerate([12, 9, 8, 4, 14, 3, 10, 2])]
+    verdict = judged(rule, np.concatenate([*shots, unrelated(1)]))
+    assert found(verdict) == [sum(map(len, shots))]
+
+
+def test_a_small_group_beside_long_shots_is_foreign(rule: str) -> None:
+    long = [walk(count, seed) for seed, count in enumerate([30, 28, 25, 32])]
+    verdict = judged(rule, np.concatenate([*long, walk(4, 9)]))
+    assert found(verdict) == list(range(115, 119))
+
+
 @pytest.mark.parametrize("step", [0.01, 0.1, 0.3, 0.6], ids=lambda step: f"step {step}")
 @pytest.mark.parametrize("count", [10, 100, 600])
 def test_a_film_without_foreign_frames_loses_none(rule: str, count: int, step: float) -> None:
