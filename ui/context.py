@@ -11,7 +11,9 @@ from threading import Lock
 
 from ..errors import UsageError
 from ..settings import Settings, library_folder
+from .forecast import History
 from .jobs import Jobs
+from .write_queue import WriteQueue
 
 _RUN = "run-"
 
@@ -33,6 +35,8 @@ class PageContext:
     local: bool = True
     """Whether only this machine reaches the page. Remote users may not name files of this machine."""
     jobs: Jobs = field(default_factory=Jobs)
+    writes: WriteQueue = field(default_factory=WriteQueue)
+    """The order in which jobs write to the library."""
     in_use: Counter[Path] = field(default_factory=Counter)
     """How many sessions are ingesting each uploaded video; it must not be deleted meanwhile."""
     videos_lock: Lock = field(default_factory=Lock)
@@ -81,7 +85,8 @@ def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext
         except (Timeout, OSError):
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
-    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local)
+    jobs = Jobs(History(folder / "timings.json"))
+    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs)
     with FileLock(run / "lock"):
         for subfolder in (context.videos, context.outputs, context.uploads):
             subfolder.mkdir(exist_ok=True)

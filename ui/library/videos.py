@@ -61,7 +61,7 @@ def ingest(
     if not uploads and not path:
         raise UsageError("No video was given.", "Drop videos here, or enter a path on this server.")
     settings = changed(context.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
-    with kept_uploads(context, uploads) as files:
+    with context.writes.turn(progress), kept_uploads(context, uploads) as files:
         for result in pipeline.ingest_all([*files, *([context.server_path(path)] if path else [])], settings, progress):
             results.append(result)
     return results
@@ -77,13 +77,22 @@ def result_list(results: Sequence[IngestResult]) -> str:
     return render("library.results", named, counts, len(rows) - _RESULTS_SHOWN)
 
 
+def fate_of_source(context: PageContext, shown: VideoPage, video: str) -> str:
+    """Say what removing a video does to its file; nothing if the video is not shown."""
+    row = next((row for row in shown.rows if row["id"] == video), None)
+    if row is None:
+        return ""
+    return "The uploaded copy will be deleted too." if is_upload(context, row["source"]) else "The video file stays."
+
+
 def is_upload(context: PageContext, source: str) -> bool:
     return bool(source) and Path(source).is_relative_to(context.videos.resolve())
 
 
-def remove(context: PageContext, video: str) -> str:
+def remove(context: PageContext, video: str, progress: Progress) -> str:
     """Remove a video, with its file if that was uploaded; return its name."""
-    removed = manage.remove_video(video, context.settings)
+    with context.writes.turn(progress):
+        removed = manage.remove_video(video, context.settings)
     if is_upload(context, removed.source):
         delete_unused(context, [Path(removed.source)])
     return removed.name

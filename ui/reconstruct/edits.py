@@ -100,10 +100,12 @@ def _keep_or_drop(constraints: Constraints, name: str, value: int) -> Constraint
 
 
 def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
-    """Move a shot earlier or later among the shots of the film."""
+    """Move a shot earlier or later among the shots of the film; one that is at that end stays."""
     order = list(shots)
     position = order.index(shot)
-    target = min(max(0, position + by), len(order) - 1)
+    target = position + by
+    if not 0 <= target < len(order):
+        return constraints
     order.insert(target, order.pop(position))
     return replace(constraints, shot_order=tuple(order))
 

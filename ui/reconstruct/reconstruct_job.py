@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ... import pipeline
 from ...errors import UsageError
+from ...index import manage
 from ...index.overwrite import Outputs, Overwrite, content_origin
+from ...ingest.ingester import complete_video
 from ...media.source import Source, open_source
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
@@ -15,7 +17,7 @@ from ...render.report.build import PlanView, view_plan
 from ...settings import every_frame
 from ...solve.plan.model import Plan
 from ..context import PageContext
-from ..uploads import kept_uploads, link_or_copy
+from ..uploads import chosen_source, kept_uploads, link_or_copy
 from .state import ReconstructState
 
 
@@ -72,9 +74,9 @@ def begin(context: PageContext, upload: str | None, video: str | None, progress:
     Raises:
         UsageError: Neither an upload nor a video was given.
     """
-    video = _ingest(context, upload, progress) if upload else video
-    if not video:
+    if not upload and not video:
         raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
+    video = _ingest(context, upload, progress) if upload else _completed(context, video or "", progress)
     plan = pipeline.solve(video, context.settings, progress)
     with context.new_folder("state") as folder:
         target = folder / "original.mp4"
@@ -104,8 +106,17 @@ def render(context: PageContext, state: ReconstructState, backwards: bool, progr
 
 
 def _ingest(context: PageContext, upload: str, progress: Progress) -> str:
-    with kept_uploads(context, [upload]) as (file,):
+    with context.writes.turn(progress), kept_uploads(context, [upload]) as (file,):
         return pipeline.ingest(file, every_frame(context.settings), progress).id
+
+
+def _completed(context: PageContext, video: str, progress: Progress) -> str:
+    """Finish an interrupted ingest, or add the vectors that an order is solved from, where the source is there."""
+    settings = context.settings
+    if manage.lacks_vectors(video, settings.solve.space, settings) and chosen_source(context, None, video):
+        with context.writes.turn(progress):
+            complete_video(video, settings, progress, settings.solve.space)
+    return video
 
 
 def _with_plan_file(state: ReconstructState) -> ReconstructState:

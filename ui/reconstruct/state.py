@@ -86,6 +86,13 @@ class ReconstructState:
         shots = [shot for shot, _ in runs]
         return [ShotRun(shot, run, shots.count(shot) > 1) for shot, run in runs]
 
+    def shot_frames(self) -> dict[int, list[int]]:
+        """Return the frames of each shot that the plan without constraints has."""
+        frames: dict[int, list[int]] = {}
+        for frame, shot in _shot_of_frames(self.base).items():
+            frames.setdefault(shot, []).append(frame)
+        return frames
+
     def shots(self) -> list[int]:
         """Return the numbers of the shots in the film, in their order."""
         return list(dict.fromkeys(run.shot for run in self.runs()))

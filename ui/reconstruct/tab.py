@@ -5,10 +5,11 @@ from typing import Any
 
 import gradio as gr
 
+from ...progress import Progress
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
-from ..job_panel import JobStep, job_panel, run_job
+from ..job_panel import JobStep, job_panel
 from ..jobs import Work
 from ..sessions import SessionStates
 from . import reconstruct_job, view
@@ -24,7 +25,7 @@ class _ReconstructView:
 
     def __init__(self) -> None:
         with gr.Column(visible=False, elem_classes="rw-result") as self.container:
-            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("play_together"))
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("players"))
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
@@ -41,17 +42,17 @@ class _ReconstructView:
                     min_width=260,
                 )
             self.corrections = self._clickable("rc-corrections")
-            self.selected = self._clickable("rc-selected")
+            self.selected = self._clickable("rc-selected", "escape")
             gr.Markdown("### Shots")
             self.shots = self._clickable("rc-shots")
             gr.Markdown("### Dropped frames\nClick a frame to restore it.")
             self.dropped = self._clickable("rc-dropped")
             gr.Markdown("### Why this order")
-            self.diagnostics = self._clickable("rc-diagnostics")
+            self.diagnostics = self._clickable("rc-diagnostics", "seek")
 
     @staticmethod
-    def _clickable(elem_id: str) -> Any:
-        return gr.HTML(elem_id=elem_id, js_on_load=html.script("clicks_and_focus"))
+    def _clickable(elem_id: str, *scripts: str) -> Any:
+        return gr.HTML(elem_id=elem_id, js_on_load=html.script("clicks_and_focus", *scripts))
 
     @property
     def clickable(self) -> list[Any]:
@@ -65,7 +66,7 @@ class _ReconstructView:
         plan = {
             self.shots: view.shots(state),
             self.dropped: view.dropped(state),
-            self.summary: html.render("reconstruct.summary", state),
+            self.summary: view.summary(state),
             self.diagnostics: view.diagnostics(state),
         }
         return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
@@ -85,7 +86,7 @@ def reconstruct_tab(context: PageContext) -> None:
         with gr.Column():
             video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
             go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
-    status = job_panel(context, "rc")
+    panel = job_panel(context, "rc")
     shown = _ReconstructView()
     states: SessionStates[ReconstructState] = SessionStates()
     context.on_close.append(states.clear)
@@ -93,11 +94,15 @@ def reconstruct_tab(context: PageContext) -> None:
     def update(
         step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], changed: object, request: gr.Request
     ) -> dict[Any, Any]:
-        return {status: step.output} | (states.show(request.session_hash, show) if changed else {})
+        return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
         state = None
-        for step in run_job(context, request, lambda progress: reconstruct_job.begin(context, upload, video, progress)):
+
+        def work(progress: Progress) -> ReconstructState:
+            return reconstruct_job.begin(context, upload, video, progress)
+
+        for step in panel.run(request, work, name="restore", resumable=True):
             if state := step.result:
                 states.put(request.session_hash, state)
             yield update(step, shown.show_all, state, request)
@@ -112,7 +117,7 @@ def reconstruct_tab(context: PageContext) -> None:
             "reversed": lambda progress: reconstruct_job.render(context, state, True, progress),
             "preview": lambda progress: reconstruct_job.write_preview(state, progress),
         }
-        for step in run_job(context, request, work[key], _KIND, after):
+        for step in panel.run(request, work[key], _KIND, after, "preview" if key == "preview" else "render"):
             new = None
             if film := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
@@ -130,10 +135,12 @@ def reconstruct_tab(context: PageContext) -> None:
         """Solve with the corrections; this cancels a render of the old plan."""
         if not (state := states.of(request.session_hash)):
             return
+
+        def work(progress: Progress) -> ReconstructState:
+            return reconstruct_job.solve_again(context, state, progress)
+
         new = None
-        for step in run_job(
-            context, request, lambda progress: reconstruct_job.solve_again(context, state, progress), _KIND
-        ):
+        for step in panel.run(request, work, _KIND, name="solve"):
             if solved := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_plan_of(solved))
             yield update(step, shown.show_all, new, request)
@@ -148,7 +155,7 @@ def reconstruct_tab(context: PageContext) -> None:
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
 
-    outputs = [status, *shown.outputs]
+    outputs = [panel.text, *shown.outputs]
     go.click(start, [upload, video], outputs, **QUIET)
     shown.render.click(render, None, outputs, **QUIET)
     shown.reverse.click(reverse, None, outputs, **QUIET)

@@ -23,7 +23,7 @@ from ...search.results import Hit, Moment
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, video_dropdown, whole_number
-from ..job_panel import job_panel, run_job
+from ..job_panel import job_panel
 from ..sessions import delete_files
 from ..uploads import uploaded_file
 from .worker import SearchWorker
@@ -78,7 +78,7 @@ def search_tab(context: PageContext) -> None:
                 moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
                 space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
         with gr.Column(scale=3, min_width=320):
-            status = job_panel(context, "se")
+            panel = job_panel(context, "se")
             summary = gr.HTML(elem_id="se-summary")
             player = gr.HTML(elem_id="se-player")
             gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks"))
@@ -90,9 +90,9 @@ def search_tab(context: PageContext) -> None:
     last = gr.State(None, delete_callback=delete_files)
 
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
-        for step in run_job(context, request, lambda progress: _search(context, worker, progress, *fields)):
-            yield {status: step.output} | (show(step.result) if step.result else {})
-            if step.result:
+        for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
+            yield {panel.text: step.output} | (show(step.result) if step.result else clear() if step.failed else {})
+            if step.result or step.failed:
                 delete_files(old)
 
     def show(found: ShownResult) -> dict[Any, Any]:
@@ -106,25 +106,32 @@ def search_tab(context: PageContext) -> None:
             files: "",
         }
 
+    def clear() -> dict[Any, Any]:
+        """Show nothing of the previous search, whose results do not answer this one."""
+        empty = dict.fromkeys((summary, gallery, player, files), "")
+        return {last: None, export_row: gr.update(visible=False)} | empty
+
     def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         if found is None or (number := number_below(str(event.item), len(found.items))) is None:
             return
-        for step in run_job(context, request, lambda progress: _excerpt(context, found, number, progress)):
+        for step in panel.run(request, lambda progress: _excerpt(context, found, number, progress)):
             yield step.output, step.result or gr.skip()
 
     def exporter(kind: Export) -> Any:
         def run(found: ShownResult, links: str, request: gr.Request) -> Iterator[Any]:
-            for step in run_job(context, request, lambda progress: _export(context, found, kind, progress)):
+            for step in panel.run(
+                request, lambda progress: _export(context, found, kind, progress), name=f"export {kind}"
+            ):
                 yield step.output, f"{links or ''}{step.result}" if step.result else gr.skip()
 
         return run
 
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [status, last, summary, gallery, export_row, player, files]
+    outputs = [panel.text, last, summary, gallery, export_row, player, files]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
-    gallery.click(play, last, [status, player], **QUIET).then(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
+    gallery.click(play, last, [panel.text, player], **QUIET).then(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
     for kind, button in exports.items():
-        button.click(exporter(kind), [last, files], [status, files], **QUIET)
+        button.click(exporter(kind), [last, files], [panel.text, files], **QUIET)
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
 
