@@ -94,4 +94,5 @@ def page_style() -> dict[str, Any]:
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_CONTRAST)
     # Passed as `css`, Gradio would rewrite the style sheet and lose its media queries.
     style = "".join(static_file(name) for name in _STYLES)
-    return {"theme": theme, "head": render("page.style", style), "footer_links": []}
+    head = render("page.style", style) + render("page.script", static_file("page.js"))
+    return {"theme": theme, "head": head, "footer_links": []}

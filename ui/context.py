@@ -1,5 +1,6 @@
 """State that all tabs share: the settings, the page's folders and its jobs."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -13,6 +14,7 @@ from ..errors import UsageError
 from ..settings import Settings, library_folder
 from .forecast import History
 from .jobs import Jobs
+from .runs import Runs
 from .write_queue import WriteQueue
 
 _RUN = "run-"
@@ -35,6 +37,8 @@ class PageContext:
     local: bool = True
     """Whether only this machine reaches the page. Remote users may not name files of this machine."""
     jobs: Jobs = field(default_factory=Jobs)
+    runs: Runs = field(default_factory=lambda: Runs(Path(os.devnull)))
+    """What was worked on in the Reconstruct tab, in this and earlier runs of the page."""
     writes: WriteQueue = field(default_factory=WriteQueue)
     """The order in which jobs write to the library."""
     in_use: Counter[Path] = field(default_factory=Counter)
@@ -86,7 +90,8 @@ def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
     jobs = Jobs(History(folder / "timings.json"))
-    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs)
+    runs = Runs(folder / "runs")
+    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs, runs=runs)
     with FileLock(run / "lock"):
         for subfolder in (context.videos, context.outputs, context.uploads):
             subfolder.mkdir(exist_ok=True)

@@ -51,6 +51,7 @@ class JobPanel:
         after: JobStep | None = None,
         name: str = "",
         resumable: bool = False,
+        run: str = "",
     ) -> Iterator[JobStep]:
         """Run work as the panel's job and yield its updates; the last one has the result or the error.
 
@@ -61,6 +62,7 @@ class JobPanel:
             after: The step that this job continues from; nothing runs if another job has started since.
             name: What kind of work it is, to forecast how long it takes.
             resumable: Whether a cancelled job, started again, goes on from where it was.
+            run: The run that the job belongs to; such a job outlives its window.
 
         Yields:
             Steps to show.
@@ -68,20 +70,23 @@ class JobPanel:
         if after and not after.is_newest():
             return
         try:
-            job = self.context.jobs.start(self.key(request), work, kind, name)
+            job = self.context.jobs.start(self.key(request), work, kind, name, run)
         except ReelweaveError as refused:
             yield JobStep(html.error(refused), False, failed=True)
             return
         yield from self.follow(request, job, resumable)
 
     def follow(self, request: gr.Request, job: Job, resumable: bool = False) -> Iterator[JobStep]:
-        """Yield the updates of a job, and its result or error."""
+        """Yield the updates of a job, and its result or error, until another window takes it over."""
+        key = self.key(request)
 
         def is_newest() -> bool:
-            return self.context.jobs.of(self.key(request)) is job
+            return self.context.jobs.of(key) is job
 
         try:
             for status in job.updates():
+                if job.owner != key:
+                    return
                 yield JobStep(html.progress(status), True, is_newest=is_newest)
             result = job.result()
             yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest=is_newest)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import UsageError
 from ..progress import Progress
 from .forecast import Forecast, History
+from .sessions import WithFolder, delete_files
 from .wording import step_of
 
 Work = Callable[[Progress], Any]
@@ -62,8 +63,14 @@ class _Stage:
 class Job:
     """Run work in a thread; the job is also the `Progress` that the work reports to."""
 
-    def __init__(self, work: Work, kind: str = "", forecast: Forecast | None = None) -> None:
+    def __init__(
+        self, work: Work, kind: str = "", forecast: Forecast | None = None, owner: str = "", run: str = ""
+    ) -> None:
         self._work = work
+        self.owner = owner
+        """The panel that shows the job; empty once its window is closed."""
+        self.run = run
+        """The run that the job belongs to, by which another window may take it over."""
         self._forecast = forecast or Forecast("", History())
         self.kind = kind
         self._stages: list[_Stage] = []
@@ -167,6 +174,9 @@ class Job:
             _clear_frames(failed)
         finally:
             self._ended.set()
+            if not self.owner and isinstance(self._result, WithFolder):
+                # No window waits for it any more.
+                delete_files(self._result)
 
 
 def _clear_frames(failure: BaseException | None) -> None:
@@ -187,7 +197,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, key: str, work: Work, kind: str = "", name: str = "") -> Job:
+    def start(self, key: str, work: Work, kind: str = "", name: str = "", run: str = "") -> Job:
         """Start a job, or replace the running one if both are of the same kind.
 
         Args:
@@ -195,6 +205,7 @@ class Jobs:
             work: The work itself.
             kind: Only a job of the same kind replaces a running one.
             name: What kind of work it is, to forecast how long it takes.
+            run: The run that it belongs to; such a job outlives its window.
 
         Raises:
             UsageError: The panel has a running job of another kind, or the page is closing.
@@ -205,7 +216,7 @@ class Jobs:
                 if self._closed:
                     raise UsageError("The page is closing.", "Start `reelweave ui` again.")
                 if old is None or not old.running:
-                    self._jobs[key] = Job(work, kind, Forecast(name, self._history))
+                    self._jobs[key] = Job(work, kind, Forecast(name, self._history), key, run)
                     return self._jobs[key]
                 if not kind or old.kind != kind:
                     raise UsageError("Another job is still running on this tab.", "Wait for it to end, or cancel it.")
@@ -224,13 +235,29 @@ class Jobs:
         if job := self.of(key):
             job.stop_early()
 
+    def of_run(self, run: str) -> Job | None:
+        """Return the job that is running for a run, whichever window shows it, or none."""
+        jobs = [*self._jobs.values(), *self._orphans]
+        return next((job for job in jobs if run and job.run == run and job.running), None)
+
+    def take_over(self, run: str, key: str) -> Job | None:
+        """Let a panel show the running job of a run in place of the one that has shown it so far."""
+        with self._lock:
+            if job := self.of_run(run):
+                self._jobs = {other: theirs for other, theirs in self._jobs.items() if theirs is not job}
+                self._orphans = [other for other in self._orphans if other is not job]
+                self._jobs[key], job.owner = job, key
+            return job
+
     def leave(self, session: str | None) -> None:
-        """Cancel the jobs of a closed window and drop their results."""
+        """Forget the jobs of a closed window. Those of a run go on, the others are cancelled."""
         with self._lock:
             self._orphans = [job for job in self._orphans if job.running]
             for key in [key for key in self._jobs if key.partition("/")[0] == (session or "")]:
                 job = self._jobs.pop(key)
-                job.cancel()
+                job.owner = ""
+                if not job.run:
+                    job.cancel()
                 self._orphans += [job] * job.running
 
     def close(self) -> None:

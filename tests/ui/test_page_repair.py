@@ -260,7 +260,7 @@ def test_a_survey_can_be_cancelled_and_repeated(browser: "Browser", tape: Path, 
     with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
         show(page)
         give(page, tape)
-        look(page, "#rp-status .rw-progress :text('look for broken frames')")
+        look(page, "#rp-status .rw-progress :text('Looking for broken frames')")
         page.locator("#rp-cancel").click()
         page.get_by_text("Cancelled.").wait_for()
         assert not page.locator("#rp-result").is_visible()

@@ -34,6 +34,8 @@ class ReconstructState:
     preview: PlanView
     original: Path
     """The shuffled video, as a file that a browser can play."""
+    run: str = ""
+    """The id under which the corrections are saved."""
     solved: Constraints = NO_CONSTRAINTS
     """The constraints that the plan holds to."""
     constraints: Constraints = NO_CONSTRAINTS

@@ -11,6 +11,7 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel
 from ..jobs import Work
+from ..runs import Run, new_run_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .edits import apply_click
@@ -79,13 +80,15 @@ class _ReconstructView:
         return {self.corrections: view.corrections(state), self.selected: view.selected_frame(state)}
 
 
-def reconstruct_tab(context: PageContext) -> None:
-    """Build the tab."""
+def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh the list of recent runs when it is opened."""
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
             video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
             go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
+    recent = gr.HTML(_recent(context), elem_id="rc-recent", js_on_load=html.script("clicks"))
+    address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))
     panel = job_panel(context, "rc")
     shown = _ReconstructView()
     states: SessionStates[ReconstructState] = SessionStates()
@@ -97,17 +100,39 @@ def reconstruct_tab(context: PageContext) -> None:
         return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
-        state = None
+        run = new_run_id()
+        yield from begin(Run(run, video or "", ""), upload, request)
 
+    def begin(run: Run, upload: str | None, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> ReconstructState:
-            return reconstruct_job.begin(context, upload, video, progress)
+            return reconstruct_job.begin(context, upload, run.video, progress, run.id, run.constraints)
 
-        for step in panel.run(request, work, name="restore", resumable=True):
+        yield {address: html.render("reconstruct.address", run.id)}
+        yield from follow(panel.run(request, work, name="restore", resumable=True, run=run.id), request)
+
+    def follow(steps: Iterator[JobStep], request: gr.Request) -> Iterator[Any]:
+        """Show a job that ends with a state, and render its film if nothing is corrected."""
+        state = None
+        for step in steps:
             if state := step.result:
                 states.put(request.session_hash, state)
-            yield update(step, shown.show_all, state, request)
-        if state:
+            yield update(step, shown.show_all, state, request) | ({} if step.running else {recent: _recent(context)})
+        if state and not state.constraints:
             yield from make_film("film", state, request, step)
+
+    def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Open an earlier run, or take over its job if that is still running."""
+        run_id, shown_state = str(event.item), states.of(request.session_hash)
+        if str(event.action) == "forget":
+            context.runs.forget(run_id)
+            yield {recent: _recent(context)}
+        elif shown_state and shown_state.run == run_id:
+            return
+        elif job := context.jobs.take_over(run_id, panel.key(request)):
+            yield {address: html.render("reconstruct.address", run_id)}
+            yield from follow(panel.follow(request, job, resumable=True), request)
+        elif run := context.runs.get(run_id):
+            yield from begin(run, None, request)
 
     def make_film(
         key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None
@@ -151,11 +176,13 @@ def reconstruct_tab(context: PageContext) -> None:
         before = states.of(request.session_hash)
         now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
         if now and before:
+            if now.constraints != before.constraints:
+                reconstruct_job.save_run(context, reconstruct_job.saved_run(now))
             yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
 
-    outputs = [panel.text, *shown.outputs]
+    outputs = [panel.text, recent, address, *shown.outputs]
     go.click(start, [upload, video], outputs, **QUIET)
     shown.render.click(render, None, outputs, **QUIET)
     shown.reverse.click(reverse, None, outputs, **QUIET)
@@ -163,4 +190,12 @@ def reconstruct_tab(context: PageContext) -> None:
     for component in shown.clickable:
         # Accept the next click while the previous one is being answered.
         component.click(click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
+    for component in (recent, address):
+        component.click(reopen, None, outputs, **QUIET)
     make_exclusive(upload, video)
+    return lambda: _recent(context), None, [recent]
+
+
+def _recent(context: PageContext) -> str:
+    runs = [(run, context.jobs.of_run(run.id) is not None) for run in context.runs.recent()]
+    return html.render("reconstruct.recent", runs)
