@@ -18,6 +18,7 @@ STAGES = {
     "check": "Checking the files",
     "look for sources": "Looking for the original files",
     "read vectors": "Reading the library",
+    "draw frames": "Drawing the frames",
     "store": "Storing the vectors",
     "search": "Searching",
     "index": "Building the search index",

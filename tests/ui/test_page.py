@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import pictures, write_clip
-from runs import settings, wait_until
+from runs import settings
 
 from reelweave import pipeline
 from reelweave.evaluate.drawn.film import draw_film
@@ -307,7 +307,9 @@ def test_a_job_outlives_its_window_and_can_be_followed_in_another(
             restore_order(page, ".rw-progress :text('of 52')")
             link = page.url
             assert "#reconstruct/" in link
-        with window(browser, link) as page:
+        with window(browser, address) as page:
+            page.goto(link)
+            page.reload()
             page.locator(".rw-progress :text('of 52')").wait_for()
             assert current_writer(library)
             release.touch()
@@ -610,9 +612,8 @@ def test_a_click_on_the_chart_shows_that_place_of_the_film(page: "Page") -> None
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
-    page.wait_for_function(
-        "Math.abs((film => film.currentTime / film.duration)(document.querySelectorAll('#rc-films video')[1]) - 0.5) < 0.1"
-    )
+    share = "(film => film.currentTime / film.duration)(document.querySelectorAll('#rc-films video')[1])"
+    page.wait_for_function(f"Math.abs({share} - 0.5) < 0.1")
 
 
 def test_progress_moves_and_names_its_steps_in_plain_words(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
@@ -637,3 +638,30 @@ def test_the_page_has_its_own_icon_and_link_preview(address: str) -> None:
     assert "githubusercontent" not in head
     assert "{url}" not in head
     assert 'content="Gradio"' not in head
+
+
+def test_frames_are_moved_in_the_grid_of_all_frames_and_undone_by_keys(page: "Page", tmp_path: Path) -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    page.get_by_role("button", name=re.compile("Show all .* frames")).click()
+    page.locator("#rc-browser .rw-cell").first.wait_for()
+    page.locator("#rc-cancel").wait_for(state="hidden")
+    order = [int(text) for text in page.locator("#rc-browser .rw-cell:not([data-dropped])").all_inner_texts()]
+    assert len(order) == 48
+    picture = page.locator("#rc-browser .rw-cell").first.evaluate("cell => cell.style.backgroundImage.slice(5, -2)")
+    assert page.request.get(f"{page.url.partition('#')[0]}{picture.removeprefix('/')}").ok
+    page.locator("#rc-browser .rw-cell").nth(5).click()
+    page.locator("#rc-selected", has_text=f"frame {order[5]}, position 6").wait_for()
+    page.locator("#rc-browser .rw-grid").focus()
+    page.keyboard.press("Alt+ArrowRight")
+    solved(page, 2)
+    page.wait_for_function(
+        "wanted => [...document.querySelectorAll('#rc-browser .rw-cell')][5]?.innerText === wanted", arg=str(order[6])
+    )
+    plan = read_plan(downloaded(page, "Plan", tmp_path))
+    assert abs(plan.order.index(order[5]) - plan.order.index(order[6])) == 1
+    assert abs(plan.order.index(order[5]) - plan.order.index(order[7])) == 1
+    page.locator("body").press("Control+z")
+    solved(page, 0)
+    page.locator("body").press("Control+Shift+Z")
+    solved(page, 2)

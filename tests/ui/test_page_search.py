@@ -183,6 +183,16 @@ def test_an_invalid_search_is_reported(page: "Page", words: str, message: str) -
     search(page, f"[role=alert]:has-text('{message}')")
 
 
+def test_a_failed_search_leaves_no_earlier_result(page: "Page") -> None:
+    page.get_by_label("Words").fill("a ball")
+    search(page)
+    page.get_by_label("Words").fill("")
+    search(page, "#se-status [role=alert]")
+    page.locator("#se-gallery .rw-hit").first.wait_for(state="detached")
+    assert page.locator("#se-summary").inner_text() == ""
+    assert page.locator("#se-sheet").is_hidden()
+
+
 def test_an_upload_that_is_not_a_picture_is_reported(page: "Page", tmp_path: Path) -> None:
     (tmp_path / "<b>no.png").write_text("no picture")
     give(page, tmp_path / "<b>no.png")

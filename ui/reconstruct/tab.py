@@ -15,6 +15,7 @@ from ..runs import Run, new_run_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .edits import apply_click
+from .frame_sheets import write_sheets
 from .state import ReconstructState
 
 _KIND = "state"
@@ -42,10 +43,12 @@ class _ReconstructView:
                     scale=0,
                     min_width=260,
                 )
-            self.corrections = self._clickable("rc-corrections")
+            self.corrections = self._clickable("rc-corrections", "undo")
             self.selected = self._clickable("rc-selected", "escape")
             gr.Markdown("### Shots")
             self.shots = self._clickable("rc-shots")
+            gr.Markdown("### All frames")
+            self.browser = gr.HTML(elem_id="rc-browser", js_on_load=html.script("frame_browser"))
             gr.Markdown("### Dropped frames\nClick a frame to restore it.")
             self.dropped = self._clickable("rc-dropped")
             gr.Markdown("### Why this order")
@@ -57,7 +60,7 @@ class _ReconstructView:
 
     @property
     def clickable(self) -> list[Any]:
-        return [self.corrections, self.selected, self.shots, self.dropped, self.diagnostics]
+        return [self.corrections, self.selected, self.shots, self.dropped, self.diagnostics, self.browser]
 
     @property
     def outputs(self) -> list[Any]:
@@ -69,6 +72,7 @@ class _ReconstructView:
             self.dropped: view.dropped(state),
             self.summary: view.summary(state),
             self.diagnostics: view.diagnostics(state),
+            self.browser: view.frame_browser(state),
         }
         return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
 
@@ -173,6 +177,9 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield from make_film("preview", new, request, step)
 
     def click(automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        if event.action == "browse":
+            yield from browse(request)
+            return
         before = states.of(request.session_hash)
         now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
         if now and before:
@@ -181,6 +188,16 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
+
+    def browse(request: gr.Request) -> Iterator[Any]:
+        """Draw the frames when they are first asked for: a long film takes seconds."""
+        if not (state := states.of(request.session_hash)) or state.sheets:
+            return
+        for step in panel.run(request, lambda progress: write_sheets(state, progress), name="draw frames"):
+            new = None
+            if sheets := step.result:
+                new = states.change(request.session_hash, lambda now: now.with_sheets(tuple(sheets), state))
+            yield update(step, shown.show_all, new, request)
 
     outputs = [panel.text, recent, address, *shown.outputs]
     go.click(start, [upload, video], outputs, **QUIET)

@@ -12,6 +12,7 @@ from ...render.report.charts import CURVE_SPAN, price_curve
 from ...render.report.contact_sheet import GAP, heat_map
 from ..html import render
 from . import edits
+from .frame_sheets import all_frames, browser_data
 from .state import ReconstructState
 
 # These bound the size of the page: every picture is part of its HTML.
@@ -89,6 +90,13 @@ def selected_frame(state: ReconstructState) -> str:
     position = order.index(state.selected)
     neighbours = order[max(0, position - _NEIGHBOURS) : position + _NEIGHBOURS + 1]
     return render("reconstruct.selected", state, position, neighbours)
+
+
+def frame_browser(state: ReconstructState) -> str:
+    """Show all frames, once their thumbnails are drawn."""
+    if not state.sheets:
+        return render("reconstruct.browse_button", len(all_frames(state)))
+    return render("reconstruct.frame_browser", browser_data(state, state.sheets))
 
 
 def dropped(state: ReconstructState) -> str:
