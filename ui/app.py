@@ -37,8 +37,7 @@ _TABS = (
     _Tab(
         "Search",
         search_tab,
-        "Finds frames in all videos of the library, by words or by a picture. "
-        "Words need CLIP vectors, which you can add on the Library tab.",
+        "Finds frames in all videos of the library, by words or by a picture.",
     ),
     _Tab("Library", library_tab, "Indexed videos. They can be searched and re-solved without decoding them again."),
     _Tab("Repair", repair_tab, "Finds smeared, torn and frozen frames of a bad recording, and replaces them."),

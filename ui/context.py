@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from ..errors import UsageError
-from ..settings import Settings, library_folder
+from ..settings import Settings, changed, library_folder
 from .forecast import History
 from .jobs import Jobs
 from .runs import Runs
@@ -20,7 +20,7 @@ from .write_queue import WriteQueue
 _RUN = "run-"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PageContext:
     """The settings, folders and jobs of one run of the page.
 
@@ -47,6 +47,10 @@ class PageContext:
     """Guards `videos` and `in_use`."""
     on_close: list[Callable[[str], None]] = field(default_factory=list)
     """Called with the session when its window is closed."""
+
+    def use_model(self, model: str) -> None:
+        """Search by words with another model until the page ends."""
+        self.settings = changed(self.settings, "clip", {"model": model})
 
     @property
     def labels(self) -> Path:

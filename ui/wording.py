@@ -19,6 +19,9 @@ STAGES = {
     "look for sources": "Looking for the original files",
     "read vectors": "Reading the library",
     "draw frames": "Drawing the frames",
+    "remove": "Removing",
+    "videos": "Adding word search",
+    "download": "Downloading the model",
     "store": "Storing the vectors",
     "search": "Searching",
     "index": "Building the search index",
@@ -64,6 +67,7 @@ _COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
 _SOUND_OPTION = re.compile(r", left out; --audio [^.]* includes it\.")
 _PROCESS = re.compile(r" \(process \d+[^)]*\)")
 _KEPT_UPLOAD = re.compile(r"(?<![\w/.])(?:/[^\n'\"]*?|[^\s/'\"]+)\.page/(?:given|run-[^/\s]+/uploads)/[0-9a-f]+/")
+_VIDEOS = re.compile(r"\d+ videos")
 _SOURCES = re.compile(r"\d+ sources, MB")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“])")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*|\bREELWEAVE_\w+|\b[a-z_]+\.[a-z_]+ (?:=|to) |local-dir:")
@@ -80,7 +84,15 @@ def page_wording(text: str) -> str:
 def step_of(name: str) -> str:
     """Return the name of a stage without its title, its count and what is in parentheses."""
     step = re.sub(r" \(.*\)$", "", name.rpartition(": ")[2])
-    return "sources" if _SOURCES.fullmatch(step) else "load" if step.startswith("load ") else step
+    return (
+        "sources"
+        if _SOURCES.fullmatch(step)
+        else "videos"
+        if _VIDEOS.fullmatch(step)
+        else "load"
+        if step.startswith("load ")
+        else step
+    )
 
 
 def stage_name(name: str) -> str:

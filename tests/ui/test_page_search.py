@@ -281,3 +281,18 @@ def test_it_fits_a_phone_and_a_laptop(
         play(page, 1)
         assert (overflow(page), faint(page)) == (0, [])
         screenshot(page, f"page-search-{width}-{scheme}")
+
+
+def test_words_can_be_searched_from_the_first_minute(browser: "Browser", film: Path, tmp_path: Path) -> None:
+    """Without a model, the tab says so and offers the small one and the missing vectors; then words find frames."""
+    library = tmp_path / "library"
+    pipeline.ingest(film, settings(library=str(library)))
+    with page_of(library) as address, window(browser, address) as page:
+        opened(page)
+        page.locator("#se-words", has_text="needs a model").wait_for()
+        page.get_by_role("button", name="Try the small model").click()
+        page.get_by_role("button", name="Add word search to all videos").click()
+        page.locator("#se-words", has_text="understood by the small model").wait_for()
+        page.get_by_label("Words").fill("a red circle")
+        search(page)
+        assert page.locator("#se-gallery .rw-hit").count() > 1

@@ -1,7 +1,7 @@
 """The Search tab: find frames by words, by a picture or by both; play them and export them."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from ..fields import QUIET, video_dropdown, whole_number
 from ..job_panel import job_panel
 from ..sessions import delete_files
 from ..uploads import uploaded_file
+from .words import SMALL_MODEL, add_vectors, download_model, words_state
 from .worker import SearchWorker
 
 Export = Literal["frames", "film", "sheet"]
@@ -60,11 +61,12 @@ class ShownResult:
         return self.result.moments or self.result.hits
 
 
-def search_tab(context: PageContext) -> None:
-    """Build the tab."""
-    worker = SearchWorker(context.settings)
+def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh what it says about words when it is opened."""
+    worker = SearchWorker(context)
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
+            words = gr.HTML(_words(context), elem_id="se-words", js_on_load=html.script("clicks"))
             text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
             picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
             preview = gr.HTML(elem_id="se-preview")
@@ -126,6 +128,19 @@ def search_tab(context: PageContext) -> None:
 
         return run
 
+    def prepare(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Add what the search by words lacks."""
+        if event.action == "small":
+            context.use_model(SMALL_MODEL)
+            yield {words: _words(context)}
+            return
+        jobs: dict[str, Callable[[PageContext, Progress], Any]] = {"download": download_model, "add": add_vectors}
+        if not (work := jobs.get(str(event.action))):
+            return
+        name = f"words: {event.action}"
+        for step in panel.run(request, lambda progress: work(context, progress), name=name, resumable=True):
+            yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
+
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
     outputs = [panel.text, last, summary, gallery, export_row, player, files]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
@@ -133,7 +148,13 @@ def search_tab(context: PageContext) -> None:
     for kind, button in exports.items():
         button.click(exporter(kind), [last, files], [panel.text, files], **QUIET)
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
+    words.click(prepare, None, [panel.text, words], **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
+    return lambda: _words(context), None, [words]
+
+
+def _words(context: PageContext) -> str:
+    return html.render("search.words", words_state(context.settings))
 
 
 def _preview(context: PageContext, upload: str | None) -> str:
