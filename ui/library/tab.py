@@ -97,7 +97,10 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         if act in _WORKS:
             do, told = _WORKS[act]
             steps = panel.run(
-                request, lambda progress: do(context, item, progress), name=act, resumable="remove" not in act
+                request,
+                lambda progress: do(context, item, progress),
+                name=act,
+                resumable=act in ("resume", "clip", "clip_all"),
             )
             yield from then_refresh(steps, lambda step: _told(step, told), text, page, order)
 

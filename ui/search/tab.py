@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from ...media.timecode import clock
 from ...media.types import Picture
 from ...progress import Progress
 from ...search.export import ExportOptions, export_found, small_pictures, write_excerpt
-from ...search.finder import Finder, SearchResult
+from ...search.finder import Finder, SearchResult, vector_of
 from ...search.question import Question, read_threshold
 from ...search.results import Hit, Moment
 from .. import html
@@ -83,13 +84,14 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             panel = job_panel(context, "se")
             summary = gr.HTML(elem_id="se-summary")
             player = gr.HTML(elem_id="se-player")
-            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks"))
+            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks", "select"))
             with gr.Row(visible=False) as export_row:
                 exports = {
                     kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
                 }
             files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
+    chosen = gr.State([])
 
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
         for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
@@ -104,6 +106,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             summary: html.render("search.summary", found) if some else html.note(found.result.why_nothing),
             gallery: _gallery(found) if some else "",
             export_row: gr.update(visible=some),
+            chosen: [],
             player: "",
             files: "",
         }
@@ -114,15 +117,26 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         return {last: None, export_row: gr.update(visible=False)} | empty
 
     def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or (number := number_below(str(event.item), len(found.items))) is None:
+        """Play a result, look for frames like it, or note which results are selected."""
+        if found is None:
             return
-        for step in panel.run(request, lambda progress: _excerpt(context, found, number, progress)):
-            yield step.output, step.result or gr.skip()
+        if event.action == "select":
+            yield {chosen: _numbers(str(event.item), found)}
+        elif (number := number_below(str(event.item), len(found.items))) is None:
+            return
+        elif event.action == "similar":
+            work = partial(_find_similar, context, worker, found, number)
+            for step in panel.run(request, work, name="search"):
+                yield {panel.text: step.output} | (show(step.result) if step.result else {})
+        else:
+            for step in panel.run(request, lambda progress: _excerpt(context, found, number, progress)):
+                yield {panel.text: step.output} | ({player: step.result} if step.result else {})
 
     def exporter(kind: Export) -> Any:
-        def run(found: ShownResult, links: str, request: gr.Request) -> Iterator[Any]:
+        def run(found: ShownResult, links: str, numbers: list[int], request: gr.Request) -> Iterator[Any]:
+            some = _only(found, numbers)
             for step in panel.run(
-                request, lambda progress: _export(context, found, kind, progress), name=f"export {kind}"
+                request, lambda progress: _export(context, some, kind, progress), name=f"export {kind}"
             ):
                 yield step.output, f"{links or ''}{step.result}" if step.result else gr.skip()
 
@@ -142,11 +156,12 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
 
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [panel.text, last, summary, gallery, export_row, player, files]
+    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
-    gallery.click(play, last, [panel.text, player], **QUIET).then(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
+    gallery.click(play, last, outputs, trigger_mode="multiple", **QUIET)
+    player.change(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
     for kind, button in exports.items():
-        button.click(exporter(kind), [last, files], [panel.text, files], **QUIET)
+        button.click(exporter(kind), [last, files, chosen], [panel.text, files], **QUIET)
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
     words.click(prepare, None, [panel.text, words], **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
@@ -172,9 +187,38 @@ def _preview(context: PageContext, upload: str | None) -> str:
     return html.render("search.preview", small)
 
 
-def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
-    question = _question(context, *fields)
+def _numbers(text: str, found: ShownResult) -> list[int]:
+    """Read which results are selected; what the browser sent besides is ignored."""
+    numbers = (number_below(part, len(found.items)) for part in text.split(",") if part)
+    return sorted({number for number in numbers if number is not None})
 
+
+def _only(found: ShownResult, numbers: Sequence[int]) -> ShownResult:
+    """Return the selected results, or all of them if none is selected."""
+    if not numbers:
+        return found
+    if found.result.moments:
+        chosen = replace(found.result, moments=[found.result.moments[number] for number in numbers])
+    else:
+        chosen = replace(found.result, hits=[found.result.hits[number] for number in numbers])
+    return replace(found, result=chosen, thumbnails=tuple(found.thumbnails[number] for number in numbers))
+
+
+def _find_similar(
+    context: PageContext, worker: SearchWorker, found: ShownResult, number: int, progress: Progress
+) -> ShownResult:
+    """Search for the stored vector of a result's frame."""
+    with context.new_folder("similar") as folder:
+        np.save(folder / "frame.npy", vector_of(found.result, found.items[number]))
+        question = Question(vector=folder / "frame.npy", space=found.result.space, count=len(found.items))
+        return _ask(context, worker, question, progress)
+
+
+def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
+    return _ask(context, worker, _question(context, *fields), progress)
+
+
+def _ask(context: PageContext, worker: SearchWorker, question: Question, progress: Progress) -> ShownResult:
     def search(finder: Finder) -> tuple[SearchResult, list[Picture]]:
         result = finder.ask(question)
         return result, small_pictures(result, finder.library)
