@@ -314,4 +314,4 @@ def test_frames_like_a_result_are_found_and_only_selected_ones_exported(
     for number in (0, 2):
         page.locator("#se-gallery [data-select]").nth(number).check()
     with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as archive:
-        assert len([one for one in archive.namelist() if one.endswith(".png")]) == 2
+        assert len([one for one in archive.namelist() if one.endswith(".jpg")]) == 2

@@ -20,6 +20,7 @@
 
   // The jobs that run, by the name of their panel.
   const running = new Map();
+  const setTitle = text => { if (document.title !== text) document.title = text; };
   const titleOf = panel => {
     const step = panel.querySelector('.rw-progress b'), share = panel.querySelector('.rw-progress span');
     return `${((share && share.textContent.match(/\d+ %/)) || [''])[0]} ${step ? step.textContent : ''}`.trim();
@@ -29,8 +30,7 @@
     const tab = tabs().find(one => one.getAttribute('aria-controls') === (panel.closest('[role=tabpanel]') || {}).id);
     const text = `${tab ? tab.textContent.trim() : 'A job'}: ${failed ? 'ended with an error' : 'finished'}`;
     if (!panel.closest('[role=tabpanel]') || panel.closest('[role=tabpanel]').offsetParent === null) announce(text, tab);
-    if (document.hidden || !document.hasFocus()) document.title = `${failed ? '✗' : '✓'} ${text} – ${NAME}`;
-    else document.title = NAME;
+    setTitle(document.hidden || !document.hasFocus() ? `${failed ? '✗' : '✓'} ${text} – ${NAME}` : NAME);
   };
   const announce = (text, tab) => {
     const toast = document.createElement('button');
@@ -45,11 +45,11 @@
   const look = () => {
     for (const panel of document.querySelectorAll('.rw-job')) {
       const busy = panel.querySelector('.rw-progress');
-      if (busy) { running.set(panel, true); document.title = `${titleOf(panel)} – ${NAME}`; }
+      if (busy) { running.set(panel, true); setTitle(`${titleOf(panel)} – ${NAME}`); }
       else if (running.delete(panel)) finished(panel);
     }
   };
-  const restoreTitle = () => { if (!running.size) document.title = NAME; };
+  const restoreTitle = () => { if (!running.size) setTitle(NAME); };
   window.addEventListener('focus', restoreTitle);
   document.addEventListener('visibilitychange', () => { if (!document.hidden) restoreTitle(); });
 
