@@ -39,6 +39,14 @@ def show_video(wanted: str, settings: Settings) -> dict[str, Any]:
         }
 
 
+def lacks_vectors(wanted: str, space: str, settings: Settings) -> bool:
+    """Tell whether the ingest of a video into a space has not begun or was interrupted."""
+    with open_library(settings) as library:
+        video = library.catalog.find(wanted)
+        state = library.catalog.spaces(video.id).get(space)
+        return not video.complete or state is None or not state.complete
+
+
 def video_strips(videos: Sequence[str], settings: Settings, pictures: int = 6) -> dict[str, Picture]:
     """Make a strip of a few proxies, evenly spread over the video, for each video that has any."""
     found = {}

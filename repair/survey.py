@@ -33,6 +33,29 @@ from .verdict import CLEAN, Verdict
 
 USER = "user"
 """The kind of damage that a user states."""
+_DAMAGE = {
+    "flagged": "guessed by the decoder",
+    "misfit": "unlike its neighbours",
+    USER: "marked by you",
+}
+"""Words for the kinds of damage whose names do not explain themselves."""
+_FILLS = {
+    "none": "",
+    "auto": "interpolated",
+    "motion": "interpolated along the motion",
+    "blend": "cross-faded",
+    "hold": "filled with a clean frame",
+    "left": "left as it is",
+}
+_REASONS = {
+    "start": "the film begins with it",
+    "end": "the film ends with it",
+    "cut": "it spans a cut",
+    "long": "too long",
+    "repeat": "the film repeats frames here",
+    "worse": "replacing it would look worse",
+}
+"""Words for why a frame was not filled by the method that was asked for."""
 _MOST_STRIPS = 40
 """Bounds the gaps that a report shows in pictures."""
 _MOST_COLUMNS = 8
@@ -263,11 +286,11 @@ def gap_strips(
     before = _thumbnails(video, wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
-    methods, parts = {one.frame: _method(one) for one in done}, {one.frame: one for one in done}
+    methods, parts = {one.frame: _fill(one) for one in done}, {one.frame: one for one in done}
     return [
         GapStrip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
-            caption=", ".join(dict.fromkeys(f"{kinds[frame]}, {methods[frame]}" for frame in gap.frames)),
+            caption=_caption([kinds[frame] for frame in gap.frames], [methods[frame] for frame in gap.frames]),
             first=gap.first,
             frames=frames,
             before=[before[frame] for frame in frames],
@@ -282,6 +305,17 @@ def _marked(picture: Picture, replaced: ReplacedFrame | None) -> Picture:
     if replaced is None or replaced.method == "left":
         return picture
     return marked(picture, unpacked_grid(replaced.grid) if replaced.grid else np.ones((1, 1), bool))
+
+
+def _caption(kinds: Sequence[str], fills: Sequence[str]) -> str:
+    """Say in words how the frames of a gap are broken, and how they were replaced."""
+    damage = dict.fromkeys(_DAMAGE.get(kind, kind) for kind in kinds)
+    return "; ".join(filter(None, [" and ".join(damage), " or ".join(filter(None, dict.fromkeys(fills)))]))
+
+
+def _fill(replaced: ReplacedFrame) -> str:
+    reason = _REASONS.get(replaced.why, replaced.why)
+    return _FILLS.get(replaced.method, replaced.method) + (f" ({reason})" if reason else "")
 
 
 def _columns(gap: Gap, frames: int) -> list[int]:

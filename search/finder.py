@@ -75,6 +75,13 @@ class SearchResult:
         return f"Nothing reaches {self.threshold:.3f}; the best score is {self.top[0].score:.3f}."
 
 
+def vector_of(result: SearchResult, item: Hit | Moment) -> Floats:
+    """Return the stored vector of the frame of a hit, or of the best frame of a moment."""
+    frame = item.peak_frame if isinstance(item, Moment) else item.frame
+    rows = next(segment.rows for segment in result.matrix.segments if segment.video.id == item.video)
+    return np.asarray(rows.vectors[np.searchsorted(rows.indices, frame)], np.float32)
+
+
 @dataclass
 class Finder:
     """Answer questions one after another, keeping vectors and models in memory for the next.

@@ -37,8 +37,7 @@ _TABS = (
     _Tab(
         "Search",
         search_tab,
-        "Finds frames in all videos of the library, by words or by a picture. "
-        "Words need CLIP vectors, which you can add on the Library tab.",
+        "Finds frames in all videos of the library, by words or by a picture.",
     ),
     _Tab("Library", library_tab, "Indexed videos. They can be searched and re-solved without decoding them again."),
     _Tab("Repair", repair_tab, "Finds smeared, torn and frozen frames of a bad recording, and replaces them."),
@@ -94,4 +93,5 @@ def page_style() -> dict[str, Any]:
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_CONTRAST)
     # Passed as `css`, Gradio would rewrite the style sheet and lose its media queries.
     style = "".join(static_file(name) for name in _STYLES)
-    return {"theme": theme, "head": render("page.style", style), "footer_links": []}
+    head = render("page.style", style) + render("page.script", static_file("page.js"))
+    return {"theme": theme, "head": head, "footer_links": []}

@@ -1,5 +1,6 @@
 """State that all tabs share: the settings, the page's folders and its jobs."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -10,13 +11,16 @@ from pathlib import Path
 from threading import Lock
 
 from ..errors import UsageError
-from ..settings import Settings, library_folder
+from ..settings import Settings, changed, library_folder
+from .forecast import History
 from .jobs import Jobs
+from .runs import Runs
+from .write_queue import WriteQueue
 
 _RUN = "run-"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PageContext:
     """The settings, folders and jobs of one run of the page.
 
@@ -33,12 +37,20 @@ class PageContext:
     local: bool = True
     """Whether only this machine reaches the page. Remote users may not name files of this machine."""
     jobs: Jobs = field(default_factory=Jobs)
+    runs: Runs = field(default_factory=lambda: Runs(Path(os.devnull)))
+    """What was worked on in the Reconstruct tab, in this and earlier runs of the page."""
+    writes: WriteQueue = field(default_factory=WriteQueue)
+    """The order in which jobs write to the library."""
     in_use: Counter[Path] = field(default_factory=Counter)
     """How many sessions are ingesting each uploaded video; it must not be deleted meanwhile."""
     videos_lock: Lock = field(default_factory=Lock)
     """Guards `videos` and `in_use`."""
     on_close: list[Callable[[str], None]] = field(default_factory=list)
     """Called with the session when its window is closed."""
+
+    def use_model(self, model: str) -> None:
+        """Search by words with another model until the page ends."""
+        self.settings = changed(self.settings, "clip", {"model": model})
 
     @property
     def labels(self) -> Path:
@@ -81,7 +93,9 @@ def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext
         except (Timeout, OSError):
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
-    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local)
+    jobs = Jobs(History(folder / "timings.json"))
+    runs = Runs(folder / "runs")
+    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs, runs=runs)
     with FileLock(run / "lock"):
         for subfolder in (context.videos, context.outputs, context.uploads):
             subfolder.mkdir(exist_ok=True)

@@ -1,10 +1,7 @@
 """Render the page's HTML from its templates, which escape whatever they are given."""
 
-import re
-import shlex
 from functools import cache
 from importlib.resources import files
-from itertools import takewhile
 from pathlib import Path
 
 from jinja2 import Environment
@@ -14,6 +11,7 @@ from ..media.types import Picture
 from ..render.html import html_environment, picture_url
 from .jobs import Cancelled, JobStatus
 from .uploads import stat_if_present, url_of
+from .wording import page_wording, stage_name
 
 _JPEG_QUALITY = 82
 """Keeps the page small: its pictures are part of its HTML."""
@@ -38,13 +36,18 @@ def note(text: str) -> str:
     return render("parts.note", text)
 
 
-def error(failed: BaseException) -> str:
-    """Show a failure and its next step, as an alert that screen readers announce."""
+def error(failed: BaseException, resumable: bool = False) -> str:
+    """Show a failure and its next step, as an alert that screen readers announce.
+
+    Args:
+        failed: The failure; a cancelled job is none, and is only noted.
+        resumable: Whether a cancelled job goes on from where it was when it is started again.
+    """
     if isinstance(failed, Cancelled):
-        return note("Cancelled. Everything stored in the library so far is kept.")
+        return note("Cancelled. Progress is saved; run it again to resume." if resumable else "Cancelled.")
     if isinstance(failed, ReelweaveError):
         return render("parts.error", failed.cause, failed.remedy)
-    return render("parts.error", f"{type(failed).__name__}: {failed}", "Try again, or run `reelweave doctor`.")
+    return render("parts.error", f"{type(failed).__name__}: {failed}", "Try again.")
 
 
 def progress(status: JobStatus) -> str:
@@ -56,43 +59,13 @@ def data_url(picture: Picture, quality: int = _JPEG_QUALITY) -> str:
     return picture_url(picture, quality)
 
 
-def page_wording(text: str) -> str:
-    """Replace the commands in a message by what to do on the page, or name the terminal where the page cannot."""
-    return _COMMAND.sub(_page_equivalent, text)
-
-
-_COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
-
-
-def _page_equivalent(found: re.Match[str]) -> str:
-    sentence_start, words = found[1], _page_action(found[2]) or f"reelweave {found[2]} in a terminal"
-    return words if sentence_start is None else sentence_start + words[0].upper() + words[1:]
-
-
-def _page_action(command_line: str) -> str:
-    """Say how to do on the page what a command does; empty if the page cannot do it."""
-    try:
-        words = shlex.split(command_line)
-    except ValueError:  # a message may quote anything
-        return ""
-    arguments = list(takewhile(lambda word: not word.startswith("--"), words))
-    space = f" in the space {words[words.index('--space') + 1]}" if "--space" in words[:-1] else ""
-    match arguments:
-        case ["videos", "list"]:
-            return "the Library tab"
-        case ["ingest", _, *_]:
-            return f"adding {', '.join(arguments[1:])}{space} on the Library tab"
-        case ["videos", "remove", video, *_]:
-            return f"removing {video} on the Library tab"
-    return ""
-
-
 @cache
 def _environment() -> Environment:
     return html_environment(
         "reelweave.ui",
         data_url=data_url,
         page_wording=page_wording,
+        stage_name=stage_name,
         size=_size,
         file_size=_file_size,
         scaled=_scaled,

@@ -9,7 +9,7 @@ import gradio as gr
 from ..errors import ReelweaveError
 from . import html
 from .context import PageContext
-from .jobs import Cancelled, Work
+from .jobs import Cancelled, Job, Work
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class JobStep:
     running: bool
     result: Any = None
     """What the work returned, in the last step of a job that succeeded."""
+    failed: bool = False
+    """Whether the job ended with an error, or was cancelled."""
     is_newest: Callable[[], bool] = lambda: True
-    """Tells whether the session has started no other job since."""
+    """Tells whether the panel has started no other job since."""
 
     @property
     def output(self) -> Any:
@@ -30,13 +32,76 @@ class JobStep:
         return self.text if self.is_newest() else gr.skip()
 
 
-def job_panel(context: PageContext, name: str) -> Any:
-    """Build the panel and return the component to update with `JobStep.output`.
+@dataclass(frozen=True)
+class JobPanel:
+    """The jobs of one tab, in each session; `text` is the component to update with `JobStep.output`."""
+
+    context: PageContext
+    name: str
+    text: Any = None
+
+    def key(self, request: gr.Request) -> str:
+        return f"{request.session_hash}/{self.name}"
+
+    def run(
+        self,
+        request: gr.Request,
+        work: Work,
+        kind: str = "",
+        after: JobStep | None = None,
+        name: str = "",
+        resumable: bool = False,
+        run: str = "",
+    ) -> Iterator[JobStep]:
+        """Run work as the panel's job and yield its updates; the last one has the result or the error.
+
+        Args:
+            request: Identifies the session.
+            work: The work itself.
+            kind: A job replaces a running one of the same kind, whose steps then end without a report.
+            after: The step that this job continues from; nothing runs if another job has started since.
+            name: What kind of work it is, to forecast how long it takes.
+            resumable: Whether a cancelled job, started again, goes on from where it was.
+            run: The run that the job belongs to; such a job outlives its window.
+
+        Yields:
+            Steps to show.
+        """
+        if after and not after.is_newest():
+            return
+        try:
+            job = self.context.jobs.start(self.key(request), work, kind, name, run)
+        except ReelweaveError as refused:
+            yield JobStep(html.error(refused), False, failed=True)
+            return
+        yield from self.follow(request, job, resumable)
+
+    def follow(self, request: gr.Request, job: Job, resumable: bool = False) -> Iterator[JobStep]:
+        """Yield the updates of a job, and its result or error, until another window takes it over."""
+        key = self.key(request)
+
+        def is_newest() -> bool:
+            return self.context.jobs.of(key) is job
+
+        try:
+            for status in job.updates():
+                if job.owner != key:
+                    return
+                yield JobStep(html.progress(status), True, is_newest=is_newest)
+            result = job.result()
+            yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest=is_newest)
+        except (ReelweaveError, Cancelled, OSError) as failed:
+            if not job.superseded:
+                yield JobStep(html.error(failed, resumable), False, failed=True)
+
+
+def job_panel(context: PageContext, name: str) -> JobPanel:
+    """Build the panel of a tab.
 
     CSS shows the buttons next to progress. A server update could arrive too late for a job that ends at once.
     """
     with gr.Row(elem_classes="rw-job"):
-        text = gr.HTML(elem_id=f"{name}-status", scale=4)
+        text = gr.HTML(elem_id=f"{name}-status", scale=4, js_on_load=html.script("dismiss"))
         stop = gr.Button(
             "Use the best result so far",
             elem_id=f"{name}-stop",
@@ -46,46 +111,14 @@ def job_panel(context: PageContext, name: str) -> Any:
             min_width=190,
         )
         cancel = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
+    panel = JobPanel(context, name, text)
 
     def stop_early(request: gr.Request) -> None:
-        context.jobs.stop_early(request.session_hash)
+        context.jobs.stop_early(panel.key(request))
 
     def cancel_job(request: gr.Request) -> None:
-        context.jobs.cancel(request.session_hash)
+        context.jobs.cancel(panel.key(request))
 
     stop.click(stop_early, None, None, queue=False, api_visibility="private")
     cancel.click(cancel_job, None, None, queue=False, api_visibility="private")
-    return text
-
-
-def run_job(
-    context: PageContext, request: gr.Request, work: Work, kind: str = "", after: JobStep | None = None
-) -> Iterator[JobStep]:
-    """Run work as the session's job and yield its updates; the last one has the result or the error.
-
-    Args:
-        context: The page's jobs.
-        request: Identifies the session.
-        work: The work itself.
-        kind: A job replaces a running one of the same kind, whose steps then end without a report.
-        after: The step that this job continues from; nothing runs if another job has started since.
-
-    Yields:
-        Steps to show.
-    """
-    if after and not after.is_newest():
-        return
-    job = None
-
-    def is_newest() -> bool:
-        return context.jobs.of(request.session_hash) is job
-
-    try:
-        job = context.jobs.start(request.session_hash, work, kind)
-        for status in job.updates():
-            yield JobStep(html.progress(status), True, is_newest=is_newest)
-        result = job.result()
-        yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest)
-    except (ReelweaveError, Cancelled, OSError) as failed:
-        if not (job and job.superseded):
-            yield JobStep(html.error(failed), False)
+    return panel

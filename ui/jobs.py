@@ -4,17 +4,22 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from ..errors import UsageError
 from ..progress import Progress
+from .forecast import Forecast, History
+from .sessions import WithFolder, delete_files
+from .wording import step_of
 
 Work = Callable[[Progress], Any]
 
 # Bounds how often a page is updated, in seconds.
 _UPDATE_INTERVAL = 0.2
+# A step that reports nothing is shown again this often, in seconds, since its time left goes on.
+_QUIET_INTERVAL = 1.0
 
 
 class Cancelled(KeyboardInterrupt):
@@ -23,7 +28,7 @@ class Cancelled(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The innermost stage of a job, and the notes so far."""
+    """The innermost stage of a job, how much of the whole job is done, and the notes so far."""
 
     stage: str = ""
     done: int = 0
@@ -33,12 +38,8 @@ class JobStatus:
     notes: tuple[str, ...] = ()
     can_stop_early: bool = False
     """Whether the job can end now and return its best result so far."""
-    outer: "JobStatus | None" = None
-    """The outermost stage, if it contains this one and its length is known."""
-
-    @property
-    def share(self) -> float | None:
-        return min(1.0, self.done / self.total) if self.total else None
+    share: float | None = None
+    """The share of the whole job that is done, where it is known."""
 
 
 @dataclass
@@ -46,36 +47,31 @@ class _Stage:
     job: "Job"
     name: str
     total: int | None
-    started: float = field(default_factory=monotonic)
-    advanced: float = field(default_factory=monotonic)
     done: int = 0
     detail: str = ""
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
-        self.advanced = monotonic()
+        self.job.count(self)
         self.job.report_change()
 
     def describe(self, text: str) -> None:
         self.detail = text
         self.job.report_change()
 
-    def status(self) -> JobStatus:
-        return JobStatus(self.name, self.done, self.total, self.detail, self._seconds_left())
-
-    def _seconds_left(self) -> float | None:
-        if not self.total or not 0 < self.done < self.total:
-            return None
-        # Count down during a long step, such as a whole file, which reports nothing until it ends.
-        expected = (self.advanced - self.started) * (self.total - self.done) / self.done
-        return max(0.0, expected - (monotonic() - self.advanced))
-
 
 class Job:
     """Run work in a thread; the job is also the `Progress` that the work reports to."""
 
-    def __init__(self, work: Work, kind: str = "") -> None:
+    def __init__(
+        self, work: Work, kind: str = "", forecast: Forecast | None = None, owner: str = "", run: str = ""
+    ) -> None:
         self._work = work
+        self.owner = owner
+        """The panel that shows the job; empty once its window is closed."""
+        self.run = run
+        """The run that the job belongs to, by which another window may take it over."""
+        self._forecast = forecast or Forecast("", History())
         self.kind = kind
         self._stages: list[_Stage] = []
         self._notes: list[str] = []
@@ -102,11 +98,13 @@ class Job:
         return not self._ended.is_set()
 
     def updates(self, interval: float = _UPDATE_INTERVAL) -> Iterator[JobStatus]:
-        """Yield the status now and after every change, at most once per interval, until the job ends."""
+        """Yield the status now, after every change and now and then, at most once per interval, until the job ends."""
         yield self.status()
+        shown = monotonic()
         while not self._ended.wait(interval):
-            if self._changed.is_set():
+            if self._changed.is_set() or monotonic() - shown >= _QUIET_INTERVAL:
                 self._changed.clear()
+                shown = monotonic()
                 yield self.status()
 
     def wait(self) -> None:
@@ -121,11 +119,17 @@ class Job:
 
     def status(self) -> JobStatus:
         stages, notes = list(self._stages), tuple(self._notes)
+        share, seconds_left = self._forecast.outlook() if self.running else (None, None)
         if not stages:
-            return JobStatus(notes=notes)
+            return JobStatus(notes=notes, share=share, seconds_left=seconds_left)
         can_stop_early = self._stoppable > 0 and not self._stop_early.is_set()
-        outer = stages[0].status() if len(stages) > 1 and stages[0].total else None
-        return replace(stages[-1].status(), notes=notes, can_stop_early=can_stop_early, outer=outer)
+        now = stages[-1]
+        return JobStatus(now.name, now.done, now.total, now.detail, seconds_left, notes, can_stop_early, share)
+
+    def count(self, stage: _Stage) -> None:
+        """Tell the forecast what the outermost stage has done: a stage inside it is a part of it."""
+        if self._stages and stage is self._stages[0]:
+            self._forecast.advance(stage.done)
 
     def report_change(self) -> None:
         """Wake up `updates`; raise `Cancelled` in the work if the job was cancelled."""
@@ -137,10 +141,14 @@ class Job:
     def stage(self, name: str, total: int | None = None) -> Iterator[_Stage]:
         stage = _Stage(self, name, total)
         self._stages.append(stage)
+        if stage is self._stages[0]:
+            self._forecast.begin(step_of(name), total)
         try:
             self.report_change()
             yield stage
         finally:
+            if stage is self._stages[0]:
+                self._forecast.end()
             self._stages.remove(stage)
             self._changed.set()
 
@@ -160,11 +168,15 @@ class Job:
     def _run(self) -> None:
         try:
             self._result = self._work(self)
+            self._forecast.succeeded()
         except BaseException as failed:  # reported by `result`
             self._failure = failed
             _clear_frames(failed)
         finally:
             self._ended.set()
+            if not self.owner and isinstance(self._result, WithFolder):
+                # No window waits for it any more.
+                delete_files(self._result)
 
 
 def _clear_frames(failure: BaseException | None) -> None:
@@ -175,53 +187,77 @@ def _clear_frames(failure: BaseException | None) -> None:
 
 
 class Jobs:
-    """The latest job of each session."""
+    """The latest job of each panel: a tab in a session."""
 
-    def __init__(self) -> None:
+    def __init__(self, history: History | None = None) -> None:
+        self._history = history or History()
         self._jobs: dict[str, Job] = {}
         self._orphans: list[Job] = []
         """Jobs of closed windows that have not ended yet."""
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, session: str | None, work: Work, kind: str = "") -> Job:
+    def start(self, key: str, work: Work, kind: str = "", name: str = "", run: str = "") -> Job:
         """Start a job, or replace the running one if both are of the same kind.
 
+        Args:
+            key: The panel whose job it is.
+            work: The work itself.
+            kind: Only a job of the same kind replaces a running one.
+            name: What kind of work it is, to forecast how long it takes.
+            run: The run that it belongs to; such a job outlives its window.
+
         Raises:
-            UsageError: The session has a running job of another kind, or the page is closing.
+            UsageError: The panel has a running job of another kind, or the page is closing.
         """
-        key = session or ""
         while True:
             with self._lock:
                 old = self._jobs.get(key)
                 if self._closed:
                     raise UsageError("The page is closing.", "Start `reelweave ui` again.")
                 if old is None or not old.running:
-                    self._jobs[key] = Job(work, kind)
+                    self._jobs[key] = Job(work, kind, Forecast(name, self._history), key, run)
                     return self._jobs[key]
                 if not kind or old.kind != kind:
-                    raise UsageError("Another job is still running on this page.", "Wait for it to end, or cancel it.")
+                    raise UsageError("Another job is still running on this tab.", "Wait for it to end, or cancel it.")
             old.superseded = True
             old.cancel()
             old.wait()
 
-    def of(self, session: str | None) -> Job | None:
-        return self._jobs.get(session or "")
+    def of(self, key: str) -> Job | None:
+        return self._jobs.get(key)
 
-    def cancel(self, session: str | None) -> None:
-        if job := self.of(session):
+    def cancel(self, key: str) -> None:
+        if job := self.of(key):
             job.cancel()
 
-    def stop_early(self, session: str | None) -> None:
-        if job := self.of(session):
+    def stop_early(self, key: str) -> None:
+        if job := self.of(key):
             job.stop_early()
 
+    def of_run(self, run: str) -> Job | None:
+        """Return the job that is running for a run, whichever window shows it, or none."""
+        jobs = [*self._jobs.values(), *self._orphans]
+        return next((job for job in jobs if run and job.run == run and job.running), None)
+
+    def take_over(self, run: str, key: str) -> Job | None:
+        """Let a panel show the running job of a run in place of the one that has shown it so far."""
+        with self._lock:
+            if job := self.of_run(run):
+                self._jobs = {other: theirs for other, theirs in self._jobs.items() if theirs is not job}
+                self._orphans = [other for other in self._orphans if other is not job]
+                self._jobs[key], job.owner = job, key
+            return job
+
     def leave(self, session: str | None) -> None:
-        """Cancel the job of a closed window and drop its result."""
+        """Forget the jobs of a closed window. Those of a run go on, the others are cancelled."""
         with self._lock:
             self._orphans = [job for job in self._orphans if job.running]
-            if job := self._jobs.pop(session or "", None):
-                job.cancel()
+            for key in [key for key in self._jobs if key.partition("/")[0] == (session or "")]:
+                job = self._jobs.pop(key)
+                job.owner = ""
+                if not job.run:
+                    job.cancel()
                 self._orphans += [job] * job.running
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,7 @@ def _launch(context: PageContext, host: str, port: int, login: tuple[str, str] |
 
     from .app import build, page_style
     from .guard import Guard
+    from .link_preview import LinkPreview
 
     page = build(context)
     try:
@@ -179,7 +181,8 @@ def _launch(context: PageContext, host: str, port: int, login: tuple[str, str] |
             enable_monitoring=False,
             mcp_server=False,
             allowed_paths=[str(context.outputs)],
-            app_kwargs={"middleware": [Middleware(Guard, only_local=host in _LOOPBACK)]},
+            favicon_path=str(files(__package__) / "static" / "favicon.svg"),
+            app_kwargs={"middleware": [Middleware(Guard, only_local=host in _LOOPBACK), Middleware(LinkPreview)]},
             **page_style(),
         )
     except OSError as failed:

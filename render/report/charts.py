@@ -16,6 +16,8 @@ _WIDTH = 960
 """Columns of a chart along the film, which fits a page without scrolling on most screens."""
 _CURVE_AXIS = 52
 """Pixels to the left of the curve, for the labels of its scale."""
+CURVE_SPAN = (_CURVE_AXIS / (_CURVE_AXIS + _WIDTH + 2 * GAP), (_CURVE_AXIS + _WIDTH) / (_CURVE_AXIS + _WIDTH + 2 * GAP))
+"""The shares of the curve's width between which the film runs."""
 _CURVE_HEIGHT = 220
 _DASH = 6
 """Pixels of a dash of the line that marks a cut."""
@@ -38,10 +40,15 @@ _BAR_STEPS = 10
 
 
 def price_curve(
-    prices: Sequence[float], weak: Collection[int] = (), cuts: Sequence[int] = (), title: str = ""
+    prices: Sequence[float],
+    weak: Collection[int] = (),
+    cuts: Sequence[int] = (),
+    title: str = "",
+    shots: Sequence[int] = (),
 ) -> Picture:
     """Draw prices as multiples of the median join on a logarithmic scale; `weak` and `cuts` are positions of joins.
 
+    `shots` are the numbers of the shots between the cuts, which are counted from 1 by default.
     Where there are more joins than columns, a column shows its most expensive join, and is weak if any of them is.
     """
     top, bottom = TITLE + CAPTION, TITLE + CAPTION + _CURVE_HEIGHT
@@ -51,7 +58,7 @@ def price_curve(
     starts = np.arange(_WIDTH) * max(len(prices), 1) // _WIDTH
     _columns(sheet, scale, prices, starts, set(weak))
     _grid(sheet, scale)
-    _cuts(sheet, cuts, starts, scale)
+    _cuts(sheet, cuts, starts, scale, shots or range(1, len(cuts) + 2))
     _positions(sheet, len(prices), bottom + CAPTION)
     legend = [
         (_PLAIN_COLOUR, "price of a join, 1 x is the median"),
@@ -95,10 +102,12 @@ def _columns(
             sheet[scale.row(max(prices[first:end])) : scale.bottom, left : left + _WEAK_WIDTH] = _MARKED_COLOUR
 
 
-def _cuts(sheet: Picture, cuts: Sequence[int], starts: npt.NDArray[np.int64], scale: _Scale) -> None:
+def _cuts(
+    sheet: Picture, cuts: Sequence[int], starts: npt.NDArray[np.int64], scale: _Scale, shots: Sequence[int]
+) -> None:
     """Draw a dashed line at each cut, and above it the number of the shot that begins there."""
     free = 0
-    for number, position in enumerate([-1, *cuts], 1):
+    for number, position in zip(shots, [-1, *cuts], strict=True):
         middle = int(np.mean(np.flatnonzero(starts == starts[starts <= position][-1]))) if position >= 0 else 0
         if position >= 0:
             for row in range(scale.top, scale.bottom, 2 * _DASH):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reelweave.errors import LibraryError
-from reelweave.ui.html import error, page_wording, render
+from reelweave.ui.html import error, render
 from reelweave.ui.jobs import JobStatus
 
 EVIL = "\"'><img src=x onerror=alert(1)>"
@@ -23,7 +23,7 @@ EVIL = "\"'><img src=x onerror=alert(1)>"
         ("parts.download", [Path(EVIL), EVIL, EVIL]),
         ("parts.captioned_video", [Path(EVIL), EVIL]),
         ("parts.compared_video", [Path(EVIL), EVIL]),
-        ("parts.progress", [JobStatus(EVIL, detail=EVIL, notes=(EVIL,), outer=JobStatus(EVIL))]),
+        ("parts.progress", [JobStatus(EVIL, detail=EVIL, notes=(EVIL,))]),
         ("labels.folder_note", [Path(EVIL), 5]),
     ],
 )
@@ -33,28 +33,6 @@ def test_hostile_text_is_escaped(macro: str, arguments: list[Any]) -> None:
     assert "<img" not in shown
     assert "'>" not in shown
     assert "\"'" not in shown
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        (
-            "`reelweave ingest 'a b.mp4' c.mp4 --fps all --space clip` makes them.",
-            "Adding a b.mp4, c.mp4 in the space clip on the Library tab makes them.",
-        ),
-        (
-            "Restore it; or `reelweave videos remove f-1` and ingesting it again help.",
-            "Restore it; or removing f-1 on the Library tab and ingesting it again help.",
-        ),
-        ("No video. `reelweave videos list --library x` shows all.", "No video. The Library tab shows all."),
-        ("See `reelweave doctor`.", "See reelweave doctor in a terminal."),
-        ("`reelweave ingest --help` tells.", "Reelweave ingest --help in a terminal tells."),
-        ("Put `x` back.", "Put `x` back."),
-        ("It was `reelweave ingest 'open`.", "It was reelweave ingest 'open in a terminal."),
-    ],
-)
-def test_commands_are_replaced_by_actions_of_the_page(message: str, expected: str) -> None:
-    assert page_wording(message) == expected
 
 
 def test_an_error_names_no_command_that_the_page_can_do_itself() -> None:

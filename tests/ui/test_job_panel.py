@@ -19,7 +19,7 @@ _KIND = "state"
 
 def steps_of(jobs: Jobs, result: Any, after: "JobStep | None" = None) -> "list[JobStep]":
     """Run work that returns or raises at once, and return its steps."""
-    from reelweave.ui.job_panel import run_job
+    from reelweave.ui.job_panel import JobPanel
 
     def work(progress: Progress) -> Any:
         if isinstance(result, Exception):
@@ -28,7 +28,7 @@ def steps_of(jobs: Jobs, result: Any, after: "JobStep | None" = None) -> "list[J
 
     context: Any = SimpleNamespace(jobs=jobs)
     request: Any = SimpleNamespace(session_hash="one")
-    return list(run_job(context, request, work, _KIND, after))
+    return list(JobPanel(context, "tab").run(request, work, _KIND, after))
 
 
 def test_the_error_of_a_newer_job_is_not_covered_by_the_result_of_an_older_one() -> None:
@@ -47,6 +47,6 @@ def test_a_follow_up_job_runs_only_if_no_other_job_has_started() -> None:
     assert steps_of(jobs, "film", older)[-1].result == "film"
     older = steps_of(jobs, "order")[-1]
     steps_of(jobs, UsageError("These cannot all hold."))
-    newest = jobs.of("one")
+    newest = jobs.of("one/tab")
     assert steps_of(jobs, "film", older) == []
-    assert jobs.of("one") is newest
+    assert jobs.of("one/tab") is newest

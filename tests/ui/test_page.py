@@ -11,7 +11,8 @@ from zipfile import ZipFile
 
 import pytest
 from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
-from runs import settings, wait_until
+from helpers import pictures, write_clip
+from runs import settings
 
 from reelweave import pipeline
 from reelweave.evaluate.drawn.film import draw_film
@@ -302,19 +303,84 @@ def test_a_search_can_be_ended_with_its_best_result_so_far(browser: "Browser", s
         assert page.locator("#rc-stop").is_hidden()
 
 
-def test_closing_a_window_ends_its_job(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
-    library = tmp_path / "library"
-    with page_of(library, manner="slow") as address:
+def test_a_job_outlives_its_window_and_can_be_followed_in_another(
+    browser: "Browser", shuffled: Path, tmp_path: Path
+) -> None:
+    library, release = tmp_path / "library", tmp_path / "release"
+    with page_of(library, manner="slow", RELEASE=str(release)) as address:
         with window(browser, address) as page:
             give(page, shuffled)
             restore_order(page, ".rw-progress :text('of 52')")
+            link = page.url
+            assert "#reconstruct/" in link
+        with window(browser, address) as page:
+            page.goto(link)
+            page.reload()
+            page.locator(".rw-progress :text('of 52')").wait_for()
             assert current_writer(library)
-        wait_until(lambda: current_writer(library) is None)
-    assert manage.list_videos(settings(library=str(library)))[0]["state"] != "complete"
+            release.touch()
+            page.locator("#rc-films a:has-text('Film')").wait_for()
+
+
+def test_a_run_survives_a_reload_and_a_restart_of_the_page(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    with page_of(library) as address, window(browser, address) as page:
+        give(page, shuffled)
+        restore_order(page)
+        page.locator("#rc-shots").get_by_role("button", name="play shot 1 backwards").click()
+        solved(page)
+        frames = frames_of(page.locator("#rc-shots"))
+        page.reload()
+        page.locator("#rc-corrections .rw-chip", has_text="Play shot 1 backwards").wait_for()
+        assert frames_of(page.locator("#rc-shots")) == frames
+    with page_of(library) as address, window(browser, address) as page:
+        page.get_by_role("button", name=f"open {shuffled.name} again").click()
+        page.locator("#rc-corrections .rw-chip", has_text="Play shot 1 backwards").wait_for()
+        assert frames_of(page.locator("#rc-shots")) == frames
+        page.get_by_role("button", name=f"remove {shuffled.name} from this list").click()
+        page.get_by_role("button", name=f"open {shuffled.name} again").wait_for(state="detached")
+
+
+def test_the_address_names_the_tab_and_the_back_button_returns(page: "Page", address: str) -> None:
+    page.get_by_role("tab", name="Library").click()
+    page.get_by_role("tab", name="Search").click()
+    page.wait_for_url("**#search")
+    page.go_back()
+    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.trim() === 'Library'")
+    page.goto(f"{address}#measure")
+    page.reload()
+    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.trim() === 'Measure'")
+
+
+def test_a_job_is_told_in_the_title_and_its_end_in_other_tabs(
+    browser: "Browser", shuffled: Path, tmp_path: Path
+) -> None:
+    release = tmp_path / "release"
+    with (
+        page_of(tmp_path / "library", manner="slow", RELEASE=str(release)) as address,
+        window(browser, address) as page,
+    ):
+        give(page, shuffled)
+        restore_order(page, ".rw-progress :text('of 52')")
+        page.wait_for_function("document.title.includes('Reading the frames')")
+        page.get_by_role("tab", name="Library").click()
+        release.touch()
+        page.locator(".rw-toast", has_text="Reconstruct: finished").first.click()
+        page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.includes('Recon')")
+
+
+def test_the_theme_can_be_switched_and_is_remembered(page: "Page") -> None:
+    button = page.get_by_role("button", name="switch between light and dark")
+    button.click()
+    page.wait_for_function("document.body.classList.contains('dark')")
+    page.reload()
+    page.wait_for_function("document.body.classList.contains('dark')")
+    button.click()
+    page.wait_for_function("!document.body.classList.contains('dark')")
 
 
 def test_two_windows_do_not_disturb_each_other(browser: "Browser", shuffled: Path, clip: Path, tmp_path: Path) -> None:
-    """While one ingests, the other is told to wait; both succeed in the end."""
+    """While one ingests, the other waits for its turn; both succeed."""
     library, release = tmp_path / "library", tmp_path / "release"
     with (
         page_of(library, manner="slow", RELEASE=str(release)) as address,
@@ -324,11 +390,10 @@ def test_two_windows_do_not_disturb_each_other(browser: "Browser", shuffled: Pat
         give(one, shuffled)
         restore_order(one, ".rw-progress :text('of 52')")
         give(two, clip)
-        restore_order(two, "[role=alert]")
-        assert "is being written by" in two.get_by_role("alert").inner_text()
+        restore_order(two, ".rw-progress :text('1 job ahead')")
         release.touch()
-        one.locator("#rc-films a:has-text('Film')").wait_for()
-        restore_order(two)
+        for page in (one, two):
+            page.locator("#rc-films a:has-text('Film')").wait_for()
         assert one.locator("#rc-dropped .rw-dropped-frame").count() == FOREIGN
     assert list(manage.check_videos(settings(library=str(library))).values()) == [[], []]
 
@@ -412,3 +477,197 @@ def test_remote_users_need_the_password_and_cannot_name_files(
             assert page.get_by_label("or enter a path or pattern").count() == 0
             page.get_by_role("button", name="Add to the library").click()
             page.locator("#li-videos b", has_text=shuffled.name).wait_for()
+
+
+def test_an_interrupted_ingest_is_resumed_when_its_video_is_picked(
+    browser: "Browser", shuffled: Path, tmp_path: Path
+) -> None:
+    library = settings(library=str(tmp_path / "library"))
+    with page_of(tmp_path / "library", manner="slow") as address:
+        with window(browser, address) as page:
+            give(page, shuffled)
+            restore_order(page, ".rw-progress :text('of 52')")
+            page.get_by_role("button", name="Cancel").click()
+            page.get_by_text("Progress is saved").wait_for()
+        assert manage.list_videos(library)[0]["state"] == "partial"
+        with window(browser, address) as page:
+            pick(page, shuffled.name)
+            restore_order(page)
+    assert manage.list_videos(library)[0]["state"] == "complete"
+
+
+def test_a_message_can_be_dismissed_and_comes_back(page: "Page") -> None:
+    for _ in range(2):
+        page.get_by_role("button", name="Restore order").click()
+        page.get_by_role("alert").wait_for()
+        page.get_by_role("button", name="dismiss").click()
+        page.get_by_role("alert").wait_for(state="detached")
+        assert page.locator("#rc-status").is_hidden()
+
+
+@pytest.fixture(scope="module")
+def two_shots(library: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a video of two shots in the page's library, in order."""
+    file = tmp_path_factory.mktemp("two") / "two shots.mp4"
+    scenes = [pictures(30, (320, 180), seed=3), [255 - picture for picture in pictures(20, (320, 180), seed=8)]]
+    write_clip(file, [picture for scene in scenes for picture in scene])
+    pipeline.ingest(file, settings(library=str(library)))
+    return file.name
+
+
+def shot_heads(page: "Page") -> list[str]:
+    return page.locator("#rc-shots .rw-shot-head").all_inner_texts()
+
+
+def test_the_shots_are_counted_alike_everywhere_and_a_dropped_one_comes_back_as_a_whole(
+    page: "Page", two_shots: str
+) -> None:
+    pick(page, two_shots)
+    restore_order(page)
+    assert page.locator("#rc-shots .rw-shot").count() == 2
+    sizes = [int(re.search(r"(\d+) frames", head)[1]) for head in shot_heads(page)]
+    assert re.findall(r"\d+", page.locator("#rc-summary div", has_text="Shots").last.inner_text()) == [
+        "2",
+        *map(str, sizes),
+    ]
+    # The first cannot move up, the last not down.
+    assert page.get_by_role("button", name="shot 1 earlier").is_disabled()
+    assert page.get_by_role("button", name="shot 2 later").is_disabled()
+    page.get_by_role("button", name="drop shot 2").click()
+    solved(page)
+    assert page.locator("#rc-dropped .rw-dropped-frame").count() == sizes[1]
+    page.get_by_role("button", name=f"Restore shot 2 ({sizes[1]} frames)").click()
+    solved(page, 0)
+    assert page.locator("#rc-shots .rw-shot").count() == 2
+
+
+def test_escape_gives_up_what_the_page_waits_for(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    first, second = frames_of(page.locator("#rc-shots"))[:2]
+    choose(page, first)
+    page.locator("#rc-selected").get_by_role("button", name="play before another frame").click()
+    page.get_by_text("Click the frame that should come later").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("Click the frame that should come later").wait_for(state="detached")
+    choose(page, second)
+    assert page.locator("#rc-corrections .rw-chip").count() == 0
+
+
+def test_choosing_a_frame_moves_nothing_below_it(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    frame = page.locator("#rc-shots .rw-frame").nth(3)
+    top = frame.bounding_box()["y"] + page.evaluate("window.scrollY")
+    frame.click()
+    page.locator("#rc-selected .rw-selected .rw-frame").first.wait_for()
+    assert page.locator("#rc-shots .rw-frame").nth(3).bounding_box()["y"] + page.evaluate("window.scrollY") == top
+
+
+def test_the_chosen_frame_is_in_sight_on_a_phone(address: str, browser: "Browser") -> None:
+    with window(browser, address, 390) as page:
+        pick(page, "shuffled.mp4")
+        restore_order(page)
+        page.locator("#rc-shots .rw-frame").nth(12).click()
+        chosen = page.locator("#rc-selected .rw-frame-selected")
+        chosen.wait_for()
+        page.wait_for_function(
+            """() => {
+                const chosen = document.querySelector('#rc-selected .rw-frame-selected');
+                const box = chosen.getBoundingClientRect(), strip = chosen.closest('.rw-strip').getBoundingClientRect();
+                return box.left >= strip.left - 1 && box.right <= strip.right + 1;
+            }"""
+        )
+
+
+def film_times(page: "Page") -> list[float]:
+    return page.locator("#rc-films video").evaluate_all("films => films.map(film => film.currentTime)")
+
+
+def test_the_two_films_play_pause_and_are_scrubbed_as_one(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    films = page.locator("#rc-films video")
+    assert all(plays(films.nth(place)) for place in range(2))
+    assert all(films.nth(place).get_attribute("aria-label") for place in range(2))
+    play = page.locator("#rc-films [data-player=play]")
+    play.click()
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.currentTime > 0.2)")
+    assert play.inner_text() == "Pause"
+    play.click()
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.paused)")
+    assert play.inner_text() == "Play"
+    paused = film_times(page)
+    assert min(paused) > 0.1
+    page.locator("#rc-films [data-player=scrub]").fill("1")
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.currentTime === 1)")
+    page.locator("#rc-films [data-player=forward]").click()
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.currentTime > 1.02)")
+    # The keys of an editor, wherever the focus is.
+    page.locator("body").press("l")
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => !film.paused)")
+    page.locator("body").press("k")
+    page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.paused)")
+
+
+def test_a_click_on_the_chart_shows_that_place_of_the_film(page: "Page") -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    assert plays(page.locator("#rc-films video").nth(1))
+    chart = page.locator("#rc-diagnostics .rw-seek").last
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    chart.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})
+    share = "(film => film.currentTime / film.duration)(document.querySelectorAll('#rc-films video')[1])"
+    page.wait_for_function(f"Math.abs({share} - 0.5) < 0.1")
+
+
+def test_progress_moves_and_names_its_steps_in_plain_words(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
+    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
+        give(page, shuffled)
+        restore_order(page, ".rw-progress :text('Reading the frames')")
+        page.locator(".rw-progress :text('%')").wait_for()
+        bar = page.locator(".rw-progress progress")
+        assert bar.count() == 1
+        colour = bar.evaluate("bar => getComputedStyle(bar, '::-webkit-progress-value').backgroundColor")
+        assert colour != "rgb(0, 128, 0)"
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_text("Cancelled.").wait_for()
+
+
+def test_the_page_has_its_own_icon_and_link_preview(address: str) -> None:
+    with urllib.request.urlopen(f"{address}favicon.ico") as answer:
+        assert b"<svg" in answer.read()
+    with urllib.request.urlopen(address) as answer:
+        head = answer.read().decode().partition("</head>")[0]
+    assert 'content="Reelweave"' in head
+    assert "githubusercontent" not in head
+    assert "{url}" not in head
+    assert 'content="Gradio"' not in head
+
+
+def test_frames_are_moved_in_the_grid_of_all_frames_and_undone_by_keys(page: "Page", tmp_path: Path) -> None:
+    pick(page, "shuffled.mp4")
+    restore_order(page)
+    page.get_by_role("button", name=re.compile("Show all .* frames")).click()
+    page.locator("#rc-browser .rw-cell").first.wait_for()
+    page.locator("#rc-cancel").wait_for(state="hidden")
+    order = [int(text) for text in page.locator("#rc-browser .rw-cell:not([data-dropped])").all_inner_texts()]
+    assert len(order) == 48
+    picture = page.locator("#rc-browser .rw-cell").first.evaluate("cell => cell.style.backgroundImage.slice(5, -2)")
+    assert page.request.get(f"{page.url.partition('#')[0]}{picture.removeprefix('/')}").ok
+    page.locator("#rc-browser .rw-cell").nth(5).click()
+    page.locator("#rc-selected", has_text=f"frame {order[5]}, position 6").wait_for()
+    page.locator("#rc-browser .rw-grid").focus()
+    page.keyboard.press("Alt+ArrowRight")
+    solved(page, 2)
+    page.wait_for_function(
+        "wanted => [...document.querySelectorAll('#rc-browser .rw-cell')][5]?.innerText === wanted", arg=str(order[6])
+    )
+    plan = read_plan(downloaded(page, "Plan", tmp_path))
+    assert abs(plan.order.index(order[5]) - plan.order.index(order[6])) == 1
+    assert abs(plan.order.index(order[5]) - plan.order.index(order[7])) == 1
+    page.locator("body").press("Control+z")
+    solved(page, 0)
+    page.locator("body").press("Control+Shift+Z")
+    solved(page, 2)

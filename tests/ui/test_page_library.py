@@ -87,8 +87,11 @@ def test_several_files_are_added_and_a_broken_one_is_reported(browser: "Browser"
         page.get_by_role("button", name="No", exact=True).click()
         assert set(states(library)) == {"short.mp4", "long.mp4"}
         page.get_by_role("button", name="remove short.mp4").click()
-        page.locator("#li-confirm", has_text="Remove short.mp4 from the library?").wait_for()
-        page.get_by_role("button", name="Yes, remove it").click()
+        row = page.locator("#li-videos li", has_text="Remove short.mp4 from the library?")
+        row.wait_for()
+        # The question stands where the user looks, and has the focus.
+        page.wait_for_function("document.activeElement.innerText === 'Yes, remove it'")
+        row.get_by_role("button", name="Yes, remove it").click()
         page.get_by_text("Removed short.mp4.").wait_for()
         assert (set(states(library)), kept(library)) == ({"long.mp4"}, {"long.mp4"})
 
@@ -141,7 +144,7 @@ def empty(empty_page: str, browser: "Browser") -> "Iterator[Page]":
         yield page
 
 
-def test_a_cancelled_ingest_is_resumed_and_another_window_has_to_wait(
+def test_a_cancelled_ingest_is_resumed_and_another_window_waits_for_its_turn(
     browser: "Browser", clips: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
@@ -151,18 +154,17 @@ def test_a_cancelled_ingest_is_resumed_and_another_window_has_to_wait(
         drop(one, clips / "long.mp4")
         drop(two, clips / "short.mp4")
         add(one, ".rw-progress :text('of 120')")
-        add(two, "[role=alert]:has-text('is being written by')")
+        add(two, ".rw-progress :text('1 job ahead')")
         one.get_by_role("button", name="Cancel").click()
         one.get_by_text("Cancelled.").wait_for()
         one.locator("#li-videos .rw-partial").wait_for()
-        assert states(library) == {"long.mp4": "partial"}
-        assert kept(library) == {"long.mp4"}
+        two.locator("#li-videos li:has-text('short.mp4')").wait_for()
+        ended(two)
+        assert states(library) == {"long.mp4": "partial", "short.mp4": "complete"}
         one.get_by_role("button", name="resume ingesting long.mp4").click()
         one.get_by_text("long.mp4 is complete.").wait_for()
         ended(one)
-        assert states(library) == {"long.mp4": "complete"}
-        # A refused upload need not be dropped again.
-        add(two, "#li-videos li:has-text('short.mp4')")
+        assert set(states(library).values()) == {"complete"}
     assert not any(manage.check_videos(settings(library=str(library))).values())
 
 
@@ -230,3 +232,52 @@ def test_it_fits_a_phone_and_a_laptop(browser: "Browser", many_page: str, width:
         assert (overflow(page), faint(page)) == (0, [])
         assert page.locator("#li-space input").evaluate("chosen => chosen.scrollWidth - chosen.clientWidth") <= 0
         screenshot(page, f"page-library-{width}-{scheme}")
+
+
+def test_videos_are_sorted_selected_and_removed_together(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    for name in ("short.mp4", "long.mp4"):
+        pipeline.ingest(clips / name, settings(library=str(library)))
+    with page_of(library) as address, window(browser, address) as page:
+        show(page)
+        first = page.locator("#li-videos li b").first
+        assert first.inner_text() == "long.mp4"
+        page.locator("#li-sort input").click()
+        page.get_by_role("option", name="by name").click()
+        page.locator("#li-videos li:first-child b", has_text="long.mp4").wait_for()
+        page.locator("#li-sort input").click()
+        page.get_by_role("option", name="longest first").click()
+        page.locator("#li-videos li:first-child b", has_text="long.mp4").wait_for()
+        page.get_by_label("Select all").check()
+        page.get_by_text("2 selected").wait_for()
+        bulk = page.locator("#li-videos [data-bulk-action=remove_all]")
+        bulk.click()
+        # Once more, to confirm.
+        assert set(states(library)) == {"long.mp4", "short.mp4"}
+        bulk.click()
+        page.get_by_text("Removed 2 videos.").wait_for()
+        ended(page)
+    assert states(library) == {}
+    assert (clips / "long.mp4").exists()
+
+
+def test_a_moved_file_is_located(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library, old, new = tmp_path / "library", tmp_path / "old.mp4", tmp_path / "elsewhere"
+    old.write_bytes((clips / "short.mp4").read_bytes())
+    pipeline.ingest(old, settings(library=str(library)))
+    new.mkdir()
+    old.rename(new / "moved.mp4")
+    with page_of(library) as address, window(browser, address) as page:
+        show(page)
+        page.locator("#li-videos .rw-mark", has_text="file missing").wait_for()
+        page.get_by_role("button", name="locate the file of old.mp4").click()
+        page.get_by_label("Where is old.mp4 now?").fill("/nowhere")
+        page.get_by_role("button", name="Find it").click()
+        page.get_by_role("alert").get_by_text("There is no /nowhere").wait_for()
+        page.get_by_role("button", name="locate the file of old.mp4").click()
+        page.get_by_label("Where is old.mp4 now?").fill(str(new))
+        page.get_by_label("Where is old.mp4 now?").press("Enter")
+        page.get_by_text("Found moved.mp4.").wait_for()
+        ended(page)
+        assert page.locator("#li-videos .rw-mark", has_text="file missing").count() == 0
+    assert manage.list_videos(settings(library=str(library)))[0]["source"] == str(new / "moved.mp4")

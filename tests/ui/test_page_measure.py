@@ -61,6 +61,8 @@ def test_an_uploaded_clip_is_scrambled_restored_and_scored(
         assert score(page, "exact") in ("yes", "no")
         assert "43 frames" in page.get_by_role("row", name="seconds").inner_text()
         films = page.locator("#me-result video")
+        # A film without a start time shows black until it plays.
+        assert all("#t=" in (films.nth(place).get_attribute("src") or "") for place in range(3))
         assert [plays(films.nth(place)) for place in range(3)] == [True] * 3
         shown = page.locator("#me-result img")
         assert shown.count() == 4
@@ -113,7 +115,7 @@ def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film:
         show(page)
         page.locator("#me-upload input[type=file]").set_input_files(str(film))
         page.locator("#me-upload").get_by_text("KB").first.wait_for()
-        measure(page, ".rw-progress :text('ingest')", frames=0)
+        measure(page, ".rw-progress :text('Reading the frames')", frames=0)
         page.get_by_role("button", name="Cancel").click()
         page.get_by_text("Cancelled.").wait_for()
         assert page.locator("#me-result table").count() == 0

@@ -187,6 +187,16 @@ def test_an_invalid_search_is_reported(page: "Page", words: str, message: str) -
     search(page, f"[role=alert]:has-text('{message}')")
 
 
+def test_a_failed_search_leaves_no_earlier_result(page: "Page") -> None:
+    page.get_by_label("Words").fill("a ball")
+    search(page)
+    page.get_by_label("Words").fill("")
+    search(page, "#se-status [role=alert]")
+    page.locator("#se-gallery .rw-hit").first.wait_for(state="detached")
+    assert page.locator("#se-summary").inner_text() == ""
+    assert page.locator("#se-sheet").is_hidden()
+
+
 def test_an_upload_that_is_not_a_picture_is_reported(page: "Page", tmp_path: Path) -> None:
     (tmp_path / "<b>no.png").write_text("no picture")
     give(page, tmp_path / "<b>no.png")
@@ -275,3 +285,37 @@ def test_it_fits_a_phone_and_a_laptop(
         play(page, 1)
         assert (overflow(page), faint(page)) == (0, [])
         screenshot(page, f"page-search-{width}-{scheme}")
+
+
+def test_words_can_be_searched_from_the_first_minute(browser: "Browser", film: Path, tmp_path: Path) -> None:
+    """Without a model, the tab says so and offers the small one and the missing vectors; then words find frames."""
+    library = tmp_path / "library"
+    pipeline.ingest(film, settings(library=str(library)))
+    with page_of(library) as address, window(browser, address) as page:
+        opened(page)
+        page.locator("#se-words", has_text="needs a model").wait_for()
+        page.get_by_role("button", name="Try the small model").click()
+        page.get_by_role("button", name="Add word search to all videos").click()
+        page.locator("#se-words", has_text="understood by the small model").wait_for()
+        page.get_by_label("Words").fill("a red circle")
+        search(page)
+        assert page.locator("#se-gallery .rw-hit").count() > 1
+
+
+def test_frames_like_a_result_are_found_and_only_selected_ones_exported(
+    page: "Page", folder: Path, tmp_path: Path
+) -> None:
+    give(page, saved(decoded(folder / "films" / EVIL)[20], tmp_path / "seen.png"))
+    search(page)
+    name = page.locator("#se-gallery .rw-hit").nth(3).get_attribute("aria-label") or ""
+    place = name.removeprefix("play ").partition(", score")[0]
+    page.get_by_role("button", name=f"find frames similar to {place}").click()
+    page.wait_for_function(
+        "place => document.querySelector('#se-gallery .rw-hit').getAttribute('aria-label').includes(place)", arg=place
+    )
+    page.locator("#se-cancel").wait_for(state="hidden")
+    assert page.locator("#se-gallery .rw-hit-score").first.inner_text() == "1.00"
+    for number in (0, 2):
+        page.locator("#se-gallery [data-select]").nth(number).check()
+    with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as archive:
+        assert len([one for one in archive.namelist() if one.endswith(".jpg")]) == 2

@@ -58,10 +58,39 @@ def state(tmp_path: Path) -> ReconstructState:
         pytest.param([("keep_shot", "3")], Constraints(keep_shot=(3,)), id="a group restored"),
         pytest.param([("keep_shot", "3"), ("drop_shot", "3")], Constraints(), id="a group restored and dropped"),
         pytest.param([("flip_shot", "2")], Constraints(flip_shot=(2,)), id="flip"),
+        pytest.param(
+            [("move", '{"frames": [1, 2], "after": 11, "before": 12}')],
+            Constraints(adjacent=((11, 1), (1, 2), (2, 12))),
+            id="moved between two frames",
+        ),
+        pytest.param(
+            [("move", '{"frames": [12], "after": null, "before": 0}')],
+            Constraints(first=12, adjacent=((12, 0),)),
+            id="moved to the beginning",
+        ),
+        pytest.param(
+            [
+                ("first", "1"),
+                ("move", '{"frames": [1], "after": 11, "before": 12}'),
+                ("move", '{"frames": [1], "after": 10, "before": 11}'),
+            ],
+            Constraints(adjacent=((10, 1), (1, 11))),
+            id="moved twice",
+        ),
+        pytest.param([("move", '{"frames": [1], "after": 99, "before": 12}')], Constraints(), id="moved nowhere"),
+        pytest.param([("move", '{"frames": [1, 1], "after": 2, "before": 2}')], Constraints(), id="moved to itself"),
+        pytest.param([("move", "[[[[")], Constraints(), id="no move at all"),
+        pytest.param([("drop_all", "1,2")], Constraints(drop=(1, 2)), id="several dropped"),
+        pytest.param([("drop_all", "1,2"), ("keep_all", "2,1")], Constraints(), id="several restored"),
+        pytest.param([("drop_all", "1,x")], Constraints(), id="several and nonsense"),
+        pytest.param([("first", "1"), ("undo", ""), ("redo", "")], Constraints(first=1), id="undone and redone"),
+        pytest.param(
+            [("first", "1"), ("undo", ""), ("last", "2"), ("redo", "")], Constraints(last=2), id="nothing to redo"
+        ),
         pytest.param([("flip_shot", "2"), ("flip_shot", "2")], Constraints(), id="flip twice"),
         pytest.param([("later", "1")], Constraints(shot_order=(2, 1)), id="later"),
         pytest.param([("earlier", "2")], Constraints(shot_order=(2, 1)), id="earlier"),
-        pytest.param([("later", "2")], Constraints(shot_order=(1, 2)), id="later than the last"),
+        pytest.param([("later", "2")], Constraints(), id="later than the last"),
         pytest.param(
             [("later", "1"), ("drop_shot", "1")], Constraints(drop_shot=(1,), shot_order=(2,)), id="moved, dropped"
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 from ... import pipeline
 from ...evaluate.scores import Scores, evaluate_plan
 from ...evaluate.scramble import ScrambleOptions, scramble_video
-from ...progress import Progress
+from ...progress import Progress, noting
 from ...render.results import Reconstruction
 from ...solve.plan.files import read_plan
 from ..context import PageContext
@@ -36,6 +36,7 @@ def _measure_in(
     folder: Path, context: PageContext, source: Path, options: ScrambleOptions, progress: Progress
 ) -> Measurement:
     clean = replace(options, shuffle=False, foreign=0, salt_pepper=0.0, gaussian=0.0)
+    progress = noting(progress)
     scramble_video(source, folder / "clean.mp4", folder / "clean.json", clean, progress)
     truth = scramble_video(source, folder / "scrambled.mp4", folder / "truth.json", options, progress)
     reconstruction = pipeline.reconstruct(

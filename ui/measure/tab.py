@@ -10,7 +10,7 @@ from ...progress import Progress
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
-from ..job_panel import job_panel, run_job
+from ..job_panel import job_panel
 from ..sessions import delete_files
 from ..uploads import chosen_source
 from . import measure_job
@@ -32,7 +32,7 @@ def measure_tab(context: PageContext) -> None:
                 grain = gr.Slider(0, 40, value=0, step=1, label="Grain, grey levels")
                 crf = gr.Slider(0, 40, value=18, step=1, label="x264 quality (CRF); higher is worse")
             go = gr.Button("Run the test", variant="primary", elem_id="me-start")
-    status = job_panel(context, "me")
+    panel = job_panel(context, "me")
     result = gr.HTML(elem_id="me-result", elem_classes="rw-result")
     last = gr.State(None, delete_callback=delete_files)
 
@@ -43,14 +43,14 @@ def measure_tab(context: PageContext) -> None:
             source = chosen_source(context, upload, video)
             return measure_job.measure(context, source, _scramble_options(*options), progress)
 
-        for step in run_job(context, request, work):
+        for step in panel.run(request, work, name="measure"):
             new = step.result
             yield step.output, html.render("measure.result", new) if new else gr.skip(), new or gr.skip()
             if new:
                 delete_files(old)
 
     inputs = [last, upload, video, frames, foreign, seed, salt, grain, crf]
-    go.click(run, inputs, [status, result, last], **QUIET)
+    go.click(run, inputs, [panel.text, result, last], **QUIET)
     make_exclusive(upload, video)
 
 

@@ -1,11 +1,13 @@
 """Translate clicks into corrections: constraints that the next solve holds to."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from ...media.ranges import number_below, whole_number
-from ...solve.constraints import Constraints
+from ...media.untrusted import UntrustedError, parse_json, validate
+from ...solve.constraints import Constraints, Pair
 from .state import ReconstructState
 
 _DESCRIPTIONS: dict[str, Callable[..., str]] = {
@@ -19,6 +21,15 @@ _DESCRIPTIONS: dict[str, Callable[..., str]] = {
 }
 """The constraints that are lists, in the order they are shown in."""
 _OPPOSITES = {"keep": "drop", "drop": "keep", "keep_shot": "drop_shot", "drop_shot": "keep_shot"}
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Frames that are to play between two others, or at an end of the film."""
+
+    frames: tuple[int, ...]
+    after: int | None
+    before: int | None
 
 
 def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
@@ -53,6 +64,12 @@ def apply_click(state: ReconstructState, action: str, target: str) -> Reconstruc
     """Return the state after a click; invalid input from the browser changes nothing."""
     if action == "undo":
         return state.undone()
+    if action == "redo":
+        return state.redone()
+    if action == "move":
+        return _apply_move(state, target)
+    if action in ("drop_all", "keep_all"):
+        return _drop_or_keep_all(state, action.removesuffix("_all"), target)
     if action == "remove":
         return state.with_constraints(remove(state.constraints, target))
     if action == "ask":
@@ -86,6 +103,49 @@ def _apply_to_number(state: ReconstructState, action: str, number: int) -> Recon
     return state
 
 
+def _apply_move(state: ReconstructState, target: str) -> ReconstructState:
+    """Let frames play together, in the order given, between two others; see frame_browser.js."""
+    try:
+        move = validate(_Move, parse_json(target))
+    except UntrustedError:
+        return state
+    named = [frame for frame in (move.after, *move.frames, move.before) if frame is not None]
+    if not move.frames or len(set(named)) < len(named) or not all(map(state.knows, named)):
+        return state
+    return state.with_constraints(_move(state.constraints, move))
+
+
+def _move(constraints: Constraints, move: _Move) -> Constraints:
+    """Replace what was said about the place of the moved frames."""
+    moved, ends = set(move.frames), {move.after, move.before}
+
+    def stays(pair: Pair) -> bool:
+        return not moved & set(pair) and set(pair) != ends
+
+    placed = [frame for frame in (move.after, *move.frames, move.before) if frame is not None]
+    pairs = tuple(pair for pair in constraints.adjacent if stays(pair)) + tuple(pairwise(placed))
+    first = move.frames[0] if move.after is None else _unless(constraints.first, moved)
+    last = move.frames[-1] if move.before is None else _unless(constraints.last, moved)
+    before = tuple(pair for pair in constraints.before if not moved & set(pair))
+    drop = tuple(frame for frame in constraints.drop if frame not in moved)
+    return replace(constraints, first=first, last=last, before=before, adjacent=pairs, drop=drop)
+
+
+def _unless(frame: int | None, moved: Collection[int]) -> int | None:
+    return None if frame in moved else frame
+
+
+def _drop_or_keep_all(state: ReconstructState, name: str, target: str) -> ReconstructState:
+    frames = [whole_number(text) for text in target.split(",")]
+    if None in frames or not all(state.knows(frame) for frame in frames if frame is not None):
+        return state
+    constraints = state.constraints
+    for frame in frames:
+        if frame is not None:
+            constraints = _keep_or_drop(constraints, name, frame)
+    return state.with_constraints(constraints)
+
+
 def _keep_or_drop(constraints: Constraints, name: str, value: int) -> Constraints:
     """Add a frame or shot to a list, or only remove it from the opposite one if it is in that."""
     if value in getattr(constraints, _OPPOSITES[name]):
@@ -100,10 +160,12 @@ def _keep_or_drop(constraints: Constraints, name: str, value: int) -> Constraint
 
 
 def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
-    """Move a shot earlier or later among the shots of the film."""
+    """Move a shot earlier or later among the shots of the film; one that is at that end stays."""
     order = list(shots)
     position = order.index(shot)
-    target = min(max(0, position + by), len(order) - 1)
+    target = position + by
+    if not 0 <= target < len(order):
+        return constraints
     order.insert(target, order.pop(position))
     return replace(constraints, shot_order=tuple(order))
 

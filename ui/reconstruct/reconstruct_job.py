@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ... import pipeline
 from ...errors import UsageError
+from ...index import manage
 from ...index.overwrite import Outputs, Overwrite, content_origin
+from ...ingest.ingester import complete_video
 from ...media.source import Source, open_source
 from ...progress import SILENT, Progress
 from ...render.audio.soundtrack import own_rate
@@ -15,9 +17,11 @@ from ...render.outputs import check_source, default_output_of, outputs_of
 from ...render.preview import browsers_play, film_of_pictures, preview
 from ...render.report.build import PlanView, view_plan
 from ...settings import every_frame
+from ...solve.constraints import NO_CONSTRAINTS, Constraints
 from ...solve.plan.model import Plan
 from ..context import PageContext
-from ..uploads import kept_uploads, link_or_copy
+from ..runs import Run
+from ..uploads import chosen_source, kept_uploads, link_or_copy
 from .state import ReconstructState
 
 
@@ -62,7 +66,14 @@ def proxy_film(
         return film_of_pictures(map(look.picture, plan.order), len(plan.order), own_rate(plan), output, progress)
 
 
-def begin(context: PageContext, upload: str | None, video: str | None, progress: Progress) -> ReconstructState:
+def begin(
+    context: PageContext,
+    upload: str | None,
+    video: str | None,
+    progress: Progress,
+    run: str = "",
+    constraints: Constraints = NO_CONSTRAINTS,
+) -> ReconstructState:
     """Ingest an upload or take a video of the library, solve it, and make a preview of the film.
 
     Args:
@@ -70,20 +81,39 @@ def begin(context: PageContext, upload: str | None, video: str | None, progress:
         upload: The path of an uploaded video; it takes precedence.
         video: A video of the library.
         progress: Reports the stages.
+        run: The id under which the corrections are saved.
+        constraints: Corrections of an earlier run.
 
     Raises:
         UsageError: Neither an upload nor a video was given.
     """
-    video = _ingest(context, upload, progress) if upload else video
-    if not video:
+    if not upload and not video:
         raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
+    video = _ingest(context, upload, progress) if upload else _completed(context, video or "", progress)
+    facts = manage.show_video(video, context.settings)
+    save_run(context, Run(run, facts["id"], facts["name"], constraints))
     plan = pipeline.solve(video, context.settings, progress)
     with context.new_folder("state") as folder:
         target = folder / "original.mp4"
         source = viewable_source(plan, target, progress)
         original = source if source.parent == folder else link_or_copy(source, target)
-        state = _with_plan_file(ReconstructState(folder, plan, plan, view_plan(plan, context.settings), original))
-        return state.with_film("preview", write_preview(state, progress), plan)
+        state = ReconstructState(folder, plan, plan, view_plan(plan, context.settings), original, run)
+        if constraints:
+            state = solve_again(context, replace(state, constraints=constraints), progress)
+        else:
+            state = _with_plan_file(state)
+        return state.with_film("preview", write_preview(state, progress), state.plan)
+
+
+def save_run(context: PageContext, run: Run) -> None:
+    """Save a run with its corrections, so that it can be opened again; work without a page has none."""
+    if run.id:
+        context.runs.save(run)
+
+
+def saved_run(state: ReconstructState) -> Run:
+    """Return what is saved of a state."""
+    return Run(state.run, state.plan.video.id, state.plan.video.name, state.constraints)
 
 
 def solve_again(context: PageContext, state: ReconstructState, progress: Progress) -> ReconstructState:
@@ -113,8 +143,17 @@ def write_edits(context: PageContext, state: ReconstructState, progress: Progres
 
 
 def _ingest(context: PageContext, upload: str, progress: Progress) -> str:
-    with kept_uploads(context, [upload]) as (file,):
+    with context.writes.turn(progress), kept_uploads(context, [upload]) as (file,):
         return pipeline.ingest(file, every_frame(context.settings), progress).id
+
+
+def _completed(context: PageContext, video: str, progress: Progress) -> str:
+    """Finish an interrupted ingest, or add the vectors that an order is solved from, where the source is there."""
+    settings = context.settings
+    if manage.lacks_vectors(video, settings.solve.space, settings) and chosen_source(context, None, video):
+        with context.writes.turn(progress):
+            complete_video(video, settings, progress, settings.solve.space)
+    return video
 
 
 def _with_plan_file(state: ReconstructState) -> ReconstructState:

@@ -34,14 +34,20 @@ class ReconstructState:
     preview: PlanView
     original: Path
     """The shuffled video, as a file that a browser can play."""
+    run: str = ""
+    """The id under which the corrections are saved."""
     solved: Constraints = NO_CONSTRAINTS
     """The constraints that the plan holds to."""
     constraints: Constraints = NO_CONSTRAINTS
     """The user's corrections, which the plan may not hold to yet."""
     history: tuple[Constraints, ...] = ()
+    undone_edits: tuple[Constraints, ...] = ()
+    """What `redone` restores, the latest last."""
     selected: int | None = None
     pair: Pair = ""
     """The pair that the next click completes; the selected frame is its first."""
+    sheets: tuple[Path, ...] = ()
+    """The thumbnails of all frames, once the user has asked for them."""
     films: Mapping[str, Path] = field(default_factory=dict)
     """Files made from the plan: `film`, `reversed`, `preview`, `plan` and `edits`."""
 
@@ -52,7 +58,8 @@ class ReconstructState:
         """Set the corrections, so that `undone` can restore the previous ones."""
         if constraints == self.constraints:
             return self
-        return replace(self, constraints=constraints, history=(*self.history, self.constraints), pair="")
+        history = (*self.history, self.constraints)
+        return replace(self, constraints=constraints, history=history, undone_edits=(), pair="")
 
     def awaiting_pair(self, pair: str) -> Self:
         """Wait for the second frame of a pair; a second click stops waiting."""
@@ -62,13 +69,26 @@ class ReconstructState:
     def undone(self) -> Self:
         if not self.history:
             return self
-        return replace(self, constraints=self.history[-1], history=self.history[:-1], pair="")
+        *history, last = self.history
+        undone = (*self.undone_edits, self.constraints)
+        return replace(self, constraints=last, history=tuple(history), undone_edits=undone, pair="")
+
+    def redone(self) -> Self:
+        if not self.undone_edits:
+            return self
+        *undone, last = self.undone_edits
+        history = (*self.history, self.constraints)
+        return replace(self, constraints=last, history=history, undone_edits=tuple(undone), pair="")
 
     def with_plan_of(self, other: Self) -> Self:
         """Use another state's plan and films, and keep the corrections and selection made meanwhile."""
         if other.folder != self.folder:
             return self
         return replace(self, plan=other.plan, preview=other.preview, solved=other.solved, films=other.films)
+
+    def with_sheets(self, sheets: tuple[Path, ...], drawn_for: Self) -> Self:
+        """Add the thumbnails, unless another video is shown by now."""
+        return replace(self, sheets=sheets) if drawn_for.folder == self.folder else self
 
     def with_film(self, key: str, film: Path, plan: Plan) -> Self:
         """Add a film, unless the plan that it was made from has been replaced."""
@@ -85,6 +105,13 @@ class ReconstructState:
         runs = [(shot, tuple(frame for _, frame in run)) for shot, run in groupby(frames, key=lambda pair: pair[0])]
         shots = [shot for shot, _ in runs]
         return [ShotRun(shot, run, shots.count(shot) > 1) for shot, run in runs]
+
+    def shot_frames(self) -> dict[int, list[int]]:
+        """Return the frames of each shot that the plan without constraints has."""
+        frames: dict[int, list[int]] = {}
+        for frame, shot in _shot_of_frames(self.base).items():
+            frames.setdefault(shot, []).append(frame)
+        return frames
 
     def shots(self) -> list[int]:
         """Return the numbers of the shots in the film, in their order."""

@@ -5,14 +5,17 @@ from typing import Any
 
 import gradio as gr
 
+from ...progress import Progress
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
-from ..job_panel import JobStep, job_panel, run_job
+from ..job_panel import JobStep, job_panel
 from ..jobs import Work
+from ..runs import Run, new_run_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .edits import apply_click
+from .frame_sheets import write_sheets
 from .state import ReconstructState
 
 _KIND = "state"
@@ -24,7 +27,7 @@ class _ReconstructView:
 
     def __init__(self) -> None:
         with gr.Column(visible=False, elem_classes="rw-result") as self.container:
-            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("play_together"))
+            self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("players"))
             with gr.Row(elem_classes="rw-row"):
                 self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
                 self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
@@ -41,22 +44,24 @@ class _ReconstructView:
                     scale=0,
                     min_width=260,
                 )
-            self.corrections = self._clickable("rc-corrections")
-            self.selected = self._clickable("rc-selected")
+            self.corrections = self._clickable("rc-corrections", "undo")
+            self.selected = self._clickable("rc-selected", "escape")
             gr.Markdown("### Shots")
             self.shots = self._clickable("rc-shots")
+            gr.Markdown("### All frames")
+            self.browser = gr.HTML(elem_id="rc-browser", js_on_load=html.script("frame_browser"))
             gr.Markdown("### Dropped frames\nClick a frame to restore it.")
             self.dropped = self._clickable("rc-dropped")
             gr.Markdown("### Why this order")
-            self.diagnostics = self._clickable("rc-diagnostics")
+            self.diagnostics = self._clickable("rc-diagnostics", "seek")
 
     @staticmethod
-    def _clickable(elem_id: str) -> Any:
-        return gr.HTML(elem_id=elem_id, js_on_load=html.script("clicks_and_focus"))
+    def _clickable(elem_id: str, *scripts: str) -> Any:
+        return gr.HTML(elem_id=elem_id, js_on_load=html.script("clicks_and_focus", *scripts))
 
     @property
     def clickable(self) -> list[Any]:
-        return [self.corrections, self.selected, self.shots, self.dropped, self.diagnostics]
+        return [self.corrections, self.selected, self.shots, self.dropped, self.diagnostics, self.browser]
 
     @property
     def outputs(self) -> list[Any]:
@@ -66,8 +71,9 @@ class _ReconstructView:
         plan = {
             self.shots: view.shots(state),
             self.dropped: view.dropped(state),
-            self.summary: html.render("reconstruct.summary", state),
+            self.summary: view.summary(state),
             self.diagnostics: view.diagnostics(state),
+            self.browser: view.frame_browser(state),
         }
         return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
 
@@ -79,14 +85,16 @@ class _ReconstructView:
         return {self.corrections: view.corrections(state), self.selected: view.selected_frame(state)}
 
 
-def reconstruct_tab(context: PageContext) -> None:
-    """Build the tab."""
+def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh the list of recent runs when it is opened."""
     with gr.Row():
         upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
         with gr.Column():
             video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
             go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
-    status = job_panel(context, "rc")
+    recent = gr.HTML(_recent(context), elem_id="rc-recent", js_on_load=html.script("clicks"))
+    address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))
+    panel = job_panel(context, "rc")
     shown = _ReconstructView()
     states: SessionStates[ReconstructState] = SessionStates()
     context.on_close.append(states.clear)
@@ -94,16 +102,42 @@ def reconstruct_tab(context: PageContext) -> None:
     def update(
         step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], changed: object, request: gr.Request
     ) -> dict[Any, Any]:
-        return {status: step.output} | (states.show(request.session_hash, show) if changed else {})
+        return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
+        run = new_run_id()
+        yield from begin(Run(run, video or "", ""), upload, request)
+
+    def begin(run: Run, upload: str | None, request: gr.Request) -> Iterator[Any]:
+        def work(progress: Progress) -> ReconstructState:
+            return reconstruct_job.begin(context, upload, run.video, progress, run.id, run.constraints)
+
+        yield {address: html.render("reconstruct.address", run.id)}
+        yield from follow(panel.run(request, work, name="restore", resumable=True, run=run.id), request)
+
+    def follow(steps: Iterator[JobStep], request: gr.Request) -> Iterator[Any]:
+        """Show a job that ends with a state, and render its film if nothing is corrected."""
         state = None
-        for step in run_job(context, request, lambda progress: reconstruct_job.begin(context, upload, video, progress)):
+        for step in steps:
             if state := step.result:
                 states.put(request.session_hash, state)
-            yield update(step, shown.show_all, state, request)
-        if state:
+            yield update(step, shown.show_all, state, request) | ({} if step.running else {recent: _recent(context)})
+        if state and not state.constraints:
             yield from make_film("film", state, request, step)
+
+    def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Open an earlier run, or take over its job if that is still running."""
+        run_id, shown_state = str(event.item), states.of(request.session_hash)
+        if str(event.action) == "forget":
+            context.runs.forget(run_id)
+            yield {recent: _recent(context)}
+        elif shown_state and shown_state.run == run_id:
+            return
+        elif job := context.jobs.take_over(run_id, panel.key(request)):
+            yield {address: html.render("reconstruct.address", run_id)}
+            yield from follow(panel.follow(request, job, resumable=True), request)
+        elif run := context.runs.get(run_id):
+            yield from begin(run, None, request)
 
     def make_film(
         key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None
@@ -114,7 +148,7 @@ def reconstruct_tab(context: PageContext) -> None:
             "preview": lambda progress: reconstruct_job.write_preview(state, progress),
             "edits": lambda progress: reconstruct_job.write_edits(context, state, progress),
         }
-        for step in run_job(context, request, work[key], _KIND, after):
+        for step in panel.run(request, work[key], _KIND, after, "preview" if key == "preview" else "render"):
             new = None
             if film := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
@@ -136,10 +170,12 @@ def reconstruct_tab(context: PageContext) -> None:
         """Solve with the corrections; this cancels a render of the old plan."""
         if not (state := states.of(request.session_hash)):
             return
+
+        def work(progress: Progress) -> ReconstructState:
+            return reconstruct_job.solve_again(context, state, progress)
+
         new = None
-        for step in run_job(
-            context, request, lambda progress: reconstruct_job.solve_again(context, state, progress), _KIND
-        ):
+        for step in panel.run(request, work, _KIND, name="solve"):
             if solved := step.result:
                 new = states.change(request.session_hash, lambda now: now.with_plan_of(solved))
             yield update(step, shown.show_all, new, request)
@@ -147,14 +183,29 @@ def reconstruct_tab(context: PageContext) -> None:
             yield from make_film("preview", new, request, step)
 
     def click(automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        if event.action == "browse":
+            yield from browse(request)
+            return
         before = states.of(request.session_hash)
         now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
         if now and before:
+            if now.constraints != before.constraints:
+                reconstruct_job.save_run(context, reconstruct_job.saved_run(now))
             yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
 
-    outputs = [status, *shown.outputs]
+    def browse(request: gr.Request) -> Iterator[Any]:
+        """Draw the frames when they are first asked for: a long film takes seconds."""
+        if not (state := states.of(request.session_hash)) or state.sheets:
+            return
+        for step in panel.run(request, lambda progress: write_sheets(state, progress), name="draw frames"):
+            new = None
+            if sheets := step.result:
+                new = states.change(request.session_hash, lambda now: now.with_sheets(tuple(sheets), state))
+            yield update(step, shown.show_all, new, request)
+
+    outputs = [panel.text, recent, address, *shown.outputs]
     go.click(start, [upload, video], outputs, **QUIET)
     shown.render.click(render, None, outputs, **QUIET)
     shown.reverse.click(reverse, None, outputs, **QUIET)
@@ -163,4 +214,12 @@ def reconstruct_tab(context: PageContext) -> None:
     for component in shown.clickable:
         # Accept the next click while the previous one is being answered.
         component.click(click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
+    for component in (recent, address):
+        component.click(reopen, None, outputs, **QUIET)
     make_exclusive(upload, video)
+    return lambda: _recent(context), None, [recent]
+
+
+def _recent(context: PageContext) -> str:
+    runs = [(run, context.jobs.of_run(run.id) is not None) for run in context.runs.recent()]
+    return html.render("reconstruct.recent", runs)

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...media.types import Picture
-from ...render.report.charts import price_curve
-from ...render.report.contact_sheet import heat_map
+from ...render.html import plural
+from ...render.report.charts import CURVE_SPAN, price_curve
+from ...render.report.contact_sheet import GAP, heat_map
 from ..html import render
 from . import edits
+from .frame_sheets import all_frames, browser_data
 from .state import ReconstructState
 
 # These bound the size of the page: every picture is part of its HTML.
@@ -25,8 +27,12 @@ _DROPPED_SHOWN = 200
 _WEAK_SHOWN = 12
 _NEIGHBOURS = 4
 """Frames shown on each side of the selected one."""
+_DETAILS = ("Path", "Solver")
+"""Facts of the summary that are shown on demand."""
 _MAP_SIDE = 360
 """The side of a distance map, in pixels."""
+_MAP_SPAN = (GAP / (_MAP_SIDE + 2 * GAP), (_MAP_SIDE + GAP) / (_MAP_SIDE + 2 * GAP))
+"""The shares of a map's width between which the film runs."""
 
 
 class _Charts(NamedTuple):
@@ -36,6 +42,23 @@ class _Charts(NamedTuple):
     """The same in the restored order."""
     curve: Picture | None
     """The price of every join."""
+
+
+def summary(state: ReconstructState) -> str:
+    """Show the facts of the plan; its shots are counted as the strips below count them."""
+    facts = dict(state.preview.report.summary) | {"Shots": _shot_sizes(state)}
+    details = {name: facts.pop(name) for name in _DETAILS if name in facts}
+    return render("reconstruct.summary", list(facts.items()), list(details.items()))
+
+
+def _shot_sizes(state: ReconstructState) -> str:
+    sizes: Counter[int] = Counter()
+    for run in state.runs():
+        sizes[run.shot] += len(run.frames)
+    *rest, last = (str(size) for size in sizes.values())
+    if not rest:
+        return f"1, of {plural(int(last), 'frame')}"
+    return f"{len(sizes)}, of {', '.join(rest)} and {plural(int(last), 'frame')}"
 
 
 def corrections(state: ReconstructState) -> str:
@@ -61,7 +84,7 @@ def selected_frame(state: ReconstructState) -> str:
     """Show the selected frame with its neighbours in the film, and the corrections that it can get."""
     order = state.plan.order
     if state.selected is None:
-        return ""
+        return render("reconstruct.nothing_selected")
     if state.selected not in order:
         return render("reconstruct.selected_dropped", state)
     position = order.index(state.selected)
@@ -69,20 +92,31 @@ def selected_frame(state: ReconstructState) -> str:
     return render("reconstruct.selected", state, position, neighbours)
 
 
+def frame_browser(state: ReconstructState) -> str:
+    """Show all frames, once their thumbnails are drawn."""
+    if not state.sheets:
+        return render("reconstruct.browse_button", len(all_frames(state)))
+    return render("reconstruct.frame_browser", browser_data(state, state.sheets))
+
+
 def dropped(state: ReconstructState) -> str:
     """Show every dropped frame with its reason and score; a click restores it."""
     frames = [one for one in state.plan.dropped if one.reason != "elsewhere"]
-    groups = sorted(Counter(one.shot for one in frames if one.shot is not None).items())
-    return render("reconstruct.dropped", state, frames[:_DROPPED_SHOWN], groups, len(frames) - _DROPPED_SHOWN)
+    shots = {shot: len(frames) for shot, frames in state.shot_frames().items() if shot in state.constraints.drop_shot}
+    groups = Counter(one.shot for one in frames if one.shot is not None and one.shot not in shots)
+    named = [(f"shot {shot}", shot, count) for shot, count in sorted(shots.items())]
+    named += [(f"group {group}", group, count) for group, count in sorted(groups.items())]
+    return render("reconstruct.dropped", state, frames[:_DROPPED_SHOWN], named, len(frames) - _DROPPED_SHOWN)
 
 
 def diagnostics(state: ReconstructState) -> str:
     """Show the distances before and after, the price of every join, and the weak joins with alternatives."""
     report, plan = state.preview.report, state.plan
     weak, title = {join.at for join in plan.weak}, "How abrupt each transition is"
+    numbers = [shot.number or number for number, shot in enumerate(plan.shots, 1)]
     charts = _Charts(
         heat_map(report.distances_before, _MAP_SIDE),
         heat_map(report.distances_after, _MAP_SIDE),
-        price_curve(plan.prices, weak, report.joins.cuts, title) if plan.prices else None,
+        price_curve(plan.prices, weak, report.joins.cuts, title, numbers) if plan.prices else None,
     )
-    return render("reconstruct.diagnostics", state, charts, plan.weak[:_WEAK_SHOWN])
+    return render("reconstruct.diagnostics", state, charts, plan.weak[:_WEAK_SHOWN], (_MAP_SPAN, CURVE_SPAN))

@@ -13,7 +13,7 @@ from ...repair.training import LEAST, TrainingResult
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, number, whole_number
-from ..job_panel import run_job
+from ..job_panel import JobPanel
 from ..uploads import chosen_source
 from . import label_queue
 from .label_queue import LabelQueue
@@ -40,8 +40,8 @@ class LabelPanel:
         return queue, label_queue.card(queue), gr.update(visible=label_queue.detector(self.context.labels) is not None)
 
 
-def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> LabelPanel:
-    """Build the section; `source_fields` name the video, and `status` shows the jobs."""
+def label_panel(context: PageContext, source_fields: list[Any], panel: JobPanel) -> LabelPanel:
+    """Build the section; `source_fields` name the video, and `panel` runs the jobs."""
     with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-training"):
         gr.HTML(html.render("labels.folder_note", context.labels, LEAST))
         with gr.Row(elem_classes="rw-row"):
@@ -67,7 +67,7 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
                 [source], context.labels, context.settings, progress, count=pictures, detector=detector
             )
 
-        for step in run_job(context, request, work):
+        for step in panel.run(request, work, name="pick frames"):
             if step.running:
                 yield step.output, gr.skip(), gr.skip()
                 continue
@@ -84,13 +84,13 @@ def label_panel(context: PageContext, source_fields: list[Any], status: Any) -> 
             with progress.stage("train the detector"):
                 return labelling.train_detector(context.labels, context.settings, precision=precision or None)
 
-        for step in run_job(context, request, work):
+        for step in panel.run(request, work, name="train"):
             done = (
                 (html.render("labels.result", step.result), gr.update(visible=True)) if step.result else [gr.skip()] * 2
             )
             yield step.output, *done
 
-    pick.click(pick_frames, [count, state, *source_fields], [status, state, card], **QUIET)
+    pick.click(pick_frames, [count, state, *source_fields], [panel.text, state, card], **QUIET)
     card.click(label, state, [state, card], **QUIET)
-    train.click(train_detector, precision, [status, training, use], **QUIET)
+    train.click(train_detector, precision, [panel.text, training, use], **QUIET)
     return LabelPanel(context, state, card, use)

@@ -14,7 +14,7 @@ from ...settings import Settings, changed
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
-from ..job_panel import JobStep, job_panel, run_job
+from ..job_panel import JobStep, job_panel
 from ..sessions import SessionStates
 from ..uploads import chosen_source
 from . import label_queue, state, view
@@ -52,20 +52,20 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             )
             method = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-detector")
             go = gr.Button("Find broken frames", variant="primary", elem_id="rp-start")
-    status = job_panel(context, "rp")
+    panel = job_panel(context, "rp")
     shown = _RepairView(context.settings)
     states: SessionStates[RepairState] = SessionStates()
     context.on_close.append(states.clear)
 
     def update(step: JobStep, changed: object, request: gr.Request) -> dict[Any, Any]:
-        return {status: step.output} | (states.show(request.session_hash, shown.show_all) if changed else {})
+        return {panel.text: step.output} | (states.show(request.session_hash, shown.show_all) if changed else {})
 
     def find(upload: str | None, video: str | None, path: str, method: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
             trained = label_queue.detector(context.labels) if method == _TRAINED else None
             return state.begin(context, chosen_source(context, upload, video, path), trained, progress)
 
-        for step in run_job(context, request, work):
+        for step in panel.run(request, work, name="find broken"):
             if step.result:
                 states.put(request.session_hash, step.result)
             yield update(step, step.result, request)
@@ -77,7 +77,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         def work(progress: Progress) -> Any:
             return state.repair(now, _settings(context.settings, *options), progress)
 
-        for step in run_job(context, request, work):
+        for step in panel.run(request, work, name="repair"):
             new = None
             if result := step.result:
                 film, strips = result
@@ -98,9 +98,9 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         try:
             frames = read_ranges(text, len(now.detected.verdicts), "Frames")
         except ReelweaveError as invalid:
-            return {status: html.error(invalid)}
+            return {panel.text: html.error(invalid)}
         new = change(request, now, lambda now: edit(now, frames))
-        return {status: ""} | (states.show(request.session_hash, shown.show_list) if new else {})
+        return {panel.text: ""} | (states.show(request.session_hash, shown.show_list) if new else {})
 
     def toggle(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         return correct(request, str(event.item), RepairState.toggled)
@@ -111,8 +111,8 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     def unmark(text: str, request: gr.Request) -> dict[Any, Any]:
         return correct(request, text, lambda now, frames: now.marked(frames, False))
 
-    source_fields, outputs = [upload, video, path], [status, *shown.outputs]
-    training = label_panel(context, source_fields, status)
+    source_fields, outputs = [upload, video, path], [panel.text, *shown.outputs]
+    training = label_panel(context, source_fields, panel)
     go.click(find, [*source_fields, method], outputs, **QUIET)
     shown.repair.click(repair, shown.options, outputs, **QUIET)
     shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **QUIET)
@@ -137,7 +137,7 @@ class _RepairView:
     def __init__(self, settings: Settings) -> None:
         with gr.Column(visible=False, elem_classes="rw-result", elem_id="rp-result") as self.container:
             self.summary = gr.HTML(elem_id="rp-summary")
-            self.timeline = gr.HTML(elem_id="rp-timeline")
+            self.timeline = gr.HTML(elem_id="rp-timeline", js_on_load=html.script("seek"))
             gr.Markdown("### Broken frames")
             self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.script("clicks_and_focus"))
             with gr.Row(elem_classes="rw-row"):
@@ -164,7 +164,7 @@ class _RepairView:
                     _REGIONS, value=settings.repair.region, label="Replace", min_width=320, elem_id="rp-region"
                 )
             self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
-            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.script("play_together"))
+            self.films = gr.HTML(elem_id="rp-films", js_on_load=html.script("players"))
         self.options = [method, longest, long, region]
 
     @property

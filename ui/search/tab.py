@@ -1,8 +1,9 @@
 """The Search tab: find frames by words, by a picture or by both; play them and export them."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,15 +18,16 @@ from ...media.timecode import clock
 from ...media.types import Picture
 from ...progress import Progress
 from ...search.export import ExportOptions, export_found, pack_found, small_pictures, write_excerpt
-from ...search.finder import Finder, SearchResult
+from ...search.finder import Finder, SearchResult, vector_of
 from ...search.question import Question, read_threshold
 from ...search.results import Hit, Moment
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, video_dropdown, whole_number
-from ..job_panel import job_panel, run_job
+from ..job_panel import job_panel
 from ..sessions import delete_files
 from ..uploads import uploaded_file
+from .words import SMALL_MODEL, add_vectors, download_model, words_state
 from .worker import SearchWorker
 
 Export = Literal["frames", "film", "sheet", "edits"]
@@ -61,11 +63,12 @@ class ShownResult:
         return self.result.moments or self.result.hits
 
 
-def search_tab(context: PageContext) -> None:
-    """Build the tab."""
-    worker = SearchWorker(context.settings)
+def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh what it says about words when it is opened."""
+    worker = SearchWorker(context)
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
+            words = gr.HTML(_words(context), elem_id="se-words", js_on_load=html.script("clicks"))
             text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
             picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
             preview = gr.HTML(elem_id="se-preview")
@@ -79,21 +82,22 @@ def search_tab(context: PageContext) -> None:
                 moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
                 space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
         with gr.Column(scale=3, min_width=320):
-            status = job_panel(context, "se")
+            panel = job_panel(context, "se")
             summary = gr.HTML(elem_id="se-summary")
             player = gr.HTML(elem_id="se-player")
-            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks"))
+            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks", "select"))
             with gr.Row(visible=False) as export_row:
                 exports = {
                     kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
                 }
             files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
+    chosen = gr.State([])
 
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
-        for step in run_job(context, request, lambda progress: _search(context, worker, progress, *fields)):
-            yield {status: step.output} | (show(step.result) if step.result else {})
-            if step.result:
+        for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
+            yield {panel.text: step.output} | (show(step.result) if step.result else clear() if step.failed else {})
+            if step.result or step.failed:
                 delete_files(old)
 
     def show(found: ShownResult) -> dict[Any, Any]:
@@ -103,31 +107,70 @@ def search_tab(context: PageContext) -> None:
             summary: html.render("search.summary", found) if some else html.note(found.result.why_nothing),
             gallery: _gallery(found) if some else "",
             export_row: gr.update(visible=some),
+            chosen: [],
             player: "",
             files: "",
         }
 
+    def clear() -> dict[Any, Any]:
+        """Show nothing of the previous search, whose results do not answer this one."""
+        empty = dict.fromkeys((summary, gallery, player, files), "")
+        return {last: None, export_row: gr.update(visible=False)} | empty
+
     def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
-        if found is None or (number := number_below(str(event.item), len(found.items))) is None:
+        """Play a result, look for frames like it, or note which results are selected."""
+        if found is None:
             return
-        for step in run_job(context, request, lambda progress: _excerpt(context, found, number, progress)):
-            yield step.output, step.result or gr.skip()
+        if event.action == "select":
+            yield {chosen: _numbers(str(event.item), found)}
+        elif (number := number_below(str(event.item), len(found.items))) is None:
+            return
+        elif event.action == "similar":
+            work = partial(_find_similar, context, worker, found, number)
+            for step in panel.run(request, work, name="search"):
+                yield {panel.text: step.output} | (show(step.result) if step.result else {})
+        else:
+            for step in panel.run(request, lambda progress: _excerpt(context, found, number, progress)):
+                yield {panel.text: step.output} | ({player: step.result} if step.result else {})
 
     def exporter(kind: Export) -> Any:
-        def run(found: ShownResult, links: str, request: gr.Request) -> Iterator[Any]:
-            for step in run_job(context, request, lambda progress: _export(context, found, kind, progress)):
+        def run(found: ShownResult, links: str, numbers: list[int], request: gr.Request) -> Iterator[Any]:
+            some = _only(found, numbers)
+            for step in panel.run(
+                request, lambda progress: _export(context, some, kind, progress), name=f"export {kind}"
+            ):
                 yield step.output, f"{links or ''}{step.result}" if step.result else gr.skip()
 
         return run
 
+    def prepare(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Add what the search by words lacks."""
+        if event.action == "small":
+            context.use_model(SMALL_MODEL)
+            yield {words: _words(context)}
+            return
+        jobs: dict[str, Callable[[PageContext, Progress], Any]] = {"download": download_model, "add": add_vectors}
+        if not (work := jobs.get(str(event.action))):
+            return
+        name = f"words: {event.action}"
+        for step in panel.run(request, lambda progress: work(context, progress), name=name, resumable=True):
+            yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
+
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [status, last, summary, gallery, export_row, player, files]
+    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
-    gallery.click(play, last, [status, player], **QUIET).then(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
+    gallery.click(play, last, outputs, trigger_mode="multiple", **QUIET)
+    player.change(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
     for kind, button in exports.items():
-        button.click(exporter(kind), [last, files], [status, files], **QUIET)
+        button.click(exporter(kind), [last, files, chosen], [panel.text, files], **QUIET)
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
+    words.click(prepare, None, [panel.text, words], **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
+    return lambda: _words(context), None, [words]
+
+
+def _words(context: PageContext) -> str:
+    return html.render("search.words", words_state(context.settings))
 
 
 def _preview(context: PageContext, upload: str | None) -> str:
@@ -145,9 +188,38 @@ def _preview(context: PageContext, upload: str | None) -> str:
     return html.render("search.preview", small)
 
 
-def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
-    question = _question(context, *fields)
+def _numbers(text: str, found: ShownResult) -> list[int]:
+    """Read which results are selected; what the browser sent besides is ignored."""
+    numbers = (number_below(part, len(found.items)) for part in text.split(",") if part)
+    return sorted({number for number in numbers if number is not None})
 
+
+def _only(found: ShownResult, numbers: Sequence[int]) -> ShownResult:
+    """Return the selected results, or all of them if none is selected."""
+    if not numbers:
+        return found
+    if found.result.moments:
+        chosen = replace(found.result, moments=[found.result.moments[number] for number in numbers])
+    else:
+        chosen = replace(found.result, hits=[found.result.hits[number] for number in numbers])
+    return replace(found, result=chosen, thumbnails=tuple(found.thumbnails[number] for number in numbers))
+
+
+def _find_similar(
+    context: PageContext, worker: SearchWorker, found: ShownResult, number: int, progress: Progress
+) -> ShownResult:
+    """Search for the stored vector of a result's frame."""
+    with context.new_folder("similar") as folder:
+        np.save(folder / "frame.npy", vector_of(found.result, found.items[number]))
+        question = Question(vector=folder / "frame.npy", space=found.result.space, count=len(found.items))
+        return _ask(context, worker, question, progress)
+
+
+def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
+    return _ask(context, worker, _question(context, *fields), progress)
+
+
+def _ask(context: PageContext, worker: SearchWorker, question: Question, progress: Progress) -> ShownResult:
     def search(finder: Finder) -> tuple[SearchResult, list[Picture]]:
         result = finder.ask(question)
         return result, small_pictures(result, finder.library)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...progress import Progress, SilentProgress
 from ...search.finder import Finder, open_finder
-from ...settings import Settings
+from ..context import PageContext
 
 Search = Callable[[Finder], Any]
 
@@ -19,8 +19,8 @@ _CHECK_INTERVAL = 0.2
 class SearchWorker:
     """Own the one finder of the page: an open library belongs to one thread, and models are large."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, context: PageContext) -> None:
+        self._context = context
         self._queue: SimpleQueue[tuple[Search, Progress, Future[Any]]] = SimpleQueue()
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -52,13 +52,16 @@ class SearchWorker:
     def _serve_with_finder(self, search: Search, progress: Progress, future: "Future[Any]") -> None:
         """Run searches until one fails; the next opens a new finder, since the library may have appeared by then."""
         try:
-            with open_finder(self._settings, SilentProgress(), lasting=True) as finder:
-                while True:
+            settings = self._context.settings
+            with open_finder(settings, SilentProgress(), lasting=True) as finder:
+                while settings is self._context.settings:
                     if future.set_running_or_notify_cancel():
                         finder.progress = progress
                         future.set_result(_run(search, finder))
                         finder.library.release()
                     search, progress, future = self._queue.get()
+            # The model has changed since.
+            self._queue.put((search, progress, future))
         except BaseException as failed:  # raised again by `future.result`
             future.set_exception(failed)
 

@@ -6,3 +6,8 @@ element.addEventListener('click', event => {
     chosen.setAttribute('aria-current', 'true');
     trigger('click', {action: chosen.dataset.action, item: chosen.dataset.item});
 });
+// An answer that asks a question moves the focus to it.
+watch('value', () => {
+    const asked = element.querySelector('[data-focus]');
+    if (asked) asked.focus({preventScroll: false});
+});

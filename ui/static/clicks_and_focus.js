@@ -12,4 +12,8 @@ watch('value', () => {
     const pressed = element.querySelector(last.again);
     if (pressed) pressed.focus({preventScroll: true});
   }
+  for (const strip of element.querySelectorAll('.rw-strip')) {
+    const chosen = strip.querySelector('.rw-frame-selected');
+    if (chosen) strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft - (strip.clientWidth - chosen.clientWidth) / 2;
+  }
 });

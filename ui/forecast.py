@@ -1,0 +1,166 @@
+"""Forecast how much of a job is done and how long the rest takes, from how long its steps took in earlier jobs."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
+
+from ..media.files import atomic
+from ..media.untrusted import UntrustedError, read_object
+
+Steps = Mapping[str, float]
+"""Seconds a frame of each step of a job, in the order of the steps."""
+
+_FIRST_GUESS: dict[str, dict[str, float]] = {
+    "restore": {
+        "ingest": 0.006,
+        "neighbours": 0.002,
+        "motion": 0.01,
+        "order": 0.002,
+        "prove": 0.004,
+        "preview": 0.006,
+    },
+    "render": {"read": 0.005, "render": 0.03},
+    "find broken": {"look for broken frames": 0.006, "fetch pictures": 0.003},
+    "repair": {"read": 0.005, "encode": 0.03},
+    "measure": {"encode": 0.03, "ingest": 0.006, "neighbours": 0.002, "order": 0.002, "prove": 0.004, "render": 0.03},
+}
+"""The steps of jobs that this page has not run yet, roughly as for 640x360 on two cores. Only the proportions matter:
+the first steps of a job show how fast the machine is."""
+_MEMORY = 0.5
+"""Weight of the latest job in the average: machines and films change."""
+_SLOWEST, _FASTEST = 20.0, 0.05
+"""Bounds on how much slower or faster than expected the finished steps may call the rest."""
+_LEAST_SHARE = 0.03
+"""Share of a job that must be done before its time left is told."""
+_FORGOTTEN = 1e-6
+"""Seconds a frame below which a step that recent jobs did not have is expected no more."""
+_MAX_HISTORY = 1 << 20
+"""Bytes of the file with the history; a larger one is not ours."""
+
+
+class History:
+    """Seconds a frame of each step of each kind of job, kept in a file between runs of the page."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._learned = _read(file) if file else {}
+
+    def steps(self, kind: str) -> Steps:
+        return self._learned.get(kind) or _FIRST_GUESS.get(kind, {})
+
+    def learn(self, kind: str, seconds: Steps) -> None:
+        """Average the seconds a frame of a job that has succeeded into those of earlier ones."""
+        with self._lock:
+            old = self._learned.get(kind, seconds)
+            names = dict.fromkeys([*seconds, *old])
+            mean = {name: (1 - _MEMORY) * old.get(name, 0.0) + _MEMORY * seconds.get(name, 0.0) for name in names}
+            self._learned[kind] = {name: value for name, value in mean.items() if value > _FORGOTTEN}
+            if self._file:
+                # Only the next forecast suffers from a disk that is full.
+                with suppress(OSError), atomic(self._file) as part:
+                    part.write_text(json.dumps(self._learned), encoding="utf-8")
+
+
+def _read(file: Path) -> dict[str, dict[str, float]]:
+    """Read the history; one that cannot be read counts as empty."""
+    try:
+        data = read_object(file, _MAX_HISTORY)
+    except (OSError, UntrustedError):
+        return {}
+    return {
+        kind: {name: float(value) for name, value in steps.items() if isinstance(value, int | float) and value > 0}
+        for kind, steps in data.items()
+        if isinstance(steps, dict)
+    }
+
+
+class Outlook(NamedTuple):
+    """The share of a job that is done, and the seconds that it still takes; None where nothing is known."""
+
+    share: float | None
+    seconds_left: float | None
+
+
+class Forecast:
+    """Follow the steps of one job. The seconds of a step inside another count for both, and only the outer is told."""
+
+    def __init__(self, kind: str, history: History, clock: Callable[[], float] = monotonic) -> None:
+        self._kind, self._history, self._clock = kind, history, clock
+        self._expected = dict(history.steps(kind))
+        self._spent: dict[str, float] = {}
+        self._step = ""
+        self._started = clock()
+        self._done, self._total = 0, 0
+        self._frames = 0
+        self._shown = 0.0
+
+    def begin(self, step: str, total: int | None) -> None:
+        self._end_step()
+        self._step, self._started = step, self._clock()
+        self._done, self._total = 0, total or 0
+        self._frames = self._frames or self._total
+
+    def advance(self, done: int) -> None:
+        self._done = done
+
+    def end(self) -> None:
+        self._end_step()
+
+    def succeeded(self) -> None:
+        """Keep what the job taught about its steps."""
+        self._end_step()
+        if self._kind and self._frames and self._spent:
+            self._history.learn(self._kind, {name: spent / self._frames for name, spent in self._spent.items()})
+
+    def _end_step(self) -> None:
+        if self._step:
+            self._spent[self._step] = self._spent.get(self._step, 0.0) + self._clock() - self._started
+        self._step = ""
+
+    def outlook(self) -> Outlook:
+        """Forecast the rest: the current step by its own pace, later ones by history at the pace of this job."""
+        frames, now = self._frames, self._clock() - self._started if self._step else 0.0
+        spent = sum(self._spent.values()) + now
+        if not frames or not self._expected:
+            return self._alone(now)
+        pace = self._pace(now)
+        current = self._rest_of_step(now, pace)
+        later = sum(
+            seconds * frames * pace
+            for name, seconds in self._expected.items()
+            if name not in self._spent and name != self._step
+        )
+        left = current + later
+        share = spent / (spent + left) if spent + left > 0 else 0.0
+        self._shown = max(self._shown, min(share, 0.99))
+        return Outlook(self._shown, left if share >= _LEAST_SHARE else None)
+
+    def _pace(self, now: float) -> float:
+        """Return how many times as long as expected the job has taken so far."""
+        share = self._done / self._total if self._total else 0.0
+        known = {name: spent for name, spent in self._spent.items() if name in self._expected}
+        expected = sum(self._expected[name] * self._frames for name in known)
+        actual = sum(known.values())
+        if self._step in self._expected and share > 0:
+            expected += self._expected[self._step] * self._frames * share
+            actual += now
+        return min(max(actual / expected, _FASTEST), _SLOWEST) if expected > 0 else 1.0
+
+    def _rest_of_step(self, now: float, pace: float) -> float:
+        if self._total and self._done:
+            return now * (self._total - self._done) / self._done
+        expected = self._expected.get(self._step, 0.0) * self._frames * pace
+        return max(expected - now, 0.0)
+
+    def _alone(self, now: float) -> Outlook:
+        """Forecast a job without a history from its one counted step."""
+        if not self._total or not 0 < self._done <= self._total:
+            return Outlook(None, None)
+        share = self._done / self._total
+        self._shown = max(self._shown, share)
+        return Outlook(self._shown, now * (1 - share) / share if share >= _LEAST_SHARE else None)

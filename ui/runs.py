@@ -1,0 +1,125 @@
+"""Remember what was worked on in the Reconstruct tab, so that a reload or a restart of the page loses no correction."""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from ..media.files import atomic
+from ..media.untrusted import UntrustedError, read_object, validate
+from ..solve.constraints import NO_CONSTRAINTS, Constraints
+
+_SHOWN = 8
+"""Runs that are listed."""
+_KEPT = 100
+"""Runs that are kept; older ones are deleted."""
+_MAX_SIZE = 1 << 20
+"""Bytes of a run's file; a larger one is not ours."""
+_ID_LENGTH = 32
+
+Pair = tuple[int, int]
+
+
+class _SavedConstraints(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    first: int | None = None
+    last: int | None = None
+    before: tuple[Pair, ...] = ()
+    adjacent: tuple[Pair, ...] = ()
+    keep: tuple[int, ...] = ()
+    drop: tuple[int, ...] = ()
+    keep_shot: tuple[int, ...] = ()
+    drop_shot: tuple[int, ...] = ()
+    flip_shot: tuple[int, ...] = ()
+    shot_order: tuple[int, ...] = ()
+
+
+class _SavedRun(BaseModel):
+    video: str
+    name: str
+    changed: float
+    constraints: _SavedConstraints = _SavedConstraints()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A video that was put in order, and the user's corrections."""
+
+    id: str
+    video: str
+    name: str
+    constraints: Constraints = NO_CONSTRAINTS
+    changed: float = 0.0
+    """When it was saved, in seconds since the epoch."""
+
+    @property
+    def corrections(self) -> int:
+        """Return how many corrections there are."""
+        values = self.constraints.given().values()
+        return sum(len(value) if isinstance(value, tuple) else 1 for value in values)
+
+
+def new_run_id() -> str:
+    return uuid4().hex
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether a text from the browser can be the id of a run, and so part of a file name."""
+    return len(text) == _ID_LENGTH and set(text) <= set("0123456789abcdef")
+
+
+class Runs:
+    """The runs of one library, each in a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, run: Run) -> None:
+        """Write a run, and delete the oldest ones beyond those that are kept. A full disk only loses the memory."""
+        saved = _SavedRun(
+            video=run.video,
+            name=run.name,
+            changed=time.time(),
+            constraints=_SavedConstraints.model_validate(run.constraints.given()),
+        )
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with atomic(self._file(run.id)) as part:
+                part.write_text(json.dumps(saved.model_dump(), ensure_ascii=False), encoding="utf-8")
+            for old in self._files()[_KEPT:]:
+                old.unlink(missing_ok=True)
+
+    def get(self, run: str) -> Run | None:
+        """Read a run; None if there is none, or its file is damaged."""
+        if not is_run_id(run):
+            return None
+        try:
+            saved = validate(_SavedRun, read_object(self._file(run), _MAX_SIZE))
+        except (OSError, UntrustedError, ValueError):
+            return None
+        return Run(run, saved.video, saved.name, Constraints(**saved.constraints.model_dump()), saved.changed)
+
+    def recent(self) -> Sequence[Run]:
+        """Return the latest runs, the last one first; of several on one video only the latest."""
+        found: dict[str, Run] = {}
+        for file in self._files():
+            if len(found) < _SHOWN and (run := self.get(file.stem)):
+                found.setdefault(run.video, run)
+        return list(found.values())
+
+    def forget(self, run: str) -> None:
+        if is_run_id(run):
+            self._file(run).unlink(missing_ok=True)
+
+    def _file(self, run: str) -> Path:
+        return self._folder / f"{run}.json"
+
+    def _files(self) -> list[Path]:
+        files = [(file.stat().st_mtime_ns, file) for file in self._folder.glob("*.json")]
+        return [file for _, file in sorted(files, reverse=True)]

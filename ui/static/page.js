@@ -1,0 +1,71 @@
+// For the whole page: the tab in the address, jobs in the window's title and, from other tabs, as a message; the theme.
+(() => {
+  const NAME = 'Reelweave';
+  const tabs = () => [...document.querySelectorAll('[role=tab]')];
+  const slug = tab => tab.textContent.trim().toLowerCase();
+  const wanted = () => location.hash.slice(1).split('/')[0];
+
+  const showTab = () => {
+    const tab = tabs().find(one => slug(one) === wanted());
+    if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
+    return tab || !wanted();
+  };
+  document.addEventListener('click', event => {
+    const tab = event.target.closest && event.target.closest('[role=tab]');
+    if (!tab || !event.isTrusted || slug(tab) === wanted()) return;
+    const run = slug(tab) === 'reconstruct' && window.reelweaveRun;
+    history.pushState(null, '', `#${slug(tab)}${run ? `/${run}` : ''}`);
+  });
+  window.addEventListener('popstate', showTab);
+
+  // The jobs that run, by the name of their panel.
+  const running = new Map();
+  const setTitle = text => { if (document.title !== text) document.title = text; };
+  const titleOf = panel => {
+    const step = panel.querySelector('.rw-progress b'), share = panel.querySelector('.rw-progress span');
+    return `${((share && share.textContent.match(/\d+ %/)) || [''])[0]} ${step ? step.textContent : ''}`.trim();
+  };
+  const finished = panel => {
+    const failed = panel.querySelector('.rw-error');
+    const tab = tabs().find(one => one.getAttribute('aria-controls') === (panel.closest('[role=tabpanel]') || {}).id);
+    const text = `${tab ? tab.textContent.trim() : 'A job'}: ${failed ? 'ended with an error' : 'finished'}`;
+    if (!panel.closest('[role=tabpanel]') || panel.closest('[role=tabpanel]').offsetParent === null) announce(text, tab);
+    setTitle(document.hidden || !document.hasFocus() ? `${failed ? '✗' : '✓'} ${text} – ${NAME}` : NAME);
+  };
+  const announce = (text, tab) => {
+    const toast = document.createElement('button');
+    toast.type = 'button';
+    toast.className = 'rw-toast';
+    toast.setAttribute('role', 'status');
+    toast.textContent = text;
+    toast.addEventListener('click', () => { if (tab) tab.click(); toast.remove(); });
+    document.body.append(toast);
+    setTimeout(() => toast.remove(), 15000);
+  };
+  const look = () => {
+    for (const panel of document.querySelectorAll('.rw-job')) {
+      const busy = panel.querySelector('.rw-progress');
+      if (busy) { running.set(panel, true); setTitle(`${titleOf(panel)} – ${NAME}`); }
+      else if (running.delete(panel)) finished(panel);
+    }
+  };
+  const restoreTitle = () => { if (!running.size) setTitle(NAME); };
+  window.addEventListener('focus', restoreTitle);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) restoreTitle(); });
+
+  let opened = false;
+  new MutationObserver(() => {
+    if (!opened && tabs().length) opened = Boolean(showTab());
+    look();
+  }).observe(document, {childList: true, subtree: true, characterData: true});
+
+  // The theme follows the system until the user chooses one.
+  const chosen = () => { try { return localStorage.getItem('reelweave-theme'); } catch { return null; } };
+  const apply = () => { if (chosen()) document.body.classList.toggle('dark', chosen() === 'dark'); };
+  document.addEventListener('click', event => {
+    if (!event.target.closest || !event.target.closest('[data-theme]')) return;
+    try { localStorage.setItem('reelweave-theme', document.body.classList.contains('dark') ? 'light' : 'dark'); } catch { return; }
+    apply();
+  });
+  document.addEventListener('DOMContentLoaded', () => { apply(); setTimeout(apply, 500); });
+})();

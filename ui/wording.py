@@ -1,0 +1,141 @@
+"""Say in the words of the page what messages say in the words of the command line.
+
+The stages and messages of the pipeline name options, commands and settings. Here each becomes an action of the page,
+and what has no counterpart on the page is left out.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from itertools import takewhile
+
+STAGES = {
+    "ingest": "Reading the frames",
+    "sources": "Adding videos",
+    "load": "Loading the model",
+    "wait": "Waiting",
+    "proxies": "Making thumbnails",
+    "check": "Checking the files",
+    "look for sources": "Looking for the original files",
+    "read vectors": "Reading the library",
+    "draw frames": "Drawing the frames",
+    "remove": "Removing",
+    "videos": "Adding word search",
+    "download": "Downloading the model",
+    "store": "Storing the vectors",
+    "search": "Searching",
+    "index": "Building the search index",
+    "separate films": "Separating the films",
+    "neighbours": "Comparing frames",
+    "motion": "Measuring motion",
+    "match": "Matching details",
+    "order": "Finding the order",
+    "prove": "Checking the order",
+    "fetch pictures": "Fetching pictures",
+    "excerpt": "Cutting the clip",
+    "read": "Reading the film",
+    "read frames": "Reading the film",
+    "count frames": "Counting frames",
+    "frame times": "Reading the frame times",
+    "cut sound": "Cutting the sound",
+    "render": "Writing the film",
+    "encode": "Writing the film",
+    "preview": "Writing the preview",
+    "look for broken frames": "Looking for broken frames",
+    "train the detector": "Training the detector",
+    "contact sheet": "Drawing the contact sheet",
+    "compare pictures": "Comparing the pictures",
+}
+"""The steps of a job by the names that the pipeline gives them."""
+
+_CONSTRAINTS: dict[str, Callable[[str], str]] = {
+    "first": lambda value: f"“Start with frame {value}”",
+    "last": lambda value: f"“End with frame {value}”",
+    "before": lambda value: "“Play frame {} before frame {}”".format(*_pair(value)),
+    "adjacent": lambda value: "“Place frame {} next to frame {}”".format(*_pair(value)),
+    "keep": lambda value: f"“Keep frame {value}”",
+    "drop": lambda value: f"“Drop frame {value}”",
+    "keep-shot": lambda value: f"“Keep group {value}”",
+    "drop-shot": lambda value: f"“Drop shot {value}”",
+    "flip-shot": lambda value: f"“Play shot {value} backwards”",
+    "shot-order": lambda value: f"“Shot order: {value.replace(',', ', ')}”",
+}
+"""The corrections of the Reconstruct tab by the options that messages name."""
+
+_CONSTRAINT = re.compile(rf"--({'|'.join(sorted(_CONSTRAINTS, key=len, reverse=True))})[ =]([\d:]+(?:[,-][\d:]+)*)")
+_COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
+_SOUND_OPTION = re.compile(r", left out; --audio [^.]* includes it\.")
+_PROCESS = re.compile(r" \(process \d+[^)]*\)")
+_KEPT_UPLOAD = re.compile(r"(?<![\w/.])(?:/[^\n'\"]*?|[^\s/'\"]+)\.page/(?:given|run-[^/\s]+/uploads)/[0-9a-f]+/")
+_VIDEOS = re.compile(r"\d+ videos")
+_SOURCES = re.compile(r"\d+ sources, MB")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z“])")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*|\bREELWEAVE_\w+|\b[a-z_]+\.[a-z_]+ (?:=|to) |local-dir:")
+
+
+def page_wording(text: str) -> str:
+    """Replace options, commands and paths of the server in a message; leave out what the page has no words for."""
+    text = _SOUND_OPTION.sub(", which is left out.", _KEPT_UPLOAD.sub("", _PROCESS.sub("", text)))
+    text = _CONSTRAINT.sub(lambda found: _CONSTRAINTS[found[1]](found[2]), text)
+    text = _COMMAND.sub(_page_equivalent, text)
+    return " ".join(sentence for sentence in _SENTENCE.split(text) if not _OPTION.search(sentence))
+
+
+def step_of(name: str) -> str:
+    """Return the name of a stage without its title, its count and what is in parentheses."""
+    step = re.sub(r" \(.*\)$", "", name.rpartition(": ")[2])
+    return (
+        "sources"
+        if _SOURCES.fullmatch(step)
+        else "videos"
+        if _VIDEOS.fullmatch(step)
+        else "load"
+        if step.startswith("load ")
+        else step
+    )
+
+
+def stage_name(name: str) -> str:
+    """Return the plain words for a stage."""
+    title, _, _ = name.rpartition(": ")
+    step = step_of(name)
+    words = STAGES.get(step, step[:1].upper() + step[1:])
+    return f"{words}: {title}" if title else words
+
+
+def _pair(value: str) -> tuple[str, str]:
+    left, _, right = value.partition(":")
+    return left, right
+
+
+def _page_equivalent(found: re.Match[str]) -> str:
+    sentence_start, words = found[1], _page_action(found[2]) or f"reelweave {_verb(found[2])} in a terminal"
+    return words if sentence_start is None else sentence_start + words[0].upper() + words[1:]
+
+
+def _page_action(command_line: str) -> str:
+    """Say how to do on the page what a command does; empty if the page cannot do it."""
+    try:
+        words = shlex.split(command_line)
+    except ValueError:  # a message may quote anything
+        return ""
+    arguments = list(takewhile(lambda word: not word.startswith("--"), words))
+    space = words[words.index("--space") + 1] if "--space" in words[:-1] else ""
+    match arguments:
+        case ["videos", "list"]:
+            return "the Library tab"
+        case ["ingest", _, *_] if space == "clip":
+            return f"adding CLIP vectors to {_names(arguments[1:])} on the Library tab"
+        case ["ingest", _, *_]:
+            return f"adding {_names(arguments[1:])} on the Library tab"
+        case ["videos", "remove", video, *_]:
+            return f"removing {video} on the Library tab"
+    return ""
+
+
+def _verb(command_line: str) -> str:
+    return command_line.partition(" -")[0]
+
+
+def _names(paths: list[str]) -> str:
+    return ", ".join(path.rsplit("/", 1)[-1] for path in paths)
