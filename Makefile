@@ -11,15 +11,19 @@ INSTALL := $(RUN) -m pip install --disable-pip-version-check -c constraints.txt
 USER := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PAGE := $(VENV)/.installed-ui
+CLUSTER := $(VENV)/.installed-cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test fuzz lint types layers reference docs wheel clean
+.PHONY: help demo cluster-demo ui test fuzz lint types layers reference docs wheel clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(USER) ## make a film, scramble it, reconstruct it, say how well
 	$(VENV)/bin/reelweave demo --overwrite $(ARGS)
+
+cluster-demo: $(CLUSTER) ## ingest through a Chroma server and a Ray cluster on this machine, and kill a node on the way
+	$(RUN) deploy/demo.py $(ARGS)
 
 ui: $(PAGE) ## open the page on 127.0.0.1:7860; ARGS="--port 8000" passes options on
 	$(VENV)/bin/reelweave ui $(ARGS)
@@ -66,10 +70,14 @@ $(USER): pyproject.toml constraints.txt | $(RUN)
 
 $(DEV): pyproject.toml constraints.txt | $(RUN)
 	$(INSTALL) -e '.[dev,cluster,edit,match,mcp,notebook,shots,ui]'
-	@touch $@ $(USER) $(PAGE)
+	@touch $@ $(USER) $(PAGE) $(CLUSTER)
 
 $(PAGE): pyproject.toml constraints.txt | $(RUN)
 	$(INSTALL) -e '.[ui]'
+	@touch $@ $(USER)
+
+$(CLUSTER): pyproject.toml constraints.txt | $(RUN)
+	$(INSTALL) -e '.[cluster]'
 	@touch $@ $(USER)
 
 $(RUN):

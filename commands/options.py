@@ -102,21 +102,21 @@ def add_store_option(app: typer.Typer) -> None:
             add_store_option(group.typer_instance)
 
 
-def _with_store(command: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(command)
+def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
     def run(*arguments: Any, store: str | None = None, **options: Any) -> Any:
         _Given.store = store
         try:
-            return command(*arguments, **options)
+            return function(*arguments, **options)
         finally:
             _Given.store = None
 
-    parameters = inspect.signature(command).parameters
+    parameters = inspect.signature(function).parameters
     option = inspect.Parameter("store", parameters["library"].kind, default=None, annotation=StoreUrl)
     with_option = list(parameters.values())
     with_option.insert(with_option.index(parameters["library"]) + 1, option)
     vars(run)["__signature__"] = inspect.Signature(with_option)
-    run.__annotations__ = {**command.__annotations__, "store": StoreUrl}
+    run.__annotations__ = {**function.__annotations__, "store": StoreUrl}
     return run
 
 

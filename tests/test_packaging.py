@@ -24,7 +24,7 @@ OWN_MODEL = ROOT / "ingest" / "models" / "toy"
 SCHEMAS = ROOT / "schemas"
 TEMPLATES = ROOT / "render" / "report" / "templates"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
-NOT_PACKAGED = {".venv", "build", "tests", "bench", "docs"}
+NOT_PACKAGED = {".venv", "build", "tests", "bench", "deploy", "docs"}
 BESIDES_CODE = {"settings.toml", "py.typed", "__init__.pyi"}
 
 

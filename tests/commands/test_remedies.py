@@ -18,7 +18,7 @@ from reelweave.search.question import check_vectors
 from reelweave.settings import load
 
 ROOT = Path(reelweave.__file__).resolve().parent
-NOT_PACKAGED = {"tests", "bench", "docs", ".venv", "build", "dist"}
+NOT_PACKAGED = {"tests", "bench", "deploy", "docs", ".venv", "build", "dist"}
 NAMED = re.compile(r"[`>](reelweave\b[^`<]*)[`<]")
 LEFT_OPEN = re.compile(r"\.\.\.|\u2026|\b[A-Z][A-Z_]+\b")
 PLACEHOLDER = "x1"
