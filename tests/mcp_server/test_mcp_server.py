@@ -13,6 +13,8 @@ from urllib.request import Request, urlopen
 
 import anyio
 import cv2
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 from helpers import decoded, pictures, write_clip
@@ -26,6 +28,8 @@ from reelweave.mcp_server.server import build_server
 
 READING = {"list_videos", "describe_video", "search", "moments", "similar", "frame", "solve", "plan"}
 WRITING = {"ingest", "save_plan", "render"}
+EXAMPLES = 25
+"""Conversations of five calls each."""
 
 Call = Callable[..., CallToolResult]
 
@@ -220,6 +224,15 @@ def test_without_folders_no_file_is_opened(full: Path, root: Path) -> None:
     assert answer(call("list_videos"))["videos"][0]["source"] == ""
 
 
+def test_a_refusal_tells_no_path_and_no_command_of_a_terminal(full: Path, clip: Path) -> None:
+    said = [
+        refusal(caller(full)("search", text="a car")),
+        refusal(caller(full)("describe_video", video="nothing")),
+        refusal(caller(full)("plan", video=clip.name)),
+    ]
+    assert [text for text in said if str(full) in text or str(clip) in text or "`" in text] == []
+
+
 HOSTILE = [
     ("search", {"text": "x" * 1001}),
     ("search", {"text": "a", "k": 101}),
@@ -264,9 +277,50 @@ def test_hostile_arguments_are_refused_and_the_server_goes_on(full: Path, root: 
         assert result.is_error, (name, arguments)
         text = refusal(result)
         assert len(text) < 3000, name
+        assert text != f"Error executing tool {name}", arguments
         assert "Traceback" not in text
     assert answer(last)["total"] == 1
     assert contents(full) == before
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**20), 10**20),
+    st.floats(),
+    st.text(max_size=30),
+    st.sampled_from(
+        ["clip.mp4", "picture.png", "@picture.png", "../secret/picture.png", "a\0b", "3,7-9", "auto", ".", "/"]
+    ),
+    st.lists(st.integers(-3, 15), max_size=4),
+    st.lists(st.lists(st.integers(-3, 15), min_size=2, max_size=2), max_size=4),
+    st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)
+"""Values of every type that JSON has, and some that mean something."""
+
+
+def test_no_arguments_break_a_tool(full: Path, root: Path) -> None:
+    server = build_server(settings(library=str(full)), Access.to([root], write=True))
+    tools = {tool.name: sorted(tool.input_schema["properties"]) for tool in anyio.run(server.list_tools)}
+    assert set(tools) == READING | WRITING
+    calls = st.sampled_from(sorted(tools)).flatmap(
+        lambda name: st.tuples(st.just(name), st.dictionaries(st.sampled_from([*tools[name], "other"]), ODD))
+    )
+    secret = {file: file.read_bytes() for file in (root.parent / "secret").iterdir()}
+
+    @hypothesis.settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.seed(0)
+    @hypothesis.given(st.lists(calls, min_size=5, max_size=5))
+    def talk(made: list[tuple[str, dict[str, Any]]]) -> None:
+        async def run(client: Client) -> list[CallToolResult]:
+            return [await client.call_tool(name, {"video": "clip.mp4", **arguments}) for name, arguments in made]
+
+        for (name, arguments), result in zip(made, session(server, run), strict=True):
+            # The SDK says no more than this of an exception that was not foreseen.
+            assert not result.is_error or refusal(result) != f"Error executing tool {name}", arguments
+
+    talk()
+    assert {file: file.read_bytes() for file in (root.parent / "secret").iterdir()} == secret
 
 
 def test_answers_are_bounded(library: Path, tmp_path: Path) -> None:
