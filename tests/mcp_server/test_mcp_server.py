@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -88,15 +90,15 @@ def shown(result: CallToolResult) -> np.ndarray:
 
 
 @contextmanager
-def over_http(library: Path, *options: object) -> Iterator[str]:
-    """The address of a server in a process of its own."""
+def over_http(library: Path, *options: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process of its own, and its address."""
     from reelweave.ui.server import _port_problem
 
     port = next(port for port in range(20_000 + os.getpid() % 20_000, 65_000) if not _port_problem("127.0.0.1", port))
     with started("mcp", "--http", "--port", port, "--library", library, *options) as process:
         wait_until(lambda: process.poll() is not None or bool(_port_problem("127.0.0.1", port)))
         assert process.poll() is None
-        yield f"http://127.0.0.1:{port}/mcp"
+        yield process, f"http://127.0.0.1:{port}/mcp"
 
 
 def over_stdio(library: Path, *options: object) -> StdioServerParameters:
@@ -112,7 +114,7 @@ async def explore(client: Client) -> tuple[set[str], dict[str, Any], CallToolRes
 
 
 def test_the_same_is_served_over_stdio_and_http(full: Path, clip: Path) -> None:
-    with over_http(full) as address:
+    with over_http(full) as (_, address):
         answers = [session(server, explore) for server in (over_stdio(full), address)]
     for tools, listed, picture in answers:
         assert tools == READING
@@ -362,7 +364,7 @@ def test_requests_of_other_sites_are_refused(http_server: str, headers: dict[str
 
 @pytest.fixture(scope="module")
 def http_server(stocked: Path) -> Iterator[str]:
-    with over_http(stocked) as address:
+    with over_http(stocked) as (_, address):
         yield address
 
 
@@ -400,3 +402,38 @@ def test_a_missing_sdk_is_named_with_the_command_that_installs_it(run: Run, monk
     answered = run("mcp")
     assert answered.code == 1
     assert ".[mcp]" in answered.err
+
+
+def test_the_server_ends_quietly_when_its_client_does(full: Path) -> None:
+    """`started` gives it an stdin that is at its end."""
+    with started("mcp", "--library", full) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_signal_ends_the_server_on_http(full: Path) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with over_http(full) as (process, address):
+            assert session(address, explore)[0] == READING
+            process.send_signal(number)
+            _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130
+        assert "Traceback" not in err
+
+
+def test_two_clients_are_served_at_once(http_server: str) -> None:
+    async def both() -> list[Any]:
+        found: list[Any] = []
+
+        async def one() -> None:
+            async with Client(http_server) as client:
+                found.append(await explore(client))
+
+        with anyio.fail_after(PATIENCE):
+            async with anyio.create_task_group() as group:
+                group.start_soon(one)
+                group.start_soon(one)
+        return found
+
+    first, second = anyio.run(both)
+    assert first[:2] == second[:2]
