@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ..errors import LibraryError, UsageError, command
 from ..media.ranges import listed
 from ..media.types import SpaceState, VideoRecord
-from ..media.untrusted import UntrustedError, parse_json, validate
+from ..media.untrusted import UntrustedError, is_text, parse_json, validate
 from .sqlite_files import database_fault, has_journal, is_damage, lenient
 
 _Kind = TypeVar("_Kind")
@@ -163,7 +163,7 @@ class Catalog:
             UsageError: No video matches, or several do.
         """
         videos = self.videos()
-        path = os.path.realpath(wanted)
+        path = os.path.realpath(wanted) if is_text(wanted) else ""
         found = (
             [v for v in videos if v.id == wanted]
             or [place.video for place in [self.at_source(path)] if place]

@@ -49,12 +49,14 @@ def build_server(settings: Settings, access: Access) -> MCPServer[None]:
     )
     for tool in tools.reading:
         # Caches are written, which changes no later answer.
-        server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(_in_thread(tool, worker))
+        server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(
+            _in_thread(tools, tool, worker)
+        )
     for tool in tools.writing:
         hints = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-        server.tool(annotations=hints)(_in_thread(tool, worker))
+        server.tool(annotations=hints)(_in_thread(tools, tool, worker))
     server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(
-        _as_image(_in_thread(tools.frame, worker))
+        _as_image(_in_thread(tools, tools.frame, worker))
     )
     return server
 
@@ -88,17 +90,20 @@ def _flat(settings: Settings) -> dict[str, Any]:
     return flat
 
 
-def _in_thread(tool: Callable[..., Any], worker: ThreadPoolExecutor) -> Callable[..., Any]:
+def _in_thread(tools: Tools, tool: Callable[..., Any], worker: ThreadPoolExecutor) -> Callable[..., Any]:
     """Run a tool in the thread of the library, and tell the client what Reelweave explains about a failure."""
+
+    def work(arguments: dict[str, Any]) -> Any:
+        try:
+            return tool(**arguments)
+        except ReelweaveError as failed:
+            raise ToolError(tools.explain(failed)) from failed
+        except OSError as failed:
+            raise ToolError(failed.strerror or "The file cannot be used.") from failed
 
     @wraps(tool)
     async def run(**arguments: Any) -> Any:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(worker, lambda: tool(**arguments))
-        except ReelweaveError as failed:
-            raise ToolError(f"{failed.cause} {failed.remedy}".strip()) from failed
-        except OSError as failed:
-            raise ToolError(failed.strerror or "The file cannot be used.") from failed
+        return await asyncio.get_running_loop().run_in_executor(worker, work, arguments)
 
     return run
 

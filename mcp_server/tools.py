@@ -1,5 +1,6 @@
 """What agents can call. The signatures and docstrings are what they are told; every answer is bounded."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -11,7 +12,7 @@ from pydantic import Field
 from ..api.library import Library
 from ..api.plan import VideoPlan
 from ..api.video import Video
-from ..errors import UsageError
+from ..errors import ReelweaveError, UsageError
 from ..media.source import shrunk
 from ..search.query import parse
 from .access import Access
@@ -169,6 +170,17 @@ class Tools:
     def writing(self) -> Sequence[Any]:
         """The tools that add to the library or write files."""
         return (self.ingest, self.save_plan, self.render) if self._access.write else ()
+
+    def explain(self, failed: ReelweaveError) -> str:
+        """Explain a failure without the commands of a terminal, and without paths that are not the agent's business."""
+        text = failed.cause if "`" in failed.remedy else f"{failed.cause} {failed.remedy}"
+        hidden = {str(self._library.folder): "the library"}
+        with contextlib.suppress(ReelweaveError):
+            sources = {str(video.source): video.name for video in self._library.videos if video.record.source}
+            hidden |= {path: name for path, name in sources.items() if not self._access.contains(path)}
+        for path in sorted(hidden, key=len, reverse=True):
+            text = text.replace(path, hidden[path])
+        return text.strip()
 
     def close(self) -> None:
         self._library.close()
