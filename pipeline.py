@@ -4,7 +4,7 @@ Each verb of the command line that works on films is one function here. `reconst
 its source once, and passes the opened source from step to step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -403,10 +403,13 @@ def _known_films(request: SolveRequest | ReconstructRequest) -> int:
 
 
 def _claim(outputs: Outputs, paths: OutputPaths, both: bool) -> None:
-    from .render.report.folder import REPORT_FILES
-
     check_film_name(paths.output)
-    outputs.claim(*films_at(paths.output, both), paths.plan, folder=paths.report, names=REPORT_FILES)
+    names: Sequence[str] = ()
+    if paths.report:
+        from .render.report.folder import REPORT_FILES
+
+        names = REPORT_FILES
+    outputs.claim(*films_at(paths.output, both), paths.plan, folder=paths.report, names=names)
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:
