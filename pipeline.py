@@ -4,7 +4,7 @@ Each verb of the command line that works on films is one function here. `reconst
 its source once, and passes the opened source from step to step.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -432,12 +432,15 @@ def _known_films(request: SolveRequest | ReconstructRequest) -> int:
 
 
 def _claim(outputs: Outputs, request: ReconstructRequest, number: int) -> None:
-    from .render.report.folder import REPORT_FILES
-
     paths = request.paths(number)
     check_film_name(paths.output)
     files = [*films_at(paths.output, request.both), paths.plan, *request.edit_list_paths(number)]
-    outputs.claim(*files, folder=paths.report, names=REPORT_FILES)
+    names: Sequence[str] = ()
+    if paths.report:
+        from .render.report.folder import REPORT_FILES
+
+        names = REPORT_FILES
+    outputs.claim(*files, folder=paths.report, names=names)
 
 
 def _renamed(options: dict[str, Any]) -> dict[str, Any]:
