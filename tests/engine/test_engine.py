@@ -25,7 +25,9 @@ from reelweave.engine.cluster import ClusterOptions, RayEngine, connected
 from reelweave.engine.local import LocalEngine
 from reelweave.engine.task import Engine, FunctionTask
 from reelweave.errors import EngineError, SourceError, UsageError
+from reelweave.evaluate.degradations import parse_degradations
 from reelweave.evaluate.drawn.film import draw_film
+from reelweave.evaluate.robustness import RobustnessOptions, evaluate_robustness
 from reelweave.index.transfer import export_vectors
 from reelweave.ingest import distributed
 
@@ -345,3 +347,26 @@ def test_a_client_of_a_cluster_elsewhere_makes_the_same_library(
     with _ingest(films, library, cluster.client_address) as process:
         assert _states(process) == ["new"] * 6
     assert same(library, single, tmp_path)
+
+
+def test_the_library_is_solved_on_a_cluster_as_here(
+    cluster: Any, films: Path, single: Path, tmp_path: Path, library: Path
+) -> None:
+    plans = []
+    for engine in ("local", "ray"):
+        shutil.copytree(single, tmp_path / engine)
+        chosen = settings(library=str(tmp_path / engine), engine__name=engine)
+        solved = list(pipeline.solve_all(chosen, plans=tmp_path / f"plans {engine}"))
+        assert [video.error for video in solved] == [None] * 6
+        plans.append({video.video.id: video.plan_file.read_bytes() for video in solved if video.plan_file})
+    assert len(plans[0]) == 6
+    assert plans[0] == plans[1]
+
+
+def test_robustness_is_measured_on_a_cluster_as_here(cluster: Any, films: Path) -> None:
+    chosen = RobustnessOptions(parse_degradations(["gaussian=10,40"]), frames=40)
+    here, there = (
+        evaluate_robustness(films / "film0.mp4", chosen, settings(engine__name=name)) for name in ("local", "ray")
+    )
+    assert here == there
+    assert len(here.rows) == 3
