@@ -177,7 +177,8 @@ class GapFiller:
     def filled(self, raws: Iterator[bytes], gaps: Sequence[Gap]) -> Iterator[bytes]:
         """Yield all frames with the gaps filled, and record each replacement in `replaced`."""
         frames, position, before = _Peekable(raws), 0, b""
-        for gap, end in zip(gaps, [*[gap.first for gap in gaps[1:]], None], strict=True):
+        ends = [*(gap.first for gap in gaps[1:]), None]
+        for gap, end in zip(gaps, ends, strict=False):
             recent: deque[bytes] = deque([before] * bool(before), maxlen=self._context)
             for before in islice(frames, gap.first - position):
                 recent.append(before)
