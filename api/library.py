@@ -84,16 +84,16 @@ class Library(Session):
         with open_library(self.settings()) as library:
             return Videos(Video(self, record) for record in library.catalog.videos())
 
-    def __getitem__(self, video: File) -> Video:
-        """Find a video by its id, name or path.
+    def __getitem__(self, video: "Video | File") -> Video:
+        """Find a video by its id, name or path, or read the record of one anew.
 
         Raises:
             UsageError: There is no such video, or several.
         """
         with open_library(self.settings()) as library:
-            return Video(self, library.catalog.find(fspath(video)))
+            return Video(self, library.catalog.find(_name(video)))
 
-    def __contains__(self, video: File) -> bool:
+    def __contains__(self, video: "Video | File") -> bool:
         try:
             return bool(self[video])
         except UsageError:

@@ -61,6 +61,7 @@ def test_a_video_is_found_by_id_name_and_path(lib: rw.Library, video: "reelweave
     assert lib[video.id] == lib[video.name] == lib[video.source] == video
     assert (len(lib), list(lib), list(lib.videos)) == (1, [video], [video])
     assert video.name in lib
+    assert video in lib
     assert "nothing.mp4" not in lib
     with pytest.raises(UsageError, match=r"nothing\.mp4"):
         lib["nothing.mp4"]
@@ -165,6 +166,9 @@ def test_frames_are_the_pictures_of_the_source_in_rgb(lib: rw.Library, clip: Pat
     video = lib.add(clip)
     true = decoded(clip)[7][..., ::-1]
     assert np.array_equal(video.frame(7), true)
+    assert [picture.tolist() for picture in video.read_frames([7, 2, 7])] == [
+        decoded(clip)[number][..., ::-1].tolist() for number in (7, 2, 7)
+    ]
     small = video.proxy(7)
     assert small.shape[2] == 3
     assert abs(small.mean(axis=(0, 1)) - true.mean(axis=(0, 1))).max() < 8
