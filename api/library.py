@@ -22,7 +22,6 @@ from ..progress import Progress
 from ..render.report.contact_sheet import save_picture
 from ..render.results import Reconstruction
 from ..repair.repair import repair_video
-from ..repair.survey import RepairResult
 from ..search.finder import Finder, open_finder
 from ..search.question import Question, Similarity, compare_images, read_threshold
 from ..solve.constraints import parse_constraints
@@ -31,6 +30,7 @@ from ..solve.plan.model import Plan
 from .matches import Matches
 from .plan import VideoPlan
 from .progress import default_progress
+from .repaired import RepairedVideo
 from .session import File, Picture, Session, optional_path, path_of
 from .video import Video, Videos
 
@@ -377,7 +377,7 @@ class Library(Session):
         method: str | None = None,
         lossless: bool = False,
         overwrite: bool = False,
-    ) -> RepairResult:
+    ) -> RepairedVideo:
         """Find broken frames of a video and replace them.
 
         Args:
@@ -391,11 +391,14 @@ class Library(Session):
             lossless: Keep the samples of the source.
             overwrite: Replace existing files.
 
+        Returns:
+            The broken frames. Unlike the command, it replaces them without asking, however many they are.
+
         Raises:
             SourceError: The video cannot be read.
         """
         path = source.source if isinstance(source, Video) else path_of(source)
-        return repair_video(
+        result = repair_video(
             path,
             self.settings(repair__method=method),
             self.progress(),
@@ -407,6 +410,7 @@ class Library(Session):
             lossless=lossless,
             overwrite=overwrite,
         )
+        return RepairedVideo(result)
 
     def scramble(self, source: File, output: File, truth: File, *, overwrite: bool = False, **options: Any) -> Truth:
         """Write a shuffled copy of a clip, and the truth about it.

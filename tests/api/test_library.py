@@ -235,7 +235,11 @@ def test_films_are_split_repaired_scrambled_and_reconstructed(
     assert truth.source == str(film)
     assert len(lib.split(tmp_path / "mixed.mp4", films=1)) == 1
     done = lib.repair(film, tmp_path / "repaired.mp4", frames="3,9-10")
-    assert [verdict.frame for verdict, _ in done.found] == [3, 9, 10]
+    assert done.frames == list(done) == done.to_pandas()["frame"].tolist() == [3, 9, 10]
+    assert done.output == tmp_path / "repaired.mp4"
+    assert (len(done.scores), repr(done)) == (48, "RepairedVideo('film.mp4', 3 of 48 frames broken)")
+    assert done._repr_html_().count("data:image/jpeg") == 1
+    assert str(tmp_path) not in done._repr_html_()
     assert lib.repair(film, frames=[3], detect_only=True).output is None
     assert lib.reconstruct(scrambled.video, tmp_path / "film.mp4").kept > 0
     (picture := tmp_path / "picture.png").write_bytes(_png(film))
