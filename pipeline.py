@@ -87,9 +87,9 @@ class SolveRequest:
     """Trained detector of broken frames; implies `repair`."""
     films: int | None = None
     """Number of films that were mixed, if known; `solve_split` only."""
+    overwrite: Overwrite = False
     store: bool = True
     """Keep the plan in the library as the video's latest one; `solve` only."""
-    overwrite: Overwrite = False
 
     @property
     def repairs(self) -> bool:
