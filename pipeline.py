@@ -100,9 +100,9 @@ class SolveRequest:
     """Number of films that were mixed, if known; `solve_split` only."""
     edit_lists: tuple[Path, ...] = ()
     """Edit lists to write; their suffixes choose the formats."""
+    overwrite: Overwrite = False
     store: bool = True
     """Keep the plan in the library as the video's latest one; `solve` only."""
-    overwrite: Overwrite = False
 
     @property
     def repairs(self) -> bool:

@@ -22,7 +22,6 @@ from ..progress import Progress
 from ..render.report.contact_sheet import save_picture
 from ..render.results import Reconstruction
 from ..repair.repair import repair_video
-from ..repair.survey import RepairResult
 from ..search.finder import Finder, open_finder
 from ..search.question import Question, Similarity, compare_images, read_threshold
 from ..solve.constraints import parse_constraints
@@ -31,6 +30,7 @@ from ..solve.plan.model import Plan
 from .matches import Matches
 from .plan import VideoPlan
 from .progress import default_progress
+from .repaired import RepairedVideo
 from .session import File, Picture, Session, optional_path, path_of
 from .video import Video, Videos
 
@@ -84,16 +84,16 @@ class Library(Session):
         with open_library(self.settings()) as library:
             return Videos(Video(self, record) for record in library.catalog.videos())
 
-    def __getitem__(self, video: File) -> Video:
-        """Find a video by its id, name or path.
+    def __getitem__(self, video: "Video | File") -> Video:
+        """Find a video by its id, name or path, or read the record of one anew.
 
         Raises:
             UsageError: There is no such video, or several.
         """
         with open_library(self.settings()) as library:
-            return Video(self, library.catalog.find(fspath(video)))
+            return Video(self, library.catalog.find(_name(video)))
 
-    def __contains__(self, video: File) -> bool:
+    def __contains__(self, video: "Video | File") -> bool:
         try:
             return bool(self[video])
         except UsageError:
@@ -377,7 +377,7 @@ class Library(Session):
         method: str | None = None,
         lossless: bool = False,
         overwrite: bool = False,
-    ) -> RepairResult:
+    ) -> RepairedVideo:
         """Find broken frames of a video and replace them.
 
         Args:
@@ -391,11 +391,14 @@ class Library(Session):
             lossless: Keep the samples of the source.
             overwrite: Replace existing files.
 
+        Returns:
+            The broken frames. Unlike the command, it replaces them without asking, however many they are.
+
         Raises:
             SourceError: The video cannot be read.
         """
         path = source.source if isinstance(source, Video) else path_of(source)
-        return repair_video(
+        result = repair_video(
             path,
             self.settings(repair__method=method),
             self.progress(),
@@ -407,6 +410,7 @@ class Library(Session):
             lossless=lossless,
             overwrite=overwrite,
         )
+        return RepairedVideo(result)
 
     def scramble(self, source: File, output: File, truth: File, *, overwrite: bool = False, **options: Any) -> Truth:
         """Write a shuffled copy of a clip, and the truth about it.

@@ -1,6 +1,7 @@
 """Videos of a library: their frames as pictures, vectors and tables."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,7 +13,7 @@ from ..index.check import unchanged_videos
 from ..index.library import open_library, proxies_of
 from ..index.manage import show_video, video_strips
 from ..media.proxy import proxy_picture
-from ..media.types import FRAME_COLUMNS, Floats, FrameRows, VideoRecord
+from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Ints, VideoRecord
 from ..render.reel import FrameReference, fetch_frames
 from .html import render, rgb
 from .session import Picture, Session
@@ -86,11 +87,29 @@ class Video(Table):
             SourceError: The source is missing or has changed.
             UsageError: The library has no such frame.
         """
-        self._row(number)
+        return self.read_frames([number])[0]
+
+    def read_frames(self, numbers: Iterable[int]) -> list[Picture]:
+        """Decode several frames at full size in one pass, which is quicker than one by one.
+
+        Args:
+            numbers: The indices of the frames in the file.
+
+        Returns:
+            The pictures in RGB, in the order asked for.
+
+        Raises:
+            SourceError: The source is missing or has changed.
+            UsageError: The library has no such frame.
+        """
+        wanted = list(numbers)
+        for number in wanted:
+            self._row(number)
         progress = self._session.progress()
         videos = unchanged_videos([self.record], progress)
-        _, picture = next(fetch_frames([FrameReference(self.id, number)], videos, progress))
-        return rgb(picture)
+        references = [FrameReference(self.id, number) for number in wanted]
+        found = {reference.frame: rgb(picture) for reference, picture in fetch_frames(references, videos, progress)}
+        return [found[number] for number in wanted]
 
     def proxy(self, number: int) -> Picture:
         """Return the proxy of a frame, a small picture in RGB, from the library and without the source."""
@@ -153,9 +172,14 @@ class Video(Table):
         with open_library(self._session.settings()) as library:
             return library.rows(self.record, space or next(iter(self.spaces), ""))
 
+    @cached_property
+    def _indices(self) -> Ints:
+        """The index of each frame, which is read together with the vectors, and therefore once."""
+        return self._rows().indices
+
     def _row(self, number: int) -> int:
         """Return the row of a frame."""
-        indices = self._rows().indices
+        indices = self._indices
         row = int(np.searchsorted(indices, number))
         if row >= len(indices) or indices[row] != number:
             raise UsageError(

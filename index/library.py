@@ -40,7 +40,7 @@ MAX_LOST = 0.02
 
 
 class Library:
-    """An opened library.
+    """An opened library, beneath the `Library` of `reelweave.api`.
 
     Readers may open it at any time; a missing one is empty. Writers work inside `writing`.
 

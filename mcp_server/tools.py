@@ -48,6 +48,7 @@ class Tools:
     def __init__(self, library: Library, access: Access) -> None:
         self._library, self._access = library, access
         self._plans: dict[str, VideoPlan] = {}
+        self._videos: dict[str, Video] = {}
 
     # Reading
 
@@ -58,7 +59,7 @@ class Tools:
 
     def describe_video(self, video: Name) -> dict[str, Any]:
         """Tell everything known about a video: its frames, rate, size, spaces and state."""
-        found = self._library[video]
+        found = self._video(video)
         return found.describe() | self._row(found)
 
     def search(
@@ -89,7 +90,7 @@ class Tools:
 
     def similar(self, video: Name, frame: Frame, k: Count = 10) -> dict[str, Any]:
         """Find frames of any video that look like one frame of a video."""
-        found = self._library[video]
+        found = self._video(video)
         space = next(iter(found.spaces), None)
         rows = found.columns()["frame"].tolist()
         if frame not in rows:
@@ -98,7 +99,7 @@ class Tools:
 
     def frame(self, video: Name, frame: Frame, full: bool = False) -> bytes:
         """Show a frame as a picture: the small one of the library, or decoded from the source if `full` is true."""
-        found = self._library[video]
+        found = self._video(video)
         picture = found.frame(frame) if full else found.proxy(frame)
         return _jpeg(picture)
 
@@ -118,7 +119,7 @@ class Tools:
         limit: Limit = 200,
     ) -> dict[str, Any]:
         """Find the order of the frames of a shuffled video. `before` holds pairs of which the first plays earlier."""
-        found = self._library[video]
+        found = self._video(video)
         solved = self._library.order(
             found,
             first=first,
@@ -133,8 +134,8 @@ class Tools:
             drop_shot=drop_shot or (),
             flip_shot=flip_shot or (),
         )
-        self._plans = dict(islice({found.id: solved, **self._plans}.items(), _MOST_PLANS))
-        self._plans[found.id] = solved
+        others = {video: plan for video, plan in self._plans.items() if video != found.id}
+        self._plans = dict(islice({found.id: solved, **others}.items(), _MOST_PLANS))
         return _described(solved, 0, limit)
 
     def plan(self, video: Name, offset: Offset = 0, limit: Limit = 200) -> dict[str, Any]:
@@ -191,11 +192,19 @@ class Tools:
             if term.picture and not self._access.contains(str(term.picture)):
                 self._access.file(str(term.picture))
         picture: Path | None = self._access.file(image) if image else None
-        only = [self._library[video] for video in videos]
+        only = [self._video(video) for video in videos]
         return _answer(self._library.search(text, image=picture, videos=only, **options))
 
+    def _video(self, name: str) -> Video:
+        """Find a video; one that has not changed keeps what was read of it."""
+        found = self._library[name]
+        known = self._videos.get(found.id)
+        if known != found:
+            self._videos[found.id] = known = found
+        return known
+
     def _plan(self, video: str) -> VideoPlan:
-        found = self._library[video]
+        found = self._video(video)
         plan = self._plans.get(found.id) or self._library.last_plan(found)
         if plan is None:
             raise UsageError(f"{found.name} has not been solved.", "Solve it first.")

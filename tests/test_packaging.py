@@ -127,6 +127,13 @@ def test_every_declared_dependency_is_imported() -> None:
     assert declared() - used == by_others
 
 
+def test_the_guide_to_installing_lists_every_extra() -> None:
+    guide = (ROOT / "docs" / "guide" / "install.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE)) == set(
+        PROJECT["project"]["optional-dependencies"]
+    ) - {"dev"}
+
+
 def test_constraints_pin_versions_and_nothing_else() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     odd = [line for line in lines if not re.fullmatch(r"(#.*|[\w.-]+==[\w.]+( ; .+)?)", line)]

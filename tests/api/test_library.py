@@ -61,6 +61,7 @@ def test_a_video_is_found_by_id_name_and_path(lib: rw.Library, video: "reelweave
     assert lib[video.id] == lib[video.name] == lib[video.source] == video
     assert (len(lib), list(lib), list(lib.videos)) == (1, [video], [video])
     assert video.name in lib
+    assert video in lib
     assert "nothing.mp4" not in lib
     with pytest.raises(UsageError, match=r"nothing\.mp4"):
         lib["nothing.mp4"]
@@ -165,6 +166,9 @@ def test_frames_are_the_pictures_of_the_source_in_rgb(lib: rw.Library, clip: Pat
     video = lib.add(clip)
     true = decoded(clip)[7][..., ::-1]
     assert np.array_equal(video.frame(7), true)
+    assert [picture.tolist() for picture in video.read_frames([7, 2, 7])] == [
+        decoded(clip)[number][..., ::-1].tolist() for number in (7, 2, 7)
+    ]
     small = video.proxy(7)
     assert small.shape[2] == 3
     assert abs(small.mean(axis=(0, 1)) - true.mean(axis=(0, 1))).max() < 8
@@ -231,7 +235,11 @@ def test_films_are_split_repaired_scrambled_and_reconstructed(
     assert truth.source == str(film)
     assert len(lib.split(tmp_path / "mixed.mp4", films=1)) == 1
     done = lib.repair(film, tmp_path / "repaired.mp4", frames="3,9-10")
-    assert [verdict.frame for verdict, _ in done.found] == [3, 9, 10]
+    assert done.frames == list(done) == done.to_pandas()["frame"].tolist() == [3, 9, 10]
+    assert done.output == tmp_path / "repaired.mp4"
+    assert (len(done.scores), repr(done)) == (48, "RepairedVideo('film.mp4', 3 of 48 frames broken)")
+    assert done._repr_html_().count("data:image/jpeg") == 1
+    assert str(tmp_path) not in done._repr_html_()
     assert lib.repair(film, frames=[3], detect_only=True).output is None
     assert lib.reconstruct(scrambled.video, tmp_path / "film.mp4").kept > 0
     (picture := tmp_path / "picture.png").write_bytes(_png(film))

@@ -455,7 +455,7 @@ def test_every_numeric_setting_has_a_range() -> None:
 
 @pytest.mark.parametrize("fps", ["1e999999999", "nan", "inf", "0", "-5", "1/0", "9" * 5000, "1e-9", "2000", "٣"])
 def test_an_impossible_frame_rate_is_rejected(fps: str) -> None:
-    from reelweave.commands.options import frame_rate
+    from reelweave.media.ranges import frame_rate
 
     with pytest.raises(UsageError):
         frame_rate(fps)
