@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import complete, options
 from .output import plan_text, print_answer
 
 
 def solve(
-    video: Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")],
+    video: options.VideoName,
     plan: Annotated[Path | None, typer.Option(help="Plan to write; printed by default.")] = None,
     evidence: Annotated[
         Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")
     ] = None,
     space: Annotated[
-        str | None, typer.Option(help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
+        str | None,
+        typer.Option(
+            help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.", autocompletion=complete.spaces
+        ),
     ] = None,
     outliers: options.OutlierRule = None,
     price: options.JoinPrice = None,
