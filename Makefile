@@ -14,7 +14,7 @@ PAGE := $(VENV)/.installed-ui
 CLUSTER := $(VENV)/.installed-cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster-demo ui test fuzz lint types layers reference docs wheel clean
+.PHONY: help demo cluster-demo ui test fuzz lint types layers reference man docs wheel clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -51,8 +51,12 @@ types: $(DEV) ## check the types
 layers: $(DEV) ## check that imports run downwards
 	$(VENV)/bin/lint-imports --no-cache
 
-reference: $(DEV) ## write docs/reference/cli.md and settings.md anew from the code
+reference: $(DEV) ## write the reference, the man page and the JSON schemas anew from the code
 	$(RUN) docs/generate.py
+
+man: $(DEV) ## write the man page and show it
+	$(RUN) docs/generate.py >/dev/null
+	man ./docs/man/reelweave.1
 
 docs: $(DEV) ## build the documentation site in build/site; fail on a broken link
 	$(RUN) docs/make_site.py

@@ -13,6 +13,8 @@ import typer
 
 from . import __version__
 from .commands.breakup import breakup_app
+from .commands.color import choose_color
+from .commands.complete import COLORS, one_of
 from .commands.demo import demo
 from .commands.evaluate import EvaluateCommand, evaluate, scramble
 from .commands.ingest import ingest
@@ -28,14 +30,14 @@ from .commands.schemas import schema
 from .commands.search import search, similar
 from .commands.solve import solve
 from .commands.system import doctor, settings_app, ui
-from .errors import ReelweaveError
+from .commands.variables import option_variables
+from .errors import ReelweaveError, use_option_variable
 
 _INTERRUPTED = 130
 """The exit code that Typer returns after Ctrl-C."""
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Reconstruct, search and repair videos frame by frame.",
@@ -62,7 +64,17 @@ add_store_option(app)
 
 
 @app.callback(invoke_without_command=True)
-def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    color: Annotated[
+        str,
+        typer.Option(
+            help="When to use colours: auto (on a terminal, unless NO_COLOR is set), always or never.",
+            autocompletion=one_of(COLORS),
+        ),
+    ] = "auto",
+) -> None:
+    choose_color(color)
     if version:
         print(f"reelweave {__version__}")
         raise typer.Exit
@@ -103,8 +115,12 @@ def run(arguments: list[str]) -> int:
 
 def _exit_code(arguments: list[str]) -> int:
     """Let Typer run the command line. It prints errors of usage itself, and always ends by `sys.exit`."""
+    command = typer.main.get_command(app)
+    for name, option in option_variables(command):
+        option.envvar, option.show_envvar = name, False
+        use_option_variable(name)
     try:
-        app(arguments, prog_name="reelweave")
+        command.main(arguments, prog_name="reelweave")
     except SystemExit as done:
         return int(done.code or 0)
     return 0

@@ -20,20 +20,32 @@ ReelweaveError
 
 import shlex
 from pathlib import Path
+from typing import ClassVar
 
 _LIBRARY_COMMANDS = ("ingest", "reconstruct", "solve", "search", "videos")
 
 
 class _CommandLine:
-    """Options of the running command that suggested commands must repeat."""
+    """Options of the running command that suggested commands must repeat, and the variables that stand for options."""
 
     library: Path | None = None
     store: str | None = None
+    variables: ClassVar[set[str]] = set()
 
 
 def use_library_in_commands(library: Path | None, store: str | None = None) -> None:
     """Set the options `--library` and `--store` that suggested commands repeat; None where one was not given."""
     _CommandLine.library, _CommandLine.store = library, store
+
+
+def use_option_variable(name: str) -> None:
+    """Add an environment variable that stands for an option, which is therefore no setting."""
+    _CommandLine.variables.add(name)
+
+
+def option_variables() -> frozenset[str]:
+    """Return the environment variables that stand for options; outside the command line there are none."""
+    return frozenset(_CommandLine.variables)
 
 
 def command(*words: str | Path) -> str:

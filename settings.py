@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .errors import UsageError, command
+from .errors import UsageError, command, option_variables
 from .media.untrusted import UntrustedError, is_text, quote, read_text, within_depth
 
 PACKAGED = Path(__file__).with_name("settings.toml")
@@ -27,6 +27,9 @@ PREFIX = "REELWEAVE_"
 
 _NESTED = "__"
 """Separates section and key in the name of an environment variable."""
+
+_ONE_LETTER = 0.95
+"""Similarity of two names of 20 letters of which one letter differs."""
 
 _MAX_TOML_BYTES = 1 << 20
 """Size limit of a settings file; the packaged one has under 20 kB."""
@@ -422,8 +425,9 @@ def _layers(flags: Mapping[str, Any]) -> list[_Layer]:
 def _environment() -> _Layer:
     """Read the variables with our prefix; pydantic-settings ignores those that it does not know."""
     layer: _Layer = {}
+    others = _RESERVED | option_variables()
     for name, value in os.environ.items():
-        if name.upper().startswith(PREFIX) and name.upper() not in _RESERVED:
+        if name.upper().startswith(PREFIX) and name.upper() not in others:
             key = ".".join(_quoted(part) for part in name[len(PREFIX) :].lower().split(_NESTED))
             layer[key] = _Found(value, f"environment {name}")
     return layer
@@ -487,6 +491,10 @@ def _unknown_key(key: str, origin: str, known: Sequence[str]) -> UsageError:
     if not near:
         return UsageError(f"{origin}: there is no setting {key}.", f"{command('settings', 'show')} lists them.")
     name = PREFIX + near[0].upper().replace(".", _NESTED) if variable else near[0]
+    if variable:
+        # The variable of an option may be meant rather than that of a setting.
+        meant = difflib.get_close_matches(origin.split()[-1], [name, *option_variables()], 1, _ONE_LETTER)
+        name = meant[0] if meant else name
     return UsageError(f"{origin}: there is no setting {key}.", f"Did you mean {name}?")
 
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..progress import Progress, SilentProgress, Stage, deferred_interrupt
+from .color import is_colored, styled
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Rich
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 _FINISHED_BARS = 8
 """Most bars of finished stages that stay visible, so that those of a thousand films do not fill the terminal."""
 
-_LINE_INTERVAL = 30.0
-"""Least seconds between two lines of one stage, so that a log stays short."""
+_LINES = 10
+"""Parts of a stage after each of which a log gets a line, so that it has at most so many whatever the stage takes."""
+
+_LINE_INTERVAL = 5.0
+"""Least seconds between two lines of one stage, so that quick stages have none but the last."""
 
 
 def terminal_progress(quiet: bool = False) -> Progress:
@@ -32,7 +36,7 @@ class QuietProgress(SilentProgress):
     """Print notes and no progress."""
 
     def note(self, text: str) -> None:
-        print(f"note: {text}", file=sys.stderr, flush=True)
+        print(f"{styled('note:', sys.stderr, fg='yellow')} {text}", file=sys.stderr, flush=True)
 
     @contextmanager
     def stoppable(self) -> Iterator[Callable[[], bool]]:
@@ -43,7 +47,10 @@ class QuietProgress(SilentProgress):
 
 
 class LineProgress(QuietProgress):
-    """Print a line when a stage ends and, during a long one, lines with the time left."""
+    """Print a line when a stage ends and, during a long one, a line with the time left after each tenth of it.
+
+    Lines are only ever added, since a log cannot take back what it shows.
+    """
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
@@ -94,7 +101,8 @@ class BarProgress(QuietProgress):
             TextColumn("{task.fields[status]}"),
         )
         # Redirect stdout above the bars only if it goes to the same terminal.
-        rich = Rich(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
+        console = Console(stderr=True, no_color=not is_colored(sys.stderr))
+        rich = Rich(*columns, console=console, redirect_stdout=sys.stdout.isatty())
         with rich as self._rich:
             try:
                 yield self._rich
@@ -114,21 +122,24 @@ class _Bar:
 
 
 class _LineCounter:
-    """Print the count and the time left at intervals."""
+    """Print the count and the time left after each part of a stage."""
 
     def __init__(self, name: str, total: int | None) -> None:
         self._name, self._total, self.done, self.status = name, total, 0, ""
         self._started = self._last_line = perf_counter()
+        self._shown = 0
 
     def describe(self, text: str) -> None:
         self.status = text
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
-        now = perf_counter()
-        if not self._total or not 0 < self.done < self._total or now - self._last_line < _LINE_INTERVAL:
+        if not self._total or not 0 < self.done < self._total:
             return
-        self._last_line = now
+        part, now = _LINES * self.done // self._total, perf_counter()
+        if part == self._shown or now - self._last_line < _LINE_INTERVAL:
+            return
+        self._shown, self._last_line = part, now
         left = (now - self._started) * (self._total - self.done) / self.done
         time = f"{left / 60:.0f} min" if left >= 60 else f"{left:.0f} s"
         print(f"{self._name}: {self.done} of {self._total}, {time} left", file=sys.stderr, flush=True)

@@ -2,19 +2,29 @@
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import UsageError
-from .options import Json, LibraryFolder, Quiet, Replace, confirmed, overwriting, progress_for, settings_from
-from .output import plain, print_answer, print_rows
+from . import complete
+from .options import (
+    Json,
+    LibraryFolder,
+    Quiet,
+    Replace,
+    VideoName,
+    confirmed,
+    overwriting,
+    progress_for,
+    settings_from,
+)
+from .output import plain, print_answer, print_rows, single_line
 
 if TYPE_CHECKING:
     from ..index.check import CheckResult
-
-_Video = Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")]
 
 videos_app = typer.Typer(no_args_is_help=True, help="Manage the library.")
 
@@ -24,16 +34,25 @@ def videos_list(library: LibraryFolder = None, as_json: Json = False) -> None:
     """List the videos of the library."""
     from ..index import manage
 
-    print_rows(manage.list_videos(settings_from(library)), as_json, dict, _video_cells)
+    print_rows(manage.list_videos(settings_from(library)), as_json, dict, _video_cells, _HEAD)
+
+
+_HEAD = ("id", "frames", "rate", "spaces", "size", "state", "ingested", "path")
 
 
 def _video_cells(video: dict[str, Any]) -> tuple[Any, ...]:
     spaces, size = ", ".join(space["name"] for space in video["spaces"]), f"{video['bytes'] / 1e6:.1f} MB"
-    return video["id"], video["frames"], f"{video['fps']:.2f} fps", spaces, size, video["state"]
+    facts = video["id"], video["frames"], f"{video['fps']:.2f} fps", spaces, size, video["state"]
+    return *facts, _local_time(video["ingested"]), single_line(video["source"]) or "-"
+
+
+def _local_time(ingested: str | None) -> str:
+    """Format a time in the time zone of this machine."""
+    return datetime.fromisoformat(ingested).astimezone().strftime("%Y-%m-%d %H:%M") if ingested else "-"
 
 
 @videos_app.command("show")
-def videos_show(video: _Video, library: LibraryFolder = None, as_json: Json = False) -> None:
+def videos_show(video: VideoName, library: LibraryFolder = None, as_json: Json = False) -> None:
     """Show everything known about a video."""
     from ..index import manage
 
@@ -43,7 +62,9 @@ def videos_show(video: _Video, library: LibraryFolder = None, as_json: Json = Fa
 
 @videos_app.command("remove")
 def videos_remove(
-    video: Annotated[list[str] | None, typer.Argument(help="Videos of the library.")] = None,
+    video: Annotated[
+        list[str] | None, typer.Argument(help="Videos of the library.", autocompletion=complete.videos)
+    ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="Remove the videos whose sources are missing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     library: LibraryFolder = None,
@@ -68,7 +89,10 @@ def videos_remove(
 def videos_relocate(
     *,
     video: Annotated[
-        list[str] | None, typer.Argument(help="Videos of the library; all that are not found by default.")
+        list[str] | None,
+        typer.Argument(
+            help="Videos of the library; all that are not found by default.", autocompletion=complete.videos
+        ),
     ] = None,
     path: Annotated[Path, typer.Argument(help="New path of the source, or a folder to search.")],
     library: LibraryFolder = None,
@@ -90,9 +114,11 @@ def videos_relocate(
 
 @videos_app.command("export")
 def videos_export(
-    video: _Video,
+    video: VideoName,
     folder: Annotated[Path, typer.Argument(help="New folder for the files.")],
-    space: Annotated[str | None, typer.Option(help="Space, if the video has several.")] = None,
+    space: Annotated[
+        str | None, typer.Option(help="Space, if the video has several.", autocompletion=complete.spaces)
+    ] = None,
     overwrite: Replace = False,
     library: LibraryFolder = None,
     as_json: Json = False,
@@ -106,7 +132,7 @@ def videos_export(
 
 @videos_app.command("export-edits")
 def videos_export_edits(
-    video: _Video,
+    video: VideoName,
     file: Annotated[list[Path], typer.Argument(help="Edit lists to write: .otio, .edl, .fcpxml or .csv.")],
     overwrite: Replace = False,
     library: LibraryFolder = None,

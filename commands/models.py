@@ -5,10 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from . import complete
 from .options import Json, LibraryFolder, Quiet, progress_for, settings_from
 from .output import model_report_lines, print_answer, print_rows
 
-_Model = Annotated[str | None, typer.Argument(help="A value of clip.model, or timm:MODEL; clip.model by default.")]
+_Model = Annotated[
+    str | None,
+    typer.Argument(help="A value of clip.model, or timm:MODEL; clip.model by default.", autocompletion=complete.models),
+]
 models_app = typer.Typer(no_args_is_help=True, help="List, fetch and check embedding models.")
 
 

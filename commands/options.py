@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ..errors import UsageError, use_library_in_commands
+from . import complete
 
 if TYPE_CHECKING:
     from ..index.overwrite import Overwrite
@@ -26,7 +27,12 @@ StoreUrl = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Chroma server for the vectors of the library.")
 ]
 SpaceName = Annotated[
-    str | None, typer.Option("--space", help="Space: appearance, clip, timm:MODEL, fused, all or auto.")
+    str | None,
+    typer.Option(
+        "--space",
+        help="Space: appearance, clip, timm:MODEL, fused, all or auto.",
+        autocompletion=complete.ingested_spaces,
+    ),
 ]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
 EngineName = Annotated[
@@ -44,14 +50,25 @@ JoinPrice = Annotated[
         "--price",
         help="Price of a join: auto, changes, small-changes, difference, huber, cosine, histogram, flow, sift "
         "or match.",
+        autocompletion=complete.one_of(complete.PRICES),
     ),
 ]
-OutlierRule = Annotated[str | None, typer.Option("--outliers", help="Outlier rule: density, dbscan or hdbscan.")]
+OutlierRule = Annotated[
+    str | None,
+    typer.Option(
+        "--outliers",
+        help="Outlier rule: density, dbscan or hdbscan.",
+        autocompletion=complete.one_of(complete.RULES),
+    ),
+]
 Thorough = Annotated[bool, typer.Option("--thorough", help="Search longer where the order is in doubt.")]
 Crf = Annotated[int | None, typer.Option("--crf", help="x264 quality, 0 to 51; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="Keep the samples of the source, in a larger file.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="Play the film backwards.")]
-Audio = Annotated[str | None, typer.Option("--audio", help="Sound: auto, drop, keep or reslice.")]
+Audio = Annotated[
+    str | None,
+    typer.Option("--audio", help="Sound: auto, drop, keep or reslice.", autocompletion=complete.one_of(complete.SOUND)),
+]
 Both = Annotated[bool, typer.Option("--both", help="Write the film forwards and backwards.")]
 Split = Annotated[bool, typer.Option("--split", help="Separate films that were mixed into one file.")]
 Repair = Annotated[bool, typer.Option("--repair", help="Replace broken frames with interpolated ones.")]
@@ -74,6 +91,9 @@ Films = Annotated[
     int | None, typer.Option("--films", min=1, max=1000, help="Number of films that were mixed; implies --split.")
 ]
 
+VideoName = Annotated[
+    str, typer.Argument(help="Video of the library: its id, name or path.", autocompletion=complete.videos)
+]
 First = Annotated[int | None, typer.Option(metavar="F", help="Frame F begins the film.")]
 Last = Annotated[int | None, typer.Option(metavar="F", help="Frame F ends the film.")]
 Before = Annotated[list[str] | None, typer.Option(metavar="A:B", help="Frame A plays before frame B; repeatable.")]

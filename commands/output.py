@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..render.results import order_text
+from .color import styled
 
 if TYPE_CHECKING:
     from ..evaluate.drawn.demo_search import DemoSearch
@@ -38,7 +39,7 @@ def print_error(error: Exception) -> None:
     if os.environ.get("REELWEAVE_DEBUG"):
         raise error
     text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
-    print(f"error: {text}", file=sys.stderr)
+    print(f"{styled('error:', sys.stderr, fg='red', bold=True)} {text}", file=sys.stderr)
 
 
 def print_json_lines(rows: Iterable[dict[str, Any]]) -> None:
@@ -51,17 +52,20 @@ def print_rows(
     as_json: bool,
     data: Callable[[_Row], dict[str, Any]],
     cells: Callable[[_Row], tuple[Any, ...]],
+    head: tuple[str, ...] = (),
 ) -> None:
-    """Print one JSON object or one line of a table per row."""
+    """Print one JSON object or one line of a table per row; the head only above rows."""
     if as_json:
         print_json_lines(map(data, rows))
     else:
-        print_table(list(map(cells, rows)))
+        table = list(map(cells, rows))
+        print_table([head, *table] if head and table else table, headed=bool(head))
 
 
-def print_table(rows: list[tuple[Any, ...]]) -> None:
-    for line in _columns(rows):
-        print(line)
+def print_table(rows: list[tuple[Any, ...]], headed: bool = False) -> None:
+    """Print a table; where it is headed, its first row is the head."""
+    for number, line in enumerate(_columns(rows)):
+        print(styled(line, bold=True) if headed and not number else line)
 
 
 def single_line(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from . import complete
 from .options import (
     Crf,
     DetectorFile,
@@ -17,7 +18,6 @@ from .options import (
     Json,
     Lossless,
     Quiet,
-    Replace,
     confirmed,
     overwriting,
     progress_for,
@@ -55,17 +55,30 @@ def repair(
     detector: DetectorFile = None,
     detect_only: Annotated[bool, typer.Option("--detect-only", help="Report what is broken; write no film.")] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
-    method: Annotated[str | None, typer.Option(help="How frames are made: auto, motion, blend or hold.")] = None,
-    long: Annotated[str | None, typer.Option(help="Gaps over --longest: leave or hold.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="How frames are made: auto, motion, blend or hold.", autocompletion=complete.one_of(complete.METHODS)
+        ),
+    ] = None,
+    long: Annotated[
+        str | None,
+        typer.Option(help="Gaps over --longest: leave or hold.", autocompletion=complete.one_of(complete.LONG)),
+    ] = None,
     longest: Annotated[int | None, typer.Option(help="Longest gap that is filled, in frames.")] = None,
     region: Annotated[
-        str | None, typer.Option(help="Replace only the broken part of a frame: auto, on or off.")
+        str | None,
+        typer.Option(
+            help="Replace only the broken part of a frame: auto, on or off.",
+            autocompletion=complete.one_of(complete.REGIONS),
+        ),
     ] = None,
     edit_list: EditLists = None,
     crf: Crf = None,
     lossless: Lossless = False,
-    overwrite: Replace = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files without asking.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however many frames are found broken.")] = False,
+    every: Annotated[bool, typer.Option("-y", help="Do not ask anything: --overwrite and --yes.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -86,8 +99,8 @@ def repair(
         report=report,
         edit_lists=tuple(edit_list or ()),
         lossless=lossless,
-        overwrite=overwriting(overwrite),
-        confirm=_confirming(settings.repair, yes, progress),
+        overwrite=overwriting(overwrite or every),
+        confirm=_confirming(settings.repair, yes or every, progress),
     )
     if (found := discover_sources(video)).sources != video[:1]:
         _repair_many(video, found, request, settings, yes, progress, as_json)

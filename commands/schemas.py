@@ -14,6 +14,7 @@ import typer
 
 from ..errors import UsageError, command
 from ..media.ranges import shortened
+from .complete import one_of
 from .options import Json
 from .output import print_rows
 
@@ -120,7 +121,10 @@ def schema_file(name: str) -> Path:
 def schema(
     name: Annotated[
         list[str] | None,
-        typer.Argument(help="plan, truth, vectors, detector, or a command; all are listed by default."),
+        typer.Argument(
+            help="plan, truth, vectors, detector, or a command; all are listed by default.",
+            autocompletion=one_of([*SCHEMAS]),
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -13,6 +13,7 @@ import typer
 from ..errors import UsageError
 from ..media.ranges import shortened
 from ..media.timecode import clock
+from . import complete
 from .options import EditLists, Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import print_answer, print_json_lines, print_table, single_line
 
@@ -26,7 +27,12 @@ _TIME = re.compile(
     r"(?:(?:(\d{1,9}):(?=[0-5]?\d:))?(\d{1,9}):(?=[0-5]?\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII
 )
 
-_Space = Annotated[str | None, typer.Option("--space", help="Space to compare in: appearance, clip or timm:MODEL.")]
+_Space = Annotated[
+    str | None,
+    typer.Option(
+        "--space", help="Space to compare in: appearance, clip or timm:MODEL.", autocompletion=complete.spaces
+    ),
+]
 
 
 def search(
@@ -38,7 +44,10 @@ def search(
     ] = "",
     image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
     vector: Annotated[Path | None, typer.Option(help="Vector to search for, a file from numpy.save.")] = None,
-    video: Annotated[list[str] | None, typer.Option(help="Search only this video; repeatable.")] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option(help="Search only this video; repeatable.", autocompletion=complete.videos),
+    ] = None,
     after: Annotated[str | None, typer.Option(help="Only frames from this time on: 75, 1:15 or 1:02:03.")] = None,
     before: Annotated[str | None, typer.Option(help="Only frames up to this time.")] = None,
     count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="Number of results.")] = None,
@@ -47,7 +56,10 @@ def search(
     repeats: Annotated[bool, typer.Option("--all", help="Also show frames that look the same as another.")] = False,
     export: Annotated[Path | None, typer.Option(help="Folder for the frames at full size.")] = None,
     clip: Annotated[Path | None, typer.Option(help="Film of the hits or moments.")] = None,
-    by: Annotated[str, typer.Option(help="Order of the film: time or score.")] = "time",
+    by: Annotated[
+        str,
+        typer.Option(help="Order of the film: time or score.", autocompletion=complete.one_of(complete.ORDERS)),
+    ] = "time",
     sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the hits or moments.")] = None,
     edit_list: EditLists = None,
     space: _Space = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from . import options
+from . import complete, options
 from .output import plan_text, print_answer, print_error
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def solve(
-    video: Annotated[str | None, typer.Argument(help="Video of the library: its id, name or path.")] = None,
+    video: Annotated[
+        str | None,
+        typer.Argument(help="Video of the library: its id, name or path.", autocompletion=complete.videos),
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option(help="Plan to write; printed by default. With --all, a folder for the plans.")
     ] = None,
@@ -26,7 +29,10 @@ def solve(
         Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")
     ] = None,
     space: Annotated[
-        str | None, typer.Option(help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.")
+        str | None,
+        typer.Option(
+            help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.", autocompletion=complete.spaces
+        ),
     ] = None,
     outliers: options.OutlierRule = None,
     price: options.JoinPrice = None,

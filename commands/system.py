@@ -1,5 +1,6 @@
 """Define the commands `settings show`, `doctor` and `ui`."""
 
+import difflib
 import json
 import sys
 from dataclasses import asdict
@@ -8,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError, command
+from ..media.ranges import shortened
+from . import complete
 from .options import Json, LibraryFolder, prompted, settings_from
 from .output import print_rows
 
@@ -15,11 +19,24 @@ settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 
 
 @settings_app.command("show")
-def settings_show(as_json: Json = False) -> None:
-    """Show every setting and where its value comes from."""
+def settings_show(
+    key: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings, such as solve.price; all by default.", autocompletion=complete.settings),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show settings and where their values come from."""
     from ..settings import explain
 
-    print_rows(explain(), as_json, asdict, lambda row: (row.key, json.dumps(row.value), row.origin))
+    known = {row.key: row for row in explain()}
+    for wanted in key or ():
+        if wanted not in known:
+            near = difflib.get_close_matches(wanted, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"{command('settings', 'show')} lists them."
+            raise UsageError(f"There is no setting {shortened(wanted)!r}.", hint)
+    rows = [known[wanted] for wanted in key or known]
+    print_rows(rows, as_json, asdict, lambda row: (row.key, json.dumps(row.value), row.origin))
 
 
 def doctor(library: LibraryFolder = None, as_json: Json = False) -> None:

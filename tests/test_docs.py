@@ -74,6 +74,11 @@ def test_a_generated_page_is_what_the_program_says(name: str) -> None:
     assert TEXTS[f"docs/reference/{name}"] == page, "out of date: run `make reference`"
 
 
+def test_the_man_page_is_what_the_program_says() -> None:
+    made = script("generate")
+    assert made.MAN_PAGE.read_text(encoding="utf-8") == made.man_page(), "out of date: run `make reference`"
+
+
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path], ids=" ".join)
 def test_every_command_is_in_the_reference(path: tuple[str, ...]) -> None:
     assert re.search(rf"^#+ reelweave {' '.join(path)}$", reference("cli"), re.MULTILINE)

@@ -25,6 +25,7 @@ SCHEMAS = ROOT / "schemas"
 TEMPLATES = ROOT / "render" / "report" / "templates"
 ROOMS = [ROOT.joinpath(*name.split(".")[1:]) for name in PACKAGES if name != "reelweave"]
 NOT_PACKAGED = {".venv", "build", "tests", "bench", "deploy", "docs"}
+MAN_PAGE = "docs/man/reelweave.1"
 BESIDES_CODE = {"settings.toml", "py.typed", "__init__.pyi"}
 
 
@@ -62,8 +63,9 @@ def imported() -> dict[str, Path]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
     """Built from a copy, since setuptools leaves its scratch in the folder that it builds."""
     copy = tmp_path_factory.mktemp("checkout")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
+    (copy / "docs" / "man").mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE", MAN_PAGE):
+        shutil.copy(ROOT / name, copy / name)
     for file in shipped():
         target = copy / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +81,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    data = f"reelweave-{reelweave.__version__}.data/data"
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name and not name.startswith(data)}
+    assert [name for name in wheel.namelist() if name.startswith(data)] == [f"{data}/share/man/man1/reelweave.1"]
     assert packed == {f"reelweave/{file.relative_to(ROOT).as_posix()}" for file in shipped()}
     assert {f"reelweave/{name}" for name in BESIDES_CODE} <= packed
 

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from .edl import one_line
 from .model import Edit, EditList, Media
+from .timecode import timecode_for
 
 _VERSION = "1.8"
 """The latest version in which an asset names its file itself; all readers know it."""
@@ -19,7 +20,8 @@ def fcpxml_tree(edits: EditList) -> "ElementTree[Element]":
     event = SubElement(SubElement(root, "library"), "event", name=_text(edits.title))
     project = SubElement(event, "project", name=_text(edits.title))
     positions = [_on_grid(position, edits.rate) for position in edits.positions]
-    sequence = SubElement(project, "sequence", format=film, duration=_time(positions[-1]), tcStart="0s", tcFormat="NDF")
+    sequence = SubElement(project, "sequence", format=film, duration=_time(positions[-1]), tcStart="0s")
+    sequence.set("tcFormat", "DF" if timecode_for(edits.rate).dropped else "NDF")
     spine = SubElement(sequence, "spine")
     offset = Fraction(0)
     for edit, end in zip(edits.edits, positions[1:], strict=True):
@@ -32,8 +34,8 @@ def fcpxml_tree(edits: EditList) -> "ElementTree[Element]":
 
 
 def _format(resources: Element, name: str, rate: Fraction, media: Media) -> str:
-    size = f"{media.width}x{media.height}"
-    made = SubElement(resources, "format", id=name, name=f"FFVideoFormat{size}", frameDuration=_time(1 / rate))
+    # Without a name, which would have to be one of the formats that Final Cut Pro knows.
+    made = SubElement(resources, "format", id=name, frameDuration=_time(1 / rate))
     made.set("width", str(media.width))
     made.set("height", str(media.height))
     return name

@@ -7,6 +7,7 @@ import re
 import select
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ COMMANDS = [
     "mcp config",
     "search",
     "similar",
+    "schema",
     "doctor",
     "ui",
     "videos list",
@@ -44,6 +46,7 @@ COMMANDS = [
     "videos remove",
     "videos check",
     "videos export",
+    "videos export-edits",
     "videos import",
     "models list",
     "models fetch",
@@ -142,10 +145,12 @@ def test_fps_is_a_number_or_all(run: Run, clip: Path, fps: str, frames: int) -> 
 def test_videos_list_prints_every_video(run: Run, known: str, clip: Path) -> None:
     (row,) = run("videos", "list", "--json").rows
     assert row["bytes"] > 0
-    assert row | {"spaces": None, "bytes": None} == {
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(row["ingested"])) < timedelta(days=1)
+    assert row | {"spaces": None, "bytes": None, "ingested": None} == {
         "id": known,
         "name": "clip.mp4",
         "source": str(clip),
+        "ingested": None,
         "frames": 12,
         "fps": 25.0,
         "width": 96,
@@ -156,7 +161,10 @@ def test_videos_list_prints_every_video(run: Run, known: str, clip: Path) -> Non
         "bytes": None,
     }
     assert [(space["name"], space["vectors"]) for space in row["spaces"]] == [("appearance", 12)]
-    assert run("videos", "list").out.split()[:2] == [known, "12"]
+    head, line = run("videos", "list").out.splitlines()
+    assert head.split() == ["id", "frames", "rate", "spaces", "size", "state", "ingested", "path"]
+    assert line.split()[:2] == [known, "12"]
+    assert line.endswith(str(clip))
 
 
 @pytest.mark.parametrize("name", ["id", "name", "source"])

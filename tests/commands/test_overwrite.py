@@ -58,16 +58,18 @@ class Scene(NamedTuple):
 
 
 COMMANDS = {
-    "reconstruct": "reconstruct {clip} -o {out}/film.mp4 --both --report {out}/report",
+    "reconstruct": "reconstruct {clip} -o {out}/film.mp4 --both --report {out}/report --otio {out}/cut.otio",
     "reconstruct a split": "reconstruct {clip} -o {out}/film.mp4 --split --plan {out}/p.json --report {out}/report",
-    "solve": "solve clip --plan {out}/plan.json --evidence {out}/evidence.jsonl",
-    "solve a split": "solve clip --split --plan {out}/plan.json --evidence {out}/evidence.jsonl",
+    "solve": "solve clip --plan {out}/plan.json --evidence {out}/evidence.jsonl --edl {out}/cut.edl",
+    "solve a split": "solve clip --split --plan {out}/plan.json --evidence {out}/evidence.jsonl --edl {out}/cut.edl",
     "render": "render {plan} -o {out}/film.mkv --both",
-    "repair": "repair {clip} -o {out}/film.mp4 --frames 3,7 --report {out}/report",
+    "repair": "repair {clip} -o {out}/film.mp4 --frames 3,7 --report {out}/report --edl {out}/cut.edl",
     "scramble": "scramble {clip} -o {out}/film.mp4 --truth {out}/truth.json",
     "evaluate robustness": "evaluate robustness {clip} --noise blur=0.05 --frames 8 --plot {out}/plot.png",
-    "search": "search --image {query} -k 3 --clip {out}/clip.mp4 --sheet {out}/sheet.png --export {out}/found",
+    "search": "search --image {query} -k 3 --clip {out}/clip.mp4 --sheet {out}/sheet.png --export {out}/found"
+    " --fcpxml {out}/cut.fcpxml",
     "videos export": "videos export clip {out}/vectors",
+    "videos export-edits": "videos export-edits clip {out}/cut.otio {out}/cut.csv",
     "breakup train": "breakup train {examples} -o {out}/detector.json",
 }
 WRITERS = pytest.mark.parametrize("line", COMMANDS.values(), ids=COMMANDS)

@@ -37,6 +37,7 @@ EXAMPLES = {
     "settings": 60,
     "settings files": 50,
     "plans": 100,
+    "timelines": 100,
     "truths": 100,
     "detectors": 100,
     "imports": 100,
@@ -181,6 +182,10 @@ class Stock:
     @property
     def plan(self) -> Path:
         return self.folder / "plan.json"
+
+    @property
+    def timeline(self) -> Path:
+        return self.folder / "cut.otio"
 
     @property
     def truth(self) -> Path:

@@ -12,6 +12,9 @@ from runs import settings
 from reelweave import pipeline
 from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
 from reelweave.index import manage
+from reelweave.index.overwrite import Outputs
+from reelweave.render.edit_lists.make import edits_of_plan
+from reelweave.render.edit_lists.write import write_edit_lists
 from reelweave.repair.evidence import EVIDENCE
 from reelweave.repair.features import MEASURED_AS, column_names
 from reelweave.repair.forest import Forest
@@ -19,6 +22,7 @@ from reelweave.repair.trained_detector import CrossValidation, DetectorModel, Tr
 from reelweave.search.question import Question
 from reelweave.search.search import search_library
 from reelweave.settings import Settings
+from reelweave.solve.plan.files import read_plan
 
 _SIZE = (64, 48)
 _FRAMES = 12
@@ -66,6 +70,7 @@ def _documents(stock: Stock, used: Settings) -> None:
         manage.export_video(f"{name}.mp4", stock.export(name), None, used)
     scramble_video(stock.a, stock.scrambled, stock.truth, ScrambleOptions(seed=1, foreign=2))
     pipeline.reconstruct(stock.scrambled, used, output=stock.folder / "film.mp4", plan_file=stock.plan)
+    write_edit_lists(edits_of_plan(read_plan(stock.plan)), [stock.timeline], Outputs("stock"))
     manage.remove_video("scrambled.mp4", used)
     _detector(stock.detector, used)
 

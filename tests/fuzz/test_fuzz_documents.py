@@ -1,4 +1,4 @@
-"""Plans, truths and detectors: valid ones with values changed, dropped, retyped, deepened or blown up."""
+"""Plans, timelines, truths and detectors: valid ones with values changed, dropped, retyped, deepened or blown up."""
 
 import json
 from pathlib import Path
@@ -45,6 +45,15 @@ def test_plans(worker: Worker, stock: Stock, made: Changes, command: str) -> Non
         else:
             answer = worker.run("render", plan, "-o", "film.mp4", "-q", *options.get(command, []), folder=folder)
             assert (folder / "film.mp4").exists() == (answer.code == 0)
+
+
+@tries("timelines")
+@given(made=changes)
+def test_timelines(worker: Worker, stock: Stock, made: Changes) -> None:
+    with scratch(stock, library=False) as (folder, _):
+        timeline = _written(folder / "cut.otio", stock.timeline, made)
+        answer = worker.run("render", timeline, "-o", "film.mp4", "-q", folder=folder)
+        assert (folder / "film.mp4").exists() == (answer.code == 0)
 
 
 @tries("truths")

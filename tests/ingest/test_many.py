@@ -332,12 +332,25 @@ def test_data_goes_to_stdout_while_progress_bars_are_on_the_terminal(films: Path
 def test_a_log_estimates_how_long_a_stage_will_take(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter(range(0, 10_000, 20))
+    clock = iter(range(0, 100_000, 20))
     monkeypatch.setattr(console, "perf_counter", lambda: float(next(clock)))
-    with LineProgress().stage("films", 10) as stage:
-        for _ in range(10):
+    with LineProgress().stage("films", 1000) as stage:
+        for _ in range(1000):
             stage.advance()
-    *lines, last = capsys.readouterr().err.splitlines()
-    assert len(lines) == 5
-    assert all(" of 10, " in line and line.endswith(" left") for line in lines)
-    assert last.startswith("films: 10 in ")
+    text = capsys.readouterr().err
+    assert "\r" not in text
+    assert "\x1b" not in text
+    *lines, last = text.splitlines()
+    assert [line.partition(" of ")[0] for line in lines] == [f"films: {part}00" for part in range(1, 10)]
+    assert all(line.endswith(" left") for line in lines)
+    assert last.startswith("films: 1000 in ")
+
+
+def test_a_quick_stage_is_one_line_of_a_log(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "perf_counter", lambda: 0.0)
+    with LineProgress().stage("films", 1000) as stage:
+        for _ in range(1000):
+            stage.advance()
+    assert len(capsys.readouterr().err.splitlines()) == 1

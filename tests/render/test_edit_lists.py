@@ -615,3 +615,15 @@ def test_the_facts_of_a_library_describe_a_source(library: Path) -> None:
     times = FrameTimes([0, 1, 2, 3], [0.0, 0.1, 0.5, 0.6])
     video = drawn_plan(range(4), frames=4).video
     assert media_of(video, times).starts == {0: 0, 1: Fraction(1, 10), 2: Fraction(1, 2), 3: Fraction(3, 5)}
+
+
+def test_every_film_of_a_split_has_edit_lists_of_its_own(library: Path, run: Run) -> None:
+    one, two = pictures(24), [255 - picture for picture in pictures(24, seed=8)]
+    mixed = [picture for pair in zip(one, two, strict=True) for picture in pair]
+    video = write_clip(library / "mixed.mp4", mixed)
+    assert run("ingest", video, "--space", "appearance", "-q").code == 0
+    plans = run("solve", video, "--films", 2, "--edit-list", "cut.otio", "--json", "-q").rows
+    orders = [
+        frames_of_otio(otio.adapters.read_from_file(f"cut.{number}.otio"), media(path=str(video))) for number in (1, 2)
+    ]
+    assert orders == [plan["order"] for plan in plans]
