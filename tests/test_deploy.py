@@ -9,7 +9,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +184,40 @@ def test_the_services_start_are_healthy_and_ingest(clip: Path, tmp_path: Path) -
             assert [row["frames"] for row in in_a_process("videos", "list", "--json").rows] == [12]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["to the end", "until Ctrl-C"])
+def test_the_demo_stops_everything_that_it_started(tmp_path: Path, interrupted: bool) -> None:
+    mark = f"demo-{tmp_path.name}"
+    with subprocess.Popen(
+        [sys.executable, DEPLOY / "demo.py", "--folder", tmp_path / "demo"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"DEMO_MARK": mark},
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        told = ""
+        for line in demo.stdout:
+            told += line
+            if interrupted and line.startswith("$ reelweave ingest"):
+                demo.send_signal(signal.SIGINT)
+    assert demo.returncode == (130 if interrupted else 0), told
+    if not interrupted:
+        assert "6 films with 360 frames" in told
+        assert "one of the two nodes is killed" in told
+        assert "is found in" in told
+        assert "back in order" in told
+    wait_until(lambda: not marked(mark))
+
+
+def marked(mark: str) -> list[str]:
+    """The processes that inherited a variable."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"DEMO_MARK={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
+    return found
