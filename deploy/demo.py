@@ -8,6 +8,7 @@ order. Everything that was started is stopped at the end, also after Ctrl-C.
 import argparse
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -85,6 +86,8 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 @contextmanager
 def ray_cluster() -> Iterator[tuple[Any, Any, str]]:
     """Run a Ray cluster of two nodes of one core; yield it, its second node, and the address for clients."""
+    # Ray's processes and its clients find the token of the cluster here.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from ray.cluster_utils import Cluster
 
     # The names of its sockets may have 107 characters.

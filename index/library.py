@@ -191,6 +191,10 @@ class Library:
         """Return the generation of each finished collection; empty where the vectors are in the folder."""
         return self.store.generations()
 
+    def generation(self, video: str, space: str) -> int | None:
+        """Return the generation of a finished collection; None where there is none."""
+        return self.store.generation_of(video, space)
+
     def vector(self, video: str, space: Space, frame: int) -> Floats:
         """Read the vector of one frame."""
         return self.store.vector(video, space, frame)

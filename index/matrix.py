@@ -62,6 +62,8 @@ class VectorSource(Protocol):
 
     def generations(self) -> Mapping[str, int]: ...
 
+    def generation(self, video: str, space: str) -> int | None: ...
+
     def rows(self, video: VideoRecord, space: str) -> FrameRows: ...
 
 
@@ -142,24 +144,20 @@ def open_matrix(
 
 def keep(library: VectorSource, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:
     """Write a copy of a video's rows to the cache."""
-    key, generation = _key(video, state, library.catalog.revisions()), _generation(library, video, state)
+    key, generation = _key(video, state, library.catalog.revisions()), library.generation(video.id, state.space.name)
     _write(_file(library, video.id, state.space.name), key, rows, generation)
 
 
 def kept_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
     """Read and verify the copy of a video's rows; None if it is missing, outdated or damaged."""
     key = _key(video, state, library.catalog.revisions())
-    return _read(_file(library, video.id, state.space.name), key, True, _generation(library, video, state))
+    return _read(_file(library, video.id, state.space.name), key, True, library.generation(video.id, state.space.name))
 
 
 def restorable_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows | None:
     """Read and verify the copy of rows that the store has lost, whichever generation they were of."""
     key = _key(video, state, library.catalog.revisions())
     return _read(_file(library, video.id, state.space.name), key, True, _ANY)
-
-
-def _generation(library: VectorSource, video: VideoRecord, state: SpaceState) -> int | None:
-    return library.generations().get(collection_name(video.id, state.space.name))
 
 
 def is_sound(file: Path) -> bool:
@@ -179,7 +177,7 @@ def _copied_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -
         keep(library, video, state, rows)
     except OSError:
         return rows
-    key, generation = _key(video, state, library.catalog.revisions()), _generation(library, video, state)
+    key, generation = _key(video, state, library.catalog.revisions()), library.generation(video.id, state.space.name)
     return _read(_file(library, video.id, state.space.name), key, False, generation) or rows
 
 

@@ -78,9 +78,11 @@ class ServerStore(VectorStore):
         return True
 
     @property
+    @translated
     def generation(self) -> int:
         return 0 if self.is_new else int(self._marker().get(_GENERATION, 0))
 
+    @translated
     def generations(self) -> Mapping[str, int]:
         if self.is_new:
             return {}
@@ -89,6 +91,11 @@ class ServerStore(VectorStore):
             for name, facts in self._collections().items()
             if not facts.get(UNFINISHED)
         }
+
+    @translated
+    def generation_of(self, video: str, space: str) -> int | None:
+        facts = None if self.is_new else _facts_of(self._client, collection_name(video, space))
+        return None if facts is None or facts.get(UNFINISHED) else int(facts.get(_GENERATION, 0))
 
     def fault(self, *, thorough: bool = False) -> str:
         """Describe what is wrong; only a thorough check asks the server, and one that does not answer is an error."""
@@ -289,10 +296,15 @@ class ServerStore(VectorStore):
 
 
 def _marker_of(client: "Client") -> Mapping[str, Any] | None:
+    return _facts_of(client, _MARKER)
+
+
+def _facts_of(client: "Client", name: str) -> Mapping[str, Any] | None:
+    """Read the metadata of a collection; None where there is no such collection."""
     from chromadb.errors import NotFoundError
 
     try:
-        return client.get_collection(_MARKER, embedding_function=None).metadata or {}
+        return client.get_collection(name, embedding_function=None).metadata or {}
     except NotFoundError:
         return None
 

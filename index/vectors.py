@@ -114,6 +114,10 @@ class VectorStore(ABC):
         """Return for each finished collection the generation in which it was written; empty if there are none."""
         return {}
 
+    def generation_of(self, video: str, space: str) -> int | None:
+        """Return the generation of one finished collection; None where there is none."""
+        return None
+
     @translated
     def prepare(self) -> None:
         """Create the store if it is new."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(enc
 SERVICES: dict[str, Any] = COMPOSE["services"]
 KUBERAY: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text(encoding="utf-8")))
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+RAY = SERVICES["ray-head"]["environment"] | {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -94,7 +96,7 @@ def test_settings_in_the_files_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     for service in SERVICES.values():
         variables |= service.get("environment", {})
     for container in containers():
-        variables |= {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        variables |= {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert load().store.url == "http://chroma:8000"
@@ -106,6 +108,15 @@ def test_only_the_page_is_published_and_only_to_this_machine() -> None:
         "page": ["127.0.0.1:7860:7860"]
     }
     assert all("hostNetwork" not in str(part) for part in KUBERAY)
+
+
+def test_whoever_reaches_ray_needs_its_token() -> None:
+    for service in ("ray-head", "ray-worker", "ingest"):
+        assert SERVICES[service]["environment"]["RAY_AUTH_MODE"] == "token"
+        assert SERVICES[service]["environment"]["RAY_AUTH_TOKEN"].startswith("${RAY_AUTH_TOKEN:?")
+    (cluster,) = [part for part in KUBERAY if part["kind"] == "RayCluster"]
+    assert cluster["spec"]["authOptions"] == {"mode": "token"}
+    assert f"ray=={cluster['spec']['rayVersion']}" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 
 
 def test_volumes_and_services_that_are_named_are_described() -> None:
@@ -128,7 +139,7 @@ def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"
             stdout=out,
             stderr=out,
             start_new_session=True,
-            env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "REELWEAVE_UI_PASSWORD": "secret"},
+            env=os.environ | RAY,
         )
     try:
         yield process
@@ -179,8 +190,45 @@ def test_the_services_start_are_healthy_and_ingest(clip: Path, tmp_path: Path) -
             store = here([SERVICES["ingest"]["environment"]["REELWEAVE_STORE__URL"]], ports | {"chroma": "127.0.0.1"})
             command = [*ingest, "--store", *store, "--space", "appearance", "--json"]
             # Ray gives up on a connection after 20 seconds; a busy machine needs longer.
-            wait_until(lambda: in_a_process(*command[1:]).code == 0)
+            wait_until(lambda: in_a_process(*command[1:], **RAY).code == 0)
             assert cli.run(["videos", "check"]) == 0
             assert [row["frames"] for row in in_a_process("videos", "list", "--json").rows] == [12]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("interrupted", [False, True], ids=["to the end", "until Ctrl-C"])
+def test_the_demo_stops_everything_that_it_started(tmp_path: Path, interrupted: bool) -> None:
+    mark = f"demo-{tmp_path.name}"
+    with subprocess.Popen(
+        [sys.executable, DEPLOY / "demo.py", "--folder", tmp_path / "demo"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"DEMO_MARK": mark},
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        told = ""
+        for line in demo.stdout:
+            told += line
+            if interrupted and line.startswith("$ reelweave ingest"):
+                demo.send_signal(signal.SIGINT)
+    assert demo.returncode == (130 if interrupted else 0), told
+    if not interrupted:
+        assert "6 films with 360 frames" in told
+        assert "one of the two nodes is killed" in told
+        assert "is found in" in told
+        assert "back in order" in told
+    wait_until(lambda: not marked(mark))
+
+
+def marked(mark: str) -> list[str]:
+    """The processes that inherited a variable."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"DEMO_MARK={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
+    return found

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
@@ -360,6 +362,84 @@ def test_doctor_tries_the_server(proxy: "Proxy", clip: Path, library: Path, run:
     assert (checked()["ok"], "refused the token" in checked()["detail"]) == (False, True)
     proxy.rule = lambda *_: None
     assert contents(library) == before
+
+
+def test_a_full_disk_of_the_server_is_named_and_nothing_is_lost(
+    tmp_path: Path, library: Path, clip: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chroma import serving
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with serving(disk / "server", tmp_path / "log") as server:
+            assert run("ingest", clip, "--store", server.url).code == 0
+            before = contents(library)
+            (disk / "ballast").write_bytes(bytes(_free(disk)))
+            other = write_clip(tmp_path / "other.mp4", pictures(40))
+            answer = run("ingest", other)
+            assert is_one_line(answer, "no space left")
+            assert {video: found for video, found in contents(library).items() if video in before} == before
+            (disk / "ballast").unlink()
+            assert run("ingest", other).code == 0
+            assert run("videos", "check").code == 0
+            assert len(contents(library)) == 2
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _free(disk: Path) -> int:
+    return shutil.disk_usage(disk).free
+
+
+def test_an_https_server_is_checked_against_the_given_certificates(
+    chroma_server: "ChromaServer", clip: Path, library: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from chroma import proxying
+
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make a certificate")
+    subprocess.run(["openssl", *made, *subject, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with proxying(chroma_server.url, context) as proxy:
+        assert proxy.url.startswith("https://")
+        answer = run("ingest", clip, "--store", proxy.url)
+        assert is_one_line(answer, "cannot be reached")
+        assert "store.ca_file" in answer.err
+        monkeypatch.setenv("REELWEAVE_STORE__CA_FILE", str(certificate))
+        assert run("ingest", clip, "--store", proxy.url).code == 0
+        monkeypatch.setenv("REELWEAVE_STORE__CA_FILE", str(clip))
+        assert run("videos", "check").code == 2
+
+
+def test_more_collections_than_are_listed_at_once_are_all_found(
+    chroma_server: "ChromaServer", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reelweave.index import server
+
+    monkeypatch.setattr(server, "_COLLECTIONS_PAGE", 3)
+    store = store_on(chroma_server.url, tmp_path)
+    for number in range(8):
+        store.write(f"video{number}", SPACE, rows(range(2)))
+        store.describe(f"video{number}", SPACE, "record")
+    assert sorted(store.described()) == [f"video{number}.appearance" for number in range(8)]
+    assert sorted(store.generations().values()) == list(range(1, 9))
+    store.delete()
+    store.close()
+
+
+def test_a_tenant_of_its_own_is_created(chroma_server: "ChromaServer", tmp_path: Path) -> None:
+    store = store_on(chroma_server.url, tmp_path, store__tenant="archive-team", store__database="vectors")
+    store.write("video", SPACE, rows(range(2)))
+    assert httpx.get(f"{chroma_server.url}/api/v2/tenants/archive-team/databases/vectors").is_success
+    store.delete()
+    store.close()
 
 
 # Moving

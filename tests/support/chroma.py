@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,14 +28,14 @@ def free_port() -> int:
 class ChromaServer:
     """`chroma run` on a free port of this machine."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        self.folder, self.port, self.log = folder, free_port(), log or folder / "log"
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [_program(), "run", "--path", str(self.folder), "--host", "127.0.0.1", "--port", str(self.port)],
                 stdin=subprocess.DEVNULL,
@@ -46,7 +47,7 @@ class ChromaServer:
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, (self.folder / "log").read_text()
+        assert self._process.poll() is None, self.log.read_text()
         try:
             return httpx.get(f"{self.url}/api/v2/heartbeat", timeout=5).is_success
         except httpx.TransportError:
@@ -65,8 +66,8 @@ def _program() -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[ChromaServer]:
-    server = ChromaServer(folder)
+def serving(folder: Path, log: Path | None = None) -> Iterator[ChromaServer]:
+    server = ChromaServer(folder, log)
     try:
         server.start()
         yield server
@@ -78,16 +79,23 @@ Rule = Callable[[str, str, dict[str, str], bytes], "tuple[int, bytes] | None"]
 """What a proxy answers itself, by method, path, headers and body; None for what it passes on."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that breaks the connection off is nothing to print."""
+
+
 class Proxy:
     """A proxy before a server: its `rule` may answer instead, and its `reply` may lose the server's answer."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
         self.rule: Rule = lambda *_: None
         self.loses: Callable[[str], bool] = lambda path: False
         self.requests: list[str] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_port}"
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -126,8 +134,8 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def proxying(target: str) -> Iterator[Proxy]:
-    proxy = Proxy(target)
+def proxying(target: str, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    proxy = Proxy(target, tls)
     thread = threading.Thread(target=proxy.server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
