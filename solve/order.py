@@ -43,8 +43,8 @@ _CHOSEN_FROM = "changes", "small-changes", "difference"
 """The prices that `auto` chooses from."""
 _MOST_RATED = 400
 """Most rows for which prices are rated; a price then takes half a CPU second, four times as much for twice the rows."""
-_AGREED = 0.99
-"""Share of agreed joins at which no other price is tried."""
+AGREED = 0.99
+"""Share of agreed joins at which no other price is tried, and the pictures decide the order."""
 _NEARLY_EQUAL = 0.75
 """Limit for suspecting that no order stands out; prices that count changes are nearer to equal than `huber`, which
 then decides.
@@ -160,7 +160,7 @@ def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _First
         rated: list[RatedPrice] = []
         for name in _CHOSEN_FROM:
             rated.append(rate(_pixel_price(name, rows), len(rows), settings.candidates))
-            if rated[-1].agreement.believed >= _AGREED:
+            if rated[-1].agreement.believed >= AGREED:
                 break
         best = max(rated, key=lambda one: one.agreement.score)
         return _FirstPrice(best.price, best.costs, rated, best.agreement)

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from ...media.types import Floats, Ints, Measures
 from ...progress import Progress
 from ..stop import Stopped, never
-from .prices import PATCH_GRID, Masks, patch_distances, picture_patches, typical_best
+from .prices import SMALL_SIZE, Masks, part_weights, picture_patches, pixel_distances, typical_best
 
 SMALLEST_SIDE = 32
 """Smaller pictures show no measurable motion."""
 
-MEASURED = "dis-medium/1"
+MEASURED = "dis-medium/2"
 """Version of the measurement; cached measures of another version are not used."""
 
 SOFT = 1.5
@@ -69,7 +69,7 @@ class FlowPrice:
             files: The pictures' positions in the file.
             known: Earlier measures by those positions; new measures are added to it.
             blur: Blur pictures by so many pixels first.
-            parts: Masks of patches; each part of the picture is measured, too.
+            parts: Masks of pixels; each part of the picture is measured, too.
             known_parts: Earlier measures of each part; new ones are added.
         """
         self._luma, self._progress, self._blur = luma, progress, blur
@@ -144,7 +144,9 @@ class _FlowMeasure:
         self._luma, self._blur = luma, blur
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._grid = np.indices(luma.shape[1:], np.float32)[::-1]
-        self._parts = None if parts is None else parts / parts.sum(axis=1, keepdims=True)
+        self._parts = (
+            None if parts is None else _PartWeights(parts / parts.sum(axis=1, keepdims=True), part_weights(parts))
+        )
         self._last: tuple[int, Floats] = -1, np.empty(0, np.float32)
 
     def compare_all(self, joins: Sequence[_Join]) -> list[list[Measures]]:
@@ -169,7 +171,7 @@ class _FlowMeasure:
             np.abs(motion[1:] - motion[:-1]),
             np.abs(motion[:, 1:] - motion[:, :-1]),
             _saturated(coarse),
-            patch_distances(self._patches(first, left), picture_patches(warped)),
+            pixel_distances(self._patches(first, left), picture_patches(warped)),
         )
         return [found.whole()] + ([] if self._parts is None else found.by_part(self._parts))
 
@@ -187,15 +189,23 @@ class _FlowMeasure:
 
 
 @dataclass(frozen=True)
+class _PartWeights:
+    """The weights of small pictures' pixels in each part, by their rows and patch by patch."""
+
+    by_rows: npt.NDArray[np.float64]
+    by_patches: Floats
+
+
+@dataclass(frozen=True)
 class _Compared:
-    """What a warped picture left over, by pixel and by patch."""
+    """What a warped picture left over."""
 
     residual: Floats
     visible: npt.NDArray[np.bool_]
     rough_down: Floats
     rough_across: Floats
     coarse: Floats
-    patches: Floats
+    unlike: Floats
 
     def whole(self) -> Measures:
         seen = self.visible.mean() > _MIN_VISIBLE
@@ -203,29 +213,29 @@ class _Compared:
             self.residual[self.visible].mean() if seen else _MAX_DIFFERENCE,
             self.rough_down.mean() + self.rough_across.mean(),
             self.coarse.mean(),
-            self.patches.mean(),
+            self.unlike.mean(),
         )
 
-    def by_part(self, parts: npt.NDArray[np.float64]) -> list[Measures]:
-        """Return the measures of parts, given as the weights of patches."""
-        seen = parts @ _in_patches(self.visible)
-        residual = parts @ _in_patches(np.where(self.visible, self.residual, 0)) / np.maximum(seen, _MIN_VISIBLE)
-        down, across = (_in_patches(rough[..., 0] + rough[..., 1]) for rough in (self.rough_down, self.rough_across))
-        rough = parts @ (down + across) / 2
-        rest = parts @ np.stack([_in_patches(self.coarse), self.patches], axis=1)
-        residual = np.where(seen > _MIN_VISIBLE, residual, _MAX_DIFFERENCE)
-        return [_measures(a, b, c, d) for a, b, (c, d) in zip(residual, rough, rest, strict=True)]
+    def by_part(self, parts: "_PartWeights") -> list[Measures]:
+        """Return the measures of parts."""
+        down, across = (_small(rough[..., 0] + rough[..., 1]) for rough in (self.rough_down, self.rough_across))
+        residual = _small(np.where(self.visible, self.residual, 0))
+        measured = np.stack([_small(self.visible), residual, (down + across) / 2, _small(self.coarse)])
+        seen, residual, rough, coarse = measured @ parts.by_rows.T
+        residual = np.where(seen > _MIN_VISIBLE, residual / np.maximum(seen, _MIN_VISIBLE), _MAX_DIFFERENCE)
+        unlike = parts.by_patches @ self.unlike
+        return [_measures(*values) for values in zip(residual, rough, coarse, unlike, strict=True)]
 
 
 def _saturated(difference: Any) -> Floats:
     return np.asarray(np.minimum(np.abs(difference), _MAX_DIFFERENCE), np.float32)
 
 
-def _in_patches(values: npt.NDArray[Any]) -> Floats:
-    """Return the mean of each patch of the picture."""
+def _small(values: npt.NDArray[Any]) -> Floats:
+    """Reduce values of pixels to the size of a small picture."""
     import cv2
 
-    small = cv2.resize(values.astype(np.float32), PATCH_GRID[::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(values.astype(np.float32), SMALL_SIZE[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(small.ravel(), np.float32)
 
 

@@ -4,13 +4,14 @@ Sums of differences let a large change of few pixels, or the coding noise of all
 pixels does not: each counts at most once, and a difference well below the threshold hardly counts.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ...media.types import Floats, Ints
-from .prices import PATCH_PIXELS, small_pictures
+from .prices import PATCH_PIXELS, Masks, part_weights, small_pictures
 
 _CHUNK = 64
 """Pairs compared at a time: their differences fit the cache of a processor."""
@@ -38,8 +39,8 @@ class PatchPrice(Protocol):
         """Return the price of each patch of the picture separately."""
         ...
 
-    def total(self, patches: Floats) -> Floats:
-        """Return the price of a picture, or of a part of it, from those of its patches."""
+    def by_part(self, left: Ints, right: Ints, parts: Masks) -> Floats:
+        """Return the price of each part of the picture, one row for each pair."""
         ...
 
 
@@ -50,20 +51,26 @@ class _SmallPictures:
         self._features = features
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
-        return self.total(self.by_patch(left, right))
+        return np.asarray(self.by_patch(left, right).mean(axis=-1), np.float32)
+
+    def by_part(self, left: Ints, right: Ints, parts: Masks) -> Floats:
+        weights = part_weights(parts).T
+        return np.asarray(np.concatenate([pixels @ weights for pixels in self._pixels(left, right)]), np.float32)
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
         count = self._features.shape[1] // PATCH_PIXELS
         result = np.empty((len(left), count), np.float32)
+        for at, pixels in enumerate(self._pixels(left, right)):
+            result[at * _CHUNK : (at + 1) * _CHUNK] = pixels.reshape(-1, count, PATCH_PIXELS).mean(axis=2)
+        return result
+
+    def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
+        """Yield what each pixel of some pairs adds to the price."""
         for start in range(0, len(left), _CHUNK):
             part = slice(start, start + _CHUNK)
             squares = self._features[left[part]] - self._features[right[part]]
             np.square(squares, out=squares)
-            result[part] = self._of_pixels(squares).reshape(-1, count, PATCH_PIXELS).mean(axis=2)
-        return result
-
-    def total(self, patches: Floats) -> Floats:
-        return np.asarray(patches.mean(axis=-1), np.float32)
+            yield self._of_pixels(squares)
 
     def _of_pixels(self, squares: Floats) -> Floats:
         return squares
@@ -77,11 +84,14 @@ class DifferencePrice(_SmallPictures):
     def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
         super().__init__(small_pictures(luma))
 
+    def pairs(self, left: Ints, right: Ints) -> Floats:
+        return np.asarray(np.sqrt(super().by_patch(left, right).mean(axis=-1)), np.float32)
+
     def by_patch(self, left: Ints, right: Ints) -> Floats:
         return np.sqrt(super().by_patch(left, right))
 
-    def total(self, patches: Floats) -> Floats:
-        return np.asarray(np.sqrt(np.square(patches).mean(axis=-1)), np.float32)
+    def by_part(self, left: Ints, right: Ints, parts: Masks) -> Floats:
+        return np.sqrt(super().by_part(left, right, parts))
 
 
 class ChangesPrice(_SmallPictures):

@@ -13,7 +13,7 @@ from ...media.types import Floats, Ints
 
 Rows: TypeAlias = list[list[int]] | list[dict[int, int]]
 Masks: TypeAlias = npt.NDArray[np.bool_]
-"""Parts of a picture: for each, which patches are in it."""
+"""Parts of a small picture: for each, which pixels are in it, row by row."""
 
 _PATCH = 4
 """Side of a patch in pixels."""
@@ -23,8 +23,8 @@ _WIDTH = 64
 """Width to which pictures are reduced."""
 _HEIGHT = 36
 """Height to which pictures are reduced."""
-PATCH_GRID = (_HEIGHT // _PATCH, _WIDTH // _PATCH)
-"""Patches of a picture: rows and columns."""
+SMALL_SIZE = (_HEIGHT, _WIDTH)
+"""Height and width of a small picture."""
 _FLAT = 4.0
 """Added to a patch's contrast, so that noise in flat patches is not amplified."""
 _STEPS = 8192
@@ -75,9 +75,9 @@ class HuberPrice:
         roots = self._roots(left, right).reshape(len(left), -1, PATCH_PIXELS)
         return np.asarray(np.maximum(roots.mean(axis=2) - 1.0, 0.0), np.float32)
 
-    def total(self, patches: Floats) -> Floats:
-        """Return the price of a picture, or of a part of it, from those of its patches."""
-        return np.asarray(patches.mean(axis=-1), np.float32)
+    def by_part(self, left: Ints, right: Ints, parts: Masks) -> Floats:
+        """Return the price of each part of the picture, one row for each pair."""
+        return np.asarray((self._roots(left, right) - 1.0) @ part_weights(parts).T, np.float32)
 
     def _roots(self, left: Ints, right: Ints) -> Floats:
         difference = np.subtract(self._features[left], self._features[right], dtype=np.float32)
@@ -238,11 +238,17 @@ def _shrunk(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(cv2.resize(plane, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), plane.dtype)
 
 
-def patch_distances(left: Floats, right: Floats) -> Floats:
-    """Return the Huber price of each patch, given the patches of two pictures."""
+def pixel_distances(left: Floats, right: Floats) -> Floats:
+    """Return the Huber price of each pixel, given the patches of two pictures."""
     difference = left - right
-    roots = np.sqrt(difference * difference + 1.0)
-    return np.asarray(roots.reshape(-1, PATCH_PIXELS).mean(axis=1) - 1.0, np.float32)
+    return np.asarray(np.sqrt(difference * difference + 1.0) - 1.0, np.float32)
+
+
+def part_weights(parts: Masks) -> Floats:
+    """Return the weights of pixels, patch by patch, whose sums are the means of the parts."""
+    tiles = parts.reshape(-1, _HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH).swapaxes(2, 3)
+    weights = tiles.reshape(len(parts), -1)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None) -> Floats:

@@ -20,9 +20,9 @@ _SAMPLES = 1001
 """Random pairs whose median price stands for unrelated frames."""
 _BREAK = 0.5
 """Position of a break's limit between a typical join (0) and unrelated frames (1)."""
-_COMMON = 0.1
-"""Taken from the agreement of halves by flow, which looks at the whole picture and so makes them agree. Without it,
-star jumps lost a fifth of their right joins to a path by flow.
+_COMMON = 0.2
+"""Taken from the agreement of halves by flow, which looks at the whole picture and so makes them agree: star jumps had
+.90 of their right joins by a price of pixels, on which halves agreed on .82, and .88 by flow with .97.
 """
 
 

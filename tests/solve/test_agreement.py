@@ -38,7 +38,7 @@ def ordered(luma: Luma, **changed: object) -> OrderResult:
     return order_rows(rows, "appearance", settings, SilentProgress())
 
 
-def test_two_halves_cover_every_patch_once() -> None:
+def test_two_halves_cover_every_pixel_once() -> None:
     masks = halves()
     for one, other in zip(masks[::2], masks[1::2], strict=True):
         assert np.array_equal(one, ~other)
@@ -49,6 +49,24 @@ def test_two_halves_cover_every_patch_once() -> None:
 def test_halves_of_a_moving_picture_agree_and_halves_of_noise_do_not(make: Callable[[Luma], PatchPrice]) -> None:
     assert rate(make(moving(30)), 30, 16).agreement.joins == 1
     assert rate(make(noise(30)), 30, 16).agreement.joins < 0.4
+
+
+def ball(count: int) -> Luma:
+    """A small ball that crosses a noisy wall."""
+    frames = np.random.default_rng(3).normal(128, 1, (count, 90, 160)).clip(0, 255).astype(np.uint8)
+    for at, frame in enumerate(frames):
+        cv2.circle(frame, (10 + round(140 * at / count), 30 + at), 6, 20, -1)
+    return frames
+
+
+def test_both_halves_see_a_small_thing_that_moves() -> None:
+    assert rate(changes(ball(30)), 30, 16).agreement.joins > 0.9
+
+
+def test_halves_agree_whichever_picture_of_a_held_drawing_they_take_first() -> None:
+    noise = np.random.default_rng(2).integers(-1, 2, (30, 90, 160))
+    held = (moving(15)[np.repeat(np.arange(15), 2)].astype(np.int16) + noise).clip(0, 255).astype(np.uint8)
+    assert rate(DifferencePrice(held), 30, 16).agreement.joins > 0.95
 
 
 def test_the_whole_picture_costs_what_the_price_says() -> None:
@@ -89,4 +107,4 @@ def test_motion_must_agree_clearly_better_because_its_halves_share_one_flow() ->
 
     assert best_trial([trial("changes", 0.8), trial("flow", 0.85)]).name == "changes"
     assert best_trial([trial("changes", 0.8), trial("learned", 0.85)]).name == "learned"
-    assert best_trial([trial("changes", 0.7), trial("flow", 0.85)]).name == "flow"
+    assert best_trial([trial("changes", 0.6), trial("flow", 0.85)]).name == "flow"

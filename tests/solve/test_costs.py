@@ -128,11 +128,23 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
 
 
 @pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, changes, small_changes])
-def test_the_patches_of_a_picture_make_its_price(make: Callable[[Luma], PatchPrice]) -> None:
+def test_the_whole_picture_is_priced_as_its_only_part(make: Callable[[Luma], PatchPrice]) -> None:
     price = make(luma_of(pictures(12)))
     left, right = np.triu_indices(12, 1)
-    patches = price.by_patch(left, right)
-    assert np.allclose(price.total(patches), price.pairs(left, right), atol=1e-6)
+    whole = price.by_part(left, right, np.ones((1, 36 * 64), bool))
+    assert np.allclose(whole[:, 0], price.pairs(left, right), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, changes, small_changes])
+def test_a_part_of_a_picture_costs_nothing_where_nothing_changes(make: Callable[[Luma], PatchPrice]) -> None:
+    frames = np.full((2, 36, 64), 100, np.uint8)
+    frames[1, 8:12, 16:20] = np.arange(16).reshape(4, 4) * 8
+    inside = np.zeros((36, 64), bool)
+    inside[8:12, 16:20] = True
+    parts = np.stack([inside.ravel(), ~inside.ravel()])
+    changed, same = make(frames).by_part(np.array([0]), np.array([1]), parts)[0]
+    assert changed > 0.1
+    assert same == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("make", [changes, small_changes])
