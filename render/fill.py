@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from itertools import islice, repeat
+from itertools import islice, pairwise, repeat
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -177,8 +177,8 @@ class GapFiller:
     def filled(self, raws: Iterator[bytes], gaps: Sequence[Gap]) -> Iterator[bytes]:
         """Yield all frames with the gaps filled, and record each replacement in `replaced`."""
         frames, position, before = _Peekable(raws), 0, b""
-        ends = [*(gap.first for gap in gaps[1:]), None]
-        for gap, end in zip(gaps, ends, strict=False):
+        next_gap = dict(pairwise(gaps))
+        for gap in gaps:
             recent: deque[bytes] = deque([before] * bool(before), maxlen=self._context)
             for before in islice(frames, gap.first - position):
                 recent.append(before)
@@ -189,7 +189,8 @@ class GapFiller:
                 yield from islice(frames, len(gap))
                 continue
             with self._held_frames(islice(frames, len(gap))) as broken:
-                following = frames.peek(min(self._context, (end or position + self._context) - position))
+                end = next_gap[gap].first if gap in next_gap else position + self._context
+                following = frames.peek(min(self._context, end - position))
                 after = next(frames, b"")
                 yield from self._gap_frames(gap, recent, following, broken)
             if after:
