@@ -39,7 +39,7 @@ def all_frames(state: ReconstructState) -> list[int]:
 
 
 def browser_data(state: ReconstructState, sheets: Sequence[Path]) -> str:
-    """Return what the frame browser draws, as JSON that is safe inside a script element."""
+    """Return what the frame browser draws, as JSON."""
     picture = state.preview.picture(state.base.order[0])
     data = {
         "key": state.folder.name,
@@ -52,7 +52,7 @@ def browser_data(state: ReconstructState, sheets: Sequence[Path]) -> str:
         "height": picture.shape[0],
         "fps": state.plan.video.fps,
     }
-    return json.dumps(data).replace("<", "\\u003c")
+    return json.dumps(data)
 
 
 def _sheet(pictures: Sequence[Picture]) -> Picture:

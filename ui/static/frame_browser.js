@@ -16,7 +16,7 @@ const rows = () => Math.ceil(cells.length / columns());
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 const load = () => {
-    const source = element.querySelector('script[type="application/json"]');
+    const source = element.querySelector('[data-frames]');
     if (!source) { data = null; return; }
     const kept = data && data.key === JSON.parse(source.textContent).key ? [...selected] : [];
     data = JSON.parse(source.textContent);

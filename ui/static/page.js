@@ -61,11 +61,18 @@
 
   // The theme follows the system until the user chooses one.
   const chosen = () => { try { return localStorage.getItem('reelweave-theme'); } catch { return null; } };
-  const apply = () => { if (chosen()) document.body.classList.toggle('dark', chosen() === 'dark'); };
+  const apply = () => {
+    const dark = chosen() === 'dark';
+    if (chosen() && document.body.classList.contains('dark') !== dark) document.body.classList.toggle('dark', dark);
+  };
   document.addEventListener('click', event => {
     if (!event.target.closest || !event.target.closest('[data-theme]')) return;
     try { localStorage.setItem('reelweave-theme', document.body.classList.contains('dark') ? 'light' : 'dark'); } catch { return; }
     apply();
   });
-  document.addEventListener('DOMContentLoaded', () => { apply(); setTimeout(apply, 500); });
+  document.addEventListener('DOMContentLoaded', () => {
+    apply();
+    // Gradio sets the system's theme some time after the page has loaded.
+    new MutationObserver(apply).observe(document.body, {attributes: true, attributeFilter: ['class']});
+  });
 })();
