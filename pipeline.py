@@ -5,14 +5,17 @@ its source once, and passes the opened source from step to step.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import MOVED_FROM_PIPELINE, import_attribute
-from .errors import UsageError
-from .index.library import open_library, proxies_of
+from .engine.task import FunctionTask
+from .errors import ReelweaveError, UsageError
+from .index.library import Library, open_library, proxies_of
 from .index.overwrite import Outputs, Overwrite, content_origin
 from .ingest.discover import discover_sources
 from .ingest.distributed import ingest_distributed
@@ -46,6 +49,8 @@ from .solve.arrange import SolveInput
 from .solve.constraints import NO_CONSTRAINTS, Constraints
 from .solve.evidence import write_evidence
 from .solve.make_plan import mark_split, plan_from
+from .solve.motion import NoMotionCache
+from .solve.order_cache import NoOrderCache
 from .solve.plan.model import Plan
 from .solve.split import arrange_films
 
@@ -54,12 +59,14 @@ from .solve.split import arrange_films
 __all__ = [
     "ReconstructRequest",
     "SolveRequest",
+    "SolvedVideo",
     "ingest",
     "ingest_all",
     "reconstruct",
     "render",
     "save_plan",
     "solve",
+    "solve_all",
     "solve_split",
     "write_report",
 ]
@@ -214,6 +221,84 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
     if request.plan_file:
         write_plan_file(plan, request.plan_file, outputs)
     return plan
+
+
+@dataclass(frozen=True)
+class SolvedVideo:
+    """A video of the library, and its plan or why there is none."""
+
+    video: VideoRecord
+    plan: Plan | None = None
+    plan_file: Path | None = None
+    error: ReelweaveError | None = None
+
+
+def solve_all(
+    settings: Settings, progress: Progress = SILENT, plans: Path | None = None, *, overwrite: Overwrite = False
+) -> Iterator[SolvedVideo]:
+    """Solve each video of the library by the workers of the engine. One that fails does not stop the others.
+
+    Args:
+        settings: The settings; `engine` says where the work runs.
+        progress: Where stages and notes go.
+        plans: A folder for the plans, each named after the id of its video.
+        overwrite: Whether files that Reelweave did not write may be replaced.
+    """
+    with open_library(settings) as library, open_engine(settings, progress) as engine:
+        videos = [video for video in library.catalog.videos() if video.complete]
+        failed: list[SolvedVideo] = []
+        jobs = _solve_jobs(library, videos, settings, failed, settings.engine.name == "local")
+        task = FunctionTask(partial(_arranged, settings))
+        with progress.stage("solve", len(videos)) as stage, closing(engine.run(task, jobs)) as work:
+            for (video, frames), done in work:
+                yield from (failed.pop() for _ in failed[:])
+                yield _solved(library, video, frames, done, settings, plans, overwrite)
+                stage.advance()
+        yield from failed
+
+
+def _solve_jobs(
+    library: Library, videos: list[VideoRecord], settings: Settings, failed: list[SolvedVideo], is_local: bool
+) -> Iterator[tuple[VideoRecord, SolveInput]]:
+    for video in videos:
+        try:
+            frames = _with_sound(solve_input(library, video, settings), video, settings)
+        except ReelweaveError as error:
+            failed.append(SolvedVideo(video, error=error))
+            continue
+        # Workers elsewhere cannot reach the caches of the library.
+        yield video, frames if is_local else replace(frames, motion=NoMotionCache(), cache=NoOrderCache())
+
+
+def _arranged(settings: Settings, job: tuple[VideoRecord, SolveInput]) -> arrange.Arrangement:
+    return arrange.arrange(job[1], settings, SILENT)
+
+
+def _solved(
+    library: Library,
+    video: VideoRecord,
+    frames: SolveInput,
+    done: arrange.Arrangement | Exception,
+    settings: Settings,
+    plans: Path | None,
+    overwrite: Overwrite,
+) -> SolvedVideo:
+    if isinstance(done, ReelweaveError):
+        return SolvedVideo(video, error=done)
+    if isinstance(done, Exception):
+        raise done
+    plan = plan_from(video, frames, done, settings_used(library, video, frames, settings), done.constraints)
+    library.keep_plan(video, plan.model_dump_json())
+    file = plans / f"{video.id}.json" if plans else None
+    if file:
+        try:
+            outputs = outputs_of(video, settings, overwrite)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            outputs.claim(file)
+            write_plan_file(plan, file, outputs)
+        except ReelweaveError as error:
+            return SolvedVideo(video, plan, error=error)
+    return SolvedVideo(video, plan, file)
 
 
 def _with_sound(frames: SolveInput, video: VideoRecord, settings: Settings, opened: Source | None = None) -> SolveInput:

@@ -130,6 +130,7 @@ class EngineSettings(_Section):
     cpus: Annotated[int, Field(ge=1, le=1024)]
     gpus: Annotated[float, Field(ge=0, le=64)]
     retries: Annotated[int, Field(ge=0, le=100)]
+    segment_minutes: Annotated[float, Field(ge=0, le=1e6)]
 
 
 class IngestSettings(_Section):

@@ -22,6 +22,9 @@ from runner import Bench, run_all
 from table import report
 
 from reelweave.errors import ReelweaveError
+from reelweave.ingest.workers import open_engine
+from reelweave.progress import SILENT
+from reelweave.settings import load
 
 
 def _machine(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -53,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", type=Path, default=Path(".bench/order.jsonl"), help="where results are kept")
     add("--work", type=Path, default=Path(".bench/work"), help="room for scrambled videos, one at a time and job")
     add("--jobs", type=int, default=1, help="cases at a time; more than one makes seconds incomparable")
+    add(
+        "--engine",
+        default="local",
+        help="ray or ray://HOST:PORT: workers of a cluster run the cases",
+    )
     add("--threads", type=int, default=1, help="threads of numeric libraries in each run")
     add("--time-limit", type=float, default=900, help="seconds a run may take")
     add("--memory-limit", type=float, default=8000, help="megabytes a run may take")
@@ -68,13 +76,9 @@ def _run(chosen: argparse.Namespace) -> str:
     limits = Limits(chosen.time_limit, chosen.memory_limit)
     bench = Bench(ResultsFile(chosen.json), clips, chosen.work.resolve(), limits, chosen.threads, chosen.pictures)
     bench.file.add({"machine": _machine(chosen)})
-    run_all(
-        bench,
-        list(cases(tried, chosen.frames, chosen.crf, chosen.seeds, chosen.kinds)),
-        methods,
-        chosen.jobs,
-        chosen.retry,
-    )
+    todo = list(cases(tried, chosen.frames, chosen.crf, chosen.seeds, chosen.kinds))
+    with open_engine(load({"engine.name": chosen.engine}), SILENT) as engine:
+        run_all(bench, todo, methods, chosen.jobs, chosen.retry, None if chosen.engine == "local" else engine)
     return report(bench.file.told(), read_split(), chosen.frames)
 
 

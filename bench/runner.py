@@ -1,11 +1,14 @@
 """Runs of methods on cases: a case's video is made once, tried with every method that is left, and deleted."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -17,6 +20,7 @@ from methods import Method, environment
 from results import Result, ResultsFile, key_of
 
 from reelweave import pipeline
+from reelweave.engine.task import Engine, FunctionTask
 from reelweave.evaluate.scores import evaluate_plan, right_joins, score_order
 from reelweave.evaluate.truth import Truth
 from reelweave.settings import load
@@ -115,10 +119,45 @@ def _pictures(plan_file: Path, truth: Truth) -> dict[str, float]:
     return {"psnr": scores.psnr or 0.0, "ssim": scores.ssim or 0.0}
 
 
+@dataclass
+class _Collected:
+    """Results that a worker keeps for the driver."""
+
+    rows: list[Any] = field(default_factory=list)
+
+    def add(self, row: Any) -> None:
+        self.rows.append(row)
+
+
+def _run_apart(
+    clips: Sequence[Clip], work: Path, limits: Limits, threads: int, pictures: bool, job: tuple[Case, list[Method]]
+) -> list[Any]:
+    """Run a case on a worker of an engine, and return what is to be added to the file."""
+    kept = _Collected()
+    Bench(kept, clips, work / f"worker-{os.getpid()}", limits, threads, pictures).run(*job)  # type: ignore[arg-type]
+    return kept.rows
+
+
+def _run_on(engine: Engine, bench: Bench, todo: Sequence[tuple[Case, list[Method]]]) -> None:
+    task = FunctionTask(partial(_run_apart, bench.clips, bench.work, bench.limits, bench.threads, bench.pictures))
+    with closing(engine.run(task, todo)) as work:
+        for number, ((case, _), rows) in enumerate(work, 1):
+            if isinstance(rows, Exception):
+                raise rows
+            for row in rows:
+                bench.file.add(row)
+            print(f"{number} of {len(todo)}: {case.name}", file=sys.stderr, flush=True)
+
+
 def run_all(
-    bench: Bench, chosen: Sequence[Case], methods: Sequence[Method], jobs: int = 1, retry: bool = False
+    bench: Bench,
+    chosen: Sequence[Case],
+    methods: Sequence[Method],
+    jobs: int = 1,
+    retry: bool = False,
+    engine: Engine | None = None,
 ) -> None:
-    """Run what the file does not hold yet."""
+    """Run what the file does not hold yet, in this process or by the workers of an engine."""
     done = bench.file.keys(failed=not retry)
     for method in methods:
         if method.missing:
@@ -126,6 +165,9 @@ def run_all(
     able = [method for method in methods if not method.missing]
     todo = [(case, [method for method in able if key_of(case, method) not in done]) for case in chosen]
     todo = [(case, left) for case, left in todo if left]
+    if engine:
+        _run_on(engine, bench, todo)
+        return
     bench.total = sum(len(left) for _, left in todo)
     with ThreadPoolExecutor(jobs) as pool:
         try:

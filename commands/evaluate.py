@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from ..errors import UsageError
-from .options import Json, Quiet, Replace, overwriting, progress_for, settings_from
+from .options import EngineName, Json, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import print_answer, print_json_lines, print_table, scores_text, split_text
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def robustness(
     plot: Annotated[
         Path | None, typer.Option(help="Plot to write; ./NAME.robustness.png by default, none with --json.")
     ] = None,
+    engine: EngineName = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -67,7 +68,7 @@ def robustness(
     done = evaluate_robustness(
         video,
         options,
-        settings_from(None, {"solve.space": space}),
+        settings_from(None, {"solve.space": space, "engine.name": engine}),
         progress_for(quiet),
         plot=plot,
         overwrite=overwriting(overwrite),

@@ -2,17 +2,26 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from . import options
-from .output import plan_text, print_answer
+from .output import plan_text, print_answer, print_error
+
+if TYPE_CHECKING:
+    from ..index.overwrite import Overwrite
+    from ..progress import Progress
+    from ..settings import Settings
 
 
 def solve(
-    video: Annotated[str, typer.Argument(help="Video of the library: its id, name or path.")],
-    plan: Annotated[Path | None, typer.Option(help="Plan to write; printed by default.")] = None,
+    video: Annotated[str | None, typer.Argument(help="Video of the library: its id, name or path.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Plan to write; printed by default. With --all, a folder for the plans.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Solve each video of the library.")] = False,
     evidence: Annotated[
         Path | None, typer.Option(help="File for the nearest-neighbour graph, one line per frame.")
     ] = None,
@@ -27,6 +36,7 @@ def solve(
     detector: options.RepairDetector = None,
     thorough: options.Thorough = False,
     time_limit: options.TimeLimit = None,
+    engine: options.EngineName = None,
     library: options.LibraryFolder = None,
     overwrite: options.Replace = False,
     quiet: options.Quiet = False,
@@ -50,9 +60,15 @@ def solve(
     constraints = parse_constraints(
         first, last, before, adjacent, keep, drop, keep_shot, drop_shot, flip_shot, shot_order
     )
-    settings = options.settings_from(
-        library, options.method_flags(outliers, price, thorough, time_limit) | {"solve.space": space}
-    )
+    flags = options.method_flags(outliers, price, thorough, time_limit)
+    settings = options.settings_from(library, flags | {"solve.space": space, "engine.name": engine})
+    if every:
+        if video or constraints or evidence or split or films or repair or detector:
+            raise UsageError("--all takes no video and nothing that is meant for one.", "Leave out one of the two.")
+        _solve_all(settings, options.progress_for(quiet), plan, options.overwriting(overwrite), as_json)
+        return
+    if video is None:
+        raise UsageError("Which video?", "Name one, or give --all.")
     request = pipeline.SolveRequest(
         video,
         constraints=constraints,
@@ -72,3 +88,23 @@ def solve(
     if not (plan or as_json or quiet):
         print(plan_text(solved, plan), file=sys.stderr)
     print_answer(solved.model_dump(mode="json"), as_json or not plan, plan_text(solved, plan))
+
+
+def _solve_all(
+    settings: "Settings", progress: "Progress", plans: Path | None, overwrite: "Overwrite", as_json: bool
+) -> None:
+    from .. import pipeline
+
+    failed = 0
+    for solved in pipeline.solve_all(settings, progress, plans, overwrite=overwrite):
+        if solved.error:
+            failed += 1
+            print(f"{solved.video.id}:", end=" ", file=sys.stderr)
+            print_error(solved.error)
+        if solved.plan:
+            data = solved.plan.model_dump(mode="json")
+            print_answer(
+                data, as_json, f"{solved.video.id}  {plan_text(solved.plan, solved.plan_file).splitlines()[0]}"
+            )
+    if failed:
+        raise typer.Exit(1)

@@ -26,6 +26,9 @@ _PIECES_AHEAD = 8
 _OBJECT_STORE_BYTES = 256 << 20
 """Shared memory of a cluster that is started here; by default Ray takes 30 % of the machine's memory."""
 
+_CHECK_SECONDS = 300
+"""Patience with a node that is to describe its installation; a worker starts in 2 s, or 30 on a busy machine."""
+
 _CLIENT_PORT = 10001
 """Ray's default port for clients."""
 
@@ -142,27 +145,33 @@ class RayEngine:
             while True:
                 with _one_line_errors():
                     for item in islice(waiting, max(0, self.workers + _QUEUED - len(running))):
-                        running[remote.remote(item)] = _Running(item, FolderWriter(folder_of and folder_of(item)))
+                        stream = remote.remote(item)
+                        running[stream] = _Running(item, stream, FolderWriter(folder_of and folder_of(item)))
                 if not running:
                     return
                 item, end = self._next_end(running)
                 yield item, end.error or end.result
         finally:
-            for reference in running:
+            for state in running.values():
                 with suppress(Exception):
-                    ray.cancel(reference, recursive=True)
+                    ray.cancel(state.stream, recursive=True)
 
     def _next_end(self, running: "dict[Any, _Running]") -> tuple[Any, TaskEnd]:
-        """Receive pieces of all running tasks in turn until one of them ends, and remove that one."""
+        """Receive pieces of all running tasks in turn until one of them ends, and remove that one.
+
+        `running` has each task under what is awaited of it: its stream or a piece. No piece is awaited by itself: one
+        that was lost with its machine comes again only when a worker is free, and others may wait to send theirs.
+        """
         import ray
 
         while True:
             with _one_line_errors():
                 (ready, *_), _ = ray.wait([*running], num_returns=1)
             state = running.pop(ready)
-            if end := state.receive(ready, self._streams):
-                return state.item, end
-            running[ready] = state
+            step = state.advance(ready, self._streams)
+            if isinstance(step, TaskEnd):
+                return state.item, step
+            running[step] = state
 
     def _remote(self, task: Callable[[Any], Any]) -> Any:
         import ray
@@ -216,7 +225,7 @@ class RayEngine:
                 asked[node["NodeManagerHostname"], node["NodeID"]] = remote.remote()
         for (name, _), reference in asked.items():
             try:
-                yield name, ray.get(reference)
+                yield name, ray.get(reference, timeout=_CHECK_SECONDS)
             except Exception as failed:
                 yield name, failed
 
@@ -226,21 +235,25 @@ class _Running:
     """A task that runs: its item, and what has arrived of it."""
 
     item: Any
+    stream: Any
     files: FolderWriter
     chain: PieceChain = field(default_factory=PieceChain)
+    pieces: Iterator[Any] = field(default_factory=lambda: iter(()))
+    """References to all pieces, where they do not stream."""
 
-    def receive(self, reference: Any, streams: bool) -> TaskEnd | None:
-        """Take the next piece, or all of them where they do not stream; return the end if it has come."""
+    def advance(self, ready: Any, streams: bool) -> Any:
+        """Take what is ready, and return what to wait for next, or the end of the task."""
         import ray
 
         try:
-            references = [next(reference)] if streams else ray.get(reference)
-            for each in references:
-                if (end := self._take(*ray.get(each))) is not None:
-                    return end
+            if ready == self.stream:
+                if not streams:
+                    self.pieces = iter(ray.get(ready))
+                return next(ready if streams else self.pieces)
+            end = self._take(*ray.get(ready))
+            return end or (self.stream if streams else next(self.pieces))
         except (ray.exceptions.RayError, StopIteration) as failed:
             return TaskEnd(error=_task_lost(failed))
-        return None
 
     def _take(self, before: bytes, piece: FilePiece | TaskEnd) -> TaskEnd | None:
         if before != self.chain.advance(piece):

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ..engine.local import LocalEngine
+from ..engine.task import Engine, FunctionTask
 from ..errors import SourceError, UsageError
 from ..index.neighbours import nearest
 from ..index.overwrite import Outputs, Overwrite, content_origin
 from ..ingest.models.embedder import Embedder
 from ..ingest.models.matcher import matcher_for
 from ..ingest.models.registry import open_embedder
+from ..ingest.workers import open_engine
 from ..media.proxy import ProxySize, chroma, luma, make_proxy
 from ..media.source import open_source, shrunk
 from ..media.types import FrameRows, Picture
@@ -108,6 +111,7 @@ def measure_robustness(
     settings: Settings,
     progress: Progress,
     matcher: Matcher | None = None,
+    engine: Engine | None = None,
 ) -> Robustness:
     """Search and order each frame of a stretch, clean and degraded, among the clean ones.
 
@@ -120,12 +124,23 @@ def measure_robustness(
         raise SourceError(f"{source} has {count} frames, but an order needs at least {_FEWEST}.")
     with TemporaryDirectory(prefix="reelweave-") as folder:
         measured = _measure(source, first, count, options, embedder, settings, Path(folder), progress)
-        rows = []
-        with progress.stage("search and order", len(options.degradations) + 1) as stage:
-            for row, degradation in enumerate([None, *options.degradations]):
-                order = _order(measured, row, embedder.space.name, options.seed, settings, matcher)
-                rows.append(RobustnessRow(degradation, _retrieval(measured, row, options.within), order))
+        degradations = [None, *options.degradations]
+        orders = dict[int, Scores]()
+        task = FunctionTask(partial(_order, embedder.space.name, options.seed, settings, matcher))
+        jobs = (_OrderJob.of(measured, row) for row in range(len(degradations)))
+        with (
+            progress.stage("search and order", len(degradations)) as stage,
+            closing((engine or LocalEngine()).run(task, jobs)) as work,
+        ):
+            for job, scores in work:
+                if isinstance(scores, Exception):
+                    raise scores
+                orders[job.row] = scores
                 stage.advance()
+        rows = [
+            RobustnessRow(degradation, _retrieval(measured, row, options.within), orders[row])
+            for row, degradation in enumerate(degradations)
+        ]
         # Windows cannot remove a folder while files in it are mapped.
         del measured
     return Robustness(source.name, embedder.space.name, first, count, options.within, rows)
@@ -213,20 +228,35 @@ def _retrieval(measured: _Measured, row: int, within: float) -> Retrieval:
     )
 
 
-def _order(measured: _Measured, row: int, space: str, seed: int, settings: Settings, matcher: Matcher | None) -> Scores:
+@dataclass(frozen=True)
+class _OrderJob:
+    """The frames under one degradation, for a worker to order, and the truth about them."""
+
+    row: int
+    vectors: npt.NDArray[np.float32]
+    proxies: npt.NDArray[np.uint8]
+    ties: list[int]
+    shots: list[int]
+
+    @classmethod
+    def of(cls, measured: _Measured, row: int) -> Self:
+        return cls(row, measured.vectors[row], measured.proxies[row], measured.ties.pictures, measured.cuts.shots())
+
+
+def _order(space: str, seed: int, settings: Settings, matcher: Matcher | None, job: _OrderJob) -> Scores:
     """Shuffle the frames as `scramble` would, and order them by their degraded pictures."""
-    order = np.random.default_rng([seed, 1]).permutation(len(measured.times))
+    order = np.random.default_rng([seed, 1]).permutation(len(job.vectors))
     count, facts = len(order), np.zeros(len(order), np.float32)
     rows = FrameRows(
-        np.arange(count), np.arange(count, dtype=float), facts, facts, np.full(count, -1), measured.vectors[row][order]
+        np.arange(count), np.arange(count, dtype=float), facts, facts, np.full(count, -1), job.vectors[order]
     )
-    proxies = measured.proxies[row][order]
+    proxies = job.proxies[order]
     colours = chroma(proxies) if settings.solve.price == "histogram" else None
     near = partial(nearest, exact_limit=settings.neighbours.exact_limit)
     found = arrange(
         SolveInput(rows, luma(proxies), near, space, "pictures", colours, matcher), settings, SilentProgress()
     )
-    truth = Truth(source="", fps=1, frames=order.tolist(), ties=measured.ties.pictures, shots=measured.cuts.shots())
+    truth = Truth(source="", fps=1, frames=order.tolist(), ties=job.ties, shots=job.shots)
     return score_order(found.order, [dropped.frame for dropped in found.dropped], truth)
 
 
@@ -258,7 +288,8 @@ def evaluate_robustness(
     outputs = Outputs(content_origin(path), overwrite, inputs=[path], library=library_folder(settings))
     outputs.claim(plot)
     embedder = open_embedder(settings.solve.space, settings.clip)
-    done = measure_robustness(path, options, embedder, settings, progress, matcher_for(settings))
+    with open_engine(settings, progress) as engine:
+        done = measure_robustness(path, options, embedder, settings, progress, matcher_for(settings), engine)
     if plot:
         with outputs.writing(plot):
             draw_robustness(done, plot)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..engine.task import FilePiece
 from ..errors import SpaceError, UsageError, command
-from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Ints, Space, VideoRecord
+from ..media.types import FRAME_COLUMNS, Floats, FrameRows, Ints, Space, SpaceState, VideoRecord
 from ..media.untrusted import UntrustedError, is_text, open_regular, parse_json, quote, read_array, read_object
 
 FRAMES = "frames.jsonl"
@@ -266,10 +266,7 @@ class ExportPieces:
 
     def batch(self, rows: FrameRows, proxies: Sequence[npt.NDArray[np.uint8]]) -> Iterator[FilePiece]:
         self._count += len(rows)
-        yield FilePiece(f"{self._folder}/{VECTORS}", np.ascontiguousarray(rows.vectors, np.float32).tobytes())
-        yield FilePiece(f"{self._folder}/{FRAMES}", "".join(_frame_lines(rows)).encode())
-        if self._proxy and proxies:
-            yield FilePiece(f"{self._folder}/{PROXIES}", np.stack(proxies).tobytes())
+        yield from rows_pieces(self._folder, rows, proxies if self._proxy else ())
 
     def end(self, video: VideoRecord) -> Iterator[FilePiece]:
         for name, header in self._headers():
@@ -280,6 +277,31 @@ class ExportPieces:
         yield VECTORS, _array_header("<f4", (self._count, self._space.dimension))
         if self._proxy:
             yield PROXIES, _array_header("|u1", (self._count, *self._proxy))
+
+
+def rows_pieces(folder: str, rows: FrameRows, proxies: Sequence[npt.NDArray[np.uint8]]) -> Iterator[FilePiece]:
+    """Yield what a batch adds to the files of an export, which begin with headers."""
+    yield FilePiece(f"{folder}/{VECTORS}", np.ascontiguousarray(rows.vectors, np.float32).tobytes())
+    yield FilePiece(f"{folder}/{FRAMES}", "".join(_frame_lines(rows)).encode())
+    if proxies:
+        yield FilePiece(f"{folder}/{PROXIES}", np.stack(proxies).tobytes())
+
+
+def join_exports(
+    parts: Sequence[Path], folder: Path, video: VideoRecord, state: SpaceState, proxy: tuple[int, int] | None
+) -> None:
+    """Join the files that workers made of the segments of a video, without headers, into an export."""
+    folder.mkdir(parents=True)
+    headers = {VECTORS: _array_header("<f4", (state.vectors, state.space.dimension)), FRAMES: b""}
+    if proxy:
+        headers[PROXIES] = _array_header("|u1", (state.vectors, *proxy))
+    for name, header in headers.items():
+        with (folder / name).open("wb") as whole:
+            whole.write(header)
+            for part in parts:
+                with (part / name).open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+    (folder / SPACE).write_text(_space_json(video, state.space), encoding="utf-8")
 
 
 def _array_header(kind: str, shape: tuple[int, ...]) -> bytes:

@@ -149,12 +149,15 @@ def _prepare_batch(
     indices, proxies = [frame.index for frame in frames], [frame.proxy for frame in frames]
     for embedder in embedders:
         name = embedder.space.name
-        shares = levels.shares and isinstance(embedder, TwoStageEmbedder)
-        level = levels.shares if shares else levels.repeats
-        repeats[name] = find_repeats(indices, proxies, level, last.get(name))
+        repeats[name] = find_repeats(indices, proxies, repeat_level(embedder, levels), last.get(name))
         last[name] = repeats[name].last
         inputs[name] = [frame.inputs[name] for frame in frames]
     return _PreparedBatch(_facts(frames), proxies, inputs, repeats, problems)
+
+
+def repeat_level(embedder: Embedder, levels: RepeatLevels) -> float:
+    """Return the difference of proxies below which a frame counts as a repeat in the space of an embedder."""
+    return levels.shares if levels.shares and isinstance(embedder, TwoStageEmbedder) else levels.repeats
 
 
 def _facts(frames: Sequence[_PreparedFrame]) -> FrameRows:

@@ -7,6 +7,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias, cast
 
 from ..engine.task import Engine, FilePiece
 from ..errors import EngineError, ReelweaveError
@@ -18,20 +19,25 @@ from ..progress import Progress
 from ..settings import Settings
 from .discover import DiscoveredSources
 from .ingester import Ingester, IngestResult, State
+from .long_videos import LongVideo, cut, whole_note
 from .many import VIDEOS_BEFORE_REST, NewFiles, attempt, megabytes, unchanged_sources, unreachable
-from .worker import EmbeddedVideo, EmbedJob, embed_source
+from .segments import NotEqualError
+from .worker import EmbeddedSegment, EmbeddedVideo, EmbedJob, SegmentJob, embed_segment, embed_source
 
 
 @dataclass(frozen=True)
 class _Job(EmbedJob):
-    """A source for a worker, and how it relates to the library; its files arrive in a folder named by the number."""
+    """A source for a worker, and how it relates to the library."""
 
     state: State
-    number: int
 
 
-def _embed(job: _Job) -> Generator[FilePiece, None, EmbeddedVideo]:
-    return embed_source(job)
+_Work: TypeAlias = EmbedJob | SegmentJob
+_Done: TypeAlias = EmbeddedVideo | EmbeddedSegment
+
+
+def _embed(job: _Work) -> Generator[FilePiece, None, _Done]:
+    return embed_segment(job) if isinstance(job, SegmentJob) else embed_source(job)
 
 
 def ingest_distributed(
@@ -59,6 +65,7 @@ class _Run:
         self.ingester = Ingester(library, settings, progress)
         self.arriving = library.cache / "arriving"
         self._imported = 0
+        self._long: dict[int, LongVideo] = {}
 
     def ingest(self, sources: list[Path]) -> Iterator[IngestResult]:
         known = unchanged_sources(self.ingester, sources)
@@ -78,15 +85,48 @@ class _Run:
     def _round(self, sources: list[Path], copies: list[Path]) -> Iterator[IngestResult]:
         """Ingest sources, but leave `copies` of others among them for the next round."""
         early = deque[IngestResult]()
-        jobs = self._jobs(sources, copies, early)
-        with closing(self.engine.run(_embed, jobs, lambda job: self.arriving / str(job.number))) as work:
+        with closing(self.engine.run(_embed, self._jobs(sources, copies, early), self._folder)) as work:
             for job, done in work:
-                yield self._store(job, done)
+                if isinstance(job, SegmentJob):
+                    long = self._long[job.whole.number]
+                    if not long.add(job, cast(EmbeddedSegment | Exception, done)):
+                        continue
+                    job, done = long.whole, self._joined(long)
+                yield self._store(cast(_Job, job), cast(EmbeddedVideo | Exception, done))
                 while early:
                     yield early.popleft()
         yield from early
 
-    def _jobs(self, sources: list[Path], copies: list[Path], early: "deque[IngestResult]") -> Iterator[_Job]:
+    def _folder(self, job: _Work) -> Path:
+        """Return where the files of a source or of a segment arrive."""
+        if isinstance(job, SegmentJob):
+            return self._folder(job.whole) / f"part{job.part}"
+        return self.arriving / str(job.number)
+
+    def _joined(self, long: LongVideo) -> EmbeddedVideo | Exception:
+        """Join the segments of a video; where they would not equal one pass, embed it as a whole."""
+        del self._long[long.whole.number]
+        try:
+            long.check()
+            for part in range(1, len(long.segments)):
+                if distinct := long.repeats(part):
+                    long.arrived[part] = cast(EmbeddedSegment, self._one(long.job(part, distinct)))
+            return long.join()
+        except NotEqualError as refused:
+            self.progress.note(whole_note(long.whole.path, refused))
+            try:
+                return cast(EmbeddedVideo, self._one(long.whole))
+            except Exception as failed:
+                return failed
+
+    def _one(self, job: _Work) -> _Done:
+        """Let a worker do one more job, and raise the exception that it may end with."""
+        ((_, done),) = self.engine.run(_embed, [job], self._folder)
+        if isinstance(done, Exception):
+            raise done
+        return done
+
+    def _jobs(self, sources: list[Path], copies: list[Path], early: "deque[IngestResult]") -> Iterator[_Work]:
         """Make jobs as the engine asks for them; put the results of sources that need no worker into `early`."""
         new_files = NewFiles(self.library)
         for number, path in enumerate(sources):
@@ -94,7 +134,10 @@ class _Run:
             if isinstance(job, IngestResult):
                 early.append(job)
             elif job:
-                yield job
+                long = cut(job, self._folder(job), self.engine.workers, self.progress.note)
+                if long:
+                    self._long[job.number] = long
+                yield from long.jobs() if long else (job,)
 
     def _job(self, new_files: NewFiles, copies: list[Path], number: int, path: Path) -> _Job | IngestResult | None:
         source, now = open_source(path, self.settings.ingest.pictures_fps), stamp(path)
@@ -111,10 +154,10 @@ class _Run:
         elif new_files.is_copy(source, now):
             copies.append(path)
             return None
-        return _Job(path, now, tuple(spaces), self.settings, state, number)
+        return _Job(path, now, tuple(spaces), self.settings, number, state)
 
     def _store(self, job: _Job, done: EmbeddedVideo | Exception) -> IngestResult:
-        folder = self.arriving / str(job.number)
+        folder = self._folder(job)
         try:
             return attempt(self.library, job.path, lambda _: self._import(job, done, folder))
         finally:

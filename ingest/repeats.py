@@ -46,9 +46,9 @@ def find_repeats(
     """Compare every frame with the last distinct one rather than its neighbour, so that slow changes add up."""
     frames, differences, offset = [], [], -1
     for position, (index, proxy) in enumerate(zip(indices, proxies, strict=True)):
-        difference = _difference(proxy, last.proxy) if last else float("inf")
-        differences.append(difference)
-        if last and difference < level:
+        apart = difference(proxy, last.proxy) if last else float("inf")
+        differences.append(apart)
+        if last and apart < level:
             frames.append(last.frame)
         else:
             frames.append(-1)
@@ -57,7 +57,7 @@ def find_repeats(
     return FrameRepeats(tuple(frames), tuple(differences), last, offset)
 
 
-def _difference(left: Proxy, right: Proxy) -> float:
+def difference(left: Proxy, right: Proxy) -> float:
     """Return the mean difference of two proxies in grey levels."""
     return float(np.abs(luma(left).astype(np.int16) - luma(right)).mean())
 

@@ -2,9 +2,9 @@
 
 import platform
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -13,18 +13,20 @@ from platformdirs import user_cache_dir
 from .. import __version__
 from ..engine.task import FilePiece
 from ..errors import SourceError
-from ..index.transfer_files import ExportPieces
+from ..index.transfer_files import ExportPieces, rows_pieces
 from ..media import ffmpeg
 from ..media.identity import source_hash, stamp
-from ..media.proxy import ProxySize
-from ..media.source import Source, open_source
-from ..media.types import SpaceState, VideoRecord
+from ..media.proxy import Proxy, ProxySize
+from ..media.source import Source, VideoFile, open_source
+from ..media.types import Space, SpaceState, VideoRecord
 from ..progress import SILENT, NotingProgress, Progress
 from ..settings import NetworkSettings, Settings
-from .models.embedder import Embedder
+from .batches import RepeatLevels, SpaceBatch, embed_batches, repeat_level
+from .models.embedder import EXACT, Embedder
 from .models.registry import open_embedder
 from .models.speed import fastest_embedder
 from .repeats import LastDistinct
+from .segments import Segment, SegmentReader
 from .video import describe, embed_video
 
 
@@ -37,6 +39,8 @@ class EmbedJob:
     """As the driver sees the source."""
     spaces: tuple[str, ...]
     settings: Settings
+    number: int
+    """Names the folder in which its files arrive."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,96 @@ def embed_source(job: EmbedJob) -> Generator[FilePiece, None, EmbeddedVideo]:
     for export in exports.values():
         yield from export.end(video)
     return EmbeddedVideo(video, states, progress.notes)
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """A segment of a long video."""
+
+    whole: EmbedJob
+    part: int
+    segment: Segment
+    next_begin: int | None
+    """The key frame at which the next segment begins."""
+    distinct: Mapping[str, LastDistinct] = field(default_factory=dict)
+    """The last distinct frame before the segment in each space, if the segment may begin with repeats of it."""
+
+
+@dataclass(frozen=True)
+class SegmentSpace:
+    """A segment in one space: how it was embedded, and what its neighbour needs to know."""
+
+    space: Space
+    way: str
+    cosine: float
+    level: float
+    """Difference of proxies below which a frame counts as a repeat."""
+    last: LastDistinct
+
+
+@dataclass(frozen=True)
+class EmbeddedSegment:
+    """What a worker knows of a segment; the files of `spaces[n]` are in the folder named n, without headers."""
+
+    described: VideoRecord | None
+    """The record of the whole video; from the first segment alone, since it reads the whole file."""
+    times: list[float]
+    before: bytes
+    after: bytes
+    first: Proxy
+    spaces: list[SegmentSpace]
+    notes: list[str]
+
+
+def embed_segment(job: SegmentJob) -> Generator[FilePiece, None, EmbeddedSegment]:
+    """Embed a segment as `embed_source` embeds a source.
+
+    Raises:
+        NotEqualError: It does not decode as one pass over the whole video would.
+    """
+    whole, settings = job.whole, job.whole.settings.ingest
+    limit_threads(whole.settings.engine.cpus)
+    source, progress = _opened(whole), NotingProgress(SILENT)
+    assert isinstance(source, VideoFile)
+    _Models.progress = progress
+    embedders = [_Models.open(name, whole.settings.clip) for name in whole.spaces]
+    described = describe(source, source_hash(source), settings) if job.part == 0 else None
+    info = source.info()
+    size = ProxySize.of(info.width, info.height, settings.proxy_pixels)
+    reader = SegmentReader(source, job.segment, job.next_begin)
+    levels = RepeatLevels(settings.duplicate_level, settings.share_level)
+    last, first = dict(job.distinct), None
+    spaces: dict[str, SegmentSpace] = {}
+    frames = reader.frames(settings.size)
+    batches = embed_batches(frames, embedders, size, batch=settings.batch, levels=levels, distinct=last)
+    with closing(batches):
+        for batch in batches:
+            first = batch.proxies[0] if first is None else first
+            for number, embedder in enumerate(embedders):
+                made = batch.spaces[embedder.space.name]
+                if made.offset >= 0:
+                    last[embedder.space.name] = LastDistinct(made.distinct, batch.proxies[made.offset])
+                spaces[embedder.space.name] = _segment_space(embedder, made, levels, last, spaces)
+                yield from rows_pieces(str(number), made.rows, () if number else batch.proxies)
+    assert first is not None
+    notes = [*source.notes, *progress.notes] if job.part == 0 else progress.notes
+    return EmbeddedSegment(
+        described, reader.times, reader.before.digest(), reader.after.digest(), first, list(spaces.values()), notes
+    )
+
+
+def _segment_space(
+    embedder: Embedder,
+    made: SpaceBatch,
+    levels: RepeatLevels,
+    last: Mapping[str, LastDistinct],
+    spaces: Mapping[str, SegmentSpace],
+) -> SegmentSpace:
+    name = embedder.space.name
+    before = spaces.get(name)
+    way = before.way if before and made.way == EXACT else made.way
+    cosine = min(before.cosine if before else 1.0, round(made.cosine, 6))
+    return SegmentSpace(embedder.space, way, cosine, repeat_level(embedder, levels), last[name])
 
 
 def _no_earlier_run(video: VideoRecord, embedder: Embedder, state: SpaceState) -> LastDistinct:

@@ -20,6 +20,9 @@ QUIET = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _LEVEL = re.compile(r"\[(error|fatal|panic)\] ")
 
+_OF_THE_OUTPUT = "dts to muxer in stream"
+"""In an error about timestamps that are closer than a frame at the nominal rate, which is no damage of the input."""
+
 _MAX_PROBLEMS = 20
 """Limit of the error lines kept: a damaged film yields thousands."""
 
@@ -102,7 +105,8 @@ def was_stopped(code: int) -> bool:
 
 def error_lines(log: str) -> list[str]:
     """Extract the error lines from a log of ffmpeg, each once, without memory addresses."""
-    found = [_LEVEL.sub("", _ADDRESS.sub("", line)).strip() for line in log.splitlines() if _LEVEL.search(line)]
+    lines = [line for line in log.splitlines() if _LEVEL.search(line) and _OF_THE_OUTPUT not in line]
+    found = [_LEVEL.sub("", _ADDRESS.sub("", line)).strip() for line in lines]
     return list(dict.fromkeys(found))[:_MAX_PROBLEMS]
 
 

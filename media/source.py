@@ -44,6 +44,8 @@ mark of its level.
 
 TIMES = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
 
+_STAMPS = re.compile(r"\bframe: *\d+ +pts: *(\S+) +pts_time: *(\S+)")
+
 # With -debug_ts the decoder logs the type of each frame in output order, and before it whether the frame is corrupt.
 _DECODER_LINE = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
 _KEY_FRAME = "1"
@@ -208,17 +210,13 @@ class VideoFile:
         steady._steady = True
         return steady
 
-    def rate(self) -> FrameRate:
-        """Measure the constant rate that fits the timestamps of the last pass."""
-        return measured_rate(self.times, (self._nominal, self.info().fps))
+    def rate(self, times: Sequence[float] | None = None) -> FrameRate:
+        """Measure the constant rate that fits the timestamps of the last pass, or the given ones of all frames."""
+        fps = self.info().fps
+        return measured_rate(self.times if times is None else times, (self._nominal, fps))
 
     def frames(self, start: int = 0, short_side: int = 0) -> Generator[Frame, None, None]:
-        info = self.info()
-        width, height = scaled_size(info.width, info.height, short_side)
-        # The size is always given, so that frames keep it where a stream changes its size. ffmpeg restarts its
-        # filters there, so none of them may count frames.
-        filters = ",".join([SHOW_TIMES, *self._colour_fix, f"scale={width}:{height}:flags=area"])
-        output = ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
+        width, height, output = self._output(short_side)
         size = width * height * 3
         self.guesses, self.times = DecoderReport(), array("d")
         decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
@@ -236,6 +234,37 @@ class VideoFile:
             raise SourceError(f"ffmpeg was stopped while reading {self.path}.", "Run the command again to continue.")
         if code and not self.problems:
             self.problems = [f"ffmpeg ended with exit code {code}"]
+
+    def stretch(self, seek: float, short_side: int = 0) -> Generator[tuple[int, Frame], None, None]:
+        """Decode from a key frame near a time on, and yield each frame with its timestamp in the stream's own unit.
+
+        Where decoding begins depends on the container. The indices of the frames count from there, but their times
+        are those of a pass over the whole file.
+        """
+        width, height, output = self._output(short_side)
+        size = width * height * 3
+        start = ["-copyts", "-start_at_zero", "-noaccurate_seek", "-ss", f"{seek:.6f}"]
+        with ffmpeg.Reader([*start, *ffmpeg.decode_arguments(self.path), *output], _STAMPS, b"frame") as reader:
+            self.problems = reader.problems
+            for index in count():
+                if len(raw := reader.read(size)) < size:
+                    break
+                match = reader.matches.get(timeout=_LOG_TIMEOUT)
+                if match[1] == "NOPTS":
+                    raise SourceError(f"A frame of {self.path} has no timestamp.")
+                picture = np.frombuffer(raw, np.uint8).reshape(height, width, 3)
+                yield int(match[1]), Frame(index, float(match[2]), picture)
+            if (code := reader.finish()) and not self.problems:
+                self.problems.append(f"ffmpeg ended with exit code {code}")
+
+    def _output(self, short_side: int) -> tuple[int, int, list[str]]:
+        """Return the size of the decoded pictures, and ffmpeg's arguments that make them."""
+        info = self.info()
+        width, height = scaled_size(info.width, info.height, short_side)
+        # The size is always given, so that frames keep it where a stream changes its size. ffmpeg restarts its
+        # filters there, so none of them may count frames.
+        filters = ",".join([SHOW_TIMES, *self._colour_fix, f"scale={width}:{height}:flags=area"])
+        return width, height, ["-vf", filters, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
 
 
 class PictureFolder:

@@ -290,6 +290,34 @@ def test_a_second_reconstruction_ingests_nothing(
     assert pipeline.reconstruct(scrambled.video, settings(), output=tmp_path / "out.mp4").kept == 48
 
 
+def test_all_videos_are_solved_as_each_by_itself(full: Path, film: Path, run: Run, tmp_path: Path) -> None:
+    pipeline.ingest(film, settings())
+    answer = run("solve", "--all", "--plan", tmp_path / "plans", "--json")
+    assert answer.code == 0
+    assert len(answer.rows) == 2
+    for row in answer.rows:
+        file = tmp_path / "plans" / f"{row['video']['id']}.json"
+        assert (
+            json.loads(file.read_text())
+            == row
+            == pipeline.solve(row["video"]["id"], settings()).model_dump(mode="json")
+        )
+
+
+def test_a_video_that_cannot_be_solved_does_not_stop_the_others(full: Path, film: Path, run: Run) -> None:
+    lost = pipeline.ingest(film, settings())
+    (full / "proxies" / f"{lost.id}.i420").unlink()
+    answer = run("solve", "--all", "--json")
+    assert answer.code == 1
+    assert lost.id in answer.err
+    assert len(answer.rows) == 1
+
+
+@pytest.mark.parametrize("arguments", [["scrambled.mp4", "--all"], [], ["--all", "--split"], ["--all", "--first", "3"]])
+def test_solve_takes_one_video_or_all(full: Path, run: Run, arguments: list[str]) -> None:
+    assert run("solve", *arguments).code == 2
+
+
 def test_the_library_stores_the_latest_plan(full: Path) -> None:
     plan = pipeline.solve("scrambled.mp4", settings(solve__seed=3))
     with opened(full) as library:

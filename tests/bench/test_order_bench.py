@@ -36,6 +36,7 @@ from table import (
     report,
 )
 
+from reelweave.engine.local import LocalEngine
 from reelweave.errors import UsageError
 from reelweave.settings import load
 
@@ -184,6 +185,14 @@ def test_a_run_is_made_once_and_again_for_another_version(
     assert runs_of("one", tmp_path) == 4
     assert {result.version for result in bench.file.told().results} == {"2"}
     assert not list(bench.work.iterdir())
+
+
+def test_workers_of_an_engine_fill_the_same_file(bench: Bench, saying: Callable[..., Method], tmp_path: Path) -> None:
+    chosen = list(cases(bench.clips, [0], [18], [0], ["ordered"]))
+    for _ in range(2):
+        run_all(bench, chosen, [saying("one", FILED)], engine=LocalEngine())
+    assert runs_of("one", tmp_path) == len(chosen)
+    assert [result.scores["adjacency"] for result in bench.file.told().results] == [1.0] * len(chosen)
 
 
 def test_a_bench_goes_on_behind_a_line_that_was_cut_short(

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -25,9 +27,12 @@ from reelweave.engine.cluster import ClusterOptions, RayEngine, connected
 from reelweave.engine.local import LocalEngine
 from reelweave.engine.task import Engine, FunctionTask
 from reelweave.errors import EngineError, SourceError, UsageError
+from reelweave.evaluate.degradations import parse_degradations
 from reelweave.evaluate.drawn.film import draw_film
+from reelweave.evaluate.robustness import RobustnessOptions, evaluate_robustness
 from reelweave.index.transfer import export_vectors
 from reelweave.ingest import distributed
+from reelweave.solve.plan.files import read_plan
 
 _STORE_BYTES = 100 << 20
 
@@ -79,6 +84,13 @@ def cluster() -> Iterator[Any]:
         found.shutdown()
         gc.collect()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def add_node(cluster: Any) -> Any:
+    """Add a node that a test may remove."""
+    node = patiently(lambda: cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES, include_dashboard=False))
+    cluster.wait_for_nodes(PATIENCE)
+    return node
 
 
 @pytest.fixture(params=["local", "ray"])
@@ -175,6 +187,24 @@ def test_a_repeated_task_that_sends_something_else_fails(ray_engine: Engine, tmp
     assert isinstance(done, EngineError)
 
 
+def test_pieces_that_were_lost_with_their_machine_are_sent_again(
+    cluster: Any, ray_engine: RayEngine, tmp_path: Path
+) -> None:
+    node = add_node(cluster)
+
+    def items() -> Iterator[tuple[Path, int]]:
+        yield from ((tmp_path, number) for number in range(3))
+        # All workers wait for the driver, which has received nothing yet.
+        wait_until(lambda: all((tmp_path / f"{number} 4").exists() for number in range(3)))
+        cluster.remove_node(node, allow_graceful=False)
+
+    done = dict(ray_engine.run(tasks.send_many, items(), lambda job: tmp_path / f"files {job[1]}"))
+    assert done == {(tmp_path, number): number for number in range(3)}
+    for number in range(3):
+        sent = (tmp_path / f"files {number}" / "pieces").read_bytes()
+        assert sent == b"".join(bytes([piece]) * 300_000 for piece in range(30))
+
+
 def test_a_task_that_kills_its_worker_each_time_is_given_up_and_the_rest_finishes(ray_engine: Engine) -> None:
     done = dict(ray_engine.run(tasks.die, range(6)))
     assert isinstance(done.pop(0), EngineError)
@@ -222,6 +252,23 @@ def test_an_unreachable_cluster_is_named_in_one_line(monkeypatch: pytest.MonkeyP
     with pytest.raises(EngineError) as refused, connected(ClusterOptions(f"ray://127.0.0.1:{free_port()}")):
         pass
     assert "\n" not in refused.value.cause
+
+
+_OTHER_PYTHON = """
+import ray
+ray._private.utils.compute_version_info = lambda: (ray.__version__, "3.9.1")
+from reelweave.cli import main
+main()
+"""
+
+
+def test_a_cluster_of_another_python_is_refused_in_one_line(cluster: Any, library: Path, film: Path) -> None:
+    command = [sys.executable, "-c", _OTHER_PYTHON, "ingest", str(film), "--engine", "ray"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert len([line for line in done.stderr.splitlines() if "3.9.1" in line]) == 1
+    assert "Traceback" not in done.stderr
+    assert not frames_stored(library)
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +327,7 @@ def _states(process: Any) -> list[str]:
 def test_ingest_survives_the_death_of_a_worker_and_of_a_machine(
     cluster: Any, films: Path, single: Path, library: Path, tmp_path: Path
 ) -> None:
-    node = patiently(lambda: cluster.add_node(num_cpus=1, object_store_memory=_STORE_BYTES, include_dashboard=False))
+    node = add_node(cluster)
     raylet = node.all_processes["raylet"][0].process.pid
     with _ingest(films, library) as process:
         wait_until(lambda: bool(_working(raylet)))
@@ -345,3 +392,28 @@ def test_a_client_of_a_cluster_elsewhere_makes_the_same_library(
     with _ingest(films, library, cluster.client_address) as process:
         assert _states(process) == ["new"] * 6
     assert same(library, single, tmp_path)
+
+
+def test_the_library_is_solved_on_a_cluster_as_here(
+    cluster: Any, films: Path, single: Path, tmp_path: Path, library: Path
+) -> None:
+    plans = []
+    for engine in ("local", "ray"):
+        shutil.copytree(single, tmp_path / engine)
+        chosen = settings(library=str(tmp_path / engine), engine__name=engine)
+        solved = list(pipeline.solve_all(chosen, plans=tmp_path / f"plans {engine}"))
+        assert [video.error for video in solved] == [None] * 6
+        found = {video.video.id: read_plan(video.plan_file) for video in solved if video.plan_file}
+        # How long the search took is not the same.
+        plans.append({name: plan.model_dump(exclude={"path": {"seconds"}}) for name, plan in found.items()})
+    assert len(plans[0]) == 6
+    assert plans[0] == plans[1]
+
+
+def test_robustness_is_measured_on_a_cluster_as_here(cluster: Any, films: Path) -> None:
+    chosen = RobustnessOptions(parse_degradations(["gaussian=10,40"]), frames=40)
+    here, there = (
+        evaluate_robustness(films / "film0.mp4", chosen, settings(engine__name=name)) for name in ("local", "ray")
+    )
+    assert here == there
+    assert len(here.rows) == 3

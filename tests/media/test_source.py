@@ -66,6 +66,12 @@ def test_frames_are_scaled_to_the_short_side(
     assert [f.picture.shape for f in open_source(path).frames(short_side=short_side)] == [shape] * 2
 
 
+def test_frames_closer_than_the_nominal_rate_are_no_damage(tmp_path: Path) -> None:
+    source = open_source(write_vfr(tmp_path / "vfr.mkv", FILM[:6] * 5, [0.02, 0.05, 0.11] * 10))
+    assert len(list(source.frames())) == 30
+    assert source.problems == []
+
+
 def test_frames_of_a_variable_rate_keep_their_own_times(tmp_path: Path) -> None:
     shown = [0.08, 0.4, 0.04, 0.2, 0.12, 0.04]
     frames = list(open_source(write_vfr(tmp_path / "vfr.mp4", FILM[:6], shown)).frames())

@@ -30,6 +30,15 @@ def send_files(number: int) -> Generator[FilePiece, None, str]:
     return "sent"
 
 
+def send_many(job: tuple[Path, int]) -> Generator[FilePiece, None, int]:
+    """Send more than may be on the way at a time, in pieces that stay on the node, and mark each."""
+    folder, number = job
+    for piece in range(30):
+        yield FilePiece("pieces", bytes([piece]) * 300_000)
+        (folder / f"{number} {piece}").touch()
+    return number
+
+
 def escape(name: str) -> Generator[FilePiece, None, None]:
     yield FilePiece(name, b"x")
 
