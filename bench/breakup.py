@@ -77,6 +77,7 @@ class Bench:
     pixels: int
     width: int
     work: Path
+    cases: tuple[str, ...] = (*BASIC, FILE)
 
     def judged(self, video: Path, damaged: set[int], clip: str, case: str, decoding: float = 0.0) -> Result:
         source = open_source(video, steady=True)
@@ -100,11 +101,16 @@ class Bench:
         return self.judged(clip, set(), clip.stem, WHOLE, decoding_alone(clip))
 
     def damaged(self, clip: Path, frames: int) -> Iterator[Result]:
+        for case, video, broken in self.videos(clip, frames):
+            yield self.judged(video, broken, clip.stem, case)
+
+    def videos(self, clip: Path, frames: int) -> Iterator[tuple[str, Path, set[int]]]:
+        """Damage a clip in each way, and return the kind, the video and which of its frames are broken."""
         info = open_source(clip).info()
         if frames < _FEWEST or info.width * info.height > self.pixels:
             return
         small = clip
-        for case in (*BASIC, FILE):
+        for case in self.cases:
             video = self.work / f"{clip.stem}.{case.replace(' ', '-')}.mp4"
             truth = video.with_suffix(".json")
             if not truth.exists():
@@ -112,7 +118,7 @@ class Bench:
                 broken = self._damage(small, video, case, min(frames, self.frames))
                 truth.write_text(json.dumps(sorted(broken)), encoding="utf-8")
             if broken := set(json.loads(truth.read_text(encoding="utf-8"))):
-                yield self.judged(video, broken, clip.stem, case)
+                yield case, video, broken
 
     def _small(self, clip: Path) -> Path:
         """Shrink the part of a clip that is damaged."""
@@ -124,7 +130,7 @@ class Bench:
     def _damage(self, clip: Path, video: Path, case: str, frames: int) -> set[int]:
         if case == FILE:
             return flipped_file(clip, video, frames, self.seed) or set()
-        damage = Damage((case,), self.share)
+        damage = Damage.parse(f"{case}:{self.share}")
         options = ScrambleOptions(frames=frames, seed=self.seed, crf=20, shuffle=False, damage=damage)
         return set(scramble(clip, video, options).broken)
 
@@ -180,7 +186,7 @@ def cell(results: Sequence[Result]) -> str:
 
 def tables(results: Sequence[Result]) -> str:
     rows: list[str] = []
-    if any(r.case in (*BASIC, FILE) for r in results):
+    if any(r.case not in (WHOLE, REAL) for r in results):
         rows += [*damage_table(results), ""]
     rows += [*clean_table(results), ""]
     for r in results:
@@ -192,14 +198,15 @@ def tables(results: Sequence[Result]) -> str:
 def damage_table(results: Sequence[Result]) -> Iterator[str]:
     yield "| damage | frames hit | recall, tuning | precision | recall, check | precision |"
     yield "|---|---|---|---|---|---|"
-    damaged = [r for r in results if r.case in (*BASIC, FILE)]
-    for case in (*BASIC, FILE):
+    damaged = [r for r in results if r.case not in (WHOLE, REAL)]
+    cases = list(dict.fromkeys(r.case for r in damaged))
+    for case in cases:
         own = [r for r in damaged if r.case == case]
         halves = [cell([r for r in own if r.half == half]) for half in HALVES]
         yield f"| {case} | {sum(r.damaged for r in own)} | {' | '.join(halves)} |"
     means = []
     for half in HALVES:
-        kinds = [[r for r in damaged if (r.case, r.half) == (case, half)] for case in (*BASIC, FILE)]
+        kinds = [[r for r in damaged if (r.case, r.half) == (case, half)] for case in cases]
         recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
         precision = cell([r for r in damaged if r.half == half]).split("| ")[-1]
         means.append(f"{np.mean(recalls or [0]):.3f} | {precision}")
@@ -244,6 +251,7 @@ def main() -> None:
     add("--width", type=int, default=1 << 14, help="wider clips are shrunk to it before they are damaged")
     add("--share", type=float, default=0.1)
     add("--seed", type=int, default=2)
+    add("--kinds", nargs="*", default=[*BASIC, FILE], help="kinds of damage, each with =SEVERITY if wanted")
     add("--work", type=Path, help="a folder that keeps the damaged clips")
     add("--json", type=Path, help="a line for each clip and case")
     add("--table", type=Path)
@@ -266,7 +274,9 @@ def main() -> None:
 
 def _all(chosen: argparse.Namespace, work: Path) -> Iterator[Result]:
     work.mkdir(parents=True, exist_ok=True)
-    bench = Bench(read_split(), chosen.frames, chosen.share, chosen.seed, chosen.pixels, chosen.width, work)
+    bench = Bench(
+        read_split(), chosen.frames, chosen.share, chosen.seed, chosen.pixels, chosen.width, work, tuple(chosen.kinds)
+    )
     left_out = set(chosen.leave_out)
     if chosen.real:
         name, _, frames = chosen.real.rpartition(":")

@@ -18,6 +18,7 @@ _KINDS = {
     "guessed": "flagged",
     "stripes": "smeared",
     "blocks": "blocky",
+    "edges": "blocky",
     "torn": "torn",
     "grain": "noisy",
     "frozen": "frozen",

@@ -34,6 +34,7 @@ EVIDENCE: tuple[str, ...] = (
     "smears",
     "blank",
     "blocks",
+    "edges",
     "level",
     "contrast",
     "healed",
@@ -197,6 +198,6 @@ class NeighbourComparison:
             *change(one, before),
             torn_border(one, before, after),
             grainier(one, before, after),
-            *(one.stripes, one.smears, one.blank, one.blocks),
+            *(one.stripes, one.smears, one.blank, one.blocks, one.edges),
             *(one.level, one.contrast),
         ]

@@ -20,10 +20,10 @@ from .evidence import EVIDENCE, FrameEvidence, measure_evidence
 from .support import supported_signs
 from .surroundings import Pictures
 
-MEASURED_AS = 3
+MEASURED_AS = 4
 """The version of the measurements. Raise it when a column changes its meaning or its normalisation."""
 
-SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "blank", "frozen", "healed", "run")
+SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "edges", "blank", "frozen", "healed", "run")
 """The signs of the rules; each means broken at 1. Feature names in files contain them."""
 
 _AROUND = 12

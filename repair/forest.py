@@ -1,5 +1,6 @@
 """A forest of randomised trees as plain numbers: trained by scikit-learn, stored as JSON, evaluated with NumPy."""
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 import numpy as np
@@ -65,9 +66,12 @@ class Forest(BaseModel):
                     depth[child] = max(depth[child], depth[node] + 1)
         return max(depth)
 
+    def _nodes(self) -> "Nodes":
+        return Nodes(self.feature, self.threshold, self.left, self.right, self.share)
+
     def predict(self, values: Floats) -> Shares:
         """Return the probability that each row is broken: the mean share of the leaves it reaches."""
-        nodes = _Nodes(self)
+        nodes = self._nodes()
         total = np.zeros(len(values))
         for root in self.roots:
             total += nodes.shares[nodes.leaves(values, root)]
@@ -75,20 +79,27 @@ class Forest(BaseModel):
 
     def top_features(self, values: Floats) -> npt.NDArray[np.int64]:
         """Return for each row the index of the feature that raised its probability most."""
-        nodes = _Nodes(self)
+        nodes = self._nodes()
         contributions = np.zeros(values.shape)
         for root in self.roots:
             nodes.leaves(values, root, contributions)
         return np.asarray(contributions.argmax(1), np.int64)
 
 
-class _Nodes:
-    """The nodes of a forest as arrays."""
+class Nodes:
+    """The nodes of trees as arrays; `shares` holds what each is worth."""
 
-    def __init__(self, forest: Forest) -> None:
-        self.shares = np.array(forest.share)
-        self._feature, self._threshold = np.array(forest.feature), np.array(forest.threshold)
-        self._left, self._right = np.array(forest.left), np.array(forest.right)
+    def __init__(
+        self,
+        feature: Sequence[int],
+        threshold: Sequence[float],
+        left: Sequence[int],
+        right: Sequence[int],
+        share: Sequence[float],
+    ) -> None:
+        self.shares = np.array(share)
+        self._feature, self._threshold = np.array(feature), np.array(threshold)
+        self._left, self._right = np.array(left), np.array(right)
 
     def leaves(self, values: Floats, root: int, contributions: Shares | None = None) -> npt.NDArray[np.int64]:
         """Return the leaf that each row reaches, and add what each feature contributed to `contributions`."""

@@ -16,7 +16,7 @@ from ..progress import SILENT, Progress
 from .evidence import FrameEvidence, compare_neighbours, measure_frames, spread
 from .measures import FrameMeasures, Grey
 
-_NUMBERS = ("time", "level", "contrast", "stripes", "smears", "blank", "blocks")
+_NUMBERS = ("time", "level", "contrast", "stripes", "smears", "blank", "blocks", "edges")
 _ARRAYS = ("plain", "fine", "grain", "rows")
 
 

@@ -58,6 +58,10 @@ _RUN_USUAL = 1.4
 """The same as `_MISFIT_USUAL` for a run."""
 _RUN_PERCENT = 80
 """Percentile of the changes around a run that is usual there."""
+_EDGES_LEAST = 0.3
+"""Doublings by which the sharpest borders of macroblocks are sharper than usual in damage, beyond"""
+_EDGES_VARY = 3.0
+"""How many times as far from the usual as the median frame the borders of macroblocks get without damage."""
 STILL_LEAST = 0.6
 """Grey levels of change that coding noise adds to a still picture."""
 _STILL_SHARE = 0.12
@@ -72,11 +76,12 @@ _Beyond: TypeAlias = Literal["mirror", "nearest"]
 def all_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
     """Return all signs by name, before the film around them is asked whether it supports them."""
     found = rule_signs(evidence, settings)
-    return found | {"run": run_sign(evidence, found, settings)}
+    edges = _held(_edges(evidence.of("edges")) / _EDGES_LEAST)
+    return found | {"run": run_sign(evidence, found, settings), "edges": edges}
 
 
 def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
-    """Return the signs by name, except `run`, which depends on the frames that these call broken."""
+    """Return the signs by name, except `run`, which depends on the frames that these call broken, and `edges`."""
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
     usual = usual_jump(jump)
@@ -107,6 +112,13 @@ def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
     found["frozen"] = frozen(evidence.of("change"), broken, settings.freeze_frames)
     found["healed"] = _healed(evidence, np.max([*found.values()], axis=0) >= 1, settings)
     return {name: np.asarray(values, np.float32) for name, values in found.items()}
+
+
+def _edges(values: Floats) -> Floats:
+    """Return by how many doublings borders of macroblocks are sharper than usual, beyond what varies in the film."""
+    usual = _median(values, _LOOK)
+    sharper = np.log2((values + 1) / (usual + 1))
+    return np.asarray(sharper - _EDGES_VARY * np.median(np.abs(sharper)), np.float32)
 
 
 def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) -> Floats:
@@ -170,11 +182,9 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
     A static film has no movement around the stretch, a telecine repeat is short, and a scene that comes to rest and
     moves again starts slowly. The apparent movement of frames that are broken otherwise does not count.
     """
-    raw, change = change, _without(change, broken)
+    raw, change = change, without(change, broken)
     found = np.zeros(len(change), np.float32)
-    still = change < np.maximum(STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
-    still[:1] = False
-    for start, end in runs_of(still):
+    for start, end in runs_of(is_still(change)):
         before, after = change[max(0, start - 8) : start], change[end + 1 : end + 9]
         if end - start < least or len(before) < 4 or len(after) < 3:
             continue
@@ -182,6 +192,13 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
         jump = float(raw[end]) / max(0.1, float(np.percentile([*before, *after], 75)))
         found[start:end] = min(moves / (_FREEZE_MOTION * (float(change[start:end].max()) + 0.3)), jump / _FREEZE_JUMP)
     return found
+
+
+def is_still(change: Floats) -> Marks:
+    """Return the frames that change less than coding noise and movement explain."""
+    still = change < np.maximum(STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
+    still[:1] = False
+    return np.asarray(still)
 
 
 def usual_jump(jump: Floats) -> Floats:
@@ -200,7 +217,7 @@ def brighter(level: Floats, length: int) -> Floats:
     return level - np.maximum(padded[: len(level)], padded[2 * length :])
 
 
-def _without(change: Floats, broken: Marks) -> Floats:
+def without(change: Floats, broken: Marks) -> Floats:
     """Replace the change into and out of broken frames by the mean of the film."""
     into = broken | np.concatenate([[False], broken[:-1]])
     return np.where(into & (change > 1), change[~into].mean() if not into.all() else 0, change).astype(np.float32)

@@ -5,21 +5,26 @@ old film leave the same signs. What a film shows all the time is no damage, and 
 goes on behind it. A sign that says only that something changed needs the support of another that says what is wrong.
 """
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from ..media.types import Floats
 from ..settings import BreakupSettings
-from .detection_scores import Marks
+from .boosted import boosted
+from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
+from .freezes import StillStretches
 from .misfit import is_jump
-from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, STILL_LEAST, Signs, all_signs, brighter, runs_of, usual_jump
+from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, Signs, all_signs, brighter, runs_of, usual_jump
+from .stretches import CHANGES, WEIGHED, Stretches
 from .surroundings import Surroundings
 
 PATTERNS = ("torn", "grain", "stripes", "blocks")
-"""The signs that show what damage looks like."""
-CHANGES = ("misfit", "run", "healed")
-"""The signs that say only that something changed for a while."""
+"""The signs that show what damage looks like, and whose support can be told by rules."""
 _COMPARED = (*PATTERNS, "blank", *CHANGES)
+_RULED = ("guessed", *_COMPARED)
+"""The signs that the rules of support keep or clear."""
 _RATED = (*PATTERNS, "misfit")
 """The signs that are rated against those of the whole film."""
 
@@ -76,22 +81,6 @@ _CLEARLY_RETURNS = 0.8
 """and the share of the difference by which both sides agree there."""
 _AS_LARGE = 0.6
 """The share of a jump from which another one is as large."""
-_STILLS = 0.15
-"""The share of still frames above which a film consists of stills."""
-_STILL_RUN = 3
-"""Frames that a still lasts: a repeat of telecine is shorter."""
-_SAME_SHADES = 2.0
-"""Bins of the histogram by which the shades of one shot change during a freeze; a cut changes more."""
-_USUAL_LAG = 1.2
-"""The same as a factor of the usual change over that time: a camera that is carried shows something else."""
-_ENTRY = 3.0
-"""Factor by which the last movement before a freeze exceeds that before, and"""
-_ENTRY_LEAST = 2.0
-"""grey levels that it may change by in any case: a freeze does not begin at a cut."""
-_BEFORE = 8
-"""Frames before a freeze that show that movement."""
-_ENTERED = 3
-"""The last frames before a freeze, at which it begins."""
 
 
 def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
@@ -102,7 +91,43 @@ def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs
     signs = all_signs(evidence, settings)
     if evidence.pictures is None or not len(evidence):
         return signs
-    return _Support(evidence, Surroundings(evidence.pictures), signs).signs
+    film = DescribedFilm(evidence, signs, settings.freeze_frames)
+    return _weighed(film) | {"guessed": signs["guessed"], "frozen": _weighed_freezes(film)}
+
+
+class DescribedFilm:
+    """The stretches of a film that may be broken, and the numbers by which they are judged."""
+
+    def __init__(self, evidence: FrameEvidence, signs: Signs, shortest_freeze: int) -> None:
+        around = Surroundings(evidence.pictures) if evidence.pictures is not None else None
+        assert around
+        self.signs = _without_flashes(evidence, signs)
+        supported = _Support(evidence, around, {name: signs[name] for name in _RULED}).signs
+        kept = np.max([*supported.values()], axis=0) >= 1
+        self.stretches = [*Stretches(evidence, around, self.signs, kept)]
+        called = np.max([self.signs[name] for name in WEIGHED], axis=0) >= 1
+        self.stills = [*StillStretches(evidence, around, called, shortest_freeze)]
+
+
+def _weighed(film: DescribedFilm) -> Signs:
+    """Clear the stretches that are not likely broken, given all that is known of them."""
+    signs = {name: np.minimum(film.signs[name], _CLEARED) for name in WEIGHED}
+    for (one, _), odds in zip(film.stretches, _odds("damage", film.stretches), strict=True):
+        if odds >= 1:
+            frames = slice(one.start, one.end)
+            signs[one.name][frames] = film.signs[one.name][frames]
+    return signs
+
+
+def _weighed_freezes(film: DescribedFilm) -> Floats:
+    found = np.zeros_like(film.signs["frozen"])
+    for (one, _), odds in zip(film.stills, _odds("freeze", film.stills), strict=True):
+        found[one.start : one.end] = odds
+    return found
+
+
+def _odds(model: str, described: Sequence[tuple[object, Mapping[str, float]]]) -> Shares:
+    return boosted(model).odds([numbers for _, numbers in described])
 
 
 class _Support:
@@ -114,11 +139,8 @@ class _Support:
         self.signs = _beyond_ordinary(_without_flashes(evidence, signs))
         while self._clear_unsupported():
             pass
-        self._clear_freezes()
         while self._clear_ordinary():
             pass
-        # A freeze may have begun at a change that was cleared.
-        self._clear_freezes()
 
     def _clear(self, name: str, start: int, end: int) -> None:
         values = self.signs[name]
@@ -165,27 +187,6 @@ class _Support:
         if name == "torn" and fit.abrupt < _ABRUPT:
             return False
         return fit.excess >= _EXCESS_LEAST + _EXCESS_USUAL * self._around.usual_change(start, end)
-
-    def _clear_freezes(self) -> None:
-        """Clear what stands still in a film of stills, from a cut on, or up to one."""
-        change = self._evidence.of("change")
-        stills = [(start, end) for start, end in runs_of(change < STILL_LEAST) if end - start >= _STILL_RUN]
-        broken = self._strongest(("frozen",)) >= 1
-        for start, end in runs_of(self.signs["frozen"] >= 1):
-            elsewhere = sum(last - first for first, last in stills if last <= start or first >= end)
-            if elsewhere > _STILLS * len(change) or not self._freezes(change, broken, start, end):
-                self._clear("frozen", start, end)
-
-    def _freezes(self, change: Floats, broken: Marks, start: int, end: int) -> bool:
-        if start == 0 or end >= len(change) or self._evidence.of("blank")[start] > NOTHING:
-            return False
-        if broken[max(0, start - _ENTERED) : start].any():
-            return True
-        before = change[max(0, start - _BEFORE - 1) : start]
-        if before[-_ENTERED:].max() > _ENTRY * np.median(before) + _ENTRY_LEAST:
-            return False
-        around = self._around
-        return around.shade_change(start, end) <= _SAME_SHADES or around.goes_on(start, end) <= _USUAL_LAG
 
     def _clear_ordinary(self) -> bool:
         """Clear changes that no pattern supports, and what stands out too little from a film full of jumps.

@@ -1,0 +1,211 @@
+"""Fit the trees that weigh the evidence of damage: python bench/weigh.py CLIPS --work FOLDER [--write]
+
+The clips of the tuning half of clips.toml are judged as they are, with each kind of damage, and edited into what is
+hard to tell from damage: see edits.py. Each clip is then judged by trees fitted without it, and the recall, precision
+and false alarms are printed. --write fits all and writes them into the package. --work keeps the damaged clips, which
+`breakup.py --work` takes too.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from breakup import Bench
+from cases import read_split
+from edits import CLEAN_EDITS, DAMAGED_EDITS, Clip, Edit
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GroupKFold
+
+from reelweave.media.source import VIDEO_SUFFIXES, open_source
+from reelweave.repair.boosted import FILE as TREES
+from reelweave.repair.boosted import KEPT, MOSTLY
+from reelweave.repair.evidence import compare_neighbours, measure_frames, spread
+from reelweave.repair.rules import all_signs
+from reelweave.repair.support import DescribedFilm
+from reelweave.settings import load
+
+WHOLE, FREEZE = "whole", "freeze"
+MODELS = ("damage", FREEZE)
+LEAST = {"damage": (0.6, 0.8), FREEZE: (0.3, 0.3)}
+"""Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear.
+
+Chosen by the curve that this prints, and so that the drawn films of the tests stay clean.
+"""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "damage": {"max_iter": 120, "learning_rate": 0.08, "max_leaf_nodes": 8, "min_samples_leaf": 20},
+    FREEZE: {"max_iter": 80, "learning_rate": 0.08, "max_leaf_nodes": 5, "min_samples_leaf": 8},
+}
+"""Few and small trees: there are some thousand stretches, and a few dozen freezes."""
+EDITED = 0.5
+"""The weight of a stretch of an edited clip."""
+FOLDS = 6
+FRAMES, WIDTH, SHARE, SEED = 150, 480, 0.1, 2
+"""As in the table of the results page."""
+
+
+@dataclass
+class Film:
+    clip: str
+    case: str
+    edit: str
+    broken: np.ndarray[Any, np.dtype[np.bool_]]
+    seconds: float
+    described: DescribedFilm
+
+    def stretches(self, model: str) -> Sequence[tuple[Any, Mapping[str, float]]]:
+        return self.described.stretches if model == "damage" else self.described.stills
+
+    def is_broken(self, model: str, one: Any) -> bool:
+        held = self.case == FREEZE or self.edit == "stuck"
+        return bool(self.broken[one.start : one.end].mean() >= 0.5) and (model == "damage" or held)
+
+
+@dataclass
+class Stretches:
+    """All stretches of a model, a row each."""
+
+    names: list[str]
+    values: np.ndarray[Any, np.dtype[np.float64]]
+    broken: np.ndarray[Any, np.dtype[np.bool_]]
+    clips: np.ndarray[Any, np.dtype[np.str_]]
+    weights: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def films(clips: Path, work: Path) -> Iterator[Film]:
+    bench = Bench(read_split(), FRAMES, SHARE, SEED, 1 << 24, WIDTH, work)
+    for clip in sorted(file for file in clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
+        if bench.split.half(clip.name) != "tuning":
+            continue
+        whole = measured(clip, clip.stem, WHOLE, set())
+        yield from described(whole, CLEAN_EDITS)
+        for case, video, broken in bench.videos(clip, len(whole.measures)):
+            yield from described(measured(video, clip.stem, case, broken), DAMAGED_EDITS)
+
+
+def measured(video: Path, name: str, case: str, broken: set[int]) -> Clip:
+    source = open_source(video, steady=True)
+    with closing(measure_frames(source)) as frames:
+        measures = list(frames)
+    return Clip(video, name, case, measures, [one.index in broken for one in measures], source.guesses)
+
+
+def described(clip: Clip, edits: Sequence[Edit]) -> Iterator[Film]:
+    settings = load().breakup
+    for edit in edits:
+        for played in edit(clip):
+            evidence = compare_neighbours(iter(played.measures), partial(spread, played.report))
+            seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
+            film = DescribedFilm(evidence, all_signs(evidence, settings), settings.freeze_frames)
+            yield Film(clip.name, clip.case, edit.__name__, np.asarray(played.broken), seconds, film)
+
+
+def stretches(found: Sequence[Film], model: str) -> Stretches:
+    rows = [(film, one, numbers) for film in found for one, numbers in film.stretches(model)]
+    return Stretches(
+        list(rows[0][2]),
+        np.array([[*numbers.values()] for _, _, numbers in rows]),
+        np.array([film.is_broken(model, one) for film, one, _ in rows]),
+        np.array([film.clip for film, _, _ in rows]),
+        np.array([np.sqrt(one.end - one.start) * (1 if film.edit == "as_it_is" else EDITED) for film, one, _ in rows]),
+    )
+
+
+def fitted(model: str, rows: Stretches, used: Any = slice(None)) -> HistGradientBoostingClassifier:
+    trees = HistGradientBoostingClassifier(l2_regularization=2, **OPTIONS[model])
+    return trees.fit(rows.values[used], rows.broken[used], sample_weight=rows.weights[used])
+
+
+def left_out(model: str, rows: Stretches) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the probability of each stretch by trees that never saw its clip."""
+    found = np.zeros(len(rows.broken))
+    for used, other in GroupKFold(FOLDS).split(rows.values, rows.broken, rows.clips):
+        found[other] = fitted(model, rows, used).predict_proba(rows.values[other])[:, 1]
+    return found
+
+
+def report(found: Sequence[Film], likely: Mapping[str, Any], least: Mapping[str, tuple[float, float]]) -> str:
+    """Return a line for each edit: recall, precision and false alarms a minute of undamaged films."""
+    counts: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    for film, called in zip(found, called_frames(found, likely, least), strict=True):
+        count = counts[film.edit]
+        if film.case == WHOLE:
+            count[3] += np.count_nonzero(called)
+            count[4] += film.seconds / 60
+            continue
+        for at, marks in enumerate((called & film.broken, film.broken, called & ~film.broken)):
+            count[at] += np.count_nonzero(marks)
+    rows = ["| edit | recall | precision | false alarms | minutes |", "|---|---|---|---|---|"]
+    for edit, (hit, broken, wrong, alarms, minutes) in counts.items():
+        shares = f"{hit / max(1, broken):.3f} | {hit / max(1, hit + wrong):.3f}" if broken else "- | -"
+        rows.append(f"| {edit} | {shares} | {alarms:.0f} | {minutes:.2f} |")
+    return "\n".join(rows)
+
+
+def called_frames(
+    found: Sequence[Film], likely: Mapping[str, Any], least: Mapping[str, tuple[float, float]]
+) -> Iterator[np.ndarray[Any, np.dtype[np.bool_]]]:
+    at = dict.fromkeys(MODELS, 0)
+    for film in found:
+        called = film.described.signs["guessed"] >= 1
+        for model in MODELS:
+            for one, numbers in film.stretches(model):
+                if likely[model][at[model]] >= least[model][numbers.get(KEPT, 1.0) < MOSTLY]:
+                    called[one.start : one.end] = True
+                at[model] += 1
+        yield called
+
+
+def as_numbers(model: str, trees: HistGradientBoostingClassifier, names: list[str]) -> dict[str, Any]:
+    """Return the trees as lists of nodes: a leaf has the feature -1."""
+    written: dict[str, Any] = {"numbers": names, "start": round(float(trees._baseline_prediction.ravel()[0]), 5)}
+    written |= {"least": LEAST[model][0], "least_cleared": LEAST[model][1], "roots": []}
+    lists: dict[str, list[float]] = {name: [] for name in ("feature", "threshold", "left", "right", "value")}
+    for (tree,) in trees._predictors:
+        first = len(lists["value"])
+        written["roots"].append(first)
+        for node in tree.nodes:
+            is_leaf = bool(node["is_leaf"])
+            lists["feature"].append(-1 if is_leaf else int(node["feature_idx"]))
+            lists["threshold"].append(0 if is_leaf else float(f"{node['num_threshold']:.6g}"))
+            for side in ("left", "right"):
+                lists[side].append(0 if is_leaf else first + int(node[side]))
+            lists["value"].append(float(f"{node['value']:.5g}"))
+    return written | lists
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="a folder that keeps the damaged clips")
+    parser.add_argument("--write", action="store_true", help="write the trees into the package")
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    found = [*films(asked.clips, asked.work)]
+    rows = {model: stretches(found, model) for model in MODELS}
+    likely = {model: left_out(model, rows[model]) for model in MODELS}
+    for cleared in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        least = LEAST | {"damage": (min(cleared, LEAST["damage"][0]), cleared)}
+        print(f"\nstretches that rules clear from {cleared} on\n\n{report(found, likely, least)}")
+    if asked.write:
+        trees = {name: as_numbers(name, fitted(name, rows[name]), rows[name].names) for name in MODELS}
+        TREES.write_text(as_json(trees), encoding="utf-8")
+
+
+def as_json(trees: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write a list a line."""
+    shown = [
+        f'"{name}": {{\n' + ",\n".join(f'"{key}": {json.dumps(value)}' for key, value in one.items()) + "\n}"
+        for name, one in trees.items()
+    ]
+    return "{\n" + ",\n".join(shown) + "\n}\n"
+
+
+if __name__ == "__main__":
+    main()

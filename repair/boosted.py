@@ -1,0 +1,59 @@
+"""Boosted trees that weigh the evidence of a stretch, as plain numbers.
+
+`bench/weigh.py` fits them with scikit-learn and writes them; they are evaluated with NumPy.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from .detection_scores import Shares
+from .forest import Nodes
+
+FILE = Path(__file__).with_name("boosted.json")
+KEPT = "kept"
+"""The number that says which share of a stretch the rules of support keep,"""
+MOSTLY = 0.5
+"""and the share from which they keep it."""
+
+
+@dataclass(frozen=True)
+class BoostedTrees:
+    """Trees whose leaves add up to log odds; nodes as in `forest.Forest`."""
+
+    numbers: tuple[str, ...]
+    """The names of the numbers that are weighed, in the order of the features."""
+    start: float
+    """The log odds before any tree."""
+    least: float
+    """The probability from which a stretch is broken,"""
+    least_cleared: float
+    """and that for a stretch which the rules of support clear."""
+    roots: Sequence[int]
+    feature: Sequence[int]
+    threshold: Sequence[float]
+    left: Sequence[int]
+    right: Sequence[int]
+    value: Sequence[float]
+
+    def odds(self, described: Sequence[Mapping[str, float]]) -> Shares:
+        """Return the odds that each stretch is broken, over those from which it is called so."""
+        if not described:
+            return np.empty(0)
+        values = np.array([[one[name] for name in self.numbers] for one in described], np.float32)
+        nodes = Nodes(self.feature, self.threshold, self.left, self.right, self.value)
+        total = self.start + sum(nodes.shares[nodes.leaves(values, root)] for root in self.roots)
+        is_kept = np.array([one.get(KEPT, 1.0) >= MOSTLY for one in described])
+        least = np.where(is_kept, self.least, self.least_cleared)
+        return np.asarray(np.exp(total) * (1 - least) / least)
+
+
+@cache
+def boosted(name: str) -> BoostedTrees:
+    """Return the trees of that name: `damage` for stretches of signs, `freeze` for still ones."""
+    facts = json.loads(FILE.read_text(encoding="utf-8"))[name]
+    return BoostedTrees(**facts | {"numbers": tuple(facts["numbers"])})
