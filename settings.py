@@ -181,7 +181,17 @@ class SolveSettings(_Section):
     fused_with: NetworkName
     fused_share: Share
     price: Literal[
-        "auto", "changes", "small-changes", "difference", "huber", "cosine", "histogram", "flow", "sift", "match"
+        "auto",
+        "changes",
+        "small-changes",
+        "difference",
+        "coarse-difference",
+        "huber",
+        "cosine",
+        "histogram",
+        "flow",
+        "sift",
+        "match",
     ]
     match_model: Annotated[str, Field(min_length=1)]
     doubt: Factor

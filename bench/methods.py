@@ -22,7 +22,18 @@ Overrides = Mapping[str, Any]
 BENCH = Path(__file__).resolve().parent
 PEERS_FOLDER = Path(".bench/peers")
 
-_PRICES = ("huber", "changes", "small-changes", "difference", "cosine", "histogram", "sift", "match", "flow")
+_PRICES = (
+    "huber",
+    "changes",
+    "small-changes",
+    "difference",
+    "coarse-difference",
+    "cosine",
+    "histogram",
+    "sift",
+    "match",
+    "flow",
+)
 
 METHODS: dict[str, Overrides] = {
     "reelweave": {},

@@ -12,7 +12,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-PRICES = ("auto", "changes", "small-changes", "difference", "huber", "cosine", "histogram", "flow", "sift", "match")
+PRICES = (
+    "auto",
+    "changes",
+    "small-changes",
+    "difference",
+    "coarse-difference",
+    "huber",
+    "cosine",
+    "histogram",
+    "flow",
+    "sift",
+    "match",
+)
 RULES = ("density", "dbscan", "hdbscan")
 SOUND = ("auto", "drop", "keep", "reslice")
 METHODS = ("auto", "motion", "blend", "hold")

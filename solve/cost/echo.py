@@ -53,7 +53,9 @@ class EchoCorrectedPrice:
         return np.asarray(self.share[gap], np.float32)
 
 
-def echo_corrected(price: PatchPrice, files: Ints, joins: Ints) -> PatchPrice | EchoCorrectedPrice:
+def echo_corrected(
+    price: PatchPrice, files: Ints, joins: Ints, shuffled: bool = False
+) -> PatchPrice | EchoCorrectedPrice:
     """Return the price with an echo correction measured on the film itself.
 
     The price is returned unchanged if the film is short, or the file is not really shuffled.
@@ -62,6 +64,8 @@ def echo_corrected(price: PatchPrice, files: Ints, joins: Ints) -> PatchPrice | 
         price: The price to correct.
         files: The rows' positions in the file.
         joins: Pairs of rows that look alike.
+        shuffled: Whether another price has shown that the file is shuffled. In a still scene a price that counts small
+            changes sees mostly shared coding errors, and would take the file for one in order.
     """
     count = len(files)
     if count < _FEWEST:
@@ -73,12 +77,18 @@ def echo_corrected(price: PatchPrice, files: Ints, joins: Ints) -> PatchPrice | 
     adjacent = np.flatnonzero(np.diff(files) == 1)
     if len(left) < _FEWEST or len(adjacent) < _FEWEST // 2:
         return price
-    if np.median(price.pairs(adjacent, adjacent + 1)) < _SHUFFLED * np.median(price.pairs(left, right)):
+    if not shuffled and _in_order(price, adjacent, left, right):
         return price
     share, floor = _echo(price, files, price.by_patch(left, right))
     level = _level(price, files, joins)
     weight = min(1.0, floor / level) if level > 0 else 0.0
     return EchoCorrectedPrice(price, files, np.asarray(share * weight, np.float32), level)
+
+
+def _in_order(price: PatchPrice, adjacent: Ints, left: Ints, right: Ints) -> bool:
+    """Return whether frames adjacent in the file differ much less than unrelated ones."""
+    near, far = price.pairs(adjacent, adjacent + 1), price.pairs(left, right)
+    return bool(np.median(near) < _SHUFFLED * np.median(far))
 
 
 def _echo(price: PatchPrice, files: Ints, far: Floats) -> tuple[Floats, float]:

@@ -79,10 +79,9 @@ class _SmallPictures:
 class DifferencePrice(_SmallPictures):
     """Root of the mean squared difference in grey levels."""
 
-    name = "difference"
-
-    def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
-        super().__init__(small_pictures(luma))
+    def __init__(self, luma: npt.NDArray[np.uint8], name: str = "difference", coarse: bool = False) -> None:
+        super().__init__(small_pictures(luma, coarse=coarse))
+        self.name = name
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
         return np.asarray(np.sqrt(super().by_patch(left, right).mean(axis=-1)), np.float32)
@@ -103,6 +102,11 @@ class ChangesPrice(_SmallPictures):
 
     def _of_pixels(self, squares: Floats) -> Floats:
         return np.asarray(squares / (squares + self._half), np.float32)
+
+
+def coarse_difference(luma: npt.NDArray[np.uint8]) -> DifferencePrice:
+    """Compare blocks of 2 x 2 pixels, for what moves farther than its detail is large: a page that scrolls."""
+    return DifferencePrice(luma, "coarse-difference", coarse=True)
 
 
 def changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:

@@ -251,18 +251,25 @@ def part_weights(parts: Masks) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None) -> Floats:
+def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None, coarse: bool = False) -> Floats:
     """Return the pixels of pictures of 64 x 36, patch by patch.
 
     Args:
         luma: The pictures.
         flat: Added to the contrast of a patch before its pixels are divided by it; without it they stay grey levels.
+        coarse: Replace every block of 2 x 2 pixels by its mean.
     """
     found = np.empty((len(luma), _WIDTH * _HEIGHT), np.float32)
     for row, plane in enumerate(luma):
-        tiles = _tiles(_shrunk(plane.astype(np.float32)))
+        small = _shrunk(plane.astype(np.float32))
+        tiles = _tiles(_coarse(small) if coarse else small)
         found[row] = (tiles if flat is None else _normalised(tiles, flat)).ravel()
     return found
+
+
+def _coarse(small: Floats) -> Floats:
+    blocks = small.reshape(_HEIGHT // 2, 2, _WIDTH // 2, 2).mean(axis=(1, 3))
+    return np.asarray(blocks.repeat(2, axis=0).repeat(2, axis=1), np.float32)
 
 
 def picture_patches(plane: npt.NDArray[Any]) -> Floats:

@@ -26,8 +26,11 @@ _FARTHEST = 20
 """Limits that distance, so that a shot played elsewhere does not dominate."""
 _BY_CHANCE = 5
 """Joins between neighbours in a shuffled file that are right by chance: 2 are expected, over 5 in one file of 60."""
-_SPREAD = 0.1
-"""Weight of that distance against the share of joins agreed on; chosen on 57 clips."""
+_SPREAD = 0.05
+"""Weight of that distance against the share of joins agreed on. At .1, a scene whose halves both followed the coding
+errors was chosen over one in which they agreed on twice as many joins. On 44 films, weights from 0 to .1 were within
+.005 of adjacency.
+"""
 _SAME = 0.5
 """Rows that differ by less than this share of a join may take its place: which of several pictures of one drawing comes
 first, and where a shot joins the next, no half can tell.

@@ -69,6 +69,14 @@ def test_halves_agree_whichever_picture_of_a_held_drawing_they_take_first() -> N
     assert rate(DifferencePrice(held), 30, 16).agreement.joins > 0.95
 
 
+def test_a_page_that_scrolls_is_ordered() -> None:
+    text = (np.random.default_rng(4).random((400, 40)) < 0.5).repeat(2, axis=0).repeat(4, axis=1) * np.uint8(200)
+    page = np.stack([text[at * 4 : at * 4 + 90] for at in range(40)])
+    mix = np.random.default_rng(1).permutation(40)
+    found = ordered(page[mix])
+    assert (np.abs(np.diff(mix[found.path.order])) == 1).mean() > 0.9
+
+
 def test_the_whole_picture_costs_what_the_price_says() -> None:
     price = changes(moving(12))
     left, right = np.triu_indices(12, 1)
@@ -79,7 +87,7 @@ def test_the_plan_names_the_chosen_price_and_its_agreement() -> None:
     mix = np.random.default_rng(1).permutation(30)
     found = ordered(moving(30)[mix])
     assert found.agreement == 1
-    assert found.price in ("changes", "small-changes", "difference")
+    assert found.price in ("changes", "small-changes", "difference", "coarse-difference")
     assert (np.abs(np.diff(mix[found.path.order])) == 1).all()
 
 
@@ -92,7 +100,7 @@ def test_identical_frames_are_ordered_somehow() -> None:
     assert sorted(ordered(np.zeros((8, 90, 160), np.uint8)).path.order) == list(range(8))
 
 
-@pytest.mark.parametrize("price", ["changes", "small-changes", "difference"])
+@pytest.mark.parametrize("price", ["changes", "small-changes", "difference", "coarse-difference"])
 def test_a_price_can_be_chosen_by_name(price: str) -> None:
     found = ordered(moving(20), price=price)
     assert found.price == price

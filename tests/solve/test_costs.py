@@ -20,7 +20,7 @@ from reelweave.progress import Progress, SilentProgress
 from reelweave.solve.cost.echo import echo_corrected
 from reelweave.solve.cost.flow import FlowPrice
 from reelweave.solve.cost.histogram import HistogramPrice
-from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
+from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, small_changes
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.cost.sift import sift_matches
 from reelweave.solve.measured_prices import MeasuredPrice, SharedPrice
@@ -76,6 +76,7 @@ def histogram_of(frames: Sequence[Picture]) -> HistogramPrice:
 PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
     "difference": lambda frames: DifferencePrice(luma_of(frames)),
+    "coarse-difference": lambda frames: coarse_difference(luma_of(frames)),
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
     "histogram": histogram_of,
@@ -127,7 +128,7 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
     assert (prices[:5, 5:] > 0).all()
 
 
-@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, changes, small_changes])
+@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, coarse_difference, changes, small_changes])
 def test_the_whole_picture_is_priced_as_its_only_part(make: Callable[[Luma], PatchPrice]) -> None:
     price = make(luma_of(pictures(12)))
     left, right = np.triu_indices(12, 1)

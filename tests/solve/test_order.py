@@ -13,7 +13,7 @@ from reelweave.ingest.models.appearance import AppearanceEmbedder
 from reelweave.progress import SilentProgress
 from reelweave.settings import SolveSettings, load
 from reelweave.solve.confidence import join_confidence
-from reelweave.solve.cost.echo import echo_corrected
+from reelweave.solve.cost.echo import EchoCorrectedPrice, echo_corrected
 from reelweave.solve.cost.flow import FlowPrice, normalised
 from reelweave.solve.cost.prices import HuberPrice, dense_costs
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
@@ -187,6 +187,13 @@ def test_the_echo_between_neighbours_in_a_shuffled_file_is_corrected() -> None:
 def test_without_echo_the_price_is_unchanged(count: int) -> None:
     rows = rows_of(panned(120, 2.0)[:count])
     assert isinstance(echo_corrected(HuberPrice(rows.luma), rows.files, rows.joins), HuberPrice)
+
+
+def test_a_file_known_to_be_shuffled_is_corrected_even_if_its_neighbours_look_alike() -> None:
+    rows = rows_of(panned(120, 2.0))
+    corrected = echo_corrected(HuberPrice(rows.luma), rows.files, rows.joins, shuffled=True)
+    assert isinstance(corrected, EchoCorrectedPrice)
+    assert corrected.correction(np.array([0]), np.array([1])) > 0
 
 
 def test_confidence_is_a_probability_and_low_for_ambiguous_joins() -> None:
