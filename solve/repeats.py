@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..media.types import Ints, NeighbourGraph
+from ..media.types import Floats, Ints, NeighbourGraph
+
+_REDUCED = 16, 9
+"""Size (width, height) of the pictures that are compared first."""
+_ROUNDING = 0.01
+"""Grey levels by which rounding may move the difference of reduced pictures."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,12 @@ def collapse(luma: npt.NDArray[np.uint8], graph: NeighbourGraph, level: float) -
     step. With more repeats than neighbours, a row may list only later repeats; further rounds then find its leader
     through theirs.
     """
-    groups = RepeatGroups(_find_leaders(luma, graph.indices, level))
+    reduced = _reduced(luma)
+    groups = RepeatGroups(_find_leaders(luma, reduced, graph.indices, level))
     while len(groups.leaders) < len(luma):
         leader = groups.leader
         merged = RepeatGroups(
-            _find_leaders(luma, np.hstack([graph.indices, leader[graph.indices], leader[:, None]]), level)
+            _find_leaders(luma, reduced, np.hstack([graph.indices, leader[graph.indices], leader[:, None]]), level)
         )
         if len(merged.leaders) >= len(groups.leaders):
             break
@@ -59,11 +65,28 @@ def split_groups(groups: RepeatGroups, rows: Sequence[int]) -> RepeatGroups:
     return groups if np.array_equal(leader, groups.leader) else RepeatGroups(leader)
 
 
-def _find_leaders(luma: npt.NDArray[np.uint8], candidates: Ints, level: float) -> Ints:
+def _reduced(luma: npt.NDArray[np.uint8]) -> Floats:
+    """Return the mean of each part of each picture."""
+    import cv2
+
+    height, width = luma.shape[1:]
+    size = min(_REDUCED[0], width), min(_REDUCED[1], height)
+    small = np.empty((len(luma), size[0] * size[1]), np.float32)
+    for row, plane in enumerate(luma):
+        small[row] = cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
+    return small
+
+
+def _find_leaders(luma: npt.NDArray[np.uint8], reduced: Floats, candidates: Ints, level: float) -> Ints:
+    """Return each row's leader. Pictures differ by at least as much as their reductions, so few are compared in full.
+
+    Comparing all in full took over a third of the time of finding neighbours in a film of 20,000 frames.
+    """
     leader = np.arange(len(luma))
     for row in range(len(luma)):
         near = np.unique(leader[candidates[row]])
         near = near[near < row]
+        near = near[np.abs(reduced[near] - reduced[row]).mean(axis=1) < level + _ROUNDING]
         if len(near):
             differences = np.abs(luma[near].astype(np.int16) - luma[row].astype(np.int16)).mean(axis=(1, 2))
             best = int(differences.argmin())

@@ -2,10 +2,13 @@
 
 import itertools
 import random
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
+
+import numpy as np
 
 from ..cost.prices import JoinCosts
 from ..stop import StopCondition
@@ -14,6 +17,8 @@ _BREADTH = 10
 """Candidates tried for each row."""
 _REACH = 50
 """Longest stretch that a double bridge swaps."""
+_LONG = 20
+"""Longest stretch that is reversed row by row; on longer ones numpy is faster."""
 _CHECK_EVERY = 64
 """Kicks or moves between checks of the stop condition."""
 _BRIDGE_CANDIDATES = 10
@@ -82,19 +87,19 @@ class _Tour:
     def __init__(self, path: list[int], costs: JoinCosts) -> None:
         self._rows = costs.rows
         self._near = [*(near[:_BREADTH] for near in costs.neighbours), []]
-        self._at = [*path, len(path)]
-        self._count = len(self._at)
-        self._dummy = len(path)
-        self._place = [0] * self._count
-        for place, row in enumerate(self._at):
-            self._place[row] = place
+        self._count, self._dummy = len(path) + 1, len(path)
+        # Python reads an array about as fast as a list, and numpy can reverse long stretches of it.
+        self._at = array("q", [*path, self._dummy])
+        self._place = array("q", bytes(8 * self._count))
+        self._at_view, self._place_view = np.frombuffer(self._at, np.int64), np.frombuffer(self._place, np.int64)
+        self._place_view[self._at_view] = np.arange(self._count)
         self.cost = costs.of(path)
         self._directions = _Direction(self._next, self._before, 1), _Direction(self._before, self._next, -1)
         self._undo_log: list[tuple[int, int]] = []
 
     def path(self) -> list[int]:
         start = self._place[self._dummy]
-        return self._at[start + 1 :] + self._at[:start]
+        return [*self._at[start + 1 :], *self._at[:start]]
 
     def settle(self, rows: Iterable[int], stop: StopCondition | None = None) -> None:
         """Improve around the given rows until no move near them gains."""
@@ -302,6 +307,11 @@ class _Tour:
         inside = (right - left) % count + 1
         if inside * 2 > count:
             left, right, inside = (right + 1) % count, (left - 1) % count, count - inside
+        if inside > _LONG:
+            places = np.arange(left, left + inside) % count
+            rows = self._at_view[places[::-1]]
+            self._at_view[places], self._place_view[rows] = rows, places
+            return
         for _ in range(inside // 2):
             x, y = at[left], at[right]
             at[left], at[right] = y, x

@@ -254,6 +254,24 @@ def test_no_path_costs_less_than_the_bound(costs: JoinCosts) -> None:
         assert lower_bound(costs, upper) <= best + 1e-6 * (1 + best)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bound_holds_where_rows_have_more_candidates_than_most_steps_use(seed: int) -> None:
+    costs = sparse(random_metric(9, seed))
+    assert all(len(near) > 6 for near in costs.neighbours)
+    best = cheapest(costs)
+    assert 0.8 * best <= lower_bound(costs, best) <= best * (1 + 1e-6)
+
+
+def test_long_stretches_are_reversed_as_short_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = dense(random_metric(80, 0))
+    paths = []
+    for longest in (0, 1000):
+        monkeypatch.setattr("reelweave.solve.path.local._LONG", longest)
+        paths.append(improve(list(range(80)), costs, kicks=300, seed=0))
+    assert paths[0] == paths[1]
+    assert each_once(paths[0], 80)
+
+
 def with_forced(costs: JoinCosts, joins: Sequence[tuple[int, int]], price: int) -> JoinCosts:
     """The same costs with some joins at a price of their own."""
     assert costs.matrix is not None
