@@ -1,8 +1,8 @@
 """Show a cluster on this machine: make cluster-demo, or python deploy/demo.py [--folder FOLDER]
 
 Starts a Chroma server and a Ray cluster of two nodes, and ingests drawn films through them by the commands of the
-guide. One node is killed on the way. Then one film is searched for and another, which was shuffled, is put back into order.
-Everything that was started is stopped at the end, also after Ctrl-C.
+guide. One node is killed on the way. Then one film is searched for and another, which was shuffled, is put back into
+order. Everything that was started is stopped at the end, also after Ctrl-C.
 """
 
 import argparse
