@@ -24,6 +24,7 @@ from typing import Any
 import httpx
 
 from reelweave.evaluate.drawn.film import draw_film
+from reelweave.media import ffmpeg
 
 FILMS = 6
 FRAMES = 60
@@ -175,8 +176,6 @@ def show(folder: Path, run: Commands) -> None:
     wanted = videos[-1]
     picture = folder / "frame.png"
     still = ["-loglevel", "error", "-y", "-ss", "1", "-i", wanted["source"], "-frames:v", "1", str(picture)]
-    from reelweave.media import ffmpeg
-
     ffmpeg.run(still)
     best = run.run("search", "--image", picture, "-k", 1, "--json")[0]
     say(f"a frame of {wanted['name']} is found in {best['name']} at {best['time']:.2f} s, score {best['score']:.3f}")

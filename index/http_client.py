@@ -36,7 +36,7 @@ _MAJOR_VERSION = "1"
 """Chroma servers of this version speak the protocol of the client."""
 
 _NOT_REPEATED = "/upsert"
-"""End of the path of requests that must not be repeated blindly: writing stored rows again took 3 to 20 times as long."""
+"""End of the path of requests not to be repeated blindly: writing stored rows again took 3 to 20 times as long."""
 
 
 def retries(settings: StoreSettings) -> tenacity.Retrying:

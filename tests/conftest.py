@@ -48,6 +48,7 @@ _LONGEST = (
     *("ui/test_page_search.py", "commands/test_overwrite.py", "ui/test_page_library.py", "fuzz/test_fuzz_media.py"),
     *("ui/test_page_measure.py", "commands/test_bad_input.py", "render/test_audio.py", "commands/test_cli.py"),
     *("fuzz/test_fuzz_arguments.py", "fuzz/test_fuzz_imports.py", "ingest/test_speed.py", "index/test_damaged.py"),
+    *("index/test_server.py", "test_deploy.py"),
 )
 """The files that take 15 CPU seconds or more, those with a browser and the others in turn."""
 

@@ -116,8 +116,9 @@ def test_whoever_reaches_ray_needs_its_token() -> None:
         assert SERVICES[service]["environment"]["RAY_AUTH_TOKEN"].startswith("${RAY_AUTH_TOKEN:?")
     (cluster,) = [part for part in KUBERAY if part["kind"] == "RayCluster"]
     assert cluster["spec"]["authOptions"] == {"mode": "token"}
-    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    assert f"ray=={cluster['spec']['rayVersion']}" in pinned
+    assert (
+        f"ray=={cluster['spec']['rayVersion']}" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    )
 
 
 def test_volumes_and_services_that_are_named_are_described() -> None:

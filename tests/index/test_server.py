@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from helpers import pictures, write_clip
 from records import SPACE, rows
-from runs import Answer, Run, contents, frames_stored, in_a_process, started, wait_until
+from runs import Answer, Run, contents, frames_stored, in_a_process, is_same, started, wait_until
 
 from reelweave.errors import StoreError, StoreUnreachable
 from reelweave.index.http_client import check_version
@@ -462,21 +462,6 @@ def test_a_library_is_moved_to_a_server_and_back(
     assert is_same(contents(full), before)
     assert [row["state"] for row in run("ingest", clip, "--json").rows] == ["unchanged"]
     assert httpx.get(f"{chroma_server.url}/api/v2/tenants/{location.tenant}/databases/{location.database}").is_error
-
-
-def is_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two libraries hold the same, but for the last bits of vectors, which Chroma normalises again."""
-
-    def vectors(of: dict[str, Any]) -> Any:
-        return [np.frombuffer(rows[-1], np.float32) for video in of.values() for rows in video["rows"].values()]
-
-    def others(of: dict[str, Any]) -> Any:
-        return {
-            video: {**facts, "rows": {name: rows[:-1] for name, rows in facts["rows"].items()}}
-            for video, facts in of.items()
-        }
-
-    return others(one) == others(other) and all(map(np.allclose, vectors(one), vectors(other)))
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["to the server", "to the folder"])
