@@ -46,6 +46,7 @@ _BATCH = 64
 _PROXY = (135, 160)
 """Shape of a proxy of a 16:9 video."""
 _STORE_BYTES = 200 << 20
+_STARTS = 10
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,21 @@ def cluster_of(nodes: int) -> Iterator[None]:
     from ray.cluster_utils import Cluster
 
     one = {"num_cpus": 1, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=one)
+    cluster = _patiently(lambda: Cluster(initialize_head=True, head_node_args=one))
     for _ in range(nodes - 1):
-        cluster.add_node(**one)
+        _patiently(lambda: cluster.add_node(**one))
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
     cluster.shutdown()
+
+
+def _patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray's, which gives up after 30 seconds: a busy machine needs longer."""
+    for _ in range(_STARTS):
+        with suppress(Exception):
+            return start()
+    return start()
 
 
 def measure(way: str, films: Path, warm: Path, model: str) -> Run:

@@ -98,7 +98,8 @@ def _connect(address: str) -> None:
         ray.init(**where, **quiet)
     except (ConnectionError, OSError) as failed:
         raise EngineError(
-            f"There is no Ray cluster at {address} ({_one_line(failed)}).", "Check the address, and that it runs."
+            f"There is no Ray cluster at {address} ({_one_line(failed)}).",
+            "Check the address, and that it runs. If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN.",
         ) from failed
     except RuntimeError as failed:
         raise EngineError(
@@ -106,7 +107,10 @@ def _connect(address: str) -> None:
             "Install the same versions of Python and Ray on each machine.",
         ) from failed
     except Exception as failed:  # what Ray raises where its processes do not start in time is nothing more special
-        raise EngineError(f"Ray cannot be started: {' '.join(str(failed).split())}") from failed
+        raise EngineError(
+            f"Ray cannot be started: {' '.join(str(failed).split())}",
+            "If this machine is busy, run the command again: Ray gives its processes 30 seconds to start.",
+        ) from failed
 
 
 def _check_reachable(address: str) -> None:
