@@ -8,10 +8,11 @@ goes on behind it. A sign that says only that something changed needs the suppor
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ..media.types import Floats
 from ..settings import BreakupSettings
-from .boosted import boosted
+from .boosted import KEPT, MOSTLY, boosted
 from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
 from .freezes import StillStretches
@@ -75,6 +76,9 @@ _STIRS = 0.5
 """Grey levels by which the worst part of a camera's film changes from frame to frame; on a screen nothing does."""
 _LONG = 30.0
 """Seconds on either side in which they are counted."""
+_AGAIN = 8
+"""Stretches of one sign in that time that make it the film's own, as where a game scrolls past the grid of macroblocks.
+On the tuning half, with damage in a tenth of the frames, nothing is lost by it down to 5."""
 _CLEARLY = 2.5
 """How strong a pattern is that stands out from a film full of jumps,"""
 _CLEARLY_RETURNS = 0.8
@@ -101,6 +105,7 @@ class DescribedFilm:
     def __init__(self, evidence: FrameEvidence, signs: Signs, shortest_freeze: int) -> None:
         around = Surroundings(evidence.pictures) if evidence.pictures is not None else None
         assert around
+        self.times = evidence.times
         self.signs = _without_flashes(evidence, signs)
         supported = _Support(evidence, around, {name: signs[name] for name in _RULED}).signs
         kept = np.max([*supported.values()], axis=0) >= 1
@@ -112,11 +117,20 @@ class DescribedFilm:
 def _weighed(film: DescribedFilm) -> Signs:
     """Clear the stretches that are not likely broken, given all that is known of them."""
     signs = {name: np.minimum(film.signs[name], _CLEARED) for name in WEIGHED}
-    for (one, _), odds in zip(film.stretches, _odds("damage", film.stretches), strict=True):
-        if odds >= 1:
+    likely = [given for given, odds in zip(film.stretches, _odds("damage", film.stretches), strict=True) if odds >= 1]
+    doubted = [one for one, numbers in likely if numbers[KEPT] < MOSTLY]
+    begun = {name: film.times[sorted(one.start for one in doubted if one.name == name)] for name in WEIGHED}
+    for one, numbers in likely:
+        if numbers[KEPT] >= MOSTLY or not _comes_again(film.times[one.start], begun[one.name]):
             frames = slice(one.start, one.end)
             signs[one.name][frames] = film.signs[one.name][frames]
     return signs
+
+
+def _comes_again(time: float, begun: npt.NDArray[np.float64]) -> bool:
+    """Return whether a sign that the rules clear begins so often around a time that it belongs to the film."""
+    first, last = np.searchsorted(begun, (time - _LONG, time + _LONG))
+    return bool(last - first > _AGAIN)
 
 
 def _weighed_freezes(film: DescribedFilm) -> Floats:
