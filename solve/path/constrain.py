@@ -27,7 +27,19 @@ def constrain(path: Sequence[int], costs: JoinCosts, pins: PinnedRows, settings:
     rows = sorted(path)
     new = {row: number for number, row in enumerate(rows)}
     found = _solve_pinned([new[row] for row in path], cost_subset(costs, rows), pinned_rows(pins, new), settings)
-    return [rows[number] for number in found]
+    solved = [rows[number] for number in found]
+    if pins.first is None and pins.last is None and not pins.before:
+        # Nothing tells the direction, so a correction does not turn the film around.
+        return _in_direction_of(path, solved)
+    return solved
+
+
+def _in_direction_of(path: Sequence[int], other: list[int]) -> list[int]:
+    """Return a path over the same rows in the direction in which more of it runs as `path` does."""
+    place = {row: number for number, row in enumerate(path)}
+    middle = (len(path) - 1) / 2
+    agreement = sum((number - middle) * (place[row] - middle) for number, row in enumerate(other))
+    return other if agreement >= 0 else other[::-1]
 
 
 def holds(path: Sequence[int], pins: PinnedRows) -> bool:

@@ -97,6 +97,15 @@ def test_a_path_that_satisfies_its_pins_is_kept_or_reversed() -> None:
     assert constrain(path, costs, PinnedRows(before=((3, 4),), adjacent=((1, 0),)), _SETTINGS.solve) == path[::-1]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_correction_that_tells_no_direction_does_not_turn_the_film_around(turned: bool) -> None:
+    costs = costs_of(np.arange(30.0)[:, None] * [1, 0], dense=True)
+    path = list(range(30))[:: -1 if turned else 1]
+    for moved in range(3, 27):
+        found = constrain(path, costs, PinnedRows(adjacent=((moved - 1, moved + 1),)), _SETTINGS.solve)
+        assert (found.index(0) > found.index(29)) == turned
+
+
 def test_part_of_a_film_is_constrained_on_its_own() -> None:
     costs = costs_of(np.arange(10.0)[:, None] * [1, 0], dense=True)
     assert constrain([8, 6, 4, 2], costs, PinnedRows(first=2), _SETTINGS.solve) == [2, 4, 6, 8]

@@ -23,7 +23,9 @@ const load = () => {
     data.row = new Map(data.frames.map((frame, row) => [frame, row]));
     cells = [...data.order.map(frame => ({frame})), ...data.dropped.map(frame => ({frame, dropped: true}))];
     selected = new Set(kept.filter(frame => data.row.has(frame)));
-    current = clamp(current, 0, cells.length - 1);
+    const followed = cells.findIndex(cell => selected.has(cell.frame));
+    current = followed >= 0 ? followed : clamp(current, 0, cells.length - 1);
+    anchor = current;
     draw();
 };
 

@@ -70,9 +70,10 @@
     try { localStorage.setItem('reelweave-theme', document.body.classList.contains('dark') ? 'light' : 'dark'); } catch { return; }
     apply();
   });
-  document.addEventListener('DOMContentLoaded', () => {
+  const keepTheme = () => {
     apply();
     // Gradio sets the system's theme some time after the page has loaded.
     new MutationObserver(apply).observe(document.body, {attributes: true, attributeFilter: ['class']});
-  });
+  };
+  if (document.body) keepTheme(); else document.addEventListener('DOMContentLoaded', keepTheme);
 })();
