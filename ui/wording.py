@@ -6,7 +6,6 @@ and what has no counterpart on the page is left out.
 
 import re
 import shlex
-from collections.abc import Callable
 from itertools import takewhile
 
 STAGES = {
@@ -48,21 +47,22 @@ STAGES = {
 }
 """The steps of a job by the names that the pipeline gives them."""
 
-_CONSTRAINTS: dict[str, Callable[[str], str]] = {
-    "first": lambda value: f"“Start with frame {value}”",
-    "last": lambda value: f"“End with frame {value}”",
-    "before": lambda value: "“Play frame {} before frame {}”".format(*_pair(value)),
-    "adjacent": lambda value: "“Place frame {} next to frame {}”".format(*_pair(value)),
-    "keep": lambda value: f"“Keep frame {value}”",
-    "drop": lambda value: f"“Drop frame {value}”",
-    "keep-shot": lambda value: f"“Keep group {value}”",
-    "drop-shot": lambda value: f"“Drop shot {value}”",
-    "flip-shot": lambda value: f"“Play shot {value} backwards”",
-    "shot-order": lambda value: f"“Shot order: {value.replace(',', ', ')}”",
+CONSTRAINTS = {
+    "first": "Start with frame {}",
+    "last": "End with frame {}",
+    "before": "Play frame {} before frame {}",
+    "adjacent": "Place frame {} next to frame {}",
+    "keep": "Keep frame {}",
+    "drop": "Drop frame {}",
+    "keep_shot": "Keep group {}",
+    "drop_shot": "Drop shot {}",
+    "flip_shot": "Play shot {} backwards",
+    "shot_order": "Shot order: {}",
 }
-"""The corrections of the Reconstruct tab by the options that messages name."""
+"""The corrections of the Reconstruct tab, by the names of the constraints."""
 
-_CONSTRAINT = re.compile(rf"--({'|'.join(sorted(_CONSTRAINTS, key=len, reverse=True))})[ =]([\d:]+(?:[,-][\d:]+)*)")
+_OPTIONS = {name.replace("_", "-"): name for name in CONSTRAINTS}
+_CONSTRAINT = re.compile(rf"--({'|'.join(sorted(_OPTIONS, key=len, reverse=True))})[ =]([\d:]+(?:[,-][\d:]+)*)")
 _COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
 _SOUND_OPTION = re.compile(r", left out; --audio [^.]* includes it\.")
 _PROCESS = re.compile(r" \(process \d+[^)]*\)")
@@ -76,7 +76,7 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*|\bREELWEAVE_\w+|\b[a-z_]+\.[a-z_]
 def page_wording(text: str) -> str:
     """Replace options, commands and paths of the server in a message; leave out what the page has no words for."""
     text = _SOUND_OPTION.sub(", which is left out.", _KEPT_UPLOAD.sub("", _PROCESS.sub("", text)))
-    text = _CONSTRAINT.sub(lambda found: _CONSTRAINTS[found[1]](found[2]), text)
+    text = _CONSTRAINT.sub(_correction, text)
     text = _COMMAND.sub(_page_equivalent, text)
     return " ".join(sentence for sentence in _SENTENCE.split(text) if not _OPTION.search(sentence))
 
@@ -103,9 +103,10 @@ def stage_name(name: str) -> str:
     return f"{words}: {title}" if title else words
 
 
-def _pair(value: str) -> tuple[str, str]:
-    left, _, right = value.partition(":")
-    return left, right
+def _correction(found: re.Match[str]) -> str:
+    words, value = CONSTRAINTS[_OPTIONS[found[1]]], found[2]
+    parts = value.split(":") if words.count("{}") > 1 else [value.replace(",", ", ")]
+    return f"“{words.format(*parts)}”" if len(parts) == words.count("{}") else found[0]
 
 
 def _page_equivalent(found: re.Match[str]) -> str:

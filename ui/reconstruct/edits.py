@@ -1,6 +1,6 @@
 """Translate clicks into corrections: constraints that the next solve holds to."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -8,17 +8,10 @@ from typing import Any
 from ...media.ranges import number_below, whole_number
 from ...media.untrusted import UntrustedError, parse_json, validate
 from ...solve.constraints import Constraints, Pair
+from ..wording import CONSTRAINTS
 from .state import ReconstructState
 
-_DESCRIPTIONS: dict[str, Callable[..., str]] = {
-    "before": lambda pair: f"Play frame {pair[0]} before frame {pair[1]}",
-    "adjacent": lambda pair: f"Place frame {pair[0]} next to frame {pair[1]}",
-    "keep": lambda frame: f"Keep frame {frame}",
-    "drop": lambda frame: f"Drop frame {frame}",
-    "keep_shot": lambda shot: f"Keep group {shot}",
-    "drop_shot": lambda shot: f"Drop shot {shot}",
-    "flip_shot": lambda shot: f"Play shot {shot} backwards",
-}
+_LISTS = ("before", "adjacent", "keep", "drop", "keep_shot", "drop_shot", "flip_shot")
 """The constraints that are lists, in the order they are shown in."""
 _OPPOSITES = {"keep": "drop", "drop": "keep", "keep_shot": "drop_shot", "drop_shot": "keep_shot"}
 
@@ -34,15 +27,14 @@ class _Move:
 
 def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
     """Yield the key of each constraint, for `remove`, and its description."""
-    if constraints.first is not None:
-        yield "first", f"Start with frame {constraints.first}"
-    if constraints.last is not None:
-        yield "last", f"End with frame {constraints.last}"
-    for name, description in _DESCRIPTIONS.items():
+    for name in ("first", "last"):
+        if (frame := getattr(constraints, name)) is not None:
+            yield name, CONSTRAINTS[name].format(frame)
+    for name in _LISTS:
         for position, value in enumerate(getattr(constraints, name)):
-            yield f"{name}.{position}", description(value)
+            yield f"{name}.{position}", CONSTRAINTS[name].format(*(value if isinstance(value, tuple) else (value,)))
     if constraints.shot_order:
-        yield "shot_order", f"Shot order: {', '.join(map(str, constraints.shot_order))}"
+        yield "shot_order", CONSTRAINTS["shot_order"].format(", ".join(map(str, constraints.shot_order)))
 
 
 def remove(constraints: Constraints, key: str) -> Constraints:
@@ -52,7 +44,7 @@ def remove(constraints: Constraints, key: str) -> Constraints:
         return _set(constraints, name, None)
     if name == "shot_order":
         return replace(constraints, shot_order=())
-    values = getattr(constraints, name) if name in _DESCRIPTIONS else ()
+    values = getattr(constraints, name) if name in _LISTS else ()
     if (index := number_below(position, len(values))) is None:
         return constraints
     if name in ("keep_shot", "drop_shot"):
