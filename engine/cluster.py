@@ -18,10 +18,12 @@ from ..errors import EngineError, UsageError
 from .task import FilePiece, FolderOf, FolderWriter, Item, PieceChain, Result, Task, TaskEnd, perform
 
 _QUEUED = 2
-"""Tasks submitted beyond those that can run, so that a worker need not wait for the driver to import a result."""
+"""Tasks submitted beyond those that can run, so that a worker need not wait for the driver to import a result.
 
-_PIECES_AHEAD = 8
-"""Pieces that a task may be ahead of the driver, then it waits; ingest sends about 3 MB in each."""
+It also bounds what waits for the driver: the results of so many tasks and of those that run, in Ray's object stores. A
+bound on the pieces of a task (Ray's `_generator_backpressure_num_objects`, 2.60) let the repeated attempts of tasks and
+the driver wait for each other when a machine was lost.
+"""
 
 _OBJECT_STORE_BYTES = 256 << 20
 """Shared memory of a cluster that is started here; by default Ray takes 30 % of the machine's memory."""
@@ -186,8 +188,6 @@ class RayEngine:
             "max_retries": self._options.retries,
             "num_returns": "streaming" if self._streams else "dynamic",
         }
-        if self._streams:
-            options["_generator_backpressure_num_objects"] = _PIECES_AHEAD
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         with warnings.catch_warnings():
             # Ray deprecates dynamic returns, but its client has nothing else for a result in pieces.

@@ -194,7 +194,7 @@ def test_pieces_that_were_lost_with_their_machine_are_sent_again(
 
     def items() -> Iterator[tuple[Path, int]]:
         yield from ((tmp_path, number) for number in range(3))
-        # All workers wait for the driver, which has received nothing yet.
+        # The driver has received nothing yet.
         wait_until(lambda: all((tmp_path / f"{number} 4").exists() for number in range(3)))
         cluster.remove_node(node, allow_graceful=False)
 
