@@ -227,11 +227,19 @@ class RayEngine:
                 environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
                 remote = ray.remote(num_cpus=0, scheduling_strategy=strategy)(_asking_function(facts, environment))
                 asked[node["NodeManagerHostname"], node["NodeID"]] = remote.remote()
-        for (name, _), reference in asked.items():
+        for (name, node_id), reference in asked.items():
             try:
                 yield name, ray.get(reference, timeout=_CHECK_SECONDS)
             except Exception as failed:
-                yield name, failed
+                # A node that has left since takes no task, whatever is installed on it.
+                if node_id in _alive_nodes() and not isinstance(failed, ray.exceptions.TaskUnschedulableError):
+                    yield name, failed
+
+
+def _alive_nodes() -> set[str]:
+    import ray
+
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
 @dataclass

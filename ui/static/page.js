@@ -33,6 +33,7 @@
     setTitle(document.hidden || !document.hasFocus() ? `${failed ? '✗' : '✓'} ${text} – ${NAME}` : NAME);
   };
   const announce = (text, tab) => {
+    document.querySelectorAll('.rw-toast').forEach(other => other.remove());
     const toast = document.createElement('button');
     toast.type = 'button';
     toast.className = 'rw-toast';
