@@ -107,6 +107,7 @@ SCHEMAS = {
     "videos-export-edits": Schema("commands.answers:ExportedEdits"),
     "videos-import": Schema("index.transfer:Imported"),
     "videos-list": Schema("commands.answers:ListedVideo"),
+    "videos-move": Schema("index.move:MovedVectors"),
     "videos-relocate": Schema("ingest.relocate:RelocatedSource"),
     "videos-show": Schema("commands.answers:ShownVideo"),
 }

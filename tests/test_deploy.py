@@ -79,7 +79,15 @@ def test_the_image_gets_the_whole_package_and_nothing_else() -> None:
     packages = {name.split(".")[1] for name in project["tool"]["setuptools"]["packages"] if "." in name}
     given = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
     assert packages <= given
-    assert {"pyproject.toml", "constraints.txt", "README.md", "LICENSE", "settings.toml", "py.typed"} <= given
+    assert {
+        "pyproject.toml",
+        "constraints.txt",
+        "README.md",
+        "LICENSE",
+        "settings.toml",
+        "py.typed",
+        "schemas",
+    } <= given
     assert not given & {".venv", ".git", "tests", "bench", "docs"}
 
 

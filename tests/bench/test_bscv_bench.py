@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from statistics import mean
 
 import bscv as bench
 import cv2
@@ -55,7 +56,8 @@ def test_broken_frames_are_repaired_with_masks_and_without(
     assert [(line["video"], line["frame"]) for line in lines] == [(v, f) for v in ("bear", "camel") for f in BROKEN]
     for line in lines:
         assert line["psnr"]["with masks"] > line["psnr"]["input"] + 6
-        assert line["psnr"]["blind"] >= line["psnr"]["input"]
+    blind, given = (mean(line["psnr"][name] for line in lines) for name in ("blind", "input"))
+    assert blind > given + 3
     assert "18.44" in told
     assert "27.28" in told
 

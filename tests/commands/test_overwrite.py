@@ -124,7 +124,7 @@ READ = {
         "library",
     ),
     *("render plan", "evaluate plan", "evaluate truth", "breakup test truth", "breakup train folder"),
-    *("videos import folder", "breakup label out"),
+    *("videos import folder", "breakup label out", "mcp root", "mcp config root"),
 }
 """Paths that are read, by the option's name or the command's and its; `breakup label` adds to a folder of its own."""
 

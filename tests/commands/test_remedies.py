@@ -27,7 +27,11 @@ PLACEHOLDER = "x1"
 
 @cache
 def modules() -> list[tuple[Path, ast.Module]]:
-    folders = [folder for folder in ROOT.iterdir() if folder.is_dir() and folder.name not in NOT_PACKAGED]
+    folders = [
+        folder
+        for folder in ROOT.iterdir()
+        if folder.is_dir() and folder.name not in NOT_PACKAGED and folder.name[0] != "."
+    ]
     files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
     return [(file, ast.parse(file.read_text(encoding="utf-8"))) for file in sorted(files)]
 

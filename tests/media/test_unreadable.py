@@ -107,14 +107,14 @@ def test_a_file_that_vanishes_before_its_turn_is_named(
     from reelweave.ingest import many
 
     (gone := tmp_path / "gone.mp4").write_bytes(good.read_bytes())
-    weighed = many._megabytes
+    weighed = many.megabytes
 
     def vanishing(path: Path) -> int:
         size = weighed(path)
         gone.unlink(missing_ok=True)
         return size
 
-    monkeypatch.setattr(many, "_megabytes", vanishing)
+    monkeypatch.setattr(many, "megabytes", vanishing)
     done = run("ingest", gone, good, "--json")
     assert [row["state"] for row in done.rows] == ["unreadable", "new"]
 

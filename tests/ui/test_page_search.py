@@ -317,5 +317,6 @@ def test_frames_like_a_result_are_found_and_only_selected_ones_exported(
     assert page.locator("#se-gallery .rw-hit-score").first.inner_text() == "1.00"
     for number in (0, 1):
         page.locator("#se-gallery [data-select]").nth(number).check()
+    page.locator("#se-picked", has_text="2 selected").wait_for()
     with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as archive:
         assert len([one for one in archive.namelist() if one.endswith(".jpg")]) == 2

@@ -63,8 +63,8 @@ class ShownResult:
         return self.result.moments or self.result.hits
 
 
-def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
-    """Build the tab; return how to refresh what it says about words when it is opened."""
+def search_tab(context: PageContext) -> None:
+    """Build the tab."""
     worker = SearchWorker(context)
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
@@ -87,6 +87,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             player = gr.HTML(elem_id="se-player")
             gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks", "select"))
             with gr.Row(visible=False) as export_row:
+                picked = gr.HTML(elem_id="se-picked", min_width=120)
                 exports = {
                     kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
                 }
@@ -108,6 +109,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             gallery: _gallery(found) if some else "",
             export_row: gr.update(visible=some),
             chosen: [],
+            picked: html.render("search.picked", 0),
             player: "",
             files: "",
         }
@@ -122,7 +124,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         if found is None:
             return
         if event.action == "select":
-            yield {chosen: _numbers(str(event.item), found)}
+            numbers = _numbers(str(event.item), found)
+            yield {chosen: numbers, picked: html.render("search.picked", len(numbers))}
         elif (number := number_below(str(event.item), len(found.items))) is None:
             return
         elif event.action == "similar":
@@ -157,7 +160,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
 
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen]
+    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen, picked]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
     gallery.click(play, last, outputs, trigger_mode="multiple", **QUIET)
     player.change(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
@@ -166,7 +169,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
     words.click(prepare, None, [panel.text, words], **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
-    return lambda: _words(context), None, [words]
+    # Not when the tab is opened: an answer that arrives while it is drawn would empty a field that is being filled.
+    text.focus(lambda: _words(context), None, words, **QUIET)
 
 
 def _words(context: PageContext) -> str:
