@@ -205,7 +205,8 @@ def _only(found: ShownResult, numbers: Sequence[int]) -> ShownResult:
     if found.result.moments:
         chosen = replace(found.result, moments=[found.result.moments[number] for number in numbers])
     else:
-        chosen = replace(found.result, hits=[found.result.hits[number] for number in numbers])
+        hits = [found.result.hits[number] for number in numbers]
+        chosen = replace(found.result, hits=hits, top=hits)
     return replace(found, result=chosen, thumbnails=tuple(found.thumbnails[number] for number in numbers))
 
 
