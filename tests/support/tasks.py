@@ -89,6 +89,9 @@ def die_and_change(folder: Path) -> Generator[FilePiece, None, str]:
     died = (folder / "died").exists()
     yield FilePiece("numbers", b"2" if died else b"1")
     if not died:
+        while not (folder / "files" / "numbers").exists():
+            # Until the driver has received it: a piece that was lost would be sent again.
+            time.sleep(0.05)
         (folder / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
     yield FilePiece("numbers", b"3")

@@ -346,10 +346,10 @@ def test_the_address_names_the_tab_and_the_back_button_returns(page: "Page", add
     page.get_by_role("tab", name="Search").click()
     page.wait_for_url("**#search")
     page.go_back()
-    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.trim() === 'Library'")
+    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]')?.textContent.trim() === 'Library'")
     page.goto(f"{address}#measure")
     page.reload()
-    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.trim() === 'Measure'")
+    page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]')?.textContent.trim() === 'Measure'")
 
 
 def test_a_job_is_told_in_the_title_and_its_end_in_other_tabs(
@@ -366,7 +366,9 @@ def test_a_job_is_told_in_the_title_and_its_end_in_other_tabs(
         page.get_by_role("tab", name="Library").click()
         release.touch()
         page.locator(".rw-toast", has_text="Reconstruct: finished").first.click()
-        page.wait_for_function("document.querySelector('[role=tab][aria-selected=true]').textContent.includes('Recon')")
+        page.wait_for_function(
+            "document.querySelector('[role=tab][aria-selected=true]')?.textContent.includes('Recon')"
+        )
 
 
 def test_the_theme_can_be_switched_and_is_remembered(page: "Page") -> None:
