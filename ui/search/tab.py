@@ -98,6 +98,9 @@ def search_tab(context: PageContext) -> None:
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
         for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
             yield {panel.text: step.output} | (show(step.result) if step.result else clear() if step.failed else {})
+            if not step.running:
+                # Not when the tab is opened: an answer that arrives while it is drawn may empty a field.
+                yield {words: _words(context)}
             if step.result or step.failed:
                 delete_files(old)
 
@@ -160,7 +163,7 @@ def search_tab(context: PageContext) -> None:
             yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
 
     fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen, picked]
+    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen, picked, words]
     gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
     gallery.click(play, last, outputs, trigger_mode="multiple", **QUIET)
     player.change(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
@@ -169,8 +172,6 @@ def search_tab(context: PageContext) -> None:
     picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
     words.click(prepare, None, [panel.text, words], **QUIET)
     threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
-    # Not when the tab is opened: an answer that arrives while it is drawn would empty a field that is being filled.
-    text.focus(lambda: _words(context), None, words, **QUIET)
 
 
 def _words(context: PageContext) -> str:
