@@ -183,7 +183,7 @@ class Library(Session):
             video: A video, or its id, name or path. A path that is not in the library yet is added.
             first: This frame begins the film.
             last: This frame ends the film.
-            before: Pairs of frames of which the first plays before the second.
+            before: Pairs of frames; the first of each plays before the second.
             adjacent: Pairs of frames that are neighbours.
             keep: Frames that are not dropped.
             drop: Frames that are dropped.

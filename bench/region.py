@@ -119,11 +119,11 @@ def report(lines: Sequence[Line]) -> str:
     ]
     rows += [_row(kind, [line for line in lines if line.kind == kind]) for kind in _KINDS]
     rows += [_row(f"severity {level}", [line for line in lines if line.severity == level]) for level in (1, 2, 3)]
-    told = [_told(name, [line for line in lines if line.share < most]) for name, most in _SHARES.items()]
-    return "\n".join([*rows, _row("**all**", lines), "", *told])
+    summaries = [_summary(name, [line for line in lines if line.share < most]) for name, most in _SHARES.items()]
+    return "\n".join([*rows, _row("**all**", lines), "", *summaries])
 
 
-def _told(name: str, lines: Sequence[Line]) -> str:
+def _summary(name: str, lines: Sequence[Line]) -> str:
     gains = np.array([line.regional - line.whole for line in lines] or [0])
     worse = np.array([line.broken - line.regional for line in lines] or [0])
     left = np.mean([line.replaced == 0 for line in lines] or [0])

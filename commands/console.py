@@ -19,7 +19,7 @@ _FINISHED_BARS = 8
 """Most bars of finished stages that stay visible, so that those of a thousand films do not fill the terminal."""
 
 _LINES = 10
-"""Parts of a stage after each of which a log gets a line, so that it has at most so many whatever the stage takes."""
+"""Most progress lines that a stage writes to a log, however long it takes."""
 
 _LINE_INTERVAL = 5.0
 """Least seconds between two lines of one stage, so that quick stages have none but the last."""

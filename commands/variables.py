@@ -1,4 +1,4 @@
-"""Name an environment variable for each option: `REELWEAVE_SOLVE_PRICE` stands for `solve --price`."""
+"""Let environment variables set options: `REELWEAVE_SOLVE_PRICE` sets `solve --price`."""
 
 from collections.abc import Iterator
 from typing import Any

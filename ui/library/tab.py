@@ -19,7 +19,7 @@ _SPACES = [
     ("visual similarity and CLIP, to search by words too", "all"),
 ]
 
-_WORKS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
+_ACTIONS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
     "yes": (videos.remove, "Removed {}."),
     "remove_all": (videos.remove_all, "Removed {}."),
     "resume": (videos.resume, "{} is complete."),
@@ -27,7 +27,7 @@ _WORKS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
     "clip_all": (videos.add_clip_to_all, "{} can be searched by words."),
     "locate": (videos.locate, "Found {}."),
 }
-"""What a button of the list does with its item, and how the result is told."""
+"""What a button of the list does with its item, and the message about the result."""
 
 
 def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], list[Any]]:
@@ -94,15 +94,15 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
             question = {"remove": "remove", "ask_place": "locate"}.get(act, "")
             yield *[gr.skip()] * 2, *refresh(text, page, order, item, question)
             return
-        if act in _WORKS:
-            do, told = _WORKS[act]
+        if act in _ACTIONS:
+            do, message = _ACTIONS[act]
             steps = panel.run(
                 request,
                 lambda progress: do(context, item, progress),
                 name=act,
                 resumable=act in ("resume", "clip", "clip_all"),
             )
-            yield from then_refresh(steps, lambda step: _told(step, told), text, page, order)
+            yield from then_refresh(steps, lambda step: _result_note(step, message), text, page, order)
 
     position, listed = [text, page, order], [count, listing, page, paging]
     outputs = [panel.text, added, *listed]
@@ -117,5 +117,5 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
     return refresh, position, listed
 
 
-def _told(step: JobStep, text: str) -> str:
+def _result_note(step: JobStep, text: str) -> str:
     return html.note(text.format(step.result)) if step.result else ""

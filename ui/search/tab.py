@@ -98,7 +98,7 @@ def search_tab(context: PageContext) -> None:
     def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
         for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
             yield {panel.text: step.output} | (show(step.result) if step.result else clear() if step.failed else {})
-            if not step.running:
+            if step.failed:
                 # Not when the tab is opened: an answer that arrives while it is drawn may empty a field.
                 yield {words: _words(context)}
             if step.result or step.failed:
