@@ -27,6 +27,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from table import put_between_marks
 
 from ingest import random_model
 from reelweave import pipeline
@@ -230,14 +231,6 @@ def heading(rounds: int) -> str:
     )
 
 
-def put_between_marks(file: Path, block: str) -> None:
-    before, begin, rest = file.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"There is no {BEGIN} before a {END}.")
-    file.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{after}", "utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=int, default=8)
@@ -277,7 +270,7 @@ def main() -> None:
     block = f"{heading(given.rounds)}\n\n{table(runs)}"
     print(block)
     if given.into:
-        put_between_marks(given.into, block)
+        given.into.write_text(put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END), "utf-8")
 
 
 if __name__ == "__main__":

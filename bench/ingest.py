@@ -26,6 +26,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from table import put_between_marks
+
 from reelweave.index.library import open_library
 from reelweave.ingest.models.backends import int8_weights, this_processor
 from reelweave.ingest.models.clip import ClipEmbedder
@@ -212,14 +214,6 @@ def heading(rounds: int, threads: int) -> str:
     )
 
 
-def put_between_marks(file: Path, block: str) -> None:
-    before, begin, rest = file.read_text("utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"There is no {BEGIN} before a {END}.")
-    file.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{after}", "utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="*", metavar="CLIP")
@@ -256,7 +250,7 @@ def main() -> None:
     block = f"{heading(given.rounds, given.threads)}\n\n{table(results)}"
     print(block)
     if given.into:
-        put_between_marks(given.into, block)
+        given.into.write_text(put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END), "utf-8")
 
 
 if __name__ == "__main__":
