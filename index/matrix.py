@@ -135,7 +135,7 @@ def open_matrix(
     if lacking:
         with progress.stage("read vectors", len(lacking)) as stage:
             for video in lacking:
-                found[video.id] = _copied_rows(library, video, states[video.id])
+                found[video.id] = _copied_rows(library, video, space.name, keys[video.id], known[video.id])
                 stage.advance()
     segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
     parts: list[Any] = [keys[video.id] for video in videos]
@@ -170,15 +170,19 @@ def is_sound(file: Path) -> bool:
     return key is not None and _read(file, key[1].decode(), True, _ANY) is not None
 
 
-def _copied_rows(library: VectorSource, video: VideoRecord, state: SpaceState) -> FrameRows:
-    """Read rows from Chroma and write a copy; where that fails, use them from memory."""
-    rows = library.rows(video, state.space.name)
+def _copied_rows(library: VectorSource, video: VideoRecord, space: str, key: str, generation: int | None) -> FrameRows:
+    """Read rows from Chroma and write a copy; where that fails, use them from memory.
+
+    The key and the generation are those from before the rows were read: if the rows have changed since, the copy counts
+    as outdated, and the next reader makes it again.
+    """
+    rows = library.rows(video, space)
+    file = _file(library, video.id, space)
     try:
-        keep(library, video, state, rows)
+        _write(file, key, rows, generation)
     except OSError:
         return rows
-    key, generation = _key(video, state, library.catalog.revisions()), library.generation(video.id, state.space.name)
-    return _read(_file(library, video.id, state.space.name), key, False, generation) or rows
+    return _read(file, key, False, generation) or rows
 
 
 def _file(library: VectorSource, video: str, space: str) -> Path:
