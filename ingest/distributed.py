@@ -107,17 +107,20 @@ class _Run:
         """Join the segments of a video; where they would not equal one pass, embed it as a whole."""
         del self._long[long.whole.number]
         try:
-            long.check()
-            for part in range(1, len(long.segments)):
-                if distinct := long.repeats(part):
-                    long.arrived[part] = cast(EmbeddedSegment, self._one(long.job(part, distinct)))
-            return long.join()
-        except NotEqualError as refused:
-            self.progress.note(whole_note(long.whole.path, refused))
             try:
+                return self._join(long)
+            except NotEqualError as refused:
+                self.progress.note(whole_note(long.whole.path, refused))
                 return cast(EmbeddedVideo, self._one(long.whole))
-            except Exception as failed:
-                return failed
+        except Exception as failed:
+            return failed
+
+    def _join(self, long: LongVideo) -> EmbeddedVideo:
+        long.check()
+        for part in range(1, len(long.segments)):
+            if distinct := long.repeats(part):
+                long.arrived[part] = cast(EmbeddedSegment, self._one(long.job(part, distinct)))
+        return long.join()
 
     def _one(self, job: _Work) -> _Done:
         """Let a worker do one more job, and raise the exception that it may end with."""

@@ -131,11 +131,11 @@ class LongVideo:
 def cut(job: EmbedJob, folder: Path, workers: int, note: Callable[[str], None]) -> LongVideo | None:
     """Cut a video that is long enough; return None where it stays whole, which a note explains if it is long."""
     minutes = job.settings.engine.segment_minutes
-    source = open_source(job.path, job.settings.ingest.pictures_fps)
     try:
+        source = open_source(job.path, job.settings.ingest.pictures_fps)
         if workers < 2 or not isinstance(source, VideoFile) or not is_long(source, minutes):
             return None
-    except SourceError:
+    except (SourceError, OSError):
         # A worker reports it.
         return None
     try:

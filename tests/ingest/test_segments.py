@@ -11,10 +11,12 @@ from tiny_timm import make_tiny_timm, space_name
 
 from reelweave import pipeline
 from reelweave.engine.local import LocalEngine
+from reelweave.errors import EngineError, SourceError
 from reelweave.evaluate.drawn.film import draw_film
-from reelweave.ingest import distributed, segments
+from reelweave.ingest import distributed, long_videos, segments
 from reelweave.ingest.discover import discover_sources
 from reelweave.ingest.distributed import ingest_distributed
+from reelweave.ingest.ingester import IngestResult
 from reelweave.progress import NotingProgress, SilentProgress
 
 _SECOND = 1 / 60
@@ -161,3 +163,44 @@ def test_a_segment_that_fails_is_replaced_by_a_whole_pass(
 def test_one_worker_gets_whole_videos(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TwoWorkers, "workers", 1)
     assert both(encoded(film, tmp_path / "film.mkv", *H264), tmp_path, monkeypatch) == (0, [])
+
+
+def ingested(sources: list[Path], folder: Path, **flags: Any) -> list[IngestResult]:
+    cut = settings(library=str(folder), ingest__batch=16, engine__segment_minutes=_SECOND, clip__speed="exact", **flags)
+    with pipeline.open_library(cut) as library:
+        return list(ingest_distributed(TwoWorkers(), library, discover_sources(sources), cut, SilentProgress()))
+
+
+def test_a_worker_that_dies_while_a_segment_is_embedded_again_fails_that_video_alone(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = [picture for picture in pictures(25) for _ in range(4)] + [pictures(25)[-1]] * 100
+    still = encoded(write_vfr(tmp_path / "raw.mkv", drawn, [0.04] * 200), tmp_path / "still.mkv", *H264)
+    other = encoded(film, tmp_path / "zebra.mkv", *H264)
+
+    def die_the_second_time(job: Any) -> Any:
+        if job.distinct:
+            raise EngineError("The worker died.")
+        return embed(job)
+
+    monkeypatch.setattr(distributed, "embed_segment", die_the_second_time)
+    failed, done = ingested([still, other], tmp_path / "library")
+    assert (failed.path, failed.state, type(failed.error)) == (str(still), "failed", EngineError)
+    assert (done.path, done.state) == (str(other), "new")
+
+
+def test_a_video_that_vanishes_before_it_is_cut_fails_alone(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = encoded(film, tmp_path / "gone.mkv", *H264)
+    other = encoded(film, tmp_path / "zebra.mkv", *H264, "-crf", "30")
+    is_long = long_videos.is_long
+
+    def vanish(source: Any, minutes: float) -> bool:
+        gone.unlink(missing_ok=True)
+        return is_long(source, minutes)
+
+    monkeypatch.setattr(long_videos, "is_long", vanish)
+    failed, done = ingested([gone, other], tmp_path / "library")
+    assert (failed.path, failed.state, type(failed.error)) == (str(gone), "unreadable", SourceError)
+    assert (done.path, done.state) == (str(other), "new")
