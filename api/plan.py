@@ -187,9 +187,11 @@ class VideoPlan(Table):
         return f"{len(self.order)} frames, {len(self.dropped)} dropped, order {order}"
 
     def _shots(self) -> npt.NDArray[np.int64]:
-        """Return the number of the shot of each frame, counted from 1."""
-        starts = [shot.start for shot in self.plan.shots]
-        return np.searchsorted(starts, np.arange(len(self.order)), side="right")
+        """Return the number of the shot of each frame, as `solve` lists it and constraints take it."""
+        numbers = np.zeros(len(self.order), np.int64)
+        for position, shot in enumerate(self.plan.shots, 1):
+            numbers[shot.start : shot.start + shot.length] = shot.number or position
+        return numbers
 
     def _chart(self) -> Bgr:
         cuts = [shot.start - 1 for shot in self.plan.shots[1:]]
