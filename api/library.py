@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from .. import pipeline
 from ..errors import UsageError
-from ..evaluate.scores import Scores, evaluate_plan
+from ..evaluate.scores import Scores
 from ..evaluate.scramble import ScrambleOptions, scramble_video
-from ..evaluate.truth import Truth, read_truth
+from ..evaluate.truth import Truth
 from ..index.library import open_library
 from ..index.manage import remove_video
 from ..progress import Progress
 from ..render.report.contact_sheet import save_picture
 from ..render.results import Reconstruction
 from ..repair.repair import repair_video
-from ..search.finder import Finder, open_finder
+from ..search.finder import Finder, SearchResult, open_finder
 from ..search.question import Question, Similarity, compare_images, read_threshold
 from ..solve.constraints import parse_constraints
 from ..solve.plan.files import parse_plan, read_plan
@@ -443,11 +443,11 @@ class Library(Session):
         Raises:
             PlanError: The plan and the truth do not belong together.
         """
-        if not isinstance(plan, (VideoPlan, Plan)):
+        if isinstance(plan, Plan):
+            plan = VideoPlan(self, plan)
+        elif not isinstance(plan, VideoPlan):
             plan = self.read_plan(plan)
-        known = truth if isinstance(truth, Truth) else read_truth(path_of(truth))
-        model = plan.plan if isinstance(plan, VideoPlan) else plan
-        return evaluate_plan(model, known, self.progress(), optional_path(rendered))
+        return plan.evaluate(truth, rendered=rendered)
 
     # Opening and closing
 
@@ -470,7 +470,7 @@ class Library(Session):
     def _repr_html_(self) -> str:
         return self.videos._repr_html_()
 
-    def _ask(self, question: Question) -> Any:
+    def _ask(self, question: Question) -> SearchResult:
         """Answer by a finder that is kept for the next question; one that failed is not."""
         try:
             if self._finder is None:
@@ -488,9 +488,12 @@ class Library(Session):
         """Return a video of the library; the file of a new one is added."""
         if isinstance(video, Video):
             return video
-        if video not in self and path_of(video).exists():
+        try:
+            return self[video]
+        except UsageError:
+            if not path_of(video).exists():
+                raise
             return self.add(video)
-        return self[video]
 
 
 def _name(video: "Video | File") -> str:

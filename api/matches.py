@@ -1,7 +1,7 @@
 """The result of a search: hits or moments that show, export and convert themselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -82,13 +82,14 @@ class Matches(Sequence[Hit | Moment], Table):
     def _export(self, wanted: ExportOptions) -> list[Path]:
         return export_found(self.found, wanted, self._session.settings(), self._session.progress())
 
-    def _pictures(self) -> list[Bgr]:
+    def _pictures(self, most: int | None = None) -> list[Bgr]:
+        shown = replace(self.found, hits=self.found.hits[:most], moments=self.found.moments[:most])
         with open_library(self._session.settings()) as library:
-            return small_pictures(self.found, library)
+            return small_pictures(shown, library)
 
     def _repr_html_(self) -> str:
         captions = [_caption(row) for row in self[:_SHOWN]]
-        shown = list(zip(self._pictures(), captions, strict=False))
+        shown = list(zip(self._pictures(_SHOWN), captions, strict=True))
         return render("matches", shown, len(self) - len(shown), "" if self else self.found.why_nothing)
 
 

@@ -16,6 +16,7 @@ from ..index.library import open_library, proxies_of
 from ..media.proxy import proxy_picture
 from ..media.ranges import frame_rate
 from ..media.types import Picture as Bgr
+from ..render.edit_lists.make import times_in
 from ..render.outputs import default_output_of, save_plan
 from ..render.report.charts import price_curve
 from ..render.results import order_text
@@ -187,9 +188,11 @@ class VideoPlan(Table):
         return f"{len(self.order)} frames, {len(self.dropped)} dropped, order {order}"
 
     def _shots(self) -> npt.NDArray[np.int64]:
-        """Return the number of the shot of each frame, counted from 1."""
-        starts = [shot.start for shot in self.plan.shots]
-        return np.searchsorted(starts, np.arange(len(self.order)), side="right")
+        """Return the number of the shot of each frame, as `solve` lists it and constraints take it."""
+        numbers = np.zeros(len(self.order), np.int64)
+        for position, shot in enumerate(self.plan.shots, 1):
+            numbers[shot.start : shot.start + shot.length] = shot.number or position
+        return numbers
 
     def _chart(self) -> Bgr:
         cuts = [shot.start - 1 for shot in self.plan.shots[1:]]
@@ -204,9 +207,9 @@ class VideoPlan(Table):
         with open_library(self._session.settings()) as library:
             record = library.catalog.find(self.plan.video.id)
             stored = proxies_of(library, record)
-            space = next(name for name, state in library.catalog.spaces(record.id).items() if state.complete)
             # Rows and frames differ where frames were skipped or are unreadable.
-            rows = np.searchsorted(library.rows(record, space).indices, frames) if self.plan.video.gaps else frames
+            gaps = self.plan.video.gaps
+            rows = np.searchsorted(times_in(library, record).indices, frames) if gaps else frames
             return [(frame, proxy_picture(stored[row])) for frame, row in zip(frames, rows, strict=True)]
 
 

@@ -90,6 +90,7 @@ def repair(
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "repair.region": region}
     flags["render.crf"] = crf
     settings = settings_from(None, flags)
+    yes, overwrite = yes or every, overwrite or every
     request = RepairRequest(
         video[0],
         output=output,
@@ -99,8 +100,8 @@ def repair(
         report=report,
         edit_lists=tuple(edit_list or ()),
         lossless=lossless,
-        overwrite=overwriting(overwrite or every),
-        confirm=_confirming(settings.repair, yes or every, progress),
+        overwrite=overwriting(overwrite),
+        confirm=_confirming(settings.repair, yes, progress),
     )
     if (found := discover_sources(video)).sources != video[:1]:
         _repair_many(video, found, request, settings, yes, progress, as_json)

@@ -17,8 +17,8 @@ def fcpxml_tree(edits: EditList) -> "ElementTree[Element]":
     resources = SubElement(root, "resources")
     film = _format(resources, "r0", edits.rate, edits.sources[0])
     assets = {id(media): _asset(resources, number, media) for number, media in enumerate(edits.sources, 1)}
-    event = SubElement(SubElement(root, "library"), "event", name=_text(edits.title))
-    project = SubElement(event, "project", name=_text(edits.title))
+    event = SubElement(SubElement(root, "library"), "event", name=one_line(edits.title))
+    project = SubElement(event, "project", name=one_line(edits.title))
     positions = [_on_grid(position, edits.rate) for position in edits.positions]
     sequence = SubElement(project, "sequence", format=film, duration=_time(positions[-1]), tcStart="0s")
     sequence.set("tcFormat", "DF" if timecode_for(edits.rate).dropped else "NDF")
@@ -48,7 +48,7 @@ def _asset(resources: Element, number: int, media: Media) -> str:
         resources,
         "asset",
         id=name,
-        name=_text(media.name),
+        name=one_line(media.name),
         src=media.uri,
         start="0s",
         duration=_time(media.duration),
@@ -63,7 +63,7 @@ def _clip(spine: Element, edit: Edit, asset: str, offset: Fraction, duration: Fr
         spine,
         "asset-clip",
         ref=asset,
-        name=_text(edit.label),
+        name=one_line(edit.label),
         offset=_time(offset),
         start="0s" if edit.reverse else _time(edit.start),
         duration=_time(duration),
@@ -75,7 +75,7 @@ def _clip(spine: Element, edit: Edit, asset: str, offset: Fraction, duration: Fr
     if edit.note:
         start = Fraction(0) if edit.reverse else edit.start
         length = 1 / edit.media.rate
-        SubElement(clip, "marker", start=_time(start), duration=_time(length), value=_text(edit.note))
+        SubElement(clip, "marker", start=_time(start), duration=_time(length), value=one_line(edit.note))
 
 
 def _on_grid(seconds: Fraction, rate: Fraction) -> Fraction:
@@ -85,8 +85,3 @@ def _on_grid(seconds: Fraction, rate: Fraction) -> Fraction:
 
 def _time(seconds: Fraction) -> str:
     return f"{seconds.numerator}s" if seconds.denominator == 1 else f"{seconds.numerator}/{seconds.denominator}s"
-
-
-def _text(text: str) -> str:
-    """Return a text without characters that XML cannot hold."""
-    return one_line(text)

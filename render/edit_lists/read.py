@@ -343,7 +343,8 @@ class _SourceFrames:
         first, end = round(clip.start * self._media.rate), round(clip.end * self._media.rate)
         if not 0 <= first <= end <= self._media.frames:
             raise UntrustedError(f"shows frames {first} to {end - 1}, but the last of the source is {self._last}")
-        if missing := next((frame for frame in range(first, end) if frame not in self._set), None):
+        missing = next((frame for frame in range(first, end) if frame not in self._set), None)
+        if missing is not None:
             raise UntrustedError(f"shows frame {missing}, which was not ingested")
         return range(first, end)
 

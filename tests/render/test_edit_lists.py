@@ -18,11 +18,12 @@ from runs import Run, in_process
 
 from reelweave.errors import PlanError, UsageError
 from reelweave.index.overwrite import Outputs
+from reelweave.media.untrusted import UntrustedError
 from reelweave.progress import NotingProgress, SilentProgress
 from reelweave.render.edit_lists.edl import edl_text, reel_names
 from reelweave.render.edit_lists.make import FrameTimes, edits_of_plan, media_of
 from reelweave.render.edit_lists.model import Edit, EditList, Media, media_starts, runs
-from reelweave.render.edit_lists.read import read_otio_plan
+from reelweave.render.edit_lists.read import _Shown, _SourceFrames, read_otio_plan
 from reelweave.render.edit_lists.timecode import timecode_for
 from reelweave.render.edit_lists.write import check_edit_lists, write_edit_lists
 from reelweave.settings import load
@@ -615,6 +616,14 @@ def test_the_facts_of_a_library_describe_a_source(library: Path) -> None:
     times = FrameTimes([0, 1, 2, 3], [0.0, 0.1, 0.5, 0.6])
     video = drawn_plan(range(4), frames=4).video
     assert media_of(video, times).starts == {0: 0, 1: Fraction(1, 10), 2: Fraction(1, 2), 3: Fraction(3, 5)}
+
+
+def test_frame_zero_is_refused_like_any_other_that_was_not_ingested() -> None:
+    times = FrameTimes([1, 2, 3], [0.04, 0.08, 0.12])
+    frames = _SourceFrames(media_of(drawn_plan(range(4), frames=4).video, times), times)
+    clip = _Shown(1, "clip", "clip.mp4", Fraction(0), Fraction(4, 25), reverse=False, broken=False, facts={})
+    with pytest.raises(UntrustedError, match="frame 0, which was not ingested"):
+        frames.shown(clip)
 
 
 def test_every_film_of_a_split_has_edit_lists_of_its_own(library: Path, run: Run) -> None:

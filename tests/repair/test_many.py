@@ -74,6 +74,11 @@ def test_nobody_is_asked_about_one_of_many(run: Run, folder: Path, tmp_path: Pat
     assert (tmp_path / "out" / "old" / "a.mp4").exists()
 
 
+def test_y_answers_for_each_of_many(run: Run, folder: Path, tmp_path: Path) -> None:
+    run("repair", folder, "-o", tmp_path / "out", "-y")
+    assert (tmp_path / "out" / "a.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
