@@ -95,7 +95,8 @@ class BrokenFinder:
             everything = np.ones(broken[0].shape, bool) if found is None else found
             return Parts(everything, everything)
         measures = self._measures(broken, sides, at, made)
-        likely, pixels = _probability(measures), _broken_pixels(measures)
+        likely = _probability(measures)
+        pixels = np.asarray(likely > _LEAST, bool)
         mask = _widened(pixels)
         regions = _connected(mask) if pixels.any() and _is_trusted(mask, measures) else [np.ones_like(mask)]
         luma, chroma = np.zeros_like(mask), np.zeros_like(mask)

@@ -33,9 +33,9 @@ _ORDINARY_LEAST = 0.3
 """What a sign reaches in any film."""
 _MOST = 20.0
 """Bounds a number before its logarithm is taken."""
-_LONG = 30.0
+LONG = 30.0
 """Seconds on either side in which jumps are counted."""
-_AS_LARGE = 0.6
+AS_LARGE = 0.6
 """The share of a jump from which another one is as large."""
 _NO_FIT = Fit(0.6, 6.0, 0.4, 0.6)
 """Stands for the fit of a stretch at an end of the film, which has one side: about that of an unclear one."""
@@ -55,10 +55,11 @@ class Stretches:
 
     def __init__(self, evidence: FrameEvidence, around: Surroundings, signs: Signs, kept: Marks) -> None:
         self._evidence, self._around, self._signs, self._kept = evidence, around, signs, kept
-        self._called = np.max([signs[name] for name in WEIGHED], axis=0) >= 1
+        self.called: Marks = np.max([signs[name] for name in WEIGHED], axis=0) >= 1
+        """The frames that any of the weighed signs calls broken."""
 
     def __iter__(self) -> Iterator[tuple[Stretch, dict[str, float]]]:
-        for whole in runs_of(self._called):
+        for whole in runs_of(self.called):
             for name in WEIGHED:
                 for first, last in runs_of(self._signs[name][slice(*whole)] >= 1):
                     start, end = whole[0] + first, whole[0] + last
@@ -93,11 +94,11 @@ class Stretches:
         """Describe the jumps into and out of a stretch, and how often the film jumps elsewhere."""
         times, jump, ordinary = self._evidence.times, self._evidence.of("jump"), self._ordinary_jumps
         last = min(end, len(times) - 1)
-        first, after = np.searchsorted(times, (times[start] - _LONG, times[last] + _LONG))
+        first, after = np.searchsorted(times, (times[start] - LONG, times[last] + LONG))
         near = ordinary[first:after]
         seconds = max(1.0, float(times[min(after, len(times) - 1)] - times[first]))
         found = {
-            "as large": _log(float(np.count_nonzero(near >= _AS_LARGE * min(jump[start], jump[last])))),
+            "as large": _log(float(np.count_nonzero(near >= AS_LARGE * min(jump[start], jump[last])))),
             "jumps a minute": float(np.log1p(60 * np.count_nonzero(near) / seconds)),
         }
         for side, at in (("in", start), ("out", last)):
@@ -130,10 +131,13 @@ class Stretches:
 
     @cached_property
     def _ordinary_jumps(self) -> Floats:
-        """For each frame its jump where this has nothing to do with frames called broken, else 0."""
-        jump = self._evidence.of("jump")
-        beside = self._called | np.concatenate([[False], self._called[:-1]])
-        return np.where(is_jump(jump, self._usual) & ~beside, jump, 0).astype(np.float32)
+        return ordinary_jumps(self._evidence.of("jump"), self._usual, self.called)
+
+
+def ordinary_jumps(jump: Floats, usual: Floats, called: Marks) -> Floats:
+    """Return for each frame its jump where this has nothing to do with frames called broken, else 0."""
+    beside = called | np.concatenate([[False], called[:-1]])
+    return np.where(is_jump(jump, usual) & ~beside, jump, 0).astype(np.float32)
 
 
 def _fitting(of: str, fit: Fit | None, usual: float) -> dict[str, float]:

@@ -16,17 +16,16 @@ from .boosted import KEPT, MOSTLY, boosted
 from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
 from .freezes import StillStretches
-from .misfit import is_jump
 from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, Signs, all_signs, brighter, runs_of, usual_jump
-from .stretches import CHANGES, WEIGHED, Stretches
+from .stretches import AS_LARGE, CHANGES, LONG, WEIGHED, Stretches, ordinary_jumps
 from .surroundings import Surroundings
 
-PATTERNS = ("torn", "grain", "stripes", "blocks")
-"""The signs that show what damage looks like, and whose support can be told by rules."""
-_COMPARED = (*PATTERNS, "blank", *CHANGES)
+_RULED_PATTERNS = ("torn", "grain", "stripes", "blocks")
+"""The signs that show what damage looks like and that the rules of support can judge."""
+_COMPARED = (*_RULED_PATTERNS, "blank", *CHANGES)
 _RULED = ("guessed", *_COMPARED)
 """The signs that the rules of support keep or clear."""
-_RATED = (*PATTERNS, "misfit")
+_RATED = (*_RULED_PATTERNS, "misfit")
 """The signs that are rated against those of the whole film."""
 
 # All numbers below were chosen on the tuning half of bench/clips.toml and on edits of its clips: fast cutting, stills,
@@ -74,17 +73,13 @@ _COMMON_ON_SCREENS = 3
 """The same where nothing moves otherwise."""
 _STIRS = 0.5
 """Grey levels by which the worst part of a camera's film changes from frame to frame; on a screen nothing does."""
-_LONG = 30.0
-"""Seconds on either side in which they are counted."""
 _AGAIN = 8
-"""Stretches of one sign in that time that make it the film's own, as where a game scrolls past the grid of macroblocks.
-On the tuning half, with damage in a tenth of the frames, nothing is lost by it down to 5."""
+"""Stretches of one sign within `LONG` that make it the film's own, as where a game scrolls past the grid of
+macroblocks. On the tuning half, with damage in a tenth of the frames, nothing is lost by it down to 5."""
 _CLEARLY = 2.5
 """How strong a pattern is that stands out from a film full of jumps,"""
 _CLEARLY_RETURNS = 0.8
 """and the share of the difference by which both sides agree there."""
-_AS_LARGE = 0.6
-"""The share of a jump from which another one is as large."""
 
 
 def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
@@ -103,15 +98,15 @@ class DescribedFilm:
     """The stretches of a film that may be broken, and the numbers by which they are judged."""
 
     def __init__(self, evidence: FrameEvidence, signs: Signs, shortest_freeze: int) -> None:
-        around = Surroundings(evidence.pictures) if evidence.pictures is not None else None
-        assert around
+        assert evidence.pictures is not None
+        around = Surroundings(evidence.pictures)
         self.times = evidence.times
         self.signs = _without_flashes(evidence, signs)
-        supported = _Support(evidence, around, {name: signs[name] for name in _RULED}).signs
+        supported = _Support(evidence, around, {name: self.signs[name].copy() for name in _RULED}).signs
         kept = np.max([*supported.values()], axis=0) >= 1
-        self.stretches = [*Stretches(evidence, around, self.signs, kept)]
-        called = np.max([self.signs[name] for name in WEIGHED], axis=0) >= 1
-        self.stills = [*StillStretches(evidence, around, called, shortest_freeze)]
+        stretches = Stretches(evidence, around, self.signs, kept)
+        self.stretches = [*stretches]
+        self.stills = [*StillStretches(evidence, around, stretches.called, shortest_freeze)]
 
 
 def _weighed(film: DescribedFilm) -> Signs:
@@ -129,7 +124,7 @@ def _weighed(film: DescribedFilm) -> Signs:
 
 def _comes_again(time: float, begun: npt.NDArray[np.float64]) -> bool:
     """Return whether a sign that the rules clear begins so often around a time that it belongs to the film."""
-    first, last = np.searchsorted(begun, (time - _LONG, time + _LONG))
+    first, last = np.searchsorted(begun, (time - LONG, time + LONG))
     return bool(last - first > _AGAIN)
 
 
@@ -150,7 +145,8 @@ class _Support:
     def __init__(self, evidence: FrameEvidence, around: Surroundings, signs: Signs) -> None:
         self._evidence = evidence
         self._around = around
-        self.signs = _beyond_ordinary(_without_flashes(evidence, signs))
+        self.signs = _beyond_ordinary(signs)
+        self._usual = usual_jump(evidence.of("jump"))
         while self._clear_unsupported():
             pass
         while self._clear_ordinary():
@@ -190,7 +186,7 @@ class _Support:
     def _agree(self, start: int, end: int) -> bool:
         """Return whether two patterns are seen in one frame."""
         fit = self._around.fit(start, end)
-        both = (np.sum([self.signs[name][start:end] >= 1 for name in PATTERNS], axis=0) >= 2).any()
+        both = (np.sum([self.signs[name][start:end] >= 1 for name in _RULED_PATTERNS], axis=0) >= 2).any()
         return bool(both) and (fit is None or fit.abrupt >= _ABRUPT)
 
     def _comes_and_goes(self, name: str, start: int, end: int) -> bool:
@@ -208,7 +204,7 @@ class _Support:
         Return whether there were any: the jumps of what was cleared are ordinary, too.
         """
         called = self._strongest() >= 1
-        ordinary = self._ordinary_jumps(called)
+        ordinary = ordinary_jumps(self._evidence.of("jump"), self._usual, called)
         sure, flagged = self._strongest(CHANGES) >= 1, self.signs["guessed"] >= 1
         for start, end in runs_of(called):
             common = self._common(ordinary, start, end)
@@ -221,14 +217,14 @@ class _Support:
     def _is_partial(self, start: int, end: int) -> bool:
         """Return whether a change leaves part of the picture as it was, with a hint of a pattern in the rest."""
         fit = self._around.fit(start, end)
-        hint = max(self.signs[name][start:end].max() for name in PATTERNS)
+        hint = max(self.signs[name][start:end].max() for name in _RULED_PATTERNS)
         shows = self._evidence.of("blank")[start:end].min() <= NOTHING
         return fit is not None and fit.cover <= _PARTLY and hint >= _HINTED and bool(shows)
 
     def _stands_out(self, start: int, end: int) -> bool:
         """Return whether a stretch is clearly damaged, and the film clearly goes on behind it."""
         fit = self._around.fit(start, end)
-        pattern = max(self.signs[name][start:end].max() for name in PATTERNS)
+        pattern = max(self.signs[name][start:end].max() for name in _RULED_PATTERNS)
         clear = pattern >= _CLEARLY or self.signs["blank"][start:end].max() >= 1
         returns = fit is None or fit.returns >= _CLEARLY_RETURNS
         return clear and returns and not self._is_screen(start, end)
@@ -237,18 +233,12 @@ class _Support:
         """Return whether the film stands still around a stretch; if it also jumps, it records a screen."""
         return self._around.usual_change(start, end) < _STIRS
 
-    def _ordinary_jumps(self, called: Marks) -> Floats:
-        """Return for each frame its jump where this has nothing to do with frames called broken, else 0."""
-        jump = self._evidence.of("jump")
-        beside = called | np.concatenate([[False], called[:-1]])
-        return np.where(is_jump(jump, usual_jump(jump)) & ~beside, jump, 0).astype(np.float32)
-
     def _common(self, ordinary: Floats, start: int, end: int) -> bool:
         """Return whether the film jumps as far elsewhere, again and again."""
         jump, times = self._evidence.of("jump"), self._evidence.times
         last = min(end, len(jump) - 1)
-        first, after = np.searchsorted(times, (times[start] - _LONG, times[last] + _LONG))
-        alike = np.count_nonzero(ordinary[first:after] >= _AS_LARGE * min(jump[start], jump[last]))
+        first, after = np.searchsorted(times, (times[start] - LONG, times[last] + LONG))
+        alike = np.count_nonzero(ordinary[first:after] >= AS_LARGE * min(jump[start], jump[last]))
         return int(alike) >= (_COMMON_ON_SCREENS if self._is_screen(start, end) else _COMMON)
 
     def _lasts(self, start: int, end: int) -> float:

@@ -286,16 +286,16 @@ def gap_strips(
     before = _thumbnails(video, wanted, progress)
     after = _thumbnails(open_video(made), wanted, progress) if made else {}
     kinds = {verdict.frame: verdict.kind for verdict in seen.verdicts}
-    methods, parts = {one.frame: _fill(one) for one in done}, {one.frame: one for one in done}
+    replaced = {one.frame: one for one in done}
     return [
         GapStrip(
             title=f"Frames {gap.first} to {gap.last}" if len(gap) > 1 else f"Frame {gap.first}",
-            caption=_caption([kinds[frame] for frame in gap.frames], [methods[frame] for frame in gap.frames]),
+            caption=_caption([kinds[frame] for frame in gap.frames], [_fill(replaced[frame]) for frame in gap.frames]),
             first=gap.first,
             frames=frames,
             before=[before[frame] for frame in frames],
             after=[after[frame] for frame in frames if frame in after],
-            replaced=[_marked(before[frame], parts.get(frame)) for frame in frames] if made else [],
+            replaced=[_marked(before[frame], replaced.get(frame)) for frame in frames] if made else [],
         )
         for gap, frames in zip(gaps, shown, strict=False)
     ]

@@ -93,9 +93,7 @@ class FlowPrice:
                     self._requested = {join for join in self._requested if self._is_known(join)}
                     break
 
-    def _compared(
-        self, joins: Sequence[tuple[int, int]]
-    ) -> Generator[tuple[tuple[int, int], list[Measures]], None, None]:
+    def _compared(self, joins: Sequence[_Join]) -> Generator[tuple[_Join, list[Measures]], None, None]:
         """Yield each pair with its measures. Threads measure runs of pairs, since OpenCV lets them run side by side."""
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
         measurers = [_FlowMeasure(self._luma, self._blur, self._parts) for _ in range(threads)]
@@ -216,7 +214,7 @@ class _Compared:
             self.unlike.mean(),
         )
 
-    def by_part(self, parts: "_PartWeights") -> list[Measures]:
+    def by_part(self, parts: _PartWeights) -> list[Measures]:
         """Return the measures of parts."""
         down, across = (_small(rough[..., 0] + rough[..., 1]) for rough in (self.rough_down, self.rough_across))
         residual = _small(np.where(self.visible, self.residual, 0))
