@@ -88,6 +88,8 @@ class JobPanel:
                 if job.owner != key:
                     return
                 yield JobStep(html.progress(status), True, is_newest=is_newest)
+            if job.owner != key:
+                return
             result = job.result()
             yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest=is_newest)
         except (ReelweaveError, Cancelled, OSError) as failed:
