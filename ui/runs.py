@@ -66,7 +66,7 @@ class Runs:
         self._folder = folder
 
     def save(self, run: Run) -> None:
-        """Write a run, and delete the oldest ones beyond those that are kept. A full disk only loses the memory."""
+        """Write a run, and delete the oldest ones beyond those that are kept. On a full disk nothing is saved."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class Runs:
         return Run(run, saved.video, saved.name, saved.constraints, saved.changed)
 
     def recent(self) -> Sequence[Run]:
-        """Return the latest runs, the last one first; of several on one video only the latest."""
+        """Return the most recent run of each video, latest first."""
         found: dict[str, Run] = {}
         for file in self._files():
             if len(found) < _SHOWN and (run := self.get(file.stem)):
