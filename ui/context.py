@@ -1,6 +1,5 @@
 """State that all tabs share: the settings, the page's folders and its jobs."""
 
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -37,8 +36,6 @@ class PageContext:
     local: bool = True
     """Whether only this machine reaches the page. Remote users may not name files of this machine."""
     jobs: Jobs = field(default_factory=Jobs)
-    runs: Runs = field(default_factory=lambda: Runs(Path(os.devnull)))
-    """What was worked on in the Reconstruct tab, in this and earlier runs of the page."""
     writes: WriteQueue = field(default_factory=WriteQueue)
     """The order in which jobs write to the library."""
     in_use: Counter[Path] = field(default_factory=Counter)
@@ -56,6 +53,11 @@ class PageContext:
     def labels(self) -> Path:
         """Labelled pictures of frames and the detector trained on them; both outlive the run."""
         return self.videos.with_name("labels")
+
+    @property
+    def runs(self) -> Runs:
+        """What was worked on in the Reconstruct tab, now and before the page was restarted."""
+        return Runs(self.videos.with_name("runs"))
 
     def server_path(self, text: str) -> Path:
         """Return a file, folder or pattern on this machine that a local user typed."""
@@ -94,8 +96,7 @@ def open_context(settings: Settings, local: bool = True) -> Iterator[PageContext
             continue
     run = Path(tempfile.mkdtemp(prefix=_RUN, dir=folder))
     jobs = Jobs(History(folder / "timings.json"))
-    runs = Runs(folder / "runs")
-    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs, runs=runs)
+    context = PageContext(settings, folder / "given", run / "outputs", run / "uploads", local, jobs)
     with FileLock(run / "lock"):
         for subfolder in (context.videos, context.outputs, context.uploads):
             subfolder.mkdir(exist_ok=True)

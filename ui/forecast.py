@@ -1,4 +1,4 @@
-"""Forecast how much of a job is done and how long the rest takes, from how long its steps took in earlier jobs."""
+"""Estimate a job's progress and remaining time from how long its steps took in earlier jobs."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from ..media.files import atomic
 from ..media.untrusted import UntrustedError, read_object
 
 Steps = Mapping[str, float]
-"""Seconds a frame of each step of a job, in the order of the steps."""
+"""Seconds per frame of each step of a job, in the order of the steps."""
 
 _FIRST_GUESS: dict[str, dict[str, float]] = {
     "restore": {
@@ -28,22 +28,22 @@ _FIRST_GUESS: dict[str, dict[str, float]] = {
     "repair": {"read": 0.005, "encode": 0.03},
     "measure": {"encode": 0.03, "ingest": 0.006, "neighbours": 0.002, "order": 0.002, "prove": 0.004, "render": 0.03},
 }
-"""The steps of jobs that this page has not run yet, roughly as for 640x360 on two cores. Only the proportions matter:
-the first steps of a job show how fast the machine is."""
+"""Estimates for jobs that have not run here yet, measured roughly at 640x360 on two cores. Only the ratios matter: the
+first steps of a job show how fast the machine is."""
 _MEMORY = 0.5
-"""Weight of the latest job in the average: machines and films change."""
+"""Weight of the latest job in the running average, since machines and videos change."""
 _SLOWEST, _FASTEST = 20.0, 0.05
-"""Bounds on how much slower or faster than expected the finished steps may call the rest."""
+"""Bounds on the pace of the finished steps, relative to the expected one, by which the rest is scaled."""
 _LEAST_SHARE = 0.03
-"""Share of a job that must be done before its time left is told."""
+"""Share of a job that must be done before its remaining time is shown."""
 _FORGOTTEN = 1e-6
-"""Seconds a frame below which a step that recent jobs did not have is expected no more."""
+"""Seconds per frame below which a step that recent jobs skipped is dropped from the history."""
 _MAX_HISTORY = 1 << 20
 """Bytes of the file with the history; a larger one is not ours."""
 
 
 class History:
-    """Seconds a frame of each step of each kind of job, kept in a file between runs of the page."""
+    """Seconds per frame of each step of each kind of job, kept in a file between runs of the page."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
@@ -54,14 +54,14 @@ class History:
         return self._learned.get(kind) or _FIRST_GUESS.get(kind, {})
 
     def learn(self, kind: str, seconds: Steps) -> None:
-        """Average the seconds a frame of a job that has succeeded into those of earlier ones."""
+        """Average the timings of a job that has succeeded into those of earlier ones."""
         with self._lock:
             old = self._learned.get(kind, seconds)
             names = dict.fromkeys([*seconds, *old])
             mean = {name: (1 - _MEMORY) * old.get(name, 0.0) + _MEMORY * seconds.get(name, 0.0) for name in names}
             self._learned[kind] = {name: value for name, value in mean.items() if value > _FORGOTTEN}
             if self._file:
-                # Only the next forecast suffers from a disk that is full.
+                # On a full disk only the next forecast is worse.
                 with suppress(OSError), atomic(self._file) as part:
                     part.write_text(json.dumps(self._learned), encoding="utf-8")
 
@@ -80,14 +80,14 @@ def _read(file: Path) -> dict[str, dict[str, float]]:
 
 
 class Outlook(NamedTuple):
-    """The share of a job that is done, and the seconds that it still takes; None where nothing is known."""
+    """The share of a job that is done, and the seconds left; None where unknown."""
 
     share: float | None
     seconds_left: float | None
 
 
 class Forecast:
-    """Follow the steps of one job. The seconds of a step inside another count for both, and only the outer is told."""
+    """Follow the outermost steps of one job; nested steps count as part of them."""
 
     def __init__(self, kind: str, history: History, clock: Callable[[], float] = monotonic) -> None:
         self._kind, self._history, self._clock = kind, history, clock
@@ -112,7 +112,7 @@ class Forecast:
         self._end_step()
 
     def succeeded(self) -> None:
-        """Keep what the job taught about its steps."""
+        """Add the timings of the job to the history."""
         self._end_step()
         if self._kind and self._frames and self._spent:
             self._history.learn(self._kind, {name: spent / self._frames for name, spent in self._spent.items()})

@@ -40,8 +40,8 @@ def error(failed: BaseException, resumable: bool = False) -> str:
     """Show a failure and its next step, as an alert that screen readers announce.
 
     Args:
-        failed: The failure; a cancelled job is none, and is only noted.
-        resumable: Whether a cancelled job goes on from where it was when it is started again.
+        failed: The failure. `Cancelled` is shown as a note, not as an error.
+        resumable: Whether a cancelled job resumes where it left off when it is started again.
     """
     if isinstance(failed, Cancelled):
         return note("Cancelled. Progress is saved; run it again to resume." if resumable else "Cancelled.")

@@ -61,7 +61,7 @@ class JobPanel:
             kind: A job replaces a running one of the same kind, whose steps then end without a report.
             after: The step that this job continues from; nothing runs if another job has started since.
             name: What kind of work it is, to forecast how long it takes.
-            resumable: Whether a cancelled job, started again, goes on from where it was.
+            resumable: Whether a cancelled job resumes where it left off when it is started again.
             run: The run that the job belongs to; such a job outlives its window.
 
         Yields:
@@ -88,6 +88,8 @@ class JobPanel:
                 if job.owner != key:
                     return
                 yield JobStep(html.progress(status), True, is_newest=is_newest)
+            if job.owner != key:
+                return
             result = job.result()
             yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest=is_newest)
         except (ReelweaveError, Cancelled, OSError) as failed:

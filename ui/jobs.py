@@ -194,7 +194,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._orphans: list[Job] = []
         """Jobs of closed windows that have not ended yet."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
 
     def start(self, key: str, work: Work, kind: str = "", name: str = "", run: str = "") -> Job:
@@ -237,7 +237,8 @@ class Jobs:
 
     def of_run(self, run: str) -> Job | None:
         """Return the job that is running for a run, whichever window shows it, or none."""
-        jobs = [*self._jobs.values(), *self._orphans]
+        with self._lock:
+            jobs = [*self._jobs.values(), *self._orphans]
         return next((job for job in jobs if run and job.run == run and job.running), None)
 
     def take_over(self, run: str, key: str) -> Job | None:

@@ -1,6 +1,5 @@
 """Remember what was worked on in the Reconstruct tab, so that a reload or a restart of the page loses no correction."""
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,29 +21,15 @@ _MAX_SIZE = 1 << 20
 """Bytes of a run's file; a larger one is not ours."""
 _ID_LENGTH = 32
 
-Pair = tuple[int, int]
-
-
-class _SavedConstraints(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    first: int | None = None
-    last: int | None = None
-    before: tuple[Pair, ...] = ()
-    adjacent: tuple[Pair, ...] = ()
-    keep: tuple[int, ...] = ()
-    drop: tuple[int, ...] = ()
-    keep_shot: tuple[int, ...] = ()
-    drop_shot: tuple[int, ...] = ()
-    flip_shot: tuple[int, ...] = ()
-    shot_order: tuple[int, ...] = ()
-
 
 class _SavedRun(BaseModel):
+    # `Constraints.ranges` holds `range` objects. The page never sets it.
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
     video: str
     name: str
     changed: float
-    constraints: _SavedConstraints = _SavedConstraints()
+    constraints: Constraints = NO_CONSTRAINTS
 
 
 @dataclass(frozen=True)
@@ -81,17 +66,12 @@ class Runs:
         self._folder = folder
 
     def save(self, run: Run) -> None:
-        """Write a run, and delete the oldest ones beyond those that are kept. A full disk only loses the memory."""
-        saved = _SavedRun(
-            video=run.video,
-            name=run.name,
-            changed=time.time(),
-            constraints=_SavedConstraints.model_validate(run.constraints.given()),
-        )
+        """Write a run, and delete the oldest ones beyond those that are kept. On a full disk nothing is saved."""
+        saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             with atomic(self._file(run.id)) as part:
-                part.write_text(json.dumps(saved.model_dump(), ensure_ascii=False), encoding="utf-8")
+                part.write_text(saved.model_dump_json(), encoding="utf-8")
             for old in self._files()[_KEPT:]:
                 old.unlink(missing_ok=True)
 
@@ -103,10 +83,10 @@ class Runs:
             saved = validate(_SavedRun, read_object(self._file(run), _MAX_SIZE))
         except (OSError, UntrustedError, ValueError):
             return None
-        return Run(run, saved.video, saved.name, Constraints(**saved.constraints.model_dump()), saved.changed)
+        return Run(run, saved.video, saved.name, saved.constraints, saved.changed)
 
     def recent(self) -> Sequence[Run]:
-        """Return the latest runs, the last one first; of several on one video only the latest."""
+        """Return the most recent run of each video, latest first."""
         found: dict[str, Run] = {}
         for file in self._files():
             if len(found) < _SHOWN and (run := self.get(file.stem)):

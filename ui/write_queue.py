@@ -1,4 +1,4 @@
-"""Let jobs that write to the library wait for each other in order of arrival, instead of being refused."""
+"""Queue the jobs that write to the library instead of refusing all but one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ class WriteQueue:
 
     @contextmanager
     def turn(self, progress: Progress) -> Iterator[None]:
-        """Wait until all earlier jobs have left the block; report the place in the queue meanwhile."""
+        """Wait until all earlier jobs have left the block, and report the position in the queue meanwhile."""
         ticket = object()
         with self._changed:
             self._tickets.append(ticket)

@@ -1,5 +1,6 @@
 """What the progress line shows while one job of a session replaces another."""
 
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -50,3 +51,20 @@ def test_a_follow_up_job_runs_only_if_no_other_job_has_started() -> None:
     newest = jobs.of("one/tab")
     assert steps_of(jobs, "film", older) == []
     assert jobs.of("one/tab") is newest
+
+
+def test_a_window_whose_job_was_taken_over_does_not_show_its_result() -> None:
+    from reelweave.ui.job_panel import JobPanel
+
+    jobs, release = Jobs(), threading.Event()
+    context: Any = SimpleNamespace(jobs=jobs)
+    request: Any = SimpleNamespace(session_hash="one")
+    steps = JobPanel(context, "tab").run(request, lambda progress: release.wait(60), run="run")
+    assert next(steps).running
+    job = jobs.take_over("run", "two/tab")
+    assert job is not None
+    release.set()
+    job.wait()
+    assert list(steps) == []
+    other: Any = SimpleNamespace(session_hash="two")
+    assert list(JobPanel(context, "tab").follow(other, job))[-1].result

@@ -106,7 +106,7 @@ def begin(
 
 
 def save_run(context: PageContext, run: Run) -> None:
-    """Save a run with its corrections, so that it can be opened again; work without a page has none."""
+    """Save a run with its corrections, so that it can be reopened; a run without an id is not saved."""
     if run.id:
         context.runs.save(run)
 

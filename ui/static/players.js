@@ -1,5 +1,5 @@
 // Play the films of a component as one: a shared scrubber, single frames, speed, a wipe, keys, and loops around gaps.
-// Films are found anew each time, since the component's HTML is replaced when its value changes.
+// Look up the films on every use: the component's HTML is replaced when its value changes.
 const SYNC = 0.12;  // seconds that two films may drift apart before the second is moved
 const END = 0.02;   // seconds before the end of a film at which a loop turns back, since the film itself would start over
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
@@ -42,19 +42,20 @@ const show = () => {
     part('time').textContent = `${clock(time)}, frame ${Math.floor(time / step() + 0.01)}`;
 };
 
+// Runs once per drawn picture while the films play.
+let looping = false;
 const loop = () => {
-    if (!element.isConnected) return;
-    if (playing()) {
-        const time = leader().currentTime;
-        if (span && (time > Math.min(span.to, length() - END) || time < span.from - 2 * step())) seek(span.from);
-        for (const film of films()) {
-            if (film !== leader() && film.duration > time && Math.abs(film.currentTime - time) > SYNC) film.currentTime = time;
-        }
-        show();
+    looping = element.isConnected && playing();
+    if (!looping) return;
+    const time = leader().currentTime;
+    if (span && (time > Math.min(span.to, length() - END) || time < span.from - 2 * step())) seek(span.from);
+    for (const film of films()) {
+        if (film !== leader() && film.duration > time && Math.abs(film.currentTime - time) > SYNC) film.currentTime = time;
     }
+    show();
     requestAnimationFrame(loop);
 };
-requestAnimationFrame(loop);
+element.addEventListener('play', () => { if (!looping) loop(); }, true);
 
 const actions = {
     play: () => { span = null; playing() ? pause() : play(); },
@@ -111,14 +112,14 @@ const pressed = event => {
 };
 document.addEventListener('keydown', pressed);
 
-// A chart elsewhere on the page asks for a place in the film: see seek.js.
-const asked = event => {
-    if (!element.isConnected) return window.removeEventListener('reelweave-seek', asked);
+// Seek to the position that was clicked in a chart elsewhere on the page: see seek.js.
+const seekRequested = event => {
+    if (!element.isConnected) return window.removeEventListener('reelweave-seek', seekRequested);
     if (event.detail.films !== element.id && !element.closest(`#${event.detail.films}`) || !films().length) return;
     span = null;
     seek(event.detail.share * leader().duration);
     films()[0].scrollIntoView({block: 'nearest', behavior: 'smooth'});
     show();
 };
-window.addEventListener('reelweave-seek', asked);
+window.addEventListener('reelweave-seek', seekRequested);
 watch('value', () => { span = null; show(); });
