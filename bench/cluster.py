@@ -224,10 +224,10 @@ def _rows(random: np.random.Generator, start: int, count: int, dimension: int) -
     return FrameRows(indices, indices / 25, level, level, np.full(count, -1), vectors)
 
 
-def heading(rounds: int) -> str:
+def heading(films: int, frames: int, rounds: int) -> str:
     return (
-        f"{date.today()}: {this_processor()}, {os.cpu_count()} cores, no GPU; medians of {rounds} rounds; load "
-        f"{os.getloadavg()[0]:.0f} at the end."
+        f"{date.today()}: {this_processor()}, {os.cpu_count()} cores, no GPU; {films} films of {frames} frames; "
+        f"medians of {rounds} rounds; load {os.getloadavg()[0]:.0f} at the end."
     )
 
 
@@ -267,7 +267,7 @@ def main() -> None:
                 if given.json:
                     with given.json.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(runs[-1])) + "\n")
-    block = f"{heading(given.rounds)}\n\n{table(runs)}"
+    block = f"{heading(given.films, given.frames, given.rounds)}\n\n{table(runs)}"
     print(block)
     if given.into:
         given.into.write_text(put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END), "utf-8")
