@@ -18,7 +18,7 @@ from ..progress import Progress
 from ..settings import StoreSettings, is_server_url
 from .failures import check_and_repair
 from .library import MAX_LOST, Library, record_text
-from .location import FILE, StoreLocation, new_location, read_location
+from .location import FILE, new_location, read_location
 from .server import ServerStore
 from .store import ChromaStore
 from .vectors import VectorStore, collection_name
@@ -60,8 +60,8 @@ def move_vectors(library: Library, target: str, settings: StoreSettings, progres
     target = target.rstrip("/")
     with library.writing(f"videos move {target}"):
         recorded = read_location(library.folder / FILE)
-        # An earlier move may have been killed before it deleted its old store, which the next one would forget.
-        _delete_old(library.folder, settings)
+        # An earlier move may have been killed before it deleted its old server's vectors, which this one would forget.
+        _delete_last(library.folder, settings)
         if target != (recorded.url if recorded else HERE):
             library.clear_leftovers()
             _check_orphans(library)
@@ -72,7 +72,7 @@ def move_vectors(library: Library, target: str, settings: StoreSettings, progres
                 new.close()
             _switch(library.folder, target)
             library.reopen_store()
-            _delete_old(library.folder, settings)
+        _delete_old(library.folder, settings)
 
 
 def _store_at(library: Library, target: str, settings: StoreSettings) -> VectorStore:
@@ -143,19 +143,20 @@ def _switch(folder: Path, target: str) -> None:
 
 
 def _delete_old(folder: Path, settings: StoreSettings) -> None:
-    current = read_location(folder / FILE)
-    if current:
+    if read_location(folder / FILE):
         shutil.rmtree(folder / "chroma", ignore_errors=True)
-    if last := read_location(folder / _LAST):
-        # A move that was killed while it switched has noted the store that is still in use.
-        if last != current:
-            _delete(last, folder / _LAST, settings)
-        (folder / _LAST).unlink()
+    _delete_last(folder, settings)
 
 
-def _delete(location: StoreLocation, file: Path, settings: StoreSettings) -> None:
-    old = ServerStore(location, settings, file)
-    try:
-        old.delete()
-    finally:
-        old.close()
+def _delete_last(folder: Path, settings: StoreSettings) -> None:
+    last = read_location(folder / _LAST)
+    if last is None:
+        return
+    # A move that was killed while it switched has noted the server that is still in use.
+    if last != read_location(folder / FILE):
+        old = ServerStore(last, settings, folder / _LAST)
+        try:
+            old.delete()
+        finally:
+            old.close()
+    (folder / _LAST).unlink()
