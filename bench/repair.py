@@ -103,10 +103,10 @@ def ours(
 ) -> list[bytes]:
     """Only `auto` is what the product does: the others are told nothing of repeats."""
     ends = place.first - 1, place.first + place.gap
-    across = rife.across if method == "rife" else interpolator(method).across
-    make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     gap = Gap(place.first, place.first + place.gap - 1)
     known = timing if method == "auto" else FrameTiming(timing.rate)
+    across = rife.across if method == "rife" else interpolator(known.method(method, gap)).across
+    make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 
 
