@@ -3,8 +3,12 @@
 Each clip of the folder is judged as it is, then with each kind of damage put into a stretch of it (re-encoded), and
 once as a file of H.264 some bytes of which are flipped, where the decoder's own word is heard. Settings were chosen on
 the tuning half of clips.toml; both halves are reported. --real is a file whose broken frames are known; the clip of
-that name counts nowhere else. --clean judges the clips as they are and nothing else. --work keeps the damaged clips in
-a folder and takes them from there the next time. --table FILE prints the tables of such a run.
+that name counts nowhere else. --clean judges the clips as they are and nothing else. --few takes one clip of each kind.
+--work keeps the damaged clips in a folder and takes them from there the next time. --table FILE prints the tables of
+such a run, and --into PAGE writes them there.
+
+A frame counts as damaged if some macroblock differs by a dozen grey levels on average. That may be hard to see, so
+that recall is also reported by the share of the picture that visibly differs.
 """
 
 import argparse
@@ -14,18 +18,20 @@ import platform
 import resource
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
 import cv2
 import numpy as np
 from cases import Split, read_split
+from table import put_between_marks
 
 from reelweave.evaluate.artefacts import differs
 from reelweave.evaluate.damage import BASIC, Damage
+from reelweave.evaluate.masks import read_masks, visible_mask
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.media import ffmpeg
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
@@ -36,9 +42,18 @@ from reelweave.settings import load
 
 FILE, WHOLE, REAL = "flips in the file", "whole clip", "real"
 HALVES = ("tuning", "check")
+BEGIN, END = "<!-- bench/breakup: begin -->", "<!-- bench/breakup: end -->"
+SHARES = {"under 1 %": 0.01, "1 to 5 %": 0.05, "5 to 20 %": 0.2, "20 % or more": 2.0}
+"""Groups of damaged frames, by the share of the picture that visibly differs, which is less than this. One percent of
+480 x 270 is a spot of 36 x 36 pixels."""
+GROUPS = {**{name: {name} for name in SHARES}, "1 % or more": {*SHARES} - {"under 1 %"}}
 _FEWEST = 60
 _FLIP_EVERY = 60
 _TRIES = 20
+
+
+Damaged = dict[int, float]
+"""The damaged frames, and of each the share of the picture that visibly differs; 1 where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,8 @@ class Result:
     wrong: tuple[int, ...] = ()
     kind: str = "other"
     """What the clip shows."""
+    by_share: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """For each group of `SHARES` how many damaged frames were found, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,8 @@ class Bench:
     work: Path
     cases: tuple[str, ...] = (*BASIC, FILE)
 
-    def judged(self, video: Path, damaged: set[int], clip: str, case: str, decoding: float = 0.0) -> Result:
+    def judged(self, video: Path, shares: Damaged, clip: str, case: str, decoding: float = 0.0) -> Result:
+        damaged = set(shares)
         source = open_source(video, steady=True)
         source.info()
         begun, decoder, own = time.perf_counter(), of_children(), time.process_time()
@@ -95,17 +113,18 @@ class Bench:
             missed=tuple(sorted(damaged - called)),
             wrong=tuple(sorted(wrong)),
             kind=self.split.kind(clip),
+            by_share=_by_share(shares, called),
         )
 
     def whole(self, clip: Path) -> Result:
-        return self.judged(clip, set(), clip.stem, WHOLE, decoding_alone(clip))
+        return self.judged(clip, {}, clip.stem, WHOLE, decoding_alone(clip))
 
     def damaged(self, clip: Path, frames: int) -> Iterator[Result]:
         for case, video, broken in self.videos(clip, frames):
             yield self.judged(video, broken, clip.stem, case)
 
-    def videos(self, clip: Path, frames: int) -> Iterator[tuple[str, Path, set[int]]]:
-        """Damage a clip in each way, and return the kind, the video and which of its frames are broken."""
+    def videos(self, clip: Path, frames: int) -> Iterator[tuple[str, Path, Damaged]]:
+        """Damage a clip in each way, and return the kind, the video and its damaged frames."""
         info = open_source(clip).info()
         if frames < _FEWEST or info.width * info.height > self.pixels:
             return
@@ -116,23 +135,33 @@ class Bench:
             if not truth.exists():
                 small = self._small(clip) if small is clip and info.width > self.width else small
                 broken = self._damage(small, video, case, min(frames, self.frames))
-                truth.write_text(json.dumps(sorted(broken)), encoding="utf-8")
-            if broken := set(json.loads(truth.read_text(encoding="utf-8"))):
-                yield case, video, broken
+                truth.write_text(json.dumps(broken), encoding="utf-8")
+            if kept := json.loads(truth.read_text(encoding="utf-8")):
+                yield case, video, {int(frame): share for frame, share in kept.items()}
 
     def _small(self, clip: Path) -> Path:
         """Shrink the part of a clip that is damaged."""
-        small = self.work / "small.mp4"
+        small = self.work / f"{clip.stem}.small.mp4"
         scale = ["-vf", f"scale={self.width}:-2:flags=area", "-an", "-c:v", "libx264", "-preset", "ultrafast"]
         ffmpeg.run([*ffmpeg.decode_arguments(clip), *scale, "-crf", "6", "-pix_fmt", "yuv420p", "-y", str(small)])
         return small
 
-    def _damage(self, clip: Path, video: Path, case: str, frames: int) -> set[int]:
+    def _damage(self, clip: Path, video: Path, case: str, frames: int) -> Damaged:
         if case == FILE:
-            return flipped_file(clip, video, frames, self.seed) or set()
+            return flipped_file(clip, video, frames, self.seed) or {}
         damage = Damage.parse(f"{case}:{self.share}")
         options = ScrambleOptions(frames=frames, seed=self.seed, crf=20, shuffle=False, damage=damage)
-        return set(scramble(clip, video, options).broken)
+        masks = video.with_suffix(".masks.npz")
+        broken = scramble(clip, video, options, masks=masks).broken
+        shares = {place: float(mask.mean()) for place, mask in read_masks(masks)}
+        return {frame: round(shares[frame], 4) for frame in sorted(broken)}
+
+
+def _by_share(shares: Damaged, called: set[int]) -> dict[str, tuple[int, int]]:
+    groups: dict[str, list[int]] = {name: [] for name in SHARES}
+    for frame, share in shares.items():
+        groups[next(name for name, most in SHARES.items() if share < most)].append(frame)
+    return {name: (len(called.intersection(frames)), len(frames)) for name, frames in groups.items() if frames}
 
 
 def decoding_alone(video: Path) -> float:
@@ -147,9 +176,9 @@ def of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def flipped_file(clip: Path, video: Path, frames: int, seed: int) -> set[int] | None:
+def flipped_file(clip: Path, video: Path, frames: int, seed: int) -> Damaged | None:
     """Flip bytes of the clip as an H.264 file; the frames that visibly differ, or None where none keeps its place."""
-    clean = video.with_name("clean.mp4")
+    clean = video.with_suffix(".clean.mp4")
     coding = ["-frames:v", str(frames), "-an", "-c:v", "libx264", "-crf", "20", "-g", "48", "-pix_fmt", "yuv420p"]
     even = ["-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"]
     ffmpeg.run([*ffmpeg.decode_arguments(clip), *even, *coding, "-y", str(clean)])
@@ -167,15 +196,16 @@ def flipped_file(clip: Path, video: Path, frames: int, seed: int) -> set[int] | 
     return None
 
 
-def differing(clean: Path, video: Path) -> set[int] | None:
-    hit: set[int] = set()
+def differing(clean: Path, video: Path) -> Damaged | None:
+    hit: Damaged = {}
     with closing(open_source(clean).frames()) as whole, closing(open_source(video, steady=True).frames()) as shown:
         for one in whole:
             other = next(shown, None)
             if other is None:
                 return None
-            if differs(*(cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY) for frame in (one, other))):
-                hit.add(one.index)
+            pair = [np.asarray(cv2.cvtColor(frame.picture, cv2.COLOR_BGR2GRAY), np.uint8) for frame in (one, other)]
+            if differs(*pair):
+                hit[one.index] = round(float(visible_mask(pair[:1], pair[1:]).mean()), 4)
         return hit if next(shown, None) is None else None
 
 
@@ -188,6 +218,8 @@ def tables(results: Sequence[Result]) -> str:
     rows: list[str] = []
     if any(r.case not in (WHOLE, REAL) for r in results):
         rows += [*damage_table(results), ""]
+    if any(r.by_share for r in results):
+        rows += [*share_table(results), ""]
     rows += [*clean_table(results), ""]
     for r in results:
         if r.case == REAL:
@@ -209,8 +241,29 @@ def damage_table(results: Sequence[Result]) -> Iterator[str]:
         kinds = [[r for r in damaged if (r.case, r.half) == (case, half)] for case in cases]
         recalls = [sum(r.found for r in k) / max(1, sum(r.damaged for r in k)) for k in kinds if k]
         precision = cell([r for r in damaged if r.half == half]).split("| ")[-1]
-        means.append(f"{np.mean(recalls or [0]):.3f} | {precision}")
+        means.append(f"{np.mean(recalls):.3f} | {precision}" if recalls else "- | -")
     yield f"| mean, all | {sum(r.damaged for r in damaged)} | {' | '.join(means)} |"
+
+
+def share_table(results: Sequence[Result]) -> Iterator[str]:
+    """Recall by how much of the picture visibly differs: over all kinds of damage, and the mean over kinds."""
+    yield "| visibly differs | frames, tuning | recall | mean of kinds | frames, check | recall | mean of kinds |"
+    yield "|---|---|---|---|---|---|---|"
+    damaged = [r for r in results if r.case not in (WHOLE, REAL)]
+    for name, groups in GROUPS.items():
+        cells = [_share_cell([r for r in damaged if r.half == half], groups) for half in HALVES]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _share_cell(results: Sequence[Result], groups: set[str]) -> str:
+    counts: dict[str, list[tuple[int, int]]] = {}
+    for r in results:
+        counts.setdefault(r.case, []).extend(pair for name, pair in r.by_share.items() if name in groups)
+    sums = [np.sum(pairs, axis=0) for pairs in counts.values() if pairs]
+    if not sums:
+        return "- | - | -"
+    found, frames = np.sum(sums, axis=0)
+    return f"{frames} | {found / frames:.3f} | {np.mean([hit / every for hit, every in sums]):.3f}"
 
 
 def clean_table(results: Sequence[Result]) -> Iterator[str]:
@@ -254,11 +307,17 @@ def main() -> None:
     add("--kinds", nargs="*", default=[*BASIC, FILE], help="kinds of damage, each with =SEVERITY if wanted")
     add("--work", type=Path, help="a folder that keeps the damaged clips")
     add("--json", type=Path, help="a line for each clip and case")
+    add("--few", action="store_true", help="only the first clip of each kind and half (clips.toml)")
     add("--table", type=Path)
+    add("--into", type=Path, help="a page to write the tables of --table into")
     chosen = parser.parse_args()
     if chosen.table:
         lines = chosen.table.read_text(encoding="utf-8").splitlines()
-        print(tables([Result(**json.loads(line)) for line in lines]))
+        block = tables([Result(**json.loads(line)) for line in lines])
+        print(block)
+        if chosen.into:
+            page = put_between_marks(chosen.into.read_text("utf-8"), block, BEGIN, END)
+            chosen.into.write_text(page, "utf-8")
         return
     print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, {vars(chosen)}\n")
     results: list[Result] = []
@@ -282,10 +341,13 @@ def _all(chosen: argparse.Namespace, work: Path) -> Iterator[Result]:
         name, _, frames = chosen.real.rpartition(":")
         first, last = map(int, frames.split("-"))
         left_out.add(Path(name).stem)
-        yield bench.judged(Path(name), set(range(first, last + 1)), Path(name).stem, REAL)
+        yield bench.judged(Path(name), dict.fromkeys(range(first, last + 1), 1.0), Path(name).stem, REAL)
+    seen: set[tuple[str, str]] = set()
     for clip in sorted(f for f in chosen.clips.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES):
-        if clip.stem in left_out or chosen.half not in (None, bench.split.half(clip.name)):
+        half, kind = bench.split.half(clip.name), bench.split.kind(clip.name)
+        if clip.stem in left_out or chosen.half not in (None, half) or (chosen.few and (half, kind) in seen):
             continue
+        seen.add((half, kind))
         yield (whole := bench.whole(clip))
         if not chosen.clean:
             yield from bench.damaged(clip, whole.frames)

@@ -1,12 +1,13 @@
 """Edit measured clips into films that are hard to tell from damaged ones, or in which damage is hard to find.
 
 Most edits only choose other frames, and what was measured of them stays; some draw on the pictures of an undamaged
-clip. All are the same in each run.
+clip, and some damage it anew. All are the same in each run.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,15 +15,25 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reelweave.evaluate.damage import KINDS, Damage, DamageRecord, damage_frames, plan_stretches
 from reelweave.media.source import DecoderReport, open_source
 from reelweave.repair.measures import FrameMeasures, halvings, measure_frame
 from reelweave.repair.rules import runs_of
+from repair import decoded, luma_of, small_layout
 
 FPS = 25.0
 LONGEST = 400
 """Frames of an edited film at most."""
 DRAWN = 110
 """Frames of a film that is drawn on."""
+DAMAGED, DAMAGED_WIDTH, DAMAGED_SHARE = 150, 480, 0.12
+"""Frames of a film that is damaged anew, its width, and the share of its frames that is damaged."""
+FEWEST = 60
+"""Frames that a clip needs to be damaged."""
+DAMAGED_SEED = 11
+"""Not that of the bench, whose damage is another."""
+UNSEEN = ("chroma", "rolling")
+"""Kinds of damage that are not looked for: colour is not, and a rolling picture moves as a whole."""
 
 Grey: TypeAlias = npt.NDArray[np.uint8]
 Box: TypeAlias = tuple[slice, slice]
@@ -210,5 +221,34 @@ class Drawing:
         return [np.zeros_like(picture) if 35 <= at < 60 else picture for at, picture in enumerate(film)]
 
 
-CLEAN_EDITS: tuple[Edit, ...] = (as_it_is, low_frame_rate, on_twos, stills, rests, fast_cuts, drawn_on)
+def damaged_anew(clip: Clip) -> Iterator[Clip]:
+    """Damage an undamaged clip in each way, with a severity that differs from clip to clip, without encoding it again.
+
+    Encoding costs most of the time that damage takes.
+    """
+    layout = small_layout(clip.video, DAMAGED_WIDTH)
+    factor = halvings(*layout.size)
+    frames = list(islice(decoded(clip.video, layout), DAMAGED))
+    if len(frames) < FEWEST:
+        return
+    for number, kind in enumerate(kind for kind in KINDS if kind not in UNSEEN):
+        rng, record = clip.random(DAMAGED_SEED + number), DamageRecord()
+        damage = Damage((kind,), DAMAGED_SHARE, {kind: int(rng.integers(1, 4))})
+        seed = int(rng.integers(1 << 16))
+        stretches = plan_stretches(len(frames), damage, seed)
+        shown = damage_frames(iter(frames), stretches, damage, layout, seed, record)
+        measures = [
+            measure_frame(at, at / FPS, shrunk(luma_of(raw, layout), factor), factor) for at, raw in enumerate(shown)
+        ]
+        hit = record.hit.get(kind, set())
+        broken = [at in hit for at in range(len(measures))]
+        yield replace(clip, case=kind, measures=measures, broken=broken, report=DecoderReport())
+
+
+def shrunk(luma: Grey, factor: int) -> Grey:
+    size = -(-luma.shape[1] // factor), -(-luma.shape[0] // factor)
+    return luma if factor == 1 else np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+CLEAN_EDITS: tuple[Edit, ...] = (as_it_is, low_frame_rate, on_twos, stills, rests, fast_cuts, drawn_on, damaged_anew)
 DAMAGED_EDITS: tuple[Edit, ...] = (as_it_is, low_frame_rate, rests, fast_cuts, stuck)

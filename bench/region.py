@@ -33,7 +33,7 @@ from reelweave.render.optical_flow import same_scene
 from reelweave.render.planes import planes_of, raw_of
 from reelweave.render.region import patched
 from reelweave.repair.masks import BrokenFinder
-from repair import decoded, small_layout
+from repair import decoded, luma_of, small_layout
 
 _KINDS = tuple(kind for kind in KINDS if kind not in ("freeze", "repeated"))
 _SHARES = {"all": 2.0, "under half broken": 0.5}
@@ -97,18 +97,13 @@ def compared(
         found, parts = find.broken_pixels(broken, sides, at, made), find.worth_replacing(broken, sides, at, made)
         regional = patched(broken, made, parts)
         raws = shown[frame], raw_of(made, layout), raw_of(regional, layout)
-        psnr = [psnr_of(_luma(raw, layout), _luma(frames[frame], layout)) for raw in raws]
+        psnr = [psnr_of(luma_of(raw, layout), luma_of(frames[frame], layout)) for raw in raws]
         yield frame, float(true.mean()), overlap(found, true), parts.share, psnr[0], psnr[1], psnr[2]
 
 
 def overlap(one: Mask, other: Mask) -> float:
     """Intersection over union."""
     return float((one & other).sum() / max(1, (one | other).sum()))
-
-
-def _luma(raw: bytes, layout: FrameLayout) -> "np.typing.NDArray[np.uint8]":
-    width, height = layout.size
-    return np.frombuffer(raw, np.uint8)[: width * height].reshape(height, width)
 
 
 def report(lines: Sequence[Line]) -> str:

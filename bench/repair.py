@@ -77,7 +77,7 @@ def looked_at(clip: Path, layout: FrameLayout) -> tuple[list[int], Repeats]:
     cuts, watch = CutDetector(), RepeatDetector()
     for frame, raw in enumerate(decoded(clip, layout)):
         cuts.see(frame, small_luma(raw, layout))
-        watch.see(_luma(raw, layout))
+        watch.see(luma_of(raw, layout))
     return cuts.shots()[1:], watch.repeats
 
 
@@ -103,10 +103,10 @@ def ours(
 ) -> list[bytes]:
     """Only `auto` is what the product does: the others are told nothing of repeats."""
     ends = place.first - 1, place.first + place.gap
-    across = rife.across if method == "rife" else interpolator(method).across
-    make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     gap = Gap(place.first, place.first + place.gap - 1)
     known = timing if method == "auto" else FrameTiming(timing.rate)
+    across = rife.across if method == "rife" else interpolator(known.method(method, gap)).across
+    make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 
 
@@ -134,18 +134,18 @@ def scored(
         else ours(raws, place, layout, next(name for name in (*OURS, "rife") if name == method), timing)
     )
     seconds = (perf_counter() - began) / place.gap
-    pairs = [(_luma(raw, layout), _luma(raws[place.first + step], layout)) for step, raw in enumerate(made)]
+    pairs = [(luma_of(raw, layout), luma_of(raws[place.first + step], layout)) for step, raw in enumerate(made)]
     psnr, ssim = np.mean([(psnr_of(one, true), ssim_of(one, true)) for one, true in pairs], axis=0)
     return float(psnr), float(ssim), seconds
 
 
 def moved(raws: dict[int, bytes], place: Place, layout: FrameLayout) -> float:
     """Pixels that the picture moves from frame to frame, on average, told from the frames that were there."""
-    lumas = [_luma(raws[frame], layout).astype(np.float32) for frame in (place.first - 1, place.first)]
+    lumas = [luma_of(raws[frame], layout).astype(np.float32) for frame in (place.first - 1, place.first)]
     return float(np.linalg.norm(estimate_motion(*lumas).forth, axis=2).mean())
 
 
-def _luma(raw: bytes, layout: FrameLayout) -> "np.typing.NDArray[np.uint8]":
+def luma_of(raw: bytes, layout: FrameLayout) -> "np.typing.NDArray[np.uint8]":
     width, height = layout.size
     return np.frombuffer(raw, np.uint8)[: width * height].reshape(height, width)
 

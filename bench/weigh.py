@@ -3,13 +3,14 @@
 The clips of the tuning half of clips.toml are judged as they are, with each kind of damage, and edited into what is
 hard to tell from damage: see edits.py. Each clip is then judged by trees fitted without it, and the recall, precision
 and false alarms are printed. --write fits all and writes them into the package. --work keeps the damaged clips, which
-`breakup.py --work` takes too.
+`breakup.py --work` takes too, and what describes them: remove *.described.pkl after a change to what is measured.
 """
 
 import argparse
 import json
+import pickle
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -78,18 +79,27 @@ class Stretches:
     weights: np.ndarray[Any, np.dtype[np.float64]]
 
 
-def films(clips: Path, work: Path) -> Iterator[Film]:
+def films(clips: Path, work: Path, names: Collection[str] = ()) -> Iterator[Film]:
+    """Describe the films of the clips of those names, or of all; what was described before is read again."""
     bench = Bench(read_split(), FRAMES, SHARE, SEED, 1 << 24, WIDTH, work)
     for clip in sorted(file for file in clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
-        if bench.split.half(clip.name) != "tuning":
+        if bench.split.half(clip.name) != "tuning" or (names and clip.stem not in names):
             continue
-        whole = measured(clip, clip.stem, WHOLE, set())
-        yield from described(whole, CLEAN_EDITS)
-        for case, video, broken in bench.videos(clip, len(whole.measures)):
-            yield from described(measured(video, clip.stem, case, broken), DAMAGED_EDITS)
+        kept = work / f"{clip.stem}.described.pkl"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps([*films_of(clip, bench)]))
+        yield from pickle.loads(kept.read_bytes())
 
 
-def measured(video: Path, name: str, case: str, broken: set[int]) -> Clip:
+def films_of(clip: Path, bench: Bench) -> Iterator[Film]:
+    """Describe a clip as it is, damaged and edited."""
+    whole = measured(clip, clip.stem, WHOLE, ())
+    yield from described(whole, CLEAN_EDITS)
+    for case, video, broken in bench.videos(clip, len(whole.measures)):
+        yield from described(measured(video, clip.stem, case, broken), DAMAGED_EDITS)
+
+
+def measured(video: Path, name: str, case: str, broken: Collection[int]) -> Clip:
     source = open_source(video, steady=True)
     with closing(measure_frames(source)) as frames:
         measures = list(frames)
@@ -103,7 +113,7 @@ def described(clip: Clip, edits: Sequence[Edit]) -> Iterator[Film]:
             evidence = compare_neighbours(iter(played.measures), partial(spread, played.report))
             seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
             film = DescribedFilm(evidence, all_signs(evidence, settings), settings.freeze_frames)
-            yield Film(clip.name, clip.case, edit.__name__, np.asarray(played.broken), seconds, film)
+            yield Film(clip.name, played.case, edit.__name__, np.asarray(played.broken), seconds, film)
 
 
 def stretches(found: Sequence[Film], model: str) -> Stretches:
@@ -184,10 +194,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="a folder that keeps the damaged clips")
+    parser.add_argument("--only", nargs="+", default=[], help="clips to describe, by name without ending: fit nothing")
     parser.add_argument("--write", action="store_true", help="write the trees into the package")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
-    found = [*films(asked.clips, asked.work)]
+    found = [*films(asked.clips, asked.work, asked.only)]
+    if asked.only:
+        return
     rows = {model: stretches(found, model) for model in MODELS}
     likely = {model: left_out(model, rows[model]) for model in MODELS}
     for cleared in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):

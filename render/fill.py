@@ -16,7 +16,7 @@ from ..media.source import VideoFile
 from ..media.types import Picture
 from ..progress import SILENT, Progress
 from .audio.soundtrack import original_track
-from .cadence import Repeats, motion_steps
+from .cadence import Repeats, changes_suddenly, motion_steps
 from .encode import Encoding, Soundtrack, check_output, encode
 from .frame_layout import FrameLayout, video_layout
 from .gaps import Gap, Long
@@ -95,6 +95,10 @@ class FrameTiming:
             steps = motion_steps(self.repeats, gap.first, gap.last)
             return sum(steps[: frame - first]) / max(1, sum(steps))
         return (self.times[frame] - self.times[first]) / (self.times[last] - self.times[first])
+
+    def method(self, asked: MethodName, gap: Gap) -> MethodName:
+        """Return how to fill a gap: a crossfade where motion would have to guess when a sudden change came."""
+        return "blend" if asked == "auto" and changes_suddenly(self.repeats, gap.first, gap.last) else asked
 
 
 def render_repaired(
@@ -235,13 +239,14 @@ class GapFiller:
         if why or self.filling.method == "hold":
             yield from self._held(gap, before, after, why)
             return
-        make, ends = interpolator(self.filling.method).across(sides), (gap.first - 1, gap.last + 1)
+        method = self.timing.method(self.filling.method, gap)
+        make, ends = interpolator(method).across(sides), (gap.first - 1, gap.last + 1)
         for frame, raw in zip(gap.frames, broken, strict=False):
             if (moment := self.timing.moment(gap, frame)) in (0, 1):
                 self.replaced.append(ReplacedFrame(frame, "hold", (ends[round(moment)],), why="repeat"))
                 yield after if moment else before
                 continue
-            yield self._replaced(frame, raw, sides, ends, moment, make(moment))
+            yield self._replaced(frame, raw, sides, ends, moment, make(moment), method)
 
     def _is_transition(self, earlier: Sequence[bytes], later: Sequence[bytes]) -> bool:
         if self.filling.is_transition is None:
@@ -253,10 +258,17 @@ class GapFiller:
         return self.filling.is_transition(*small)
 
     def _replaced(
-        self, frame: int, raw: bytes, sides: GapEnds, ends: tuple[int, int], moment: float, made: Interpolated
+        self,
+        frame: int,
+        raw: bytes,
+        sides: GapEnds,
+        ends: tuple[int, int],
+        moment: float,
+        made: Interpolated,
+        method: MethodName,
     ) -> bytes:
         """Replace what of a frame is worth it, and record that."""
-        parts, method, moved = self._parts(frame, raw, sides, moment, made.planes), self.filling.method, made.moved
+        parts, moved = self._parts(frame, raw, sides, moment, made.planes), made.moved
         if parts is None:
             self.replaced.append(ReplacedFrame(frame, method, ends, round(moved, 3)))
             return raw_of(made.planes, self.layout)

@@ -1,6 +1,7 @@
 """Interpolation between clean pictures, and the gaps and cadences that guide it."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from reelweave.errors import UsageError
 from reelweave.media.ranges import read_ranges
 from reelweave.media.types import Floats
-from reelweave.render.cadence import motion_steps
+from reelweave.render.cadence import changes_suddenly, motion_steps
+from reelweave.render.fill import FrameTiming
 from reelweave.render.gaps import Gap, gaps_of
 from reelweave.render.interpolate import (
     AutomaticInterpolator,
@@ -185,3 +187,25 @@ def test_repeats_in_a_cadence_are_predicted(
 )
 def test_irregular_repeats_predict_nothing(repeats: list[bool]) -> None:
     assert motion_steps(repeats, 20, 21) == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "suddenly"),
+    [
+        pytest.param([frame not in (7, 18, 31) for frame in range(40)], True, id="a screen"),
+        pytest.param([False] * 40, False, id="all moves"),
+        pytest.param([frame % 5 == 0 for frame in range(40)], False, id="a cadence of few repeats"),
+        pytest.param([frame % 3 > 0 for frame in range(40)], True, id="low frame rate, in no cadence that is told"),
+        pytest.param([None] * 40, False, id="nothing is known"),
+    ],
+)
+def test_sudden_changes_are_told_from_motion(repeats: list[bool | None], suddenly: bool) -> None:
+    assert changes_suddenly(repeats, 20, 21) == suddenly
+
+
+def test_a_gap_on_a_screen_is_crossfaded() -> None:
+    screen = FrameTiming(Fraction(25), repeats=[True] * 40)
+    film = FrameTiming(Fraction(25), repeats=[False] * 40)
+    gap = Gap(20, 22)
+    assert [timing.method("auto", gap) for timing in (screen, film)] == ["blend", "auto"]
+    assert screen.method("motion", gap) == "motion"
