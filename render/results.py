@@ -17,12 +17,14 @@ _UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "same": "between frames that look the same",
     "cuts": "between shots",
     "equal": "between frames that all differ equally",
+    "recurring": "between pictures that recur",
     "direction": "of two frames",
 }
 _ALL_UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "same": "the frames look the same",
     "cuts": "every frame is a shot of its own",
     "equal": "the frames all differ equally from one another",
+    "recurring": "the same pictures recur, as of a pendulum",
     "direction": "either of the two frames may come first",
 }
 

@@ -42,6 +42,7 @@ def plan_from(
             interrupted=path.interrupted,
             price=found.ordered.price,
             band=found.ordered.band,
+            recurring=found.ordered.recurring,
             thorough=bool(used["solve"]["thorough"]),
         ),
         direction=found.direction,

@@ -23,7 +23,7 @@ from .path.agreement import Agreement, RatedPrice, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .stop import StopCondition
-from .undetermined import EQUAL, orderless_rows
+from .undetermined import EQUAL, orderless_rows, pictures_recur
 
 _SLACK = 5e-4
 """Share by which the file order may be more expensive than the path found and still be kept; measured on clips in
@@ -92,6 +92,8 @@ class OrderResult:
     """Share of joins that paths by two halves of the pictures have in common; None where it was not measured."""
     orderless: frozenset[int] = frozenset()
     """Rows among which no order stands out. Empty for films too long to price every pair."""
+    recurring: bool = False
+    """Whether no order stands out because the pictures recur."""
 
 
 def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: Progress) -> OrderResult:
@@ -136,7 +138,9 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    return OrderResult(path, best.costs, best.name, fit, agreement=agreed, orderless=_orderless(rows, path, first))
+    recurring = _recurring(path, first, agreed)
+    orderless = frozenset(path.order) if recurring else _orderless(rows, path, first)
+    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring)
 
 
 def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
@@ -215,6 +219,12 @@ def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice) -> frozenset
     if found and first.rated:
         found = orderless_rows(path.order, all_pairs(_pixel_price("huber", rows), np.arange(len(rows))))
     return frozenset(found)
+
+
+def _recurring(path: RowPath, first: _FirstPrice, agreed: float | None) -> bool:
+    """Judge only where halves of the pictures agree: elsewhere noise makes steps irregular."""
+    matrix = first.costs.matrix
+    return matrix is not None and (agreed or 0.0) >= _DOUBTED and pictures_recur(path.order, matrix)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:

@@ -136,6 +136,8 @@ class PathReport(_Part):
     """Whether motion was measured more widely, if it was measured at all."""
     band: float | None = None
     """Mean distance along the path to a frame's four nearest frames: 1.5 is perfect, above 2.2 is doubtful."""
+    recurring: bool = False
+    """Whether the pictures recur, so that the path sorts them by what they show and not by time."""
 
 
 class Direction(_Part):

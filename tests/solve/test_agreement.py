@@ -59,6 +59,23 @@ def ball(count: int) -> Luma:
     return frames
 
 
+def pendulum(count: int, period: float) -> Luma:
+    """A bob that swings before a plain wall: every picture is seen again in the next swing, but for the noise."""
+    frames = np.random.default_rng(3).normal(128, 1, (count, 90, 160)).clip(0, 255).astype(np.uint8)
+    for at, frame in enumerate(frames):
+        x = 80 + 60 * np.cos(2 * np.pi * at / period + 0.3)
+        cv2.circle(frame, (round(16 * x), 45 * 16), 12 * 16, 20, -1, cv2.LINE_AA, 4)
+    return frames
+
+
+def test_the_order_of_a_pendulum_is_not_determined_and_that_of_one_swing_is() -> None:
+    several, one = ordered(pendulum(100, 44.4)), ordered(pendulum(40, 90)[np.random.default_rng(1).permutation(40)])
+    assert several.recurring
+    assert several.orderless == set(range(100))
+    assert not one.recurring
+    assert not one.orderless
+
+
 def test_both_halves_see_a_small_thing_that_moves() -> None:
     assert rate(changes(ball(30)), 30, 16).agreement.joins > 0.9
 

@@ -10,7 +10,13 @@ from reelweave.media.types import VideoRecord
 from reelweave.render.results import FilmResult, confidence_text, order_text, reconstruction_of
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.plan.model import PathReport, Plan, PlanVideo, Shot
-from reelweave.solve.undetermined import chance_confidence, interchangeable_joins, orderless_rows, reasons
+from reelweave.solve.undetermined import (
+    chance_confidence,
+    interchangeable_joins,
+    orderless_rows,
+    pictures_recur,
+    reasons,
+)
 
 
 def plan_of(count: int, **fields: Any) -> Plan:
@@ -49,6 +55,45 @@ def test_two_rows_are_too_few_to_compare(count: int) -> None:
     assert orderless_rows(range(count), np.zeros((count, count))) == set()
 
 
+def sorted_places(places: Any) -> tuple[list[int], Any]:
+    """The path that sorts places on a line, and the distances between them."""
+    return np.argsort(places).tolist(), on_a_line(*places)
+
+
+@pytest.mark.parametrize("period", [44.4, 61.9])
+def test_pictures_of_a_pendulum_recur(period: float) -> None:
+    assert pictures_recur(*sorted_places(np.cos(2 * np.pi * np.arange(120) / period + 0.3)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pictures_taken_at_random_moments_of_a_movement_recur(seed: int) -> None:
+    assert pictures_recur(*sorted_places(np.random.default_rng(seed).random(120)))
+
+
+def test_pictures_of_steady_or_changing_motion_do_not_recur() -> None:
+    frames = np.arange(120)
+    for places in (frames, frames + 15 * np.sin(frames / 20), np.exp(frames / 40)):
+        assert not pictures_recur(*sorted_places(places))
+
+
+@pytest.mark.parametrize("every", [2, 3, 4, 5])
+def test_held_drawings_and_converted_frame_rates_are_not_recurrence(every: int) -> None:
+    frames = np.arange(120)
+    for places in (frames // every, frames - 0.95 * (frames // every)):
+        noise = np.random.default_rng(0).normal(0, 0.02, 120)
+        assert not pictures_recur(*sorted_places(places + noise))
+
+
+def test_films_of_short_shots_are_not_recurrence() -> None:
+    places = np.concatenate([1000 * shot + np.random.default_rng(shot).random(5) for shot in range(20)])
+    assert not pictures_recur(*sorted_places(places))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 20])
+def test_a_few_pictures_are_not_said_to_recur(count: int) -> None:
+    assert not pictures_recur(*sorted_places(np.random.default_rng(0).random(count)))
+
+
 def test_a_plan_gives_the_reasons_for_undetermined_joins() -> None:
     shots = [Shot(start=0, length=2), Shot(start=2, length=4)]
     told = plan_of(
@@ -56,6 +101,11 @@ def test_a_plan_gives_the_reasons_for_undetermined_joins() -> None:
     )
     assert reasons(told) == {"cuts": 1, "same": 1, "equal": 2}
     assert reasons(plan_of(2, confidence=[0.5], prices=[1], undetermined=[0])) == {"direction": 1}
+    recurs = PathReport(cost=1, lower_bound=None, gap=None, solver="", seconds=0, recurring=True)
+    assert reasons(plan_of(4, shots=shots, undetermined=[0, 1, 2], prices=[1, 1, 1], path=recurs)) == {
+        "cuts": 1,
+        "recurring": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,6 +117,7 @@ def test_a_plan_gives_the_reasons_for_undetermined_joins() -> None:
         (50, None, {"same": 49}),
         (43, None, {"cuts": 42}),
         (60, None, {"equal": 59}),
+        (60, None, {"recurring": 59}),
         (50, None, {"same": 40, "cuts": 9}),
     ],
 )
