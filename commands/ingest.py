@@ -42,7 +42,8 @@ def ingest(
     """Store vectors of every frame in the library. Resumes where it was interrupted."""
     from .. import pipeline
 
-    flags = ingest_flags(space, fps, size) | clip_flags(model, view) | ({"ingest.share_level": 0.0} if no_share else {}) | {"engine.name": engine}
+    flags = ingest_flags(space, fps, size) | clip_flags(model, view) | {"engine.name": engine}
+    flags |= {"ingest.share_level": 0.0} if no_share else {}
     settings, progress, total, failed = settings_from(library, flags), progress_for(quiet), 0, []
     try:
         noted = 0
