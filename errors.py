@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import ClassVar
 
 _LIBRARY_COMMANDS = ("ingest", "reconstruct", "solve", "search", "videos")
+_MODEL_COMMANDS = ("ingest", "search")
 
 
 class _CommandLine:
@@ -30,12 +31,13 @@ class _CommandLine:
 
     library: Path | None = None
     store: str | None = None
+    model: str | None = None
     variables: ClassVar[set[str]] = set()
 
 
-def use_library_in_commands(library: Path | None, store: str | None = None) -> None:
-    """Set the options `--library` and `--store` that suggested commands repeat; None where one was not given."""
-    _CommandLine.library, _CommandLine.store = library, store
+def use_library_in_commands(library: Path | None, store: str | None = None, model: str | None = None) -> None:
+    """Set the options `--library`, `--store` and `--model` that suggested commands repeat; None where not given."""
+    _CommandLine.library, _CommandLine.store, _CommandLine.model = library, store, model
 
 
 def use_option_variable(name: str) -> None:
@@ -54,7 +56,7 @@ def command(*words: str | Path) -> str:
 
 
 def command_line(*words: str | Path) -> str:
-    """Return a command of this program quoted for a shell, with the options `--library` and `--store` in force.
+    """Return a command of this program quoted for a shell, with `--library`, `--store` and `--model` if in force.
 
     Args:
         words: The command and its arguments; paths are shortened relative to the working folder.
@@ -64,6 +66,10 @@ def command_line(*words: str | Path) -> str:
         arguments += ["--library", _CommandLine.library]
     if _CommandLine.store is not None and words[0] in _LIBRARY_COMMANDS:
         arguments += ["--store", _CommandLine.store]
+    if _CommandLine.model is not None and words[0] in _MODEL_COMMANDS:
+        arguments += ["--model", _CommandLine.model]
+    if _CommandLine.model is not None and words == ("models", "fetch"):
+        arguments += [_CommandLine.model]
     return " ".join(["reelweave", *(shlex.quote(_as_argument(word)) for word in arguments)])
 
 

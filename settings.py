@@ -153,6 +153,7 @@ class NetworkSettings(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"]
     speed: Literal["auto", "exact", "half", "int8"]
     batch: Batch
+    view: Literal["auto", "whole", "crop", "tiles"]
 
 
 class NeighbourSettings(_Section):

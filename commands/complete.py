@@ -31,6 +31,7 @@ METHODS = ("auto", "motion", "blend", "hold")
 LONG = ("leave", "hold")
 REGIONS = ("auto", "on", "off")
 ORDERS = ("time", "score")
+VIEWS = ("whole", "crop", "tiles", "auto")
 COLORS = ("auto", "always", "never")
 _SPACES = ("appearance", "clip", "fused")
 _BUSY = 0.2

@@ -10,10 +10,13 @@ from .options import (
     EngineName,
     Json,
     LibraryFolder,
+    ModelName,
     Quiet,
     SampleRate,
     Size,
     SpaceName,
+    ViewName,
+    clip_flags,
     ingest_flags,
     progress_for,
     settings_from,
@@ -27,6 +30,8 @@ def ingest(
     fps: SampleRate = None,
     size: Size = None,
     space: SpaceName = None,
+    model: ModelName = None,
+    view: ViewName = None,
     no_share: Annotated[bool, typer.Option("--no-share", help="Give every frame its own vector.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done; write nothing.")] = False,
     engine: EngineName = None,
@@ -37,7 +42,8 @@ def ingest(
     """Store vectors of every frame in the library. Resumes where it was interrupted."""
     from .. import pipeline
 
-    flags = ingest_flags(space, fps, size) | ({"ingest.share_level": 0.0} if no_share else {}) | {"engine.name": engine}
+    flags = ingest_flags(space, fps, size) | clip_flags(model, view) | {"engine.name": engine}
+    flags |= {"ingest.share_level": 0.0} if no_share else {}
     settings, progress, total, failed = settings_from(library, flags), progress_for(quiet), 0, []
     try:
         noted = 0

@@ -34,6 +34,20 @@ SpaceName = Annotated[
         autocompletion=complete.ingested_spaces,
     ),
 ]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="CLIP model, such as toy, or another value of clip.model.", autocompletion=complete.models
+    ),
+]
+ViewName = Annotated[
+    str | None,
+    typer.Option(
+        "--view",
+        help="What CLIP sees of a frame: whole, crop, tiles or auto.",
+        autocompletion=complete.one_of(complete.VIEWS),
+    ),
+]
 SampleRate = Annotated[str | None, typer.Option("--fps", help="Frames per second to look at, or all.")]
 EngineName = Annotated[
     str | None, typer.Option("--engine", help="Where the work runs: local, ray, or ray://HOST:PORT.")
@@ -144,7 +158,7 @@ def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> 
     """Load the settings with values of the command line on top; None means that an option was not given."""
     from ..settings import load
 
-    use_library_in_commands(library, _Given.store)
+    use_library_in_commands(library, _Given.store, (flags or {}).get("clip.model"))
     return load({"library": str(library) if library else None, "store.url": _Given.store, **(flags or {})})
 
 
@@ -187,6 +201,10 @@ def _ask_to_replace(files: Sequence[Path]) -> bool:
 
 def ingest_flags(space: str | None, fps: str | None, size: int | None) -> dict[str, Any]:
     return {"ingest.space": space, "ingest.fps": 0.0 if fps == "all" else fps, "ingest.size": size}
+
+
+def clip_flags(model: str | None, view: str | None) -> dict[str, Any]:
+    return {"clip.model": model, "clip.view": view}
 
 
 def method_flags(outliers: str | None, price: str | None, thorough: bool, time_limit: float | None) -> dict[str, Any]:

@@ -12,7 +12,19 @@ import typer
 from ..errors import UsageError
 from ..media.timecode import clock, read_clock, read_dates
 from . import complete
-from .options import EditLists, Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
+from .options import (
+    EditLists,
+    Json,
+    LibraryFolder,
+    ModelName,
+    Quiet,
+    Replace,
+    ViewName,
+    clip_flags,
+    overwriting,
+    progress_for,
+    settings_from,
+)
 from .output import print_answer, print_json_lines, print_table, single_line
 
 if TYPE_CHECKING:
@@ -73,6 +85,8 @@ def search(
     html: Annotated[Path | None, typer.Option(help="Page of the hits or moments with thumbnails, in one file.")] = None,
     edit_list: EditLists = None,
     space: _Space = None,
+    model: ModelName = None,
+    view: ViewName = None,
     library: LibraryFolder = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
@@ -118,22 +132,24 @@ def search(
         # Writing the exports may take long.
         sys.stdout.flush()
 
-    search_library(
-        question, settings_from(library), progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite)
-    )
+    settings = settings_from(library, clip_flags(model, view))
+    search_library(question, settings, progress, wanted=options, tell=print_result, overwrite=overwriting(overwrite))
 
 
 def similar(
     a: Annotated[Path, typer.Argument(help="First image.")],
     b: Annotated[Path, typer.Argument(help="Second image.")],
     space: _Space = None,
+    model: ModelName = None,
+    view: ViewName = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Print the cosine of two images; 1 means the same."""
     from ..search.question import compare_images
 
-    found = compare_images(a, b, settings_from(None), progress_for(quiet), space=space)
+    settings = settings_from(None, clip_flags(model, view))
+    found = compare_images(a, b, settings, progress_for(quiet), space=space)
     print_answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
 
 

@@ -12,7 +12,7 @@ import typer
 from ..errors import UsageError, command
 from ..media.ranges import shortened
 from . import complete
-from .options import Json, LibraryFolder, prompted, settings_from
+from .options import Json, LibraryFolder, ModelName, ViewName, clip_flags, prompted, settings_from
 from .output import print_rows
 
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
@@ -56,6 +56,8 @@ def ui(
     ] = "127.0.0.1",
     user: Annotated[str | None, typer.Option(help="User name; the password is prompted for.")] = None,
     password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password.")] = None,
+    model: ModelName = None,
+    view: ViewName = None,
     library: LibraryFolder = None,
 ) -> None:
     """Open the page in the browser, until Ctrl-C."""
@@ -65,4 +67,4 @@ def ui(
         print(f"the page is at {address} until Ctrl-C", file=sys.stderr, flush=True)
 
     account = password_for(user, host, password_file, lambda text: str(prompted(typer.prompt, text, hide_input=True)))
-    serve(settings_from(library), host, port, account, opened)
+    serve(settings_from(library, clip_flags(model, view)), host, port, account, opened)

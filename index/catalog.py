@@ -236,6 +236,10 @@ class Catalog:
         rows = self._db.execute("SELECT name, state FROM spaces WHERE video = ? ORDER BY name", (video,)).fetchall()
         return {name: _state(text) for name, text in rows}
 
+    def states_of(self, space: str) -> list[SpaceState]:
+        """Return the states of all videos in a space."""
+        return [_state(text) for (text,) in self._db.execute("SELECT state FROM spaces WHERE name = ?", (space,))]
+
     def revisions(self) -> dict[tuple[str, str], int]:
         """Return for each video and space a number that changes with its vectors and is never reused."""
         rows = self._db.execute("SELECT video, name, revision FROM spaces").fetchall()

@@ -157,7 +157,8 @@ class _Run:
         elif new_files.is_copy(source, now):
             copies.append(path)
             return None
-        return _Job(path, now, tuple(spaces), self.settings, number, state)
+        settings = self.settings.model_copy(update={"clip": self.ingester.clip})
+        return _Job(path, now, tuple(spaces), settings, number, state)
 
     def _store(self, job: _Job, done: EmbeddedVideo | Exception) -> IngestResult:
         folder = self._folder(job)

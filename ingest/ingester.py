@@ -15,13 +15,14 @@ from ..index.vectors import space_mismatch
 from ..media.files import atomic
 from ..media.identity import content_hash, source_hash, stamp
 from ..media.source import Source, open_source
-from ..media.types import SpaceState, VideoRecord
+from ..media.types import Space, SpaceState, VideoRecord
 from ..progress import SILENT, Progress
-from ..settings import Settings
+from ..settings import NetworkSettings, Settings
 from .models.appearance import AppearanceEmbedder
 from .models.embedder import Embedder
 from .models.registry import open_embedder
 from .models.speed import fastest_embedder
+from .models.views import differs_in_view_only, library_view, view_of
 from .models.weights import CLIP, weights_fetchable, weights_here
 from .video import describe, ingest_video, make_proxies
 
@@ -148,12 +149,19 @@ class Ingester:
         """Tell whether there is nothing left to do, without loading a model or opening the vectors."""
         states = self.library.catalog.spaces(video.id)
         complete = all(name in states and states[name].complete for name in spaces)
-        model = self.settings.clip.model
-        same_model = "clip" not in spaces or "clip" not in states or states["clip"].space.model == model
+        same_model = "clip" not in spaces or "clip" not in states or self._made_by_clip(states["clip"].space)
         fits = video.complete and complete and same_model and self._same_sampling(video)
         if not (fits and self.library.has_proxies(video)):
             return False
         return not any(self.library.vectors_fault(video, states[name]) for name in spaces)
+
+    @cached_property
+    def clip(self) -> NetworkSettings:
+        """The settings of CLIP, with the view of the library's vectors if none is set."""
+        return library_view(self.settings.clip, self.library.catalog.states_of("clip"))
+
+    def _made_by_clip(self, space: Space) -> bool:
+        return space.model == self.clip.model and self.settings.clip.view in ("auto", view_of(space))
 
     def _same_sampling(self, video: VideoRecord) -> bool:
         """Tell whether the stored frames serve this request; a video with every frame serves any rate."""
@@ -220,7 +228,9 @@ class Ingester:
         if match.video is None or match.state == "anew" or not match.video.complete:
             return self.spaces(True)
         states = self.library.catalog.spaces(self._record(source, match).id)
-        return [name for name in self.spaces(True) if name not in states or not states[name].complete]
+        lacking = [name for name in self.spaces(True) if name not in states or not states[name].complete]
+        outdated = "clip" in states and not self._made_by_clip(states["clip"].space)
+        return [name for name in self.spaces(True) if name in lacking or (name == "clip" and outdated)]
 
     def record_to_store(self, video: VideoRecord, states: Sequence[SpaceState]) -> VideoRecord:
         """Return the record under which to store what a worker made of a source, and remove what that replaces.
@@ -235,11 +245,29 @@ class Ingester:
                 self.library.remove(stored)
             self._note_damage(video)
             return video
-        known = self.library.catalog.spaces(stored.id)
-        for state in states:
-            if (other := known.get(state.space.name)) and other.space != state.space:
-                raise space_mismatch(stored.name, stored.id, asdict(other.space), asdict(state.space))
+        self._remove_other_view(stored, [state.space for state in states])
         return stored
+
+    def _remove_other_view(self, video: VideoRecord, wanted: Sequence[Space]) -> None:
+        """Remove vectors that show another part of the frames than `clip.view` asks for.
+
+        Raises:
+            SpaceMismatch: The vectors differ from the wanted ones in more than that.
+        """
+        known = self.library.catalog.spaces(video.id)
+        for space in wanted:
+            stored = known[space.name].space if space.name in known else space
+            if stored == space:
+                continue
+            if not differs_in_view_only(stored, space):
+                raise space_mismatch(video.name, video.id, asdict(stored), asdict(space))
+            self.progress.note(
+                f"The clip vectors of {video.name} have the view {view_of(stored)}: making them again with the view "
+                f"{view_of(space)}."
+            )
+            # In this order: if interrupted, the vectors count as lost, and the next run makes them.
+            self.library.store.remove(video.id, space.name)
+            self.library.catalog.save(video, [SpaceState(space)])
 
     def _remove_other_sampling(self, video: VideoRecord) -> None:
         """Remove frames sampled at another rate or size; called only once the models for new ones are loaded."""
@@ -250,11 +278,7 @@ class Ingester:
 
     def _resumable(self, video: VideoRecord, source: Source, embedders: Sequence[Embedder]) -> VideoRecord:
         """Return the record to resume from; models other than those of the stored vectors are an error."""
-        states = self.library.catalog.spaces(video.id)
-        for embedder in embedders:
-            state = states.get(embedder.space.name)
-            if state and state.space != embedder.space:
-                raise space_mismatch(video.name, video.id, asdict(state.space), asdict(embedder.space))
+        self._remove_other_view(video, [embedder.space for embedder in embedders])
         if not video.proxy_width:
             # It was imported without proxies, and its source has turned up.
             return replace(describe(source, video.sha256, self.settings.ingest), id=video.id)
@@ -292,7 +316,7 @@ class Ingester:
 
     def _open(self, name: str) -> Embedder | None:
         """Open the embedder of a space; under `auto`, skip a CLIP model that fails to load and note it."""
-        embedder = open_embedder(name, self.settings.clip)
+        embedder = open_embedder(name, self.clip)
         try:
             _ = embedder.space
         except SpaceError as failed:
@@ -300,8 +324,13 @@ class Ingester:
                 raise
             self.progress.note(f"{failed.cause} The clip space is skipped.")
             return None
+        if name == "clip" and self.settings.clip.view == "auto" and self.clip.view == "crop":
+            self.progress.note(
+                "The clip vectors of this library show the centre of each frame only, and new ones do, too. "
+                "With --view whole, `ingest` makes those of the videos that it is given again, of the whole frames."
+            )
         return fastest_embedder(
-            embedder, self.settings.clip, models_folder(self.library.folder), lambda text: self.progress.note(text)
+            embedder, self.clip, models_folder(self.library.folder), lambda text: self.progress.note(text)
         )
 
 

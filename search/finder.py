@@ -13,6 +13,7 @@ from ..index.matrix import Matrix, open_matrix
 from ..index.quantized import QuantizedMatrix
 from ..ingest.models.embedder import Embedder
 from ..ingest.models.registry import open_embedder
+from ..ingest.models.views import library_view, tile_count
 from ..media.timecode import clock
 from ..media.types import Floats, Ints, Space, VideoRecord
 from ..progress import Progress
@@ -99,7 +100,7 @@ class Finder:
     settings: Settings
     progress: Progress
     lasting: bool = False
-    _embedders: dict[str, Embedder] = field(default_factory=dict)
+    _embedders: dict[tuple[str, str], Embedder] = field(default_factory=dict)
     _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
     _indexes: dict[str, ApproximateIndex | None] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
@@ -122,14 +123,16 @@ class Finder:
             self.progress.note(text)
         if near:
             check_vectors([near], states, space, self.settings)
-        embedder = self._embedder(space) if question.embeds else None
+        embedder = self._embedder(space, videos, states) if question.embeds else None
         # Report unreadable pictures before a model is loaded.
         for picture in {term.picture for term in terms if term.picture}:
             query_picture(picture)
         made_by = embedder.space if embedder else states[near.id][space].space if near else None
         searched = videos_by_model(videos, states, space, made_by)
         if other := sum(has_vectors(states, video, space) for video in videos) - len(searched):
-            self.progress.note(f"{other} videos are left out, since another model made their {space} vectors.")
+            self.progress.note(
+                f"{other} videos are left out, since another model made their {space} vectors, or of another view."
+            )
         named = [video.id for video in searched]
         if question.threshold == "calibrated":
             # Chance is estimated from the whole library, whichever part of it is searched.
@@ -142,12 +145,13 @@ class Finder:
         return replace(self._answer(question, matrix, queries, named), asked=question.title)
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
+        tiles = 1 if question.vector or question.near or question.only_pictures else tile_count(matrix.space)
         plain = question.threshold is None and not question.moments and question.after is question.before is None
-        if plain and (quick := self._indexed(question, matrix, queries)):
+        if plain and tiles == 1 and (quick := self._indexed(question, matrix, queries)):
             best = hits(matrix, quick)
             return SearchResult(matrix.space.name, None, best, [], best, matrix)
         chosen, rows = self.settings.search, _within(matrix, question, named)
-        library_scores = all_scores(matrix, queries)
+        library_scores = all_scores(matrix, queries, tiles)
         scores = library_scores[rows]
         count = question.count or chosen.k
         top = self._best(question, matrix, scores, rows, count)
@@ -251,10 +255,14 @@ class Finder:
         shown = int(np.searchsorted(rows.times, near.time + _TIME_TOLERANCE, side="right")) - 1
         return np.asarray(rows.vectors[max(0, shown)][None], np.float32)
 
-    def _embedder(self, space: str) -> Embedder:
-        if space not in self._embedders:
-            self._embedders[space] = open_embedder(space, self.settings.clip)
-        return self._embedders[space]
+    def _embedder(self, space: str, videos: Sequence[VideoRecord], states: States) -> Embedder:
+        """Open the embedder of a space; CLIP sees of a picture what it saw of the frames of the videos."""
+        stored = (states[video.id][space] for video in videos if space in states[video.id])
+        clip = library_view(self.settings.clip, stored)
+        key = space, clip.view
+        if key not in self._embedders:
+            self._embedders[key] = open_embedder(space, clip)
+        return self._embedders[key]
 
     def _queries(self, question: Question, matrix: Matrix, embedder: Embedder | None) -> Floats:
         queries = vectors_of(question, embedder, [s.video for s in matrix.segments], self.settings)

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import SourceError, SpaceError, UsageError, command
 from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import fetch_hint, has_network, open_embedder
+from ..ingest.models.views import differs_in_view_only, view_of
 from ..media.identity import check_kind
 from ..media.pictures import read_picture
 from ..media.ranges import listed, shortened
@@ -248,6 +249,11 @@ def videos_by_model(
     wanted = made_by or identities.most_common(1)[0][0]
     if wanted not in identities:
         other = next(iter(identities))
+        if differs_in_view_only(other, wanted):
+            raise SpaceError(
+                f"The {space} vectors have the view {view_of(other)}, not {view_of(wanted)}.",
+                "Set clip.view to auto; or make them again: with --view, `ingest` does for the videos it is given.",
+            )
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "
             f"not {wanted.model} ({wanted.weights}).",

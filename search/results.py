@@ -17,6 +17,8 @@ _BATCH_GROWTH = 4
 _FRAMES_APART = 1.5
 """Frame intervals within which sampled neighbours make one moment."""
 
+_SHORTEST = 1e-6
+"""Length below which the part of a query for one tile has no direction."""
 _LOWEST = 3
 """Lowest scores that are averaged, so that a single outlier does not set the threshold."""
 FEW = 30
@@ -71,13 +73,26 @@ class Ranked:
         return Ranked(self.rows[chosen], self.scores[chosen])
 
 
-def all_scores(matrix: Matrix, queries: Floats) -> Floats:
-    """Return the cosine of each row with the nearest query; the queries are variants of one question."""
+def all_scores(matrix: Matrix, queries: Floats, tiles: int = 1) -> Floats:
+    """Return the cosine of each row with the nearest query; the queries are variants of one question.
+
+    Where a row consists of the vectors of several `tiles` of a frame, the best tile counts.
+    """
     scores = np.empty(len(matrix), np.float32)
     for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
-        found = segment.rows.vectors @ queries.T
-        scores[start : start + len(found)] = found.max(axis=1)
+        rows = segment.rows.vectors
+        found = (rows @ queries.T).max(axis=1) if tiles == 1 else _best_tiles(rows, queries, tiles)
+        scores[start : start + len(found)] = found
     return scores
+
+
+def _best_tiles(rows: Floats, queries: Floats, tiles: int) -> Floats:
+    """Return for each row the cosine of its best tile, of which each has 1 / `tiles` of the squared length."""
+    best = np.full(len(rows), -1, np.float32)
+    for row, part in zip(np.split(rows, tiles, axis=1), np.split(queries, tiles, axis=1), strict=True):
+        lengths = np.maximum(np.linalg.norm(part, axis=1), _SHORTEST)
+        best = np.maximum(best, ((row @ part.T) * (tiles**0.5 / lengths)).max(axis=1))
+    return best
 
 
 def scores_of(matrix: Matrix, queries: Floats, rows: Ints) -> Floats:

@@ -1,15 +1,16 @@
 """The `clip` space: CLIP models of open_clip, loaded strictly, so that anything but the requested model is an error."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...errors import SpaceError
 from ...media.types import Floats
 from ...media.untrusted import read_object
 from ...settings import NetworkSettings as ClipSettings
 from .network import LoadedNetwork, NetworkEmbedder, loading
+from .views import resize_mode
 from .weights import CLIP, FOLDER, local_weights
 
 _NORMALIZATION = ("mean", "std")
@@ -60,7 +61,9 @@ class ClipEmbedder(NetworkEmbedder):
 
     def _open(self, place: Path, device: str) -> LoadedNetwork:
         model, preprocess, architecture = _create(self._model, place, device)
-        return LoadedNetwork(model, preprocess, architecture, model.visual.preprocess_cfg)
+        trained = model.visual.preprocess_cfg
+        seen = {**trained, "resize_mode": resize_mode(self._settings.view, trained["resize_mode"])}
+        return LoadedNetwork(model, preprocess if seen == trained else _preprocess(seen), architecture, seen)
 
     def encode(self, model: Any, batch: Any) -> Any:
         return model.encode_image(batch, normalize=True)
@@ -100,6 +103,12 @@ def _create(name: str, place: Path, device: str) -> tuple[Any, Any, Mapping[str,
     preprocessing = {f"image_{key}": trained.get(key) for key in ("mean", "std", "interpolation", "resize_mode")}
     created = open_clip.create_model_from_pretrained(family, str(place), device=device, **preprocessing)
     return *created, architecture
+
+
+def _preprocess(config: Mapping[str, Any]) -> Callable[[Any], Any]:
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    return cast(Callable[[Any], Any], image_transform_v2(PreprocessCfg(**config), is_train=False))
 
 
 def _check_preprocessing(folder: Path) -> None:

@@ -11,6 +11,7 @@ from .clip import ClipEmbedder
 from .embedder import Embedder
 from .speed import speed_summary
 from .timm import TimmEmbedder
+from .views import TiledEmbedder
 from .weights import CLIP, TIMM, fetch_from_hub, local_weights, weights_here
 
 
@@ -23,7 +24,8 @@ def open_embedder(name: str, settings: NetworkSettings) -> Embedder:
     if name == "appearance":
         return AppearanceEmbedder()
     if name == "clip":
-        return ClipEmbedder(settings)
+        clip = ClipEmbedder(settings)
+        return TiledEmbedder(clip) if settings.view == "tiles" else clip
     if name.startswith(TIMM_SPACE):
         return TimmEmbedder(name, settings)
     raise UsageError(f"There is no embedding space {name!r}.", "The spaces are appearance, clip and timm:MODEL.")

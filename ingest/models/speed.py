@@ -23,6 +23,7 @@ from .backends import Backend, HalfPrecision, Int8, WeightFormat, export_int8, i
 from .embedder import CLOSE, EXACT, EmbeddedBatch, Embedder
 from .network import NetworkEmbedder
 from .timing import Clock, clock_for, least_seconds, one_thread
+from .views import TiledEmbedder
 from .weights import one_line
 
 
@@ -274,6 +275,8 @@ def fastest_embedder(
     embedder: Embedder, settings: NetworkSettings, folder: Path, note: Callable[[str], None]
 ) -> Embedder:
     """Wrap a network for ingest, where speed matters; queries are always embedded exactly."""
+    if isinstance(embedder, TiledEmbedder) and isinstance(embedder.network, NetworkEmbedder):
+        return TiledEmbedder(FastEmbedder(embedder.network, settings.speed, folder, note))
     return FastEmbedder(embedder, settings.speed, folder, note) if isinstance(embedder, NetworkEmbedder) else embedder
 
 

@@ -227,7 +227,7 @@ def test_the_identity_depends_on_the_model_not_on_its_path(tiny: Path, own: Path
         pytest.param({"seed": 1}, "weights", id="weights"),
         pytest.param({"quick_gelu": True}, "weights", id="activation"),
         pytest.param({"preprocessing": PREPROCESSING | {"mean": [0.1, 0.1, 0.1]}}, "preprocessing", id="mean"),
-        pytest.param({"preprocessing": PREPROCESSING | {"resize_mode": "shortest"}}, "preprocessing", id="crop"),
+        pytest.param({"preprocessing": PREPROCESSING | {"resize_mode": "longest"}}, "preprocessing", id="padding"),
     ],
 )
 def test_whatever_changes_a_vector_changes_the_identity(own: Path, changes: dict[str, Any], fact: str) -> None:

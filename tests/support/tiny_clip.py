@@ -40,7 +40,9 @@ def write_weights(file: Path, seed: int = 0) -> Path:
     return file
 
 
-def clip_settings(model: Path | str, device: str = "cpu", batch: int = 4, speed: str = "exact") -> ClipSettings:
+def clip_settings(
+    model: Path | str, device: str = "cpu", batch: int = 4, speed: str = "exact", view: str = "auto"
+) -> ClipSettings:
     """The settings that name a model's folder, or a model by its name."""
     named = f"local-dir:{model}" if isinstance(model, Path) else model
-    return ClipSettings.model_validate({"model": named, "device": device, "batch": batch, "speed": speed})
+    return ClipSettings.model_validate({"model": named, "device": device, "batch": batch, "speed": speed, "view": view})
