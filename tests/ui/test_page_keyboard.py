@@ -19,8 +19,9 @@ pytestmark = needs_browser
 MOST_TABS = 400
 """Stops of the Tab key after which something is taken to be out of reach."""
 _RING = """() => {
-    const style = getComputedStyle(document.activeElement);
-    return parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+    const focused = document.activeElement;
+    return [focused, focused.closest('.block')].filter(Boolean).map(one => getComputedStyle(one)).some(style =>
+        parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== 'none' || style.boxShadow !== 'none');
 }"""
 
 
