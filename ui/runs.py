@@ -65,7 +65,7 @@ class Runs:
         self._folder = folder
 
     def save(self, run: Run) -> bool:
-        """Write a run, and delete the oldest ones beyond those that are kept. Return False if the disk is full."""
+        """Write a run, and delete the oldest ones beyond those that are kept. Return False if that failed."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
