@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -65,15 +64,18 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, run: Run) -> None:
-        """Write a run, and delete the oldest ones beyond those that are kept. On a full disk nothing is saved."""
+    def save(self, run: Run) -> bool:
+        """Write a run, and delete the oldest ones beyond those that are kept. Return False if that failed."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
-        with suppress(OSError):
+        try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with atomic(self._file(run.id)) as part:
                 part.write_text(saved.model_dump_json(), encoding="utf-8")
             for old in self._files()[_KEPT:]:
                 old.unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
 
     def get(self, run: str) -> Run | None:
         """Read a run; None if there is none, or its file is damaged."""
