@@ -11,7 +11,8 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel
 from ..jobs import Work
-from ..runs import Run, new_run_id
+from ..runs import Run
+from ..saved_files import new_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .edits import apply_click
@@ -105,7 +106,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
         return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
-        run = new_run_id()
+        run = new_id()
         yield from begin(Run(run, video or "", ""), upload, request)
 
     def begin(run: Run, upload: str | None, request: gr.Request) -> Iterator[Any]:
