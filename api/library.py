@@ -171,6 +171,8 @@ class Library(Session):
         drop_shot: Numbers = (),
         flip_shot: Numbers = (),
         shot_order: Numbers = (),
+        cut_after: Numbers = (),
+        join_after: Numbers = (),
         space: str | None = None,
         price: str | None = None,
         outliers: str | None = None,
@@ -193,6 +195,8 @@ class Library(Session):
             drop_shot: Shots that are dropped.
             flip_shot: Shots that are reversed.
             shot_order: The order of the shots.
+            cut_after: Frames after which a shot ends.
+            join_after: Frames after which no shot ends.
             space: The space to solve in.
             price: The price of a join.
             outliers: The rule for outliers.
@@ -218,6 +222,8 @@ class Library(Session):
             _texts(drop_shot),
             _texts(flip_shot),
             ",".join(_texts(shot_order)) or None,
+            _texts(cut_after),
+            _texts(join_after),
         )
         request = pipeline.SolveRequest(
             self._known(video).id,

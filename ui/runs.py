@@ -50,10 +50,10 @@ class Runs:
     def __init__(self, folder: Path) -> None:
         self._files = SavedFiles(folder, _SavedRun, _KEPT)
 
-    def save(self, run: Run) -> None:
-        """Write a run, and delete the oldest ones beyond those that are kept. On a full disk nothing is saved."""
+    def save(self, run: Run) -> bool:
+        """Write a run, and delete the oldest ones beyond those that are kept. Return False if the disk is full."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
-        self._files.save(run.id, saved)
+        return self._files.save(run.id, saved)
 
     def get(self, run: str) -> Run | None:
         """Read a run; None if there is none, or its file is damaged."""

@@ -1,7 +1,6 @@
 """Records that outlive the page, each in a file of its own, named by a random id."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 from uuid import uuid4
@@ -33,14 +32,17 @@ class SavedFiles(Generic[Record]):
     def __init__(self, folder: Path, kind: type[Record], kept: int) -> None:
         self._folder, self._kind, self._kept = folder, kind, kept
 
-    def save(self, record_id: str, record: Record) -> None:
-        """Write a record. On a full disk nothing is saved."""
-        with suppress(OSError):
+    def save(self, record_id: str, record: Record) -> bool:
+        """Write a record. Return False if the disk is full."""
+        try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with atomic(self.file(record_id, ".json")) as part:
                 part.write_text(record.model_dump_json(), encoding="utf-8")
             for old in self.ids()[self._kept :]:
                 self.remove(old)
+        except OSError:
+            return False
+        return True
 
     def get(self, record_id: str) -> Record | None:
         """Read a record; None if there is none, or its file is damaged."""
