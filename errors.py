@@ -3,6 +3,7 @@
 ReelweaveError
 ├── UsageError             exit code 2; all others 1
 ├── SourceError
+│   └── SourceMissing
 ├── LibraryError
 │   ├── LibraryLocked
 │   ├── LibraryDamaged
@@ -12,6 +13,7 @@ ReelweaveError
 │       ├── StoreDenied
 │       └── PayloadTooLarge
 ├── SpaceError
+│   ├── ModelMissing
 │   └── SpaceMismatch
 ├── EngineError
 ├── PlanError
@@ -101,6 +103,22 @@ class SourceError(ReelweaveError):
     """A video or picture cannot be read."""
 
 
+class SourceMissing(SourceError):
+    """The source of a video in the library is not where it was.
+
+    Args:
+        cause: What went wrong, as a sentence.
+        remedy: The next step.
+        video: The id of the video.
+        name: Its name.
+    """
+
+    def __init__(self, cause: str, remedy: str = "", video: str = "", name: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.video = video
+        self.name = name
+
+
 class LibraryError(ReelweaveError):
     """The library cannot be read or written."""
 
@@ -135,6 +153,10 @@ class PayloadTooLarge(StoreError):
 
 class SpaceError(ReelweaveError):
     """A model or its vectors are missing or do not match."""
+
+
+class ModelMissing(SpaceError):
+    """The weights of a model are not on this machine and could not be fetched."""
 
 
 class SpaceMismatch(SpaceError):

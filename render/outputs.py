@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PlanError, SourceError, command
+from ..errors import PlanError, SourceError, SourceMissing, command
 from ..index.overwrite import Outputs, Overwrite, library_of
 from ..media.identity import source_hash
 from ..media.source import Source, open_source
@@ -119,7 +119,10 @@ def _source_path(plan: Plan) -> Path:
             "Ingest the source and solve again, or give its path in the plan (video.source).",
         )
     if not source.exists():
-        raise SourceError(
-            f"The source of the plan, {source}, does not exist.", "Restore it, or correct video.source in the plan."
+        raise SourceMissing(
+            f"The source of the plan, {source}, does not exist.",
+            "Restore it, or correct video.source in the plan.",
+            plan.video.id,
+            plan.video.name,
         )
     return source

@@ -8,12 +8,13 @@ import gradio as gr
 
 from .context import PageContext
 from .fields import QUIET
-from .html import render, static_file
+from .html import browser_strings, render, static_file
 from .library.tab import library_tab
 from .measure.tab import measure_tab
 from .reconstruct.tab import reconstruct_tab
 from .repair.tab import repair_tab
 from .search.tab import search_tab
+from .strings import STRINGS
 
 Refresh = tuple[Callable[..., Any], list[Any] | None, list[Any]]
 """Runs whenever a tab is opened: a function, its inputs and its outputs."""
@@ -21,31 +22,21 @@ Refresh = tuple[Callable[..., Any], list[Any] | None, list[Any]]
 
 @dataclass(frozen=True)
 class _Tab:
+    id: str
+    """Its name in the address of the page."""
     name: str
     build: Callable[[PageContext], Refresh | None]
     purpose: str
     """Shown below the tabs, for somebody who sees the tab for the first time."""
 
 
+_SHELL = STRINGS.shell
 _TABS = (
-    _Tab(
-        "Reconstruct",
-        reconstruct_tab,
-        "Restores the order of a shuffled video and removes frames that don't belong. "
-        "You can then correct anything it got wrong.",
-    ),
-    _Tab(
-        "Search",
-        search_tab,
-        "Finds frames in all videos of the library, by words or by a picture.",
-    ),
-    _Tab("Library", library_tab, "Indexed videos. They can be searched and re-solved without decoding them again."),
-    _Tab("Repair", repair_tab, "Finds smeared, torn and frozen frames of a bad recording, and replaces them."),
-    _Tab(
-        "Measure",
-        measure_tab,
-        "Scrambles an intact clip and restores its order, to show how well that works on videos like yours.",
-    ),
+    _Tab("reconstruct", _SHELL.reconstruct, reconstruct_tab, _SHELL.reconstruct_purpose),
+    _Tab("search", _SHELL.search, search_tab, _SHELL.search_purpose),
+    _Tab("library", _SHELL.library, library_tab, _SHELL.library_purpose),
+    _Tab("repair", _SHELL.repair, repair_tab, _SHELL.repair_purpose),
+    _Tab("measure", _SHELL.measure, measure_tab, _SHELL.measure_purpose),
 )
 
 _STYLES = ("page.css", "tabs.css", "repair.css")
@@ -67,11 +58,11 @@ _CONTRAST = {
 
 def build(context: PageContext) -> gr.Blocks:
     """Build the page with all its tabs."""
-    with gr.Blocks(title="Reelweave", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title=_SHELL.name, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(render("page.head"))
         with gr.Tabs():
             for tab in _TABS:
-                with gr.Tab(tab.name, id=tab.name.lower()) as item:
+                with gr.Tab(tab.name, id=tab.id, elem_id=f"tab-{tab.id}") as item:
                     gr.HTML(render("page.purpose", tab.purpose))
                     if refresh := tab.build(context):
                         item.select(*refresh, **QUIET)
@@ -93,5 +84,5 @@ def page_style() -> dict[str, Any]:
     theme = gr.themes.Default(primary_hue="teal", neutral_hue="slate", **fonts).set(**_CONTRAST)
     # Passed as `css`, Gradio would rewrite the style sheet and lose its media queries.
     style = "".join(static_file(name) for name in _STYLES)
-    head = render("page.style", style) + render("page.script", static_file("page.js"))
+    head = render("page.style", style) + render("page.script", browser_strings() + static_file("page.js"))
     return {"theme": theme, "head": head, "footer_links": []}

@@ -14,6 +14,7 @@ from ..settings import Settings, changed, library_folder
 from .forecast import History
 from .jobs import Jobs
 from .runs import Runs
+from .strings import STRINGS
 from .write_queue import WriteQueue
 
 _RUN = "run-"
@@ -62,10 +63,7 @@ class PageContext:
     def server_path(self, text: str) -> Path:
         """Return a file, folder or pattern on this machine that a local user typed."""
         if not self.local:
-            raise UsageError(
-                "This page can be reached from other machines, so it opens no files by name.",
-                "Drop the file on the page.",
-            )
+            raise UsageError(*STRINGS.errors.no_server_paths)
         return Path(text).expanduser()
 
     @contextmanager

@@ -10,6 +10,7 @@ import gradio as gr
 from ..errors import UsageError
 from ..index import manage
 from ..settings import Settings
+from .strings import STRINGS
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of events: the page shows progress itself, and offers no API."""
@@ -34,7 +35,7 @@ def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool =
         choices = video_choices(settings)
         known = {video for _, video in choices}
         chosen = [selected] if isinstance(selected, str) else selected or []
-        removed = [(f"{video} (removed)", video) for video in chosen if video not in known]
+        removed = [(STRINGS.common.removed_video.format(name=video), video) for video in chosen if video not in known]
         return gr.update(choices=[*choices, *removed])
 
     field.focus(reload, field, field, **QUIET)
@@ -60,7 +61,7 @@ def number(value: float | None, **options: Any) -> Any:
 def whole_number(value: float) -> int:
     """Truncate the value of a number field; reject infinity and NaN."""
     if not math.isfinite(value):
-        raise UsageError(f"{value} is not a number.", "Enter a whole number.")
+        raise UsageError(*STRINGS.errors.not_a_number.about(value=value))
     return int(value)
 
 

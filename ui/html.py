@@ -1,5 +1,6 @@
 """Render the page's HTML from its templates, which escape whatever they are given."""
 
+import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +11,8 @@ from ..errors import ReelweaveError
 from ..media.types import Picture
 from ..render.html import html_environment, picture_url
 from .jobs import Cancelled, JobStatus
+from .remedies import remedies_of
+from .strings import STRINGS
 from .uploads import stat_if_present, url_of
 from .wording import page_wording, stage_name
 
@@ -32,22 +35,38 @@ def static_file(name: str) -> str:
     return (files(__package__) / "static" / name).read_text(encoding="utf-8")
 
 
+def browser_strings() -> str:
+    """Return the texts of the scripts, as a script that page.js follows."""
+    # No text may end the script element.
+    texts = json.dumps(STRINGS.browser._asdict()).replace("<", "\\u003c")
+    return f"window.reelweaveStrings = {texts};\n"
+
+
 def note(text: str) -> str:
     return render("parts.note", text)
 
 
-def error(failed: BaseException, resumable: bool = False) -> str:
-    """Show a failure and its next step, as an alert that screen readers announce.
+def error(failed: BaseException, resumable: bool = False, again: str = "", panel: str = "") -> str:
+    """Show a failure and its next step, with a button where the page can do it, as an alert for screen readers.
 
     Args:
         failed: The failure. `Cancelled` is shown as a note, not as an error.
         resumable: Whether a cancelled job resumes where it left off when it is started again.
+        again: The CSS selector of the control that starts the work again.
+        panel: The name of the panel that shows it.
     """
+    remedies = remedies_of(failed, again, resumable, panel)
     if isinstance(failed, Cancelled):
-        return note("Cancelled. Progress is saved; run it again to resume." if resumable else "Cancelled.")
+        text = STRINGS.jobs.cancelled_resumable if resumable else STRINGS.jobs.cancelled
+        return render("parts.cancelled", text, remedies, again)
     if isinstance(failed, ReelweaveError):
-        return render("parts.error", failed.cause, failed.remedy)
-    return render("parts.error", f"{type(failed).__name__}: {failed}", "Try again.")
+        return render("parts.error", failed.cause, failed.remedy, remedies, again)
+    return render("parts.error", STRINGS.jobs.unexpected.format(problem=failed), "", remedies, again)
+
+
+def remedied(text: str, again: str) -> str:
+    """Say that a remedy has worked, and start again what had failed."""
+    return render("parts.remedied", text, again)
 
 
 def progress(status: JobStatus) -> str:
@@ -61,7 +80,7 @@ def data_url(picture: Picture, quality: int = _JPEG_QUALITY) -> str:
 
 @cache
 def _environment() -> Environment:
-    return html_environment(
+    environment = html_environment(
         "reelweave.ui",
         data_url=data_url,
         page_wording=page_wording,
@@ -72,6 +91,8 @@ def _environment() -> Environment:
         time_left=_time_left,
         url=url_of,
     )
+    environment.globals["strings"] = STRINGS
+    return environment
 
 
 def _scaled(picture: Picture, width: int) -> Picture:
@@ -97,4 +118,6 @@ def _file_size(file: Path) -> str:
 def _time_left(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return f"{seconds / 60:.0f} min left" if seconds >= 60 else f"{seconds:.0f} s left"
+    if seconds >= 60:
+        return STRINGS.jobs.minutes_left.format(minutes=seconds / 60)
+    return STRINGS.jobs.seconds_left.format(seconds=seconds)

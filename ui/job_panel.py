@@ -9,7 +9,10 @@ import gradio as gr
 from ..errors import ReelweaveError
 from . import html
 from .context import PageContext
+from .fields import QUIET
 from .jobs import Cancelled, Job, Work
+from .remedies import work_of
+from .strings import STRINGS
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class JobPanel:
         name: str = "",
         resumable: bool = False,
         run: str = "",
+        again: str = "",
     ) -> Iterator[JobStep]:
         """Run work as the panel's job and yield its updates; the last one has the result or the error.
 
@@ -63,6 +67,7 @@ class JobPanel:
             name: What kind of work it is, to forecast how long it takes.
             resumable: Whether a cancelled job resumes where it left off when it is started again.
             run: The run that the job belongs to; such a job outlives its window.
+            again: The CSS selector of the control that starts the work again; the tab's main button by default.
 
         Yields:
             Steps to show.
@@ -72,11 +77,11 @@ class JobPanel:
         try:
             job = self.context.jobs.start(self.key(request), work, kind, name, run)
         except ReelweaveError as refused:
-            yield JobStep(html.error(refused), False, failed=True)
+            yield JobStep(html.error(refused, panel=self.name), False, failed=True)
             return
-        yield from self.follow(request, job, resumable)
+        yield from self.follow(request, job, resumable, again)
 
-    def follow(self, request: gr.Request, job: Job, resumable: bool = False) -> Iterator[JobStep]:
+    def follow(self, request: gr.Request, job: Job, resumable: bool = False, again: str = "") -> Iterator[JobStep]:
         """Yield the updates of a job, and its result or error, until another window takes it over."""
         key = self.key(request)
 
@@ -94,7 +99,18 @@ class JobPanel:
             yield JobStep("".join(map(html.note, job.status().notes)), False, result, is_newest=is_newest)
         except (ReelweaveError, Cancelled, OSError) as failed:
             if not job.superseded:
-                yield JobStep(html.error(failed, resumable), False, failed=True)
+                control = again or f"#{self.name}-start"
+                yield JobStep(html.error(failed, resumable, control, self.name), False, failed=True)
+
+    def remedy(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Do what a button below an error offers, and let the browser start again what had failed."""
+        again = str(event.again)
+        work = work_of(self.context, str(event.action), str(event.item), str(event.place))
+        if work is None:
+            return
+        for step in self.run(request, work, name=str(event.action), resumable=True, again=again):
+            done = html.remedied(step.result, again) if step.result else ""
+            yield f"{step.text}{done}" if step.is_newest() else gr.skip()
 
 
 def job_panel(context: PageContext, name: str) -> JobPanel:
@@ -103,16 +119,16 @@ def job_panel(context: PageContext, name: str) -> JobPanel:
     CSS shows the buttons next to progress. A server update could arrive too late for a job that ends at once.
     """
     with gr.Row(elem_classes="rw-job"):
-        text = gr.HTML(elem_id=f"{name}-status", scale=4, js_on_load=html.script("dismiss"))
+        text = gr.HTML(elem_id=f"{name}-status", scale=4, js_on_load=html.script("message"))
         stop = gr.Button(
-            "Use the best result so far",
+            STRINGS.jobs.use_best,
             elem_id=f"{name}-stop",
             elem_classes="rw-stop",
             size="sm",
             scale=0,
             min_width=190,
         )
-        cancel = gr.Button("Cancel", elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
+        cancel = gr.Button(STRINGS.common.cancel, elem_id=f"{name}-cancel", variant="stop", size="sm", scale=0)
     panel = JobPanel(context, name, text)
 
     def stop_early(request: gr.Request) -> None:
@@ -121,6 +137,7 @@ def job_panel(context: PageContext, name: str) -> JobPanel:
     def cancel_job(request: gr.Request) -> None:
         context.jobs.cancel(panel.key(request))
 
+    text.click(panel.remedy, None, text, **QUIET)
     stop.click(stop_early, None, None, queue=False, api_visibility="private")
     cancel.click(cancel_job, None, None, queue=False, api_visibility="private")
     return panel

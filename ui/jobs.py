@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..progress import Progress
 from .forecast import Forecast, History
 from .sessions import WithFolder, delete_files
+from .strings import STRINGS
 from .wording import step_of
 
 Work = Callable[[Progress], Any]
@@ -20,6 +21,10 @@ Work = Callable[[Progress], Any]
 _UPDATE_INTERVAL = 0.2
 # A step that reports nothing is shown again this often, in seconds, since its time left goes on.
 _QUIET_INTERVAL = 1.0
+
+
+class BusyError(UsageError):
+    """The tab has a running job already."""
 
 
 class Cancelled(KeyboardInterrupt):
@@ -208,18 +213,19 @@ class Jobs:
             run: The run that it belongs to; such a job outlives its window.
 
         Raises:
-            UsageError: The panel has a running job of another kind, or the page is closing.
+            BusyError: The panel has a running job of another kind.
+            UsageError: The page is closing.
         """
         while True:
             with self._lock:
                 old = self._jobs.get(key)
                 if self._closed:
-                    raise UsageError("The page is closing.", "Start `reelweave ui` again.")
+                    raise UsageError(*STRINGS.errors.closing)
                 if old is None or not old.running:
                     self._jobs[key] = Job(work, kind, Forecast(name, self._history), key, run)
                     return self._jobs[key]
                 if not kind or old.kind != kind:
-                    raise UsageError("Another job is still running on this tab.", "Wait for it to end, or cancel it.")
+                    raise BusyError(*STRINGS.errors.busy)
             old.superseded = True
             old.cancel()
             old.wait()

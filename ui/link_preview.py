@@ -4,17 +4,14 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from .html import render
+
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 _PREVIEW_TAG = re.compile(rb'\s*<meta\s+(?:property="og:|name="twitter:)[^>]*>')
-_OWN_TAGS = b"""
-<meta property="og:title" content="Reelweave" />
-<meta property="og:type" content="website" />
-<meta property="og:description" content="Takes videos apart into frames and puts them back together." />
-<meta name="twitter:card" content="summary" />"""
 
 
 class LinkPreview:
@@ -50,4 +47,4 @@ class LinkPreview:
 
 def _with_own_tags(page: bytes) -> bytes:
     head, end, rest = page.partition(b"</head>")
-    return _PREVIEW_TAG.sub(b"", head) + _OWN_TAGS + end + rest if end else page
+    return _PREVIEW_TAG.sub(b"", head) + render("page.link_preview").encode() + end + rest if end else page

@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, SourceMissing, UsageError
 from ..index import manage
 from ..media.identity import content_hash
 from .context import PageContext
+from .strings import STRINGS
 
 _ROUTE = "/gradio_api/file="
 
@@ -33,7 +34,7 @@ def uploaded_file(context: PageContext, upload: str) -> Path:
     """Return the path of an upload; refuse any path outside the upload folder."""
     file = Path(upload).resolve()
     if not file.is_relative_to(context.uploads.resolve()) or not file.is_file():
-        raise SourceError("This file was not uploaded to this page, or it has been deleted.", "Drop it again.")
+        raise SourceError(*STRINGS.errors.not_uploaded)
     return file
 
 
@@ -72,10 +73,10 @@ def chosen_source(context: PageContext, upload: str | None, video: str | None, p
     if path.strip():
         return context.server_path(path.strip())
     if not video:
-        raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
+        raise UsageError(*STRINGS.errors.no_video)
     facts = manage.show_video(video, context.settings)
     if not facts["source_present"]:
-        raise SourceError(f"The source file of {facts['name']} is missing.", "Restore it, or choose another video.")
+        raise SourceMissing(*STRINGS.errors.source_missing.about(name=facts["name"]), facts["id"], facts["name"])
     return Path(facts["source"])
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 from ..progress import Progress
-from ..render.html import plural
+from .strings import STRINGS
 
 # How often a waiting job checks whether it was cancelled, in seconds.
 _CHECK_INTERVAL = 0.2
@@ -37,6 +37,6 @@ class WriteQueue:
         with progress.stage("wait") as stage:
             while place := self._tickets.index(ticket):
                 # Raises if the job was cancelled.
-                stage.describe(f"{plural(place, 'job')} ahead")
+                stage.describe(STRINGS.jobs.jobs_ahead(place))
                 with self._changed:
                     self._changed.wait(_CHECK_INTERVAL)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import SpaceError
+from ...errors import ModelMissing, SpaceError
 
 FOLDER, HUB = "local-dir:", "hf-hub:"
 
@@ -95,9 +95,9 @@ def fetch_from_hub(model: str, family: ModelFamily) -> Path:
     if remote is None:
         raise family.unlisted(model)
     if _offline():
-        raise SpaceError(f"The {name} is not on this machine, and HF_HUB_OFFLINE is set.", family.remedy)
+        raise ModelMissing(f"The {name} is not on this machine, and HF_HUB_OFFLINE is set.", family.remedy)
     if not weights_fetchable(model, family):
-        raise SpaceError(f"The {name} is not on this machine, and the hub does not answer for it.", family.remedy)
+        raise ModelMissing(f"The {name} is not on this machine, and the hub does not answer for it.", family.remedy)
     for names in remote.groups:
         _download(remote.repository, names, family.remedy)
     if place := local_weights(model, family):
@@ -152,9 +152,9 @@ def _download(repository: str, names: tuple[str, ...], remedy: str) -> None:
             hf_hub_download(repository, name)
         except EntryNotFoundError as missing:
             if isinstance(missing, LocalEntryNotFoundError):
-                raise SpaceError(f"{repository} cannot be fetched: the hub is out of reach.", remedy) from missing
+                raise ModelMissing(f"{repository} cannot be fetched: the hub is out of reach.", remedy) from missing
         except Exception as failed:  # again a different class for each cause
-            raise SpaceError(f"{repository} cannot be fetched: {one_line(failed)}.", remedy) from failed
+            raise ModelMissing(f"{repository} cannot be fetched: {one_line(failed)}.", remedy) from failed
         else:
             return
     raise SpaceError(f"{repository} has no {' and no '.join(names)}.", remedy)

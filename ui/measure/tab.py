@@ -12,26 +12,29 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import job_panel
 from ..sessions import delete_files
+from ..strings import STRINGS
 from ..uploads import chosen_source
 from . import measure_job
 from .measure_job import Measurement
+
+_TEXT = STRINGS.measure
 
 
 def measure_tab(context: PageContext) -> None:
     """Build the tab."""
     with gr.Row():
-        upload = gr.File(label="Drop an intact clip", height=150, elem_id="me-upload")
+        upload = gr.File(label=_TEXT.upload, height=150, elem_id="me-upload")
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "me-video")
+            video = video_dropdown(context.settings, STRINGS.common.or_library, "me-video")
             with gr.Row():
-                frames = number(100, label="Frames (0 = all)", minimum=0, precision=0, elem_id="me-frames")
-                foreign = number(5, label="Foreign frames", minimum=0, precision=0, elem_id="me-foreign")
-                seed = number(0, label="Seed", minimum=0, precision=0, elem_id="me-seed")
-            with gr.Accordion("Noise and encoding", open=False):
-                salt = gr.Slider(0, 0.2, value=0, step=0.005, label="Salt and pepper, share of the pixels")
-                grain = gr.Slider(0, 40, value=0, step=1, label="Grain, grey levels")
-                crf = gr.Slider(0, 40, value=18, step=1, label="x264 quality (CRF); higher is worse")
-            go = gr.Button("Run the test", variant="primary", elem_id="me-start")
+                frames = number(100, label=_TEXT.frames, minimum=0, precision=0, elem_id="me-frames")
+                foreign = number(5, label=_TEXT.foreign, minimum=0, precision=0, elem_id="me-foreign")
+                seed = number(0, label=_TEXT.seed, minimum=0, precision=0, elem_id="me-seed")
+            with gr.Accordion(_TEXT.noise, open=False):
+                salt = gr.Slider(0, 0.2, value=0, step=0.005, label=_TEXT.salt)
+                grain = gr.Slider(0, 40, value=0, step=1, label=_TEXT.grain)
+                crf = gr.Slider(0, 40, value=18, step=1, label=_TEXT.quality)
+            go = gr.Button(_TEXT.run, variant="primary", elem_id="me-start")
     panel = job_panel(context, "me")
     result = gr.HTML(elem_id="me-result", elem_classes="rw-result")
     last = gr.State(None, delete_callback=delete_files)

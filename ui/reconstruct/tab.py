@@ -136,7 +136,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield from make_film("film", state, request, step)
 
     def start_demo(request: gr.Request) -> Iterator[Any]:
-        yield from begin(Run(new_run_id(), "", ""), None, request, demo=True)
+        yield from begin(Run(new_id(), "", ""), None, request, demo=True)
 
     def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Open an earlier run, or take over its job if that is still running."""

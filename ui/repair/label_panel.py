@@ -14,9 +14,12 @@ from .. import html
 from ..context import PageContext
 from ..fields import QUIET, number, whole_number
 from ..job_panel import JobPanel
+from ..strings import STRINGS
 from ..uploads import chosen_source
 from . import label_queue
 from .label_queue import LabelQueue
+
+_TEXT = STRINGS.labels
 
 # Bounds one round of labelling; the user may ask for more.
 _COUNT = 40
@@ -42,20 +45,16 @@ class LabelPanel:
 
 def label_panel(context: PageContext, source_fields: list[Any], panel: JobPanel) -> LabelPanel:
     """Build the section; `source_fields` name the video, and `panel` runs the jobs."""
-    with gr.Accordion("Train on your own recordings", open=False, elem_id="rp-training"):
+    with gr.Accordion(_TEXT.title, open=False, elem_id="rp-training"):
         gr.HTML(html.render("labels.folder_note", context.labels, LEAST))
         with gr.Row(elem_classes="rw-row"):
-            count = number(
-                _COUNT, label="Pictures from the video above", minimum=1, precision=0, scale=0, min_width=240
-            )
-            pick = gr.Button("Pick doubtful frames", elem_id="rp-pick", size="md", scale=0, min_width=200)
+            count = number(_COUNT, label=_TEXT.pictures, minimum=1, precision=0, scale=0, min_width=240)
+            pick = gr.Button(_TEXT.pick, elem_id="rp-pick", size="md", scale=0, min_width=200)
         card = gr.HTML(elem_id="rp-label", js_on_load=html.script("clicks", "label_keys"))
         with gr.Row(elem_classes="rw-row"):
-            precision = number(
-                0, label="Target precision (0 = best balance)", minimum=0, maximum=1, step=0.05, scale=0, min_width=300
-            )
-            train = gr.Button("Train", elem_id="rp-train", size="md", scale=0, min_width=120)
-            use = gr.Button("Use this detector", elem_id="rp-use", size="md", scale=0, visible=False)
+            precision = number(0, label=_TEXT.precision_target, minimum=0, maximum=1, step=0.05, scale=0, min_width=300)
+            train = gr.Button(_TEXT.train, elem_id="rp-train", size="md", scale=0, min_width=120)
+            use = gr.Button(_TEXT.use, elem_id="rp-use", size="md", scale=0, visible=False)
         training = gr.HTML(elem_id="rp-trained")
     state = gr.State(LabelQueue(context.labels))
 

@@ -20,6 +20,7 @@ from ...repair.survey import RepairResult, Survey, gap_strips, gaps_in, open_vid
 from ...settings import Settings
 from ..context import PageContext
 from ..reconstruct.reconstruct_job import playable_copy
+from ..strings import STRINGS
 from ..uploads import link_or_copy
 
 
@@ -99,7 +100,7 @@ def repair(state: RepairState, settings: Settings, progress: Progress) -> tuple[
     """
     survey, name = state.corrected, state.source.stem
     if not survey.broken:
-        raise UsageError("There are no broken frames to replace.", "Mark frames as broken first.")
+        raise UsageError(*STRINGS.errors.nothing_broken)
     film = state.folder / f"{name}.repaired.mp4"
     video = open_video(state.source)
     result = replace_broken_frames(RepairRequest(video, output=film), survey, settings, progress)

@@ -16,42 +16,40 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, number, video_dropdown, whole_number
 from ..job_panel import JobStep, job_panel
 from ..sessions import SessionStates
+from ..strings import STRINGS
 from ..uploads import chosen_source
 from . import label_queue, state, view
 from .label_panel import label_panel
 from .state import RepairState
 
-_RULES = "rules, without training"
-_TRAINED = "trained detector"
+_TEXT = STRINGS.repair
+_RULES, _TRAINED = "rules", "trained"
+_DETECTORS = [(_TEXT.rules, _RULES), (_TEXT.trained, _TRAINED)]
 _METHODS = [
-    ("auto: motion where it works, else blend", "auto"),
-    ("motion: interpolate along the motion", "motion"),
-    ("blend: cross-fade", "blend"),
-    ("hold: repeat the nearer clean frame", "hold"),
+    (_TEXT.method_auto, "auto"),
+    (_TEXT.method_motion, "motion"),
+    (_TEXT.method_blend, "blend"),
+    (_TEXT.method_hold, "hold"),
 ]
-_REGIONS = [
-    ("auto: the broken part where it can be told", "auto"),
-    ("on: the broken part wherever one is found", "on"),
-    ("off: whole frames", "off"),
-]
-_LONG = [("leave as they are", "leave"), ("hold the nearest clean frame", "hold")]
+_REGIONS = [(_TEXT.region_auto, "auto"), (_TEXT.region_on, "on"), (_TEXT.region_off, "off")]
+_LONG = [(_TEXT.long_leave, "leave"), (_TEXT.long_hold, "hold")]
 
 
 def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
     """Build the tab; return how to refresh it when it is opened."""
     with gr.Row():
-        upload = gr.File(label="Drop a video here", height=150, elem_id="rp-upload")
+        upload = gr.File(label=_TEXT.upload, height=150, elem_id="rp-upload")
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "rp-video")
+            video = video_dropdown(context.settings, STRINGS.common.or_library, "rp-video")
             path = gr.Textbox(
                 "",
-                label="or enter the path of a file on this server",
+                label=STRINGS.common.or_path,
                 max_lines=1,
                 visible=context.local,
                 elem_id="rp-path",
             )
-            method = gr.Radio([_RULES, _TRAINED], value=_RULES, label="Method", visible=False, elem_id="rp-detector")
-            go = gr.Button("Find broken frames", variant="primary", elem_id="rp-start")
+            method = gr.Radio(_DETECTORS, value=_RULES, label=_TEXT.detector, visible=False, elem_id="rp-detector")
+            go = gr.Button(_TEXT.find, variant="primary", elem_id="rp-start")
     panel = job_panel(context, "rp")
     shown = _RepairView(context.settings)
     states: SessionStates[RepairState] = SessionStates()
@@ -96,7 +94,7 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         if not (now := states.of(request.session_hash)):
             return {}
         try:
-            frames = read_ranges(text, len(now.detected.verdicts), "Frames")
+            frames = read_ranges(text, len(now.detected.verdicts), _TEXT.frames)
         except ReelweaveError as invalid:
             return {panel.text: html.error(invalid)}
         new = change(request, now, lambda now: edit(now, frames))
@@ -138,32 +136,30 @@ class _RepairView:
         with gr.Column(visible=False, elem_classes="rw-result", elem_id="rp-result") as self.container:
             self.summary = gr.HTML(elem_id="rp-summary")
             self.timeline = gr.HTML(elem_id="rp-timeline", js_on_load=html.script("seek"))
-            gr.Markdown("### Broken frames")
+            gr.Markdown(f"### {_TEXT.broken_frames}")
             self.listing = gr.HTML(elem_id="rp-list", js_on_load=html.script("clicks_and_focus"))
             with gr.Row(elem_classes="rw-row"):
                 self.frames = gr.Textbox(
                     "",
-                    label="Mark frames yourself",
-                    placeholder="3, 229-267",
+                    label=_TEXT.mark_yourself,
+                    placeholder=_TEXT.mark_example,
                     max_lines=1,
                     min_width=320,
                     elem_id="rp-frames",
                 )
-                self.mark = gr.Button("Mark as broken", elem_id="rp-mark", size="md", scale=0, min_width=160)
-                self.unmark = gr.Button("Mark as clean", elem_id="rp-unmark", size="md", scale=0, min_width=160)
-            gr.Markdown("### Repair")
+                self.mark = gr.Button(_TEXT.mark_broken, elem_id="rp-mark", size="md", scale=0, min_width=160)
+                self.unmark = gr.Button(_TEXT.mark_clean, elem_id="rp-unmark", size="md", scale=0, min_width=160)
+            gr.Markdown(f"### {_TEXT.repair}")
             with gr.Row(elem_classes="rw-row"):
                 method = gr.Dropdown(
-                    _METHODS, value=settings.repair.method, label="Fill method", min_width=320, elem_id="rp-method"
+                    _METHODS, value=settings.repair.method, label=_TEXT.fill_method, min_width=320, elem_id="rp-method"
                 )
-                longest = number(
-                    settings.repair.longest, label="Longest gap to fill", minimum=1, precision=0, min_width=240
-                )
-                long = gr.Dropdown(_LONG, value=settings.repair.long, label="Longer gaps", elem_id="rp-long")
+                longest = number(settings.repair.longest, label=_TEXT.longest, minimum=1, precision=0, min_width=240)
+                long = gr.Dropdown(_LONG, value=settings.repair.long, label=_TEXT.longer, elem_id="rp-long")
                 region = gr.Dropdown(
-                    _REGIONS, value=settings.repair.region, label="Replace", min_width=320, elem_id="rp-region"
+                    _REGIONS, value=settings.repair.region, label=_TEXT.region, min_width=320, elem_id="rp-region"
                 )
-            self.repair = gr.Button("Repair", variant="primary", elem_id="rp-repair")
+            self.repair = gr.Button(_TEXT.repair, variant="primary", elem_id="rp-repair")
             self.films = gr.HTML(elem_id="rp-films", js_on_load=html.script("players"))
         self.options = [method, longest, long, region]
 

@@ -1,6 +1,5 @@
 """What the Repair tab shows of its state, as HTML; the layout is in templates/repair.html."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,6 +7,7 @@ from itertools import groupby
 from ...repair.survey import Survey
 from ...repair.verdict import CLEAN, Verdict
 from ..html import render
+from ..strings import STRINGS
 from .state import RepairState
 
 _COLUMNS = 480
@@ -16,20 +16,7 @@ _HEIGHT = 100
 """The height of the timeline in SVG units, so that a score reads as a percentage."""
 _ROWS_SHOWN = 200
 """Bounds the list of a badly damaged film."""
-_CLASSES = {
-    "flagged": "guessed by the decoder",
-    "smeared": "smeared",
-    "blocky": "blocky",
-    "torn": "torn",
-    "noisy": "noisy",
-    "frozen": "frozen",
-    "blank": "blank",
-    "black": "black",
-    "misfit": "doesn't match its neighbours",
-    "broken": "broken (trained detector)",
-    "user": "marked by you",
-}
-"""The titles of the classes of damage, in the order they are listed in."""
+_CLASSES = STRINGS.repair.kinds
 
 
 @dataclass(frozen=True)
@@ -106,6 +93,6 @@ def _run(rows: Sequence[tuple[Verdict, Verdict]]) -> BrokenRun:
 
 def films(state: RepairState) -> str:
     """Show the film before and after, and each gap as strips; a strip's button plays both films around it."""
-    replaced = [frame for _, frame in state.repaired.result.found] if state.repaired else []
-    methods = Counter(frame.method + (f" ({frame.why})" if frame.why else "") for frame in replaced)
-    return render("repair.films", state, state.repaired, methods.items())
+    found = [frame for _, frame in state.repaired.result.found] if state.repaired else []
+    left = sum(frame.method == "left" for frame in found)
+    return render("repair.films", state, state.repaired, len(found) - left, left)

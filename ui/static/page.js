@@ -1,8 +1,13 @@
 // For the whole page: the tab in the address, jobs in the window's title and, from other tabs, as a message; the theme.
 (() => {
-  const NAME = 'Reelweave';
+  // A text of the page by its name in strings.py: of the two forms the one that fits `count`, with its {fields} filled in.
+  window.reelweaveText = (name, fields = {}) => {
+    const found = window.reelweaveStrings[name], text = Array.isArray(found) ? found[fields.count === 1 ? 0 : 1] : found;
+    return text.replace(/\{(\w+)\}/g, (field, key) => fields[key] ?? field);
+  };
+  const text = window.reelweaveText, NAME = text('name');
   const tabs = () => [...document.querySelectorAll('[role=tab]')];
-  const slug = tab => tab.textContent.trim().toLowerCase();
+  const slug = tab => tab.dataset.tabId;
   const wanted = () => location.hash.slice(1).split('/')[0];
 
   const showTab = () => {
@@ -28,17 +33,17 @@
   const finished = panel => {
     const failed = panel.querySelector('.rw-error');
     const tab = tabs().find(one => one.getAttribute('aria-controls') === (panel.closest('[role=tabpanel]') || {}).id);
-    const text = `${tab ? tab.textContent.trim() : 'A job'}: ${failed ? 'ended with an error' : 'finished'}`;
-    if (!panel.closest('[role=tabpanel]') || panel.closest('[role=tabpanel]').offsetParent === null) announce(text, tab);
-    setTitle(document.hidden || !document.hasFocus() ? `${failed ? '✗' : '✓'} ${text} – ${NAME}` : NAME);
+    const said = text(failed ? 'failed' : 'finished', {tab: tab ? tab.textContent.trim() : text('a_job')});
+    if (!panel.closest('[role=tabpanel]') || panel.closest('[role=tabpanel]').offsetParent === null) announce(said, tab);
+    setTitle(document.hidden || !document.hasFocus() ? `${failed ? '✗' : '✓'} ${said} – ${NAME}` : NAME);
   };
-  const announce = (text, tab) => {
+  const announce = (said, tab) => {
     document.querySelectorAll('.rw-toast').forEach(other => other.remove());
     const toast = document.createElement('button');
     toast.type = 'button';
     toast.className = 'rw-toast';
     toast.setAttribute('role', 'status');
-    toast.textContent = text;
+    toast.textContent = said;
     toast.addEventListener('click', () => { if (tab) tab.click(); toast.remove(); });
     document.body.append(toast);
     setTimeout(() => toast.remove(), 15000);
@@ -59,6 +64,18 @@
     if (!opened && tabs().length) opened = Boolean(showTab());
     look();
   }).observe(document, {childList: true, subtree: true, characterData: true});
+
+  // A button that was pressed shows it at once, until the server's answer changes the tab.
+  const ANSWER = 20000;  // milliseconds after which no answer is expected any more
+  document.addEventListener('click', event => {
+    const button = event.target.closest && event.target.closest('[role=tabpanel] button[id]:not(.rw-job *)');
+    if (!button || button.disabled) return;
+    button.classList.add('rw-pending');
+    const answered = () => { button.classList.remove('rw-pending'); seen.disconnect(); };
+    const seen = new MutationObserver(answered);
+    seen.observe(button.closest('[role=tabpanel]'), {childList: true, characterData: true, subtree: true});
+    setTimeout(answered, ANSWER);
+  });
 
   // The theme follows the system until the user chooses one.
   const chosen = () => { try { return localStorage.getItem('reelweave-theme'); } catch { return null; } };
