@@ -13,7 +13,8 @@ from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel
 from ..jobs import Work
-from ..runs import Run, new_run_id
+from ..runs import Run
+from ..saved_files import new_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
 from .demo import draw_demo
@@ -113,7 +114,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
         return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
-        run = new_run_id()
+        run = new_id()
         yield from begin(Run(run, video or "", ""), upload, request)
 
     def begin(run: Run, upload: str | None, request: gr.Request, demo: bool = False) -> Iterator[Any]:
@@ -135,7 +136,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield from make_film("film", state, request, step)
 
     def start_demo(request: gr.Request) -> Iterator[Any]:
-        yield from begin(Run(new_run_id(), "", ""), None, request, demo=True)
+        yield from begin(Run(new_id(), "", ""), None, request, demo=True)
 
     def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Open an earlier run, or take over its job if that is still running."""
