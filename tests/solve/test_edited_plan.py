@@ -50,7 +50,9 @@ SYNTAX = {
     "a comma missing at the end of a line": Edit(" 48, 49,\n", " 48, 49\n", " 49\n", ["comma is missing"]),
     "a comma missing between facts": Edit('"height": 36,', '"height": 36', '"height"', ["comma is missing"]),
     "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["extra comma before ]"]),
-    "a comma too many in an object": Edit('"band": null', '"band": null,', "null,\n", ["extra comma before }"]),
+    "a comma too many in an object": Edit(
+        '"recurring": false', '"recurring": false,', '"recurring": false,', ["extra comma before }"]
+    ),
     "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["extra comma before }"]),
     "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
     "an object that is not closed": Edit('},\n  "order"', ',\n  "order"', "LAST", ["a bracket is not closed"]),
