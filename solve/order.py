@@ -138,7 +138,7 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    recurring = _recurring(path, first, agreed)
+    recurring = best is trials[0] and _recurring(path, best)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring)
 
@@ -221,10 +221,10 @@ def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice) -> frozenset
     return frozenset(found)
 
 
-def _recurring(path: RowPath, first: _FirstPrice, agreed: float | None) -> bool:
-    """Judge only where halves of the pictures agree: elsewhere noise makes steps irregular."""
-    matrix = first.costs.matrix
-    return matrix is not None and (agreed or 0.0) >= _DOUBTED and pictures_recur(path.order, matrix)
+def _recurring(path: RowPath, first: PriceTrial) -> bool:
+    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular."""
+    agreed = first.agreement.believed if first.agreement else 0.0
+    return agreed >= _DOUBTED and first.costs.matrix is not None and pictures_recur(path.order, first.costs.matrix)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
