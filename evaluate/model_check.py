@@ -230,8 +230,9 @@ def _library(identity: Space, settings: Settings) -> str:
             "replace the vectors, and so on for each video.",
         )
     others = f", {len(stored) - len(ours)} by another model" if len(stored) > len(ours) else ""
-    renew = f"; {len(viewed)} of them with the view {view_of(viewed[0])}, which `ingest --view` changes" if viewed else ""
-    return f"{len(ours)} videos have vectors by this model{renew}{others}"
+    if viewed:
+        others = f", {len(viewed)} of them with the view {view_of(viewed[0])}, which `ingest --view` changes{others}"
+    return f"{len(ours)} videos have vectors by this model{others}"
 
 
 def _stored(library: Library, space: str) -> dict[str, Space]:
