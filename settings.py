@@ -154,6 +154,7 @@ class NetworkSettings(_Section):
     speed: Literal["auto", "exact", "half", "int8"]
     batch: Batch
     view: Literal["auto", "whole", "crop", "tiles"]
+    research: bool
 
 
 class NeighbourSettings(_Section):

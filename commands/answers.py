@@ -115,7 +115,7 @@ class ExportedEdits(BaseModel):
 
 
 class ListedModel(BaseModel):
-    """A space, its model, and whether that is on this machine."""
+    """A space, its model, and whether that is on this machine; for a CLIP model with a name, what it promises."""
 
     space: str
     model: str
@@ -123,6 +123,18 @@ class ListedModel(BaseModel):
     dimension: int | None
     needs: str
     runs: str = ""
+    name: str | None = None
+    licence: str | None = None
+    research_only: bool = False
+    megabytes: int | None = None
+    context: int | None = None
+    pixels: int | None = None
+    view: str | None = None
+    cost: float | None = None
+    imagenet: float | None = None
+    coco: float | None = None
+    source: str = ""
+    note: str = ""
 
 
 class Measure(BaseModel):

@@ -64,9 +64,12 @@ def ingested_spaces(ctx: Any, incomplete: str) -> list[str]:
 
 
 def models(ctx: Any, incomplete: str) -> list[str]:
-    """Complete the model of a network: that of the settings, the small one, and those of the library."""
+    """Complete the model of a network: that of the settings, those with a name, and those of the library."""
+    from ..ingest.models.known import KNOWN_MODELS
+
     used = [str(model) for (model,) in _rows(ctx, _MODELS)]
-    known = dict.fromkeys([str(_packaged()["clip"]["model"]), "toy", *used])
+    names = [model.name for model in KNOWN_MODELS]
+    known = dict.fromkeys([str(_packaged()["clip"]["model"]), *names, *used])
     return [model for model in known if model.startswith(incomplete)]
 
 

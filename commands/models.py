@@ -7,7 +7,7 @@ import typer
 
 from . import complete
 from .options import Json, LibraryFolder, Quiet, progress_for, settings_from
-from .output import model_report_lines, print_answer, print_rows
+from .output import model_report_lines, print_answer, print_json_lines, print_table
 
 _Model = Annotated[
     str | None,
@@ -18,15 +18,32 @@ models_app = typer.Typer(no_args_is_help=True, help="List, fetch and check embed
 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
-    """List the spaces and whether their models are on this machine."""
+    """List the spaces and whether their models are here, and the CLIP models that have a name."""
     from ..ingest.models.registry import list_models
 
-    print_rows(list_models(settings_from(None)), as_json, dict, _cells)
+    rows = list_models(settings_from(None))
+    if as_json:
+        print_json_lines(rows)
+        return
+    print_table([_cells(row) for row in rows if "name" not in row])
+    print()
+    print_table([_HEAD, *(_known_cells(row) for row in rows if "name" in row)], headed=True)
+
+
+_HEAD = "model", "here", "licence", "MB", "dimension", "trained on", "cost", "ImageNet", "COCO", ""
 
 
 def _cells(model: dict[str, Any]) -> tuple[str, ...]:
-    ready = "ready" if model["ready"] else f"needs {model['needs']}"
-    return model["space"], model["model"], ready, model.get("runs", "")
+    return model["space"], model["model"], _state(model), model.get("runs", "")
+
+
+def _state(model: dict[str, Any]) -> str:
+    return "ready" if model["ready"] else f"needs {model['needs']}"
+
+
+def _known_cells(model: dict[str, Any]) -> tuple[str, ...]:
+    facts = [model[key] for key in ("licence", "megabytes", "dimension", "view", "cost", "imagenet", "coco", "note")]
+    return model["name"], "yes" if model["ready"] else "no", *("-" if fact is None else str(fact) for fact in facts)
 
 
 @models_app.command("fetch")

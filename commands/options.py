@@ -37,7 +37,9 @@ SpaceName = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        "--model", help="CLIP model, such as toy, or another value of clip.model.", autocompletion=complete.models
+        "--model",
+        help="CLIP model: a name of models list, or another value of clip.model.",
+        autocompletion=complete.models,
     ),
 ]
 ViewName = Annotated[

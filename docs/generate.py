@@ -1,4 +1,4 @@
-"""Generate reference/cli.md, reference/settings.md, the man page and the JSON Schemas: python docs/generate.py
+"""Generate reference/cli.md, settings.md and models.md, the man page and the JSON Schemas: python docs/generate.py
 
 `make reference` runs this. A test fails where a page is out of date.
 """
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from reelweave import __version__
 from reelweave.cli import app
 from reelweave.commands.schemas import SCHEMAS, schema_file
+from reelweave.ingest.models.known import KNOWN_MODELS
 from reelweave.settings import PACKAGED, Settings
 
 FOLDER = Path(__file__).with_name("reference")
@@ -69,6 +70,65 @@ These variables are not settings:
 | `HF_HOME` | where fetched model weights are kept |
 | `HF_HUB_OFFLINE=1` | never fetch weights |
 """
+
+
+MODELS_INTRODUCTION = """
+The CLIP models that have a name, which `--model`, `clip.model`, `models fetch` and `models check` take; `models list`
+prints the same. Other models of open_clip, and folders, are named as [clip.model](settings.md#clipmodel) says. [CLIP
+weights](../guide/library.md#clip-weights) explains how to fetch, check and change a model.
+
+- **MB** is the size of the weights of both towers in 32 bits (`toy`: 16).
+- **Trained on** says what the model saw in training: centre crops or whole pictures, squashed. With `clip.view` at
+  `auto` or `whole` it sees whole frames in either case.
+- **Cost** is the time of a picture beside that of the default: see [Models](../explanation/results.md#models).
+- **ImageNet** is zero-shot accuracy and **COCO** text-to-image recall@1, in percent, as others have published them.
+  They were not measured here.
+- A model whose licence allows **research only** is never the default, and is refused unless `clip.research` is true.
+"""
+
+MODELS_LIMITS = """
+## What was tried
+
+No trained weights of these models could be had where Reelweave was made, except those of `toy`, which come with it.
+For all but `toy`, that has these consequences:
+
+- Every model was made in its true shape with random weights, saved, loaded strictly and run (`bench/models.py`).
+- The tests load small models of the same parts: CLIP's towers; SigLIP 2's, with a tokenizer of its own in the folder,
+  texts of 64 tokens, attention pooling and a sigmoid head; PE-Core's, with rotary positions.
+- Not tried: downloading their weights, the tokenizer that SigLIP 2 has on the hub, and what any of them finds.
+- The table agrees with open_clip's own list of models and weights, which a test checks. `reelweave models check NAME`
+  says on your machine whether the weights that were fetched keep what the table promises: dimension, length of texts,
+  size of pictures, preprocessing and, if the hub answers, licence.
+"""
+
+
+def models_page() -> str:
+    """The table of the models that have a name."""
+    head = ["name", "`clip.model`", "licence", "MB", "dimension", "tokens", "pixels", "trained on", "cost"]
+    rows = []
+    for known in KNOWN_MODELS:
+        facts = (known.megabytes, known.dimension, known.context, known.pixels)
+        trained = "centre crops" if known.resize == "shortest" else "whole pictures"
+        figures = (known.imagenet or "-", known.coco or "-", known.source or "-", known.note or "-")
+        rows.append(
+            [
+                f"`{known.name}`",
+                f"`{known.model}`",
+                known.licence,
+                *map(str, facts),
+                trained,
+                f"{known.cost:g}" if known.cost else "-",
+            ]
+            + [str(figure) for figure in figures]
+        )
+    parts = [
+        "# Models",
+        NOTICE.format(source="ingest/models/known.py or docs/generate.py"),
+        MODELS_INTRODUCTION.strip(),
+    ]
+    return (
+        "\n\n".join([*parts, table([*head, "ImageNet", "COCO", "source", "note"], rows), MODELS_LIMITS.strip()]) + "\n"
+    )
 
 
 def cli_page() -> str:
@@ -277,7 +337,7 @@ def roff(text: str) -> str:
     return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
-PAGES = {"cli.md": cli_page, "settings.md": settings_page}
+PAGES = {"cli.md": cli_page, "settings.md": settings_page, "models.md": models_page}
 MAN_PAGE = Path(__file__).parent / "man" / "reelweave.1"
 
 

@@ -9,9 +9,13 @@ import numpy as np
 
 from ..errors import ReelweaveError, SpaceError, command
 from ..index.library import Library, open_library
+from ..ingest.models.clip import ClipEmbedder
 from ..ingest.models.embedder import CLOSE, Embedder, TextEmbedder, TwoStageEmbedder
+from ..ingest.models.known import KnownModel, known_model
 from ..ingest.models.registry import model_of, open_embedder, resolve_model
 from ..ingest.models.timing import clock_for, least_seconds, one_thread
+from ..ingest.models.views import TiledEmbedder, differs_in_view_only, view_of
+from ..ingest.models.weights import hub_licence
 from ..media.types import Picture, Space
 from ..progress import SILENT, Progress
 from ..settings import Settings
@@ -75,6 +79,7 @@ def check_model(wanted: str | None, settings: Settings, progress: Progress = SIL
         ("batches", lambda: _batches(embedder, pictures)),
         ("copies", lambda: _copies(embedder, pictures)),
         *([("words", lambda: _words(embedder))] if isinstance(embedder, TextEmbedder) else []),
+        *([("promises", lambda: _promises(embedder, known))] if (known := known_model(model)) else []),
         *([("quick", lambda: _quick(embedder, pictures))] if isinstance(embedder, TwoStageEmbedder) else []),
         ("library", lambda: _library(identity, settings)),
     ]
@@ -169,6 +174,27 @@ def _words(embedder: Embedder) -> str:
     return measured
 
 
+def _promises(embedder: Embedder, known: KnownModel) -> str:
+    """Compare the model with its row in the table of `models list`, and the licence with that on the hub."""
+    network = embedder.network if isinstance(embedder, TiledEmbedder) else embedder
+    assert isinstance(network, ClipEmbedder)
+    found = network.space.dimension, *network.made_for
+    promised = known.dimension, known.context, known.pixels, known.resize
+    facts = zip(("dimension", "tokens", "pixels", "resize mode"), found, promised, strict=True)
+    wrong = [f"{name} {has}, not {wanted}" for name, has, wanted in facts if has != wanted]
+    licence = hub_licence(known.repository) if known.repository else known.licence
+    if licence and licence != known.licence:
+        wrong.append(f"licence {licence}, not {known.licence}")
+    if wrong:
+        raise SpaceError(
+            f"{known.name} is not what the table says: {'; '.join(wrong)}.",
+            "It may have changed on the hub; check what it is before you use it.",
+        )
+    stated = "as the hub states" if licence else "by the table; the hub did not answer"
+    told = f"dimension {found[0]}, {found[1]} tokens, {found[2]} pixels, resize mode {found[3]}"
+    return f"{told}, licence {known.licence}" + (f" ({stated})" if known.repository else "")
+
+
 def _chance_limit(count: int) -> int:
     """Return the fewest right answers that guessing reaches no more often than `_CHANCE`."""
     from scipy.stats import binom
@@ -192,7 +218,9 @@ def _library(identity: Space, settings: Settings) -> str:
     """Detect changed weights: the same name with vectors that are not comparable."""
     with open_library(settings) as library:
         stored = _stored(library, identity.name)
-    changed = {video: other for video, other in stored.items() if other.model == identity.model and other != identity}
+    viewed = [other for other in stored.values() if differs_in_view_only(other, identity)]
+    ours = {video: other for video, other in stored.items() if other.model == identity.model}
+    changed = {video: other for video, other in ours.items() if other != identity and other not in viewed}
     if changed:
         video, other = next(iter(changed.items()))
         raise SpaceError(
@@ -201,9 +229,10 @@ def _library(identity: Space, settings: Settings) -> str:
             f"Restore the old weights; or {command('videos', 'remove', video)} and ingesting it again "
             "replace the vectors, and so on for each video.",
         )
-    same = sum(other == identity for other in stored.values())
-    others = f", {len(stored) - same} by another model" if len(stored) > same else ""
-    return f"{same} videos have vectors by this model{others}"
+    others = f", {len(stored) - len(ours)} by another model" if len(stored) > len(ours) else ""
+    if viewed:
+        others = f", {len(viewed)} of them with the view {view_of(viewed[0])}, which `ingest --view` changes{others}"
+    return f"{len(ours)} videos have vectors by this model{others}"
 
 
 def _stored(library: Library, space: str) -> dict[str, Space]:

@@ -20,6 +20,7 @@ from ..progress import SILENT, Progress
 from ..settings import NetworkSettings, Settings
 from .models.appearance import AppearanceEmbedder
 from .models.embedder import Embedder
+from .models.known import model_value
 from .models.registry import open_embedder
 from .models.speed import fastest_embedder
 from .models.views import differs_in_view_only, library_view, view_of
@@ -161,7 +162,7 @@ class Ingester:
         return library_view(self.settings.clip, self.library.catalog.states_of("clip"))
 
     def _made_by_clip(self, space: Space) -> bool:
-        return space.model == self.clip.model and self.settings.clip.view in ("auto", view_of(space))
+        return space.model == model_value(self.clip.model) and self.settings.clip.view in ("auto", view_of(space))
 
     def _same_sampling(self, video: VideoRecord) -> bool:
         """Tell whether the stored frames serve this request; a video with every frame serves any rate."""

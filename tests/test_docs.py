@@ -68,7 +68,7 @@ EXAMPLES = list(examples())
 OURS = [list(words) for words in dict.fromkeys(tuple(words[1:]) for words in EXAMPLES if words[0] == "reelweave")]
 
 
-@pytest.mark.parametrize("name", ["cli.md", "settings.md"])
+@pytest.mark.parametrize("name", ["cli.md", "settings.md", "models.md"])
 def test_a_generated_page_is_what_the_program_says(name: str) -> None:
     page = script("generate").PAGES[name]()
     assert TEXTS[f"docs/reference/{name}"] == page, "out of date: run `make reference`"

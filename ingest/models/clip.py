@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,9 +10,10 @@ from ...errors import SpaceError
 from ...media.types import Floats
 from ...media.untrusted import read_object
 from ...settings import NetworkSettings as ClipSettings
+from .known import check_licence, known_model, model_value
 from .network import LoadedNetwork, NetworkEmbedder, loading
 from .views import resize_mode
-from .weights import CLIP, FOLDER, local_weights
+from .weights import CLIP, FOLDER, HUB, local_weights
 
 _NORMALIZATION = ("mean", "std")
 
@@ -57,13 +59,25 @@ class ClipEmbedder(NetworkEmbedder):
     remedy = "Correct it, set clip.model to another model, or give --space appearance to work without one."
 
     def __init__(self, settings: ClipSettings) -> None:
-        super().__init__("clip", settings.model, settings)
+        super().__init__("clip", model_value(settings.model), settings)
+
+    def _load(self) -> LoadedNetwork:
+        check_licence(self._model, self._settings.research)
+        return super()._load()
 
     def _open(self, place: Path, device: str) -> LoadedNetwork:
         model, preprocess, architecture = _create(self._model, place, device)
         trained = model.visual.preprocess_cfg
         seen = {**trained, "resize_mode": resize_mode(self._settings.view, trained["resize_mode"])}
         return LoadedNetwork(model, preprocess if seen == trained else _preprocess(seen), architecture, seen)
+
+    @property
+    def made_for(self) -> tuple[int, int, str]:
+        """The tokens of a text, the side of a picture, and how pictures were resized in training."""
+        model, preprocessing = self.model, self.model.visual.preprocess_cfg
+        text = getattr(model, "text", model)
+        size = preprocessing["size"]
+        return int(text.context_length), size if isinstance(size, int) else max(size), preprocessing["resize_mode"]
 
     def encode(self, model: Any, batch: Any) -> Any:
         return model.encode_image(batch, normalize=True)
@@ -79,12 +93,26 @@ class ClipEmbedder(NetworkEmbedder):
         """The tokenizer that the model names; most come with open_clip, and few have to be fetched."""
         import open_clip
 
+        known = known_model(self._model)
+        if known and known.has_tokenizer and find_spec("transformers") is None:
+            raise SpaceError(
+                f"The tokenizer of {known.name} needs transformers, which is not installed.",
+                "Run `pip install 'reelweave[match]'`, or set clip.model to another model.",
+            )
         _ = self._loaded
-        place = local_weights(self._model, CLIP)
-        name = f"{FOLDER}{place}" if place and place.is_dir() else self._model.partition("/")[0]
+        name = _tokenizer_name(self._model, local_weights(self._model, CLIP))
         remedy = "If it has to be fetched, go online once; or set clip.model to another model."
         with loading(f"The tokenizer of {self._model}", remedy):
             return open_clip.get_tokenizer(name)
+
+
+def _tokenizer_name(model: str, place: Path | None) -> str:
+    """Return what open_clip finds the tokenizer by; one that is not CLIP's may be missing from a hub's folder."""
+    if not place or not place.is_dir():
+        return model.partition("/")[0]
+    text = (read_object(place / CLIP.config).get("model_cfg") or {}).get("text_cfg") or {}
+    has_files = (place / "tokenizer_config.json").is_file()
+    return model if model.startswith(HUB) and text.get("hf_tokenizer_name") and not has_files else f"{FOLDER}{place}"
 
 
 def _create(name: str, place: Path, device: str) -> tuple[Any, Any, Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """Open embedders by the name of their space, and list and fetch the models behind them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...errors import UsageError, command
@@ -9,6 +9,7 @@ from ...settings import TIMM_SPACE, NetworkSettings, Settings, library_folder
 from .appearance import AppearanceEmbedder
 from .clip import ClipEmbedder
 from .embedder import Embedder
+from .known import KNOWN_MODELS, KnownModel, check_licence, model_value
 from .speed import speed_summary
 from .timm import TimmEmbedder
 from .views import TiledEmbedder
@@ -66,6 +67,7 @@ def fetch_weights(wanted: str | None, settings: Settings) -> FetchedModel:
     model, family = model_of(space, settings), {"clip": CLIP, "appearance": None}.get(space, TIMM)
     if family is None:
         raise UsageError("The appearance space needs no model.", "Name a model of open_clip, or timm:MODEL.")
+    check_licence(model, settings.clip.research)
     here = local_weights(model, family)
     place = here or fetch_from_hub(model, family)
     files = [file for file in place.iterdir() if file.is_file()] if place.is_dir() else [place]
@@ -83,11 +85,11 @@ def resolve_model(wanted: str | None, settings: Settings) -> tuple[str, Settings
 
 
 def model_of(space: str, settings: Settings) -> str:
-    return settings.clip.model if space == "clip" else space.removeprefix(TIMM_SPACE)
+    return model_value(settings.clip.model) if space == "clip" else space.removeprefix(TIMM_SPACE)
 
 
 def list_models(settings: Settings) -> list[dict[str, Any]]:
-    """List the models named in the settings, as `models list --json` prints them."""
+    """List the models named in the settings, and then those that have a name, as `models list --json` prints them."""
     space = AppearanceEmbedder.space
     return [
         {"space": space.name, "model": space.model, "ready": True, "dimension": space.dimension, "needs": "nothing"},
@@ -102,7 +104,20 @@ def list_models(settings: Settings) -> list[dict[str, Any]]:
             }
             for name, model in used_networks(settings).items()
         ),
+        *map(_known_row, KNOWN_MODELS),
     ]
+
+
+def _known_row(known: KnownModel) -> dict[str, Any]:
+    promised = asdict(known)
+    del promised["repository"], promised["has_tokenizer"], promised["resize"]
+    needs = "weights on this machine, or the network once" if known.repository else "nothing"
+    return promised | {
+        "space": "clip",
+        "ready": weights_here(known.model, CLIP),
+        "needs": needs,
+        "view": "crop" if known.resize == "shortest" else "whole",
+    }
 
 
 def fetch_model(wanted: str | None, settings: Settings, *, quiet: bool = False) -> FetchedModel:
@@ -126,6 +141,6 @@ def speed_text(model: str, settings: Settings) -> str:
 def used_networks(settings: Settings) -> dict[str, str]:
     """Map the spaces in the settings that need a network to their models."""
     spaces = (settings.ingest.space, settings.solve.space, settings.solve.fused_with)
-    return {"clip": settings.clip.model} | {
+    return {"clip": model_value(settings.clip.model)} | {
         name: name.removeprefix(TIMM_SPACE) for name in spaces if name.startswith(TIMM_SPACE)
     }

@@ -10,6 +10,7 @@ import numpy as np
 from ...media.types import Floats, Picture, Space, SpaceState
 from ...settings import NetworkSettings
 from .embedder import EmbeddedBatch, TextEmbedder, TwoStageEmbedder
+from .known import model_value
 
 View = Literal["whole", "crop", "tiles"]
 
@@ -66,7 +67,7 @@ def library_view(settings: NetworkSettings, states: Iterable[SpaceState]) -> Net
     views = Counter(
         view_of(state.space)
         for state in states
-        if state.space.name == "clip" and state.space.model == settings.model and state.vectors
+        if state.space.name == "clip" and state.space.model == model_value(settings.model) and state.vectors
     )
     return settings.model_copy(update={"view": views.most_common(1)[0][0] if views else "whole"})
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import ModelMissing, SpaceError
+from ...errors import ModelMissing, SpaceError, command
+from .known import KNOWN_MODELS, known_model, model_value
 
 FOLDER, HUB = "local-dir:", "hf-hub:"
 
@@ -42,6 +43,8 @@ class ModelFamily:
     """Explain why such a name is not a model."""
     bundled: Mapping[str, Path] = field(default_factory=dict)
     """Folders of the models that come with the package, by name."""
+    value: Callable[[str], str] = str
+    """Return the full name that a short one stands for."""
 
 
 def local_weights(model: str, family: ModelFamily) -> Path | None:
@@ -50,6 +53,7 @@ def local_weights(model: str, family: ModelFamily) -> Path | None:
     Returns:
         A folder with config and weights, the weights file of a listed model, or None if anything is missing.
     """
+    model = family.value(model)
     if folder := _folder(model, family):
         return None if _fault(folder, family) else folder
     if not (remote := _remote(model, family)):
@@ -67,7 +71,7 @@ def weights_here(model: str, family: ModelFamily) -> bool:
 
 def weights_fetchable(model: str, family: ModelFamily) -> bool:
     """Tell whether the hub has the model and can be reached; in offline mode it is not asked."""
-    remote = _remote(model, family)
+    remote = _remote(family.value(model), family)
     if remote is None or _offline():
         return False
     from huggingface_hub import HfApi
@@ -79,6 +83,19 @@ def weights_fetchable(model: str, family: ModelFamily) -> bool:
     return True
 
 
+def hub_licence(repository: str) -> str | None:
+    """Return the licence that the hub states for a repository; None if it cannot be asked or states none."""
+    if _offline():
+        return None
+    from huggingface_hub import HfApi
+
+    try:
+        card = HfApi().model_info(repository, timeout=_HUB_SECONDS).card_data
+    except Exception:  # the hub's client raises a different class for each cause
+        return None
+    return str(card.license) if card and card.license else None
+
+
 def fetch_from_hub(model: str, family: ModelFamily) -> Path:
     """Download the weights that `local_weights` did not find.
 
@@ -88,6 +105,7 @@ def fetch_from_hub(model: str, family: ModelFamily) -> Path:
     Raises:
         SpaceError: If the name is not a model, or the hub is out of reach or lacks files.
     """
+    model = family.value(model)
     remote = _remote(model, family)
     name = f"{family.noun} {model}"
     if folder := _folder(model, family):
@@ -171,10 +189,14 @@ def one_line(failed: Exception) -> str:
 
 
 TOY = "toy"
+_TOKENIZER = (("tokenizer.json",), ("tokenizer_config.json",))
+"""Files of a tokenizer that is not CLIP's, in the repository of the weights."""
 
 
 def _clip_listed(model: str) -> HubRepository | None:
-    """Look up MODEL/PRETRAINED in open_clip's own table."""
+    """Look up MODEL/PRETRAINED in our own table or, which takes seconds, in open_clip's."""
+    if (known := known_model(model)) and known.repository:
+        return HubRepository(known.repository, (CLIP.weights, *(_TOKENIZER if known.has_tokenizer else ())))
     from open_clip import get_pretrained_cfg
 
     name, _, tag = model.partition("/")
@@ -192,7 +214,11 @@ def _clip_unlisted(model: str) -> SpaceError:
     tags = open_clip.list_pretrained_tags_by_model(name)
     example = f"Set clip.model to {name}/PRETRAINED, where PRETRAINED is one of: {', '.join(tags)}."
     if not tags:
-        return SpaceError(f"open_clip has no model {name!r} with weights.", "Set clip.model as settings.toml explains.")
+        near = difflib.get_close_matches(model, [known.name for known in KNOWN_MODELS], 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        return SpaceError(
+            f"open_clip has no model {name!r} with weights.", f"{hint}{command('models', 'list')} names models to use."
+        )
     if not tag:
         return SpaceError(f"The model {model!r} names no weights and would run on random ones.", example)
     return SpaceError(f"open_clip has no weights {tag!r} for {name}.", example)
@@ -207,6 +233,7 @@ CLIP = ModelFamily(
     unlisted=_clip_unlisted,
     # Trained on drawn shapes by bench/toy_train.py for the demo and the tests; used only when named.
     bundled={TOY: Path(__file__).with_name(TOY)},
+    value=model_value,
 )
 
 

@@ -208,6 +208,17 @@ def test_a_library_of_centre_crops_is_told_how_to_renew_them(cropping: Path, fil
     assert any("--view whole" in note for note in progress.notes)
 
 
+def test_the_check_of_a_model_accepts_vectors_of_another_view(cropping: Path, film: Path) -> None:
+    from reelweave.evaluate.model_check import check_model
+
+    new_library(cropping, film, "crop")
+    tests = check_model(None, using(cropping)).trials
+    (library,) = (test for test in tests if test.name == "library")
+    assert library.ok
+    assert "1 videos" in library.detail
+    assert "crop" in library.detail
+
+
 def plain(film: Path, chosen: Settings) -> None:
     pipeline.ingest(film, chosen)
 

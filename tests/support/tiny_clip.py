@@ -45,4 +45,6 @@ def clip_settings(
 ) -> ClipSettings:
     """The settings that name a model's folder, or a model by its name."""
     named = f"local-dir:{model}" if isinstance(model, Path) else model
-    return ClipSettings.model_validate({"model": named, "device": device, "batch": batch, "speed": speed, "view": view})
+    return ClipSettings.model_validate(
+        {"model": named, "device": device, "batch": batch, "speed": speed, "view": view, "research": False}
+    )
