@@ -83,7 +83,7 @@ class Effort(NamedTuple):
     candidates: int
 
 
-_EFFORTS = (Effort(0.1, 2048), Effort(0.1, 4096), Effort(0.2, 8192), Effort(0.5, 8192), Effort(1.0, 16384))
+_EFFORTS = (Effort(0.1, 4096), Effort(0.2, 8192), Effort(0.5, 8192), Effort(1.0, 16384))
 """Tried in this order, until the recall suffices."""
 
 
@@ -211,7 +211,7 @@ def _build(matrix: Matrix, numbers: int) -> Any:
     parts = [_coded(_padded(vectors, codes.d), least, codes) for _, vectors in _blocks(matrix)]
     lengths, means = np.concatenate([p.lengths for p in parts]), np.concatenate([p.means for p in parts])
     metric = faiss.METRIC_INNER_PRODUCT
-    quantizer = faiss.IndexScalarQuantizer(codes.d, faiss.ScalarQuantizer.QT_8bit, metric)
+    quantizer: Any = faiss.IndexScalarQuantizer(codes.d, faiss.ScalarQuantizer.QT_8bit, metric)
     quantizer.train(means)
     quantizer.add(means)
     lists = faiss.IndexIVFPQ(quantizer, codes.d, len(means), codes.M, _CODE_BITS, metric)

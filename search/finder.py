@@ -11,7 +11,7 @@ from ..index.approximate import ApproximateIndex, open_approximate
 from ..index.library import Library, open_library
 from ..index.matrix import Matrix, open_matrix
 from ..index.quantized import QuantizedMatrix
-from ..ingest.models.embedder import Embedder
+from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import open_embedder
 from ..ingest.models.views import library_view, tile_count
 from ..media.timecode import clock
@@ -44,6 +44,7 @@ from .results import (
     ranked,
     scores_of,
 )
+from .suggest import suggested_words
 
 _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""
@@ -72,13 +73,16 @@ class SearchResult:
     """The vectors that were searched."""
     asked: str = ""
     """What was searched for, in a few words."""
+    suggestions: tuple[str, ...] = ()
+    """Words that find something, where a text found nothing."""
 
     @property
     def why_nothing(self) -> str:
         """The explanation of a result without hits and moments."""
         if self.threshold is None or not self.top:
             return "There are no frames to search."
-        return f"Nothing reaches {self.threshold:.3f}; the best score is {self.top[0].score:.3f}."
+        nothing = f"Nothing reaches {self.threshold:.3f}; the best score is {self.top[0].score:.3f}."
+        return nothing + (f" These words find something: {', '.join(self.suggestions)}." if self.suggestions else "")
 
 
 def vector_of(result: SearchResult, item: Hit | Moment) -> Floats:
@@ -142,7 +146,10 @@ class Finder:
             queries = self._frame(question.near, near, matrix.space)
         else:
             queries = self._queries(question, matrix, embedder)
-        return replace(self._answer(question, matrix, queries, named), asked=question.title)
+        found = replace(self._answer(question, matrix, queries, named), asked=question.title)
+        if found.hits or found.moments or found.threshold is None or not question.text.strip():
+            return found
+        return replace(found, suggestions=self._suggestions(question, matrix, queries, named))
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
         tiles = 1 if question.vector or question.near or question.only_pictures else tile_count(matrix.space)
@@ -165,6 +172,22 @@ class Finder:
             return SearchResult(space, cut, [], spans[:count], best, matrix)
         found = self._best(question, matrix, scores[over], rows[over], question.count or chosen.most)
         return SearchResult(space, cut, hits(matrix, found), [], best, matrix)
+
+    def _suggestions(
+        self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return words that find something where the text of the question found nothing."""
+        embedder = self._embedder(matrix.space.name)
+        if not isinstance(embedder, TextEmbedder):
+            return ()
+
+        def finds(query: Floats) -> bool:
+            result = self._answer(question, matrix, query, named)
+            return bool(result.hits or result.moments)
+
+        rows = _within(matrix, question, named)
+        with self.progress.stage("suggest words"):
+            return suggested_words(queries, matrix, rows, embedder, self.library.cache, finds)
 
     def _cut(self, question: Question, matrix: Matrix, scores: Floats, best: float) -> float | None:
         """Return the threshold; moments need one, so that `auto` is their default."""

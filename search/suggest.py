@@ -1,0 +1,78 @@
+"""Suggest words that do find something: everyday words, compared with the frames and with the query."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..index.matrix import Matrix
+from ..ingest.models.embedder import TextEmbedder
+from ..media.files import atomic
+from ..media.types import Floats, Ints
+from ..media.untrusted import MEGABYTE, UntrustedError, read_array
+
+_FILE = Path(__file__).with_name("words.txt")
+"""Nouns and verbs of everyday scenes."""
+_SHOWN = 5
+"""Words that are suggested at most."""
+_TRIED = 12
+"""Words that are searched for at most; each takes as long as the query."""
+_PROMISING = 40
+"""Words among which those nearest to the query are tried."""
+_SAMPLED = 20_000
+"""Frames with which all words are compared: spread over the library they show what is in it."""
+_SAME_TEXT = 0.999
+"""Cosine above which two words mean the same to a model."""
+_SYNONYMS = 4
+"""Words that may mean the same; more of them are words that a model does not know."""
+_MOST_BYTES = 64 * MEGABYTE
+
+
+@cache
+def everyday_words() -> tuple[str, ...]:
+    """Return the words that can be suggested."""
+    return tuple(_FILE.read_text(encoding="utf-8").split())
+
+
+def suggested_words(
+    query: Floats, matrix: Matrix, rows: Ints, embedder: TextEmbedder, folder: Path, finds: Callable[[Floats], bool]
+) -> tuple[str, ...]:
+    """Return words that `finds` something, those nearest to the query first."""
+    words = everyday_words()
+    vectors = _word_vectors(words, embedder, folder)
+    sample = matrix.vectors(rows[:: max(1, len(rows) // _SAMPLED)])
+    if not len(sample):
+        return ()
+    scores = sample @ vectors.T
+    spread = np.maximum(scores.std(axis=0), np.finfo(np.float32).tiny)
+    promise = np.where(_known(vectors), (scores.max(axis=0) - np.median(scores, axis=0)) / spread, -np.inf)
+    promising = np.argsort(-promise)[:_PROMISING]
+    promising = promising[np.isfinite(promise[promising])]
+    nearest = promising[np.argsort(-(vectors[promising] @ query[0]), kind="stable")][:_TRIED]
+    found = [words[word] for word in nearest.tolist() if finds(vectors[word][None])]
+    return tuple(found[:_SHOWN])
+
+
+def _known(vectors: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Tell which words a model knows: to a small one, all others are the same."""
+    return np.asarray((vectors @ vectors.T > _SAME_TEXT).sum(axis=1) <= _SYNONYMS)
+
+
+def _word_vectors(words: Sequence[str], embedder: TextEmbedder, folder: Path) -> Floats:
+    """Embed the words once per model; later searches read the vectors."""
+    identity = json.dumps([asdict(embedder.space), words]).encode()
+    file = folder / f"{embedder.space.name}.{hashlib.sha256(identity).hexdigest()[:16]}.words"
+    shape = (len(words), embedder.space.dimension)
+    with contextlib.suppress(OSError, UntrustedError):
+        known = read_array(file, _MOST_BYTES, mapped=False)
+        if known.shape == shape and known.dtype == np.float32 and np.isfinite(known).all():
+            return known
+    made = embedder.embed_texts(words)
+    with contextlib.suppress(OSError), atomic(file, parents=True) as part, part.open("wb") as out:
+        np.save(out, made)
+    return made
