@@ -16,6 +16,7 @@ from ..ingest.models.registry import open_embedder
 from ..media.types import Floats, Ints, VideoRecord
 from ..progress import Progress
 from ..settings import Settings
+from .moments import find_moments, hills, over_level, stored_cuts
 from .question import (
     Question,
     States,
@@ -36,7 +37,6 @@ from .results import (
     best_distinct,
     calibrated_cut,
     hits,
-    moments,
     ranked,
     scores_of,
 )
@@ -143,8 +143,9 @@ class Finder:
             return SearchResult(space, None, best, [], best, matrix)
         over = scores >= cut
         if question.moments:
-            spans = moments(matrix, Ranked(rows[over], scores[over]), chosen.gap)
-            return SearchResult(space, cut, [], spans[:count], best, matrix)
+            rule = over_level(cut, chosen.gap) if isinstance(question.threshold, float) else hills(chosen.gap)
+            spans = find_moments(matrix, Ranked(rows, scores), cut, count, rule, stored_cuts(self.settings.shots))
+            return SearchResult(space, cut, [], spans, best, matrix)
         found = self._best(question, matrix, scores[over], rows[over], question.count or chosen.most)
         return SearchResult(space, cut, hits(matrix, found), [], best, matrix)
 

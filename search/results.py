@@ -14,9 +14,6 @@ _FIRST_BATCH = 512
 """Ranked rows that are compared with one another at first."""
 _BATCH_GROWTH = 4
 """Growth of that number while too few rows differ."""
-_FRAMES_APART = 1.5
-"""Frame intervals within which sampled neighbours make one moment."""
-
 _LOWEST = 3
 """Lowest scores that are averaged, so that a single outlier does not set the threshold."""
 FEW = 30
@@ -38,7 +35,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Moment:
-    """Adjacent hits of a video, from `start` to `end` in seconds, with the best of them."""
+    """A stretch of a video that matches, from `start` to `end` in seconds, with the best of its frames."""
 
     rank: int
     video: str
@@ -169,49 +166,12 @@ def hits(matrix: Matrix, found: Ranked) -> list[Hit]:
     """Turn ranked rows into hits."""
     answers = []
     for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), 1):
-        video, frame, time = _locate(matrix, row)
+        video, frame, time = locate(matrix, row)
         answers.append(Hit(rank, video.id, video.name, frame, time, round(score, 6), matrix.space.name))
     return answers
 
 
-def moments(matrix: Matrix, found: Ranked, gap: float) -> list[Moment]:
-    """Join hits of a video that are at most `gap` seconds apart into moments, best first.
-
-    Neighbouring frames are joined even where they were sampled farther apart.
-    """
-    spans = [span for owner in range(len(matrix.segments)) for span in _spans(matrix, found, owner, gap)]
-    spans.sort(key=lambda span: (-float(span.scores.max()), int(span.rows[0])))
-    return [_moment(matrix, span, rank) for rank, span in enumerate(spans, 1)]
-
-
-def _spans(matrix: Matrix, found: Ranked, owner: int, gap: float) -> list[Ranked]:
-    own = found.only(matrix.owners(found.rows) == owner)
-    own = own.only(np.argsort(own.rows))
-    sampled = matrix.segments[owner].video.sampled_fps
-    gap = max(gap, _FRAMES_APART / sampled) if sampled else gap
-    cuts = np.flatnonzero(np.diff(matrix.times[own.rows]) > gap) + 1
-    return [own.only(part) for part in np.split(np.arange(len(own)), cuts) if len(part)]
-
-
-def _moment(matrix: Matrix, span: Ranked, rank: int) -> Moment:
-    best = int(np.argmax(span.scores))
-    video, peak, peak_time = _locate(matrix, int(span.rows[best]))
-    times = matrix.times[span.rows]
-    return Moment(
-        rank=rank,
-        video=video.id,
-        name=video.name,
-        start=float(times.min()),
-        end=float(times.max()),
-        peak_frame=peak,
-        peak_time=peak_time,
-        frames=len(span),
-        score=round(float(span.scores[best]), 6),
-        space=matrix.space.name,
-    )
-
-
-def _locate(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
+def locate(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
     """Return the video, frame and time of a row."""
     owner = int(np.searchsorted(matrix.starts, row, side="right") - 1)
     segment, position = matrix.segments[owner], row - int(matrix.starts[owner])
