@@ -19,7 +19,8 @@ from table import put_between_marks
 from reelweave.index.matrix import Matrix
 from reelweave.media.types import Floats
 from reelweave.search.moments import MomentRule, find_moments, hills, over_level, stored_cuts
-from reelweave.search.results import Ranked, all_scores, auto_cut
+from reelweave.search.results import Ranked, all_scores
+from reelweave.search.thresholds import auto_cut
 from reelweave.settings import Settings, load
 
 FIRST_SEED = 500

@@ -11,7 +11,7 @@ from ..index.approximate import ApproximateIndex, open_approximate
 from ..index.library import Library, open_library
 from ..index.matrix import Matrix, open_matrix
 from ..index.quantized import QuantizedMatrix
-from ..ingest.models.embedder import Embedder
+from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import open_embedder
 from ..media.types import Floats, Ints, VideoRecord
 from ..progress import Progress
@@ -28,18 +28,16 @@ from .question import (
     videos_by_model,
 )
 from .results import (
-    FEW,
     Hit,
     Moment,
     Ranked,
     all_scores,
-    auto_cut,
     best_distinct,
-    calibrated_cut,
     hits,
     ranked,
     scores_of,
 )
+from .thresholds import FEW, auto_cut, calibrated_cut, neutral_vectors, typical_spread
 
 _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""
@@ -98,6 +96,7 @@ class Finder:
     _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
     _indexes: dict[str, ApproximateIndex] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
+    _spreads: dict[str, float] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
 
     def ask(self, question: Question) -> SearchResult:
@@ -161,8 +160,21 @@ class Finder:
                 self.progress.note(
                     f"{len(matrix)} frames are too few to calibrate a threshold; below {FEW} it is a guess."
                 )
-            return calibrated_cut(matrix, scores, self.settings.search.stand_out, self.settings.search.same)
+            chosen = self.settings.search
+            typical = self._typical_spread(matrix, question)
+            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical)
         return auto_cut(best, self.settings.search.auto)
+
+    def _typical_spread(self, matrix: Matrix, question: Question) -> float | None:
+        """Return the spread of texts in this library, for a question of texts alone; the last one is kept."""
+        embedder = self._embedders.get(matrix.space.name)
+        if question.vector or not isinstance(embedder, TextEmbedder) or any(term.picture for term in question.terms):
+            return None
+        if matrix.key not in self._spreads:
+            with self.progress.stage("calibrate"):
+                sentences = neutral_vectors(embedder, self.library.cache)
+                self._spreads = {matrix.key: typical_spread(matrix, sentences, self.settings.search.same)}
+        return self._spreads[matrix.key]
 
     def _best(self, question: Question, matrix: Matrix, scores: Floats, rows: Ints, count: int) -> Ranked:
         if question.repeats:

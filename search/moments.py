@@ -104,9 +104,11 @@ def _curve(matrix: Matrix, found: Ranked, owner: int, rule: MomentRule, find_cut
     first, end = np.searchsorted(found.rows, matrix.starts[owner : owner + 2])
     rows, scores = found.rows[first:end], found.scores[first:end]
     times, segment = matrix.times[rows], matrix.segments[owner]
-    # Frames may have been left out, so that a cut may lie between two that are not neighbours.
-    cuts = np.unique(np.searchsorted(rows - matrix.starts[owner], find_cuts(matrix, owner)))
-    cuts = cuts[(cuts > 0) & (cuts < len(rows))]
+    cuts = np.zeros(0, np.int64)
+    if rule.smoothing or rule.snap:
+        # Frames may have been left out, so that a cut may lie between two that are not neighbours.
+        cuts = np.unique(np.searchsorted(rows - matrix.starts[owner], find_cuts(matrix, owner)))
+        cuts = cuts[(cuts > 0) & (cuts < len(rows))]
     sampled = segment.video.sampled_fps
     gap = max(rule.gap, _FRAMES_APART / sampled) if sampled else rule.gap
     return _Curve(rows, times, scores, _smoothed(times, scores, cuts, rule.smoothing), cuts, gap)

@@ -1,4 +1,4 @@
-"""Score all frames against a query, rank them, collapse frames that look the same, and cut the list at a threshold."""
+"""Score all frames against a query, rank them, and collapse frames that look the same."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,6 @@ _FIRST_BATCH = 512
 """Ranked rows that are compared with one another at first."""
 _BATCH_GROWTH = 4
 """Growth of that number while too few rows differ."""
-_LOWEST = 3
-"""Lowest scores that are averaged, so that a single outlier does not set the threshold."""
-FEW = 30
-"""Frames below which a calibrated threshold is a guess."""
 
 
 @dataclass(frozen=True)
@@ -141,25 +137,6 @@ def _originals(matrix: Matrix, rows: Ints, owners: Ints) -> Ints:
         repeated = segment.duplicate_of[positions]
         originals[own] = np.where(repeated >= 0, repeated, segment.indices[positions])
     return originals
-
-
-def auto_cut(best: float, share: float) -> float:
-    """Return that share of the best cosine; a negative one is lowered by the same amount."""
-    return best - (1 - share) * abs(best)
-
-
-def calibrated_cut(matrix: Matrix, scores: Floats, factor: float, same: float) -> float:
-    """Return the cosine `factor` times as far above the median score as the lowest scores are below it.
-
-    The lowest scores come about by chance alone, so their spread is what chance does in a library of this size, in this
-    space, for this query. A true hit stands out farther. The threshold never exceeds `same`, above which two pictures
-    count as the same.
-    """
-    if not len(scores):
-        return same
-    median = float(np.median(scores))
-    lowest = float(-best_distinct(matrix, -scores, _LOWEST, same).scores.mean())
-    return min(same, median + factor * (median - lowest))
 
 
 def hits(matrix: Matrix, found: Ranked) -> list[Hit]:

@@ -20,8 +20,9 @@ from reelweave.media.types import FrameRows, Picture, Space, VideoRecord
 from reelweave.search.finder import SearchResult
 from reelweave.search.query import Term, combined, parse
 from reelweave.search.question import Question
-from reelweave.search.results import Ranked, all_scores, auto_cut, calibrated_cut, distinct, ranked
+from reelweave.search.results import Ranked, all_scores, distinct, ranked
 from reelweave.search.search import search_library
+from reelweave.search.thresholds import auto_cut, calibrated_cut
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:
@@ -444,6 +445,18 @@ def test_a_text_finds_the_nearest_frames(worded: tuple[Path, Settings]) -> None:
     assert found.space == "clip"
     assert [hit.score for hit in found.hits] == pytest.approx([score for score, _, _ in expected], abs=1e-5)
     assert (found.hits[0].video, found.hits[0].frame) == expected[0][1:]
+
+
+def test_a_threshold_for_texts_is_calibrated_by_neutral_sentences_and_one_for_pictures_is_not(
+    worded: tuple[Path, Settings],
+) -> None:
+    folder, using = worded
+    cache = folder / "library" / "cache"
+    picture = saved(decoded(folder / "film1.mp4")[2], folder / "own.png")
+    asked(using, image=picture, threshold="calibrated")
+    assert not list(cache.glob("neutral-*.npy"))
+    asked(using, text="a red ball", threshold="calibrated")
+    assert len(list(cache.glob("neutral-*.npy"))) == 1
 
 
 def test_texts_and_pictures_can_be_combined(worded: tuple[Path, Settings], tmp_path: Path) -> None:
