@@ -340,7 +340,7 @@ class Library(Session):
             after: Only frames from this time on, in seconds.
             before: Only frames up to this time.
             threshold: The least score: a cosine, "auto" or "calibrated".
-            moments: Join neighbouring hits into moments.
+            moments: Find moments instead of frames.
             repeats: Also list frames that look the same as another.
             space: The space to compare in.
             near: A frame of the library to search for, such as "holiday.mp4@1:05".

@@ -32,7 +32,9 @@ from reelweave.ingest.discover import discover_sources
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.media.types import Floats, FrameRows, Space, VideoRecord
 from reelweave.progress import SilentProgress
-from reelweave.search.results import all_scores, auto_cut, calibrated_cut
+from reelweave.search.neutral import SENTENCES
+from reelweave.search.results import all_scores
+from reelweave.search.thresholds import auto_cut, calibrated_cut, typical_spread
 from reelweave.settings import load
 
 COCO = (
@@ -55,6 +57,18 @@ class Query:
     true: npt.NDArray[np.bool_]
     absent: Floats
     matrices: tuple[Matrix, Matrix]
+    typical: tuple[float, float] | None = None
+    """The spread of neutral sentences over each library."""
+
+    @classmethod
+    def of(
+        cls, matrices: tuple[Matrix, Matrix], text: Floats, true: npt.NDArray[np.bool_], sentences: Floats
+    ) -> "Query":
+        """Ask for a text in a library that shows it and in one that does not."""
+        scores = [all_scores(one, text[None]) for one in matrices]
+        same = load().search.same
+        present, absent = (typical_spread(one, sentences, same) for one in matrices)
+        return cls(scores[0], true, scores[1], matrices, (present, absent))
 
 
 @dataclass(frozen=True)
@@ -71,7 +85,8 @@ class Result:
     """Queries whose thing is not there, and that have hits all the same."""
 
 
-Cut = Callable[[Matrix, Floats], float]
+Cut = Callable[[Matrix, Floats, float | None], float]
+"""A threshold for a library, the scores in it, and the spread of neutral sentences if it is known."""
 
 
 def segment(vectors: Floats, name: str) -> Segment:
@@ -100,11 +115,13 @@ def classes(folder: Path) -> Iterator[Query]:
     for label in labels:
         shown[number[label["image_id"]], COCO.index(label["category_id"])] = True
     vectors, shown = pictures["E"][labelled].astype(np.float32), shown[labelled]
-    for text, true in zip(texts, shown.T, strict=True):
-        if true.any():
-            everything, others = matrix([segment(vectors, "all")]), matrix([segment(vectors[~true], "others")])
-            scores = [all_scores(one, text[None]) for one in (everything, others)]
-            yield Query(scores[0], true, scores[1], (everything, others))
+    everything, asked = matrix([segment(vectors, "all")]), np.flatnonzero(shown.any(axis=0))
+    for number, one in enumerate(asked.tolist()):
+        true = shown[:, one]
+        # No other texts are here: the classes of the other half stand for neutral sentences.
+        others = texts[[other for other in range(len(texts)) if other not in asked[number % 2 :: 2]]]
+        matrices = everything, matrix([segment(vectors[~true], "others")])
+        yield Query.of(matrices, texts[one], true, others)
 
 
 def drawn(count: int) -> Iterator[Query]:
@@ -115,14 +132,13 @@ def drawn(count: int) -> Iterator[Query]:
     codes, sure = np.stack([one.codes for one in all_codes]), np.stack([one.sure for one in all_codes])
     clip = ClipEmbedder(load({"clip.model": "toy"}).clip)
     vectors = clip.embed([scene.picture for scene in scenes])
+    sentences = clip.embed_texts(SENTENCES)
     for caption in (plain_caption(colour, shape) for colour in COLOURS for shape in SHAPES):
         told = caption.codes[None]
         true, maybe = captions_hold(told, codes, sure)[0], captions_hold(told, codes, sure, lenient=True)[0]
         plain = true | ~maybe
-        everything, others = matrix([segment(vectors[plain], "all")]), matrix([segment(vectors[~maybe], "others")])
-        text = clip.embed_texts([caption.text])
-        scores = [all_scores(one, text) for one in (everything, others)]
-        yield Query(scores[0], true[plain], scores[1], (everything, others))
+        matrices = matrix([segment(vectors[plain], "all")]), matrix([segment(vectors[~maybe], "others")])
+        yield Query.of(matrices, clip.embed_texts([caption.text])[0], true[plain], sentences)
 
 
 def clips(folder: Path, fps: float, each: int, left_out: Sequence[str]) -> Iterator[list[Query]]:
@@ -158,17 +174,19 @@ def _frame(segments: Sequence[Segment], own: Segment, row: int) -> Query:
 def smallest(queries: Sequence[Query], cuts: Sequence[tuple[float, Cut]], share: float) -> tuple[float, Cut]:
     """The first cut, from the lowest up, that lets few enough absent things through."""
     for value, cut in cuts:
-        if np.mean([_passes(cut, query.matrices[1], query.absent).any() for query in queries]) <= share:
+        if np.mean([_passes(cut, query, 1).any() for query in queries]) <= share:
             return value, cut
     return cuts[-1]
 
 
-def _passes(cut: Cut, where: Matrix, scores: Floats) -> npt.NDArray[np.bool_]:
-    return np.asarray(scores >= cut(where, scores))
+def _passes(cut: Cut, query: Query, absent: int) -> npt.NDArray[np.bool_]:
+    """Return the hits in the library that shows the thing, or in the one that does not."""
+    scores = query.absent if absent else query.present
+    return np.asarray(scores >= cut(query.matrices[absent], scores, query.typical[absent] if query.typical else None))
 
 
 def measured(queries: Sequence[Query], cut: Cut, name: str, value: float | None, half: str) -> Result:
-    hits = [_passes(cut, query.matrices[0], query.present) for query in queries]
+    hits = [_passes(cut, query, 0) for query in queries]
     right = [hit & query.true for hit, query in zip(hits, queries, strict=True)]
     total = sum(int(hit.sum()) for hit in hits)
     true = sum(int(query.true.sum()) for query in queries)
@@ -180,7 +198,7 @@ def measured(queries: Sequence[Query], cut: Cut, name: str, value: float | None,
         precision=sum(int(one.sum()) for one in right) / total if total else 1.0,
         recall=sum(int(one.sum()) for one in right) / true,
         found=float(np.mean([one.any() for one in right])),
-        absent=float(np.mean([_passes(cut, query.matrices[1], query.absent).any() for query in queries])),
+        absent=float(np.mean([_passes(cut, query, 1).any() for query in queries])),
     )
 
 
@@ -192,10 +210,13 @@ def compared(tuned: Sequence[Query], others: Sequence[Query], share: float) -> l
     shipped = search.stand_out
     cuts: list[tuple[str, float | None, Cut]] = [
         ("fixed, chosen", fixed[0], fixed[1]),
-        ("auto", search.auto, lambda _, scores: auto_cut(float(scores.max()), search.auto)),
+        ("auto", search.auto, lambda _, scores, __: auto_cut(float(scores.max()), search.auto)),
         ("calibrated, chosen", chosen[0], chosen[1]),
         ("calibrated, as set", shipped, _factor(shipped, search.same)),
+        ("calibrated, without sentences", shipped, lambda w, s, _: calibrated_cut(w, s, shipped, search.same)),
     ]
+    if tuned[0].typical is None:
+        cuts.pop()
     return [
         measured(queries, cut, name, value, half)
         for name, value, cut in cuts
@@ -204,11 +225,11 @@ def compared(tuned: Sequence[Query], others: Sequence[Query], share: float) -> l
 
 
 def _fixed(value: float) -> Cut:
-    return lambda _, __: value
+    return lambda *_: value
 
 
 def _factor(value: float, same: float) -> Cut:
-    return lambda where, scores: calibrated_cut(where, scores, value, same)
+    return lambda where, scores, typical: calibrated_cut(where, scores, value, same, typical)
 
 
 def show(title: str, results: Sequence[Result]) -> None:

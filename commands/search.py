@@ -72,7 +72,7 @@ def search(
     before: Annotated[str | None, typer.Option(help="Only frames up to this time.")] = None,
     count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="Number of results.")] = None,
     threshold: Annotated[str | None, typer.Option(help="Minimum score: a number, auto or calibrated.")] = None,
-    moments: Annotated[bool, typer.Option("--moments", help="Join neighbouring hits into moments.")] = False,
+    moments: Annotated[bool, typer.Option("--moments", help="Find moments instead of frames.")] = False,
     repeats: Annotated[bool, typer.Option("--all", help="Also show frames that look the same as another.")] = False,
     export: Annotated[Path | None, typer.Option(help="Folder for the frames at full size.")] = None,
     clip: Annotated[Path | None, typer.Option(help="Film of the hits or moments.")] = None,

@@ -19,6 +19,7 @@ from ..media.types import Floats, Ints, Space, VideoRecord
 from ..progress import Progress
 from ..settings import Settings
 from .filters import chosen_videos
+from .moments import find_moments, hills, over_level, stored_cuts
 from .question import (
     FrameTime,
     Question,
@@ -31,20 +32,17 @@ from .question import (
     videos_by_model,
 )
 from .results import (
-    FEW,
     Hit,
     Moment,
     Ranked,
     all_scores,
-    auto_cut,
     best_distinct,
-    calibrated_cut,
     hits,
-    moments,
     ranked,
     scores_of,
 )
 from .suggest import suggested_words
+from .thresholds import FEW, auto_cut, calibrated_cut, neutral_vectors, typical_spread
 
 _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""
@@ -108,6 +106,7 @@ class Finder:
     _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
     _indexes: dict[str, ApproximateIndex | None] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
+    _spreads: dict[str, float] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
 
     def ask(self, question: Question) -> SearchResult:
@@ -168,8 +167,9 @@ class Finder:
             return SearchResult(space, None, best, [], best, matrix)
         over = scores >= cut
         if question.moments:
-            spans = moments(matrix, Ranked(rows[over], scores[over]), chosen.gap)
-            return SearchResult(space, cut, [], spans[:count], best, matrix)
+            rule = over_level(cut, chosen.gap) if isinstance(question.threshold, float) else hills(chosen.gap)
+            spans = find_moments(matrix, Ranked(rows, scores), cut, count, rule, stored_cuts(self.settings.shots))
+            return SearchResult(space, cut, [], spans, best, matrix)
         found = self._best(question, matrix, scores[over], rows[over], question.count or chosen.most)
         return SearchResult(space, cut, hits(matrix, found), [], best, matrix)
 
@@ -177,8 +177,8 @@ class Finder:
         self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]
     ) -> tuple[str, ...]:
         """Return words that find something where the text of the question found nothing."""
-        embedder = self._embedder(matrix.space.name)
-        if not isinstance(embedder, TextEmbedder):
+        embedder = self._text_embedder(matrix)
+        if not embedder:
             return ()
 
         def finds(query: Floats) -> bool:
@@ -201,8 +201,21 @@ class Finder:
                 self.progress.note(
                     f"{len(matrix)} frames are too few to calibrate a threshold; below {FEW} it is a guess."
                 )
-            return calibrated_cut(matrix, scores, self.settings.search.stand_out, self.settings.search.same)
+            chosen = self.settings.search
+            typical = self._typical_spread(matrix, question)
+            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical)
         return auto_cut(best, self.settings.search.auto)
+
+    def _typical_spread(self, matrix: Matrix, question: Question) -> float | None:
+        """Return the spread of texts in this library, for a question of texts alone; the last one is kept."""
+        embedder = self._text_embedder(matrix)
+        if not question.embeds or not embedder or any(term.picture for term in question.terms):
+            return None
+        if matrix.key not in self._spreads:
+            with self.progress.stage("calibrate"):
+                sentences = neutral_vectors(embedder, self.library.cache)
+                self._spreads = {matrix.key: typical_spread(matrix, sentences, self.settings.search.same)}
+        return self._spreads[matrix.key]
 
     def _best(self, question: Question, matrix: Matrix, scores: Floats, rows: Ints, count: int) -> Ranked:
         if question.repeats:
@@ -286,6 +299,11 @@ class Finder:
         if key not in self._embedders:
             self._embedders[key] = open_embedder(space, clip)
         return self._embedders[key]
+
+    def _text_embedder(self, matrix: Matrix) -> TextEmbedder | None:
+        """Return the open embedder that made the vectors, if it embeds texts."""
+        found = next((one for one in self._embedders.values() if one.space == matrix.space), None)
+        return found if isinstance(found, TextEmbedder) else None
 
     def _queries(self, question: Question, matrix: Matrix, embedder: Embedder | None) -> Floats:
         queries = vectors_of(question, embedder, [s.video for s in matrix.segments], self.settings)

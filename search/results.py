@@ -1,4 +1,4 @@
-"""Score all frames against a query, rank them, collapse frames that look the same, and cut the list at a threshold."""
+"""Score all frames against a query, rank them, and collapse frames that look the same."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,8 @@ _FIRST_BATCH = 512
 """Ranked rows that are compared with one another at first."""
 _BATCH_GROWTH = 4
 """Growth of that number while too few rows differ."""
-_FRAMES_APART = 1.5
-"""Frame intervals within which sampled neighbours make one moment."""
-
 _SHORTEST = 1e-6
 """Length below which the part of a query for one tile has no direction."""
-_LOWEST = 3
-"""Lowest scores that are averaged, so that a single outlier does not set the threshold."""
-FEW = 30
-"""Frames below which a calibrated threshold is a guess."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Moment:
-    """Adjacent hits of a video, from `start` to `end` in seconds, with the best of them."""
+    """A stretch of a video that matches, from `start` to `end` in seconds, with the best of its frames."""
 
     rank: int
     video: str
@@ -81,12 +74,12 @@ def all_scores(matrix: Matrix, queries: Floats, tiles: int = 1) -> Floats:
     scores = np.empty(len(matrix), np.float32)
     for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
         rows = segment.rows.vectors
-        found = (rows @ queries.T).max(axis=1) if tiles == 1 else _best_tiles(rows, queries, tiles)
+        found = (rows @ queries.T).max(axis=1) if tiles == 1 else best_tiles(rows, queries, tiles)
         scores[start : start + len(found)] = found
     return scores
 
 
-def _best_tiles(rows: Floats, queries: Floats, tiles: int) -> Floats:
+def best_tiles(rows: Floats, queries: Floats, tiles: int) -> Floats:
     """Return for each row the cosine of its best tile, of which each has 1 / `tiles` of the squared length."""
     best = np.full(len(rows), -1, np.float32)
     for row, part in zip(np.split(rows, tiles, axis=1), np.split(queries, tiles, axis=1), strict=True):
@@ -161,72 +154,16 @@ def _originals(matrix: Matrix, rows: Ints, owners: Ints) -> Ints:
     return originals
 
 
-def auto_cut(best: float, share: float) -> float:
-    """Return that share of the best cosine; a negative one is lowered by the same amount."""
-    return best - (1 - share) * abs(best)
-
-
-def calibrated_cut(matrix: Matrix, scores: Floats, factor: float, same: float) -> float:
-    """Return the cosine `factor` times as far above the median score as the lowest scores are below it.
-
-    The lowest scores come about by chance alone, so their spread is what chance does in a library of this size, in this
-    space, for this query. A true hit stands out farther. The threshold never exceeds `same`, above which two pictures
-    count as the same.
-    """
-    if not len(scores):
-        return same
-    median = float(np.median(scores))
-    lowest = float(-best_distinct(matrix, -scores, _LOWEST, same).scores.mean())
-    return min(same, median + factor * (median - lowest))
-
-
 def hits(matrix: Matrix, found: Ranked) -> list[Hit]:
     """Turn ranked rows into hits."""
     answers = []
     for rank, (row, score) in enumerate(zip(found.rows.tolist(), found.scores.tolist(), strict=True), 1):
-        video, frame, time = _locate(matrix, row)
+        video, frame, time = locate(matrix, row)
         answers.append(Hit(rank, video.id, video.name, frame, time, round(score, 6), matrix.space.name))
     return answers
 
 
-def moments(matrix: Matrix, found: Ranked, gap: float) -> list[Moment]:
-    """Join hits of a video that are at most `gap` seconds apart into moments, best first.
-
-    Neighbouring frames are joined even where they were sampled farther apart.
-    """
-    spans = [span for owner in range(len(matrix.segments)) for span in _spans(matrix, found, owner, gap)]
-    spans.sort(key=lambda span: (-float(span.scores.max()), int(span.rows[0])))
-    return [_moment(matrix, span, rank) for rank, span in enumerate(spans, 1)]
-
-
-def _spans(matrix: Matrix, found: Ranked, owner: int, gap: float) -> list[Ranked]:
-    own = found.only(matrix.owners(found.rows) == owner)
-    own = own.only(np.argsort(own.rows))
-    sampled = matrix.segments[owner].video.sampled_fps
-    gap = max(gap, _FRAMES_APART / sampled) if sampled else gap
-    cuts = np.flatnonzero(np.diff(matrix.times[own.rows]) > gap) + 1
-    return [own.only(part) for part in np.split(np.arange(len(own)), cuts) if len(part)]
-
-
-def _moment(matrix: Matrix, span: Ranked, rank: int) -> Moment:
-    best = int(np.argmax(span.scores))
-    video, peak, peak_time = _locate(matrix, int(span.rows[best]))
-    times = matrix.times[span.rows]
-    return Moment(
-        rank=rank,
-        video=video.id,
-        name=video.name,
-        start=float(times.min()),
-        end=float(times.max()),
-        peak_frame=peak,
-        peak_time=peak_time,
-        frames=len(span),
-        score=round(float(span.scores[best]), 6),
-        space=matrix.space.name,
-    )
-
-
-def _locate(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
+def locate(matrix: Matrix, row: int) -> tuple[VideoRecord, int, float]:
     """Return the video, frame and time of a row."""
     owner = int(np.searchsorted(matrix.starts, row, side="right") - 1)
     segment, position = matrix.segments[owner], row - int(matrix.starts[owner])

@@ -20,8 +20,9 @@ from reelweave.media.types import FrameRows, Picture, Space, VideoRecord
 from reelweave.search.finder import SearchResult
 from reelweave.search.query import Term, combined, parse
 from reelweave.search.question import Question
-from reelweave.search.results import Ranked, all_scores, auto_cut, calibrated_cut, distinct, moments, ranked
+from reelweave.search.results import Ranked, all_scores, distinct, ranked
 from reelweave.search.search import search_library
+from reelweave.search.thresholds import auto_cut, calibrated_cut
 from reelweave.settings import Settings
 
 if TYPE_CHECKING:
@@ -140,26 +141,6 @@ def test_the_next_picture_is_found_behind_thousands_of_repeats() -> None:
     made = matrix(segment("a", [[1, 0, 0, 0]] * 3000 + [[0, 1, 0, 0]]))
     scores = all_scores(made, np.array([[1, 0.1, 0, 0]], np.float32))
     assert distinct(made, ranked(scores), 2, 0.98).rows.tolist() == [0, 3000]
-
-
-@pytest.mark.parametrize(
-    ("times", "sampled_fps", "spans"),
-    [
-        pytest.param([0, 1, 2, 9], 0, [(0, 2), (9, 9)], id="a gap parts"),
-        pytest.param([0, 5, 10, 15], 0.2, [(0, 15)], id="rarely looked at"),
-        pytest.param([0, 5, 10, 15], 0, [(0, 0), (5, 5), (10, 10), (15, 15)], id="all apart"),
-    ],
-)
-def test_adjacent_hits_make_a_moment(times: list[float], sampled_fps: float, spans: list[tuple[int, int]]) -> None:
-    made = matrix(segment("a", np.eye(4), times, sampled_fps))
-    found = moments(made, ranked(np.array([0.9, 0.8, 0.7, 0.6], np.float32)), 2.0)
-    assert [(moment.start, moment.end) for moment in found] == spans
-
-
-def test_moments_never_span_two_videos_and_the_best_comes_first() -> None:
-    made = matrix(segment("a", np.eye(4)[:2]), segment("b", np.eye(4)[:2]))
-    found = moments(made, ranked(np.array([0.1, 0.2, 0.4, 0.3], np.float32)), 2.0)
-    assert [(m.video, m.peak_frame, m.frames) for m in found] == [("b", 0, 2), ("a", 1, 2)]
 
 
 # A library of three sources
@@ -466,6 +447,18 @@ def test_a_text_finds_the_nearest_frames(worded: tuple[Path, Settings]) -> None:
     assert found.space == "clip"
     assert [hit.score for hit in found.hits] == pytest.approx([score for score, _, _ in expected], abs=1e-5)
     assert (found.hits[0].video, found.hits[0].frame) == expected[0][1:]
+
+
+def test_a_threshold_for_texts_is_calibrated_by_neutral_sentences_and_one_for_pictures_is_not(
+    worded: tuple[Path, Settings],
+) -> None:
+    folder, using = worded
+    cache = folder / "library" / "cache"
+    picture = saved(decoded(folder / "film1.mp4")[2], folder / "own.png")
+    asked(using, image=picture, threshold="calibrated")
+    assert not list(cache.glob("neutral-*.npy"))
+    asked(using, text="a red ball", threshold="calibrated")
+    assert len(list(cache.glob("neutral-*.npy"))) == 1
 
 
 def test_texts_and_pictures_can_be_combined(worded: tuple[Path, Settings], tmp_path: Path) -> None:
