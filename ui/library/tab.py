@@ -38,6 +38,8 @@ _BULK: dict[str, tuple[Callable[[PageContext, Filter, str, Progress], str], str]
 }
 """The same for the buttons that act on all selected videos."""
 
+_ROW_BUTTON = "#li-videos [data-action='{action}'][data-item='{item}']"
+_BULK_BUTTON = "#li-videos [data-bulk-action='{action}']"
 _RESUMABLE = ("resume", "clip", *_BULK)
 
 
@@ -118,7 +120,10 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
                     return _BULK[act][0](context, Filter(text, kind), item, progress)
                 return _ACTIONS[act][0](context, item, progress)
 
-            steps = panel.run(request, work, name=act, resumable=act in _RESUMABLE)
+            again = _BULK_BUTTON if act in _BULK else _ROW_BUTTON
+            steps = panel.run(
+                request, work, name=act, resumable=act in _RESUMABLE, again=again.format(action=act, item=item)
+            )
             yield from then_refresh(steps, lambda step: _result_note(step, message), *position)
 
     position, listed = [text, kind, page, order], [count, listing, page, paging]

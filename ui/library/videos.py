@@ -70,6 +70,7 @@ class Filter:
 class VideoPage:
     """One page of the videos that match the filter; the totals are those of the library."""
 
+    filter: Filter
     rows: Sequence[Mapping[str, Any]]
     previews: Mapping[str, Preview]
     page: int
@@ -93,6 +94,7 @@ def video_page(context: PageContext, shown: Filter, page: int, order: str = "") 
     page = min(max(1, page), pages)
     rows = [row for _, row in matching[(page - 1) * _VIDEOS_PER_PAGE : page * _VIDEOS_PER_PAGE]]
     return VideoPage(
+        shown,
         rows,
         previews=_previews(context, rows),
         page=page,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ...errors import SourceError, UsageError
+from ...errors import RenderError, SourceError, UsageError
 from ...media.timecode import clock
 from ...search.question import read_near
 from ..saved_files import SavedFiles, new_id
@@ -43,13 +43,25 @@ class SavedSearches:
         return SavedFiles(self.folder, SavedSearch, _KEPT)
 
     def add(self, fields: SearchFields, picture: Path | None) -> str:
-        """Save a search under a name made of what it looks for; return its id."""
-        search_id = new_id()
-        if picture:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture, self._files.file(search_id, _PICTURE))
-        name = picture.name if picture else ""
-        self._files.save(search_id, SavedSearch(name=_name(fields, name), fields=fields, picture=name))
+        """Save a search under a name made of what it looks for, unless it is saved already; return its id.
+
+        Raises:
+            RenderError: The files cannot be written.
+        """
+        known = (search_id for search_id, saved in self.all() if (saved.fields, saved.picture) == (fields, ""))
+        if not picture and (search_id := next(known, "")):
+            return search_id
+        search_id, name = new_id(), picture.name if picture else ""
+        try:
+            if picture:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(picture, self._files.file(search_id, _PICTURE))
+            saved = self._files.save(search_id, SavedSearch(name=_name(fields, name), fields=fields, picture=name))
+        except OSError:
+            saved = False
+        if not saved:
+            self.remove(search_id)
+            raise RenderError("The search could not be saved.", "Make room on the disk of the library, and try again.")
         return search_id
 
     def get(self, search_id: str) -> SavedSearch | None:

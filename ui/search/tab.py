@@ -98,6 +98,11 @@ class _Form:
         return {name: getattr(self, name) for name in names}
 
     @property
+    def typed(self) -> list[Any]:
+        """The fields in which Enter searches."""
+        return [self.text, *(field for name, field in self._texts.items() if name != "space")]
+
+    @property
     def _others(self) -> list[Any]:
         return [self.count, self.threshold, self.score, self.moments]
 
@@ -262,7 +267,10 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         """Save the search that is shown, and ask for its name."""
         if found is None:
             return {}
-        search_id = searches.add(found.fields, found.picture)
+        try:
+            search_id = searches.add(found.fields, found.picture)
+        except ReelweaveError as failed:
+            return {panel.text: html.error(failed)}
         return {saved: _saved(searches, search_id), address: html.render("search.address", saved_link(search_id))}
 
     def manage_saved(old: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
@@ -275,7 +283,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             searches.rename(*item.partition(" ")[::2])
         elif act == "forget":
             searches.remove(item)
-        yield {saved: _saved(searches, item if act == "rename" else "")}
+        search_id = item.partition(" ")[0]
+        yield {saved: _saved(searches, search_id if act == "rename" else "", search_id)}
 
     def prepare(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Add what the search by words lacks."""
@@ -295,7 +304,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
 
     shown = [panel.text, last, address, summary, gallery, tools, player, files, chosen, picked, words]
     outputs = [*shown, *form.outputs, saved]
-    gr.on([form.go.click, form.text.submit], search, [last, *form.inputs], outputs, **QUIET)
+    entered = [field.submit for field in form.typed]
+    gr.on([form.go.click, *entered], search, [last, *form.inputs], outputs, **QUIET)
     gallery.click(click, last, outputs, trigger_mode="multiple", **QUIET)
     address.click(follow_address, last, outputs, **QUIET)
     saved.click(manage_saved, last, outputs, **QUIET)
@@ -325,8 +335,8 @@ def _words(context: PageContext) -> str:
     return html.render("search.words", words_state(context.settings))
 
 
-def _saved(searches: SavedSearches, renamed: str = "") -> str:
-    return html.render("search.saved", searches.all(), renamed)
+def _saved(searches: SavedSearches, renamed: str = "", focused: str = "") -> str:
+    return html.render("search.saved", searches.all(), renamed, focused)
 
 
 def _preview(context: PageContext, upload: str | None) -> str:
