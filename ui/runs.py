@@ -51,7 +51,7 @@ class Runs:
         self._files = SavedFiles(folder, _SavedRun, _KEPT)
 
     def save(self, run: Run) -> bool:
-        """Write a run, and delete the oldest ones beyond those that are kept. Return False if the disk is full."""
+        """Write a run, and delete the oldest ones beyond those that are kept. Return False if that failed."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
         return self._files.save(run.id, saved)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from typing import Any
 
 from ...errors import UsageError
 from ...solve.constraints import Constraints
 from ...solve.shots import NumberedShot, edit_shots
+from .changes import without
 from .state import ReconstructState, ShotRun
 
 
@@ -19,7 +19,7 @@ def cut(state: ReconstructState, frame: int) -> ReconstructState:
         return state
     end, now = _last_before(shot.frames, run.frames, frame), state.constraints
     if end in now.join_after:
-        return with_shot_edits(state, replace(now, join_after=_without(now.join_after, end)))
+        return with_shot_edits(state, without(now, "join_after", end))
     return with_shot_edits(state, replace(now, cut_after=(*now.cut_after, end)))
 
 
@@ -30,17 +30,17 @@ def join(state: ReconstructState, frame: int) -> ReconstructState:
         return state
     now = state.constraints
     if end in now.cut_after:
-        return with_shot_edits(state, replace(now, cut_after=_without(now.cut_after, end)))
+        return with_shot_edits(state, without(now, "cut_after", end))
     return with_shot_edits(state, replace(now, join_after=(*now.join_after, end)))
 
 
 def remove_edit(state: ReconstructState, name: str, frame: int) -> ReconstructState:
     """Take back a cut or a join."""
-    left: Any = {name: _without(getattr(state.constraints, name), frame)}
+    left = without(state.constraints, name, frame)
     try:
-        return with_shot_edits(state, replace(state.constraints, **left))
+        return with_shot_edits(state, left)
     except UsageError:  # another one no longer fits the film
-        return state.with_constraints(replace(state.constraints, **left))
+        return state.with_constraints(left)
 
 
 def joinable(state: ReconstructState) -> Iterator[tuple[ShotRun, int]]:
@@ -112,7 +112,3 @@ def _renumbered(
         flip_shot=renamed(constraints.flip_shot),
         shot_order=renamed(constraints.shot_order or (shown if turned else ())),
     )
-
-
-def _without(frames: tuple[int, ...], frame: int) -> tuple[int, ...]:
-    return tuple(other for other in frames if other != frame)
