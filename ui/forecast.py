@@ -36,6 +36,16 @@ _SLOWEST, _FASTEST = 20.0, 0.05
 """Bounds on the pace of the finished steps, relative to the expected one, by which the rest is scaled."""
 _LEAST_SHARE = 0.03
 """Share of a job that must be done before its remaining time is shown."""
+_FIRST = "+"
+"""The time before the first step."""
+_MOST_TIMES = 100
+"""Bounds how often one step is told apart when it comes again."""
+_DOUBT = 0.02
+"""Share of the job that counts as done at the expected pace, so that a slow first second does not decide the pace."""
+_KNOWN_SHARE = 0.1
+"""Share of a counted step that counts as done at the expected pace: decoders and encoders are slow to start."""
+_OVERDUE = 0.3
+"""What is left of a step that takes longer than expected, as a share of what it has taken."""
 _FORGOTTEN = 1e-6
 """Seconds per frame below which a step that recent jobs skipped is dropped from the history."""
 _MAX_HISTORY = 1 << 20
@@ -57,13 +67,22 @@ class History:
         """Average the timings of a job that has succeeded into those of earlier ones."""
         with self._lock:
             old = self._learned.get(kind, seconds)
-            names = dict.fromkeys([*seconds, *old])
+            names = _merged(list(seconds), list(old))
             mean = {name: (1 - _MEMORY) * old.get(name, 0.0) + _MEMORY * seconds.get(name, 0.0) for name in names}
             self._learned[kind] = {name: value for name, value in mean.items() if value > _FORGOTTEN}
             if self._file:
                 # On a full disk only the next forecast is worse.
                 with suppress(OSError), atomic(self._file) as part:
                     part.write_text(json.dumps(self._learned), encoding="utf-8")
+
+
+def _merged(new: list[str], old: list[str]) -> list[str]:
+    """Return the steps of both jobs in their order: what only the old one had comes after what was before it there."""
+    merged = list(new)
+    for place, name in enumerate(old):
+        if name not in merged:
+            merged.insert(merged.index(old[place - 1]) + 1 if place else 0, name)
+    return merged
 
 
 def _read(file: Path) -> dict[str, dict[str, float]]:
@@ -87,80 +106,97 @@ class Outlook(NamedTuple):
 
 
 class Forecast:
-    """Follow the outermost steps of one job; nested steps count as part of them."""
+    """Follow the outermost steps of one job, and the time between them; nested steps count as part of them.
+
+    A step that comes again, as when two films are encoded, is known by its number besides its name, and what happens
+    after a step by the step and a `+`.
+    """
 
     def __init__(self, kind: str, history: History, clock: Callable[[], float] = monotonic) -> None:
         self._kind, self._history, self._clock = kind, history, clock
         self._expected = dict(history.steps(kind))
         self._spent: dict[str, float] = {}
-        self._step = ""
+        self._step = _FIRST
         self._started = clock()
         self._done, self._total = 0, 0
         self._frames = 0
         self._shown = 0.0
 
     def begin(self, step: str, total: int | None) -> None:
-        self._end_step()
-        self._step, self._started = step, self._clock()
-        self._done, self._total = 0, total or 0
+        self._enter(self._numbered(step), total or 0)
         self._frames = self._frames or self._total
 
     def advance(self, done: int) -> None:
         self._done = done
 
     def end(self) -> None:
-        self._end_step()
+        self._enter(f"{self._step}+", 0)
 
     def succeeded(self) -> None:
         """Add the timings of the job to the history."""
-        self._end_step()
+        self._enter("", 0)
         if self._kind and self._frames and self._spent:
             self._history.learn(self._kind, {name: spent / self._frames for name, spent in self._spent.items()})
 
-    def _end_step(self) -> None:
+    def _enter(self, step: str, total: int) -> None:
+        now = self._clock()
         if self._step:
-            self._spent[self._step] = self._spent.get(self._step, 0.0) + self._clock() - self._started
-        self._step = ""
+            self._spent[self._step] = self._spent.get(self._step, 0.0) + now - self._started
+        self._step, self._started, self._done, self._total = step, now, 0, total
+
+    def _numbered(self, step: str) -> str:
+        names = (step, *(f"{step} {number}" for number in range(2, _MOST_TIMES)))
+        return next((name for name in names if name not in self._spent), step)
 
     def outlook(self) -> Outlook:
-        """Forecast the rest: the current step by its own pace, later ones by history at the pace of this job."""
-        frames, now = self._frames, self._clock() - self._started if self._step else 0.0
-        spent = sum(self._spent.values()) + now
-        if not frames or not self._expected:
+        """Forecast the rest: the current step by its own pace and by history, later ones by history."""
+        now = self._clock() - self._started
+        if not self._frames or not self._expected:
             return self._alone(now)
+        spent = sum(self._spent.values()) + now
         pace = self._pace(now)
-        current = self._rest_of_step(now, pace)
         later = sum(
-            seconds * frames * pace
+            seconds
             for name, seconds in self._expected.items()
-            if name not in self._spent and name != self._step
+            if name not in self._spent and name != self._step and not self._is_past(name)
         )
-        left = current + later
+        left = self._rest_of_step(now, pace) + later * self._frames * pace
         share = spent / (spent + left) if spent + left > 0 else 0.0
         self._shown = max(self._shown, min(share, 0.99))
         return Outlook(self._shown, left if share >= _LEAST_SHARE else None)
 
+    def _is_past(self, name: str) -> bool:
+        """Tell whether a step that this job has skipped comes before one that it has had."""
+        order = list(self._expected)
+        known = [order.index(step) for step in (*self._spent, self._step) if step in self._expected]
+        return bool(known) and order.index(name) < max(known)
+
     def _pace(self, now: float) -> float:
         """Return how many times as long as expected the job has taken so far."""
-        share = self._done / self._total if self._total else 0.0
         known = {name: spent for name, spent in self._spent.items() if name in self._expected}
-        expected = sum(self._expected[name] * self._frames for name in known)
-        actual = sum(known.values())
-        if self._step in self._expected and share > 0:
-            expected += self._expected[self._step] * self._frames * share
+        doubt = _DOUBT * sum(self._expected.values()) * self._frames
+        expected = sum(self._expected[name] * self._frames for name in known) + doubt
+        actual = sum(known.values()) + doubt
+        if self._step in self._expected and self._share() > 0:
+            expected += self._expected[self._step] * self._frames * self._share()
             actual += now
         return min(max(actual / expected, _FASTEST), _SLOWEST) if expected > 0 else 1.0
 
+    def _share(self) -> float:
+        return min(self._done / self._total, 1.0) if self._total else 0.0
+
     def _rest_of_step(self, now: float, pace: float) -> float:
-        if self._total and self._done:
-            return now * (self._total - self._done) / self._done
-        expected = self._expected.get(self._step, 0.0) * self._frames * pace
-        return max(expected - now, 0.0)
+        expected, share = self._expected.get(self._step, 0.0) * self._frames * pace, self._share()
+        if share >= _LEAST_SHARE or (share and expected):
+            # The first items may take long, so the step counts as if a little of it had gone as expected.
+            known = _KNOWN_SHARE if expected else 0.0
+            return (now + known * expected) / (share + known) * (1 - share)
+        return max(expected - now, _OVERDUE * now)
 
     def _alone(self, now: float) -> Outlook:
         """Forecast a job without a history from its one counted step."""
-        if not self._total or not 0 < self._done <= self._total:
+        share = self._share()
+        if share <= 0:
             return Outlook(None, None)
-        share = self._done / self._total
         self._shown = max(self._shown, share)
         return Outlook(self._shown, now * (1 - share) / share if share >= _LEAST_SHARE else None)

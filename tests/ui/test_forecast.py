@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
+from forecast import RecordedJob, learned_from, read_jobs
+from forecast import errors as recorded_errors
 
 from reelweave.ui.forecast import Forecast, History
 
@@ -100,3 +103,54 @@ def test_a_step_that_recent_jobs_did_not_have_is_forgotten() -> None:
     for _ in range(30):
         history.learn("a job", {"ingest": 1.0})
     assert list(history.steps("a job")) == ["ingest"]
+
+
+def test_a_step_that_comes_twice_is_expected_twice() -> None:
+    """Two films are encoded; while the first one is, the second is still to come."""
+    history, steps = History(), (("encode", 10.0), ("encode", 20.0), ("order", 10.0))
+
+    def play(forecast: Forecast, clock: Clock) -> Iterator[float]:
+        for name, seconds in steps:
+            forecast.begin(name, 100)
+            for done in range(1, 101):
+                clock.now += seconds / 100
+                forecast.advance(done)
+                yield clock.now
+            forecast.end()
+
+    clock = Clock()
+    forecast = Forecast("two", history, clock)
+    assert list(play(forecast, clock))
+    forecast.succeeded()
+    clock = Clock()
+    forecast = Forecast("two", history, clock)
+    for now in play(forecast, clock):
+        if now > 104:
+            assert forecast.outlook().seconds_left == pytest.approx(140 - now, rel=0.1, abs=0.5)
+
+
+def test_time_between_steps_counts() -> None:
+    history, clock = History(), Clock()
+    for _ in range(2):
+        forecast = Forecast("a job", history, clock)
+        forecast.begin("read", 10)
+        clock.now += 5
+        forecast.advance(10)
+        forecast.end()
+        left = forecast.outlook().seconds_left
+        clock.now += 5
+        forecast.begin("write", 10)
+        clock.now += 10
+        forecast.advance(10)
+        forecast.end()
+        forecast.succeeded()
+    assert left == pytest.approx(15, rel=0.1)
+
+
+RECORDED = [job for job in read_jobs() if job.seconds > 10]
+
+
+@pytest.mark.parametrize("job", RECORDED, ids=[f"{job.kind} {job.clip}" for job in RECORDED])
+def test_recorded_jobs_are_forecast_within_30_percent_most_of_the_time(job: RecordedJob) -> None:
+    others = [other for other in read_jobs() if other.kind == job.kind and other != job]
+    assert median(recorded_errors(job, learned_from(others))) < 0.3

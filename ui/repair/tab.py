@@ -50,6 +50,8 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             )
             method = gr.Radio(_DETECTORS, value=_RULES, label=_TEXT.detector, visible=False, elem_id="rp-detector")
             go = gr.Button(_TEXT.find, variant="primary", elem_id="rp-start")
+    # Above the result, which would push it down when it appears.
+    training_place = gr.Column()
     panel = job_panel(context, "rp")
     shown = _RepairView(context.settings)
     states: SessionStates[RepairState] = SessionStates()
@@ -110,7 +112,8 @@ def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         return correct(request, text, lambda now, frames: now.marked(frames, False))
 
     source_fields, outputs = [upload, video, path], [panel.text, *shown.outputs]
-    training = label_panel(context, source_fields, panel)
+    with training_place:
+        training = label_panel(context, source_fields, panel)
     go.click(find, [*source_fields, method], outputs, **QUIET)
     shown.repair.click(repair, shown.options, outputs, **QUIET)
     shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **QUIET)
