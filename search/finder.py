@@ -101,7 +101,7 @@ class Finder:
     lasting: bool = False
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
-    _indexes: dict[str, ApproximateIndex] = field(default_factory=dict)
+    _indexes: dict[str, ApproximateIndex | None] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
 
@@ -185,7 +185,8 @@ class Finder:
     def _indexed(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
         """Return the best rows without comparing all of them, or `None` if that would take longer."""
         if matrix.bytes > self.settings.search.memory_gb * 1e9:
-            return self._approximate(question, matrix, queries, self._index(matrix))
+            index = self._index(matrix)
+            return self._approximate(question, matrix, queries, index) if index else None
         copy = self._copy(matrix)
         return self._exact(question, matrix, queries, copy) if copy else None
 
@@ -212,8 +213,8 @@ class Finder:
             candidates *= _CANDIDATE_GROWTH
         return None
 
-    def _index(self, matrix: Matrix) -> ApproximateIndex:
-        """Open the index of vectors that do not fit in memory; the last one is kept."""
+    def _index(self, matrix: Matrix) -> ApproximateIndex | None:
+        """Open the index of vectors that do not fit in memory; the last one is kept. None if none finds enough."""
         if matrix.key not in self._indexes:
             with self.progress.stage("index"):
                 self._indexes = {matrix.key: open_approximate(matrix, self.library.cache, self.settings.search.probe)}
