@@ -28,19 +28,13 @@ _ACTIONS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
     "clip": (videos.add_clip, "{} is complete."),
     "locate": (videos.locate, "Found {}."),
     "locate_all": (videos.locate_all, "Found {}."),
-}
-"""What a button of the list does with its item, and the message about the result."""
-
-_BULK: dict[str, tuple[Callable[[PageContext, Filter, str, Progress], str], str]] = {
     "remove_all": (videos.remove_all, "Removed {}."),
     "resume_all": (videos.resume_all, "Completed {}."),
     "clip_all": (videos.add_clip_to_all, "{} can be searched by words."),
 }
-"""The same for the buttons that act on all selected videos."""
+"""What a button of the list does with its item, and the message about the result."""
 
-_ROW_BUTTON = "#li-videos [data-action='{action}'][data-item='{item}']"
-_BULK_BUTTON = "#li-videos [data-bulk-action='{action}']"
-_RESUMABLE = ("resume", "clip", *_BULK)
+_RESUMABLE = ("resume", "clip", "resume_all", "clip_all")
 
 
 def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], list[Any]]:
@@ -112,18 +106,10 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         if act in ("remove", "no", "ask_place"):
             question = {"remove": "remove", "ask_place": "locate"}.get(act, "")
             yield *[gr.skip()] * 2, *refresh(*position, item, question)
-        elif act in _ACTIONS or act in _BULK:
-            message = (_ACTIONS | _BULK)[act][1]
-
-            def work(progress: Progress) -> str:
-                if act in _BULK:
-                    return _BULK[act][0](context, Filter(text, kind), item, progress)
-                return _ACTIONS[act][0](context, item, progress)
-
-            again = _BULK_BUTTON if act in _BULK else _ROW_BUTTON
-            steps = panel.run(
-                request, work, name=act, resumable=act in _RESUMABLE, again=again.format(action=act, item=item)
-            )
+        elif act in _ACTIONS:
+            do, message = _ACTIONS[act]
+            work, again = partial(do, context, item), _button_of(act, item)
+            steps = panel.run(request, work, name=act, resumable=act in _RESUMABLE, again=again)
             yield from then_refresh(steps, lambda step: _result_note(step, message), *position)
 
     position, listed = [text, kind, page, order], [count, listing, page, paging]
@@ -138,6 +124,19 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
     for button, step in ((previous, -1), (following, 1)):
         button.click(partial(_turn, refresh, step), position, listed, **QUIET)
     return refresh, position, listed
+
+
+def _button_of(act: str, item: str) -> str:
+    """Return the CSS selector of the button that starts an action again, or asks for what it needs."""
+    if act == "locate_all":
+        button = "[data-locate-all] button"
+    elif act.endswith("_all"):
+        button = f"[data-bulk-action='{act}']"
+    elif act == "locate":
+        button = "[data-action='ask_place']"
+    else:
+        button = f"[data-action='{'remove' if act == 'yes' else act}'][data-item='{item}']"
+    return f"#li-videos {button}"
 
 
 def _turn(refresh: Callable[..., Any], step: int, text: str, kind: str, page: float | None, order: str) -> Any:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ... import pipeline
 from ...errors import ReelweaveError, UsageError
@@ -32,7 +32,7 @@ _PREVIEW_HEIGHT = 90
 _MOST_STRETCHED = 8.0
 """Longer pictures have proxies of this proportion."""
 _ALL = "*"
-"""Stands for all videos that the list shows, also on other pages."""
+"""Stands before the key of a filter where all its videos are meant, also those on other pages."""
 
 LATEST = "latest first"
 SORT_ORDERS: dict[str, tuple[Callable[[int, Mapping[str, Any]], Any], bool]] = {
@@ -60,6 +60,15 @@ class Filter:
 
     text: str = ""
     kind: str = EVERY
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.text}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Self:
+        kind, _, text = key.partition("/")
+        return cls(text, kind)
 
     def matches(self, row: Mapping[str, Any]) -> bool:
         text = self.text.strip().casefold()
@@ -178,9 +187,9 @@ def remove(context: PageContext, video: str, progress: Progress) -> str:
     return removed.name
 
 
-def remove_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def remove_all(context: PageContext, item: str, progress: Progress) -> str:
     """Remove several videos; return how many."""
-    return _each(context, shown, item, progress, "remove", remove)
+    return _each(context, item, progress, "remove", remove)
 
 
 def resume(context: PageContext, video: str, progress: Progress) -> str:
@@ -193,14 +202,14 @@ def add_clip(context: PageContext, video: str, progress: Progress) -> str:
     return _complete(context, video, "clip", progress)
 
 
-def resume_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def resume_all(context: PageContext, item: str, progress: Progress) -> str:
     """Finish the ingest of several videos; return how many."""
-    return _each(context, shown, item, progress, "sources", resume)
+    return _each(context, item, progress, "sources", resume)
 
 
-def add_clip_to_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def add_clip_to_all(context: PageContext, item: str, progress: Progress) -> str:
     """Add the vectors that a search by words needs to several videos; return how many."""
-    return _each(context, shown, item, progress, "videos", add_clip)
+    return _each(context, item, progress, "videos", add_clip)
 
 
 def _complete(context: PageContext, video: str, space: str | None, progress: Progress) -> str:
@@ -209,21 +218,13 @@ def _complete(context: PageContext, video: str, space: str | None, progress: Pro
 
 
 def _each(
-    context: PageContext,
-    shown: Filter,
-    item: str,
-    progress: Progress,
-    name: str,
-    do: Callable[[PageContext, str, Progress], str],
+    context: PageContext, item: str, progress: Progress, name: str, do: Callable[[PageContext, str, Progress], str]
 ) -> str:
-    """Do something with each video, given by ids with commas or as all that are shown; return how many it was.
+    """Do something with each selected video; return how many it was.
 
     One that fails is noted and stops no other; if all fail, the first failure is raised.
     """
-    if item == _ALL:
-        videos = [row["id"] for row in manage.list_videos(context.settings) if shown.matches(row)]
-    else:
-        videos = [video for video in item.split(",") if video]
+    videos = _selected(context, item)
     failed: list[ReelweaveError] = []
     with progress.stage(name, len(videos)) as stage:
         for video in videos:
@@ -237,6 +238,14 @@ def _each(
     for error in failed:
         progress.note(f"{error.cause} {error.remedy}")
     return plural(len(videos) - len(failed), "video")
+
+
+def _selected(context: PageContext, item: str) -> list[str]:
+    """Read a selection: ids with commas, or the key of a filter whose videos are all selected."""
+    if item.startswith(_ALL):
+        shown = Filter.of_key(item.removeprefix(_ALL))
+        return [row["id"] for row in manage.list_videos(context.settings) if shown.matches(row)]
+    return [video for video in item.split(",") if video]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ element.addEventListener('click', event => {
     if (button.dataset.bulkAction) {
         // A second click confirms what cannot be undone.
         if (button.dataset.sure && !button.hasAttribute('data-asking')) { ask(button, true); return; }
-        trigger('click', {action: button.dataset.bulkAction, item: everything !== null ? '*' : [...chosen].join(',')});
+        trigger('click', {action: button.dataset.bulkAction, item: everything !== null ? `*${everything}` : [...chosen].join(',')});
         // Other actions leave the selection, so that they can be started again.
         if (button.dataset.sure) { chosen = new Set(); everything = null; }
     }
