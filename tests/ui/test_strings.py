@@ -89,7 +89,7 @@ def template_literals(source: str) -> Iterator[str]:
             yield value
     yield from (value for value in SHOWN_ATTRIBUTES.findall(page) if LETTERS.search(value))
     plain = re.sub(r"<style>.*?</style>|<script>.*?</script>", "", page, flags=re.DOTALL)
-    for text in re.split(r"<[^>]*>|\0|&\w+;", plain):
+    for text in re.split(r'<[^>]*>|\0|&\w+;|\s[\w-]+="', plain):
         if LETTERS.search(text) and text.strip() not in UNITS:
             yield text.strip()
 
@@ -101,16 +101,20 @@ JS_SINK = re.compile(
 )
 
 
+JS_LOOKUP = re.compile(r"(?:querySelector(?:All)?|closest|getAttribute|matches)\([^)]*\)|\[[^\]]*\]")
+"""Expressions whose texts name something in the page."""
+
+
 def script_literals(source: str) -> Iterator[str]:
     """Yield the texts of a script that it shows, or that read like a sentence."""
     code = re.sub(r"^\s*//.*$|\s// .*$|/\*.*?\*/", "", source, flags=re.MULTILINE)
     for shown in JS_SINK.findall(code):
-        for literal in JS_STRING.findall(shown):
+        for literal in JS_STRING.findall(JS_LOOKUP.sub("", shown)):
             words = re.sub(r"<[^>]*>|\$\{[^}]*\}", "", literal[1:-1])
-            if LETTERS.search(words) and f"ext({literal}" not in shown.replace(" ", ""):
+            if LETTERS.search(words) and "rw-" not in words and f"ext({literal}" not in shown.replace(" ", ""):
                 yield literal
     for literal in JS_STRING.findall(code):
-        if PROSE.search(re.sub(r"\$\{[^}]*\}", "\0", literal)) and not re.search(r"[\[\]#:={}]|\.rw-|, ", literal):
+        if PROSE.search(re.sub(r"\$\{[^}]*\}", "\0", literal)) and not re.search(r"[\[\]#:={}]|rw-|, ", literal):
             yield literal
 
 
