@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,13 @@ from ..evaluate.scramble import ScrambleOptions, scramble_video
 from ..evaluate.truth import Truth
 from ..index.library import open_library
 from ..index.manage import remove_video
+from ..media.timecode import read_dates
 from ..progress import Progress
 from ..render.report.contact_sheet import save_picture
 from ..render.results import Reconstruction
 from ..repair.repair import repair_video
 from ..search.finder import Finder, SearchResult, open_finder
-from ..search.question import Question, Similarity, compare_images, read_threshold
+from ..search.question import Question, Similarity, compare_images, read_near, read_threshold
 from ..solve.constraints import parse_constraints
 from ..solve.plan.files import parse_plan, read_plan
 from ..solve.plan.model import Plan
@@ -169,6 +171,8 @@ class Library(Session):
         drop_shot: Numbers = (),
         flip_shot: Numbers = (),
         shot_order: Numbers = (),
+        cut_after: Numbers = (),
+        join_after: Numbers = (),
         space: str | None = None,
         price: str | None = None,
         outliers: str | None = None,
@@ -191,6 +195,8 @@ class Library(Session):
             drop_shot: Shots that are dropped.
             flip_shot: Shots that are reversed.
             shot_order: The order of the shots.
+            cut_after: Frames after which a shot ends.
+            join_after: Frames after which no shot ends.
             space: The space to solve in.
             price: The price of a join.
             outliers: The rule for outliers.
@@ -216,6 +222,8 @@ class Library(Session):
             _texts(drop_shot),
             _texts(flip_shot),
             ",".join(_texts(shot_order)) or None,
+            _texts(cut_after),
+            _texts(join_after),
         )
         request = pipeline.SolveRequest(
             self._known(video).id,
@@ -315,21 +323,31 @@ class Library(Session):
         moments: bool = False,
         repeats: bool = False,
         space: str | None = None,
+        near: str | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        min_length: float | None = None,
+        max_length: float | None = None,
     ) -> Matches:
-        """Find frames by text, by a picture or by a vector.
+        """Find frames by text, by a picture, by a vector, or by another frame.
 
         Args:
             query: A text such as "a red car" or "beach - people"; the `Path` of a picture; a picture as an array in
                 RGB; or a vector.
             k: The number of results.
             image: A picture to search for, together with a text or instead of one.
-            videos: Search only these videos.
+            videos: Search only these videos: objects, names, parts of names, or patterns such as "cam*.mp4".
             after: Only frames from this time on, in seconds.
             before: Only frames up to this time.
             threshold: The least score: a cosine, "auto" or "calibrated".
             moments: Join neighbouring hits into moments.
             repeats: Also list frames that look the same as another.
             space: The space to compare in.
+            near: A frame of the library to search for, such as "holiday.mp4@1:05".
+            since: Only videos made since this day; a text may also be a month or a year, as "2026-05".
+            until: Only videos made until then.
+            min_length: Only videos that last so many seconds or more.
+            max_length: Only videos that last so many seconds or less.
 
         Returns:
             The hits or moments, best first.
@@ -352,6 +370,11 @@ class Library(Session):
                 threshold=read_threshold(None if threshold is None else str(threshold)),
                 moments=moments,
                 repeats=repeats,
+                near=None if near is None else read_near(near),
+                since=read_dates(since)[0] if isinstance(since, str) else since,
+                until=read_dates(until)[1] if isinstance(until, str) else until,
+                min_length=min_length,
+                max_length=max_length,
             )
             return Matches(self, self._ask(question))
 

@@ -74,6 +74,14 @@ class Matches(Sequence[Hit | Moment], Table):
         """Write a contact sheet."""
         return self._export(ExportOptions(sheet=path_of(file)))[0]
 
+    def save_csv(self, file: File) -> Path:
+        """Write a table of the hits or moments, with the path and the date of each."""
+        return self._export(ExportOptions(csv=path_of(file)))[0]
+
+    def save_html(self, file: File) -> Path:
+        """Write a page with thumbnails, in one file."""
+        return self._export(ExportOptions(page=path_of(file)))[0]
+
     def columns(self) -> Mapping[str, list[Any]]:
         """Return the columns of the table of hits or moments."""
         kind = Moment if self.found.moments else Hit

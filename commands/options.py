@@ -104,6 +104,8 @@ KeepShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A dropped
 DropShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A shot to drop; repeatable.")]
 FlipShot = Annotated[list[str] | None, typer.Option(metavar="S", help="A shot to reverse; repeatable.")]
 ShotOrder = Annotated[str | None, typer.Option(metavar="S,S,...", help="Order of the shots.")]
+CutAfter = Annotated[list[str] | None, typer.Option(metavar="F", help="A shot ends after frame F; repeatable.")]
+JoinAfter = Annotated[list[str] | None, typer.Option(metavar="F", help="No shot ends after frame F; repeatable.")]
 
 
 class _Given:

@@ -45,13 +45,26 @@ def reconstruct(
     drop_shot: options.DropShot = None,
     flip_shot: options.FlipShot = None,
     shot_order: options.ShotOrder = None,
+    cut_after: options.CutAfter = None,
+    join_after: options.JoinAfter = None,
 ) -> None:
     """Put a shuffled video back in order and drop foreign frames."""
     from .. import pipeline
     from ..solve.constraints import parse_constraints
 
     constraints = parse_constraints(
-        first, last, before, adjacent, keep, drop, keep_shot, drop_shot, flip_shot, shot_order
+        first,
+        last,
+        before,
+        adjacent,
+        keep,
+        drop,
+        keep_shot,
+        drop_shot,
+        flip_shot,
+        shot_order,
+        cut_after,
+        join_after,
     )
     progress = options.progress_for(quiet)
     flags = options.ingest_flags(space, None, size) | options.method_flags(outliers, price, thorough, time_limit)

@@ -74,6 +74,7 @@ def _open(schema: Any) -> Any:
 
 
 _NOTES = {"notes": list[str]}
+_SOURCE = {"path": str, "date": str | None}
 
 SCHEMAS = {
     "plan": Schema("solve.plan.model:PlanFields", is_input=True),
@@ -97,8 +98,8 @@ SCHEMAS = {
     "render": Schema("commands.answers:RenderedFilms"),
     "repair": Schema("commands.answers:Repair"),
     "scramble": Schema("evaluate.truth:Truth", more={"output": str, "truth": str}),
-    "search": Schema("search.results:Hit"),
-    "search-moments": Schema("search.results:Moment"),
+    "search": Schema("search.results:Hit", more=_SOURCE),
+    "search-moments": Schema("search.results:Moment", more=_SOURCE),
     "settings-show": Schema("settings:Origin"),
     "similar": Schema("search.question:Similarity"),
     "solve": Schema("solve.plan.model:PlanFields"),

@@ -1,18 +1,16 @@
 """Define the commands `search` and `similar`."""
 
-import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from ..errors import UsageError
-from ..media.ranges import shortened
-from ..media.timecode import clock
+from ..media.timecode import clock, read_clock, read_dates
 from . import complete
 from .options import EditLists, Json, LibraryFolder, Quiet, Replace, overwriting, progress_for, settings_from
 from .output import print_answer, print_json_lines, print_table, single_line
@@ -22,10 +20,7 @@ if TYPE_CHECKING:
     from ..search.results import Hit, Moment
 
 
-# Nine digits are thirty years of seconds. More are refused because int() fails beyond 4,300 digits.
-_TIME = re.compile(
-    r"(?:(?:(\d{1,9}):(?=[0-5]?\d:))?(\d{1,9}):(?=[0-5]?\d(?:\.|$)))?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII
-)
+_Value = TypeVar("_Value")
 
 _Space = Annotated[
     str | None,
@@ -44,10 +39,23 @@ def search(
     ] = "",
     image: Annotated[Path | None, typer.Option(help="Image to search for.")] = None,
     vector: Annotated[Path | None, typer.Option(help="Vector to search for, a file from numpy.save.")] = None,
+    near: Annotated[
+        str | None, typer.Option(metavar="VIDEO@TIME", help="Frame of the library to search for: holiday.mp4@1:05.")
+    ] = None,
     video: Annotated[
         list[str] | None,
-        typer.Option(help="Search only this video; repeatable.", autocompletion=complete.videos),
+        typer.Option(
+            help="Search only this video, those that a pattern such as 'cam*.mp4' fits, or those with this in their "
+            "name; repeatable.",
+            autocompletion=complete.videos,
+        ),
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only videos made since 2026-05-17, 2026-05 or 2026.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="DATE", help="Only videos made until that date.")] = None,
+    min_length: Annotated[str | None, typer.Option(help="Only videos that last so long or longer.")] = None,
+    max_length: Annotated[str | None, typer.Option(help="Only videos that last so long or less.")] = None,
     after: Annotated[str | None, typer.Option(help="Only frames from this time on: 75, 1:15 or 1:02:03.")] = None,
     before: Annotated[str | None, typer.Option(help="Only frames up to this time.")] = None,
     count: Annotated[int | None, typer.Option("-k", min=1, max=1_000_000, help="Number of results.")] = None,
@@ -61,6 +69,8 @@ def search(
         typer.Option(help="Order of the film: time or score.", autocompletion=complete.one_of(complete.ORDERS)),
     ] = "time",
     sheet: Annotated[Path | None, typer.Option(help="Contact sheet of the hits or moments.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Table of the hits or moments, as CSV.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Page of the hits or moments with thumbnails, in one file.")] = None,
     edit_list: EditLists = None,
     space: _Space = None,
     library: LibraryFolder = None,
@@ -70,7 +80,8 @@ def search(
 ) -> None:
     """Find frames by text, by image or by a vector."""
     from ..search.export import ExportOptions
-    from ..search.question import Question, read_threshold
+    from ..search.listing import result_rows
+    from ..search.question import Question, read_near, read_threshold
     from ..search.search import search_library
 
     if by not in ("time", "score"):
@@ -81,23 +92,29 @@ def search(
         vector=vector,
         space=space,
         videos=tuple(video or ()),
-        after=_seconds(after),
-        before=_seconds(before),
+        after=_parsed(read_clock, after),
+        before=_parsed(read_clock, before),
         count=count,
         threshold=read_threshold(threshold),
         moments=moments,
         repeats=repeats,
+        near=_parsed(read_near, near),
+        since=_parsed(lambda text: read_dates(text)[0], since),
+        until=_parsed(lambda text: read_dates(text)[1], until),
+        min_length=_parsed(read_clock, min_length),
+        max_length=_parsed(read_clock, max_length),
     )
-    options = ExportOptions(export, clip, sheet, "score" if by == "score" else "time", tuple(edit_list or ()))
+    order: Literal["time", "score"] = "score" if by == "score" else "time"
+    options = ExportOptions(export, clip, sheet, order, tuple(edit_list or ()), csv, html)
     progress = progress_for(quiet)
 
     def print_result(found: "SearchResult") -> None:
         if not (found.moments or found.hits):
             progress.note(found.why_nothing)
         if as_json:
-            print_json_lines(asdict(row) for row in found.moments or found.hits)
+            print_json_lines(result_rows(found))
         else:
-            print_table(_table(found))
+            print_table(_table(found, result_rows(found)))
         # Writing the exports may take long.
         sys.stdout.flush()
 
@@ -120,26 +137,20 @@ def similar(
     print_answer(asdict(found), as_json, f"{found.score:.4f}  {found.space}")
 
 
-def _seconds(time: str | None) -> float | None:
-    """Parse 75, 1:15, 1:15.5, 90:00 or 1:02:03."""
-    if time is None:
-        return None
-    if not (found := _TIME.fullmatch(time.strip())):
-        raise UsageError(
-            f"{shortened(time)!r} is not a time.", "Give seconds or minutes: 75, 75.5, 1:15, 90:00, 1:02:03."
-        )
-    return 3600 * int(found[1] or 0) + 60 * int(found[2] or 0) + float(found[3])
+def _parsed(parse: Callable[[str], _Value], text: str | None) -> _Value | None:
+    return None if text is None else parse(text)
 
 
-def _table(found: "SearchResult") -> list[tuple[str, ...]]:
+def _table(found: "SearchResult", rows: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     names = _names(found.moments or found.hits)
-    if found.moments:
-        moments = [
-            (names[m.video], clock(m.start), clock(m.end), str(m.peak_frame), f"{m.score:.3f}") for m in found.moments
-        ]
-        return [("video", "from", "to", "peak", "score"), *moments]
-    hits = [(names[h.video], clock(h.time), str(h.frame), f"{h.score:.3f}") for h in found.hits]
-    return [("video", "time", "frame", "score"), *hits] if hits else []
+    head = ("video", "from", "to", "peak", "score") if found.moments else ("video", "time", "frame", "score")
+    table = []
+    for row in rows:
+        times = (row["start"], row["end"]) if found.moments else (row["time"],)
+        frame = row["peak_frame"] if found.moments else row["frame"]
+        source = ((row["date"] or "-")[:10], single_line(row["path"]) or "-")
+        table.append((names[row["video"]], *map(clock, times), str(frame), f"{row['score']:.3f}", *source))
+    return [(*head, "date", "path"), *table] if table else []
 
 
 def _names(rows: "Sequence[Hit | Moment]") -> dict[str, str]:

@@ -58,6 +58,8 @@ def solve(
     drop_shot: options.DropShot = None,
     flip_shot: options.FlipShot = None,
     shot_order: options.ShotOrder = None,
+    cut_after: options.CutAfter = None,
+    join_after: options.JoinAfter = None,
 ) -> None:
     """Find the order of a video in the library and write a plan. Decodes no picture, except with --repair."""
     from .. import pipeline
@@ -65,7 +67,18 @@ def solve(
     from ..solve.constraints import parse_constraints
 
     constraints = parse_constraints(
-        first, last, before, adjacent, keep, drop, keep_shot, drop_shot, flip_shot, shot_order
+        first,
+        last,
+        before,
+        adjacent,
+        keep,
+        drop,
+        keep_shot,
+        drop_shot,
+        flip_shot,
+        shot_order,
+        cut_after,
+        join_after,
     )
     flags = options.method_flags(outliers, price, thorough, time_limit)
     settings = options.settings_from(library, flags | {"solve.space": space, "engine.name": engine})

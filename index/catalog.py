@@ -2,12 +2,14 @@
 
 import contextlib
 import difflib
+import fnmatch
 import json
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +24,9 @@ _Kind = TypeVar("_Kind")
 
 _MAX_NAMED = 5
 """Names that a message lists."""
+
+_HASH = 9
+"""Characters of an id that come from the content: a part of a name must not match them."""
 
 _MAX_FRAMES = 2**31
 """Largest number of frames that a record may state."""
@@ -163,14 +168,7 @@ class Catalog:
             UsageError: No video matches, or several do.
         """
         videos = self.videos()
-        path = os.path.realpath(wanted) if is_text(wanted) else ""
-        found = (
-            [v for v in videos if v.id == wanted]
-            or [place.video for place in [self.at_source(path)] if place]
-            or [v for v in videos if v.name == wanted]
-            or [v for v in videos if Path(v.name).stem == wanted]
-            or [v for v in videos if wanted and v.id.startswith(wanted)]
-        )
+        found = self._called(wanted, videos) or [v for v in videos if wanted and v.id.startswith(wanted)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -178,6 +176,32 @@ class Catalog:
                 f"{wanted!r} is ambiguous: {listed(sorted(v.id for v in found), _MAX_NAMED)}.", "Give one of these ids."
             )
         raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
+
+    def matching(self, wanted: str) -> list[VideoRecord]:
+        """Find all videos of a name, of a pattern such as `*.mp4` or `~/films/*`, or with this in their name or id.
+
+        Raises:
+            UsageError: No video matches.
+        """
+        videos = self.videos()
+        found = self._called(wanted, videos)
+        if not found and (match := _glob(wanted)):
+            found = [v for v in videos if any(match(text) for text in (v.name, v.id, v.source))]
+        if not found and wanted:
+            found = [v for v in videos if wanted.casefold() in v.name.casefold() or wanted.casefold() in v.id[:-_HASH]]
+        if found:
+            return found
+        raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
+
+    def _called(self, wanted: str, videos: Sequence[VideoRecord]) -> list[VideoRecord]:
+        """Find the videos with an id, a path or a name, with or without suffix; the first of these that there is."""
+        path = os.path.realpath(wanted) if is_text(wanted) else ""
+        return (
+            [v for v in videos if v.id == wanted]
+            or [place.video for place in [self.at_source(path)] if place]
+            or [v for v in videos if v.name == wanted]
+            or [v for v in videos if Path(v.name).stem == wanted]
+        )
 
     def get(self, video: str) -> VideoRecord | None:
         """Look up a video by its id."""
@@ -366,6 +390,15 @@ def _is_record_in_range(record: VideoRecord) -> bool:
         # I420 halves both sides of a proxy.
         and all(side % 2 == 0 and 0 <= side <= _MAX_PROXY_SIDE for side in proxy)
     )
+
+
+def _glob(wanted: str) -> Callable[[str], bool] | None:
+    """Return what tells whether a text matches a pattern of the shell, in upper or lower case; None for other names."""
+    if not set(wanted) & set("*?["):
+        return None
+    wanted = os.path.abspath(os.path.expanduser(wanted)) if os.sep in wanted else wanted
+    pattern = re.compile(fnmatch.translate(wanted), re.IGNORECASE)
+    return lambda text: pattern.match(text) is not None
 
 
 def _suggestion(wanted: str, videos: list[VideoRecord]) -> str:

@@ -106,8 +106,9 @@ class Matrix:
         """Read the vectors of some rows, segment by segment."""
         found = np.empty((len(rows), self.space.dimension), np.float32)
         owners = self.owners(rows)
-        for owner in np.unique(owners):
-            own = owners == owner
+        by_owner = np.argsort(owners, kind="stable")
+        for own in np.split(by_owner, np.flatnonzero(np.diff(owners[by_owner])) + 1) if len(rows) else ():
+            owner = int(owners[own[0]])
             found[own] = self.segments[owner].rows.vectors[rows[own] - self.starts[owner]]
         return found
 

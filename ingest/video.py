@@ -40,6 +40,7 @@ def describe(source: Source, sha256: str, settings: IngestSettings) -> VideoReco
         proxy_width=size.width,
         proxy_height=size.height,
         decoder=ffmpeg.build() if info.kind == "video" else "",
+        recorded=info.recorded,
     )
 
 

@@ -116,6 +116,8 @@ class Tools:
         drop_shot: Numbers = "",
         flip_shot: Numbers = "",
         shot_order: Numbers = "",
+        cut_after: Numbers = "",
+        join_after: Numbers = "",
         limit: Limit = 200,
     ) -> dict[str, Any]:
         """Find the order of the frames of a shuffled video. `before` holds pairs of which the first plays earlier."""
@@ -133,6 +135,8 @@ class Tools:
             keep_shot=keep_shot or (),
             drop_shot=drop_shot or (),
             flip_shot=flip_shot or (),
+            cut_after=cut_after or (),
+            join_after=join_after or (),
         )
         others = {video: plan for video, plan in self._plans.items() if video != found.id}
         self._plans = dict(islice({found.id: solved, **others}.items(), _MOST_PLANS))

@@ -9,6 +9,7 @@ import subprocess
 from array import array
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -51,6 +52,9 @@ _DECODER_LINE = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder 
 _KEY_FRAME = "1"
 _B_FRAME = "3"
 _LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
+_CREATED = re.compile(r"creation_time *: (\S+)")
+_CLOCK_ZEROS = ((1904, 1, 1), (1970, 1, 1))
+"""Days from which QuickTime and Unix count, which encoders without a clock write."""
 _PLAYLISTS = ("hls", "concat", "dash", "imf")
 
 _COLOUR_FIXES = (
@@ -444,8 +448,19 @@ def _parse_info(path: Path, output: bytes, log: str) -> tuple[SourceInfo, Fracti
         frames_hint=_frames_hint(log, fps),
         has_audio=": Audio: " in log,
         audio_tracks=log.count(": Audio: "),
+        recorded=_recorded(log),
     )
     return info, nominal
+
+
+def _recorded(log: str) -> str:
+    """Return the time at which a container says that it was made; the zero of its clock means that it does not say."""
+    for found in _CREATED.finditer(log):
+        with contextlib.suppress(ValueError):
+            made = datetime.fromisoformat(found[1])
+            if (made.year, made.month, made.day) not in _CLOCK_ZEROS:
+                return made.replace(tzinfo=made.tzinfo or UTC).isoformat(timespec="seconds")
+    return ""
 
 
 def _nominal_rate(ratio: str) -> Fraction:

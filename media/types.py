@@ -50,6 +50,8 @@ class SourceInfo:
     frames_hint: int | None
     has_audio: bool
     audio_tracks: int = 0
+    recorded: str = ""
+    """When the container says that it was made, in ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class VideoRecord:
     """Errors of the decoder."""
     decoder: str = ""
     """The build of ffmpeg that decoded the frames, as builds decode damaged streams differently; empty before 0.2."""
+    recorded: str = ""
+    """When the source says that it was made, in ISO 8601; empty if it does not, and before 0.2."""
 
 
 def ingest_command(video: VideoRecord, space: str | None = None) -> str:

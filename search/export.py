@@ -28,6 +28,7 @@ from ..render.reel import FrameReference, TimedFrame, fetch_frames, highest_rate
 from ..render.report.contact_sheet import canvas, check_picture, contact_sheet, save_picture
 from ..settings import Settings, library_folder
 from .finder import SearchResult
+from .listing import check_list, write_csv, write_page
 from .question import Question
 from .results import Hit, Moment
 
@@ -99,6 +100,8 @@ class ExportOptions:
     sheet: Path | None = None
     by: Literal["time", "score"] = "time"
     edit_lists: tuple[Path, ...] = ()
+    csv: Path | None = None
+    page: Path | None = None
 
     def claim(self, outputs: Outputs) -> None:
         """Check the paths and claim them as outputs before anything is searched.
@@ -113,7 +116,11 @@ class ExportOptions:
         if self.sheet:
             check_picture(self.sheet, "a contact sheet")
         check_edit_lists(self.edit_lists)
-        outputs.claim(self.clip, self.sheet, *self.edit_lists, folder=self.export, names=_EXPORTED_FILES)
+        check_list(self.csv, ".csv", "a table of results")
+        check_list(self.page, ".html", "a page of results")
+        outputs.claim(
+            self.clip, self.sheet, self.csv, self.page, *self.edit_lists, folder=self.export, names=_EXPORTED_FILES
+        )
 
 
 def outputs_of_question(question: Question, settings: Settings, overwrite: Overwrite) -> Outputs:
@@ -131,9 +138,15 @@ def export_results(
     progress: Progress,
     outputs: Outputs,
 ) -> list[Path]:
-    """Write the exports and return their paths; the sheet comes first, since it needs no sources."""
+    """Write the exports and return their paths; lists and the sheet come first, since they need no sources."""
     answered = bool(found.hits or found.moments)
     made = []
+    if wanted.csv:
+        with outputs.writing(wanted.csv):
+            made.append(write_csv(found, wanted.csv))
+    if wanted.page:
+        with outputs.writing(wanted.page):
+            made.append(write_page(found, small_pictures(found, library), wanted.page))
     if wanted.sheet and answered:
         with outputs.writing(wanted.sheet):
             made.append(_sheet(found, wanted.sheet, library, progress))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from ..index.matrix import Matrix, open_matrix
 from ..index.quantized import QuantizedMatrix
 from ..ingest.models.embedder import Embedder
 from ..ingest.models.registry import open_embedder
-from ..media.types import Floats, Ints, VideoRecord
+from ..media.timecode import clock
+from ..media.types import Floats, Ints, Space, VideoRecord
 from ..progress import Progress
 from ..settings import Settings
+from .filters import chosen_videos
 from .question import (
+    FrameTime,
     Question,
     States,
     check_vectors,
@@ -66,6 +69,8 @@ class SearchResult:
     top: list[Hit]
     matrix: Matrix = field(repr=False, compare=False)
     """The vectors that were searched."""
+    asked: str = ""
+    """What was searched for, in a few words."""
 
     @property
     def why_nothing(self) -> str:
@@ -96,7 +101,7 @@ class Finder:
     lasting: bool = False
     _embedders: dict[str, Embedder] = field(default_factory=dict)
     _matrices: dict[tuple[object, ...], Matrix] = field(default_factory=dict)
-    _indexes: dict[str, ApproximateIndex] = field(default_factory=dict)
+    _indexes: dict[str, ApproximateIndex | None] = field(default_factory=dict)
     _copies: dict[str, QuantizedMatrix | None] = field(default_factory=dict)
     _known: tuple[int, list[VideoRecord], States] | None = None
 
@@ -109,23 +114,32 @@ class Finder:
             SourceError: A picture of the question cannot be read.
         """
         terms = question.terms
-        videos, states = self._scope(question.videos)
-        space, note = choose_space(question, videos, states, self.settings)
+        library_videos, states = self._known_videos()
+        videos = chosen_videos(question, library_videos, self.library.catalog, self.progress)
+        near = self.library.catalog.find(question.near.video) if question.near else None
+        space, note = choose_space(question, videos, states, self.settings, near)
         for text in filter(None, (note, check_vectors(videos, states, space, self.settings))):
             self.progress.note(text)
-        embedder = None if question.vector else self._embedder(space)
+        if near:
+            check_vectors([near], states, space, self.settings)
+        embedder = self._embedder(space) if question.embeds else None
         # Report unreadable pictures before a model is loaded.
         for picture in {term.picture for term in terms if term.picture}:
             query_picture(picture)
-        searched = videos_by_model(videos, states, space, embedder.space if embedder else None)
+        made_by = embedder.space if embedder else states[near.id][space].space if near else None
+        searched = videos_by_model(videos, states, space, made_by)
         if other := sum(has_vectors(states, video, space) for video in videos) - len(searched):
             self.progress.note(f"{other} videos are left out, since another model made their {space} vectors.")
         named = [video.id for video in searched]
         if question.threshold == "calibrated":
             # Chance is estimated from the whole library, whichever part of it is searched.
-            searched = videos_by_model(list(self._scope(())[0]), states, space, states[searched[0].id][space].space)
+            searched = videos_by_model(library_videos, states, space, states[searched[0].id][space].space)
         matrix = self._matrix(searched, space, states)
-        return self._answer(question, matrix, self._queries(question, matrix, embedder), named)
+        if near and question.near:
+            queries = self._frame(question.near, near, matrix.space)
+        else:
+            queries = self._queries(question, matrix, embedder)
+        return replace(self._answer(question, matrix, queries, named), asked=question.title)
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
         plain = question.threshold is None and not question.moments and question.after is question.before is None
@@ -171,7 +185,8 @@ class Finder:
     def _indexed(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
         """Return the best rows without comparing all of them, or `None` if that would take longer."""
         if matrix.bytes > self.settings.search.memory_gb * 1e9:
-            return self._approximate(question, matrix, queries, self._index(matrix))
+            index = self._index(matrix)
+            return self._approximate(question, matrix, queries, index) if index else None
         copy = self._copy(matrix)
         return self._exact(question, matrix, queries, copy) if copy else None
 
@@ -198,8 +213,8 @@ class Finder:
             candidates *= _CANDIDATE_GROWTH
         return None
 
-    def _index(self, matrix: Matrix) -> ApproximateIndex:
-        """Open the index of vectors that do not fit in memory; the last one is kept."""
+    def _index(self, matrix: Matrix) -> ApproximateIndex | None:
+        """Open the index of vectors that do not fit in memory; the last one is kept. None if none finds enough."""
         if matrix.key not in self._indexes:
             with self.progress.stage("index"):
                 self._indexes = {matrix.key: open_approximate(matrix, self.library.cache, self.settings.search.probe)}
@@ -217,8 +232,8 @@ class Finder:
         self._copies = {matrix.key: copy}
         return copy
 
-    def _scope(self, wanted: Sequence[str]) -> tuple[list[VideoRecord], States]:
-        """Return the videos to search and the states of all, read anew when the catalog has changed."""
+    def _known_videos(self) -> tuple[list[VideoRecord], States]:
+        """Return the videos of the library and their states, read anew when the catalog has changed."""
         version, catalog = self.library.catalog.version(), self.library.catalog
         if self._known is None or self._known[0] != version:
             videos = catalog.videos()
@@ -226,8 +241,15 @@ class Finder:
         _, videos, states = self._known
         if not videos:
             raise UsageError("The library is empty.", f"{command('ingest', '--help')} explains how to add videos.")
-        named = {catalog.find(one).id for one in wanted}
-        return [video for video in videos if not wanted or video.id in named], states
+        return videos, states
+
+    def _frame(self, near: FrameTime, video: VideoRecord, space: Space) -> Floats:
+        """Return the stored vector of the frame that is shown at a time."""
+        rows = open_matrix(self.library, [video], space, self.progress).segments[0].rows
+        if near.time > max(video.seconds, float(rows.times[-1])) + _TIME_TOLERANCE:
+            raise UsageError(f"{video.name} ends at {clock(video.seconds)}.", "Give an earlier time.")
+        shown = int(np.searchsorted(rows.times, near.time + _TIME_TOLERANCE, side="right")) - 1
+        return np.asarray(rows.vectors[max(0, shown)][None], np.float32)
 
     def _embedder(self, space: str) -> Embedder:
         if space not in self._embedders:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from ..media.identity import check_kind
 from ..media.pictures import read_picture
 from ..media.ranges import listed, shortened
 from ..media.source import letterboxed, scaled_size, shrunk
+from ..media.timecode import clock, read_clock
 from ..media.types import Floats, Picture, Space, SpaceState, VideoRecord
 from ..media.untrusted import MEGABYTE, UntrustedError, read_array
 from ..progress import SILENT, Progress
@@ -35,8 +37,16 @@ _MOST_VECTOR_BYTES = MEGABYTE
 
 
 @dataclass(frozen=True)
+class FrameTime:
+    """A frame of the library, by its video and a time in seconds."""
+
+    video: str
+    time: float
+
+
+@dataclass(frozen=True)
 class Question:
-    """A search for a text, a picture, both together or a vector, with the videos to search and the answers wanted."""
+    """A search for a text, a picture, both together, a vector or a frame, with where to search and what to return."""
 
     text: str = ""
     image: Path | None = None
@@ -50,27 +60,48 @@ class Question:
     moments: bool = False
     repeats: bool = False
     """List frames that look the same separately."""
+    near: FrameTime | None = None
+    """Search for frames like this one, whose vector is stored."""
+    since: date | None = None
+    """Search only videos that were made on this day or later."""
+    until: date | None = None
+    """Search only videos that were made on this day or earlier."""
+    min_length: float | None = None
+    """Search only videos that last so many seconds or more."""
+    max_length: float | None = None
+
+    @property
+    def embeds(self) -> bool:
+        """Whether a model turns the question into a vector."""
+        return self.vector is None and self.near is None
 
     @property
     def terms(self) -> list[Term]:
-        """The texts and pictures to embed; none for a vector.
+        """The texts and pictures to embed; none for a vector or a frame.
 
         Raises:
-            UsageError: Nothing is asked, or a vector together with something else.
+            UsageError: Nothing is asked, or a vector or a frame together with something else.
         """
         has_terms = bool(self.text.strip()) or self.image is not None
-        if has_terms == (self.vector is not None):
+        if has_terms + (self.vector is not None) + (self.near is not None) != 1:
             raise UsageError(
-                "Search for a text, a picture (--image), both together, or a vector (--vector).",
+                "Search for a text, a picture (--image), both together, a frame (--near), or a vector (--vector).",
                 "A text may also name pictures, as in 'beach - @door.jpg'.",
             )
         terms = parse(self.text) if self.text.strip() else []
         return [*terms, Term(1.0, picture=self.image)] if self.image else terms
 
     @property
+    def title(self) -> str:
+        """What is searched for, in a few words."""
+        frame = f"{self.near.video} at {clock(self.near.time)}" if self.near else ""
+        files = [file.name for file in (self.image, self.vector) if file]
+        return " + ".join(filter(None, [self.text.strip(), frame, *files]))
+
+    @property
     def only_pictures(self) -> bool:
         """Whether all terms are pictures."""
-        return self.vector is None and not any(term.text for term in self.terms)
+        return self.embeds and not any(term.text for term in self.terms)
 
 
 def read_threshold(text: str | None) -> float | Literal["auto", "calibrated"] | None:
@@ -92,21 +123,39 @@ def read_threshold(text: str | None) -> float | Literal["auto", "calibrated"] | 
     return cut
 
 
+def read_near(text: str) -> FrameTime:
+    """Parse VIDEO@TIME, such as holiday.mp4@1:05.
+
+    Raises:
+        UsageError: It has no time.
+    """
+    video, separator, time = text.rpartition("@")
+    if not (separator and video):
+        raise UsageError(f"{shortened(text)!r} is not a frame.", "Give a video and a time: holiday.mp4@1:05.")
+    return FrameTime(video, read_clock(time))
+
+
 def has_vectors(states: States, video: VideoRecord, space: str) -> bool:
     """Check whether a video has all its vectors in a space."""
     return space in states[video.id] and states[video.id][space].complete
 
 
 def choose_space(
-    question: Question, videos: Sequence[VideoRecord], states: States, settings: Settings
+    question: Question,
+    videos: Sequence[VideoRecord],
+    states: States,
+    settings: Settings,
+    near: VideoRecord | None = None,
 ) -> tuple[str, str]:
     """Return the space to search in, and a note on the choice, which is empty if the user made it.
+
+    `near` is the video of the frame to search for.
 
     Raises:
         UsageError: The question cannot be asked in the space that it names, or its vector fits no single space.
     """
     if question.space:
-        if question.space.startswith(OWN_SPACE) and not question.vector:
+        if question.space.startswith(OWN_SPACE) and question.embeds:
             raise UsageError(
                 f"The {question.space} space has imported vectors only; texts and pictures cannot be embedded in it.",
                 "Search with a vector of that space: --vector q.npy.",
@@ -114,6 +163,8 @@ def choose_space(
         return question.space, ""
     if question.vector:
         return _of_dimension(len(read_vector(question.vector)), videos, states), ""
+    if near:
+        return _of_frame(near, videos, states)
     if not question.only_pictures:
         return CLIP, ""
     with_clip = sum(has_vectors(states, video, CLIP) for video in videos)
@@ -121,6 +172,22 @@ def choose_space(
         return CLIP, ""
     why = "CLIP's weights are not available" if with_clip == len(videos) else "not every video has CLIP vectors"
     return APPEARANCE, f"Pictures are compared by appearance, since {why}."
+
+
+def _of_frame(near: VideoRecord, videos: Sequence[VideoRecord], states: States) -> tuple[str, str]:
+    """Choose the space for a stored frame, which needs no weights."""
+    for space, note in (
+        (CLIP, ""),
+        (APPEARANCE, "Frames are compared by appearance: not every video has CLIP vectors."),
+    ):
+        if all(has_vectors(states, video, space) for video in (near, *videos)):
+            return space, note
+    counts = {
+        name: sum(has_vectors(states, video, name) for video in videos)
+        for name in states[near.id]
+        if has_vectors(states, near, name)
+    }
+    return max(counts, key=lambda name: counts[name], default=APPEARANCE), ""
 
 
 def _of_dimension(dimension: int, videos: Sequence[VideoRecord], states: States) -> str:

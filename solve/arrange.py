@@ -27,7 +27,17 @@ from .path.constrain import constrain
 from .path.pinned import pinned_rows
 from .plan.model import Direction, Dropped, Neighbour, Reason, Shot
 from .repeats import RepeatGroups, collapse, split_groups
-from .shots import NumberedShot, ShotBlock, constraints_in_frames, find_shots, match_numbers, number_shots, shot_blocks
+from .shots import (
+    NumberedShot,
+    ShotBlock,
+    constraints_in_frames,
+    edit_shots,
+    edited_cuts,
+    find_shots,
+    match_numbers,
+    number_shots,
+    shot_blocks,
+)
 from .sound import (
     SOUND_LIMIT,
     SoundVerdict,
@@ -162,7 +172,7 @@ def arrange(
         distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
     solved = _directed_order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
-    shots = _number(film, distinct, solved, settings)
+    shots = edit_shots(_number(film, distinct, solved, settings), constraints, _last_repeats(film, distinct))
     constraints = constraints.of_shots([shot.number for shot in shots])
     if constraints:
         in_frames = constraints_in_frames(constraints, shots)
@@ -320,7 +330,7 @@ def _arrangement(
     frames = film.rows.indices
     played = [distinct.members[row] for row in solved.path]
     order = [int(frames[row]) for group in played for row in group]
-    final_shots = match_numbers(_shots(film, played, settings), order, shots)
+    final_shots = match_numbers(edited_cuts(_shots(film, played, settings), order, shots), order, shots)
     user_joins = _user_joins(order, constraints)
     tied_joins = _undecided_joins(played, solved.ordered)
     verdict = _sound_verdict(film, solved)
@@ -408,6 +418,12 @@ def _number(film: SolveInput, distinct: _DistinctRows, solved: _Solved, settings
         [order[shot.start : shot.start + shot.length] for shot in _shots(film, played, settings)],
         [sorted(group) for group in groups.values() if len(group) > 1],
     )
+
+
+def _last_repeats(film: SolveInput, distinct: _DistinctRows) -> dict[int, int]:
+    """Map every frame that has repeats to the one that plays last."""
+    groups = (film.rows.indices[rows].tolist() for rows in distinct.members.values() if len(rows) > 1)
+    return {frame: group[-1] for group in groups for frame in group}
 
 
 def _dropped(

@@ -29,6 +29,8 @@ class Constraints:
     drop_shot: tuple[int, ...] = ()
     flip_shot: tuple[int, ...] = ()
     shot_order: tuple[int, ...] = ()
+    cut_after: tuple[int, ...] = ()
+    join_after: tuple[int, ...] = ()
     ranges: tuple[tuple[str, tuple[range, ...]], ...] = ()
     """Lists by field name, as parsed. They are expanded only once the number of frames is known, so that a huge
     range cannot exhaust memory.
@@ -98,9 +100,9 @@ class Constraints:
 
 NO_CONSTRAINTS = Constraints()
 
-_LISTS_OF_FRAMES = ("keep", "drop")
+_LISTS_OF_FRAMES = ("keep", "drop", "cut_after", "join_after")
 _LISTS_OF_SHOTS = ("keep_shot", "drop_shot", "flip_shot", "shot_order")
-_EACH_ONCE = ("flip_shot", "shot_order")
+_EACH_ONCE = ("flip_shot", "shot_order", "cut_after", "join_after")
 """Lists in which a repeated number is an error: it would mean nothing, or undo itself."""
 
 
@@ -120,6 +122,8 @@ def parse_constraints(
     drop_shot: Sequence[str] | None = None,
     flip_shot: Sequence[str] | None = None,
     shot_order: str | None = None,
+    cut_after: Sequence[str] | None = None,
+    join_after: Sequence[str] | None = None,
 ) -> Constraints:
     """Parse constraints from text: pairs as A:B, several frames or shots as 3,7-9.
 
@@ -135,6 +139,8 @@ def parse_constraints(
         "drop_shot": drop_shot,
         "flip_shot": flip_shot,
         "shot_order": [shot_order] if shot_order else [],
+        "cut_after": cut_after,
+        "join_after": join_after,
     }
     return Constraints(
         first=first,
@@ -168,6 +174,9 @@ def check_constraints(constraints: Constraints, frames: Collection[int]) -> None
     for option, named in constraints.named_frames():
         if named in constraints.drop and not option.startswith("--drop"):
             raise contradiction([option, f"--drop {named}"])
+    for frame in constraints.cut_after:
+        if frame in constraints.join_after:
+            raise contradiction([f"--cut-after {frame}", f"--join-after {frame}"])
     for option, (a, b) in constraints.pairs():
         if a == b:
             raise UsageError(f"{option} names the same frame twice.", "Name two different frames.")

@@ -1,19 +1,23 @@
 """Find cuts, number the shots, and apply constraints on shots."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from types import MappingProxyType
 
 import numpy as np
 
 from ..errors import UsageError
-from ..media.ranges import expand_once, shortened
+from ..media.ranges import expand_once, listed, shortened
 from ..media.types import Floats
 from .constraints import Constraints, Pair, contradiction, option_of
 from .plan.model import Shot
 
 _AROUND = 6
 """Joins on either side that a cut is compared with."""
+_SHOTS_NAMED = 20
+_NAME_ANOTHER = "Name another frame."
 
 
 def find_shots(chords: Floats, *, cut_chord: float, cut_ratio: float) -> list[Shot]:
@@ -44,6 +48,8 @@ class NumberedShot:
     number: int
     frames: list[int]
     plays: bool
+    edited: bool = False
+    """Whether the user cut it or joined it to another."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,68 @@ def number_shots(playing: Sequence[list[int]], dropped: Sequence[list[int]]) -> 
     """Number the shots in playing order, then the dropped groups by their first frame."""
     groups = [(frames, True) for frames in playing] + [(frames, False) for frames in sorted(dropped)]
     return [NumberedShot(number, list(frames), plays) for number, (frames, plays) in enumerate(groups, 1)]
+
+
+def edit_shots(
+    shots: Sequence[NumberedShot], constraints: Constraints, repeats: Mapping[int, int] = MappingProxyType({})
+) -> list[NumberedShot]:
+    """Cut and join the playing shots where the user says.
+
+    A shot keeps its number. What is cut off gets the next free one, and joined shots have the number of the first.
+
+    Args:
+        shots: The shots in playing order, then the dropped groups.
+        constraints: The user's constraints.
+        repeats: The last repeat of each frame that has repeats, for no cut separates them.
+
+    Raises:
+        UsageError: A shot ends there already, or none does.
+    """
+    if not (constraints.cut_after or constraints.join_after):
+        return list(shots)
+    playing = {shot.number: shot for shot in shots if shot.plays}
+    order = [frame for shot in playing.values() for frame in shot.frames]
+    after = {frame: at for at, frame in enumerate(order, 1)}
+    ends = {frame: after[repeats.get(frame, frame)] for frame in order}
+    begins = accumulate((len(shot.frames) for shot in playing.values()), initial=0)
+    starts = _edit_starts(dict(zip(begins, playing, strict=False)), ends, constraints, len(shots))
+    edited = []
+    for a, b in pairwise([*sorted(starts), len(order)]):
+        shot = NumberedShot(starts[a], order[a:b], plays=True, edited=True)
+        whole = playing.get(shot.number, shot)
+        edited.append(whole if whole.frames == shot.frames else shot)
+    return edited + [shot for shot in shots if not shot.plays]
+
+
+def _edit_starts(
+    starts: dict[int, int], ends: Mapping[int, int], constraints: Constraints, numbered: int
+) -> dict[int, int]:
+    """Add and remove starts of shots, which are given with their numbers; `ends` says where a frame has played."""
+    starts = dict(starts)
+    last = len(ends)
+    for number, frame in enumerate(constraints.cut_after, numbered + 1):
+        at = ends.get(frame, last)
+        if at in starts or at == last:
+            raise UsageError(f"--cut-after {frame}: no shot goes on after this frame.", _NAME_ANOTHER)
+        starts[at] = number
+    for frame in constraints.join_after:
+        if starts.pop(ends.get(frame, last), None) is None:
+            raise UsageError(f"--join-after {frame}: no shot begins after this frame.", _NAME_ANOTHER)
+    return starts
+
+
+def edited_cuts(found: Sequence[Shot], order: Sequence[int], shots: Sequence[NumberedShot]) -> list[Shot]:
+    """Let the shots that the user cut or joined begin and end where the user says."""
+    shot_of = {frame: shot for shot in shots for frame in shot.frames}
+    starts = {shot.start for shot in found}
+    for at, (a, b) in enumerate(pairwise(order), 1):
+        left, right = shot_of.get(a), shot_of.get(b)
+        if left and right and (left.edited or right.edited):
+            if left is right:
+                starts.discard(at)
+            else:
+                starts.add(at)
+    return [Shot(start=a, length=b - a) for a, b in pairwise([*sorted(starts), len(order)])]
 
 
 def match_numbers(found: Sequence[Shot], order: Sequence[int], shots: Sequence[NumberedShot]) -> list[Shot]:
@@ -80,9 +148,7 @@ def constraints_in_frames(constraints: Constraints, shots: Sequence[NumberedShot
     known = {shot.number: shot.frames for shot in shots}
     for option, number in _numbers(constraints):
         if number not in known:
-            raise UsageError(
-                f"{option}: shot {shortened(str(number))} does not exist.", f"The shots are numbered 1 to {len(shots)}."
-            )
+            raise UsageError(f"{option}: shot {shortened(str(number))} does not exist.", _existing(sorted(known)))
     for name in ("shot_order", "flip_shot"):
         expand_once([range(number, number + 1) for number in getattr(constraints, name)], known, option_of(name))
     for number in constraints.drop_shot:
@@ -98,6 +164,12 @@ def constraints_in_frames(constraints: Constraints, shots: Sequence[NumberedShot
         keep=tuple(sorted({*constraints.keep, *_frames(constraints.keep_shot, known)} - set(constraints.drop))),
         drop=tuple(sorted({*constraints.drop, *_frames(constraints.drop_shot, known)})),
     )
+
+
+def _existing(numbers: Sequence[int]) -> str:
+    if list(numbers) == list(range(1, len(numbers) + 1)):
+        return f"The shots are numbered 1 to {len(numbers)}."
+    return f"The shots are {listed(numbers, _SHOTS_NAMED)}."
 
 
 def shot_blocks(constraints: Constraints, shots: Sequence[NumberedShot], played: Sequence[int]) -> list[ShotBlock]:
@@ -136,7 +208,7 @@ def _frames_by_shot(shots: Sequence[NumberedShot], played: Sequence[int]) -> dic
         listed = [place[frame] for frame in shot.frames if frame in place]
         if listed and listed[0] > listed[-1]:
             frames.reverse()
-    return dict(sorted(by_shot.items()))
+    return {shot.number: by_shot[shot.number] for shot in shots if shot.number in by_shot}
 
 
 def _check_complete(order: Sequence[int], playing: Sequence[int]) -> None:

@@ -16,7 +16,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of events: the page shows progress itself, and offers no API."""
 
 
-def _video_choices(settings: Settings) -> list[tuple[str, str]]:
+def video_choices(settings: Settings) -> list[tuple[str, str]]:
     """List every video as (label, id); videos that share a name are labelled by id."""
     rows = manage.list_videos(settings)
     times = Counter(row["name"] for row in rows)
@@ -29,10 +29,10 @@ def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool =
     A selected video that has been removed since stays in the list; the job that reads it reports it.
     """
     none: Any = [] if several else None
-    field: Any = gr.Dropdown(_video_choices(settings), label=label, value=none, multiselect=several, elem_id=elem_id)
+    field: Any = gr.Dropdown(video_choices(settings), label=label, value=none, multiselect=several, elem_id=elem_id)
 
     def reload(selected: str | list[str] | None) -> Any:
-        choices = _video_choices(settings)
+        choices = video_choices(settings)
         known = {video for _, video in choices}
         chosen = [selected] if isinstance(selected, str) else selected or []
         removed = [(STRINGS.common.removed_video.format(name=video), video) for video in chosen if video not in known]

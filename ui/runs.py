@@ -2,24 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
-from ..media.files import atomic
-from ..media.untrusted import UntrustedError, read_object, validate
 from ..solve.constraints import NO_CONSTRAINTS, Constraints
+from .saved_files import SavedFiles
 
 _SHOWN = 8
 """Runs that are listed."""
 _KEPT = 100
 """Runs that are kept; older ones are deleted."""
-_MAX_SIZE = 1 << 20
-"""Bytes of a run's file; a larger one is not ours."""
-_ID_LENGTH = 32
 
 
 class _SavedRun(BaseModel):
@@ -50,56 +44,34 @@ class Run:
         return sum(len(value) if isinstance(value, tuple) else 1 for value in values)
 
 
-def new_run_id() -> str:
-    return uuid4().hex
-
-
-def is_run_id(text: str) -> bool:
-    """Tell whether a text from the browser can be the id of a run, and so part of a file name."""
-    return len(text) == _ID_LENGTH and set(text) <= set("0123456789abcdef")
-
-
 class Runs:
     """The runs of one library, each in a file of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._files = SavedFiles(folder, _SavedRun, _KEPT)
 
-    def save(self, run: Run) -> None:
-        """Write a run, and delete the oldest ones beyond those that are kept. On a full disk nothing is saved."""
+    def save(self, run: Run) -> bool:
+        """Write a run, and delete the oldest ones beyond those that are kept. Return False if that failed."""
         saved = _SavedRun(video=run.video, name=run.name, changed=time.time(), constraints=run.constraints)
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with atomic(self._file(run.id)) as part:
-                part.write_text(saved.model_dump_json(), encoding="utf-8")
-            for old in self._files()[_KEPT:]:
-                old.unlink(missing_ok=True)
+        return self._files.save(run.id, saved)
 
     def get(self, run: str) -> Run | None:
         """Read a run; None if there is none, or its file is damaged."""
-        if not is_run_id(run):
-            return None
-        try:
-            saved = validate(_SavedRun, read_object(self._file(run), _MAX_SIZE))
-        except (OSError, UntrustedError, ValueError):
-            return None
-        return Run(run, saved.video, saved.name, saved.constraints, saved.changed)
+        saved = self._files.get(run)
+        return _run(run, saved) if saved else None
 
     def recent(self) -> Sequence[Run]:
         """Return the most recent run of each video, latest first."""
         found: dict[str, Run] = {}
-        for file in self._files():
-            if len(found) < _SHOWN and (run := self.get(file.stem)):
-                found.setdefault(run.video, run)
+        for run, saved in self._files.all():
+            if len(found) == _SHOWN:
+                break
+            found.setdefault(saved.video, _run(run, saved))
         return list(found.values())
 
     def forget(self, run: str) -> None:
-        if is_run_id(run):
-            self._file(run).unlink(missing_ok=True)
+        self._files.remove(run)
 
-    def _file(self, run: str) -> Path:
-        return self._folder / f"{run}.json"
 
-    def _files(self) -> list[Path]:
-        files = [(file.stat().st_mtime_ns, file) for file in self._folder.glob("*.json")]
-        return [file for _, file in sorted(files, reverse=True)]
+def _run(run: str, saved: _SavedRun) -> Run:
+    return Run(run, saved.video, saved.name, saved.constraints, saved.changed)

@@ -17,6 +17,7 @@ STAGES = {
     "check": "Checking the files",
     "look for sources": "Looking for the original files",
     "read vectors": "Reading the library",
+    "draw a film": "Drawing the demo film",
     "draw frames": "Drawing the frames",
     "remove": "Removing",
     "videos": "Adding word search",
@@ -58,6 +59,8 @@ CONSTRAINTS = {
     "drop_shot": "Drop shot {}",
     "flip_shot": "Play shot {} backwards",
     "shot_order": "Shot order: {}",
+    "cut_after": "Cut after frame {}",
+    "join_after": "Join the shots after frame {}",
 }
 """The corrections of the Reconstruct tab, by the names of the constraints."""
 

@@ -33,7 +33,7 @@ def option(name: str, value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 FRAMES = st.one_of(
-    *(option(name, ranges) for name in ("--drop", "--keep")),
+    *(option(name, ranges) for name in ("--drop", "--keep", "--cut-after", "--join-after")),
     *(option(name, pairs) for name in ("--before", "--adjacent")),
     *(option(name, whole) for name in ("--first", "--last")),
 )

@@ -29,8 +29,9 @@ def drawn() -> Matrix:
     return matrix(shots(60, 100))
 
 
-def recall(made: Matrix, folder: Path, share: float) -> float:
+def recall(made: Matrix, folder: Path, share: float = 0.1) -> float:
     index, queries = open_approximate(made, folder, share), shots(20, 1, seed=1)
+    assert index is not None
     found = []
     for query in queries:
         rows = index.candidates(query[None], 300)
@@ -41,12 +42,30 @@ def recall(made: Matrix, folder: Path, share: float) -> float:
     return float(np.mean(found))
 
 
-def test_searching_all_lists_finds_the_ten_best(drawn: Matrix, tmp_path: Path) -> None:
-    assert recall(drawn, tmp_path, 1.0) == 1.0
+def test_the_ten_best_are_found(drawn: Matrix, tmp_path: Path) -> None:
+    assert recall(drawn, tmp_path) >= 0.99
 
 
-def test_fewer_lists_find_less(drawn: Matrix, tmp_path: Path) -> None:
-    assert 0.2 < recall(drawn, tmp_path, 0.1) < recall(drawn, tmp_path, 1.0)
+def test_unrelated_pictures_are_found_too(tmp_path: Path) -> None:
+    """Without runs of like frames there is nothing to save, so that more of the index is searched."""
+    assert recall(matrix(shots(4000, 1, seed=5)), tmp_path) >= 0.99
+
+
+def test_the_width_of_vectors_need_not_be_a_multiple_of_a_code(tmp_path: Path) -> None:
+    vectors = shots(60, 100)[:, :61]
+    made = matrix(np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32))
+    index = open_approximate(made, tmp_path, 1.0)
+    assert index is not None
+    query = made.segments[0].rows.vectors[4321]
+    assert 4321 in index.candidates(query[None], 100)
+
+
+def test_the_recall_of_an_index_is_measured_and_kept_beside_it(drawn: Matrix, tmp_path: Path) -> None:
+    built, opened = (open_approximate(drawn, tmp_path, 0.1) for _ in range(2))
+    assert built is not None
+    assert opened is not None
+    assert built.facts.recall == opened.facts.recall >= 0.995
+    assert opened.facts.rows == len(drawn)
 
 
 @pytest.fixture
@@ -55,21 +74,45 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     fill = approximate._build
 
-    def noted(what: Matrix) -> Any:
+    def noted(what: Matrix, numbers: int) -> Any:
         made.append(len(what))
-        return fill(what)
+        return fill(what, numbers)
 
     monkeypatch.setattr(approximate, "_build", noted)
     return made
+
+
+def test_an_index_that_finds_too_little_is_not_used_nor_built_again(
+    drawn: Matrix, tmp_path: Path, filled: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approximate, "_EFFORTS", (approximate.Effort(0.01, 10),))
+    assert [open_approximate(drawn, tmp_path, 0.01) for _ in range(2)] == [None, None]
+    tried = len(filled)
+    open_approximate(drawn, tmp_path, 0.01)
+    assert len(filled) == tried == len(approximate._NUMBERS_PER_CODE)
+
+
+def test_few_rows_need_no_index(tmp_path: Path, filled: list[int]) -> None:
+    assert open_approximate(matrix(shots(2, 100)), tmp_path, 1.0) is None
+    assert filled == []
 
 
 def test_an_index_is_built_once_and_rebuilt_for_other_vectors(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
     for key in ("1" * 64, "1" * 64, "2" * 64):
         open_approximate(matrix(drawn.segments[0].rows.vectors, key), tmp_path, 0.5)
     assert len(filled) == 2
-    assert len(list(tmp_path.iterdir())) == 1, "the index of an earlier state is not kept"
+    assert {file.name[0] for file in tmp_path.iterdir()} == {"2"}, "the index of an earlier state is not kept"
 
 
+def test_an_index_of_an_earlier_version_is_rebuilt(drawn: Matrix, tmp_path: Path, filled: list[int]) -> None:
+    open_approximate(drawn, tmp_path, 0.5)
+    (file,) = tmp_path.glob("*.json")
+    file.unlink()
+    open_approximate(drawn, tmp_path, 0.5)
+    assert len(filled) == 2
+
+
+@pytest.mark.parametrize("which", ["*.faiss", "*.json"])
 @pytest.mark.parametrize(
     "spoilt",
     [
@@ -78,17 +121,17 @@ def test_an_index_is_built_once_and_rebuilt_for_other_vectors(drawn: Matrix, tmp
         pytest.param(lambda _: b"no index" * 100, id="no index"),
     ],
 )
-def test_a_damaged_index_is_rebuilt(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any) -> None:
+def test_a_damaged_index_is_rebuilt(drawn: Matrix, tmp_path: Path, filled: list[int], spoilt: Any, which: str) -> None:
     open_approximate(drawn, tmp_path, 0.5)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob(which)
     file.write_bytes(spoilt(file.read_bytes()))
-    assert recall(drawn, tmp_path, 1.0) == 1.0
+    assert recall(drawn, tmp_path) >= 0.99
     assert len(filled) == 2
 
 
 def test_an_index_that_cannot_be_saved_is_still_used(drawn: Matrix, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way", encoding="utf-8")
-    assert recall(drawn, tmp_path / "cache", 1.0) == 1.0
+    assert recall(drawn, tmp_path / "cache") >= 0.99
 
 
 @pytest.mark.parametrize("lasting", [True, False], ids=["lasting", "asked again"])
@@ -125,7 +168,11 @@ def asked(stock: Path, question: Question, **flags: object) -> "SearchResult":
     return search_library(question, settings(library=str(stock / "library"), **flags))
 
 
-def test_a_library_beyond_the_memory_limit_gives_the_same_answers(stock: Path, question: Question) -> None:
+def test_a_library_beyond_the_memory_limit_gives_the_same_answers(
+    stock: Path, question: Question, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approximate, "_LEAST_ROWS", 20)
+    monkeypatch.setattr(approximate, "_PROBES", 16)
     within = asked(stock, question)
     past = asked(stock, question, search__memory_gb=1e-9, search__probe=1)
     assert past.hits == within.hits

@@ -217,7 +217,9 @@ def test_without_clip_a_note_says_that_pictures_are_compared_by_appearance(there
 def test_json_answers_have_the_documented_keys(there: Path, run: "Run") -> None:
     query = there / "pictures" / "frame 1.png"
     rows = run("search", "--image", query, "-k", 3, "--json").rows
-    assert [list(row) for row in rows] == [["rank", "video", "name", "frame", "time", "score", "space"]] * 3
+    assert [list(row) for row in rows] == [
+        ["rank", "video", "name", "frame", "time", "score", "space", "path", "date"]
+    ] * 3
     assert [row["rank"] for row in rows] == [1, 2, 3]
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     spans = run("search", "--image", query, "--moments", "--json").rows
@@ -234,8 +236,8 @@ def test_a_closed_pipe_is_not_reported_as_a_library_error(there: Path) -> None:
 
 def test_text_output_is_a_table(there: Path, run: "Run") -> None:
     lines = run("search", "--image", there / "pictures" / "frame 1.png", "-k", 2).out.splitlines()
-    assert lines[0].split() == ["video", "time", "frame", "score"]
-    assert lines[1].split() == ["pictures", "0:00.00", "0", "1.000"]
+    assert lines[0].split() == ["video", "time", "frame", "score", "date", "path"]
+    assert lines[1].split() == ["pictures", "0:00.00", "0", "1.000", "-", str(there / "pictures")]
     assert len(lines) == 3
 
 

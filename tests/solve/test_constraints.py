@@ -238,6 +238,68 @@ def test_a_shot_is_dropped_and_a_dropped_group_kept(two_shots: SolveInput) -> No
     assert {number for number, _ in shots_of(found)} == {2, 3}
 
 
+def test_a_shot_is_cut_after_a_frame_and_its_parts_are_moved_and_flipped(two_shots: SolveInput) -> None:
+    (_, first), (_, second) = shots_of(constrained(two_shots))
+    cut = _MIXED.index(first[9])
+    found = constrained(two_shots, cut_after=(cut,))
+    assert shots_of(found) == [(1, first[:10]), (4, first[10:]), (2, second)]
+    assert found.order.index(cut) in found.undetermined
+    assert shots_of(constrained(two_shots, cut_after=(cut,), flip_shot=(4,))) == [
+        (1, first[:10]),
+        (4, first[:9:-1]),
+        (2, second),
+    ]
+    moved = constrained(two_shots, cut_after=(cut,), shot_order=(4, 2, 1))
+    assert shots_of(moved) == [(4, first[10:]), (2, second), (1, first[:10])]
+    left = shots_of(constrained(two_shots, cut_after=(cut,), drop_shot=(4,)))
+    assert sorted((number, sorted(shot)) for number, shot in left) == [(1, sorted(first[:10])), (2, sorted(second))]
+
+
+def test_cuts_are_numbered_in_the_order_in_which_they_are_named(two_shots: SolveInput) -> None:
+    (_, first), (_, second) = shots_of(constrained(two_shots))
+    late, early = (_MIXED.index(first[place]) for place in (29, 9))
+    found = constrained(two_shots, cut_after=(late, early))
+    assert shots_of(found) == [(1, first[:10]), (5, first[10:30]), (4, first[30:]), (2, second)]
+
+
+def test_joined_shots_are_one_which_is_flipped_as_a_whole(two_shots: SolveInput) -> None:
+    (_, first), (_, second) = shots_of(constrained(two_shots))
+    join = _MIXED.index(first[-1])
+    assert shots_of(constrained(two_shots, join_after=(join,))) == [(1, first + second)]
+    flipped = constrained(two_shots, join_after=(join,), flip_shot=(1,))
+    assert shots_of(flipped) == [(1, (first + second)[::-1])]
+    cut = _MIXED.index(second[4])
+    both = constrained(two_shots, join_after=(join,), cut_after=(cut,))
+    assert shots_of(both) == [(1, first + second[:5]), (4, second[5:])]
+
+
+def test_cuts_and_joins_that_cannot_be_made_are_refused_by_name(two_shots: SolveInput) -> None:
+    plain = constrained(two_shots)
+    (_, first), (_, second) = shots_of(plain)
+    inner, end, last = (_MIXED.index(place) for place in (first[3], first[-1], second[-1]))
+    for constraints, named in [
+        ({"cut_after": (end,)}, f"--cut-after {end}"),
+        ({"cut_after": (last,)}, f"--cut-after {last}"),
+        ({"cut_after": (plain.dropped[0].frame,)}, f"--cut-after {plain.dropped[0].frame}"),
+        ({"join_after": (inner,)}, f"--join-after {inner}"),
+        ({"join_after": (last,)}, f"--join-after {last}"),
+        ({"join_after": (end,), "flip_shot": (2,)}, "The shots are 1, 3"),
+        ({"join_after": (end,), "cut_after": (end,)}, f"--join-after {end}"),
+    ]:
+        with pytest.raises(UsageError, match=named):
+            constrained(two_shots, **constraints)
+
+
+def test_repeats_stay_on_one_side_of_a_cut(frames: list[Picture]) -> None:
+    film = film_of([*frames[:20], frames[7], *frames[20:]])
+    order = constrained(film).order
+    first, second = (frame for frame in order if frame in (7, 20))
+    found = constrained(film, cut_after=(first,))
+    ends = {found.order[shot.start + shot.length - 1] for shot in found.shots}
+    assert second in ends
+    assert first not in ends
+
+
 def test_the_same_constraints_give_the_same_arrangement(two_shots: SolveInput) -> None:
     a, b = (constrained(two_shots, drop=(3, 4), before=((9, 5), (5, 20), (20, 60)), flip_shot=()) for _ in range(2))
     assert (a.order, a.shots, a.confidence) == (b.order, b.shots, b.confidence)

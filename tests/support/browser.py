@@ -165,11 +165,12 @@ def _context(browser: "Browser", width: int, scheme: str) -> "BrowserContext":
 @contextmanager
 def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "light") -> "Iterator[Page]":
     """A window on the page; what it asks of another machine, or stumbles over, fails the test."""
+    origin = address.partition("#")[0]
     strangers: list[str] = []
     troubles: list[str] = []
 
     def watch(request: Any) -> None:
-        if not request.url.startswith((address, "data:", "blob:")):
+        if not request.url.startswith((origin, "data:", "blob:")):
             strangers.append(request.url)
 
     page = _context(browser, width, scheme).new_page()
@@ -187,7 +188,7 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
 
 def overflow(page: "Page") -> int:
     """How far the page reaches beyond the window, which nobody likes to scroll sideways for."""
-    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 _FAINT = """() => {

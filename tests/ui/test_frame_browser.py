@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = needs_browser
 
 FRAMES = 20_000
+SHOT = 1000
 DROPPED = 3
 _DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 
@@ -22,6 +23,7 @@ _DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw
 def data(order: list[int], dropped: list[int]) -> str:
     frames = sorted([*order, *dropped])
     facts = {"key": "a", "frames": frames, "order": order, "dropped": dropped, "columns": 10, "fps": 25.0}
+    facts["shots"] = [[frame, number] for number, frame in enumerate(order[::SHOT], 1)]
     return json.dumps(facts | {"sheets": [_DOT] * (len(frames) // 100 + 1), "width": 160, "height": 90})
 
 
@@ -129,6 +131,55 @@ def test_the_keyboard_selects_moves_drops_and_restores(page: "Page") -> None:
     page.keyboard.press("Home")
     page.keyboard.press("Control+a")
     assert page.locator("[data-grid=status]").inner_text() == f"{FRAMES - DROPPED} selected"
+
+
+def test_shots_are_marked_cut_and_joined_by_keys(page: "Page") -> None:
+    first = FRAMES - 1
+    assert (
+        page.locator(".rw-cell[data-shot]").first.get_attribute("aria-label")
+        == f"frame {first}, position 1, shot 1 begins"
+    )
+    page.locator(".rw-grid").focus()
+    page.keyboard.press("c")
+    page.keyboard.press("Shift+C")
+    assert sent(page) is None, "the film begins here"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+C")
+    assert sent(page) is None, "no shot begins here"
+    page.keyboard.press("c")
+    assert sent(page) == {"action": "cut", "item": str(first - 1)}
+    go_to(page, str(first - SHOT))
+    page.locator(".rw-grid").press("Shift+C")
+    assert sent(page) == {"action": "join", "item": str(first - SHOT)}
+    page.get_by_role("button", name="Cut here").click()
+    assert sent(page) == {"action": "join", "item": str(first - SHOT)}
+    go_to(page, str(first - SHOT - 5))
+    page.get_by_role("button", name="Cut here").click()
+    assert sent(page) == {"action": "cut", "item": str(first - SHOT - 5)}
+
+
+def test_the_keyboard_zooms_goes_and_lets_go(page: "Page") -> None:
+    grid = page.locator(".rw-grid")
+    grid.press("Home")
+    before = cell(page, FRAMES - 1).bounding_box()["width"]
+    grid.press("+")
+    assert cell(page, FRAMES - 1).bounding_box()["width"] > before
+    grid.press("-")
+    assert cell(page, FRAMES - 1).bounding_box()["width"] == before
+    grid.press("Shift+ArrowRight")
+    assert page.locator("[data-grid=status]").inner_text() == "2 selected"
+    grid.press("Escape")
+    assert page.locator("[data-grid=status]").inner_text() == "1 selected"
+    grid.press("g")
+    page.keyboard.type("12000")
+    page.keyboard.press("Enter")
+    page.locator(".rw-cell[data-current][aria-label^='frame 12000,']").wait_for()
+    assert grid.evaluate("grid => grid === document.activeElement")
+
+
+def go_to(page: "Page", place: str) -> None:
+    page.locator("[data-grid=place]").fill(place)
+    page.locator("[data-grid=place]").press("Enter")
 
 
 def test_a_drag_to_where_the_frames_are_changes_nothing(browser: "Browser") -> None:

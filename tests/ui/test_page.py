@@ -12,31 +12,36 @@ from zipfile import ZipFile
 import pytest
 from browser import faint, needs_browser, overflow, page_of, plays, screenshot, window
 from helpers import pictures, write_clip
+from reconstruct_page import (
+    FOREIGN,
+    choose,
+    downloaded,
+    frames_of,
+    give,
+    pick,
+    restore_order,
+    shot_heads,
+    shuffled_film,
+    solved,
+)
 from runs import settings
 
 from reelweave import pipeline
-from reelweave.evaluate.drawn.film import draw_film
-from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.index import manage
 from reelweave.index.lock import current_writer
 from reelweave.solve.plan.files import read_plan
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = needs_browser
 
 TABS = ["Reconstruct", "Search", "Library", "Repair", "Measure"]
-FOREIGN = 4
 
 
 @pytest.fixture(scope="module")
 def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of 48 frames out of order and four foreign frames."""
-    folder = tmp_path_factory.mktemp("shuffled")
-    draw_film(folder / "film.mp4", frames=48, size=(320, 180))
-    scramble(folder / "film.mp4", folder / "shuffled.mp4", ScrambleOptions(seed=1, foreign=FOREIGN))
-    return folder / "shuffled.mp4"
+    return shuffled_film(tmp_path_factory.mktemp("shuffled"))
 
 
 @pytest.fixture(scope="module")
@@ -57,42 +62,6 @@ def address(library: Path) -> Iterator[str]:
 def page(address: str, browser: "Browser") -> "Iterator[Page]":
     with window(browser, address) as found:
         yield found
-
-
-def give(page: "Page", video: Path) -> None:
-    page.locator("#rc-upload input[type=file]").set_input_files(str(video))
-    page.locator("#rc-upload").get_by_text(video.stem[:8]).first.wait_for()
-
-
-def pick(page: "Page", name: str) -> None:
-    page.get_by_label("or choose one from the library").click()
-    page.get_by_role("option", name=name).click()
-
-
-def restore_order(page: "Page", then: str = "#rc-films a:has-text('Film')") -> None:
-    page.get_by_role("button", name="Restore order").click()
-    page.locator(then).first.wait_for()
-
-
-def solved(page: "Page", corrections: int = 1) -> None:
-    """Wait until there are so many corrections, and the plan holds to them."""
-    page.locator(f"#rc-corrections:has(.rw-corrections):not(:has(.rw-chip:nth-child({corrections + 1})))").wait_for()
-    if corrections:
-        page.locator("#rc-corrections .rw-chip").nth(corrections - 1).wait_for()
-    page.locator("#rc-corrections:not(:has(.rw-warning))").wait_for()
-    page.locator("#rc-cancel").wait_for(state="hidden")
-
-
-def downloaded(page: "Page", words: str, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name=f"Download: {words}", exact=True).click()
-    target = folder / waiting.value.suggested_filename
-    waiting.value.save_as(target)
-    return target
-
-
-def frames_of(strip: "Locator") -> list[int]:
-    return [int(text) for text in strip.locator(".rw-number").all_inner_texts()]
 
 
 @pytest.mark.parametrize("name", TABS)
@@ -159,11 +128,6 @@ def test_the_plan_holds_to_corrections_made_by_clicks(page: "Page", tmp_path: Pa
     page.get_by_role("button", name="Undo").click()
     solved(page, 2)
     assert gone in read_plan(downloaded(page, "Plan", tmp_path)).order
-
-
-def choose(page: "Page", frame: int) -> None:
-    page.locator("#rc-shots").get_by_role("button", name=f"frame {frame}", exact=True).click()
-    page.locator("#rc-selected", has_text=f"frame {frame}, position").wait_for()
 
 
 def test_conflicting_corrections_are_named_and_can_be_removed(page: "Page") -> None:
@@ -517,10 +481,6 @@ def two_shots(library: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return file.name
 
 
-def shot_heads(page: "Page") -> list[str]:
-    return page.locator("#rc-shots .rw-shot-head").all_inner_texts()
-
-
 def test_the_shots_are_counted_alike_everywhere_and_a_dropped_one_comes_back_as_a_whole(
     page: "Page", two_shots: str
 ) -> None:
@@ -660,7 +620,7 @@ def test_frames_are_moved_in_the_grid_of_all_frames_and_undone_by_keys(page: "Pa
     page.locator("#rc-selected", has_text=f"frame {order[5]}, position 6").wait_for()
     page.locator("#rc-browser .rw-grid").focus()
     page.keyboard.press("Alt+ArrowRight")
-    solved(page, 2)
+    solved(page)
     page.wait_for_function(
         "wanted => [...document.querySelectorAll('#rc-browser .rw-cell')][5]?.innerText === wanted", arg=str(order[6])
     )
@@ -670,4 +630,4 @@ def test_frames_are_moved_in_the_grid_of_all_frames_and_undone_by_keys(page: "Pa
     page.locator("body").press("Control+z")
     solved(page, 0)
     page.locator("body").press("Control+Shift+Z")
-    solved(page, 2)
+    solved(page)

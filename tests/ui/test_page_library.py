@@ -15,12 +15,14 @@ from reelweave import pipeline
 from reelweave.index import manage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = needs_browser
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(2)} {{7}} & co.mp4"
 SIZE = (160, 90)
+_ELEMENTS_PER_VIDEO = 30
+"""At most: the strip of frames, the facts and the buttons of a row."""
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,19 @@ def names(page: "Page") -> set[str]:
     return set(page.locator("#li-videos b").all_inner_texts())
 
 
+def sprite_size(row: "Locator") -> tuple[int, int]:
+    """The size of the picture with the frames of a video, which the browser has loaded."""
+    size = row.locator("[data-preview]").evaluate(
+        """async strip => {
+            const picture = new Image();
+            picture.src = strip.dataset.preview;
+            await picture.decode();
+            return [picture.naturalWidth, picture.naturalHeight];
+        }"""
+    )
+    return int(size[0]), int(size[1])
+
+
 def states(library: Path) -> dict[str, str]:
     return {row["name"]: row["state"] for row in manage.list_videos(settings(library=str(library)))}
 
@@ -78,7 +93,7 @@ def test_several_files_are_added_and_a_broken_one_is_reported(browser: "Browser"
         assert page.locator("#li-results .rw-failed b").inner_text() == "broken.mp4"
         assert names(page) == {"short.mp4", "long.mp4"}
         long = page.locator("#li-videos li", has_text="long.mp4")
-        assert long.locator("img").evaluate("image => image.naturalWidth > image.naturalHeight")
+        assert sprite_size(long) == (16 * 160, 90)
         assert "120 frames" in long.inner_text()
         assert "MB" in long.inner_text() or "kB" in long.inner_text()
         # An upload is kept only while the library refers to it.
@@ -191,13 +206,13 @@ def test_words_can_be_searched_once_clip_vectors_are_added(browser: "Browser", c
 
 @pytest.fixture(scope="module")
 def many(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library whose catalog lists 300 videos; all but one lack their files."""
+    """A library whose catalog lists 2,000 videos; all but one have no source."""
     library = tmp_path_factory.mktemp("many") / "library"
     pipeline.ingest(clips / "long.mp4", settings(library=str(library)))
     with opened(library) as found, found.writing("a test"):
         first = found.catalog.videos()[0]
         spaces = list(found.catalog.spaces(first.id).values())
-        for number in range(299):
+        for number in range(1999):
             ids = {"id": f"copy-{number:08x}", "name": f"copy {number}.mp4", "sha256": f"{number:064x}", "source": ""}
             found.catalog.save(replace(first, **ids), spaces)
             found.proxies_file(ids["id"]).hardlink_to(found.proxies_file(first.id))
@@ -213,14 +228,16 @@ def many_page(many: Path) -> Iterator[str]:
 def test_a_large_library_is_shown_in_pages(browser: "Browser", many_page: str) -> None:
     with window(browser, many_page) as page:
         show(page)
-        assert page.locator("#li-count").inner_text().startswith("300 videos")
+        assert page.locator("#li-count").inner_text().startswith("2000 videos")
         first = names(page)
         page.get_by_role("button", name="Next page").click()
-        page.locator("#li-count", has_text="page 2 of 25").wait_for()
-        assert len(first) == len(names(page)) == 12
+        page.locator("#li-count", has_text="page 2 of 84").wait_for()
+        assert len(first) == len(names(page)) == 24
         assert not first & names(page)
+        # However many videos there are, the page holds those of one page.
+        assert page.locator("#li-videos *").count() < 25 * _ELEMENTS_PER_VIDEO
         page.get_by_role("button", name="Previous page").click()
-        page.locator("#li-count", has_text="page 1 of 25").wait_for()
+        page.locator("#li-count", has_text="page 1 of 84").wait_for()
         assert names(page) == first
 
 
@@ -228,7 +245,7 @@ def test_a_large_library_is_shown_in_pages(browser: "Browser", many_page: str) -
 def test_it_fits_a_phone_and_a_laptop(browser: "Browser", many_page: str, width: int, scheme: str) -> None:
     with window(browser, many_page, width, scheme) as page:
         show(page)
-        page.locator("#li-videos li img").nth(11).wait_for()
+        page.locator("#li-videos li .rw-video-strip span").nth(100).wait_for()
         assert (overflow(page), faint(page)) == (0, [])
         assert page.locator("#li-space input").evaluate("chosen => chosen.scrollWidth - chosen.clientWidth") <= 0
         screenshot(page, f"page-library-{width}-{scheme}")
@@ -281,3 +298,81 @@ def test_a_moved_file_is_located(browser: "Browser", clips: Path, tmp_path: Path
         ended(page)
         assert page.locator("#li-videos .rw-mark", has_text="file missing").count() == 0
     assert manage.list_videos(settings(library=str(library)))[0]["source"] == str(new / "moved.mp4")
+
+
+def choose(page: "Page", field: str, choice: str) -> None:
+    page.locator(f"{field} input").click()
+    page.get_by_role("option", name=choice).click()
+
+
+def test_the_list_is_limited_to_videos_that_lack_something(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library, gone = tmp_path / "library", tmp_path / "gone.mp4"
+    gone.write_bytes((clips / "short.mp4").read_bytes())
+    pipeline.ingest(gone, settings(library=str(library)))
+    pipeline.ingest(clips / "long.mp4", settings(library=str(library)))
+    with opened(library) as found, found.writing("a test"):
+        long = next(video for video in found.catalog.videos() if video.name == "long.mp4")
+        spaces = [replace(state, complete=False) for state in found.catalog.spaces(long.id).values()]
+        found.catalog.save(replace(long, complete=False), spaces)
+    (tmp_path / "elsewhere").mkdir()
+    gone.rename(tmp_path / "elsewhere" / "gone.mp4")
+    with page_of(library) as address, window(browser, address) as page:
+        show(page)
+        assert "1 incomplete" in page.locator("#li-count").inner_text()
+        for kind, name in (("incomplete", "long.mp4"), ("file missing", "gone.mp4")):
+            choose(page, "#li-kind", kind)
+            page.locator("#li-count", has_text="1 of 2 videos").wait_for()
+            page.locator("#li-videos b", has_text=name).wait_for()
+        page.get_by_label("Locate all missing files in").fill(str(tmp_path / "elsewhere"))
+        page.keyboard.press("Enter")
+        page.get_by_text("Found 1 video.").wait_for()
+        ended(page)
+        page.get_by_text("No video matches the filter.").wait_for()
+        choose(page, "#li-kind", "incomplete")
+        page.get_by_label("select long.mp4").check()
+        page.locator("#li-videos [data-bulk-action=resume_all]").click()
+        page.get_by_text("Completed 1 video.").wait_for()
+        ended(page)
+    assert set(states(library).values()) == {"complete"}
+
+
+def test_videos_are_selected_on_several_pages_or_all_at_once(browser: "Browser", many_page: str) -> None:
+    with window(browser, many_page) as page:
+        show(page)
+        page.get_by_label("Select all").check()
+        page.get_by_text("24 selected").wait_for()
+        page.get_by_role("button", name="Next page").click()
+        page.locator("#li-count", has_text="page 2 of 84").wait_for()
+        assert page.get_by_label("Select all").is_checked() is False
+        page.locator("#li-videos [data-pick]").nth(3).check()
+        page.get_by_text("25 selected").wait_for()
+        page.locator("#li-page input").fill("84")
+        page.locator("#li-page input").press("Enter")
+        page.locator("#li-count", has_text="page 84 of 84").wait_for()
+        assert len(names(page)) == 2000 - 83 * 24
+        page.get_by_label("Filter by name").fill("copy 1")
+        page.locator("#li-count", has_text="1110 of 2000 videos").wait_for()
+        page.get_by_label("Select all").check()
+        page.get_by_role("button", name="Select all 1110 videos").click()
+        page.get_by_text("1110 selected").wait_for()
+        page.locator("#li-videos [data-pick]").first.uncheck()
+        page.get_by_text("23 selected").wait_for()
+
+
+def test_a_video_that_fails_stops_no_other(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library, gone = tmp_path / "library", tmp_path / "gone.mp4"
+    write_clip(gone, pictures(8, SIZE, seed=7))
+    for clip in (gone, clips / "short.mp4"):
+        pipeline.ingest(clip, settings(library=str(library)))
+    gone.unlink()
+    model = make_tiny_clip(tmp_path / "model")
+    with page_of(library, REELWEAVE_CLIP__MODEL=f"local-dir:{model}") as address, window(browser, address) as page:
+        show(page)
+        choose(page, "#li-kind", "no word search")
+        page.get_by_label("Select all").check()
+        page.get_by_text("2 selected").wait_for()
+        page.locator("#li-videos [data-bulk-action=clip_all]").click()
+        page.locator("#li-status .rw-note", has_text="gone.mp4").wait_for()
+        page.get_by_text("1 video can be searched by words.").wait_for()
+        ended(page)
+        page.locator("#li-count", has_text="1 of 2 videos").wait_for()

@@ -320,3 +320,155 @@ def test_frames_like_a_result_are_found_and_only_selected_ones_exported(
     page.locator("#se-picked", has_text="2 selected").wait_for()
     with zipfile.ZipFile(downloaded(page, "#se-frames", "Frames", tmp_path)) as archive:
         assert len([one for one in archive.namelist() if one.endswith(".jpg")]) == 2
+
+
+def hits(page: "Page") -> list[str]:
+    return page.locator("#se-gallery .rw-hit-name").all_inner_texts()
+
+
+def finished(page: "Page") -> None:
+    page.locator("#se-gallery .rw-hit").first.wait_for()
+    page.locator("#se-cancel").wait_for(state="hidden")
+
+
+_MOVED = """([selector, place]) => {
+    const sprite = document.querySelector(selector);
+    return sprite && !sprite.hidden && sprite.style.backgroundPosition !== place;
+}"""
+
+
+def test_a_result_plays_under_the_pointer_and_by_the_keyboard_without_its_source(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(60, SIZE))
+    pipeline.ingest(clip, settings(library=str(tmp_path / "library")))
+    picture = saved(decoded(clip)[30], tmp_path / "seen.png")
+    clip.unlink()
+    with page_of(tmp_path / "library") as address, window(browser, address) as page:
+        opened(page)
+        give(page, picture)
+        search(page)
+        sprite = "#se-gallery li:nth-child(1) .rw-sprite"
+        page.locator("#se-gallery .rw-hit").first.hover()
+        page.locator(sprite).wait_for()
+        place = page.locator(sprite).evaluate("sprite => sprite.style.backgroundPosition")
+        page.wait_for_function(_MOVED, arg=[sprite, place])
+        page.mouse.move(0, 0)
+        page.locator(sprite).wait_for(state="hidden")
+        page.locator("#se-gallery [data-select-all]").focus()
+        page.keyboard.press("Tab")
+        page.locator(sprite).wait_for()
+        page.keyboard.press("ArrowRight")
+        page.locator("#se-gallery li:nth-child(2) .rw-sprite").wait_for()
+        assert page.locator(sprite).is_hidden()
+        # A finger that stays plays it, too.
+        third = page.locator("#se-gallery .rw-hit").nth(2)
+        third.dispatch_event("pointerdown", {"pointerType": "touch"})
+        third.locator(".rw-sprite").wait_for()
+        third.dispatch_event("pointerup", {"pointerType": "touch"})
+        third.locator(".rw-sprite").wait_for(state="hidden")
+
+
+def test_results_are_filtered_by_name_time_and_length(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+    more(page)
+    page.get_by_label("or videos whose name contains").fill("mead*")
+    page.get_by_label("From", exact=True).fill("0:01")
+    page.get_by_label("To", exact=True).fill("1.5")
+    page.get_by_label("Min length").fill("1.5")
+    search(page)
+    assert set(hits(page)) == {"meadow.mp4"}
+    times = page.locator("#se-gallery .rw-hit-time").all_inner_texts()
+    assert all("0:01.00" <= time <= "0:01.50" for time in times)
+    page.get_by_label("From", exact=True).fill("soon")
+    search(page, "#se-status [role=alert]:has-text('is not a time')")
+
+
+def test_a_search_by_a_picture_is_saved_renamed_and_found_after_a_restart(
+    browser: "Browser", folder: Path, tmp_path: Path
+) -> None:
+    seen = saved(decoded(folder / "films" / "meadow.mp4")[10], tmp_path / "seen.png")
+    with page_of(folder / "library") as address, window(browser, address) as page:
+        opened(page)
+        give(page, seen)
+        more(page)
+        page.get_by_label("To", exact=True).fill("0:01")
+        search(page)
+        found = hits(page)
+        page.get_by_role("button", name="Save this search").click()
+        page.get_by_label("name of the search").fill("<b>my meadow")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement.innerText === '<b>my meadow'")
+        link = page.url.partition("#")[2]
+    seen.unlink()
+    with page_of(folder / "library") as address:
+        with window(browser, f"{address}#{link}") as page:
+            finished(page)
+            assert hits(page) == found
+            page.locator("#se-preview img").wait_for()
+        with window(browser, address) as page:
+            opened(page)
+            page.get_by_role("button", name="search again: <b>my meadow").click()
+            finished(page)
+            assert hits(page) == found
+            assert page.url.endswith(link)
+            page.get_by_role("button", name="remove the saved search <b>my meadow").click()
+            page.locator("#se-saved .rw-run").wait_for(state="detached")
+            page.goto(f"{address}#search/saved={'0' * 32}")
+            page.reload()
+            page.get_by_role("alert").get_by_text("not saved any more").wait_for()
+    assert not list((folder / "library.page" / "searches").iterdir())
+
+
+def test_the_address_keeps_a_search_and_back_leads_to_the_one_before(
+    address: str, browser: "Browser", folder: Path
+) -> None:
+    with window(browser, address) as page:
+        opened(page)
+        for words in ("a red ball", "a cloud"):
+            page.get_by_label("Words").fill(words)
+            page.get_by_role("button", name="Search", exact=True).click()
+            page.wait_for_url(f"**/#search/text={words.replace(' ', '+')}")
+        page.reload()
+        finished(page)
+        assert page.get_by_label("Words").input_value() == "a cloud"
+        page.go_back()
+        page.wait_for_function("document.querySelector('#se-text textarea').value === 'a red ball'")
+        finished(page)
+        page.get_by_role("tab", name="Library").click()
+        page.get_by_role("tab", name="Search").click()
+        assert page.url.endswith("#search/text=a+red+ball")
+        page.goto(f"{address}#search/text=x&evil=1")
+        page.get_by_role("alert").get_by_text("holds no search").wait_for()
+
+
+def test_frames_like_any_frame_of_the_library_are_found(page: "Page") -> None:
+    page.get_by_role("tab", name="Library").click()
+    strip = page.get_by_role("slider", name="frames of meadow.mp4")
+    strip.focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    time = strip.get_attribute("aria-valuetext") or ""
+    page.get_by_role("link", name=f"find frames similar to meadow.mp4 at {time}").click()
+    page.locator("#se-near", has_text="Frames like meadow.mp4 at 0:00").wait_for()
+    finished(page)
+    assert hits(page)[0] == "meadow.mp4"
+    assert page.locator("#se-gallery .rw-hit-score").first.inner_text() == "1.00"
+    # A new text replaces the frame.
+    page.get_by_label("Words").fill("a red ball")
+    search(page)
+    page.locator("#se-near .rw-near").wait_for(state="detached")
+
+
+def test_a_range_of_results_is_selected(page: "Page", folder: Path, tmp_path: Path) -> None:
+    give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+    search(page)
+    boxes = page.locator("#se-gallery [data-select]")
+    boxes.nth(1).click()
+    boxes.nth(3).click(modifiers=["Shift"])
+    page.locator("#se-picked", has_text="3 selected").wait_for()
+    page.get_by_label("Select all").check()
+    page.locator("#se-picked", has_text=f"{boxes.count()} selected").wait_for()
+    page.get_by_label("Select all").uncheck()
+    page.locator("#se-picked", has_text="Nothing selected").wait_for()

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from reelweave.solve.constraints import Constraints
-from reelweave.ui.runs import Run, Runs, new_run_id
+from reelweave.ui.runs import Run, Runs
+from reelweave.ui.saved_files import new_id
 
 CORRECTIONS = Constraints(first=3, before=((1, 2), (4, 5)), drop=(7,), shot_order=(2, 1))
 
 
 def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    run = Run(new_run_id(), "film-1", "ﬁlm ünïcode.mp4", CORRECTIONS)
+    run = Run(new_id(), "film-1", "ﬁlm ünïcode.mp4", CORRECTIONS)
     Runs(tmp_path).save(run)
     found = Runs(tmp_path).get(run.id)
     assert found is not None
@@ -25,7 +26,7 @@ def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:
     "damage", [{"first": "x"}, {"unknown": 1}, {"before": [[1]]}, {"ranges": [["keep", [[0, 1000000000]]]]}]
 )
 def test_a_damaged_file_is_no_run(tmp_path: Path, damage: dict[str, object]) -> None:
-    run = Run(new_run_id(), "film-1", "film.mp4", CORRECTIONS)
+    run = Run(new_id(), "film-1", "film.mp4", CORRECTIONS)
     Runs(tmp_path).save(run)
     (file,) = tmp_path.glob("*.json")
     data = json.loads(file.read_text(encoding="utf-8"))

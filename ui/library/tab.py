@@ -1,6 +1,7 @@
 """The Library tab: list the indexed videos, add more, complete them and remove them."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -9,10 +10,12 @@ from ...ingest.ingester import IngestResult
 from ...progress import Progress
 from .. import html
 from ..context import PageContext
-from ..fields import QUIET, number
+from ..fields import QUIET, number, whole_number
 from ..job_panel import JobStep, job_panel
 from . import videos
+from .videos import EVERY, KINDS, Filter
 
+_PAGE = "Page of {}"
 _SPACES = [
     ("Default", ""),
     ("visual similarity, to restore the order", "appearance"),
@@ -21,13 +24,17 @@ _SPACES = [
 
 _ACTIONS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
     "yes": (videos.remove, "Removed {}."),
-    "remove_all": (videos.remove_all, "Removed {}."),
     "resume": (videos.resume, "{} is complete."),
     "clip": (videos.add_clip, "{} is complete."),
-    "clip_all": (videos.add_clip_to_all, "{} can be searched by words."),
     "locate": (videos.locate, "Found {}."),
+    "locate_all": (videos.locate_all, "Found {}."),
+    "remove_all": (videos.remove_all, "Removed {}."),
+    "resume_all": (videos.resume_all, "Completed {}."),
+    "clip_all": (videos.add_clip_to_all, "{} can be searched by words."),
 }
 """What a button of the list does with its item, and the message about the result."""
+
+_RESUMABLE = ("resume", "clip", "resume_all", "clip_all")
 
 
 def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], list[Any]]:
@@ -53,20 +60,24 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
     added = gr.HTML(elem_id="li-results")
     with gr.Row(elem_classes="rw-row"):
         text = gr.Textbox("", label="Filter by name", max_lines=1, elem_id="li-filter")
+        kind = gr.Dropdown(list(KINDS), value=EVERY, label="Show", elem_id="li-kind")
         order = gr.Dropdown(list(videos.SORT_ORDERS), value=videos.LATEST, label="Sort", elem_id="li-sort")
     count = gr.HTML(elem_id="li-count")
-    listing = gr.HTML(elem_id="li-videos", js_on_load=html.script("clicks", "bulk"))
-    with gr.Row(visible=False) as paging:
+    listing = gr.HTML(elem_id="li-videos", js_on_load=html.script("clicks", "bulk", "preview"))
+    with gr.Row(visible=False, elem_classes="rw-row rw-paging") as paging:
         previous = gr.Button("Previous page", size="sm", elem_id="li-previous")
+        page = number(1, label=_PAGE, minimum=1, precision=0, elem_id="li-page")
         following = gr.Button("Next page", size="sm", elem_id="li-next")
-    page = gr.State(1)
 
-    def refresh(text: str, page: int, order: str, asked: str = "", question: str = "") -> tuple[Any, ...]:
+    def refresh(
+        text: str, kind: str, page: float | None, order: str, asked: str = "", question: str = ""
+    ) -> tuple[Any, ...]:
         """List the videos; the row of the one that is asked about asks whether to remove it, or where its file is."""
-        shown = videos.video_page(context.settings, text, page, order)
+        shown = videos.video_page(context, Filter(text, kind), whole_number(page or 1), order)
         fate = videos.fate_of_source(context, shown, asked) if question == "remove" else question
         summary, rows = html.render("library.summary", shown), html.render("library.listing", shown, asked, fate)
-        return summary, rows, shown.page, gr.update(visible=shown.pages > 1)
+        position = gr.update(value=shown.page, label=_PAGE.format(shown.pages), maximum=shown.pages)
+        return summary, rows, position, gr.update(visible=shown.pages > 1)
 
     def then_refresh(
         steps: Iterator[JobStep], result: Callable[[JobStep], str], *position: Any
@@ -88,33 +99,48 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
             panel.run(request, work, name="add", resumable=True), lambda step: videos.result_list(results), *position
         )
 
-    def clicked(event: gr.EventData, request: gr.Request, text: str, page: int, order: str) -> Iterator[Any]:
-        act, item = str(event.action), str(event.item)
+    def clicked(
+        event: gr.EventData, request: gr.Request, text: str, kind: str, page: float | None, order: str
+    ) -> Iterator[Any]:
+        act, item, position = str(event.action), str(event.item), (text, kind, page, order)
         if act in ("remove", "no", "ask_place"):
             question = {"remove": "remove", "ask_place": "locate"}.get(act, "")
-            yield *[gr.skip()] * 2, *refresh(text, page, order, item, question)
-            return
-        if act in _ACTIONS:
+            yield *[gr.skip()] * 2, *refresh(*position, item, question)
+        elif act in _ACTIONS:
             do, message = _ACTIONS[act]
-            steps = panel.run(
-                request,
-                lambda progress: do(context, item, progress),
-                name=act,
-                resumable=act in ("resume", "clip", "clip_all"),
-            )
-            yield from then_refresh(steps, lambda step: _result_note(step, message), text, page, order)
+            work, again = partial(do, context, item), _button_of(act, item)
+            steps = panel.run(request, work, name=act, resumable=act in _RESUMABLE, again=again)
+            yield from then_refresh(steps, lambda step: _result_note(step, message), *position)
 
-    position, listed = [text, page, order], [count, listing, page, paging]
+    position, listed = [text, kind, page, order], [count, listing, page, paging]
     outputs = [panel.text, added, *listed]
     go.click(ingest, [uploads, path, space, fps, *position], outputs, **QUIET).then(
         lambda results: None if results else gr.skip(), added, uploads, **QUIET
     )
     listing.click(clicked, position, outputs, **QUIET)
-    for field in (text, order):
-        field.change(lambda text, order: refresh(text, 1, order), [text, order], listed, **QUIET)
-    previous.click(lambda text, page, order: refresh(text, page - 1, order), position, listed, **QUIET)
-    following.click(lambda text, page, order: refresh(text, page + 1, order), position, listed, **QUIET)
+    for field in (text, kind, order):
+        field.change(lambda text, kind, order: refresh(text, kind, 1, order), [text, kind, order], listed, **QUIET)
+    page.submit(refresh, position, listed, **QUIET)
+    for button, step in ((previous, -1), (following, 1)):
+        button.click(partial(_turn, refresh, step), position, listed, **QUIET)
     return refresh, position, listed
+
+
+def _button_of(act: str, item: str) -> str:
+    """Return the CSS selector of the button that starts an action again, or asks for what it needs."""
+    if act == "locate_all":
+        button = "[data-locate-all] button"
+    elif act.endswith("_all"):
+        button = f"[data-bulk-action='{act}']"
+    elif act == "locate":
+        button = "[data-action='ask_place']"
+    else:
+        button = f"[data-action='{'remove' if act == 'yes' else act}'][data-item='{item}']"
+    return f"#li-videos {button}"
+
+
+def _turn(refresh: Callable[..., Any], step: int, text: str, kind: str, page: float | None, order: str) -> Any:
+    return refresh(text, kind, (page or 1) + step, order)
 
 
 def _result_note(step: JobStep, text: str) -> str:

@@ -4,27 +4,35 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ... import pipeline
-from ...errors import UsageError
+from ...errors import ReelweaveError, UsageError
 from ...index import manage
 from ...ingest.ingester import IngestResult, complete_video
 from ...ingest.relocate import relocate_videos
 from ...media.source import natural_key
-from ...media.types import Picture
 from ...media.untrusted import UntrustedError, parse_json, validate
 from ...progress import Progress
 from ...render.html import plural
-from ...settings import Settings, changed
+from ...render.report.contact_sheet import save_picture
+from ...search.question import CLIP
+from ...settings import changed
 from ..context import PageContext
 from ..html import render
+from ..previews import FRAMES, Preview
 from ..uploads import delete_unused, kept_uploads
 
 _RESULTS_SHOWN = 100
 """Bounds the list on the page after a large folder was ingested."""
-_VIDEOS_PER_PAGE = 12
-"""Bounds how many strips of pictures are read for one answer."""
+_VIDEOS_PER_PAGE = 24
+"""Bounds how many previews are drawn for one answer, and the size of the page, however large the library is."""
+_PREVIEW_HEIGHT = 90
+"""Pixels of a previewed frame, as high as the proxy of a wide film."""
+_MOST_STRETCHED = 8.0
+"""Longer pictures have proxies of this proportion."""
+_ALL = "*"
+"""Stands before the key of a filter where all its videos are meant, also those on other pages."""
 
 LATEST = "latest first"
 SORT_ORDERS: dict[str, tuple[Callable[[int, Mapping[str, Any]], Any], bool]] = {
@@ -36,36 +44,97 @@ SORT_ORDERS: dict[str, tuple[Callable[[int, Mapping[str, Any]], Any], bool]] = {
 }
 """How the videos may be sorted: a key of the place in the catalog and the row, and whether it is reversed."""
 
+EVERY = "all videos"
+KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    EVERY: lambda row: True,
+    "incomplete": lambda row: row["state"] == "partial",
+    "file missing": lambda row: _is_missing(row),
+    "no word search": lambda row: all(space["name"] != CLIP for space in row["spaces"]),
+}
+"""What the list may be limited to."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which videos are listed: a part of the name or id, and one of `KINDS`."""
+
+    text: str = ""
+    kind: str = EVERY
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.text}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Self:
+        kind, _, text = key.partition("/")
+        return cls(text, kind)
+
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        text = self.text.strip().casefold()
+        return (text in row["name"].casefold() or text in row["id"]) and KINDS.get(self.kind, KINDS[EVERY])(row)
+
 
 @dataclass(frozen=True)
 class VideoPage:
-    """One page of the videos that match the filter."""
+    """One page of the videos that match the filter; the totals are those of the library."""
 
+    filter: Filter
     rows: Sequence[Mapping[str, Any]]
-    strips: Mapping[str, Picture]
+    previews: Mapping[str, Preview]
     page: int
     pages: int
     matching: int
     videos: int
     bytes: int
+    seconds: float
+    incomplete: int
     missing: frozenset[str] = frozenset()
     """Videos of the page whose files are not where they were."""
 
 
-def video_page(settings: Settings, text: str, page: int, order: str = "") -> VideoPage:
-    """Return a page, or the last one, of the videos whose name or id contains `text`, in one of `SORT_ORDERS`."""
+def video_page(context: PageContext, shown: Filter, page: int, order: str = "") -> VideoPage:
+    """Return a page, or the last one, of the videos that match a filter, in one of `SORT_ORDERS`."""
     key, reverse = SORT_ORDERS.get(order, SORT_ORDERS[LATEST])
-    listed = sorted(enumerate(manage.list_videos(settings)), key=lambda row: key(*row), reverse=reverse)
-    videos = [row for _, row in listed]
-    text = text.strip().casefold()
-    matching = [row for row in videos if text in row["name"].casefold() or text in row["id"]]
+    videos = manage.list_videos(context.settings)
+    matching = [place for place in enumerate(videos) if shown.matches(place[1])]
+    matching.sort(key=lambda place: key(*place), reverse=reverse)
     pages = max(1, -(-len(matching) // _VIDEOS_PER_PAGE))
     page = min(max(1, page), pages)
-    rows = matching[(page - 1) * _VIDEOS_PER_PAGE : page * _VIDEOS_PER_PAGE]
-    strips = manage.video_strips([row["id"] for row in rows], settings)
-    missing = frozenset(row["id"] for row in rows if row["source"] and not Path(row["source"]).exists())
-    size = sum(row["bytes"] for row in videos)
-    return VideoPage(rows, strips, page, pages, len(matching), len(videos), size, missing)
+    rows = [row for _, row in matching[(page - 1) * _VIDEOS_PER_PAGE : page * _VIDEOS_PER_PAGE]]
+    return VideoPage(
+        shown,
+        rows,
+        previews=_previews(context, rows),
+        page=page,
+        pages=pages,
+        matching=len(matching),
+        videos=len(videos),
+        bytes=sum(row["bytes"] for row in videos),
+        seconds=sum(row["seconds"] for row in videos),
+        incomplete=sum(row["state"] == "partial" for row in videos),
+        missing=frozenset(row["id"] for row in rows if _is_missing(row)),
+    )
+
+
+def _is_missing(row: Mapping[str, Any]) -> bool:
+    return bool(row["source"]) and not Path(row["source"]).exists()
+
+
+def _previews(context: PageContext, rows: Sequence[Mapping[str, Any]]) -> dict[str, Preview]:
+    """Return the previews of videos; each is drawn once, and again when the video has more frames."""
+    folder = context.outputs / "videos"
+    folder.mkdir(exist_ok=True)
+    files = {row["id"]: folder / f"{row['id']}-{row['frames']}.jpg" for row in rows}
+    lacking = [video for video, file in files.items() if not file.exists()]
+    for video, strip in manage.video_strips(lacking, context.settings, FRAMES).items():
+        save_picture(strip, files[video])
+    return {row["id"]: _preview(row, files[row["id"]]) for row in rows if files[row["id"]].exists()}
+
+
+def _preview(row: Mapping[str, Any], file: Path) -> Preview:
+    ratio = min(_MOST_STRETCHED, max(1 / _MOST_STRETCHED, row["width"] / max(1, row["height"])))
+    return Preview(file, FRAMES, round(_PREVIEW_HEIGHT * ratio), _PREVIEW_HEIGHT)
 
 
 def ingest(
@@ -119,7 +188,7 @@ def remove(context: PageContext, video: str, progress: Progress) -> str:
 
 
 def remove_all(context: PageContext, item: str, progress: Progress) -> str:
-    """Remove several videos, given by ids with commas; return how many."""
+    """Remove several videos; return how many."""
     return _each(context, item, progress, "remove", remove)
 
 
@@ -133,8 +202,13 @@ def add_clip(context: PageContext, video: str, progress: Progress) -> str:
     return _complete(context, video, "clip", progress)
 
 
+def resume_all(context: PageContext, item: str, progress: Progress) -> str:
+    """Finish the ingest of several videos; return how many."""
+    return _each(context, item, progress, "sources", resume)
+
+
 def add_clip_to_all(context: PageContext, item: str, progress: Progress) -> str:
-    """Add the vectors of several videos, given by ids with commas; return how many."""
+    """Add the vectors that a search by words needs to several videos; return how many."""
     return _each(context, item, progress, "videos", add_clip)
 
 
@@ -146,12 +220,32 @@ def _complete(context: PageContext, video: str, space: str | None, progress: Pro
 def _each(
     context: PageContext, item: str, progress: Progress, name: str, do: Callable[[PageContext, str, Progress], str]
 ) -> str:
-    videos = [video for video in item.split(",") if video]
+    """Do something with each selected video; return how many it was.
+
+    One that fails is noted and stops no other; if all fail, the first failure is raised.
+    """
+    videos = _selected(context, item)
+    failed: list[ReelweaveError] = []
     with progress.stage(name, len(videos)) as stage:
         for video in videos:
-            do(context, video, progress)
+            try:
+                do(context, video, progress)
+            except ReelweaveError as failure:
+                failed.append(failure)
             stage.advance()
-    return plural(len(videos), "video")
+    if failed and len(failed) == len(videos):
+        raise failed[0]
+    for error in failed:
+        progress.note(f"{error.cause} {error.remedy}")
+    return plural(len(videos) - len(failed), "video")
+
+
+def _selected(context: PageContext, item: str) -> list[str]:
+    """Read a selection: ids with commas, or the key of a filter whose videos are all selected."""
+    if item.startswith(_ALL):
+        shown = Filter.of_key(item.removeprefix(_ALL))
+        return [row["id"] for row in manage.list_videos(context.settings) if shown.matches(row)]
+    return [video for video in item.split(",") if video]
 
 
 @dataclass(frozen=True)
@@ -168,8 +262,21 @@ def locate(context: PageContext, item: str, progress: Progress) -> str:
         place = validate(_Place, parse_json(item))
     except UntrustedError as bad:
         raise UsageError("The page sent no place.", "Try again.") from bad
-    if not place.path.strip():
-        raise UsageError("No folder was given.", "Enter the file or folder where the video is now.")
     with context.writes.turn(progress):
-        relocate_videos([place.video], context.server_path(place.path.strip()), context.settings, progress)
+        relocate_videos([place.video], _typed(context, place.path), context.settings, progress)
     return str(manage.show_video(place.video, context.settings)["name"])
+
+
+def locate_all(context: PageContext, path: str, progress: Progress) -> str:
+    """Find the files of all videos whose files were moved, at or below a path; return how many were found."""
+    with context.writes.turn(progress):
+        found = relocate_videos([], _typed(context, path), context.settings, progress)
+    if not found:
+        raise UsageError(f"None of the missing files is in {path}.", "Enter another folder.")
+    return plural(len(found), "video")
+
+
+def _typed(context: PageContext, path: str) -> Path:
+    if not path.strip():
+        raise UsageError("No folder was given.", "Enter the file or folder where the video is now.")
+    return context.server_path(path.strip())

@@ -1,19 +1,16 @@
 """Translate clicks into corrections: constraints that the next solve holds to."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
-from ...media.ranges import number_below, whole_number
+from ...media.ranges import whole_number
 from ...media.untrusted import UntrustedError, parse_json, validate
 from ...solve.constraints import Constraints, Pair
-from ..wording import CONSTRAINTS
+from .changes import keep_or_drop, keep_or_drop_all, set_value, with_value, without
+from .corrections import edit, remove
+from .shot_edits import cut, join
 from .state import ReconstructState
-
-_LISTS = ("before", "adjacent", "keep", "drop", "keep_shot", "drop_shot", "flip_shot")
-"""The constraints that are lists, in the order they are shown in."""
-_OPPOSITES = {"keep": "drop", "drop": "keep", "keep_shot": "drop_shot", "drop_shot": "keep_shot"}
 
 
 @dataclass(frozen=True)
@@ -25,35 +22,20 @@ class _Move:
     before: int | None
 
 
-def describe(constraints: Constraints) -> Iterator[tuple[str, str]]:
-    """Yield the key of each constraint, for `remove`, and its description."""
-    for name in ("first", "last"):
-        if (frame := getattr(constraints, name)) is not None:
-            yield name, CONSTRAINTS[name].format(frame)
-    for name in _LISTS:
-        for position, value in enumerate(getattr(constraints, name)):
-            yield f"{name}.{position}", CONSTRAINTS[name].format(*(value if isinstance(value, tuple) else (value,)))
-    if constraints.shot_order:
-        yield "shot_order", CONSTRAINTS["shot_order"].format(", ".join(map(str, constraints.shot_order)))
+@dataclass(frozen=True)
+class _Edit:
+    """A correction to be changed, by its key, and its new frames or shots."""
 
-
-def remove(constraints: Constraints, key: str) -> Constraints:
-    """Remove the constraint of that key; an unknown key changes nothing."""
-    name, _, position = key.partition(".")
-    if name in ("first", "last"):
-        return _set(constraints, name, None)
-    if name == "shot_order":
-        return replace(constraints, shot_order=())
-    values = getattr(constraints, name) if name in _LISTS else ()
-    if (index := number_below(position, len(values))) is None:
-        return constraints
-    if name in ("keep_shot", "drop_shot"):
-        return _keep_or_drop(constraints, _OPPOSITES[name], values[index])
-    return _without(constraints, name, values[index])
+    key: str
+    value: str
 
 
 def apply_click(state: ReconstructState, action: str, target: str) -> ReconstructState:
-    """Return the state after a click; invalid input from the browser changes nothing."""
+    """Return the state after a click; invalid input from the browser changes nothing.
+
+    Raises:
+        UsageError: A correction was changed to something that it cannot be.
+    """
     if action == "undo":
         return state.undone()
     if action == "redo":
@@ -63,7 +45,9 @@ def apply_click(state: ReconstructState, action: str, target: str) -> Reconstruc
     if action in ("drop_all", "keep_all"):
         return _drop_or_keep_all(state, action.removesuffix("_all"), target)
     if action == "remove":
-        return state.with_constraints(remove(state.constraints, target))
+        return remove(state, target)
+    if action == "edit":
+        return _apply_edit(state, target)
     if action == "ask":
         return state.awaiting_pair(target)
     if action == "pair":
@@ -84,15 +68,27 @@ def _apply_to_number(state: ReconstructState, action: str, number: int) -> Recon
         case "step":
             return _step(state, number)
         case "first" | "last":
-            return state.with_constraints(_set(now, action, None if getattr(now, action) == number else number))
+            return state.with_constraints(set_value(now, action, None if getattr(now, action) == number else number))
+        case "cut":
+            return cut(state, number)
+        case "join":
+            return join(state, number)
         case "keep" | "drop" | "keep_shot" | "drop_shot":
-            return state.with_constraints(_keep_or_drop(now, action, number))
+            return state.with_constraints(keep_or_drop(now, action, number))
         case "flip_shot":
-            flip = _without if number in now.flip_shot else _with
+            flip = without if number in now.flip_shot else with_value
             return state.with_constraints(flip(now, "flip_shot", number))
         case "earlier" | "later" if number in (shots := state.shots()):
             return state.with_constraints(_move_shot(now, number, -1 if action == "earlier" else 1, shots))
     return state
+
+
+def _apply_edit(state: ReconstructState, target: str) -> ReconstructState:
+    try:
+        given = validate(_Edit, parse_json(target))
+    except UntrustedError:
+        return state
+    return edit(state, given.key, given.value)
 
 
 def _apply_move(state: ReconstructState, target: str) -> ReconstructState:
@@ -102,7 +98,7 @@ def _apply_move(state: ReconstructState, target: str) -> ReconstructState:
     except UntrustedError:
         return state
     named = [frame for frame in (move.after, *move.frames, move.before) if frame is not None]
-    if not move.frames or len(set(named)) < len(named) or not all(map(state.knows, named)):
+    if not move.frames or len(set(named)) < len(named) or not state.frames().issuperset(named):
         return state
     return state.with_constraints(_move(state.constraints, move))
 
@@ -128,27 +124,10 @@ def _unless(frame: int | None, moved: Collection[int]) -> int | None:
 
 
 def _drop_or_keep_all(state: ReconstructState, name: str, target: str) -> ReconstructState:
-    frames = [whole_number(text) for text in target.split(",")]
-    if None in frames or not all(state.knows(frame) for frame in frames if frame is not None):
+    frames = [number for text in target.split(",") if (number := whole_number(text)) is not None]
+    if len(frames) < target.count(",") + 1 or not state.frames().issuperset(frames):
         return state
-    constraints = state.constraints
-    for frame in frames:
-        if frame is not None:
-            constraints = _keep_or_drop(constraints, name, frame)
-    return state.with_constraints(constraints)
-
-
-def _keep_or_drop(constraints: Constraints, name: str, value: int) -> Constraints:
-    """Add a frame or shot to a list, or only remove it from the opposite one if it is in that."""
-    if value in getattr(constraints, _OPPOSITES[name]):
-        changed = _without(constraints, _OPPOSITES[name], value)
-    else:
-        changed = _with(constraints, name, value)
-    if name == "keep_shot" and changed.shot_order:
-        return _with(changed, "shot_order", value)
-    if name == "drop_shot":
-        return _without(_without(changed, "shot_order", value), "flip_shot", value)
-    return changed
+    return state.with_constraints(keep_or_drop_all(state.constraints, name, frames))
 
 
 def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int]) -> Constraints:
@@ -164,7 +143,7 @@ def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int
 
 def _select(state: ReconstructState, frame: int) -> ReconstructState:
     """Select a frame, or complete the pair that the state waits for."""
-    if not state.knows(frame):
+    if frame not in state.frames():
         return state
     if state.pair and state.selected is not None and frame != state.selected:
         return _with_pair(state, state.pair, state.selected, frame)
@@ -181,18 +160,4 @@ def _step(state: ReconstructState, by: int) -> ReconstructState:
 
 
 def _with_pair(state: ReconstructState, name: str, left: int, right: int) -> ReconstructState:
-    return state.with_constraints(_with(state.constraints, name, (left, right)))
-
-
-def _with(constraints: Constraints, name: str, value: object) -> Constraints:
-    values = getattr(constraints, name)
-    return constraints if value in values else _set(constraints, name, (*values, value))
-
-
-def _without(constraints: Constraints, name: str, value: object) -> Constraints:
-    return _set(constraints, name, tuple(other for other in getattr(constraints, name) if other != value))
-
-
-def _set(constraints: Constraints, name: str, value: object) -> Constraints:
-    changed: Any = {name: value}
-    return replace(constraints, **changed)
+    return state.with_constraints(with_value(state.constraints, name, (left, right)))

@@ -105,10 +105,9 @@ def begin(
         return state.with_film("preview", write_preview(state, progress), state.plan)
 
 
-def save_run(context: PageContext, run: Run) -> None:
-    """Save a run with its corrections, so that it can be reopened; a run without an id is not saved."""
-    if run.id:
-        context.runs.save(run)
+def save_run(context: PageContext, run: Run) -> bool:
+    """Save a run with its corrections, so that it can be reopened; tell whether that worked."""
+    return bool(run.id) and context.runs.save(run)
 
 
 def saved_run(state: ReconstructState) -> Run:

@@ -6,9 +6,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal, Self
 
+from ...errors import UsageError
 from ...render.report.build import PlanView
 from ...solve.constraints import NO_CONSTRAINTS, Constraints
 from ...solve.plan.model import Plan
+from ...solve.shots import NumberedShot, edit_shots
 
 Pair = Literal["", "before", "adjacent"]
 
@@ -36,6 +38,8 @@ class ReconstructState:
     """The shuffled video, as a file that a browser can play."""
     run: str = ""
     """The id under which the corrections are saved."""
+    saved: bool = True
+    """Whether the latest corrections could be saved."""
     solved: Constraints = NO_CONSTRAINTS
     """The constraints that the plan holds to."""
     constraints: Constraints = NO_CONSTRAINTS
@@ -51,8 +55,9 @@ class ReconstructState:
     films: Mapping[str, Path] = field(default_factory=dict)
     """Files made from the plan: `film`, `reversed`, `preview`, `plan` and `edits`."""
 
-    def knows(self, frame: int) -> bool:
-        return frame in self.plan.order or any(dropped.frame == frame for dropped in self.plan.dropped)
+    def frames(self) -> set[int]:
+        """Return the frames of the video, dropped ones included."""
+        return {*self.plan.order, *(dropped.frame for dropped in self.plan.dropped)}
 
     def with_constraints(self, constraints: Constraints) -> Self:
         """Set the corrections, so that `undone` can restore the previous ones."""
@@ -96,7 +101,7 @@ class ReconstructState:
 
     def runs(self) -> list[ShotRun]:
         """Split the film into runs of one shot; a frame of no shot joins the run before it."""
-        shot_of = _shot_of_frames(self.base)
+        shot_of = self._shot_of_frames()
         shot = next((shot_of[frame] for frame in self.plan.order if frame in shot_of), 1)
         frames = []
         for frame in self.plan.order:
@@ -107,22 +112,32 @@ class ReconstructState:
         return [ShotRun(shot, run, shots.count(shot) > 1) for shot, run in runs]
 
     def shot_frames(self) -> dict[int, list[int]]:
-        """Return the frames of each shot that the plan without constraints has."""
-        frames: dict[int, list[int]] = {}
-        for frame, shot in _shot_of_frames(self.base).items():
-            frames.setdefault(shot, []).append(frame)
-        return frames
+        """Return the frames of each shot, and of each group that was dropped."""
+        return {shot.number: shot.frames for shot in self.numbered()}
+
+    def base_shots(self) -> list[NumberedShot]:
+        """Return the shots of the plan without constraints in their order, then the groups that it dropped."""
+        order, groups = self.base.order, dict[int, list[int]]()
+        for dropped in self.base.dropped:
+            if dropped.shot is not None:
+                groups.setdefault(dropped.shot, []).append(dropped.frame)
+        playing = [
+            NumberedShot(shot.number or number, order[shot.start : shot.start + shot.length], plays=True)
+            for number, shot in enumerate(self.base.shots, 1)
+        ]
+        return playing + [NumberedShot(number, frames, plays=False) for number, frames in sorted(groups.items())]
+
+    def numbered(self) -> list[NumberedShot]:
+        """Return the shots as the corrections cut and join them: corrections name them by these numbers."""
+        try:
+            return edit_shots(self.base_shots(), self.constraints)
+        except UsageError:
+            return edit_shots(self.base_shots(), self.solved)
 
     def shots(self) -> list[int]:
         """Return the numbers of the shots in the film, in their order."""
         return list(dict.fromkeys(run.shot for run in self.runs()))
 
-
-def _shot_of_frames(base: Plan) -> dict[int, int]:
-    """Map each frame to its shot, or to the group that it was dropped with."""
-    shots = {
-        frame: shot.number or number
-        for number, shot in enumerate(base.shots, 1)
-        for frame in base.order[shot.start : shot.start + shot.length]
-    }
-    return shots | {dropped.frame: dropped.shot for dropped in base.dropped if dropped.shot is not None}
+    def _shot_of_frames(self) -> dict[int, int]:
+        """Map each frame to its shot, or to the group that it was dropped with."""
+        return {frame: shot.number for shot in self.numbered() for frame in shot.frames}

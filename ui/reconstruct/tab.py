@@ -1,19 +1,23 @@
 """The Reconstruct tab: restore the order of a shuffled video, and correct the result by clicks."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
+from ...errors import UsageError
 from ...progress import Progress
 from .. import html
 from ..context import PageContext
 from ..fields import QUIET, make_exclusive, video_dropdown
 from ..job_panel import JobStep, job_panel
 from ..jobs import Work
-from ..runs import Run, new_run_id
+from ..runs import Run
+from ..saved_files import new_id
 from ..sessions import SessionStates
 from . import reconstruct_job, view
+from .demo import draw_demo
 from .edits import apply_click
 from .frame_sheets import write_sheets
 from .state import ReconstructState
@@ -44,7 +48,8 @@ class _ReconstructView:
                     scale=0,
                     min_width=260,
                 )
-            self.corrections = self._clickable("rc-corrections", "undo")
+            gr.HTML(html.render("reconstruct.keys"), elem_id="rc-keys", js_on_load=html.script("keys"))
+            self.corrections = self._clickable("rc-corrections", "undo", "corrections")
             self.selected = self._clickable("rc-selected", "escape")
             gr.Markdown("### Shots")
             self.shots = self._clickable("rc-shots")
@@ -77,6 +82,9 @@ class _ReconstructView:
         }
         return self.show_films(state) | plan | {self.container: gr.update(visible=True)}
 
+    def show_shots(self, state: ReconstructState) -> dict[Any, Any]:
+        return {self.shots: view.shots(state), self.browser: view.frame_browser(state)}
+
     def show_films(self, state: ReconstructState) -> dict[Any, Any]:
         # With the corrections, since a click may have been made while the previous answer was under way.
         return {self.films: html.render("reconstruct.films", state)} | self.show_corrections(state)
@@ -92,6 +100,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
         with gr.Column():
             video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
             go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
+    tour = gr.HTML(html.render("reconstruct.tour"), elem_id="rc-tour", js_on_load=html.script("tour"))
     recent = gr.HTML(_recent(context), elem_id="rc-recent", js_on_load=html.script("clicks"))
     address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))
     panel = job_panel(context, "rc")
@@ -105,12 +114,13 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
         return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
 
     def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
-        run = new_run_id()
+        run = new_id()
         yield from begin(Run(run, video or "", ""), upload, request)
 
-    def begin(run: Run, upload: str | None, request: gr.Request) -> Iterator[Any]:
+    def begin(run: Run, upload: str | None, request: gr.Request, demo: bool = False) -> Iterator[Any]:
         def work(progress: Progress) -> ReconstructState:
-            return reconstruct_job.begin(context, upload, run.video, progress, run.id, run.constraints)
+            given = str(draw_demo(context, progress)) if demo else upload
+            return reconstruct_job.begin(context, given, run.video, progress, run.id, run.constraints)
 
         yield {address: html.render("reconstruct.address", run.id)}
         yield from follow(panel.run(request, work, name="restore", resumable=True, run=run.id), request)
@@ -124,6 +134,9 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield update(step, shown.show_all, state, request) | ({} if step.running else {recent: _recent(context)})
         if state and not state.constraints:
             yield from make_film("film", state, request, step)
+
+    def start_demo(request: gr.Request) -> Iterator[Any]:
+        yield from begin(Run(new_id(), "", ""), None, request, demo=True)
 
     def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Open an earlier run, or take over its job if that is still running."""
@@ -187,13 +200,22 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield from browse(request)
             return
         before = states.of(request.session_hash)
-        now = states.change(request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item)))
+        try:
+            now = states.change(
+                request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item))
+            )
+        except UsageError as refused:
+            yield {panel.text: html.error(refused)}
+            return
+        if now and before and now.constraints != before.constraints:
+            saved = reconstruct_job.save_run(context, reconstruct_job.saved_run(now))
+            now = states.change(request.session_hash, lambda state: replace(state, saved=saved))
         if now and before:
-            if now.constraints != before.constraints:
-                reconstruct_job.save_run(context, reconstruct_job.saved_run(now))
             yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
+            elif now.shots() != before.shots():
+                yield states.show(request.session_hash, shown.show_shots)
 
     def browse(request: gr.Request) -> Iterator[Any]:
         """Draw the frames when they are first asked for: a long film takes seconds."""
@@ -214,6 +236,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
     for component in shown.clickable:
         # Accept the next click while the previous one is being answered.
         component.click(click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
+    tour.click(start_demo, None, outputs, **QUIET)
     for component in (recent, address):
         component.click(reopen, None, outputs, **QUIET)
     make_exclusive(upload, video)

@@ -11,8 +11,9 @@ from ...render.html import plural
 from ...render.report.charts import CURVE_SPAN, price_curve
 from ...render.report.contact_sheet import GAP, heat_map
 from ..html import render
-from . import edits
+from .corrections import describe
 from .frame_sheets import all_frames, browser_data
+from .shot_edits import joinable
 from .state import ReconstructState
 
 # These bound the size of the page: every picture is part of its HTML.
@@ -25,6 +26,8 @@ _STRIP_MAX = 24
 _STRIPS_SHOWN = 60
 _DROPPED_SHOWN = 200
 _WEAK_SHOWN = 12
+_LISTED = 24
+"""Corrections that are listed at once."""
 _NEIGHBOURS = 4
 """Frames shown on each side of the selected one."""
 _DETAILS = ("Path", "Solver")
@@ -62,7 +65,9 @@ def _shot_sizes(state: ReconstructState) -> str:
 
 
 def corrections(state: ReconstructState) -> str:
-    return render("reconstruct.corrections", state, list(edits.describe(state.constraints)))
+    """List the corrections; what lies beyond the first is folded away."""
+    entries = list(describe(state.constraints))
+    return render("reconstruct.corrections", state, entries[:_LISTED], entries[_LISTED:], state.saved)
 
 
 def shots(state: ReconstructState) -> str:
@@ -70,7 +75,8 @@ def shots(state: ReconstructState) -> str:
     runs = state.runs()
     each = max(_STRIP_MIN, min(_STRIP_MAX, _STRIP_FRAMES // max(1, len(runs))))
     strips = [(run, spread(run.frames, each)) for run in runs[:_STRIPS_SHOWN]]
-    return render("reconstruct.shots", state, strips, len(runs) - _STRIPS_SHOWN)
+    joins = {run.frames[0] for run, _ in joinable(state)}
+    return render("reconstruct.shots", state, strips, len(runs) - _STRIPS_SHOWN, joins)
 
 
 def spread(frames: Sequence[int], most: int) -> list[int]:
@@ -89,7 +95,15 @@ def selected_frame(state: ReconstructState) -> str:
         return render("reconstruct.selected_dropped", state)
     position = order.index(state.selected)
     neighbours = order[max(0, position - _NEIGHBOURS) : position + _NEIGHBOURS + 1]
-    return render("reconstruct.selected", state, position, neighbours)
+    return render("reconstruct.selected", state, position, neighbours, _edge(state, state.selected))
+
+
+def _edge(state: ReconstructState, frame: int) -> str:
+    """Tell whether a shot can be cut before the frame, or joined to the one before it."""
+    starts = {run.frames[0] for run in state.runs()}
+    if frame not in starts:
+        return "cut"
+    return "join" if any(run.frames[0] == frame for run, _ in joinable(state)) else ""
 
 
 def frame_browser(state: ReconstructState) -> str:

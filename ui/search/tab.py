@@ -1,36 +1,33 @@
-"""The Search tab: find frames by words, by a picture or by both; play them and export them."""
+"""The Search tab: find frames by words, by a picture or by a frame of the library; play them, export and save them."""
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from ...errors import ReelweaveError, UsageError
+from ...errors import ReelweaveError
+from ...index import manage
 from ...media.pictures import read_picture
 from ...media.ranges import number_below
 from ...media.source import scaled_size
 from ...media.timecode import clock
-from ...media.types import Picture
 from ...progress import Progress
-from ...search.export import ExportOptions, export_found, pack_found, small_pictures, write_excerpt
-from ...search.finder import Finder, SearchResult, vector_of
-from ...search.question import Question, read_threshold
-from ...search.results import Hit, Moment
+from ...search.question import read_near
 from .. import html
 from ..context import PageContext
-from ..fields import QUIET, video_dropdown, whole_number
-from ..job_panel import job_panel
+from ..fields import QUIET, video_choices, video_dropdown, whole_number
+from ..job_panel import JobStep, job_panel
 from ..sessions import delete_files
 from ..uploads import uploaded_file
+from . import results
+from .fields import SearchFields
+from .results import EXPORTS, Export, ShownResult
+from .saved import SavedSearches, saved_link
 from .words import SMALL_MODEL, add_vectors, download_model, words_state
 from .worker import SearchWorker
-
-Export = Literal["frames", "film", "sheet", "edits"]
 
 _THRESHOLDS = [
     ("none", ""),
@@ -39,78 +36,198 @@ _THRESHOLDS = [
     ("a score", "score"),
 ]
 _SPACES = [("Automatic", ""), ("Content (CLIP)", "clip"), ("Visual similarity", "appearance")]
-_EXPORTS: dict[Export, tuple[str, str]] = {
-    "frames": ("Frames at full size", "frames.zip"),
-    "film": ("Film of the results", "found.mp4"),
-    "sheet": ("Contact sheet", "found.png"),
-    "edits": ("Edit lists", "found.zip"),
-}
+_LEAST_SCORE = 0.25
+"""What the field for a score shows at first: a fair match in CLIP's space."""
+_BUTTON_WIDTH = 130
+"""Pixels of the buttons below the results, five of which fit in a row on a laptop."""
 _PREVIEW_SIZE = 160
 """The short side of the preview below the upload field, in pixels."""
 _SCROLL_TO_PLAYER = "() => document.getElementById('se-player').scrollIntoView({block: 'nearest', behavior: 'smooth'})"
 
 
-@dataclass(frozen=True)
-class ShownResult:
-    """A search result with its thumbnails, and the folder of the files made from it."""
+class _Form:
+    """The fields of a search."""
 
-    result: SearchResult
-    thumbnails: tuple[Picture, ...]
-    folder: Path
+    def __init__(self, context: PageContext) -> None:
+        settings = context.settings
+        self._context, self._default_count = context, settings.search.k
+        self.text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
+        self.picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
+        self.preview = gr.HTML(elem_id="se-preview")
+        self.near = gr.State("")
+        self.near_note = gr.HTML(elem_id="se-near", js_on_load=html.script("clicks"))
+        self.go = gr.Button("Search", variant="primary", elem_id="se-start")
+        with gr.Accordion("Filters", open=False, elem_id="se-filters"):
+            self.videos = video_dropdown(settings, "Videos (all if empty)", "se-videos", several=True)
+            self.name = gr.Textbox("", label="or videos whose name contains", placeholder="cam*.mp4", elem_id="se-name")
+            with gr.Row():
+                self.after = _small("From", "0:30", "se-after")
+                self.before = _small("To", "12:00", "se-before")
+            with gr.Row():
+                self.since = _small("Made since", "2026-05-17", "se-since")
+                self.until = _small("Made until", "2026", "se-until")
+            with gr.Row():
+                self.min_length = _small("Min length", "0:10", "se-min-length")
+                self.max_length = _small("Max length", "1:00:00", "se-max-length")
+            self.count = gr.Slider(
+                1,
+                max(100, self._default_count),
+                value=self._default_count,
+                step=1,
+                label="Max results",
+                elem_id="se-count",
+            )
+            self.threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-threshold")
+            self.score = gr.Number(
+                _LEAST_SCORE, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-score"
+            )
+            self.moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
+            self.space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
 
     @property
-    def items(self) -> Sequence[Hit | Moment]:
-        return self.result.moments or self.result.hits
+    def inputs(self) -> list[Any]:
+        return [self.picture, self.near, self.text, self.videos, *self._texts.values(), *self._others]
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [*self.inputs, self.near_note]
+
+    @property
+    def _texts(self) -> Mapping[str, Any]:
+        names = ("name", "after", "before", "since", "until", "min_length", "max_length", "space")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def typed(self) -> list[Any]:
+        """The fields in which Enter searches."""
+        return [self.text, *(field for name, field in self._texts.items() if name != "space")]
+
+    @property
+    def _others(self) -> list[Any]:
+        return [self.count, self.threshold, self.score, self.moments]
+
+    def read(self, near: str, text: str, videos: list[str], *values: Any) -> SearchFields:
+        """Return what the fields hold."""
+        texts, (count, threshold, score, moments) = values[:-4], values[-4:]
+        return SearchFields(
+            text=text,
+            near=near,
+            videos=tuple(videos),
+            count=0 if whole_number(count) == self._default_count else whole_number(count),
+            threshold=str(score) if threshold == "score" else threshold,
+            moments=moments,
+            **dict(zip(self._texts, (value or "" for value in texts), strict=True)),
+        )
+
+    def fill(self, fields: SearchFields, picture: Path | None) -> dict[Any, Any]:
+        """Return the updates that show a search in the fields."""
+        is_score = fields.threshold not in dict(_THRESHOLDS).values()
+        choices = video_choices(self._context.settings)
+        known = {video for _, video in choices}
+        unknown = [(f"{video} (removed)", video) for video in fields.videos if video not in known]
+        return {
+            self.text: fields.text,
+            self.picture: str(picture) if picture else None,
+            self.near: fields.near,
+            self.near_note: self.show_near(fields.near),
+            self.videos: gr.update(choices=[*choices, *unknown], value=list(fields.videos)),
+            self.count: fields.count or self._default_count,
+            self.threshold: "score" if is_score else fields.threshold,
+            self.score: gr.update(value=_score(fields.threshold) if is_score else _LEAST_SCORE, visible=is_score),
+            self.moments: fields.moments,
+        } | {field: getattr(fields, name) for name, field in self._texts.items()}
+
+    def show_near(self, near: str) -> str:
+        """Name the frame of the library that is searched for, with a button to forget it."""
+        if not near:
+            return ""
+        try:
+            frame = read_near(near)
+            name = str(manage.show_video(frame.video, self._context.settings)["name"])
+        except ReelweaveError as failed:
+            return html.error(failed)
+        return html.render("search.near", name, clock(frame.time))
 
 
-def search_tab(context: PageContext) -> None:
-    """Build the tab."""
-    worker = SearchWorker(context)
+def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
+    """Build the tab; return how to refresh the list of saved searches when it is opened."""
+    worker, searches = SearchWorker(context), SavedSearches(context.videos.with_name("searches"))
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             words = gr.HTML(_words(context), elem_id="se-words", js_on_load=html.script("clicks"))
-            text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
-            picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
-            preview = gr.HTML(elem_id="se-preview")
-            go = gr.Button("Search", variant="primary", elem_id="se-start")
-            with gr.Accordion("Filters", open=False, elem_id="se-filters"):
-                videos = video_dropdown(context.settings, "Videos (all if empty)", "se-videos", several=True)
-                default = context.settings.search.k
-                count = gr.Slider(1, max(100, default), value=default, step=1, label="Max results", elem_id="se-count")
-                threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-threshold")
-                score = gr.Number(0.25, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-score")
-                moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
-                space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
+            saved = gr.HTML(_saved(searches), elem_id="se-saved", js_on_load=html.script("clicks", "rename"))
+            form = _Form(context)
+            address = gr.HTML("", elem_id="se-address", js_on_load=html.script("search_address"))
         with gr.Column(scale=3, min_width=320):
             panel = job_panel(context, "se")
             summary = gr.HTML(elem_id="se-summary")
             player = gr.HTML(elem_id="se-player")
-            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks", "select"))
-            with gr.Row(visible=False) as export_row:
-                picked = gr.HTML(elem_id="se-picked", min_width=120)
-                exports = {
-                    kind: gr.Button(name, size="sm", elem_id=f"se-{kind}") for kind, (name, _) in _EXPORTS.items()
-                }
+            gallery = gr.HTML(elem_id="se-gallery", js_on_load=html.script("clicks", "select", "preview"))
+            with gr.Column(visible=False) as tools:
+                picked = gr.HTML(elem_id="se-picked")
+                with gr.Row():
+                    exports = {
+                        kind: gr.Button(name, size="sm", elem_id=f"se-{kind}", min_width=_BUTTON_WIDTH)
+                        for kind, (name, _) in EXPORTS.items()
+                    }
+                    save = gr.Button("Save this search", size="sm", elem_id="se-save", min_width=_BUTTON_WIDTH)
             files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
     chosen = gr.State([])
 
-    def search(request: gr.Request, old: ShownResult | None, *fields: Any) -> Iterator[Any]:
-        for step in panel.run(request, lambda progress: _search(context, worker, progress, *fields), name="search"):
-            yield {panel.text: step.output} | (show(step.result) if step.result else clear() if step.failed else {})
+    def search(
+        request: gr.Request, old: ShownResult | None, upload: str | None, near: str, text: str, *values: Any
+    ) -> Iterator[Any]:
+        def work(progress: Progress) -> ShownResult:
+            # The picture is looked for and the fields are read in the job, which reports what is wrong with them.
+            picture = uploaded_file(context, upload) if upload else None
+            return results.ask(context, worker, form.read(near, text, *values), picture, progress)
+
+        if near and (text.strip() or upload):
+            # What was entered since replaces the frame.
+            near = ""
+            yield {form.near: "", form.near_note: ""}
+        yield from follow(panel.run(request, work, name="search"), old)
+
+    def follow(steps: Iterator[JobStep], old: ShownResult | None, saved_as: str = "") -> Iterator[Any]:
+        for step in steps:
+            shown = show(step.result, saved_as) if step.result else clear() if step.failed else {}
+            yield {panel.text: step.output} | shown
             if step.failed:
                 # Not when the tab is opened: an answer that arrives while it is drawn may empty a field.
                 yield {words: _words(context)}
             if step.result or step.failed:
                 delete_files(old)
 
-    def show(found: ShownResult) -> dict[Any, Any]:
+    def open_search(
+        request: gr.Request, old: ShownResult | None, fields: SearchFields, picture: Path | None, saved_as: str = ""
+    ) -> Iterator[Any]:
+        """Show a search in the fields, and run it."""
+        yield form.fill(fields, picture)
+        work = partial(results.ask, context, worker, fields, picture)
+        yield from follow(panel.run(request, work, name="search"), old, saved_as)
+
+    def open_link(link: str, old: ShownResult | None, request: gr.Request) -> Iterator[Any]:
+        """Open a saved search, or the one that an address spells out."""
+        try:
+            if link.startswith(saved_link("")):
+                search_id = link.removeprefix(saved_link(""))
+                found = searches.open(search_id, context.uploads)
+                yield from open_search(request, old, *found, saved_as=search_id)
+            else:
+                yield from open_search(request, old, SearchFields.of_link(link), None)
+        except ReelweaveError as failed:
+            yield {panel.text: html.error(failed)}
+
+    def show(found: ShownResult, saved_as: str) -> dict[Any, Any]:
         some = bool(found.items)
+        link = saved_link(saved_as) if saved_as else "" if found.picture else found.fields.link
         return {
             last: found,
+            address: html.render("search.address", link),
             summary: html.render("search.summary", found) if some else html.note(found.result.why_nothing),
-            gallery: _gallery(found) if some else "",
-            export_row: gr.update(visible=some),
+            gallery: results.gallery(found) if some else "",
+            tools: gr.update(visible=some),
             chosen: [],
             picked: html.render("search.picked", 0),
             player: "",
@@ -120,34 +237,54 @@ def search_tab(context: PageContext) -> None:
     def clear() -> dict[Any, Any]:
         """Show nothing of the previous search, whose results do not answer this one."""
         empty = dict.fromkeys((summary, gallery, player, files), "")
-        return {last: None, export_row: gr.update(visible=False)} | empty
+        return {last: None, tools: gr.update(visible=False)} | empty
 
-    def play(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+    def click(found: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Play a result, look for frames like it, or note which results are selected."""
         if found is None:
             return
         if event.action == "select":
-            numbers = _numbers(str(event.item), found)
+            numbers = found.numbers(str(event.item))
             yield {chosen: numbers, picked: html.render("search.picked", len(numbers))}
         elif (number := number_below(str(event.item), len(found.items))) is None:
             return
         elif event.action == "similar":
-            work = partial(_find_similar, context, worker, found, number)
-            for step in panel.run(request, work, name="search"):
-                yield {panel.text: step.output} | (show(step.result) if step.result else {})
+            fields = found.fields.model_copy(update={"text": "", "near": found.near(number)})
+            yield from open_search(request, found, fields, None)
         else:
-            for step in panel.run(request, lambda progress: _excerpt(context, found, number, progress)):
+            for step in panel.run(request, partial(results.play, context, found, number)):
                 yield {panel.text: step.output} | ({player: step.result} if step.result else {})
 
     def exporter(kind: Export) -> Any:
         def run(found: ShownResult, links: str, numbers: list[int], request: gr.Request) -> Iterator[Any]:
-            some = _only(found, numbers)
-            for step in panel.run(
-                request, lambda progress: _export(context, some, kind, progress), name=f"export {kind}"
-            ):
+            work = partial(results.export, context, found, numbers, kind)
+            for step in panel.run(request, work, name=f"export {kind}"):
                 yield step.output, f"{links or ''}{step.result}" if step.result else gr.skip()
 
         return run
+
+    def keep(found: ShownResult | None) -> dict[Any, Any]:
+        """Save the search that is shown, and ask for its name."""
+        if found is None:
+            return {}
+        try:
+            search_id = searches.add(found.fields, found.picture)
+        except ReelweaveError as failed:
+            return {panel.text: html.error(failed)}
+        return {saved: _saved(searches, search_id), address: html.render("search.address", saved_link(search_id))}
+
+    def manage_saved(old: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        """Open, rename or remove a saved search."""
+        act, item = str(event.action), str(event.item)
+        if act == "open":
+            yield from open_link(saved_link(item), old, request)
+            return
+        if act == "renamed":
+            searches.rename(*item.partition(" ")[::2])
+        elif act == "forget":
+            searches.remove(item)
+        search_id = item.partition(" ")[0]
+        yield {saved: _saved(searches, search_id if act == "rename" else "", search_id)}
 
     def prepare(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Add what the search by words lacks."""
@@ -162,20 +299,44 @@ def search_tab(context: PageContext) -> None:
         for step in panel.run(request, lambda progress: work(context, progress), name=name, resumable=True):
             yield {panel.text: step.output} | ({} if step.running else {words: _words(context)})
 
-    fields = [last, text, picture, videos, count, threshold, score, moments, space]
-    outputs = [panel.text, last, summary, gallery, export_row, player, files, chosen, picked, words]
-    gr.on([go.click, text.submit], search, fields, outputs, **QUIET)
-    gallery.click(play, last, outputs, trigger_mode="multiple", **QUIET)
+    def follow_address(old: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        yield from open_link(str(event.item), old, request)
+
+    shown = [panel.text, last, address, summary, gallery, tools, player, files, chosen, picked, words]
+    outputs = [*shown, *form.outputs, saved]
+    entered = [field.submit for field in form.typed]
+    gr.on([form.go.click, *entered], search, [last, *form.inputs], outputs, **QUIET)
+    gallery.click(click, last, outputs, trigger_mode="multiple", **QUIET)
+    address.click(follow_address, last, outputs, **QUIET)
+    saved.click(manage_saved, last, outputs, **QUIET)
+    save.click(keep, last, outputs, **QUIET)
     player.change(None, js=_SCROLL_TO_PLAYER, api_visibility="private")
     for kind, button in exports.items():
         button.click(exporter(kind), [last, files, chosen], [panel.text, files], **QUIET)
-    picture.change(lambda upload: _preview(context, upload), picture, preview, **QUIET)
+    form.near_note.click(lambda: ("", ""), None, [form.near, form.near_note], **QUIET)
+    form.picture.change(lambda upload: _preview(context, upload), form.picture, form.preview, **QUIET)
     words.click(prepare, None, [panel.text, words], **QUIET)
-    threshold.change(lambda chosen: gr.update(visible=chosen == "score"), threshold, score, **QUIET)
+    form.threshold.change(lambda chosen: gr.update(visible=chosen == "score"), form.threshold, form.score, **QUIET)
+    return lambda: _saved(searches), None, [saved]
+
+
+def _small(label: str, example: str, elem_id: str) -> Any:
+    return gr.Textbox("", label=label, placeholder=example, max_lines=1, min_width=110, elem_id=elem_id)
+
+
+def _score(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return _LEAST_SCORE
 
 
 def _words(context: PageContext) -> str:
     return html.render("search.words", words_state(context.settings))
+
+
+def _saved(searches: SavedSearches, renamed: str = "", focused: str = "") -> str:
+    return html.render("search.saved", searches.all(), renamed, focused)
 
 
 def _preview(context: PageContext, upload: str | None) -> str:
@@ -191,107 +352,3 @@ def _preview(context: PageContext, upload: str | None) -> str:
     size = scaled_size(picture.shape[1], picture.shape[0], _PREVIEW_SIZE)
     small = np.asarray(cv2.resize(picture, size), np.uint8)
     return html.render("search.preview", small)
-
-
-def _numbers(text: str, found: ShownResult) -> list[int]:
-    """Read which results are selected; what the browser sent besides is ignored."""
-    numbers = (number_below(part, len(found.items)) for part in text.split(",") if part)
-    return sorted({number for number in numbers if number is not None})
-
-
-def _only(found: ShownResult, numbers: Sequence[int]) -> ShownResult:
-    """Return the selected results, or all of them if none is selected."""
-    if not numbers:
-        return found
-    if found.result.moments:
-        chosen = replace(found.result, moments=[found.result.moments[number] for number in numbers])
-    else:
-        hits = [found.result.hits[number] for number in numbers]
-        chosen = replace(found.result, hits=hits, top=hits)
-    return replace(found, result=chosen, thumbnails=tuple(found.thumbnails[number] for number in numbers))
-
-
-def _find_similar(
-    context: PageContext, worker: SearchWorker, found: ShownResult, number: int, progress: Progress
-) -> ShownResult:
-    """Search for the stored vector of a result's frame."""
-    with context.new_folder("similar") as folder:
-        np.save(folder / "frame.npy", vector_of(found.result, found.items[number]))
-        question = Question(vector=folder / "frame.npy", space=found.result.space, count=len(found.items))
-        return _ask(context, worker, question, progress)
-
-
-def _search(context: PageContext, worker: SearchWorker, progress: Progress, *fields: Any) -> ShownResult:
-    return _ask(context, worker, _question(context, *fields), progress)
-
-
-def _ask(context: PageContext, worker: SearchWorker, question: Question, progress: Progress) -> ShownResult:
-    def search(finder: Finder) -> tuple[SearchResult, list[Picture]]:
-        result = finder.ask(question)
-        return result, small_pictures(result, finder.library)
-
-    result, thumbnails = worker.run(search, progress)
-    with context.new_folder("search") as folder:
-        return ShownResult(result, tuple(thumbnails), folder)
-
-
-def _question(
-    context: PageContext,
-    text: str,
-    picture: str | None,
-    videos: list[str],
-    count: float,
-    threshold: str,
-    score: float | None,
-    moments: bool,
-    space: str,
-) -> Question:
-    text = text.strip()
-    if text and any(term.picture for term in Question(text=text).terms):
-        raise UsageError("The search text cannot name a picture file here.", "Drop the picture on the page instead.")
-    if not text and not picture:
-        raise UsageError("The search is empty.", "Enter a description or add a picture.")
-    return Question(
-        text=text,
-        image=uploaded_file(context, picture) if picture else None,
-        space=space or None,
-        videos=tuple(videos),
-        count=whole_number(count),
-        threshold=read_threshold((str(score) if threshold == "score" else threshold) or None),
-        moments=moments,
-    )
-
-
-def _gallery(found: ShownResult) -> str:
-    """Show all items as buttons that play them, best score first."""
-    pairs = zip(found.items, found.thumbnails, strict=True)
-    return html.render("search.gallery", [(item, _time_range(item), thumbnail) for item, thumbnail in pairs])
-
-
-def _time_range(item: Hit | Moment) -> str:
-    return f"{clock(item.start)} to {clock(item.end)}" if isinstance(item, Moment) else clock(item.time)
-
-
-def _excerpt(context: PageContext, found: ShownResult, number: int, progress: Progress) -> str:
-    """Show a short film around one result, made at the first click."""
-    item, file = found.items[number], found.folder / f"{number}.mp4"
-    if not file.exists():
-        write_excerpt(found.result, item, file, context.settings, progress)
-    return html.render("parts.captioned_video", file, f"{item.name}, {_time_range(item)}", True)
-
-
-def _export(context: PageContext, found: ShownResult, kind: Export, progress: Progress) -> str:
-    """Write a file made of all results and link to it."""
-    text, name = _EXPORTS[kind]
-    file = found.folder / name
-    if kind == "frames":
-        folder = found.folder / "frames"
-        shutil.rmtree(folder, ignore_errors=True)
-        export_found(found.result, ExportOptions(export=folder), context.settings, progress)
-        shutil.make_archive(str(file.with_suffix("")), "zip", folder)
-    elif kind == "edits":
-        pack_found(found.result, file, context.settings, progress)
-    else:
-        options = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
-        export_found(found.result, options, context.settings, progress)
-    return html.render("parts.download", file, name, text)

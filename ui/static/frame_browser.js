@@ -1,8 +1,9 @@
 // All frames of a film in a grid that draws only what is in sight. Select with clicks, Shift and Ctrl, or the arrow keys;
-// drag a selection, or move it with Alt and an arrow; Delete drops it. Every change is sent as a correction.
+// drag a selection, or move it with Alt and an arrow; Delete drops it; C cuts a shot. Every change is sent as a correction.
 const GAP = 4;          // pixels between frames
 const AHEAD = 2;        // rows drawn beyond what is in sight
 const CLICK = 5;        // pixels that a pointer moves before a click becomes a drag
+const ZOOM = 24;        // pixels that a key makes the frames wider or narrower
 const EDGE = 40;        // pixels at the edge of the grid within which a drag scrolls it
 
 let data = null, cells = [], width = 120, current = 0, anchor = 0, drag = null;
@@ -21,6 +22,7 @@ const load = () => {
     const kept = data && data.key === JSON.parse(source.textContent).key ? [...selected] : [];
     data = JSON.parse(source.textContent);
     data.row = new Map(data.frames.map((frame, row) => [frame, row]));
+    data.start = new Map(data.shots);
     cells = [...data.order.map(frame => ({frame})), ...data.dropped.map(frame => ({frame, dropped: true}))];
     selected = new Set(kept.filter(frame => data.row.has(frame)));
     const followed = cells.findIndex(cell => selected.has(cell.frame));
@@ -50,7 +52,9 @@ const draw = () => {
         cell.id = `${element.id || 'frames'}-${at}`;
         cell.setAttribute('role', 'option');
         cell.setAttribute('aria-selected', String(selected.has(frame)));
-        cell.setAttribute('aria-label', dropped ? `frame ${frame}, dropped` : `frame ${frame}, position ${at + 1}`);
+        const shot = dropped ? undefined : data.start.get(frame), begins = shot === undefined ? '' : `, shot ${shot} begins`;
+        cell.setAttribute('aria-label', dropped ? `frame ${frame}, dropped` : `frame ${frame}, position ${at + 1}${begins}`);
+        if (begins && data.shots.length > 1) cell.dataset.shot = `Shot ${shot}`;
         cell.setAttribute('aria-posinset', at + 1);
         cell.setAttribute('aria-setsize', cells.length);
         if (dropped) cell.dataset.dropped = '';
@@ -108,6 +112,20 @@ const shift = by => {
     if (!moved.length) return;
     const first = data.order.indexOf(moved[0]), last = data.order.indexOf(moved.at(-1));
     moveTo(by < 0 ? first - 1 : last + 2);
+};
+
+const cut = action => {
+    const {frame, dropped} = cells[current], begins = data.start.has(frame);
+    if (dropped || !current || begins !== (action === 'join')) return;
+    send(action, String(frame));
+};
+const zoom = to => {
+    const slider = element.querySelector('[data-grid=zoom]');
+    slider.value = to;
+    const top = grid().scrollTop / cellHeight() * columns();
+    width = +slider.value;
+    grid().scrollTop = top / columns() * cellHeight();
+    draw();
 };
 
 const jump = text => {
@@ -190,6 +208,11 @@ element.addEventListener('keydown', event => {
     if (event.altKey && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) shift(steps[event.key]);
     else if (event.ctrlKey && event.key.toLowerCase() === 'a') { select(0, data.order.length - 1); draw(); }
     else if (event.ctrlKey || event.metaKey || event.altKey) return;
+    else if (event.key === 'Escape') go(current, false);
+    else if (event.key.toLowerCase() === 'c') cut(event.shiftKey ? 'join' : 'cut');
+    else if (event.key === '+' || event.key === '=') zoom(width + ZOOM);
+    else if (event.key === '-') zoom(width - ZOOM);
+    else if (event.key.toLowerCase() === 'g') element.querySelector('[data-grid=place]').select();
     else if (event.key in steps) go(current + steps[event.key], event.shiftKey);
     else if (event.key === 'Home') go(0, event.shiftKey);
     else if (event.key === 'End') go(cells.length - 1, event.shiftKey);
@@ -201,17 +224,13 @@ element.addEventListener('keydown', event => {
     event.stopPropagation();
 });
 element.addEventListener('input', event => {
-    if (event.target.dataset.grid !== 'zoom') return;
-    const top = grid().scrollTop / cellHeight() * columns();
-    width = +event.target.value;
-    grid().scrollTop = top / columns() * cellHeight();
-    draw();
+    if (event.target.dataset.grid === 'zoom') zoom(+event.target.value);
 });
 element.addEventListener('click', event => {
     const button = event.target.closest('button');
     if (!button) return;
     const actions = {
-        drop: dropSelected, restore: restoreSelected, left: () => shift(-1), right: () => shift(1),
+        cut: () => cut('cut'), join: () => cut('join'), drop: dropSelected, restore: restoreSelected, left: () => shift(-1), right: () => shift(1),
         jump: () => jump(element.querySelector('[data-grid=place]').value.trim()),
     };
     if (button.dataset.action) send(button.dataset.action, button.dataset.item);

@@ -117,7 +117,7 @@ const seekRequested = event => {
     if (!element.isConnected) return window.removeEventListener('reelweave-seek', seekRequested);
     if (event.detail.films !== element.id && !element.closest(`#${event.detail.films}`) || !films().length) return;
     span = null;
-    seek(event.detail.share * leader().duration);
+    seek(event.detail.share * (films()[event.detail.film] || leader()).duration);
     films()[0].scrollIntoView({block: 'nearest', behavior: 'smooth'});
     show();
 };
