@@ -187,3 +187,36 @@ def test_the_scripts_use_only_texts_that_exist() -> None:
     for file in UI.glob("static/*.js"):
         found = set(re.findall(r"\b(?:text|reelweaveText)\('(\w+)'", file.read_text(encoding="utf-8")))
         assert found <= set(Browser._fields), file.name
+
+
+CALL = re.compile(r"\b(?:STRINGS|strings)\.(\w+)\.(\w+)(?:\.format|\.about)?\(")
+
+
+def arguments(code: str, start: int) -> set[str]:
+    """Return the names of the arguments of a call whose parenthesis opens before `start`."""
+    depth, names, position = 1, set(), start
+    while depth:
+        if depth == 1 and (found := re.compile(r"(\w+)\s*=(?!=)").match(code, position)):
+            names.add(found[1])
+            position = found.end()
+            continue
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(code[position], 0)
+        position += 1
+    return names
+
+
+def test_every_text_is_given_the_fields_that_it_has() -> None:
+    wrong = []
+    for file in [*python_files(), *UI.glob("templates/*.html")]:
+        code = file.read_text(encoding="utf-8")
+        section = re.search(r"^_TEXT = STRINGS\.(\w+)$", code, re.MULTILINE)
+        code = code.replace("_TEXT.", f"STRINGS.{section[1]}.") if section else code
+        for call in CALL.finditer(code):
+            text = getattr(getattr(STRINGS, call[1]), call[2])
+            if not isinstance(text, str | tuple):
+                continue
+            words = text if isinstance(text, str) else " ".join(text)
+            wanted = set(re.findall(r"\{(\w+)[^}]*\}", words)) - {"count"}
+            if wanted != arguments(code, call.end()) - {"count"}:
+                wrong.append((file.name, call[2], wanted))
+    assert wrong == []
