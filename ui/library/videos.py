@@ -14,15 +14,16 @@ from ...ingest.relocate import relocate_videos
 from ...media.source import natural_key
 from ...media.untrusted import UntrustedError, parse_json, validate
 from ...progress import Progress
-from ...render.html import plural
 from ...render.report.contact_sheet import save_picture
 from ...search.question import CLIP
 from ...settings import changed
 from ..context import PageContext
 from ..html import render
 from ..previews import FRAMES, Preview
+from ..strings import STRINGS
 from ..uploads import delete_unused, kept_uploads
 
+_TEXT = STRINGS.library
 _RESULTS_SHOWN = 100
 """Bounds the list on the page after a large folder was ingested."""
 _VIDEOS_PER_PAGE = 24
@@ -34,22 +35,22 @@ _MOST_STRETCHED = 8.0
 _ALL = "*"
 """Stands before the key of a filter where all its videos are meant, also those on other pages."""
 
-LATEST = "latest first"
+LATEST = "latest"
 SORT_ORDERS: dict[str, tuple[Callable[[int, Mapping[str, Any]], Any], bool]] = {
     LATEST: (lambda place, row: place, True),
-    "by name": (lambda place, row: natural_key(row["name"]), False),
-    "longest first": (lambda place, row: row["seconds"], True),
-    "largest first": (lambda place, row: row["bytes"], True),
-    "incomplete first": (lambda place, row: (row["state"] == "partial", place), True),
+    "name": (lambda place, row: natural_key(row["name"]), False),
+    "longest": (lambda place, row: row["seconds"], True),
+    "largest": (lambda place, row: row["bytes"], True),
+    "incomplete": (lambda place, row: (row["state"] == "partial", place), True),
 }
 """How the videos may be sorted: a key of the place in the catalog and the row, and whether it is reversed."""
 
-EVERY = "all videos"
+EVERY = "all"
 KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     EVERY: lambda row: True,
     "incomplete": lambda row: row["state"] == "partial",
-    "file missing": lambda row: _is_missing(row),
-    "no word search": lambda row: all(space["name"] != CLIP for space in row["spaces"]),
+    "missing": lambda row: _is_missing(row),
+    "unsearchable": lambda row: all(space["name"] != CLIP for space in row["spaces"]),
 }
 """What the list may be limited to."""
 
@@ -148,7 +149,7 @@ def ingest(
 ) -> list[IngestResult]:
     """Ingest all sources; append each result to `results` at once, so that the page shows it while others run."""
     if not uploads and not path:
-        raise UsageError("No video was given.", "Drop videos here, or enter a path on this server.")
+        raise UsageError(*STRINGS.errors.no_videos)
     settings = changed(context.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
     with context.writes.turn(progress), kept_uploads(context, uploads) as files:
         for result in pipeline.ingest_all([*files, *([context.server_path(path)] if path else [])], settings, progress):
@@ -171,7 +172,7 @@ def fate_of_source(context: PageContext, shown: VideoPage, video: str) -> str:
     row = next((row for row in shown.rows if row["id"] == video), None)
     if row is None:
         return ""
-    return "The uploaded copy will be deleted too." if is_upload(context, row["source"]) else "The video file stays."
+    return _TEXT.copy_deleted if is_upload(context, row["source"]) else _TEXT.file_stays
 
 
 def is_upload(context: PageContext, source: str) -> bool:
@@ -237,7 +238,7 @@ def _each(
         raise failed[0]
     for error in failed:
         progress.note(f"{error.cause} {error.remedy}")
-    return plural(len(videos) - len(failed), "video")
+    return _TEXT.videos_count(len(videos) - len(failed))
 
 
 def _selected(context: PageContext, item: str) -> list[str]:
@@ -261,7 +262,7 @@ def locate(context: PageContext, item: str, progress: Progress) -> str:
     try:
         place = validate(_Place, parse_json(item))
     except UntrustedError as bad:
-        raise UsageError("The page sent no place.", "Try again.") from bad
+        raise UsageError(*STRINGS.errors.no_place_sent) from bad
     with context.writes.turn(progress):
         relocate_videos([place.video], _typed(context, place.path), context.settings, progress)
     return str(manage.show_video(place.video, context.settings)["name"])
@@ -272,11 +273,11 @@ def locate_all(context: PageContext, path: str, progress: Progress) -> str:
     with context.writes.turn(progress):
         found = relocate_videos([], _typed(context, path), context.settings, progress)
     if not found:
-        raise UsageError(f"None of the missing files is in {path}.", "Enter another folder.")
-    return plural(len(found), "video")
+        raise UsageError(*STRINGS.errors.not_found_there.about(path=path))
+    return _TEXT.videos_count(len(found))
 
 
 def _typed(context: PageContext, path: str) -> Path:
     if not path.strip():
-        raise UsageError("No folder was given.", "Enter the file or folder where the video is now.")
+        raise UsageError(*STRINGS.errors.no_place)
     return context.server_path(path.strip())

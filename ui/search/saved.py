@@ -12,6 +12,7 @@ from ...errors import RenderError, SourceError, UsageError
 from ...media.timecode import clock
 from ...search.question import read_near
 from ..saved_files import SavedFiles, new_id
+from ..strings import STRINGS
 from .fields import SearchFields
 
 _KEPT = 200
@@ -61,7 +62,7 @@ class SavedSearches:
             saved = False
         if not saved:
             self.remove(search_id)
-            raise RenderError("The search could not be saved.", "Make room on the disk of the library, and try again.")
+            raise RenderError(*STRINGS.errors.search_not_saved)
         return search_id
 
     def get(self, search_id: str) -> SavedSearch | None:
@@ -87,7 +88,7 @@ class SavedSearches:
             UsageError: There is no such search.
         """
         if not (saved := self.get(search_id)):
-            raise UsageError("This search is not saved any more.", "Enter a description or add a picture.")
+            raise UsageError(*STRINGS.errors.search_gone)
         if not saved.picture:
             return saved.fields, None
         # The name comes from a file that anybody may have edited.
@@ -95,9 +96,7 @@ class SavedSearches:
         try:
             shutil.copyfile(self._files.file(search_id, _PICTURE), picture)
         except OSError as failed:
-            raise SourceError(
-                "The picture of this search is missing.", "Add it again, and save the search."
-            ) from failed
+            raise SourceError(*STRINGS.errors.picture_gone) from failed
         return saved.fields, picture
 
 
@@ -110,5 +109,6 @@ def _name(fields: SearchFields, picture: str) -> str:
     parts = [fields.text.strip(), picture]
     if not any(parts) and fields.near:
         near = read_near(fields.near)
-        parts = [f"like {near.video} at {clock(near.time)}"]
-    return " and ".join(filter(None, parts))[:_LONGEST_NAME]
+        parts = [STRINGS.search.name_near.format(video=near.video, time=clock(near.time))]
+    words, *others = filter(None, parts)
+    return (STRINGS.search.name_and.format(words=words, picture=others[0]) if others else words)[:_LONGEST_NAME]

@@ -20,22 +20,25 @@ from .. import html
 from ..context import PageContext
 from ..fields import QUIET, video_choices, video_dropdown, whole_number
 from ..job_panel import JobStep, job_panel
+from ..remedies import SMALL_MODEL, download_model
 from ..sessions import delete_files
+from ..strings import STRINGS
 from ..uploads import uploaded_file
 from . import results
 from .fields import SearchFields
 from .results import EXPORTS, Export, ShownResult
 from .saved import SavedSearches, saved_link
-from .words import SMALL_MODEL, add_vectors, download_model, words_state
+from .words import add_vectors, words_state
 from .worker import SearchWorker
 
+_TEXT = STRINGS.search
 _THRESHOLDS = [
-    ("none", ""),
-    ("auto: near the best", "auto"),
-    ("calibrated: only strong matches", "calibrated"),
-    ("a score", "score"),
+    (_TEXT.threshold_none, ""),
+    (_TEXT.threshold_auto, "auto"),
+    (_TEXT.threshold_calibrated, "calibrated"),
+    (_TEXT.threshold_score, "score"),
 ]
-_SPACES = [("Automatic", ""), ("Content (CLIP)", "clip"), ("Visual similarity", "appearance")]
+_SPACES = [(_TEXT.space_automatic, ""), (_TEXT.space_content, "clip"), (_TEXT.space_appearance, "appearance")]
 _LEAST_SCORE = 0.25
 """What the field for a score shows at first: a fair match in CLIP's space."""
 _MOST_RESULTS = 100
@@ -54,38 +57,36 @@ class _Form:
         settings = context.settings
         self._context, self._default_count = context, settings.search.k
         self._most = max(_MOST_RESULTS, self._default_count)
-        self.text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
-        self.picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
+        self.text = gr.Textbox("", label=_TEXT.words, placeholder=_TEXT.words_example, elem_id="se-text", max_lines=3)
+        self.picture = gr.File(label=_TEXT.picture, elem_id="se-picture", height=150)
         self.preview = gr.HTML(elem_id="se-preview")
         self.near = gr.State("")
         self.near_note = gr.HTML(elem_id="se-near", js_on_load=html.script("clicks"))
-        self.go = gr.Button("Search", variant="primary", elem_id="se-start")
-        with gr.Accordion("Filters", open=False, elem_id="se-filters"):
-            self.videos = video_dropdown(settings, "Videos (all if empty)", "se-videos", several=True)
-            self.name = gr.Textbox("", label="or videos whose name contains", placeholder="cam*.mp4", elem_id="se-name")
+        self.go = gr.Button(_TEXT.start, variant="primary", elem_id="se-start")
+        with gr.Accordion(_TEXT.filters, open=False, elem_id="se-filters"):
+            self.videos = video_dropdown(settings, _TEXT.videos, "se-videos", several=True)
+            self.name = gr.Textbox("", label=_TEXT.names, placeholder=_TEXT.names_example, elem_id="se-name")
             with gr.Row():
-                self.after = _small("From", "0:30", "se-after")
-                self.before = _small("To", "12:00", "se-before")
+                self.after = _small(_TEXT.after, "0:30", "se-after")
+                self.before = _small(_TEXT.before, "12:00", "se-before")
             with gr.Row():
-                self.since = _small("Made since", "2026-05-17", "se-since")
-                self.until = _small("Made until", "2026", "se-until")
+                self.since = _small(_TEXT.since, "2026-05-17", "se-since")
+                self.until = _small(_TEXT.until, "2026", "se-until")
             with gr.Row():
-                self.min_length = _small("Min length", "0:10", "se-min-length")
-                self.max_length = _small("Max length", "1:00:00", "se-max-length")
+                self.min_length = _small(_TEXT.min_length, "0:10", "se-min-length")
+                self.max_length = _small(_TEXT.max_length, "1:00:00", "se-max-length")
             self.count = gr.Slider(
                 1,
                 self._most,
                 value=self._default_count,
                 step=1,
-                label="Max results",
+                label=_TEXT.max_results,
                 elem_id="se-count",
             )
-            self.threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-threshold")
-            self.score = gr.Number(
-                _LEAST_SCORE, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-score"
-            )
-            self.moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
-            self.space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
+            self.threshold = gr.Dropdown(_THRESHOLDS, value="", label=_TEXT.threshold, elem_id="se-threshold")
+            self.score = gr.Number(_LEAST_SCORE, label=_TEXT.score_field, visible=False, step=0.01, elem_id="se-score")
+            self.moments = gr.Checkbox(label=_TEXT.clips, elem_id="se-moments")
+            self.space = gr.Dropdown(_SPACES, value="", label=_TEXT.space, elem_id="se-space")
 
     @property
     def inputs(self) -> list[Any]:
@@ -171,7 +172,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
                         kind: gr.Button(name, size="sm", elem_id=f"se-{kind}", min_width=_BUTTON_WIDTH)
                         for kind, (name, _) in EXPORTS.items()
                     }
-                    save = gr.Button("Save this search", size="sm", elem_id="se-save", min_width=_BUTTON_WIDTH)
+                    save = gr.Button(_TEXT.save, size="sm", elem_id="se-save", min_width=_BUTTON_WIDTH)
             files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
     chosen = gr.State([])

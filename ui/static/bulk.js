@@ -10,7 +10,7 @@ const show = () => {
     const here = picks().filter(pick => pick.checked).length;
     const count = everything !== null ? element.querySelector('[data-matching]').dataset.matching : chosen.size;
     bulk.hidden = everything === null && !chosen.size;
-    bulk.querySelector('[data-count]').textContent = `${count} selected`;
+    bulk.querySelector('[data-count]').textContent = reelweaveText('selected', {count});
     const whole = bulk.querySelector('[data-everything]');
     if (whole) whole.hidden = everything !== null || here < picks().length;
     all.checked = here > 0 && here === picks().length;
