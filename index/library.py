@@ -406,10 +406,10 @@ class Library:
         except LibraryDamaged:
             return True
 
-    def size_of(self, video: VideoRecord) -> int:
+    def size_of(self, video: VideoRecord, states: Iterable[SpaceState]) -> int:
         """Compute the bytes of a video's proxies and vectors; Chroma needs somewhat more for the latter."""
         proxies = self.proxies_file(video.id)
-        vectors = sum(s.vectors * s.space.dimension * 4 for s in self.catalog.spaces(video.id).values())
+        vectors = sum(state.vectors * state.space.dimension * 4 for state in states)
         return vectors + (proxies.stat().st_size if proxies.exists() else 0)
 
     def remove(self, video: VideoRecord) -> None:

@@ -133,7 +133,7 @@ def _listed(library: Library, video: VideoRecord) -> dict[str, Any]:
             for name, s in states.items()
         ],
         "state": "complete" if complete else "partial",
-        "bytes": library.size_of(video),
+        "bytes": library.size_of(video, states.values()),
     }
 
 

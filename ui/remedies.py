@@ -132,10 +132,14 @@ def _locate(context: PageContext, request: _Request, progress: Progress) -> str:
     return _TEXT.video_located.format(name=", ".join(names))
 
 
-def _download(context: PageContext, request: _Request, progress: Progress) -> str:
+def download_model(context: PageContext, progress: Progress) -> None:
     """Fetch the weights of the model in the settings."""
     with progress.stage("download"):
         fetch_model(None, context.settings, quiet=True)
+
+
+def _download(context: PageContext, request: _Request, progress: Progress) -> str:
+    download_model(context, progress)
     return _TEXT.model_ready
 
 

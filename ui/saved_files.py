@@ -33,7 +33,7 @@ class SavedFiles(Generic[Record]):
         self._folder, self._kind, self._kept = folder, kind, kept
 
     def save(self, record_id: str, record: Record) -> bool:
-        """Write a record. Return False if the disk is full."""
+        """Write a record. Return False if that failed, as on a full disk."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with atomic(self.file(record_id, ".json")) as part:

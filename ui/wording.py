@@ -8,62 +8,15 @@ import re
 import shlex
 from itertools import takewhile
 
-STAGES = {
-    "ingest": "Reading the frames",
-    "sources": "Adding videos",
-    "load": "Loading the model",
-    "wait": "Waiting",
-    "proxies": "Making thumbnails",
-    "check": "Checking the files",
-    "look for sources": "Looking for the original files",
-    "read vectors": "Reading the library",
-    "draw a film": "Drawing the demo film",
-    "draw frames": "Drawing the frames",
-    "remove": "Removing",
-    "videos": "Adding word search",
-    "download": "Downloading the model",
-    "store": "Storing the vectors",
-    "search": "Searching",
-    "index": "Building the search index",
-    "separate films": "Separating the films",
-    "neighbours": "Comparing frames",
-    "motion": "Measuring motion",
-    "match": "Matching details",
-    "order": "Finding the order",
-    "prove": "Checking the order",
-    "fetch pictures": "Fetching pictures",
-    "excerpt": "Cutting the clip",
-    "read": "Reading the film",
-    "read frames": "Reading the film",
-    "count frames": "Counting frames",
-    "frame times": "Reading the frame times",
-    "cut sound": "Cutting the sound",
-    "render": "Writing the film",
-    "encode": "Writing the film",
-    "preview": "Writing the preview",
-    "look for broken frames": "Looking for broken frames",
-    "train the detector": "Training the detector",
-    "contact sheet": "Drawing the contact sheet",
-    "compare pictures": "Comparing the pictures",
-}
+from .strings import STRINGS
+
+STAGES = STRINGS.pipeline.steps
 """The steps of a job by the names that the pipeline gives them."""
 
-CONSTRAINTS = {
-    "first": "Start with frame {}",
-    "last": "End with frame {}",
-    "before": "Play frame {} before frame {}",
-    "adjacent": "Place frame {} next to frame {}",
-    "keep": "Keep frame {}",
-    "drop": "Drop frame {}",
-    "keep_shot": "Keep group {}",
-    "drop_shot": "Drop shot {}",
-    "flip_shot": "Play shot {} backwards",
-    "shot_order": "Shot order: {}",
-    "cut_after": "Cut after frame {}",
-    "join_after": "Join the shots after frame {}",
-}
+CONSTRAINTS = STRINGS.pipeline.constraints
 """The corrections of the Reconstruct tab, by the names of the constraints."""
 
+_TEXT = STRINGS.pipeline
 _OPTIONS = {name.replace("_", "-"): name for name in CONSTRAINTS}
 _CONSTRAINT = re.compile(rf"--({'|'.join(sorted(_OPTIONS, key=len, reverse=True))})[ =]([\d:]+(?:[,-][\d:]+)*)")
 _COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
@@ -78,7 +31,7 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*|\bREELWEAVE_\w+|\b[a-z_]+\.[a-z_]
 
 def page_wording(text: str) -> str:
     """Replace options, commands and paths of the server in a message; leave out what the page has no words for."""
-    text = _SOUND_OPTION.sub(", which is left out.", _KEPT_UPLOAD.sub("", _PROCESS.sub("", text)))
+    text = _SOUND_OPTION.sub(_TEXT.sound_left_out, _KEPT_UPLOAD.sub("", _PROCESS.sub("", text)))
     text = _CONSTRAINT.sub(_correction, text)
     text = _COMMAND.sub(_page_equivalent, text)
     return " ".join(sentence for sentence in _SENTENCE.split(text) if not _OPTION.search(sentence))
@@ -113,7 +66,10 @@ def _correction(found: re.Match[str]) -> str:
 
 
 def _page_equivalent(found: re.Match[str]) -> str:
-    sentence_start, words = found[1], _page_action(found[2]) or f"reelweave {_verb(found[2])} in a terminal"
+    sentence_start, words = (
+        found[1],
+        _page_action(found[2]) or _TEXT.in_terminal.format(command=f"reelweave {_verb(found[2])}"),
+    )
     return words if sentence_start is None else sentence_start + words[0].upper() + words[1:]
 
 
@@ -127,13 +83,13 @@ def _page_action(command_line: str) -> str:
     space = words[words.index("--space") + 1] if "--space" in words[:-1] else ""
     match arguments:
         case ["videos", "list"]:
-            return "the Library tab"
+            return _TEXT.library_tab
         case ["ingest", _, *_] if space == "clip":
-            return f"adding CLIP vectors to {_names(arguments[1:])} on the Library tab"
+            return _TEXT.adding_clip.format(names=_names(arguments[1:]))
         case ["ingest", _, *_]:
-            return f"adding {_names(arguments[1:])} on the Library tab"
+            return _TEXT.adding.format(names=_names(arguments[1:]))
         case ["videos", "remove", video, *_]:
-            return f"removing {video} on the Library tab"
+            return _TEXT.removing.format(names=video)
     return ""
 
 

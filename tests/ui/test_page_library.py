@@ -21,6 +21,8 @@ pytestmark = needs_browser
 
 EVIL = "<img src=x onerror=alert(1)> ${alert(2)} {{7}} & co.mp4"
 SIZE = (160, 90)
+_ELEMENTS_PER_VIDEO = 30
+"""At most: the strip of frames, the facts and the buttons of a row."""
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +206,13 @@ def test_words_can_be_searched_once_clip_vectors_are_added(browser: "Browser", c
 
 @pytest.fixture(scope="module")
 def many(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library whose catalog lists 300 videos; all but one lack their files."""
+    """A library whose catalog lists 2,000 videos; all but one have no source."""
     library = tmp_path_factory.mktemp("many") / "library"
     pipeline.ingest(clips / "long.mp4", settings(library=str(library)))
     with opened(library) as found, found.writing("a test"):
         first = found.catalog.videos()[0]
         spaces = list(found.catalog.spaces(first.id).values())
-        for number in range(299):
+        for number in range(1999):
             ids = {"id": f"copy-{number:08x}", "name": f"copy {number}.mp4", "sha256": f"{number:064x}", "source": ""}
             found.catalog.save(replace(first, **ids), spaces)
             found.proxies_file(ids["id"]).hardlink_to(found.proxies_file(first.id))
@@ -226,14 +228,16 @@ def many_page(many: Path) -> Iterator[str]:
 def test_a_large_library_is_shown_in_pages(browser: "Browser", many_page: str) -> None:
     with window(browser, many_page) as page:
         show(page)
-        assert page.locator("#li-count").inner_text().startswith("300 videos")
+        assert page.locator("#li-count").inner_text().startswith("2000 videos")
         first = names(page)
         page.get_by_role("button", name="Next page").click()
-        page.locator("#li-count", has_text="page 2 of 13").wait_for()
+        page.locator("#li-count", has_text="page 2 of 84").wait_for()
         assert len(first) == len(names(page)) == 24
         assert not first & names(page)
+        # However many videos there are, the page holds those of one page.
+        assert page.locator("#li-videos *").count() < 25 * _ELEMENTS_PER_VIDEO
         page.get_by_role("button", name="Previous page").click()
-        page.locator("#li-count", has_text="page 1 of 13").wait_for()
+        page.locator("#li-count", has_text="page 1 of 84").wait_for()
         assert names(page) == first
 
 
@@ -338,18 +342,37 @@ def test_videos_are_selected_on_several_pages_or_all_at_once(browser: "Browser",
         page.get_by_label("Select all").check()
         page.get_by_text("24 selected").wait_for()
         page.get_by_role("button", name="Next page").click()
-        page.locator("#li-count", has_text="page 2 of 13").wait_for()
+        page.locator("#li-count", has_text="page 2 of 84").wait_for()
         assert page.get_by_label("Select all").is_checked() is False
         page.locator("#li-videos [data-pick]").nth(3).check()
         page.get_by_text("25 selected").wait_for()
-        page.locator("#li-page input").fill("13")
+        page.locator("#li-page input").fill("84")
         page.locator("#li-page input").press("Enter")
-        page.locator("#li-count", has_text="page 13 of 13").wait_for()
-        assert len(names(page)) == 300 - 12 * 24
+        page.locator("#li-count", has_text="page 84 of 84").wait_for()
+        assert len(names(page)) == 2000 - 83 * 24
         page.get_by_label("Filter by name").fill("copy 1")
-        page.locator("#li-count", has_text="111 of 300 videos").wait_for()
+        page.locator("#li-count", has_text="1110 of 2000 videos").wait_for()
         page.get_by_label("Select all").check()
-        page.get_by_role("button", name="Select all 111 videos").click()
-        page.get_by_text("111 selected").wait_for()
+        page.get_by_role("button", name="Select all 1110 videos").click()
+        page.get_by_text("1110 selected").wait_for()
         page.locator("#li-videos [data-pick]").first.uncheck()
         page.get_by_text("23 selected").wait_for()
+
+
+def test_a_video_that_fails_stops_no_other(browser: "Browser", clips: Path, tmp_path: Path) -> None:
+    library, gone = tmp_path / "library", tmp_path / "gone.mp4"
+    write_clip(gone, pictures(8, SIZE, seed=7))
+    for clip in (gone, clips / "short.mp4"):
+        pipeline.ingest(clip, settings(library=str(library)))
+    gone.unlink()
+    model = make_tiny_clip(tmp_path / "model")
+    with page_of(library, REELWEAVE_CLIP__MODEL=f"local-dir:{model}") as address, window(browser, address) as page:
+        show(page)
+        choose(page, "#li-kind", "no word search")
+        page.get_by_label("Select all").check()
+        page.get_by_text("2 selected").wait_for()
+        page.locator("#li-videos [data-bulk-action=clip_all]").click()
+        page.locator("#li-status .rw-note", has_text="gone.mp4").wait_for()
+        page.get_by_text("1 video can be searched by words.").wait_for()
+        ended(page)
+        page.locator("#li-count", has_text="1 of 2 videos").wait_for()

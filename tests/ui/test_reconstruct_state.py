@@ -1,6 +1,7 @@
 """How clicks become corrections, and how a film is split into shots."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -318,3 +319,13 @@ def test_frames_are_chosen_evenly_including_both_ends(frames: list[int], most: i
     chosen = view.spread(frames, most)
     assert len(chosen) == min(most, len(frames))
     assert (chosen[0], chosen[-1]) == (frames[0], frames[-1])
+
+
+@pytest.mark.parametrize("frame", [pytest.param(11, id="of the film"), pytest.param(30, id="that was dropped")])
+def test_a_frame_that_is_selected_links_to_frames_like_it(state: ReconstructState, frame: int) -> None:
+    """The address names a time within the frame, of which 25 play in a second."""
+    shown = view.selected_frame(apply_click(state, "frame", str(frame)))
+    found = re.search(r'href="#search/near=([^"]+)@([\d.]+)"', shown)
+    assert found
+    assert found[1] == state.plan.video.id
+    assert frame / 25 < float(found[2]) < (frame + 1) / 25

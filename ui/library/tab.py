@@ -1,6 +1,6 @@
 """The Library tab: list the indexed videos, add more, complete them and remove them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,66 +12,65 @@ from .. import html
 from ..context import PageContext
 from ..fields import QUIET, number, whole_number
 from ..job_panel import JobStep, job_panel
+from ..strings import STRINGS
 from . import videos
 from .videos import EVERY, KINDS, Filter
 
-_PAGE = "Page of {}"
+_TEXT = STRINGS.library
 _SPACES = [
-    ("Default", ""),
-    ("visual similarity, to restore the order", "appearance"),
-    ("visual similarity and CLIP, to search by words too", "all"),
+    (_TEXT.space_default, ""),
+    (_TEXT.space_appearance, "appearance"),
+    (_TEXT.space_all, "all"),
 ]
 
 _ACTIONS: dict[str, tuple[Callable[[PageContext, str, Progress], str], str]] = {
-    "yes": (videos.remove, "Removed {}."),
-    "resume": (videos.resume, "{} is complete."),
-    "clip": (videos.add_clip, "{} is complete."),
-    "locate": (videos.locate, "Found {}."),
-    "locate_all": (videos.locate_all, "Found {}."),
+    "yes": (videos.remove, _TEXT.removed),
+    "resume": (videos.resume, STRINGS.jobs.video_completed),
+    "clip": (videos.add_clip, STRINGS.jobs.video_completed),
+    "locate": (videos.locate, STRINGS.jobs.video_located),
+    "locate_all": (videos.locate_all, STRINGS.jobs.video_located),
+    "remove_all": (videos.remove_all, _TEXT.removed),
+    "resume_all": (videos.resume_all, _TEXT.completed),
+    "clip_all": (videos.add_clip_to_all, _TEXT.searchable),
 }
 """What a button of the list does with its item, and the message about the result."""
 
-_BULK: dict[str, tuple[Callable[[PageContext, Filter, str, Progress], str], str]] = {
-    "remove_all": (videos.remove_all, "Removed {}."),
-    "resume_all": (videos.resume_all, "Completed {}."),
-    "clip_all": (videos.add_clip_to_all, "{} can be searched by words."),
-}
-"""The same for the buttons that act on all selected videos."""
-
-_RESUMABLE = ("resume", "clip", *_BULK)
+_RESUMABLE = ("resume", "clip", "resume_all", "clip_all")
 
 
 def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], list[Any]]:
     """Build the tab; return how to refresh the list when the tab is opened."""
-    with gr.Accordion("Add videos", open=True, elem_id="li-add"):
+    with gr.Accordion(_TEXT.add_videos, open=True, elem_id="li-add"):
         with gr.Row():
-            uploads = gr.File(label="Drop videos here", file_count="multiple", height=150, elem_id="li-uploads")
+            uploads = gr.File(label=_TEXT.upload, file_count="multiple", height=150, elem_id="li-uploads")
             with gr.Column():
                 path = gr.Textbox(
                     "",
-                    label="or enter a path or pattern on this server",
-                    placeholder="~/Videos or tapes/**/*.mkv",
+                    label=_TEXT.path,
+                    placeholder=_TEXT.path_example,
                     max_lines=1,
                     visible=context.local,
                     elem_id="li-path",
                 )
                 with gr.Row(elem_classes="rw-row"):
-                    space = gr.Dropdown(_SPACES, value="", label="Index for", min_width=320, elem_id="li-space")
+                    space = gr.Dropdown(_SPACES, value="", label=_TEXT.index_for, min_width=320, elem_id="li-space")
                     default = context.settings.ingest.fps
-                    fps = number(default, label="Frames per second (0 = all)", minimum=0, elem_id="li-fps")
-        go = gr.Button("Add to the library", variant="primary", elem_id="li-start")
+                    fps = number(default, label=_TEXT.rate, minimum=0, elem_id="li-fps")
+        go = gr.Button(_TEXT.add, variant="primary", elem_id="li-start")
     panel = job_panel(context, "li")
     added = gr.HTML(elem_id="li-results")
     with gr.Row(elem_classes="rw-row"):
-        text = gr.Textbox("", label="Filter by name", max_lines=1, elem_id="li-filter")
-        kind = gr.Dropdown(list(KINDS), value=EVERY, label="Show", elem_id="li-kind")
-        order = gr.Dropdown(list(videos.SORT_ORDERS), value=videos.LATEST, label="Sort", elem_id="li-sort")
+        text = gr.Textbox("", label=_TEXT.filter, max_lines=1, elem_id="li-filter")
+        kind = gr.Dropdown(_choices(KINDS, _TEXT.kinds), value=EVERY, label=_TEXT.show, elem_id="li-kind")
+        order = gr.Dropdown(
+            _choices(videos.SORT_ORDERS, _TEXT.orders), value=videos.LATEST, label=_TEXT.sort, elem_id="li-sort"
+        )
     count = gr.HTML(elem_id="li-count")
     listing = gr.HTML(elem_id="li-videos", js_on_load=html.script("clicks", "bulk", "preview"))
     with gr.Row(visible=False, elem_classes="rw-row rw-paging") as paging:
-        previous = gr.Button("Previous page", size="sm", elem_id="li-previous")
-        page = number(1, label=_PAGE, minimum=1, precision=0, elem_id="li-page")
-        following = gr.Button("Next page", size="sm", elem_id="li-next")
+        previous = gr.Button(_TEXT.previous, size="sm", elem_id="li-previous")
+        page = number(1, label=_TEXT.page_of.format(pages=1), minimum=1, precision=0, elem_id="li-page")
+        following = gr.Button(_TEXT.next, size="sm", elem_id="li-next")
 
     def refresh(
         text: str, kind: str, page: float | None, order: str, asked: str = "", question: str = ""
@@ -80,7 +79,7 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         shown = videos.video_page(context, Filter(text, kind), whole_number(page or 1), order)
         fate = videos.fate_of_source(context, shown, asked) if question == "remove" else question
         summary, rows = html.render("library.summary", shown), html.render("library.listing", shown, asked, fate)
-        position = gr.update(value=shown.page, label=_PAGE.format(shown.pages), maximum=shown.pages)
+        position = gr.update(value=shown.page, label=_TEXT.page_of.format(pages=shown.pages), maximum=shown.pages)
         return summary, rows, position, gr.update(visible=shown.pages > 1)
 
     def then_refresh(
@@ -110,15 +109,10 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
         if act in ("remove", "no", "ask_place"):
             question = {"remove": "remove", "ask_place": "locate"}.get(act, "")
             yield *[gr.skip()] * 2, *refresh(*position, item, question)
-        elif act in _ACTIONS or act in _BULK:
-            message = (_ACTIONS | _BULK)[act][1]
-
-            def work(progress: Progress) -> str:
-                if act in _BULK:
-                    return _BULK[act][0](context, Filter(text, kind), item, progress)
-                return _ACTIONS[act][0](context, item, progress)
-
-            steps = panel.run(request, work, name=act, resumable=act in _RESUMABLE)
+        elif act in _ACTIONS:
+            do, message = _ACTIONS[act]
+            work, again = partial(do, context, item), _button_of(act, item)
+            steps = panel.run(request, work, name=act, resumable=act in _RESUMABLE, again=again)
             yield from then_refresh(steps, lambda step: _result_note(step, message), *position)
 
     position, listed = [text, kind, page, order], [count, listing, page, paging]
@@ -135,9 +129,26 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
     return refresh, position, listed
 
 
+def _button_of(act: str, item: str) -> str:
+    """Return the CSS selector of the button that starts an action again, or asks for what it needs."""
+    if act == "locate_all":
+        button = "[data-locate-all] button"
+    elif act.endswith("_all"):
+        button = f"[data-bulk-action='{act}']"
+    elif act == "locate":
+        button = "[data-action='ask_place']"
+    else:
+        button = f"[data-action='{'remove' if act == 'yes' else act}'][data-item='{item}']"
+    return f"#li-videos {button}"
+
+
+def _choices(keys: Iterable[str], texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(texts[key], key) for key in keys]
+
+
 def _turn(refresh: Callable[..., Any], step: int, text: str, kind: str, page: float | None, order: str) -> Any:
     return refresh(text, kind, (page or 1) + step, order)
 
 
 def _result_note(step: JobStep, text: str) -> str:
-    return html.note(text.format(step.result)) if step.result else ""
+    return html.note(text.format(name=step.result)) if step.result else ""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ... import pipeline
 from ...errors import ReelweaveError, UsageError
@@ -14,15 +14,16 @@ from ...ingest.relocate import relocate_videos
 from ...media.source import natural_key
 from ...media.untrusted import UntrustedError, parse_json, validate
 from ...progress import Progress
-from ...render.html import plural
 from ...render.report.contact_sheet import save_picture
 from ...search.question import CLIP
 from ...settings import changed
 from ..context import PageContext
 from ..html import render
 from ..previews import FRAMES, Preview
+from ..strings import STRINGS
 from ..uploads import delete_unused, kept_uploads
 
+_TEXT = STRINGS.library
 _RESULTS_SHOWN = 100
 """Bounds the list on the page after a large folder was ingested."""
 _VIDEOS_PER_PAGE = 24
@@ -32,24 +33,24 @@ _PREVIEW_HEIGHT = 90
 _MOST_STRETCHED = 8.0
 """Longer pictures have proxies of this proportion."""
 _ALL = "*"
-"""Stands for all videos that the list shows, also on other pages."""
+"""Stands before the key of a filter where all its videos are meant, also those on other pages."""
 
-LATEST = "latest first"
+LATEST = "latest"
 SORT_ORDERS: dict[str, tuple[Callable[[int, Mapping[str, Any]], Any], bool]] = {
     LATEST: (lambda place, row: place, True),
-    "by name": (lambda place, row: natural_key(row["name"]), False),
-    "longest first": (lambda place, row: row["seconds"], True),
-    "largest first": (lambda place, row: row["bytes"], True),
-    "incomplete first": (lambda place, row: (row["state"] == "partial", place), True),
+    "name": (lambda place, row: natural_key(row["name"]), False),
+    "longest": (lambda place, row: row["seconds"], True),
+    "largest": (lambda place, row: row["bytes"], True),
+    "incomplete": (lambda place, row: (row["state"] == "partial", place), True),
 }
 """How the videos may be sorted: a key of the place in the catalog and the row, and whether it is reversed."""
 
-EVERY = "all videos"
+EVERY = "all"
 KINDS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     EVERY: lambda row: True,
     "incomplete": lambda row: row["state"] == "partial",
-    "file missing": lambda row: _is_missing(row),
-    "no word search": lambda row: all(space["name"] != CLIP for space in row["spaces"]),
+    "missing": lambda row: _is_missing(row),
+    "unsearchable": lambda row: all(space["name"] != CLIP for space in row["spaces"]),
 }
 """What the list may be limited to."""
 
@@ -61,6 +62,15 @@ class Filter:
     text: str = ""
     kind: str = EVERY
 
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.text}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Self:
+        kind, _, text = key.partition("/")
+        return cls(text, kind)
+
     def matches(self, row: Mapping[str, Any]) -> bool:
         text = self.text.strip().casefold()
         return (text in row["name"].casefold() or text in row["id"]) and KINDS.get(self.kind, KINDS[EVERY])(row)
@@ -70,6 +80,7 @@ class Filter:
 class VideoPage:
     """One page of the videos that match the filter; the totals are those of the library."""
 
+    filter: Filter
     rows: Sequence[Mapping[str, Any]]
     previews: Mapping[str, Preview]
     page: int
@@ -93,6 +104,7 @@ def video_page(context: PageContext, shown: Filter, page: int, order: str = "") 
     page = min(max(1, page), pages)
     rows = [row for _, row in matching[(page - 1) * _VIDEOS_PER_PAGE : page * _VIDEOS_PER_PAGE]]
     return VideoPage(
+        shown,
         rows,
         previews=_previews(context, rows),
         page=page,
@@ -137,7 +149,7 @@ def ingest(
 ) -> list[IngestResult]:
     """Ingest all sources; append each result to `results` at once, so that the page shows it while others run."""
     if not uploads and not path:
-        raise UsageError("No video was given.", "Drop videos here, or enter a path on this server.")
+        raise UsageError(*STRINGS.errors.no_videos)
     settings = changed(context.settings, "ingest", {"fps": fps} | ({"space": space} if space else {}))
     with context.writes.turn(progress), kept_uploads(context, uploads) as files:
         for result in pipeline.ingest_all([*files, *([context.server_path(path)] if path else [])], settings, progress):
@@ -160,7 +172,7 @@ def fate_of_source(context: PageContext, shown: VideoPage, video: str) -> str:
     row = next((row for row in shown.rows if row["id"] == video), None)
     if row is None:
         return ""
-    return "The uploaded copy will be deleted too." if is_upload(context, row["source"]) else "The video file stays."
+    return _TEXT.copy_deleted if is_upload(context, row["source"]) else _TEXT.file_stays
 
 
 def is_upload(context: PageContext, source: str) -> bool:
@@ -176,9 +188,9 @@ def remove(context: PageContext, video: str, progress: Progress) -> str:
     return removed.name
 
 
-def remove_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def remove_all(context: PageContext, item: str, progress: Progress) -> str:
     """Remove several videos; return how many."""
-    return _each(context, shown, item, progress, "remove", remove)
+    return _each(context, item, progress, "remove", remove)
 
 
 def resume(context: PageContext, video: str, progress: Progress) -> str:
@@ -191,14 +203,14 @@ def add_clip(context: PageContext, video: str, progress: Progress) -> str:
     return _complete(context, video, "clip", progress)
 
 
-def resume_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def resume_all(context: PageContext, item: str, progress: Progress) -> str:
     """Finish the ingest of several videos; return how many."""
-    return _each(context, shown, item, progress, "sources", resume)
+    return _each(context, item, progress, "sources", resume)
 
 
-def add_clip_to_all(context: PageContext, shown: Filter, item: str, progress: Progress) -> str:
+def add_clip_to_all(context: PageContext, item: str, progress: Progress) -> str:
     """Add the vectors that a search by words needs to several videos; return how many."""
-    return _each(context, shown, item, progress, "videos", add_clip)
+    return _each(context, item, progress, "videos", add_clip)
 
 
 def _complete(context: PageContext, video: str, space: str | None, progress: Progress) -> str:
@@ -207,21 +219,13 @@ def _complete(context: PageContext, video: str, space: str | None, progress: Pro
 
 
 def _each(
-    context: PageContext,
-    shown: Filter,
-    item: str,
-    progress: Progress,
-    name: str,
-    do: Callable[[PageContext, str, Progress], str],
+    context: PageContext, item: str, progress: Progress, name: str, do: Callable[[PageContext, str, Progress], str]
 ) -> str:
-    """Do something with each video, given by ids with commas or as all that are shown; return how many it was.
+    """Do something with each selected video; return how many it was.
 
     One that fails is noted and stops no other; if all fail, the first failure is raised.
     """
-    if item == _ALL:
-        videos = [row["id"] for row in manage.list_videos(context.settings) if shown.matches(row)]
-    else:
-        videos = [video for video in item.split(",") if video]
+    videos = _selected(context, item)
     failed: list[ReelweaveError] = []
     with progress.stage(name, len(videos)) as stage:
         for video in videos:
@@ -234,7 +238,15 @@ def _each(
         raise failed[0]
     for error in failed:
         progress.note(f"{error.cause} {error.remedy}")
-    return plural(len(videos) - len(failed), "video")
+    return _TEXT.videos_count(len(videos) - len(failed))
+
+
+def _selected(context: PageContext, item: str) -> list[str]:
+    """Read a selection: ids with commas, or the key of a filter whose videos are all selected."""
+    if item.startswith(_ALL):
+        shown = Filter.of_key(item.removeprefix(_ALL))
+        return [row["id"] for row in manage.list_videos(context.settings) if shown.matches(row)]
+    return [video for video in item.split(",") if video]
 
 
 @dataclass(frozen=True)
@@ -250,7 +262,7 @@ def locate(context: PageContext, item: str, progress: Progress) -> str:
     try:
         place = validate(_Place, parse_json(item))
     except UntrustedError as bad:
-        raise UsageError("The page sent no place.", "Try again.") from bad
+        raise UsageError(*STRINGS.errors.no_place_sent) from bad
     with context.writes.turn(progress):
         relocate_videos([place.video], _typed(context, place.path), context.settings, progress)
     return str(manage.show_video(place.video, context.settings)["name"])
@@ -261,11 +273,11 @@ def locate_all(context: PageContext, path: str, progress: Progress) -> str:
     with context.writes.turn(progress):
         found = relocate_videos([], _typed(context, path), context.settings, progress)
     if not found:
-        raise UsageError(f"None of the missing files is in {path}.", "Enter another folder.")
-    return plural(len(found), "video")
+        raise UsageError(*STRINGS.errors.not_found_there.about(path=path))
+    return _TEXT.videos_count(len(found))
 
 
 def _typed(context: PageContext, path: str) -> Path:
     if not path.strip():
-        raise UsageError("No folder was given.", "Enter the file or folder where the video is now.")
+        raise UsageError(*STRINGS.errors.no_place)
     return context.server_path(path.strip())

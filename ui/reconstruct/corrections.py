@@ -7,16 +7,11 @@ from itertools import pairwise
 from ...errors import UsageError
 from ...media.ranges import shortened, whole_number
 from ...solve.constraints import Constraints
+from ..strings import STRINGS
 from ..wording import CONSTRAINTS
 from .changes import OPPOSITES, keep_or_drop, set_value
 from .shot_edits import remove_edit, with_shot_edits
 from .state import ReconstructState
-
-_IN_A_ROW = "Place frames {} in a row"
-_NOT_NUMBERS = "“{}” does not fit this correction."
-_NO_FRAME = "The video has no frame {}."
-_NO_SHOT = "The film has no shot {}."
-_HOW_TO_EDIT = "Enter as many numbers as before, with commas between them."
 
 _LISTS = ("cut_after", "join_after", "before", "adjacent", "keep", "drop", "keep_shot", "drop_shot", "flip_shot")
 """The constraints that are lists, in the order they are shown in."""
@@ -56,7 +51,7 @@ def _correction(name: str, key: str, numbers: Sequence[int]) -> Correction:
     if name == "shot_order":
         return Correction(key, words.format(listed), listed)
     several = len(numbers) > words.count("{}")
-    text = _IN_A_ROW.format(shortened(listed)) if several else words.format(*numbers)
+    text = STRINGS.reconstruct.in_a_row.format(shortened(listed)) if several else words.format(*numbers)
     return Correction(key, text, listed, None if name in _OF_SHOTS else numbers[0])
 
 
@@ -110,10 +105,11 @@ def edit(state: ReconstructState, key: str, text: str) -> ReconstructState:
     if name in _LISTS and not getattr(state.constraints, name)[start:end]:
         return state
     if len(found) < len(numbers) or name not in CONSTRAINTS or not _fits(name, len(found)):
-        raise UsageError(_NOT_NUMBERS.format(shortened(text)), _HOW_TO_EDIT)
+        raise UsageError(*STRINGS.errors.not_numbers.about(text=shortened(text)))
     known: Collection[int] = state.shot_frames() if name in _OF_SHOTS else state.frames()
     if unknown := [number for number in found if number not in known]:
-        raise UsageError((_NO_SHOT if name in _OF_SHOTS else _NO_FRAME).format(unknown[0]), _HOW_TO_EDIT)
+        missing = STRINGS.errors.no_shot if name in _OF_SHOTS else STRINGS.errors.no_frame
+        raise UsageError(*missing.about(number=unknown[0]))
     changed = _with_numbers(state.constraints, name, (start, end), found)
     return with_shot_edits(state, changed) if name in _OF_SHOT_ENDS else state.with_constraints(changed)
 

@@ -9,8 +9,8 @@ from ...evaluate.drawn.film import encode_pictures, film_frames
 from ...evaluate.scramble import ScrambleOptions, scramble
 from ...progress import Progress
 from ..context import PageContext
+from ..strings import STRINGS
 
-_NAME = "Demo film.mp4"
 _SHOTS = ((72, 0), (48, 5))
 """Frames of each shot, and the seed of its landscape."""
 _SIZE = (480, 270)
@@ -24,6 +24,6 @@ def draw_demo(context: PageContext, progress: Progress) -> Path:
     with progress.stage("draw a film") as stage:
         pictures = chain.from_iterable(film_frames(count, _SIZE, seed) for count, seed in _SHOTS)
         encode_pictures(pictures, sum(count for count, _ in _SHOTS), folder / "original.mp4", _RATE, _SIZE)
-        scramble(folder / "original.mp4", folder / _NAME, _SCRAMBLE)
+        scramble(folder / "original.mp4", folder / STRINGS.reconstruct.demo_film, _SCRAMBLE)
         stage.advance()
-    return folder / _NAME
+    return folder / STRINGS.reconstruct.demo_film

@@ -21,6 +21,7 @@ from ...solve.constraints import NO_CONSTRAINTS, Constraints
 from ...solve.plan.model import Plan
 from ..context import PageContext
 from ..runs import Run
+from ..strings import STRINGS
 from ..uploads import chosen_source, kept_uploads, link_or_copy
 from .state import ReconstructState
 
@@ -88,7 +89,7 @@ def begin(
         UsageError: Neither an upload nor a video was given.
     """
     if not upload and not video:
-        raise UsageError("No video was given.", "Drop one above, or choose one from the library.")
+        raise UsageError(*STRINGS.errors.no_video)
     video = _ingest(context, upload, progress) if upload else _completed(context, video or "", progress)
     facts = manage.show_video(video, context.settings)
     save_run(context, Run(run, facts["id"], facts["name"], constraints))

@@ -16,12 +16,14 @@ from ..jobs import Work
 from ..runs import Run
 from ..saved_files import new_id
 from ..sessions import SessionStates
+from ..strings import STRINGS
 from . import reconstruct_job, view
 from .demo import draw_demo
 from .edits import apply_click
 from .frame_sheets import write_sheets
 from .state import ReconstructState
 
+_TEXT = STRINGS.reconstruct
 _KIND = "state"
 """The kind of all jobs on a state: a newer one replaces the running one."""
 
@@ -33,16 +35,16 @@ class _ReconstructView:
         with gr.Column(visible=False, elem_classes="rw-result") as self.container:
             self.films = gr.HTML(elem_id="rc-films", js_on_load=html.script("players"))
             with gr.Row(elem_classes="rw-row"):
-                self.render = gr.Button("Render the film", elem_id="rc-render", size="md", scale=0, min_width=160)
-                self.reverse = gr.Button("Render it reversed", elem_id="rc-reverse", size="md", scale=0, min_width=180)
-                self.edits = gr.Button("Edit lists", elem_id="rc-edits", size="md", scale=0, min_width=140)
+                self.render = gr.Button(_TEXT.render, elem_id="rc-render", size="md", scale=0, min_width=160)
+                self.reverse = gr.Button(_TEXT.render_reversed, elem_id="rc-reverse", size="md", scale=0, min_width=180)
+                self.edits = gr.Button(STRINGS.common.edit_lists, elem_id="rc-edits", size="md", scale=0, min_width=140)
             self.summary = gr.HTML(elem_id="rc-summary")
-            gr.Markdown("### Your corrections")
+            gr.Markdown(f"### {_TEXT.your_corrections}")
             with gr.Row(elem_classes="rw-row"):
-                self.solve = gr.Button("Solve again", variant="primary", elem_id="rc-solve", size="md", scale=0)
+                self.solve = gr.Button(_TEXT.solve, variant="primary", elem_id="rc-solve", size="md", scale=0)
                 self.automatic = gr.Checkbox(
                     True,
-                    label="Re-solve automatically",
+                    label=_TEXT.automatic,
                     elem_id="rc-automatic",
                     container=False,
                     scale=0,
@@ -51,13 +53,13 @@ class _ReconstructView:
             gr.HTML(html.render("reconstruct.keys"), elem_id="rc-keys", js_on_load=html.script("keys"))
             self.corrections = self._clickable("rc-corrections", "undo", "corrections")
             self.selected = self._clickable("rc-selected", "escape")
-            gr.Markdown("### Shots")
+            gr.Markdown(f"### {_TEXT.shots}")
             self.shots = self._clickable("rc-shots")
-            gr.Markdown("### All frames")
+            gr.Markdown(f"### {_TEXT.all_frames}")
             self.browser = gr.HTML(elem_id="rc-browser", js_on_load=html.script("frame_browser"))
-            gr.Markdown("### Dropped frames\nClick a frame to restore it.")
+            gr.Markdown(f"### {_TEXT.dropped_frames}\n{_TEXT.dropped_hint}")
             self.dropped = self._clickable("rc-dropped")
-            gr.Markdown("### Why this order")
+            gr.Markdown(f"### {_TEXT.why}")
             self.diagnostics = self._clickable("rc-diagnostics", "seek")
 
     @staticmethod
@@ -96,10 +98,10 @@ class _ReconstructView:
 def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
     """Build the tab; return how to refresh the list of recent runs when it is opened."""
     with gr.Row():
-        upload = gr.File(label="Drop a video here", elem_id="rc-upload", height=150)
+        upload = gr.File(label=_TEXT.upload, elem_id="rc-upload", height=150)
         with gr.Column():
-            video = video_dropdown(context.settings, "or choose one from the library", "rc-video")
-            go = gr.Button("Restore order", variant="primary", elem_id="rc-start")
+            video = video_dropdown(context.settings, STRINGS.common.or_library, "rc-video")
+            go = gr.Button(_TEXT.start, variant="primary", elem_id="rc-start")
     tour = gr.HTML(html.render("reconstruct.tour"), elem_id="rc-tour", js_on_load=html.script("tour"))
     recent = gr.HTML(_recent(context), elem_id="rc-recent", js_on_load=html.script("clicks"))
     address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))

@@ -7,14 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ...media.types import Picture
-from ...render.html import plural
 from ...render.report.charts import CURVE_SPAN, price_curve
 from ...render.report.contact_sheet import GAP, heat_map
 from ..html import render
+from ..strings import STRINGS
 from .corrections import describe
 from .frame_sheets import all_frames, browser_data
 from .shot_edits import joinable
 from .state import ReconstructState
+
+_TEXT = STRINGS.reconstruct
 
 # These bound the size of the page: every picture is part of its HTML.
 _STRIP_FRAMES = 240
@@ -60,8 +62,9 @@ def _shot_sizes(state: ReconstructState) -> str:
         sizes[run.shot] += len(run.frames)
     *rest, last = (str(size) for size in sizes.values())
     if not rest:
-        return f"1, of {plural(int(last), 'frame')}"
-    return f"{len(sizes)}, of {', '.join(rest)} and {plural(int(last), 'frame')}"
+        return _TEXT.one_shot.format(frames=STRINGS.common.frames(int(last)))
+    others, frames = ", ".join(rest), STRINGS.common.frames(int(last))
+    return _TEXT.several_shots.format(count=len(sizes), others=others, frames=frames)
 
 
 def corrections(state: ReconstructState) -> str:
@@ -118,15 +121,15 @@ def dropped(state: ReconstructState) -> str:
     frames = [one for one in state.plan.dropped if one.reason != "elsewhere"]
     shots = {shot: len(frames) for shot, frames in state.shot_frames().items() if shot in state.constraints.drop_shot}
     groups = Counter(one.shot for one in frames if one.shot is not None and one.shot not in shots)
-    named = [(f"shot {shot}", shot, count) for shot, count in sorted(shots.items())]
-    named += [(f"group {group}", group, count) for group, count in sorted(groups.items())]
+    named = [(_TEXT.shot_name.format(number=shot), shot, count) for shot, count in sorted(shots.items())]
+    named += [(_TEXT.group_name.format(number=group), group, count) for group, count in sorted(groups.items())]
     return render("reconstruct.dropped", state, frames[:_DROPPED_SHOWN], named, len(frames) - _DROPPED_SHOWN)
 
 
 def diagnostics(state: ReconstructState) -> str:
     """Show the distances before and after, the price of every join, and the weak joins with alternatives."""
     report, plan = state.preview.report, state.plan
-    weak, title = {join.at for join in plan.weak}, "How abrupt each transition is"
+    weak, title = {join.at for join in plan.weak}, _TEXT.curve_title
     numbers = [shot.number or number for number, shot in enumerate(plan.shots, 1)]
     charts = _Charts(
         heat_map(report.distances_before, _MAP_SIDE),

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...media.timecode import read_clock, read_dates
 from ...media.untrusted import UntrustedError, validate
 from ...search.question import Question, read_near, read_threshold
+from ..strings import STRINGS
 
 _LONGEST_LINK = 8_000
 """Characters of an address; browsers send more, but no search needs them."""
@@ -55,7 +56,7 @@ class SearchFields(BaseModel):
             values = parse_qs(link[:_LONGEST_LINK], max_num_fields=100)
             return validate(cls, {key: value if key in _LISTS else value[-1] for key, value in values.items()})
         except (UntrustedError, ValueError) as bad:
-            raise UsageError("The address holds no search.", "Enter a description or add a picture.") from bad
+            raise UsageError(*STRINGS.errors.no_search) from bad
 
     @property
     def link(self) -> str:
@@ -71,12 +72,10 @@ class SearchFields(BaseModel):
         """
         text = self.text.strip()
         if text and any(term.picture for term in Question(text=text).terms):
-            raise UsageError(
-                "The search text cannot name a picture file here.", "Drop the picture on the page instead."
-            )
+            raise UsageError(*STRINGS.errors.picture_in_text)
         near = "" if text or picture else self.near
         if not (text or picture or near):
-            raise UsageError("The search is empty.", "Enter a description or add a picture.")
+            raise UsageError(*STRINGS.errors.empty_search)
         return Question(
             text=text,
             image=picture,

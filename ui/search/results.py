@@ -17,17 +17,19 @@ from ...search.results import Hit, Moment
 from .. import html
 from ..context import PageContext
 from ..previews import Preview
+from ..strings import STRINGS
 from .fields import SearchFields
 from .previews import write_previews
 from .worker import SearchWorker
 
+_TEXT = STRINGS.search
 Export = Literal["frames", "film", "sheet", "edits"]
 
 EXPORTS: dict[Export, tuple[str, str]] = {
-    "frames": ("Frames at full size", "frames.zip"),
-    "film": ("Film of the results", "found.mp4"),
-    "sheet": ("Contact sheet", "found.png"),
-    "edits": ("Edit lists", "found.zip"),
+    "frames": (_TEXT.frames_export, "frames.zip"),
+    "film": (_TEXT.film_export, "found.mp4"),
+    "sheet": (_TEXT.sheet_export, "found.png"),
+    "edits": (STRINGS.common.edit_lists, "found.zip"),
 }
 """The text of each button, and the name of the file that it makes."""
 
@@ -86,7 +88,7 @@ def play(context: PageContext, found: ShownResult, number: int, progress: Progre
     item, file = found.items[number], found.folder / f"{number}.mp4"
     if not file.exists():
         write_excerpt(found.result, item, file, context.settings, progress)
-    return html.render("parts.captioned_video", file, f"{item.name}, {_time_range(item)}", True)
+    return html.render("parts.captioned_video", file, _TEXT.item.format(name=item.name, time=_time_range(item)), True)
 
 
 def export(context: PageContext, found: ShownResult, numbers: Sequence[int], kind: Export, progress: Progress) -> str:
@@ -104,7 +106,9 @@ def export(context: PageContext, found: ShownResult, numbers: Sequence[int], kin
     else:
         options = ExportOptions(clip=file) if kind == "film" else ExportOptions(sheet=file)
         export_found(result, options, context.settings, progress)
-    return html.render("parts.download", file, name, f"{text} ({len(numbers)} selected)" if numbers else text)
+    return html.render(
+        "parts.download", file, name, _TEXT.export_selected.format(name=text, count=len(numbers)) if numbers else text
+    )
 
 
 def _only(result: SearchResult, numbers: Sequence[int]) -> SearchResult:
@@ -117,4 +121,6 @@ def _only(result: SearchResult, numbers: Sequence[int]) -> SearchResult:
 
 
 def _time_range(item: Hit | Moment) -> str:
-    return f"{clock(item.start)} to {clock(item.end)}" if isinstance(item, Moment) else clock(item.time)
+    if isinstance(item, Moment):
+        return _TEXT.time_range.format(start=clock(item.start), end=clock(item.end))
+    return clock(item.time)

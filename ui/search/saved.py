@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ...errors import SourceError, UsageError
+from ...errors import RenderError, SourceError, UsageError
 from ...media.timecode import clock
 from ...search.question import read_near
 from ..saved_files import SavedFiles, new_id
+from ..strings import STRINGS
 from .fields import SearchFields
 
 _KEPT = 200
@@ -43,13 +44,25 @@ class SavedSearches:
         return SavedFiles(self.folder, SavedSearch, _KEPT)
 
     def add(self, fields: SearchFields, picture: Path | None) -> str:
-        """Save a search under a name made of what it looks for; return its id."""
-        search_id = new_id()
-        if picture:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture, self._files.file(search_id, _PICTURE))
-        name = picture.name if picture else ""
-        self._files.save(search_id, SavedSearch(name=_name(fields, name), fields=fields, picture=name))
+        """Save a search under a name made of what it looks for, unless it is saved already; return its id.
+
+        Raises:
+            RenderError: The files cannot be written.
+        """
+        known = (search_id for search_id, saved in self.all() if (saved.fields, saved.picture) == (fields, ""))
+        if not picture and (search_id := next(known, "")):
+            return search_id
+        search_id, name = new_id(), picture.name if picture else ""
+        try:
+            if picture:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(picture, self._files.file(search_id, _PICTURE))
+            saved = self._files.save(search_id, SavedSearch(name=_name(fields, name), fields=fields, picture=name))
+        except OSError:
+            saved = False
+        if not saved:
+            self.remove(search_id)
+            raise RenderError(*STRINGS.errors.search_not_saved)
         return search_id
 
     def get(self, search_id: str) -> SavedSearch | None:
@@ -75,7 +88,7 @@ class SavedSearches:
             UsageError: There is no such search.
         """
         if not (saved := self.get(search_id)):
-            raise UsageError("This search is not saved any more.", "Enter a description or add a picture.")
+            raise UsageError(*STRINGS.errors.search_gone)
         if not saved.picture:
             return saved.fields, None
         # The name comes from a file that anybody may have edited.
@@ -83,9 +96,7 @@ class SavedSearches:
         try:
             shutil.copyfile(self._files.file(search_id, _PICTURE), picture)
         except OSError as failed:
-            raise SourceError(
-                "The picture of this search is missing.", "Add it again, and save the search."
-            ) from failed
+            raise SourceError(*STRINGS.errors.picture_gone) from failed
         return saved.fields, picture
 
 
@@ -98,5 +109,6 @@ def _name(fields: SearchFields, picture: str) -> str:
     parts = [fields.text.strip(), picture]
     if not any(parts) and fields.near:
         near = read_near(fields.near)
-        parts = [f"like {near.video} at {clock(near.time)}"]
-    return " and ".join(filter(None, parts))[:_LONGEST_NAME]
+        parts = [STRINGS.search.name_near.format(video=near.video, time=clock(near.time))]
+    words, *others = filter(None, parts)
+    return (STRINGS.search.name_and.format(words=words, picture=others[0]) if others else words)[:_LONGEST_NAME]

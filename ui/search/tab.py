@@ -20,24 +20,29 @@ from .. import html
 from ..context import PageContext
 from ..fields import QUIET, video_choices, video_dropdown, whole_number
 from ..job_panel import JobStep, job_panel
+from ..remedies import SMALL_MODEL, download_model
 from ..sessions import delete_files
+from ..strings import STRINGS
 from ..uploads import uploaded_file
 from . import results
 from .fields import SearchFields
 from .results import EXPORTS, Export, ShownResult
 from .saved import SavedSearches, saved_link
-from .words import SMALL_MODEL, add_vectors, download_model, words_state
+from .words import add_vectors, words_state
 from .worker import SearchWorker
 
+_TEXT = STRINGS.search
 _THRESHOLDS = [
-    ("none", ""),
-    ("auto: near the best", "auto"),
-    ("calibrated: only strong matches", "calibrated"),
-    ("a score", "score"),
+    (_TEXT.threshold_none, ""),
+    (_TEXT.threshold_auto, "auto"),
+    (_TEXT.threshold_calibrated, "calibrated"),
+    (_TEXT.threshold_score, "score"),
 ]
-_SPACES = [("Automatic", ""), ("Content (CLIP)", "clip"), ("Visual similarity", "appearance")]
+_SPACES = [(_TEXT.space_automatic, ""), (_TEXT.space_content, "clip"), (_TEXT.space_appearance, "appearance")]
 _LEAST_SCORE = 0.25
 """What the field for a score shows at first: a fair match in CLIP's space."""
+_MOST_RESULTS = 100
+"""What the slider offers; each result has pictures on the page."""
 _BUTTON_WIDTH = 130
 """Pixels of the buttons below the results, five of which fit in a row on a laptop."""
 _PREVIEW_SIZE = 160
@@ -51,38 +56,37 @@ class _Form:
     def __init__(self, context: PageContext) -> None:
         settings = context.settings
         self._context, self._default_count = context, settings.search.k
-        self.text = gr.Textbox("", label="Words", placeholder="beach - people", elem_id="se-text", max_lines=3)
-        self.picture = gr.File(label="and / or a picture", elem_id="se-picture", height=150)
+        self._most = max(_MOST_RESULTS, self._default_count)
+        self.text = gr.Textbox("", label=_TEXT.words, placeholder=_TEXT.words_example, elem_id="se-text", max_lines=3)
+        self.picture = gr.File(label=_TEXT.picture, elem_id="se-picture", height=150)
         self.preview = gr.HTML(elem_id="se-preview")
         self.near = gr.State("")
         self.near_note = gr.HTML(elem_id="se-near", js_on_load=html.script("clicks"))
-        self.go = gr.Button("Search", variant="primary", elem_id="se-start")
-        with gr.Accordion("Filters", open=False, elem_id="se-filters"):
-            self.videos = video_dropdown(settings, "Videos (all if empty)", "se-videos", several=True)
-            self.name = gr.Textbox("", label="or videos whose name contains", placeholder="cam*.mp4", elem_id="se-name")
+        self.go = gr.Button(_TEXT.start, variant="primary", elem_id="se-start")
+        with gr.Accordion(_TEXT.filters, open=False, elem_id="se-filters"):
+            self.videos = video_dropdown(settings, _TEXT.videos, "se-videos", several=True)
+            self.name = gr.Textbox("", label=_TEXT.names, placeholder=_TEXT.names_example, elem_id="se-name")
             with gr.Row():
-                self.after = _small("From", "0:30", "se-after")
-                self.before = _small("To", "12:00", "se-before")
+                self.after = _small(_TEXT.after, "0:30", "se-after")
+                self.before = _small(_TEXT.before, "12:00", "se-before")
             with gr.Row():
-                self.since = _small("Made since", "2026-05-17", "se-since")
-                self.until = _small("Made until", "2026", "se-until")
+                self.since = _small(_TEXT.since, "2026-05-17", "se-since")
+                self.until = _small(_TEXT.until, "2026", "se-until")
             with gr.Row():
-                self.min_length = _small("Min length", "0:10", "se-min-length")
-                self.max_length = _small("Max length", "1:00:00", "se-max-length")
+                self.min_length = _small(_TEXT.min_length, "0:10", "se-min-length")
+                self.max_length = _small(_TEXT.max_length, "1:00:00", "se-max-length")
             self.count = gr.Slider(
                 1,
-                max(100, self._default_count),
+                self._most,
                 value=self._default_count,
                 step=1,
-                label="Max results",
+                label=_TEXT.max_results,
                 elem_id="se-count",
             )
-            self.threshold = gr.Dropdown(_THRESHOLDS, value="", label="Minimum score", elem_id="se-threshold")
-            self.score = gr.Number(
-                _LEAST_SCORE, label="The score, -1 to 1", visible=False, step=0.01, elem_id="se-score"
-            )
-            self.moments = gr.Checkbox(label="Group neighbouring results into clips", elem_id="se-moments")
-            self.space = gr.Dropdown(_SPACES, value="", label="Compare by", elem_id="se-space")
+            self.threshold = gr.Dropdown(_THRESHOLDS, value="", label=_TEXT.threshold, elem_id="se-threshold")
+            self.score = gr.Number(_LEAST_SCORE, label=_TEXT.score_field, visible=False, step=0.01, elem_id="se-score")
+            self.moments = gr.Checkbox(label=_TEXT.clips, elem_id="se-moments")
+            self.space = gr.Dropdown(_SPACES, value="", label=_TEXT.space, elem_id="se-space")
 
     @property
     def inputs(self) -> list[Any]:
@@ -96,6 +100,11 @@ class _Form:
     def _texts(self) -> Mapping[str, Any]:
         names = ("name", "after", "before", "since", "until", "min_length", "max_length", "space")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def typed(self) -> list[Any]:
+        """The fields in which Enter searches."""
+        return [self.text, *(field for name, field in self._texts.items() if name != "space")]
 
     @property
     def _others(self) -> list[Any]:
@@ -117,16 +126,14 @@ class _Form:
     def fill(self, fields: SearchFields, picture: Path | None) -> dict[Any, Any]:
         """Return the updates that show a search in the fields."""
         is_score = fields.threshold not in dict(_THRESHOLDS).values()
-        choices = video_choices(self._context.settings)
-        known = {video for _, video in choices}
-        unknown = [(f"{video} (removed)", video) for video in fields.videos if video not in known]
+        choices = video_choices(self._context.settings, fields.videos)
         return {
             self.text: fields.text,
             self.picture: str(picture) if picture else None,
             self.near: fields.near,
             self.near_note: self.show_near(fields.near),
-            self.videos: gr.update(choices=[*choices, *unknown], value=list(fields.videos)),
-            self.count: fields.count or self._default_count,
+            self.videos: gr.update(choices=choices, value=list(fields.videos)),
+            self.count: min(fields.count or self._default_count, self._most),
             self.threshold: "score" if is_score else fields.threshold,
             self.score: gr.update(value=_score(fields.threshold) if is_score else _LEAST_SCORE, visible=is_score),
             self.moments: fields.moments,
@@ -165,7 +172,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
                         kind: gr.Button(name, size="sm", elem_id=f"se-{kind}", min_width=_BUTTON_WIDTH)
                         for kind, (name, _) in EXPORTS.items()
                     }
-                    save = gr.Button("Save this search", size="sm", elem_id="se-save", min_width=_BUTTON_WIDTH)
+                    save = gr.Button(_TEXT.save, size="sm", elem_id="se-save", min_width=_BUTTON_WIDTH)
             files = gr.HTML(elem_id="se-files")
     last = gr.State(None, delete_callback=delete_files)
     chosen = gr.State([])
@@ -262,7 +269,10 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         """Save the search that is shown, and ask for its name."""
         if found is None:
             return {}
-        search_id = searches.add(found.fields, found.picture)
+        try:
+            search_id = searches.add(found.fields, found.picture)
+        except ReelweaveError as failed:
+            return {panel.text: html.error(failed)}
         return {saved: _saved(searches, search_id), address: html.render("search.address", saved_link(search_id))}
 
     def manage_saved(old: ShownResult | None, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
@@ -275,7 +285,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
             searches.rename(*item.partition(" ")[::2])
         elif act == "forget":
             searches.remove(item)
-        yield {saved: _saved(searches, item if act == "rename" else "")}
+        search_id = item.partition(" ")[0]
+        yield {saved: _saved(searches, search_id if act == "rename" else "", search_id)}
 
     def prepare(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Add what the search by words lacks."""
@@ -295,7 +306,8 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
 
     shown = [panel.text, last, address, summary, gallery, tools, player, files, chosen, picked, words]
     outputs = [*shown, *form.outputs, saved]
-    gr.on([form.go.click, form.text.submit], search, [last, *form.inputs], outputs, **QUIET)
+    entered = [field.submit for field in form.typed]
+    gr.on([form.go.click, *entered], search, [last, *form.inputs], outputs, **QUIET)
     gallery.click(click, last, outputs, trigger_mode="multiple", **QUIET)
     address.click(follow_address, last, outputs, **QUIET)
     saved.click(manage_saved, last, outputs, **QUIET)
@@ -325,8 +337,8 @@ def _words(context: PageContext) -> str:
     return html.render("search.words", words_state(context.settings))
 
 
-def _saved(searches: SavedSearches, renamed: str = "") -> str:
-    return html.render("search.saved", searches.all(), renamed)
+def _saved(searches: SavedSearches, renamed: str = "", focused: str = "") -> str:
+    return html.render("search.saved", searches.all(), renamed, focused)
 
 
 def _preview(context: PageContext, upload: str | None) -> str:

@@ -6,14 +6,13 @@ from typing import Literal
 from ...index import manage
 from ...index.library import open_library
 from ...ingest.ingester import complete_video
-from ...ingest.models.registry import fetch_model, has_network
+from ...ingest.models.registry import has_network
 from ...progress import Progress
 from ...search.question import CLIP, has_vectors
 from ...settings import Settings
 from ..context import PageContext
-
-SMALL_MODEL = "toy"
-"""The model that comes with the program; it knows drawn shapes, and shows how the search works."""
+from ..remedies import SMALL_MODEL
+from ..strings import STRINGS
 
 State = Literal["empty", "ready", "vectors", "model"]
 
@@ -57,12 +56,6 @@ def add_vectors(context: PageContext, progress: Progress) -> int:
                 complete_video(video, context.settings, progress, CLIP)
                 added += 1
             else:
-                progress.note(f"The file of {facts['name']} is missing, so it cannot be searched by words.")
+                progress.note(STRINGS.search.source_missing.format(name=facts["name"]))
             stage.advance()
     return added
-
-
-def download_model(context: PageContext, progress: Progress) -> str:
-    """Fetch the weights of the model in the settings."""
-    with progress.stage("download"):
-        return fetch_model(None, context.settings, quiet=True).model

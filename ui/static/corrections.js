@@ -13,7 +13,7 @@ element.addEventListener('click', event => {
     field.value = entry.dataset.value;
     field.size = Math.min(40, field.value.length + 2);
     field.setAttribute('aria-label', entry.querySelector('[data-edit]').getAttribute('aria-label'));
-    done.textContent = 'Save';
+    done.textContent = reelweaveText('save');
     done.className = 'rw-button rw-plain';
     form.append(field, done);
     form.addEventListener('submit', submitted => {

@@ -52,9 +52,10 @@ const draw = () => {
         cell.id = `${element.id || 'frames'}-${at}`;
         cell.setAttribute('role', 'option');
         cell.setAttribute('aria-selected', String(selected.has(frame)));
-        const shot = dropped ? undefined : data.start.get(frame), begins = shot === undefined ? '' : `, shot ${shot} begins`;
-        cell.setAttribute('aria-label', dropped ? `frame ${frame}, dropped` : `frame ${frame}, position ${at + 1}${begins}`);
-        if (begins && data.shots.length > 1) cell.dataset.shot = `Shot ${shot}`;
+        const shot = dropped ? undefined : data.start.get(frame), begins = shot !== undefined;
+        const label = dropped ? reelweaveText('frame_dropped', {frame}) : begins ? reelweaveText('frame_begins', {frame, position: at + 1, shot}) : reelweaveText('frame', {frame, position: at + 1});
+        cell.setAttribute('aria-label', label);
+        if (begins && data.shots.length > 1) cell.dataset.shot = reelweaveText('shot', {shot});
         cell.setAttribute('aria-posinset', at + 1);
         cell.setAttribute('aria-setsize', cells.length);
         if (dropped) cell.dataset.dropped = '';
@@ -71,7 +72,7 @@ const draw = () => {
     canvas().replaceChildren(drawn);
     grid().setAttribute('aria-activedescendant', `${element.id || 'frames'}-${current}`);
     if (focused) grid().focus({preventScroll: true});
-    const text = selected.size ? `${selected.size} selected` : `${data.order.length} frames, ${data.dropped.length} dropped`;
+    const text = selected.size ? reelweaveText('selected', {count: selected.size}) : reelweaveText('frames', {frames: data.order.length, dropped: data.dropped.length});
     element.querySelector('[data-grid=status]').textContent = text;
     for (const button of element.querySelectorAll('[data-selection]')) button.disabled = !chosen().length;
 };
@@ -137,7 +138,7 @@ const jump = text => {
     } else {
         at = cells.findIndex(cell => cell.frame === parseInt(text, 10));
     }
-    if (!(at >= 0) || at >= cells.length) { element.querySelector('[data-grid=status]').textContent = `no frame ${text}`; return; }
+    if (!(at >= 0) || at >= cells.length) { element.querySelector('[data-grid=status]').textContent = reelweaveText('no_frame', {text}); return; }
     go(at, false);
     grid().scrollTop = Math.max(0, Math.floor(at / columns()) * cellHeight() - grid().clientHeight / 2);
     grid().focus({preventScroll: true});

@@ -34,12 +34,12 @@ const clock = seconds => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2
 const show = () => {
     if (!films().length || !part('play')) return;
     const time = leader().currentTime;
-    part('play').textContent = playing() ? 'Pause' : 'Play';
-    part('play').setAttribute('aria-label', playing() ? 'Pause both films' : 'Play both films');
+    part('play').textContent = playing() ? reelweaveText('pause') : reelweaveText('play');
+    part('play').setAttribute('aria-label', playing() ? reelweaveText('pause_both') : reelweaveText('play_both'));
     part('scrub').max = length();
     part('scrub').value = time;
     part('scrub').setAttribute('aria-valuetext', clock(time));
-    part('time').textContent = `${clock(time)}, frame ${Math.floor(time / step() + 0.01)}`;
+    part('time').textContent = reelweaveText('film_time', {time: clock(time), number: Math.floor(time / step() + 0.01)});
 };
 
 // Runs once per drawn picture while the films play.

@@ -7,6 +7,10 @@ element.addEventListener('submit', event => {
 element.addEventListener('keydown', event => {
     if (event.key !== 'Escape' || !event.target.closest('[data-rename]')) return;
     event.stopPropagation();
-    trigger('click', {action: 'cancel', item: ''});
+    trigger('click', {action: 'cancel', item: event.target.closest('[data-rename]').dataset.rename});
 });
-watch('value', () => { const name = element.querySelector('[data-rename] input'); if (name) name.select(); });
+watch('value', () => {
+    const name = element.querySelector('[data-rename] input'), kept = element.querySelector('[data-focused] button');
+    if (name) name.select();
+    else if (kept) kept.focus();
+});
