@@ -117,7 +117,7 @@ def models_page() -> str:
                 known.licence,
                 *map(str, facts),
                 trained,
-                f"{known.cost:g}" if known.cost else "-",
+                f"{known.cost:g}",
             ]
             + [str(figure) for figure in figures]
         )

@@ -26,8 +26,8 @@ class KnownModel:
     """Side of the picture that the network sees."""
     resize: str
     """How pictures were resized in its training, in open_clip's words: `shortest` (then cropped) or `squash`."""
-    cost: float | None
-    """Time of a picture beside that of the default, by bench/models.py; None where it was not measured."""
+    cost: float
+    """Time of a picture beside that of the default, by bench/models.py; that of `toy` by bench/views.py."""
     imagenet: float | None
     """Zero-shot accuracy on ImageNet in percent, as published."""
     coco: float | None
@@ -71,7 +71,7 @@ KNOWN_MODELS = (
         context=77,
         pixels=256,
         resize="shortest",
-        cost=1.21,
+        cost=1.2,
         imagenet=72.8,
         coco=39.9,
         source=_OPEN_CLIP,
@@ -86,7 +86,7 @@ KNOWN_MODELS = (
         context=64,
         pixels=256,
         resize="squash",
-        cost=1.27,
+        cost=1.3,
         imagenet=74.0,
         coco=47.2,
         source=_SIGLIP2,
@@ -103,7 +103,7 @@ KNOWN_MODELS = (
         context=64,
         pixels=224,
         resize="squash",
-        cost=2.96,
+        cost=3.0,
         imagenet=78.2,
         coco=52.1,
         source=_SIGLIP2,
@@ -119,7 +119,7 @@ KNOWN_MODELS = (
         context=32,
         pixels=384,
         resize="squash",
-        cost=None,
+        cost=2.7,
         imagenet=72.7,
         coco=42.6,
         source=_PE,
@@ -134,7 +134,7 @@ KNOWN_MODELS = (
         context=32,
         pixels=224,
         resize="squash",
-        cost=None,
+        cost=3.2,
         imagenet=78.4,
         coco=50.9,
         source=_PE,
@@ -149,7 +149,7 @@ KNOWN_MODELS = (
         context=77,
         pixels=256,
         resize="shortest",
-        cost=None,
+        cost=2.7,
         imagenet=77.2,
         coco=None,
         source="MobileCLIP2, arXiv:2508.20691",
@@ -166,7 +166,7 @@ KNOWN_MODELS = (
         context=24,
         pixels=64,
         resize="squash",
-        cost=None,
+        cost=0.02,
         imagenet=None,
         coco=None,
         source="",

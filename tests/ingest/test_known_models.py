@@ -13,6 +13,7 @@ from tiny_models import SHRUNKEN, make_small_model
 
 from reelweave.errors import SpaceError
 from reelweave.evaluate import model_check
+from reelweave.evaluate.drawn.film import draw_film
 from reelweave.ingest.models import known as table
 from reelweave.ingest.models.clip import ClipEmbedder
 from reelweave.ingest.models.known import KNOWN_MODELS, KnownModel, known_model, model_value
@@ -136,6 +137,20 @@ def test_a_name_finds_the_weights_of_its_model(monkeypatch: pytest.MonkeyPatch, 
 def test_the_space_of_a_name_is_that_of_its_model() -> None:
     assert ClipEmbedder(clip_settings("toy")).space.model == "toy"
     assert ClipEmbedder(clip_settings("siglip2-b-16"))._model == "ViT-B-16-SigLIP2/webli"
+
+
+def test_the_small_model_is_used_by_naming_it(run: "Run", tmp_path: Path) -> None:
+    film = draw_film(tmp_path / "film.mp4", 10, (160, 90))
+    assert run("ingest", film, "--space", "clip", "--model", "toy", "-q").code == 0
+    found = run("search", "a red circle", "--model", "toy", "--all", "--json", "-q")
+    assert {row["space"] for row in found.rows} == {"clip"}
+    assert len(found.rows) == 10
+    # A suggested command repeats the model.
+    other = draw_film(tmp_path / "other.mp4", 10, (160, 90), seed=1)
+    assert run("ingest", other, "-q").code == 0
+    lacking = run("search", "a red circle", "--model", "toy", "--video", "other.mp4")
+    assert lacking.code == 1
+    assert "--model toy" in lacking.err
 
 
 def test_an_unknown_name_suggests_a_known_one(run: "Run") -> None:
