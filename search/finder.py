@@ -167,8 +167,10 @@ class Finder:
 
     def _typical_spread(self, matrix: Matrix, question: Question) -> float | None:
         """Return the spread of texts in this library, for a question of texts alone; the last one is kept."""
-        embedder = self._embedders.get(matrix.space.name)
-        if question.vector or not isinstance(embedder, TextEmbedder) or any(term.picture for term in question.terms):
+        if question.vector or any(term.picture for term in question.terms):
+            return None
+        embedder = self._embedder(matrix.space.name)
+        if not isinstance(embedder, TextEmbedder):
             return None
         if matrix.key not in self._spreads:
             with self.progress.stage("calibrate"):
