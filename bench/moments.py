@@ -7,13 +7,23 @@ words mean colours and shapes. Films with even seeds are for tuning, the others 
 import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from moment_films import Film, draw_moment_film
 from moment_scores import Scores, Window, scored
-from public_sets import Frames, annotation_file, available, files_by_stem, ingested, parser, settings_of, table
+from public_sets import (
+    Frames,
+    add_lines,
+    annotation_file,
+    available,
+    files_by_stem,
+    ingested,
+    parser,
+    settings_of,
+    table,
+)
 from table import put_between_marks
 
 from reelweave.index.matrix import Matrix
@@ -48,14 +58,24 @@ class Query:
         return float(np.median(np.diff(times))) if len(times) > 1 else 0.0
 
 
+@dataclass(frozen=True)
+class Result:
+    """How well one way finds the moments of one part of the data."""
+
+    part: str
+    way: str
+    scores: Scores
+
+
 Way = Callable[[Query], MomentRule]
+"""Returns the rule for a query."""
 
 
-def ways(gap: float) -> dict[str, Way]:
+def ways(settings: Settings) -> dict[str, Way]:
     """Return how moments are found by name: as in version 0.1, and the product's way with one thing changed each."""
-    rule = hills(gap)
+    gap, rule = settings.search.gap, default(settings)
     return {
-        "joined over .9 of the best (0.1)": lambda query: replace(over_level(least(query), gap), best=1),
+        "joined over .9 of the best (0.1)": lambda query: replace(over_level(least(settings, query), gap), best=1),
         **{f"hills, best {count} frames": lambda _, count=count: replace(rule, best=count) for count in (1, 8)},
         "hills, not smoothed": lambda _: replace(rule, smoothing=0),
         "hills, ends not moved to cuts": lambda _: replace(rule, snap=0),
@@ -63,14 +83,19 @@ def ways(gap: float) -> dict[str, Way]:
     }
 
 
-def least(query: Query) -> float:
+def default(settings: Settings) -> MomentRule:
+    """Return the rule of the product."""
+    return hills(settings.search.gap)
+
+
+def least(settings: Settings, query: Query) -> float:
     """Return the score that a frame of a moment must have without a threshold."""
-    return auto_cut(float(query.scores.max()), load().search.auto)
+    return auto_cut(float(query.scores.max()), settings.search.auto)
 
 
 def found(settings: Settings, way: Way, query: Query, cut: float | None = None) -> list[Window]:
     """Find the moments of a query as the product does, by default without a threshold."""
-    cut = least(query) if cut is None else cut
+    cut = least(settings, query) if cut is None else cut
     rows = Ranked(np.arange(len(query.scores)), query.scores)
     moments = find_moments(query.matrix, rows, cut, settings.search.k, way(query), stored_cuts(settings.shots))
     return [(moment.start, moment.end + query.frame) for moment in moments]
@@ -114,18 +139,21 @@ def qvhighlights(given: argparse.Namespace) -> tuple[Settings, list[Query]]:
     return settings, asked
 
 
-def row_of(name: str, scores: Scores) -> list[object]:
-    figures = (scores.r1_50, scores.r1_70, scores.map_50, scores.map_75, scores.map_mean)
-    return [name, scores.queries, *(f"{figure:.1f}" for figure in figures)]
-
-
-def report_of(settings: Settings, parts: Mapping[str, Sequence[Query]], cut: float | None) -> str:
-    """Return a table of every way on every part of the data."""
-    rows = [
-        [part, *row_of(name, scored([(found(settings, way, query, cut), query.true) for query in asked]))]
+def measured(settings: Settings, parts: Mapping[str, Sequence[Query]], cut: float | None) -> list[Result]:
+    """Measure every way on every part of the data."""
+    return [
+        Result(part, name, scored([(found(settings, way, query, cut), query.true) for query in asked]))
         for part, asked in parts.items()
-        for name, way in ways(settings.search.gap).items()
+        for name, way in ways(settings).items()
     ]
+
+
+def table_of(results: Sequence[Result]) -> str:
+    """Return the results as a table."""
+    rows = []
+    for result in results:
+        queries, *figures = asdict(result.scores).values()
+        rows.append((result.part, result.way, queries, *(f"{figure:.1f}" for figure in figures)))
     return table(HEADS, rows)
 
 
@@ -146,16 +174,19 @@ def main() -> None:
     if given.folder:
         settings, asked = qvhighlights(given)
         # The measures rank up to ten answers to a query, so that no threshold ends them.
-        print(f"{report_of(settings, {given.split: asked}, -1.0)}\n\nPublished, on the test part:\n\n{published()}")
-        return
-    settings, films = drawn_queries(given.work, given.films)
-    halves = {"tuning": films[::2], "check": films[1::2]}
-    told = report_of(
-        settings, {name: [query for film in half for query in film] for name, half in halves.items()}, None
-    )
-    print(told)
-    if given.into:
-        given.into.write_text(put_between_marks(given.into.read_text("utf-8"), told, BEGIN, END), "utf-8")
+        results = measured(settings, {given.split: asked}, -1.0)
+        print(f"{table_of(results)}\n\nPublished, on the test part:\n\n{published()}")
+    else:
+        settings, films = drawn_queries(given.work, given.films)
+        halves = {"tuning": films[::2], "check": films[1::2]}
+        results = measured(
+            settings, {name: [one for film in half for one in film] for name, half in halves.items()}, None
+        )
+        print(table_of(results))
+        if given.into:
+            page = put_between_marks(given.into.read_text("utf-8"), table_of(results), BEGIN, END)
+            given.into.write_text(page, "utf-8")
+    add_lines(given.json, map(asdict, results))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ The library stays in the work folder, so that a bench that was stopped continues
 """
 
 import argparse
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,18 +45,25 @@ def parser(description: str | None, folder_needed: bool = True) -> argparse.Argu
     return made
 
 
-def settings_of(given: argparse.Namespace, folder: str = "library") -> Settings:
+def settings_of(given: argparse.Namespace) -> Settings:
     """Return the settings of a run, with a library in its work folder."""
     flags = {"ingest.space": "clip", "ingest.fps": given.fps, "ingest.size": given.size, "engine.name": given.engine}
     model = {"clip.model": given.model} if given.model else {}
-    return load({**flags, **model, "library": str(given.work / folder)})
+    return load({**flags, **model, "library": str(given.work / "library")})
+
+
+def add_lines(file: Path | None, rows: Iterable[Mapping[str, object]]) -> None:
+    """Add a line of JSON for each row."""
+    if file:
+        with file.open("a", encoding="utf-8") as opened:
+            opened.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def annotation_file(folder: Path, *patterns: str) -> Path:
-    """Return the one annotation file of a set.
+    """Return the annotation file of a set.
 
     Raises:
-        UsageError: There is none, or several.
+        UsageError: There is none.
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.", "Give the folder of your copy of the data.")

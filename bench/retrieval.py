@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from public_sets import (
     Frames,
+    add_lines,
     annotation_file,
     available,
     files_by_stem,
@@ -128,11 +129,7 @@ def main() -> None:
         found = similarities(frames, [texts[name] for name in frames.segments])
     results = [measured(way, scores) for way, scores in found.items()]
     print(report(given.name, settings.clip.model, results))
-    if given.json:
-        with given.json.open("a", encoding="utf-8") as file:
-            file.writelines(
-                json.dumps({"set": given.name, "model": settings.clip.model, **asdict(r)}) + "\n" for r in results
-            )
+    add_lines(given.json, ({"set": given.name, "model": settings.clip.model, **asdict(one)} for one in results))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from ..media.types import Floats, Ints
 from ..settings import ShotSettings
 from ..solve.shots import find_shots
 from .results import Moment, Ranked, locate
+from .thresholds import auto_cut
 
 _FRAMES_APART = 1.5
 """Frame intervals within which sampled neighbours make one moment."""
@@ -31,6 +32,8 @@ class MomentRule:
     """The quantile of a video's scores that counts as the ground on which its hills stand."""
     side: float = 0.7
     """A moment extends as far as its scores stay over this share of its height above the ground."""
+    near: float = 0.9
+    """Scores over this share of its height always belong to it, so that a video that matches throughout is one."""
     best: int = BEST
     """Frames whose mean is the score of a moment."""
     snap: float = 0.25
@@ -116,6 +119,8 @@ def _curve(matrix: Matrix, found: Ranked, owner: int, rule: MomentRule, find_cut
 
 def _smoothed(times: npt.NDArray[np.float64], scores: Floats, cuts: Ints, seconds: float) -> Floats:
     """Average each score with those of the same shot around it."""
+    if not seconds:
+        return scores
     place = np.arange(len(times))
     edges = np.r_[0, cuts, len(times)]
     shot = np.searchsorted(edges, place, side="right") - 1
@@ -130,17 +135,18 @@ def _spans(curve: _Curve, cut: float, count: int, rule: MomentRule) -> Iterator[
 
     A peak from which a moment that was found is reached without a valley belongs to the slope of that moment.
     """
-    free, peaks = np.ones(len(curve.rows), bool), curve.scores >= cut
+    free, peaks = np.ones(len(curve.rows), bool), curve.scores >= (cut if rule.level is None else rule.level)
     base = float(np.quantile(curve.smooth, rule.base))
     while count and (peaks & free).any():
         peak = int(np.argmax(np.where(peaks & free, curve.smooth, -np.inf)))
-        height = float(curve.smooth[peak]) - base
-        start, end = _around(curve, peak, base + rule.side * height if rule.level is None else rule.level)
+        top = float(curve.smooth[peak])
+        high = min(auto_cut(top, rule.near), base + rule.side * (top - base))
+        start, end = _around(curve, peak, high if rule.level is None else rule.level)
         if free[start:end].all():
             start, end = _snapped(curve, start, end, peak, free, rule.snap)
             yield Ranked(curve.rows[start:end], curve.scores[start:end])
             count -= 1
-        free[start:end] = False
+        free[start:end] = free[peak] = False
 
 
 def _around(curve: _Curve, peak: int, level: float) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import moments
 import numpy as np
 import pytest
 import retrieval
+import ucf_crime
 
 from reelweave.errors import UsageError
 from reelweave.evaluate.drawn.film import encode_pictures
@@ -125,6 +126,53 @@ def test_qvhighlights_is_read_from_its_lines_and_moments_are_found(
     assert "1 of 2 videos are missing" in told
     assert [cell.strip() for cell in default.split("|")[3:6]] == ["2", "100.0", "100.0"]
     assert "Moment-DETR" in told
+
+
+@pytest.fixture
+def surveillance(tmp_path: Path) -> Path:
+    """Two videos with an event and one without, in the folders of UCF-Crime, and sentences of UCA."""
+    root = tmp_path / "set"
+    parts = [(16, None), (24, THINGS[0]), (16, None)]
+    film(root / "Anomaly-Videos-Part-1" / "RedCircle" / "RedCircle001_x264.mp4", *parts)
+    film(root / "Anomaly-Videos-Part-1" / "BlueSquare" / "BlueSquare002_x264.mp4", (16, None), (24, THINGS[1]))
+    film(root / "Testing_Normal_Videos_Anomaly" / "Normal_Videos_003_x264.mp4", (24, None))
+    (root / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt").write_text(
+        "RedCircle001_x264.mp4  RedCircle  16  39  -1  -1  \n"
+        "BlueSquare002_x264.mp4  BlueSquare  16  39  -1  -1  \n"
+        "Normal_Videos_003_x264.mp4  Normal  -1  -1  -1  -1  \n",
+        encoding="utf-8",
+    )
+    said = {"duration": 14.0, "timestamps": [[4.0, 10.0]], "sentences": ["a red circle"]}
+    (root / "UCFCrime_Test.json").write_text(json.dumps({"RedCircle001_x264": said}), encoding="utf-8")
+    return root
+
+
+def test_ucf_crime_is_read_with_the_sentences_of_uca(
+    surveillance: Path,
+    options: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = tmp_path / "lines.jsonl"
+    told = run(ucf_crime, monkeypatch, capsys, surveillance, *options, "--noise", 0.1, "--json", lines)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.splitlines() if line.startswith("|")]
+    assert float(next(row[1] for row in cells if row[0] == "toy, this run")) > 90
+    assert next(row[1] for row in cells if row[0].startswith("LAVAD")) == "80.28"
+    clean, noisy = (next(row for row in cells if row[0] == strength) for strength in ("0", "0.1"))
+    assert (clean[1], float(noisy[1]) < 1) == ("1.000", True)
+    [line] = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
+    assert line["sentences"] == [100, 100, 100]
+    assert [one["threshold"] for one in line["classes"]] == ["fixed, 0.25", "calibrated"]
+    assert line["classes"][0]["recall"] > 50
+
+
+def test_up_to_two_events_of_a_video_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "Temporal_Anomaly_Annotation.txt"
+    file.write_text("Arson011_x264.mp4  Arson  150  420  680  1267\n\n", encoding="utf-8")
+    video = ucf_crime.annotations(file)["Arson011_x264"]
+    assert video.shows(np.array([149, 150, 420, 421, 700, 1268])).tolist() == [False, True, True, False, True, False]
+    assert ucf_crime.text_of("RoadAccidents") == "a surveillance video of a road accident"
 
 
 def test_the_drawn_films_are_scored_in_halves(

@@ -103,6 +103,17 @@ def test_a_moment_is_scored_by_its_best_four_frames_so_that_an_accident_does_not
     assert accident.peak_frame == 130
 
 
+def test_a_video_that_matches_throughout_is_one_moment() -> None:
+    rng = np.random.default_rng(0)
+    for scores in (curve((100, 0.5)), (0.5 + 0.001 * rng.standard_normal(200)).tolist()):
+        assert spans(found_in(scores)) == [(0, len(scores) - 1)]
+
+
+def test_every_hill_is_found_where_no_threshold_ends_the_list() -> None:
+    scores = curve((40, 0.1), (30, 0.4), (60, 0.05), (30, 0.6), (60, 0.1), (30, 0.2), (40, 0.1))
+    assert spans(found_in(scores, cut=-1, rule=SHARP))[:3] == [(130, 159), (40, 69), (220, 249)]
+
+
 def test_moments_over_a_score_that_was_named_are_where_it_is_reached() -> None:
     scores = curve((60, 0.1), (10, 0.5), (5, 0.2), (10, 0.35), (30, 0.1), (1, 0.31), (60, 0.1))
     assert spans(found_in(scores, at=cuts(58), rule=over_level(0.3, gap=2.0))) == [(60, 84), (115, 115)]
