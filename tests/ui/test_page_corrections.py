@@ -164,8 +164,8 @@ def test_a_shot_is_cut_moved_and_joined_again(page: "Page", tmp_path: Path) -> N
     solved(page, 2)
     assert [head.split()[1] for head in shot_heads(page)] == ["3", "1", "2"]
     plan = read_plan(downloaded(page, "Plan", tmp_path))
-    cut = before.order.index(frame)
-    assert plan.order == before.order[cut : before.shots[0].length] + before.order[:cut] + before.order[before.shots[0].length :]
+    cut, end = before.order.index(frame), before.shots[0].length
+    assert plan.order == before.order[cut:end] + before.order[:cut] + before.order[end:]
     assert [shot.number for shot in plan.shots] == [3, 1, 2]
     page.locator("#rc-shots").get_by_role("button", name="shot 3 later").click()
     page.locator("#rc-shots").get_by_role("button", name="join shot 3 to the shot before it").wait_for()
