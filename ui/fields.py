@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -16,11 +17,15 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of events: the page shows progress itself, and offers no API."""
 
 
-def video_choices(settings: Settings) -> list[tuple[str, str]]:
-    """List every video as (label, id); videos that share a name are labelled by id."""
+def video_choices(settings: Settings, chosen: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """List every video as (label, id), and the chosen ones that have been removed; names used twice give way to ids."""
     rows = manage.list_videos(settings)
     times = Counter(row["name"] for row in rows)
-    return [(row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows]
+    removed = set(chosen) - {row["id"] for row in rows}
+    return [
+        *((row["name"] if times[row["name"]] == 1 else row["id"], row["id"]) for row in rows),
+        *((STRINGS.common.removed_video.format(name=video), video) for video in chosen if video in removed),
+    ]
 
 
 def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool = False) -> Any:
@@ -32,11 +37,7 @@ def video_dropdown(settings: Settings, label: str, elem_id: str, several: bool =
     field: Any = gr.Dropdown(video_choices(settings), label=label, value=none, multiselect=several, elem_id=elem_id)
 
     def reload(selected: str | list[str] | None) -> Any:
-        choices = video_choices(settings)
-        known = {video for _, video in choices}
-        chosen = [selected] if isinstance(selected, str) else selected or []
-        removed = [(STRINGS.common.removed_video.format(name=video), video) for video in chosen if video not in known]
-        return gr.update(choices=[*choices, *removed])
+        return gr.update(choices=video_choices(settings, [selected] if isinstance(selected, str) else selected or []))
 
     field.focus(reload, field, field, **QUIET)
     return field

@@ -197,7 +197,7 @@ def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "l
 
 def overflow(page: "Page") -> int:
     """How far the page reaches beyond the window, which nobody likes to scroll sideways for."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+    return max(0, int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth")))
 
 
 _FAINT = """() => {

@@ -463,6 +463,8 @@ def test_frames_like_any_frame_of_the_library_are_found(page: "Page") -> None:
 
 def test_a_range_of_results_is_selected(page: "Page", folder: Path, tmp_path: Path) -> None:
     give(page, saved(decoded(folder / "films" / "meadow.mp4")[25], tmp_path / "seen.png"))
+    more(page)
+    pick(page, "#se-space", "Visual similarity")
     search(page)
     boxes = page.locator("#se-gallery [data-select]")
     boxes.nth(1).click()

@@ -41,6 +41,8 @@ _THRESHOLDS = [
 _SPACES = [(_TEXT.space_automatic, ""), (_TEXT.space_content, "clip"), (_TEXT.space_appearance, "appearance")]
 _LEAST_SCORE = 0.25
 """What the field for a score shows at first: a fair match in CLIP's space."""
+_MOST_RESULTS = 100
+"""What the slider offers; each result has pictures on the page."""
 _BUTTON_WIDTH = 130
 """Pixels of the buttons below the results, five of which fit in a row on a laptop."""
 _PREVIEW_SIZE = 160
@@ -54,6 +56,7 @@ class _Form:
     def __init__(self, context: PageContext) -> None:
         settings = context.settings
         self._context, self._default_count = context, settings.search.k
+        self._most = max(_MOST_RESULTS, self._default_count)
         self.text = gr.Textbox("", label=_TEXT.words, placeholder=_TEXT.words_example, elem_id="se-text", max_lines=3)
         self.picture = gr.File(label=_TEXT.picture, elem_id="se-picture", height=150)
         self.preview = gr.HTML(elem_id="se-preview")
@@ -74,7 +77,7 @@ class _Form:
                 self.max_length = _small(_TEXT.max_length, "1:00:00", "se-max-length")
             self.count = gr.Slider(
                 1,
-                max(100, self._default_count),
+                self._most,
                 value=self._default_count,
                 step=1,
                 label=_TEXT.max_results,
@@ -123,18 +126,14 @@ class _Form:
     def fill(self, fields: SearchFields, picture: Path | None) -> dict[Any, Any]:
         """Return the updates that show a search in the fields."""
         is_score = fields.threshold not in dict(_THRESHOLDS).values()
-        choices = video_choices(self._context.settings)
-        known = {video for _, video in choices}
-        unknown = [
-            (STRINGS.common.removed_video.format(name=video), video) for video in fields.videos if video not in known
-        ]
+        choices = video_choices(self._context.settings, fields.videos)
         return {
             self.text: fields.text,
             self.picture: str(picture) if picture else None,
             self.near: fields.near,
             self.near_note: self.show_near(fields.near),
-            self.videos: gr.update(choices=[*choices, *unknown], value=list(fields.videos)),
-            self.count: fields.count or self._default_count,
+            self.videos: gr.update(choices=choices, value=list(fields.videos)),
+            self.count: min(fields.count or self._default_count, self._most),
             self.threshold: "score" if is_score else fields.threshold,
             self.score: gr.update(value=_score(fields.threshold) if is_score else _LEAST_SCORE, visible=is_score),
             self.moments: fields.moments,
