@@ -43,6 +43,14 @@ Job.cancel = lambda self: (self.running and caught.set(), cancel(self))
 from reelweave.cli import main
 main()
 """,
+    "long": """
+import os, sys
+sys.path.insert(0, os.environ["SUPPORT"])
+import long_film
+long_film.install()
+from reelweave.cli import main
+main()
+""",
     "endless": """
 import time
 from reelweave.solve import order
@@ -57,7 +65,8 @@ main()
 """,
 }
 """Pages that can be caught at what they do: one rests after the first batch that is ingested or frame that is judged,
-until work was cancelled once or the file RELEASE exists, and one looks for the best order until it is told to stop."""
+until work was cancelled once or the file RELEASE exists, one looks for the best order until it is told to stop, and one
+shows a long film."""
 
 
 def chromium() -> str:

@@ -37,6 +37,7 @@ def test_words_are_made_searchable_by_the_buttons_below_the_errors(browser: "Bro
         failed.get_by_role("button", name="Try the small model").click()
         failed.get_by_role("button", name="Add the missing vectors").click()
         page.locator("#se-gallery .rw-hit").first.wait_for()
+        page.locator("#se-words", has_text="understood by the small model").wait_for()
 
 
 def test_a_moved_file_is_located_and_the_work_starts(browser: "Browser", tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
                     fps = number(default, label=_TEXT.rate, minimum=0, elem_id="li-fps")
         go = gr.Button(_TEXT.add, variant="primary", elem_id="li-start")
     panel = job_panel(context, "li")
-    added = gr.HTML(elem_id="li-results")
+    added = gr.HTML(elem_id="li-results", js_on_load=html.script("message"))
     with gr.Row(elem_classes="rw-row"):
         text = gr.Textbox("", label=_TEXT.filter, max_lines=1, elem_id="li-filter")
         kind = gr.Dropdown(_choices(KINDS, _TEXT.kinds), value=EVERY, label=_TEXT.show, elem_id="li-kind")
@@ -120,6 +120,7 @@ def library_tab(context: PageContext) -> tuple[Callable[..., Any], list[Any], li
     go.click(ingest, [uploads, path, space, fps, *position], outputs, **QUIET).then(
         lambda results: None if results else gr.skip(), added, uploads, **QUIET
     )
+    added.click(panel.remedy, None, panel.text, **QUIET)
     listing.click(clicked, position, outputs, **QUIET)
     for field in (text, kind, order):
         field.change(lambda text, kind, order: refresh(text, kind, 1, order), [text, kind, order], listed, **QUIET)

@@ -20,6 +20,7 @@ from ...settings import changed
 from ..context import PageContext
 from ..html import render
 from ..previews import FRAMES, Preview
+from ..remedies import remedies_of
 from ..strings import STRINGS
 from ..uploads import delete_unused, kept_uploads
 
@@ -163,7 +164,10 @@ def result_list(results: Sequence[IngestResult]) -> str:
         return ""
     counts = Counter(result.state for result in results).most_common()
     rows = sorted(results, key=lambda result: result.state not in ("unreadable", "failed"))
-    named = [(Path(result.path).name, result) for result in rows[:_RESULTS_SHOWN]]
+    named = [
+        (Path(result.path).name, result, remedies_of(result.error) if result.error else [])
+        for result in rows[:_RESULTS_SHOWN]
+    ]
     return render("library.results", named, counts, len(rows) - _RESULTS_SHOWN)
 
 

@@ -195,7 +195,7 @@ def search_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any
         for step in steps:
             shown = show(step.result, saved_as) if step.result else clear() if step.failed else {}
             yield {panel.text: step.output} | shown
-            if step.failed:
+            if not step.running:
                 # Not when the tab is opened: an answer that arrives while it is drawn may empty a field.
                 yield {words: _words(context)}
             if step.result or step.failed:

@@ -6,7 +6,7 @@ element.addEventListener('click', event => {
     if (button.matches('[data-dismiss]')) button.parentElement.remove();
     else if (button.dataset.press) press(button.dataset.press);
     else if (button.dataset.action) {
-        const {action, item, again} = button.dataset, place = element.querySelector('[data-place]')?.value || '';
+        const {action, item, again} = button.dataset, place = button.parentElement.querySelector('[data-place]')?.value || '';
         // What is called `path` would be taken for an uploaded file.
         trigger('click', {action, item, again, place});
     }
