@@ -172,6 +172,8 @@ def arrange(
         distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
     solved = _directed_order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
+    if solved.ordered.loop and constraints.first is None and constraints.last is None:
+        progress.note("The film ends as it begins; the pictures do not tell where it starts. State it with --first.")
     shots = edit_shots(_number(film, distinct, solved, settings), constraints, _last_repeats(film, distinct))
     constraints = constraints.of_shots([shot.number for shot in shots])
     if constraints:

@@ -43,6 +43,7 @@ def plan_from(
             price=found.ordered.price,
             band=found.ordered.band,
             recurring=found.ordered.recurring,
+            loop=found.ordered.loop,
             thorough=bool(used["solve"]["thorough"]),
         ),
         direction=found.direction,

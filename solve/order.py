@@ -23,7 +23,7 @@ from .path.agreement import Agreement, RatedPrice, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .stop import StopCondition
-from .undetermined import EQUAL, orderless_rows, pictures_recur
+from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
 _SLACK = 5e-4
 """Share by which the file order may be more expensive than the path found and still be kept; measured on clips in
@@ -94,6 +94,8 @@ class OrderResult:
     """Rows among which no order stands out. Empty for films too long to price every pair."""
     recurring: bool = False
     """Whether no order stands out because the pictures recur."""
+    loop: bool = False
+    """Whether the ends of the path fit together, so that the pictures do not tell where it begins."""
 
 
 def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: Progress) -> OrderResult:
@@ -140,7 +142,8 @@ def _search(
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     recurring = best is trials[0] and _recurring(path, best)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first)
-    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring)
+    loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
+    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop)
 
 
 def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:

@@ -85,9 +85,8 @@ def _to_arrays(found: OrderResult) -> Arrays:
     agreement = np.nan if found.agreement is None else found.agreement
     return {
         "order": np.array(path.order, np.int64),
-        "numbers": np.array(
-            [path.cost, bound, found.costs.scale, found.band, found.seconds, agreement, found.recurring]
-        ),
+        "numbers": np.array([path.cost, bound, found.costs.scale, found.band, found.seconds, agreement]),
+        "flags": np.array([found.recurring, found.loop]),
         "names": np.array([path.solver, found.price]),
         "matrix": found.costs.matrix,
         "neighbours": np.array(found.costs.neighbours, np.int64),
@@ -98,7 +97,8 @@ def _to_arrays(found: OrderResult) -> Arrays:
 def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
     """Restore an order of `count` rows; return None if the arrays are not what `_to_arrays` wrote."""
     try:
-        cost, bound, scale, band, seconds, agreed, recurring = stored["numbers"].tolist()
+        cost, bound, scale, band, seconds, agreed = stored["numbers"].tolist()
+        recurring, loop = stored["flags"].tolist()
         solver, price = stored["names"].tolist()
         matrix, order, neighbours = stored["matrix"], stored["order"], stored["neighbours"]
         orderless = frozenset(stored["orderless"].astype(np.int64).tolist())
@@ -113,4 +113,4 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
     costs = JoinCosts(dense_rows(matrix), neighbours.tolist(), scale, matrix)
     path = RowPath(order.tolist(), cost, None if np.isnan(bound) else bound, str(solver))
     agreement = None if np.isnan(agreed) else agreed
-    return OrderResult(path, costs, str(price), band, seconds, agreement, orderless, bool(recurring))
+    return OrderResult(path, costs, str(price), band, seconds, agreement, orderless, bool(recurring), bool(loop))

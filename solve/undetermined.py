@@ -38,6 +38,26 @@ _UNSTEADY_MOVES = 0.4
 _CUT = 20.0
 """A step of so many usual ones is a cut; the steps around it say nothing."""
 
+_CLOSES = 1.2
+"""The ends of a loop differ by at most so many times the path's most expensive join. Drawn wheels and turntables
+measure 1.05 to 1.1. Of 33 orders of clips and films cut together, one is called a loop: a talk that ends in its first
+pose.
+"""
+_NEAR = 0.6
+"""Limit of their difference, between a usual join (0) and a usual pair (1): wheels measure .2, turntables in noise .58,
+pans in noise 1.
+"""
+
+
+def is_loop(path: Sequence[int], prices: npt.NDArray[Any]) -> bool:
+    """Return whether the ends of a path fit together like its other frames, so that nothing tells where it begins."""
+    if len(path) <= _STRETCH:
+        return False
+    along = prices[np.ix_(path, path)].astype(np.float64)
+    joins, ends = np.diagonal(along, 1), along[0, -1]
+    usual, unrelated = np.median(joins), np.median(along[np.triu_indices(len(path), 1)])
+    return bool(ends <= _CLOSES * joins.max() and ends < usual + _NEAR * (unrelated - usual))
+
 
 def pictures_recur(path: Sequence[int], prices: npt.NDArray[Any]) -> bool:
     """Return whether a path goes by what frames show where the same things show again and again, as of a pendulum.

@@ -76,6 +76,21 @@ def test_the_order_of_a_pendulum_is_not_determined_and_that_of_one_swing_is() ->
     assert not one.orderless
 
 
+def wheel(count: int, turn: float) -> Luma:
+    """A hand that goes round before a plain wall."""
+    frames = np.random.default_rng(3).normal(128, 1, (count, 90, 160)).clip(0, 255).astype(np.uint8)
+    for at, frame in enumerate(frames):
+        angle = 2 * np.pi * turn * at / count
+        cv2.circle(frame, (round(80 + 35 * np.cos(angle)), round(45 + 35 * np.sin(angle))), 8, 20, -1, cv2.LINE_AA)
+    return frames
+
+
+def test_an_order_says_whether_it_closes_to_a_loop() -> None:
+    mix = np.random.default_rng(1).permutation(40)
+    assert ordered(wheel(40, 1)[mix]).loop
+    assert not ordered(wheel(40, 0.7)[mix]).loop
+
+
 def test_both_halves_see_a_small_thing_that_moves() -> None:
     assert rate(changes(ball(30)), 30, 16).agreement.joins > 0.9
 

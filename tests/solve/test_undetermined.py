@@ -13,6 +13,7 @@ from reelweave.solve.plan.model import PathReport, Plan, PlanVideo, Shot
 from reelweave.solve.undetermined import (
     chance_confidence,
     interchangeable_joins,
+    is_loop,
     orderless_rows,
     pictures_recur,
     reasons,
@@ -82,6 +83,20 @@ def test_held_drawings_and_converted_frame_rates_are_not_recurrence(every: int) 
     for places in (frames // every, frames - 0.95 * (frames // every)):
         noise = np.random.default_rng(0).normal(0, 0.02, 120)
         assert not pictures_recur(*sorted_places(places + noise))
+
+
+def around(turn: float) -> Any:
+    """Distances between 60 places on a circle, of which so much is passed."""
+    angles = np.linspace(0, 2 * np.pi * turn, 60, endpoint=False)
+    return np.hypot(*(np.subtract.outer(axis, axis) for axis in (np.cos(angles), np.sin(angles))))
+
+
+def test_a_full_turn_is_a_loop_and_less_is_not() -> None:
+    assert is_loop(range(60), around(1))
+    assert not is_loop(range(60), around(0.9))
+    assert not is_loop(range(60), on_a_line(*range(60)))
+    assert not is_loop(range(60), 1 - np.eye(60))
+    assert not is_loop(range(20), around(1)[:20, :20])
 
 
 def test_films_of_short_shots_are_not_recurrence() -> None:
