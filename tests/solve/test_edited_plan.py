@@ -51,7 +51,7 @@ SYNTAX = {
     "a comma missing between facts": Edit('"height": 36,', '"height": 36', '"height"', ["comma is missing"]),
     "a comma too many in a list": Edit("28\n  ],", "28,\n  ],", "28,\n  ]", ["extra comma before ]"]),
     "a comma too many in an object": Edit(
-        '"recurring": false', '"recurring": false,', '"recurring": false,', ["extra comma before }"]
+        '"loop": false', '"loop": false,', '"loop": false,', ["extra comma before }"]
     ),
     "a comma at the end": Edit('"wishes": {}\n', '"wishes": {},\n', '"wishes": {},', ["extra comma before }"]),
     "a list that is not closed": Edit("28\n  ],", "28\n  ,", '"dropped"', ["put ] before the key"]),
