@@ -59,7 +59,7 @@ _CONTRAST = {
 def build(context: PageContext) -> gr.Blocks:
     """Build the page with all its tabs."""
     with gr.Blocks(title=_SHELL.name, analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(render("page.head"))
+        gr.HTML(render("page.head"), elem_id="rw-head")
         with gr.Tabs():
             for tab in _TABS:
                 with gr.Tab(tab.name, id=tab.id, elem_id=f"tab-{tab.id}") as item:

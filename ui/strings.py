@@ -746,6 +746,10 @@ class Pipeline(NamedTuple):
     adding_clip: str = "adding CLIP vectors to {names} on the Library tab"
     adding: str = "adding {names} on the Library tab"
     removing: str = "removing {names} on the Library tab"
+    downloading: str = "downloading the model"
+    none_searchable: str = "None of the videos to search can be searched by words"
+    not_searchable: str = "cannot be searched by words"
+    not_completed: str = "is not completely added yet"
     sound_left_out: str = ", which is left out."
 
 

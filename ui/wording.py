@@ -21,6 +21,15 @@ _OPTIONS = {name.replace("_", "-"): name for name in CONSTRAINTS}
 _CONSTRAINT = re.compile(rf"--({'|'.join(sorted(_OPTIONS, key=len, reverse=True))})[ =]([\d:]+(?:[,-][\d:]+)*)")
 _COMMAND = re.compile(r"(^|\. )?`(?:reelweave) ([^`]*)`")
 _SOUND_OPTION = re.compile(r", left out; --audio [^.]* includes it\.")
+_ID = re.compile(r"\b(\w[\w-]*)-[0-9a-f]{8}\b(?!\.\w)")
+"""The id of a video: its name without the ending, and eight digits."""
+_PHRASES = (
+    (re.compile(r"None of the videos to search has vectors in the clip space"), _TEXT.none_searchable),
+    (re.compile(r"ha(?:s|ve) no vectors in the clip space"), _TEXT.not_searchable),
+    (re.compile(r"has no complete vectors in the (?:appearance|clip) space"), _TEXT.not_completed),
+)
+_SOUND_CHOICE = re.compile(r"; --audio [^.]* decides otherwise")
+_SETTING = re.compile(r" \([a-z_]+\.[a-z_]+\)")
 _PROCESS = re.compile(r" \(process \d+[^)]*\)")
 _KEPT_UPLOAD = re.compile(r"(?<![\w/.])(?:/[^\n'\"]*?|[^\s/'\"]+)\.page/(?:given|run-[^/\s]+/uploads)/[0-9a-f]+/")
 _VIDEOS = re.compile(r"\d+ videos")
@@ -32,7 +41,10 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*|\bREELWEAVE_\w+|\b[a-z_]+\.[a-z_]
 def page_wording(text: str) -> str:
     """Replace options, commands and paths of the server in a message; leave out what the page has no words for."""
     text = _SOUND_OPTION.sub(_TEXT.sound_left_out, _KEPT_UPLOAD.sub("", _PROCESS.sub("", text)))
-    text = _CONSTRAINT.sub(_correction, text)
+    text = _SETTING.sub("", _SOUND_CHOICE.sub("", text))
+    text = _ID.sub(r"\1", _CONSTRAINT.sub(_correction, text))
+    for phrase, words in _PHRASES:
+        text = phrase.sub(words, text)
     text = _COMMAND.sub(_page_equivalent, text)
     return " ".join(sentence for sentence in _SENTENCE.split(text) if not _OPTION.search(sentence))
 
@@ -82,6 +94,8 @@ def _page_action(command_line: str) -> str:
     arguments = list(takewhile(lambda word: not word.startswith("--"), words))
     space = words[words.index("--space") + 1] if "--space" in words[:-1] else ""
     match arguments:
+        case ["models", "fetch", *_]:
+            return _TEXT.downloading
         case ["videos", "list"]:
             return _TEXT.library_tab
         case ["ingest", _, *_] if space == "clip":

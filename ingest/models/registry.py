@@ -42,7 +42,7 @@ def fetch_hint(name: str, settings: NetworkSettings) -> str:
     if (name != "clip" and not name.startswith(TIMM_SPACE)) or has_network(name, settings):
         return ""
     model = [] if name == "clip" else [name]
-    return f" Its weights are not on this machine: run {command('models', 'fetch', *model)}."
+    return f" The weights of its model are not on this machine; {command('models', 'fetch', *model)} gets them."
 
 
 @dataclass(frozen=True)

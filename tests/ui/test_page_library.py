@@ -176,7 +176,7 @@ def test_a_cancelled_ingest_is_resumed_and_another_window_waits_for_its_turn(
         two.locator("#li-videos li:has-text('short.mp4')").wait_for()
         ended(two)
         assert states(library) == {"long.mp4": "partial", "short.mp4": "complete"}
-        one.get_by_role("button", name="resume ingesting long.mp4").click()
+        one.get_by_role("button", name="resume adding long.mp4").click()
         one.get_by_text("long.mp4 is complete.").wait_for()
         ended(one)
         assert set(states(library).values()) == {"complete"}

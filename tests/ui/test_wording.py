@@ -36,6 +36,25 @@ from reelweave.ui.wording import page_wording, stage_name, step_of
         ("It is being written by ingest x (process 2699 on vm).", "It is being written by ingest x."),
         ("/home/a b/lib.page/given/81d7aa/hostile.mp4 is not a video.", "hostile.mp4 is not a video."),
         ("Paths such as /films/a.mp4 stay.", "Paths such as /films/a.mp4 stay."),
+        (
+            "None of the videos to search has vectors in the clip space: tape-845a9133, a-b-2fe79319. "
+            "`reelweave ingest tape.mp4 --space clip` makes those of the first.",
+            "None of the videos to search can be searched by words: tape, a-b. "
+            "Adding CLIP vectors to tape.mp4 on the Library tab makes those of the first.",
+        ),
+        (
+            "The weights of its model are not on this machine; `reelweave models fetch` gets them.",
+            "The weights of its model are not on this machine; downloading the model gets them.",
+        ),
+        ("The film take-20261130.mp4 stays.", "The film take-20261130.mp4 stays."),
+        (
+            "It does not fit this film, so none is dropped (outliers.max_share).",
+            "It does not fit this film, so none is dropped.",
+        ),
+        (
+            "The sound of a.mp4 plays on; --audio reslice or drop decides otherwise.",
+            "The sound of a.mp4 plays on.",
+        ),
         ("It was `reelweave ingest 'open`.", "It was reelweave ingest 'open in a terminal."),
     ],
 )

@@ -75,6 +75,8 @@ const draw = () => {
     const text = selected.size ? reelweaveText('selected', {count: selected.size}) : reelweaveText('frames', {frames: data.order.length, dropped: data.dropped.length});
     element.querySelector('[data-grid=status]').textContent = text;
     for (const button of element.querySelectorAll('[data-selection]')) button.disabled = !chosen().length;
+    for (const action of ['cut', 'join']) element.querySelector(`[data-grid=${action}]`).disabled = !cuts(action);
+    element.querySelector('[data-grid=restore]').disabled = !chosen(true).length;
 };
 
 // The selected frames of the film, or the dropped ones, in the order that they are shown in.
@@ -115,11 +117,12 @@ const shift = by => {
     moveTo(by < 0 ? first - 1 : last + 2);
 };
 
-const cut = action => {
-    const {frame, dropped} = cells[current], begins = data.start.has(frame);
-    if (dropped || !current || begins !== (action === 'join')) return;
-    send(action, String(frame));
+// A shot can be cut before the current frame, or joined to the one before where it begins with that frame.
+const cuts = action => {
+    const {frame, dropped} = cells[current];
+    return !dropped && current > 0 && data.start.has(frame) === (action === 'join');
 };
+const cut = action => { if (cuts(action)) send(action, String(cells[current].frame)); };
 const zoom = to => {
     const slider = element.querySelector('[data-grid=zoom]');
     slider.value = to;
