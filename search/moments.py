@@ -9,7 +9,6 @@ import numpy.typing as npt
 from ..index.matrix import Matrix
 from ..media.types import Floats, Ints
 from ..settings import ShotSettings
-from ..solve.shots import find_shots
 from .results import Moment, Ranked, locate
 from .thresholds import auto_cut
 
@@ -58,6 +57,9 @@ CutFinder = Callable[[Matrix, int], Ints]
 
 def stored_cuts(shots: ShotSettings) -> CutFinder:
     """Find cuts by the distances of neighbouring vectors, with the rule that finds them in an order of frames."""
+
+    # The models of plans that come with it are a twenty-fifth of the imports of a search.
+    from ..solve.shots import find_shots
 
     def cuts(matrix: Matrix, owner: int) -> Ints:
         vectors = matrix.segments[owner].rows.vectors
