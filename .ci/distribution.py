@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "dist").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
+    for old in folder.glob("reelweave-*"):
+        old.unlink()
     for file in build(ROOT, folder, epoch(ROOT)):
         print(file)
 

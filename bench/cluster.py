@@ -24,7 +24,7 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from table import put_between_marks
@@ -37,7 +37,7 @@ from reelweave.index.library import open_library
 from reelweave.index.transfer import import_embedded
 from reelweave.index.transfer_files import ExportPieces
 from reelweave.ingest.models.backends import this_processor
-from reelweave.media.types import FrameRows, Space, SpaceState, VideoRecord
+from reelweave.media.types import Floats, FrameRows, Space, SpaceState, VideoRecord
 from reelweave.settings import Settings, load
 
 BEGIN, END = "<!-- bench/cluster: begin -->", "<!-- bench/cluster: end -->"
@@ -47,6 +47,10 @@ _BATCH = 64
 _PROXY = (135, 160)
 """Shape of a proxy of a 16:9 video."""
 _STORE_BYTES = 200 << 20
+_SHOT = 100
+"""Frames of a shot in imported vectors; neighbours in one have a cosine of .99, as frames of a film."""
+_DRIFT, _NOISE = 0.15, 0.1
+"""Standard deviations, in units of that of a shot, of a step from frame to frame and of what is new in each frame."""
 _STARTS = 10
 
 
@@ -204,11 +208,11 @@ def _sent(folder: Path, number: int, frames: int, dimension: int) -> tuple[Path,
         *(25.0, 1280, 720, 0.0, 360, _PROXY[1], _PROXY[0] * 2 // 3, frames, frames / 25, True),
     )
     export, files = ExportPieces(space, _PROXY, "."), FolderWriter(folder)
-    random = np.random.default_rng(number)
+    vectors = _film_vectors(frames, dimension, number)
     for piece in export.begin():
         files.write(piece)
     for start in range(0, frames, _BATCH):
-        rows = _rows(random, start, min(_BATCH, frames - start), dimension)
+        rows = _rows(vectors[start : start + _BATCH], start)
         for piece in export.batch(rows, [np.zeros(_PROXY, np.uint8)] * len(rows)):
             files.write(piece)
     for piece in export.end(video):
@@ -216,18 +220,27 @@ def _sent(folder: Path, number: int, frames: int, dimension: int) -> tuple[Path,
     return folder, video, SpaceState(space, frames, complete=True, last_frame=frames - 1)
 
 
-def _rows(random: np.random.Generator, start: int, count: int, dimension: int) -> FrameRows:
-    vectors = random.standard_normal((count, dimension)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+def _film_vectors(frames: int, dimension: int, seed: int) -> Floats:
+    """Unit vectors of shots, in each of which the picture drifts from one frame to the next."""
+    random = np.random.default_rng(seed)
+    shots = random.standard_normal((-(-frames // _SHOT), dimension)).astype(np.float32)
+    steps = random.standard_normal((len(shots), _SHOT, dimension)).astype(np.float32)
+    vectors = shots[:, None] + _DRIFT * np.cumsum(steps, axis=1) + _NOISE * random.permuted(steps, axis=1)
+    vectors = vectors.reshape(-1, dimension)[:frames]
+    return cast(Floats, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def _rows(vectors: Floats, start: int) -> FrameRows:
+    count = len(vectors)
     indices = np.arange(start, start + count)
     level = np.full(count, 0.5, np.float32)
     return FrameRows(indices, indices / 25, level, level, np.full(count, -1), vectors)
 
 
-def heading(rounds: int) -> str:
+def heading(films: int, frames: int, rounds: int) -> str:
     return (
-        f"{date.today()}: {this_processor()}, {os.cpu_count()} cores, no GPU; medians of {rounds} rounds; load "
-        f"{os.getloadavg()[0]:.0f} at the end."
+        f"{date.today()}: {this_processor()}, {os.cpu_count()} cores, no GPU; {films} films of {frames} frames; "
+        f"medians of {rounds} rounds; load {os.getloadavg()[0]:.0f} at the end."
     )
 
 
@@ -267,7 +280,7 @@ def main() -> None:
                 if given.json:
                     with given.json.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(asdict(runs[-1])) + "\n")
-    block = f"{heading(given.rounds)}\n\n{table(runs)}"
+    block = f"{heading(given.films, given.frames, given.rounds)}\n\n{table(runs)}"
     print(block)
     if given.into:
         given.into.write_text(put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END), "utf-8")

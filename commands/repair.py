@@ -15,6 +15,7 @@ from .options import (
     Crf,
     DetectorFile,
     EditLists,
+    EngineName,
     Json,
     Lossless,
     Quiet,
@@ -74,6 +75,7 @@ def repair(
         ),
     ] = None,
     edit_list: EditLists = None,
+    engine: EngineName = None,
     crf: Crf = None,
     lossless: Lossless = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files without asking.")] = False,
@@ -88,7 +90,7 @@ def repair(
 
     progress = progress_for(quiet)
     flags = {"repair.method": method, "repair.long": long, "repair.longest": longest, "repair.region": region}
-    flags["render.crf"] = crf
+    flags |= {"render.crf": crf, "engine.name": engine}
     settings = settings_from(None, flags)
     yes, overwrite = yes or every, overwrite or every
     request = RepairRequest(
@@ -106,6 +108,8 @@ def repair(
     if (found := discover_sources(video)).sources != video[:1]:
         _repair_many(video, found, request, settings, yes, progress, as_json)
         return
+    if engine not in (None, "local"):
+        progress.note("One video is repaired by this process; --engine spreads several.")
     done = repair_video(request, settings, progress)
     print_answer(done.data() | {"notes": progress.notes}, as_json, _text(done))
 
@@ -119,8 +123,9 @@ def _repair_many(
     progress: "Progress",
     as_json: bool,
 ) -> None:
-    """Repair videos one after another. Failures are printed as they occur, and fail the command at the end."""
-    from ..repair.many import RefuseAbove, RepairedFile, repair_jobs, repair_many, run_here
+    """Repair several videos. Failures are printed as they occur, and fail the command at the end."""
+    from ..repair.many import RefuseAbove, repair_jobs, repair_many
+    from ..repair.worker import RepairedFile
 
     template = replace(request, confirm=None if yes else RefuseAbove(settings.repair.ask_above))
     jobs = repair_jobs(paths, found, template, settings)
@@ -129,7 +134,7 @@ def _repair_many(
     failed = len(found.failures)
     for path, error in found.failures:
         _print_failure(path, error, as_json)
-    for path, done in repair_many(jobs, run_here(progress)):
+    for path, done in repair_many(jobs, settings, progress):
         if isinstance(done, RepairedFile):
             print_answer(done.data(), as_json, f"{path}\n{indent(_text(done.result), '  ')}")
         else:

@@ -57,7 +57,8 @@ class _Header:
 def graph_fault(folder: Path, *, thorough: bool = True) -> str:
     """Describe what is wrong with the graph in a folder; empty if it is sound, not written yet or being written.
 
-    Only a thorough check reads the links, which takes a pass over the vectors' file; a search needs it.
+    Only a thorough check reads the links themselves, which takes a pass over the vectors' file; a search needs it.
+    Sizes are always checked, since hnswlib allocates what they say.
     """
     files = [folder / name for name in (HEADER, VECTORS, LINKS)]
     if not files[0].exists():
@@ -79,9 +80,10 @@ def _fault(files: list[Path], thorough: bool) -> str:
         header = _header(files[0])
         if files[1].stat().st_size < header.count * header.size:
             raise _DamagedError(f"{VECTORS} is truncated")
+        levels = _upper_levels(header, files[2])
         if thorough:
             _check_lowest(header, files[1])
-            _check_levels(header, files[2])
+            _check_levels(header, levels)
     except _DamagedError as damaged:
         return str(damaged)
     return ""
@@ -112,8 +114,8 @@ def _check_lowest(header: _Header, file: Path) -> None:
         _check_lists(lists, np.zeros(header.count, np.int64), 0, VECTORS)
 
 
-def _check_levels(header: _Header, file: Path) -> None:
-    """Check the lists of the upper levels, which few elements have: for each element their size, then their bytes."""
+def _upper_levels(header: _Header, file: Path) -> list[_Numbers]:
+    """Read the lists of the upper levels, which few elements have: for each element their size, then their bytes."""
     data, at, found = file.read_bytes(), 0, []
     width = _NUMBER * (1 + header.most_above)
     for _ in range(header.count):
@@ -124,6 +126,10 @@ def _check_levels(header: _Header, file: Path) -> None:
         if size % width or at > len(data):
             raise _DamagedError(f"{LINKS} is damaged")
         found.append(np.frombuffer(data[at - size : at], "<u4").reshape(-1, 1 + header.most_above))
+    return found
+
+
+def _check_levels(header: _Header, found: list[_Numbers]) -> None:
     levels = np.array([len(lists) for lists in found], np.int64)
     if header.count and not -1 < header.top_level <= levels[header.entry]:
         raise _DamagedError(f"{HEADER} is damaged")

@@ -57,8 +57,11 @@ def move_vectors(library: Library, target: str, settings: StoreSettings, progres
         raise UsageError(
             f"{target!r} is not a place for vectors.", f"Give {HERE}, or the URL of a server without a password."
         )
+    target = target.rstrip("/")
     with library.writing(f"videos move {target}"):
         recorded = read_location(library.folder / FILE)
+        # An earlier move may have been killed before it deleted its old server's vectors, which this one would forget.
+        _delete_last(library.folder, settings)
         if target != (recorded.url if recorded else HERE):
             library.clear_leftovers()
             _check_orphans(library)
@@ -142,10 +145,18 @@ def _switch(folder: Path, target: str) -> None:
 def _delete_old(folder: Path, settings: StoreSettings) -> None:
     if read_location(folder / FILE):
         shutil.rmtree(folder / "chroma", ignore_errors=True)
-    if last := read_location(folder / _LAST):
+    _delete_last(folder, settings)
+
+
+def _delete_last(folder: Path, settings: StoreSettings) -> None:
+    last = read_location(folder / _LAST)
+    if last is None:
+        return
+    # A move that was killed while it switched has noted the server that is still in use.
+    if last != read_location(folder / FILE):
         old = ServerStore(last, settings, folder / _LAST)
         try:
             old.delete()
         finally:
             old.close()
-        (folder / _LAST).unlink()
+    (folder / _LAST).unlink()

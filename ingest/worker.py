@@ -178,17 +178,29 @@ def _no_earlier_run(video: VideoRecord, embedder: Embedder, state: SpaceState) -
 
 
 def _opened(job: EmbedJob) -> Source:
-    """Open the source of a job, and check that the driver and this machine see the same one."""
+    check_on_worker(job.path, job.stamp)
+    return open_source(job.path, job.settings.ingest.pictures_fps)
+
+
+def check_on_worker(path: Path, seen: str) -> None:
+    """Check that this machine sees the source that the driver saw.
+
+    Args:
+        path: The source.
+        seen: Its stamp on the driver's machine.
+
+    Raises:
+        SourceError: It cannot be read here, or is another one.
+    """
     remedy = "Every machine of the cluster needs to see the videos at the same path."
     try:
-        here = stamp(job.path)
-        if job.path.is_file():
-            job.path.open("rb").close()
+        here = stamp(path)
+        if path.is_file():
+            path.open("rb").close()
     except (OSError, SourceError) as failed:
-        raise SourceError(f"{job.path} cannot be read on the worker {socket.gethostname()}.", remedy) from failed
-    if here.partition(":")[0] != job.stamp.partition(":")[0]:
-        raise SourceError(f"{job.path} is another file on the worker {socket.gethostname()}.", remedy)
-    return open_source(job.path, job.settings.ingest.pictures_fps)
+        raise SourceError(f"{path} cannot be read on the worker {socket.gethostname()}.", remedy) from failed
+    if here.partition(":")[0] != seen.partition(":")[0]:
+        raise SourceError(f"{path} is another file on the worker {socket.gethostname()}.", remedy)
 
 
 class _Models:

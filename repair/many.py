@@ -1,48 +1,28 @@
 """Repair many videos. One that fails is reported and skipped."""
 
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeVar
 
+from ..engine.task import Engine
 from ..errors import ReelweaveError, SourceError, UsageError
+from ..index.overwrite import Outputs
 from ..ingest.discover import DiscoveredSources
-from ..progress import SILENT, Progress, TitledProgress, noting
+from ..ingest.workers import open_engine
+from ..progress import Progress, TitledProgress
 from ..render.encode import SUFFIXES
+from ..render.report.repair_page import STRIP_FILES
+from ..render.segments import WorkFolder
 from ..settings import Settings
-from .repair import RepairRequest, repair_video
-from .survey import RepairResult, Survey
+from .repair import RepairRequest, outputs_of_repair
+from .survey import Survey, open_video
+from .worker import FILM, REPORT, RepairedFile, RepairJob, WorkerJob, create_folders, repair_file, repair_on_worker
 
-
-@dataclass(frozen=True)
-class RepairJob:
-    """One video of many, with all that a worker needs to repair it."""
-
-    request: RepairRequest
-    settings: Settings
-
-    @property
-    def video(self) -> Path:
-        video = self.request.video
-        return video if isinstance(video, Path) else video.path
-
-
-@dataclass(frozen=True)
-class RepairedFile:
-    """The result of one video, and the notes on it."""
-
-    result: RepairResult
-    notes: list[str]
-
-    def data(self) -> dict[str, Any]:
-        """Return the JSON answer."""
-        return self.result.data() | {"notes": self.notes}
-
-
-RunJobs: TypeAlias = Callable[
-    [Callable[[RepairJob], RepairedFile], Iterable[RepairJob]], Iterator[tuple[RepairJob, RepairedFile | Exception]]
-]
-"""Runs a task for each job, here or elsewhere, and yields each job with its result or error: an engine's `run`."""
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -58,22 +38,6 @@ class RefuseAbove:
                 f"{broken} of {frames} frames ({broken / frames:.0%}) look broken, more than is replaced unasked.",
                 "See which with --detect-only --report FOLDER, then give --yes to replace them all.",
             )
-
-
-def repair_file(job: RepairJob, progress: Progress = SILENT) -> RepairedFile:
-    """Repair one video, and create the folders of its outputs. An engine can call it on another machine."""
-    noted, request = noting(progress), job.request
-    for folder in (request.output and request.output.parent, request.report):
-        if folder:
-            _create(folder)
-    return RepairedFile(repair_video(request, job.settings, noted), noted.notes)
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as failed:
-        raise UsageError(f"The folder {folder} cannot be created: {failed.strerror}.", "Choose another.") from failed
 
 
 def repair_jobs(
@@ -108,6 +72,8 @@ def _check_folders(template: RepairRequest) -> None:
         raise UsageError("Several videos are repaired into a folder.", "Name it with --output FOLDER.")
     if template.frames is not None:
         raise UsageError("--frames names the frames of one video.", "Give one video, or leave out --frames.")
+    if template.edit_lists:
+        raise UsageError("An edit list describes the repair of one video.", "Give one video, or leave out --edit-list.")
     for folder in (template.output, template.report):
         if folder and folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file, and several videos need a folder.", "Name a folder.")
@@ -128,33 +94,97 @@ def _request(template: RepairRequest, video: Path, name: Path) -> RepairRequest:
     )
 
 
-def run_here(progress: Progress) -> RunJobs:
-    """Return what runs jobs in this process, one after another."""
-
-    def run(
-        task: Callable[..., RepairedFile], jobs: Iterable[RepairJob]
-    ) -> Iterator[tuple[RepairJob, RepairedFile | Exception]]:
-        listed = list(jobs)
-        for number, job in enumerate(listed, 1):
-            titled = TitledProgress(progress, f"{number}/{len(listed)} {job.video.name}")
-            try:
-                yield job, task(job, titled)
-            except (ReelweaveError, OSError) as failed:
-                yield job, failed
-
-    return run
+def repair_many(
+    jobs: Sequence[RepairJob], settings: Settings, progress: Progress
+) -> Iterator[tuple[Path, RepairedFile | ReelweaveError]]:
+    """Repair videos where the settings say, and yield each with its result or with what kept it from being repaired."""
+    if settings.engine.name == "local":
+        yield from _repair_here(jobs, progress)
+        return
+    with open_engine(settings, progress) as engine:
+        yield from repair_distributed(engine, jobs, progress)
 
 
-def repair_many(jobs: Iterable[RepairJob], run: RunJobs) -> Iterator[tuple[Path, RepairedFile | ReelweaveError]]:
-    """Yield each video with its result, or with what kept it from being repaired."""
-    for job, done in run(repair_file, jobs):
-        yield job.video, done if isinstance(done, RepairedFile) else _explained(job.video, done)
+def _repair_here(jobs: Sequence[RepairJob], progress: Progress) -> Iterator[tuple[Path, RepairedFile | ReelweaveError]]:
+    for number, job in enumerate(jobs, 1):
+        titled = TitledProgress(progress, f"{number}/{len(jobs)} {job.video.name}")
+        yield job.video, _attempt(job, partial(repair_file, job, titled))
 
 
-def _explained(video: Path, failed: Exception) -> ReelweaveError:
-    """Raise what the program does not explain: it is a defect, and not one of the video."""
-    if isinstance(failed, ReelweaveError):
+def repair_distributed(
+    engine: Engine, jobs: Sequence[RepairJob], progress: Progress
+) -> Iterator[tuple[Path, RepairedFile | ReelweaveError]]:
+    """Repair videos by the workers of an engine. Only this process writes films and reports."""
+    run = _Run()
+    with (
+        progress.stage("videos", len(jobs)) as stage,
+        closing(engine.run(repair_on_worker, run.sent(jobs), run.arriving)) as work,
+    ):
+        for sent, done in work:
+            yield from run.refused()
+            yield sent.job.video, run.received(sent, done)
+            stage.advance()
+    yield from run.refused()
+
+
+class _Run:
+    """The jobs that workers have, and those that were refused before any worker got them."""
+
+    def __init__(self) -> None:
+        self._outputs: dict[Path, Outputs] = {}
+        self._refused: list[tuple[Path, ReelweaveError]] = []
+
+    def sent(self, jobs: Iterable[RepairJob]) -> Iterator[WorkerJob]:
+        """Check the outputs of each job, and make it ready for a worker."""
+        for job in jobs:
+            made = _attempt(job, partial(self._checked, job))
+            if isinstance(made, WorkerJob):
+                yield made
+            else:
+                self._refused.append((job.video, made))
+
+    def _checked(self, job: RepairJob) -> WorkerJob:
+        create_folders(job.request)
+        self._outputs[job.video] = outputs_of_repair(job.request, open_video(job.video), job.settings)
+        return WorkerJob.of(job)
+
+    def refused(self) -> Iterator[tuple[Path, ReelweaveError]]:
+        while self._refused:
+            yield self._refused.pop(0)
+
+    def arriving(self, sent: WorkerJob) -> Path:
+        """Return the folder for a worker's files: beside the film or the report, so that they need only be renamed."""
+        request = sent.job.request
+        return WorkFolder.beside(request.output or request.report or sent.job.video).folder / "arriving"
+
+    def received(self, sent: WorkerJob, done: RepairedFile | Exception) -> RepairedFile | ReelweaveError:
+        """Put the files of a job where they belong."""
+        outputs, folder = self._outputs.pop(sent.job.video), self.arriving(sent)
+        try:
+            return _attempt(sent.job, partial(_placed, done, sent.job.request, folder, outputs))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            WorkFolder(folder.parent).remove()
+
+
+def _placed(done: RepairedFile | Exception, request: RepairRequest, folder: Path, outputs: Outputs) -> RepairedFile:
+    if isinstance(done, Exception):
+        raise done
+    if request.output:
+        with outputs.writing(request.output):
+            (folder / FILM / request.output.name).replace(request.output)
+    if request.report:
+        with outputs.writing_folder(request.report, STRIP_FILES):
+            for file in (folder / REPORT).iterdir():
+                file.replace(request.report / file.name)
+    return done
+
+
+def _attempt(job: RepairJob, work: Callable[[], Done]) -> Done | ReelweaveError:
+    """Return what kept a video from being repaired as a value; anything else that is raised is a defect."""
+    try:
+        return work()
+    except ReelweaveError as failed:
         return failed
-    if isinstance(failed, OSError):
-        return SourceError(f"{video} cannot be repaired: {failed.strerror or failed}.")
-    raise failed
+    except OSError as failed:
+        return SourceError(f"{job.video} cannot be repaired: {failed.strerror or failed}.")

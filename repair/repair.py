@@ -79,7 +79,7 @@ def repair_video(
     request = request_of(RepairRequest, path, options)
     video = open_video(request.video)
     request = replace(request, video=video, output=request.film(video.path))
-    outputs = _outputs(request, video, settings)
+    outputs = outputs_of_repair(request, video, settings)
     seen = _surveyed(request, video, settings, progress)
     if request.confirm and request.output and request.frames is None:
         request.confirm(seen)
@@ -133,10 +133,11 @@ def replace_broken_frames(
     """
     request = request_of(RepairRequest, path, options)
     video = open_video(request.video)
-    return _write(request, video, seen, _outputs(request, video, settings), settings, progress)
+    return _write(request, video, seen, outputs_of_repair(request, video, settings), settings, progress)
 
 
-def _outputs(request: RepairRequest, video: VideoFile, settings: Settings) -> Outputs:
+def outputs_of_repair(request: RepairRequest, video: VideoFile, settings: Settings) -> Outputs:
+    """Claim the outputs of a repair, before any work is done."""
     if request.output:
         check_film_name(request.output)
     inputs = [video.path, request.detector]

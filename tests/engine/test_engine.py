@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import tasks
-from runs import PATIENCE, contents, frames_stored, opened, settings, started, wait_until
+from runs import PATIENCE, contents, frames_stored, in_a_process, opened, settings, started, wait_until
 
 from reelweave import pipeline
 from reelweave.engine.cluster import ClusterOptions, RayEngine, connected
@@ -417,3 +417,14 @@ def test_robustness_is_measured_on_a_cluster_as_here(cluster: Any, films: Path) 
     )
     assert here == there
     assert len(here.rows) == 3
+
+
+def test_videos_are_repaired_on_a_cluster_as_here(cluster: Any, films: Path, tmp_path: Path) -> None:
+    made = []
+    for engine in ("local", "ray"):
+        out = tmp_path / engine
+        done = in_a_process("repair", films, "-o", out, "--engine", engine, "--yes", "--json")
+        assert done.code == 0, done.err
+        made.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()})
+    assert len(made[0]) == 6
+    assert made[0] == made[1]

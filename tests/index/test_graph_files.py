@@ -70,6 +70,16 @@ def test_damage_is_detected(graph: Path, tmp_path: Path, name: str, change: Call
     assert name in graph_fault(tmp_path / "graph")
 
 
+@pytest.mark.parametrize("change", [_written(0, b"\x07"), _written(3, b"\x80"), lambda old: old[:-5]])
+def test_sizes_that_would_be_allocated_are_checked_even_in_haste(
+    graph: Path, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    shutil.copytree(graph, tmp_path / "graph")
+    file = tmp_path / "graph" / LINKS
+    file.write_bytes(change(file.read_bytes()))
+    assert LINKS in graph_fault(tmp_path / "graph", thorough=False)
+
+
 @given(name=st.sampled_from([HEADER, VECTORS, LINKS]), at=st.integers(0, 999), data=st.binary(min_size=1, max_size=9))
 def test_any_bytes_are_checked_without_an_exception(graph: Path, name: str, at: int, data: bytes) -> None:
     with TemporaryDirectory() as folder:

@@ -383,7 +383,8 @@ def test_a_full_disk_of_the_server_is_named_and_nothing_is_lost(
             assert is_one_line(answer, "no space left")
             assert {video: found for video, found in contents(library).items() if video in before} == before
             (disk / "ballast").unlink()
-            assert run("ingest", other).code == 0
+            # The server may need longer than a request waits to get over it.
+            wait_until(lambda: run("ingest", other).code == 0)
             assert run("videos", "check").code == 0
             assert len(contents(library)) == 2
     finally:
@@ -495,16 +496,33 @@ def test_a_move_killed_before_the_old_store_is_deleted_is_finished_by_the_same_c
 ) -> None:
     from reelweave.index import move
 
-    before = contents(full)
-    for target in (chroma_server.url, "folder"):
+    before, switch = contents(full), move._switch
+
+    def die_after_switching(*arguments: Any) -> None:
+        switch(*arguments)
+        raise KeyboardInterrupt
+
+    for target in (f"{chroma_server.url}/", "folder"):
         with monkeypatch.context() as dying:
-            dying.setattr(move, "_delete_old", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            dying.setattr(move, "_switch", die_after_switching)
             assert run("videos", "move", target).code == 130
         assert is_same(contents(full), before)
         assert run("videos", "move", target).code == 0
         assert (full / "chroma").exists() == (target == "folder")
         assert not (full / "store-last.json").exists()
         assert is_same(contents(full), before)
+
+
+def test_a_store_that_is_in_use_is_not_taken_for_the_old_one(
+    chroma_server: "ChromaServer", full: Path, run: Run
+) -> None:
+    before = contents(full)
+    assert run("videos", "move", chroma_server.url).code == 0
+    # As left by a move that was killed after it had noted the old store, and before it switched.
+    shutil.copy(full / "store.json", full / "store-last.json")
+    assert run("videos", "move", chroma_server.url).code == 0
+    assert is_same(contents(full), before)
+    assert not (full / "store-last.json").exists()
 
 
 def test_vectors_that_change_on_the_way_are_not_moved(

@@ -1,8 +1,9 @@
 """Repairing several videos in one run."""
 
 import pickle
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 from helpers import raw_frames, write_clip
 from runs import Run, settings
 
+from reelweave.engine.local import LocalEngine
+from reelweave.errors import UsageError
 from reelweave.ingest.discover import discover_sources
 from reelweave.media.types import Picture
-from reelweave.repair.many import RepairedFile, RepairJob, repair_jobs, repair_many
+from reelweave.progress import SILENT
+from reelweave.repair.many import repair_distributed, repair_jobs, repair_many
 from reelweave.repair.repair import RepairRequest
+from reelweave.repair.worker import RepairedFile
 
 COUNT = 24
 
@@ -102,19 +107,48 @@ def test_several_videos_need_a_folder_and_names_of_their_own(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_engine_can_run_the_jobs(folder: Path, tmp_path: Path) -> None:
-    """Jobs, results and the task travel as pickles."""
+class PicklingEngine(LocalEngine):
+    """Sends tasks, items and results as pickles, as engines do that have other machines."""
 
-    def run(
-        task: Callable[[RepairJob], RepairedFile], jobs: Iterable[RepairJob]
-    ) -> Iterator[tuple[RepairJob, RepairedFile | Exception]]:
-        for job in jobs:
-            there = pickle.loads(pickle.dumps(task)), pickle.loads(pickle.dumps(job))
-            yield job, pickle.loads(pickle.dumps(there[0](there[1])))
+    def run(self, task: Any, items: Iterable[Any], folder_of: Any = None) -> Generator[tuple[Any, Any], None, None]:
+        for item in items:
+            there = pickle.loads(pickle.dumps((task, item)))
+            for _, done in super().run(there[0], [there[1]], folder_of):
+                yield item, pickle.loads(pickle.dumps(done))
 
-    found = discover_sources([folder / "old"])
-    jobs = repair_jobs([folder], found, RepairRequest(folder, output=tmp_path / "out"), settings())
-    ((video, done),) = repair_many(jobs, run)
-    assert isinstance(done, RepairedFile)
-    assert video == folder / "old" / "a.mp4"
-    assert (tmp_path / "out" / "old" / "a.mp4").exists()
+
+def test_workers_repair_as_this_process_does(folder: Path, tmp_path: Path) -> None:
+    made = []
+    for out in (tmp_path / "here", tmp_path / "there"):
+        template = RepairRequest(folder, output=out / "films", report=out / "reports")
+        jobs = repair_jobs([folder], discover_sources([folder]), template, settings())
+        done = (
+            repair_many(jobs, settings(), SILENT)
+            if out.name == "here"
+            else repair_distributed(PicklingEngine(), jobs, SILENT)
+        )
+        results = {path: one for path, one in done if isinstance(one, RepairedFile)}
+        assert set(results) == {folder / "a.mp4", folder / "old" / "a.mp4"}
+        assert results[folder / "a.mp4"].result.output == str(out / "films" / "a.mp4")
+        made.append({file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()})
+    assert {Path("films/old/a.mp4"), Path("reports/old/a.mp4/index.html")} < set(made[0])
+    assert made[0] == made[1]
+
+
+def test_workers_replace_no_foreign_film(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"something else")
+    template = RepairRequest(folder, output=tmp_path)
+    jobs = repair_jobs([folder], discover_sources([folder]), template, settings())
+    done = dict(repair_distributed(PicklingEngine(), jobs, SILENT))
+    assert isinstance(done[folder / "a.mp4"], UsageError)
+    assert (tmp_path / "a.mp4").read_bytes() == b"something else"
+    assert isinstance(done[folder / "old" / "a.mp4"], RepairedFile)
+    again = dict(repair_distributed(PicklingEngine(), jobs[1:], SILENT))
+    assert isinstance(again[folder / "old" / "a.mp4"], RepairedFile), "its own film may be replaced"
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_an_edit_list_of_many_is_refused(run: Run, folder: Path, tmp_path: Path) -> None:
+    done = run("repair", folder, "-o", tmp_path / "out", "--edit-list", tmp_path / "cut.csv")
+    assert done.code == 2
+    assert "--edit-list" in done.err
