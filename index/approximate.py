@@ -30,9 +30,6 @@ _FORMAT = 2
 _LEAST_ROWS = 1024
 """Rows below which an index cannot be trained, and is of no use."""
 
-_BLOCK = 8192
-"""Rows read at once, which bounds the memory."""
-
 _LEAST_COSINE = 0.875
 """Cosine of neighbouring frames below which a run ends: a cut."""
 
@@ -157,7 +154,7 @@ class _Probes:
         self._matrix = matrix
         self._queries = _probe_queries(matrix)
         best = np.full((_PROBES, _TOP), -np.inf, np.float32)
-        for _, vectors in _blocks(matrix):
+        for vectors in matrix.blocks():
             scores = np.concatenate([best, self._queries @ vectors.T], axis=1)
             best = np.partition(scores, scores.shape[1] - _TOP, axis=1)[:, -_TOP:]
         # Sums in another order differ in the last bits.
@@ -208,7 +205,7 @@ def _build(matrix: Matrix, numbers: int) -> Any:
     import faiss
 
     least, codes = _trained(matrix, numbers)
-    parts = [_coded(_padded(vectors, codes.d), least, codes) for _, vectors in _blocks(matrix)]
+    parts = [_coded(_padded(vectors, codes.d), least, codes) for vectors in matrix.blocks()]
     lengths, means = np.concatenate([p.lengths for p in parts]), np.concatenate([p.means for p in parts])
     metric = faiss.METRIC_INNER_PRODUCT
     quantizer: Any = faiss.IndexScalarQuantizer(codes.d, faiss.ScalarQuantizer.QT_8bit, metric)
@@ -289,13 +286,6 @@ def _residuals(vectors: Floats, lengths: Ints, means: Floats) -> Floats:
 
 def _neighbour_cosines(vectors: Floats) -> Floats:
     return np.asarray(np.einsum("ij,ij->i", vectors[1:], vectors[:-1]), np.float32)
-
-
-def _blocks(matrix: Matrix) -> Iterator[tuple[int, Floats]]:
-    """Yield consecutive rows of one video at a time, with the number of the first."""
-    for segment, first in zip(matrix.segments, matrix.starts.tolist(), strict=False):
-        for start in range(0, len(segment.rows), _BLOCK):
-            yield first + start, np.asarray(segment.rows.vectors[start : start + _BLOCK])
 
 
 def _padded(vectors: Floats, width: int) -> Floats:

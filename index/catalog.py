@@ -159,16 +159,18 @@ class Catalog:
         rows = self._db.execute("SELECT record FROM videos ORDER BY rowid").fetchall()
         return [_record(text) for (text,) in rows]
 
-    def find(self, wanted: str) -> VideoRecord:
+    def find(self, wanted: str, *, parts: bool = False) -> VideoRecord:
         """Find a video by its id, path, name (with or without suffix) or an unambiguous prefix of its id.
 
-        Several contents may have had the same path; the latest one is found.
+        With `parts`, an unambiguous pattern or part of a name also counts. Several contents may have had the same path;
+        the latest one is found.
 
         Raises:
             UsageError: No video matches, or several do.
         """
         videos = self.videos()
         found = self._called(wanted, videos) or [v for v in videos if wanted and v.id.startswith(wanted)]
+        found = found or (_fitting(wanted, videos) if parts else [])
         if len(found) == 1:
             return found[0]
         if found:
@@ -184,12 +186,7 @@ class Catalog:
             UsageError: No video matches.
         """
         videos = self.videos()
-        found = self._called(wanted, videos)
-        if not found and (match := _glob(wanted)):
-            found = [v for v in videos if any(match(text) for text in (v.name, v.id, v.source))]
-        if not found and wanted:
-            found = [v for v in videos if wanted.casefold() in v.name.casefold() or wanted.casefold() in v.id[:-_HASH]]
-        if found:
+        if found := self._called(wanted, videos) or _fitting(wanted, videos):
             return found
         raise UsageError(f"No video in the library is called {wanted!r}.", _suggestion(wanted, videos))
 
@@ -394,6 +391,13 @@ def _is_record_in_range(record: VideoRecord) -> bool:
         # I420 halves both sides of a proxy.
         and all(side % 2 == 0 and 0 <= side <= _MAX_PROXY_SIDE for side in proxy)
     )
+
+
+def _fitting(wanted: str, videos: list[VideoRecord]) -> list[VideoRecord]:
+    """Find the videos that a pattern fits, or whose name or id has this in it."""
+    match, part = _glob(wanted), wanted.casefold()
+    found = [v for v in videos if match and any(match(text) for text in (v.name, v.id, v.source))]
+    return found or [v for v in videos if part and (part in v.name.casefold() or part in v.id[:-_HASH])]
 
 
 def _glob(wanted: str) -> Callable[[str], bool] | None:

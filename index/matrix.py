@@ -9,7 +9,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,9 @@ _HEAD = 4096
 
 _CHECKSUM_CHUNK = 1 << 24
 """Bytes checked at once, so that a mapped file does not have to fit into memory."""
+
+_BLOCK = 4096
+"""Vectors of a block: their copies fit into the cache of a processor core, or nearly."""
 
 SUFFIX = ".rows"
 
@@ -111,6 +114,12 @@ class Matrix:
             owner = int(owners[own[0]])
             found[own] = self.segments[owner].rows.vectors[rows[own] - self.starts[owner]]
         return found
+
+    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield all vectors in order, in blocks of one video each that bound the memory."""
+        for segment in self.segments:
+            for start in range(0, len(segment.rows), _BLOCK):
+                yield np.asarray(segment.rows.vectors[start : start + _BLOCK])
 
     def owners(self, rows: Ints) -> Ints:
         """Return the segment of each row."""

@@ -14,11 +14,14 @@ from .matrix import Matrix
 _LEVELS = 127
 """Largest absolute value of a signed number of 8 bits."""
 
-_CHUNK = 16384
-"""Rows converted at once, which bounds the memory."""
-
 _SIGMAS = 8
 """Standard deviations that the sum of a row's rounding errors exceeds once in 10^15 rows."""
+
+_TURNED = 64
+"""Largest dimensions, which are rotated. Networks have a few of many times the usual size: in steps that fit these, all
+others would be too coarse. Rotated, each is spread over so many; real CLIP vectors reach .83 before and .37 after."""
+
+_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -30,26 +33,48 @@ class CandidateRows:
 
 
 class QuantizedMatrix:
-    """An 8-bit copy of a matrix, with a scale for each dimension."""
+    """An 8-bit copy of a matrix.
+
+    Both the rows and a query are whole numbers, which FAISS compares in three quarters of the time that it takes for a
+    query of floats.
+    """
 
     def __init__(self, matrix: Matrix) -> None:
         import faiss
 
-        chunks = [np.arange(start, min(start + _CHUNK, len(matrix))) for start in range(0, len(matrix), _CHUNK)]
-        largest = np.max([np.abs(matrix.vectors(rows)).max(axis=0) for rows in chunks], axis=0)
-        self._steps = np.asarray(np.maximum(largest, np.finfo(np.float32).tiny * _LEVELS) / _LEVELS, np.float32)
-        kind, width = faiss.ScalarQuantizer.QT_8bit_uniform, len(self._steps)
-        self._index: Any = faiss.IndexScalarQuantizer(width, kind, faiss.METRIC_INNER_PRODUCT)
-        # Trained on these bounds, the quantiser rounds to whole steps.
-        self._index.train(np.outer([-_LEVELS - 0.5, _LEVELS + 0.5], np.ones(width, np.float32)).astype(np.float32))
-        for rows in chunks:
-            self._index.add(matrix.vectors(rows) / self._steps)
+        self._rotation = _Rotation(np.max([np.abs(rows).max(axis=0) for rows in matrix.blocks()], axis=0))
+        self._step = max(_step(self._rotation.apply(rows)) for rows in matrix.blocks())
+        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        self._index: Any = faiss.IndexScalarQuantizer(matrix.space.dimension, kind, faiss.METRIC_INNER_PRODUCT)
+        for rows in matrix.blocks():
+            self._index.add(np.rint(self._rotation.apply(rows) / np.float32(self._step)))
 
     def candidates(self, queries: Floats, count: int) -> CandidateRows:
         """Return about `count` rows for each query."""
-        scaled = np.ascontiguousarray(queries * self._steps)
-        scores, rows = self._index.search(scaled, count)
-        # The error of a number is uniform over one step, so its standard deviation is step / sqrt(12).
-        errors = _SIGMAS * np.linalg.norm(scaled, axis=1) / np.sqrt(12)
-        floor = float(np.max(scores[:, -1] + errors)) if count < self._index.ntotal else -np.inf
+        turned = self._rotation.apply(queries)
+        steps = np.array([_step(query) for query in turned], np.float32)
+        scores, rows = self._index.search(np.rint(turned / steps[:, None]), count)
+        # The error of a number is uniform over one step, so its standard deviation is step / sqrt(12). Errors of a row
+        # are multiplied by the query, and those of the query by a row, both of length one.
+        errors = _SIGMAS * np.hypot(self._step, steps) / np.sqrt(12)
+        floor = float(np.max(scores[:, -1] * steps * self._step + errors)) if count < self._index.ntotal else -np.inf
         return CandidateRows(np.unique(rows[rows >= 0]).astype(np.int64), floor)
+
+
+class _Rotation:
+    """Rotates the largest dimensions among themselves, which changes no cosine."""
+
+    def __init__(self, largest: Floats) -> None:
+        self._dimensions = np.argsort(-largest)[:_TURNED]
+        drawn = np.random.default_rng(_SEED).standard_normal((len(self._dimensions),) * 2)
+        self._turn = np.linalg.qr(drawn)[0].astype(np.float32)
+
+    def apply(self, vectors: Floats) -> Floats:
+        turned = np.array(vectors, np.float32)
+        turned[:, self._dimensions] = vectors[:, self._dimensions] @ self._turn
+        return turned
+
+
+def _step(vectors: Floats) -> float:
+    """Return the step by which the largest number becomes the last level."""
+    return max(float(np.abs(vectors).max(initial=0)), float(np.finfo(np.float32).tiny) * _LEVELS) / _LEVELS

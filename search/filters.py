@@ -40,7 +40,8 @@ def chosen_videos(
     if question.since is not None or question.until is not None:
         dated = [video for video in fitting if date_of(video)]
         if len(dated) < len(fitting):
-            progress.note(f"{len(fitting) - len(dated)} videos of unknown date are left out.")
+            unknown = f"{len(fitting) - len(dated)} of {len(fitting)} videos"
+            progress.note(f"Nothing tells when {unknown} were made; they are left out.")
         fitting = [video for video in dated if _has_date(video, question)]
     if fitting or not chosen:
         return fitting

@@ -16,7 +16,7 @@ from ..ingest.models.registry import open_embedder
 from ..ingest.models.views import library_view, tile_count
 from ..media.timecode import clock
 from ..media.types import Floats, Ints, Space, VideoRecord
-from ..progress import Progress
+from ..progress import SILENT, Progress
 from ..settings import Settings
 from .filters import chosen_videos
 from .moments import find_moments, hills, over_level, stored_cuts
@@ -120,7 +120,7 @@ class Finder:
         terms = question.terms
         library_videos, states = self._known_videos()
         videos = chosen_videos(question, library_videos, self.library.catalog, self.progress)
-        near = self.library.catalog.find(question.near.video) if question.near else None
+        near = self.library.catalog.find(question.near.video, parts=True) if question.near else None
         space, note = choose_space(question, videos, states, self.settings, near)
         for text in filter(None, (note, check_vectors(videos, states, space, self.settings))):
             self.progress.note(text)
@@ -181,8 +181,11 @@ class Finder:
         if not embedder:
             return ()
 
+        # What is noted of the question is not repeated for each word.
+        silent = replace(self, progress=SILENT)
+
         def finds(query: Floats) -> bool:
-            result = self._answer(question, matrix, query, named)
+            result = silent._answer(question, matrix, query, named)
             return bool(result.hits or result.moments)
 
         rows = _within(matrix, question, named)

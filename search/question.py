@@ -177,10 +177,8 @@ def choose_space(
 
 def _of_frame(near: VideoRecord, videos: Sequence[VideoRecord], states: States) -> tuple[str, str]:
     """Choose the space for a stored frame, which needs no weights."""
-    for space, note in (
-        (CLIP, ""),
-        (APPEARANCE, "Frames are compared by appearance: not every video has CLIP vectors."),
-    ):
+    by_appearance = "Frames are compared by appearance, since not every video has CLIP vectors."
+    for space, note in ((CLIP, ""), (APPEARANCE, by_appearance)):
         if all(has_vectors(states, video, space) for video in (near, *videos)):
             return space, note
     counts = {

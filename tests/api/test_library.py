@@ -9,6 +9,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +75,18 @@ def test_many_sources_are_added_and_failures_are_listed(lib: rw.Library, clip: P
     assert [video.name for video in added] == [clip.name]
     assert [type(error) for error in added.failed.values()] == [SourceError]
     assert "broken.mp4" in added._repr_html_()
+
+
+def test_a_search_takes_a_stored_frame_and_filters_and_writes_lists(
+    lib: rw.Library, video: "reelweave.api.video.Video", tmp_path: Path
+) -> None:
+    time = float(video.columns()["time"][5])
+    found = lib.search(near=f"{video.id}@{time}", videos=video.name[:3], since="2020", min_length=0.01, k=3)
+    assert found[0].frame == 5
+    assert found.save_csv(tmp_path / "found.csv").read_text(encoding="utf-8").count("\n") == 4
+    assert found.save_html(tmp_path / "found.html").read_text(encoding="utf-8").count("<li>") == 3
+    with pytest.raises(UsageError, match="dates and lengths"):
+        lib.search(near=f"{video.id}@{time}", until=date(2001, 1, 1))
 
 
 def test_a_search_takes_texts_pictures_and_vectors(lib: rw.Library, video: "reelweave.api.video.Video") -> None:

@@ -98,7 +98,7 @@ def test_videos_are_chosen_by_date_and_length(there: Path, run: Run, options: li
 def test_videos_of_unknown_date_are_left_out_with_a_note(there: Path, run: Run) -> None:
     answer = run("search", "--image", there / "pictures" / "frame 1.png", "--since", "2001", "-k", 100, "--json")
     assert "pictures" not in {row["name"] for row in answer.rows}
-    assert "1 video" in answer.err
+    assert "1 of 4 videos" in answer.err
 
 
 def test_filters_that_leave_no_video_are_reported(there: Path, run: Run) -> None:
@@ -125,6 +125,11 @@ def test_a_stored_frame_finds_itself_first_by_the_time_at_which_it_is_shown(
 def test_frames_like_a_stored_one_are_found_in_other_videos(there: Path, run: Run) -> None:
     rows = run("search", "--near", "cam-b.mp4@1", "--video", "Cam-A.mp4", "--json").rows
     assert {row["name"] for row in rows} == {"Cam-A.mp4"}
+
+
+def test_the_video_of_a_frame_may_be_named_by_a_part_that_fits_no_other(there: Path, run: Run) -> None:
+    assert run("search", "--near", "m-b@1", "--json").rows[0]["name"] == "cam-b.mp4"
+    assert run("search", "--near", "cam@1").code == 2
 
 
 @pytest.mark.parametrize("near", ["cam-b.mp4", "cam-b.mp4@", "@3", "cam-b.mp4@9:00", "dog.mp4@1", "cam-b.mp4@soon"])
