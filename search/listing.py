@@ -85,4 +85,4 @@ def _environment() -> Environment:
 
 
 def _file_url(path: str) -> str:
-    return Path(path).as_uri()
+    return Path(path).absolute().as_uri()
