@@ -20,6 +20,7 @@ ReelweaveError
 └── RenderError
 """
 
+import re
 import shlex
 from pathlib import Path
 from typing import ClassVar
@@ -55,6 +56,11 @@ def option_variables() -> frozenset[str]:
 def command(*words: str | Path) -> str:
     """Return a command of this program in backticks, as messages quote it."""
     return f"`{command_line(*words)}`"
+
+
+def commands_in(text: str) -> list[str]:
+    """Return the arguments of each command of this program that a message quotes."""
+    return re.findall(r"`reelweave ([^`]*)`", text)
 
 
 def command_line(*words: str | Path) -> str:

@@ -1,13 +1,20 @@
 """What the page offers to do about an error: the buttons below a message, and the work behind them."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LibraryLocked, ModelMissing, ReelweaveError, SourceMissing, StoreUnreachable, UsageError
+from ..errors import (
+    LibraryLocked,
+    ModelMissing,
+    ReelweaveError,
+    SourceMissing,
+    StoreUnreachable,
+    UsageError,
+    commands_in,
+)
 from ..index import manage
 from ..ingest.ingester import complete_video
 from ..ingest.models.registry import fetch_model
@@ -23,7 +30,6 @@ SMALL_MODEL = "toy"
 
 _COMPLETE, _SMALL = "complete", "small"
 _TEXT = STRINGS.jobs
-_COMMAND = re.compile(r"`reelweave ([^`]*)`")
 _MAY_PASS = (LibraryLocked, StoreUnreachable)
 """Errors that may be gone the next time."""
 
@@ -77,7 +83,7 @@ def _specific(failed: BaseException, panel: str) -> Iterator[Remedy]:
         item = json.dumps({"videos": [failed.video]})
         yield Remedy(_TEXT.locate, "locate", item, field=_TEXT.locate_field.format(name=failed.name))
     if isinstance(failed, ReelweaveError):
-        for command in _COMMAND.findall(failed.remedy):
+        for command in commands_in(failed.remedy):
             yield from _of_command(command)
     if isinstance(failed, ModelMissing):
         yield from _model_remedies()
