@@ -45,7 +45,9 @@ def pytest_configure() -> None:
 
 _LONGEST = (
     *("ui/test_page.py", "fuzz/test_fuzz_libraries.py", "ui/test_page_repair.py", "ingest/test_resume.py"),
-    *("engine/test_engine.py", "ingest/test_segments.py", "ingest/test_distributed.py"),
+    *("engine/test_engine.py", "ui/test_page_axe.py", "ingest/test_segments.py", "ui/test_page_corrections.py"),
+    *("ingest/test_distributed.py", "ui/test_page_remedies.py", "ingest/test_known_models.py"),
+    *("ui/test_page_keyboard.py", "bench/test_public_sets.py", "ingest/test_views.py"),
     *("ui/test_page_search.py", "commands/test_overwrite.py", "ui/test_page_library.py", "fuzz/test_fuzz_media.py"),
     *("ui/test_page_measure.py", "commands/test_bad_input.py", "render/test_audio.py", "commands/test_cli.py"),
     *("fuzz/test_fuzz_arguments.py", "fuzz/test_fuzz_imports.py", "ingest/test_speed.py", "index/test_damaged.py"),

@@ -36,10 +36,10 @@ def static_file(name: str) -> str:
 
 
 def browser_strings() -> str:
-    """Return the texts of the scripts, as a script that page.js follows."""
+    """Return the texts of the scripts and the function that they get them by, as a script that precedes theirs."""
     # No text may end the script element.
     texts = json.dumps(STRINGS.browser._asdict()).replace("<", "\\u003c")
-    return f"window.reelweaveStrings = {texts};\n"
+    return f"window.reelweaveStrings = {texts};\n{static_file('text.js')}"
 
 
 def note(text: str) -> str:

@@ -1,7 +1,7 @@
 """Every text of the page: labels, notes, errors, and the names of steps.
 
 A translation is a `Strings` with other values. `{name}` in a text is replaced by `format`; a text with two forms is
-`Counted`. The fields of `Browser` are those that the scripts in `static/` use: see `reelweaveText` in page.js.
+`Counted`. The fields of `Browser` are those that the scripts in `static/` use: see `reelweaveText` in text.js.
 Messages of the pipeline, which are also shown by the command line, are put in the page's words by `wording`.
 """
 

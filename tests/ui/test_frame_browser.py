@@ -41,6 +41,7 @@ def show(page: "Page", order: list[int], dropped: list[int]) -> None:
     page.set_content(
         f"<!doctype html><style>{html.static_file('page.css')}</style><body><div class='gradio-container'>"
     )
+    page.add_script_tag(content=html.browser_strings())
     page.evaluate(
         """([content, code]) => {
             const element = document.createElement('div');

@@ -1,10 +1,5 @@
 // For the whole page: the tab in the address, jobs in the window's title and, from other tabs, as a message; the theme.
 (() => {
-  // A text of the page by its name in strings.py: of the two forms the one that fits `count`, with its {fields} filled in.
-  window.reelweaveText = (name, fields = {}) => {
-    const found = window.reelweaveStrings[name], text = Array.isArray(found) ? found[fields.count === 1 ? 0 : 1] : found;
-    return text.replace(/\{(\w+)\}/g, (field, key) => fields[key] ?? field);
-  };
   const text = window.reelweaveText, NAME = text('name');
   const tabs = () => [...document.querySelectorAll('[role=tab]')];
   const slug = tab => tab.dataset.tabId;
