@@ -42,9 +42,9 @@ def serious(page: "Page", where: str) -> list[str]:
     """Return the serious findings."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe())
-    # What fades in has no contrast yet.
+    # What fades in has no contrast yet; what is taken away meanwhile never ends to do so.
     page.evaluate(
-        "Promise.all(document.getAnimations().map(one => one.effect.getTiming().iterations === 1 && one.finished))"
+        "Promise.allSettled(document.getAnimations().map(one => one.effect.getTiming().iterations === 1 && one.finished))"
     )
     found: list[Any] = page.evaluate(_RUN)
     return [f"{where}: {one}" for one in found]
