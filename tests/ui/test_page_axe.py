@@ -24,6 +24,10 @@ pytestmark = [
 ]
 
 WIDTHS = (390, 1280, 2560)
+_FADED_IN = """Promise.allSettled(
+    document.getAnimations().map(one => one.effect.getTiming().iterations === 1 && one.finished)
+)"""
+"""Wait for what fades in, which has no contrast yet, or is taken away meanwhile."""
 _RUN = """async () => {
     const found = await axe.run(document, {resultTypes: ['violations']});
     return found.violations.filter(one => ['serious', 'critical'].includes(one.impact))
@@ -42,10 +46,7 @@ def serious(page: "Page", where: str) -> list[str]:
     """Return the serious findings."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe())
-    # What fades in has no contrast yet; what is taken away meanwhile never ends to do so.
-    page.evaluate(
-        "Promise.allSettled(document.getAnimations().map(one => one.effect.getTiming().iterations === 1 && one.finished))"
-    )
+    page.evaluate(_FADED_IN)
     found: list[Any] = page.evaluate(_RUN)
     return [f"{where}: {one}" for one in found]
 
