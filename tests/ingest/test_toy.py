@@ -58,7 +58,7 @@ def test_naming_its_folder_gives_the_same_model(toy: ClipEmbedder) -> None:
 
 def test_it_is_never_used_unless_named(run: "Run") -> None:
     assert TOY not in load().clip.model
-    spaces = [row for row in run("models", "list", "--json").rows if "space" in row]
+    spaces = [row for row in run("models", "list", "--json").rows if "name" not in row]
     assert len(spaces) > 1
     assert all(row["model"] != TOY for row in spaces)
 
