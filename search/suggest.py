@@ -1,10 +1,6 @@
 """Suggest words that do find something: everyday words, compared with the frames and with the query."""
 
-import contextlib
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +8,8 @@ import numpy as np
 
 from ..index.matrix import Matrix
 from ..ingest.models.embedder import TextEmbedder
-from ..media.files import atomic
 from ..media.types import Floats, Ints
-from ..media.untrusted import MEGABYTE, UntrustedError, read_array
+from .text_vectors import text_vectors
 
 _FILE = Path(__file__).with_name("words.txt")
 """Nouns and verbs of everyday scenes."""
@@ -30,7 +25,6 @@ _SAME_TEXT = 0.999
 """Cosine above which two words mean the same to a model."""
 _SYNONYMS = 4
 """Words that may mean the same; more of them are words that a model does not know."""
-_MOST_BYTES = 64 * MEGABYTE
 
 
 @cache
@@ -44,7 +38,7 @@ def suggested_words(
 ) -> tuple[str, ...]:
     """Return words that `finds` something, those nearest to the query first."""
     words = everyday_words()
-    vectors = _word_vectors(words, embedder, folder)
+    vectors = text_vectors("words", words, embedder, folder)
     sample = matrix.vectors(rows[:: max(1, len(rows) // _SAMPLED)])
     if not len(sample):
         return ()
@@ -61,18 +55,3 @@ def suggested_words(
 def _known(vectors: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     """Tell which words a model knows: to a small one, all others are the same."""
     return np.asarray((vectors @ vectors.T > _SAME_TEXT).sum(axis=1) <= _SYNONYMS)
-
-
-def _word_vectors(words: Sequence[str], embedder: TextEmbedder, folder: Path) -> Floats:
-    """Embed the words once per model; later searches read the vectors."""
-    identity = json.dumps([asdict(embedder.space), words]).encode()
-    file = folder / f"{embedder.space.name}.{hashlib.sha256(identity).hexdigest()[:16]}.words"
-    shape = (len(words), embedder.space.dimension)
-    with contextlib.suppress(OSError, UntrustedError):
-        known = read_array(file, _MOST_BYTES, mapped=False)
-        if known.shape == shape and known.dtype == np.float32 and np.isfinite(known).all():
-            return known
-    made = embedder.embed_texts(words)
-    with contextlib.suppress(OSError), atomic(file, parents=True) as part, part.open("wb") as out:
-        np.save(out, made)
-    return made

@@ -1,8 +1,5 @@
 """Decide from which score on a frame is a hit: a share of the best, or what stands out from chance."""
 
-import json
-from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +7,10 @@ import numpy as np
 from ..index.matrix import Matrix
 from ..ingest.models.embedder import TextEmbedder
 from ..ingest.models.views import tile_count
-from ..media.files import atomic
 from ..media.types import Floats, Ints
-from ..media.untrusted import MEGABYTE, UntrustedError, read_array
 from .neutral import SENTENCES
 from .results import best_distinct, best_tiles
+from .text_vectors import text_vectors
 
 _LOWEST = 3
 """Lowest scores that are averaged, so that a single outlier does not set the threshold."""
@@ -25,10 +21,6 @@ _SAMPLE = 100_000
 _MARGIN = 1.16
 """How much farther hits of a text must stand out where the spread of neutral sentences is known. With 1.16 times 2.2
 at most a tenth of the absent things had hits in the halves that it was chosen on (bench/thresholds.py)."""
-_DIGITS = 16
-"""Digits of the digest in the name of that file."""
-_MOST_BYTES = 16 * MEGABYTE
-"""Size limit of the file of the sentences' vectors."""
 
 
 def auto_cut(best: float, share: float) -> float:
@@ -73,19 +65,4 @@ def _spread(matrix: Matrix, scores: Floats, same: float, rows: Ints | None) -> t
 
 def neutral_vectors(embedder: TextEmbedder, cache: Path) -> Floats:
     """Return the vectors of the neutral sentences, which are kept in the cache, since embedding them takes seconds."""
-    identity = json.dumps([asdict(embedder.space), SENTENCES])
-    file = cache / f"neutral-{sha256(identity.encode()).hexdigest()[:_DIGITS]}.npy"
-    try:
-        found = read_array(file, _MOST_BYTES, mapped=False)
-        if found.shape == (len(SENTENCES), embedder.space.dimension) and np.isfinite(found).all():
-            return np.asarray(found, np.float32)
-    except (OSError, UntrustedError):
-        pass
-    made = embedder.embed_texts(SENTENCES)
-    try:
-        with atomic(file, parents=True) as part, part.open("wb") as out:
-            np.save(out, made)
-    except OSError:
-        # A library that cannot be written can still be searched.
-        pass
-    return made
+    return text_vectors("neutral", SENTENCES, embedder, cache)
