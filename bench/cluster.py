@@ -221,7 +221,7 @@ def _sent(folder: Path, number: int, frames: int, dimension: int) -> tuple[Path,
 
 
 def _film_vectors(frames: int, dimension: int, seed: int) -> Floats:
-    """Unit vectors of shots, in each of which the picture drifts from one frame to the next."""
+    """Make unit vectors of shots; within a shot the picture drifts from frame to frame."""
     random = np.random.default_rng(seed)
     shots = random.standard_normal((-(-frames // _SHOT), dimension)).astype(np.float32)
     steps = random.standard_normal((len(shots), _SHOT, dimension)).astype(np.float32)

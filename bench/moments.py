@@ -22,9 +22,8 @@ from public_sets import (
     ingested,
     parser,
     settings_of,
-    table,
 )
-from table import put_between_marks
+from table import put_between_marks, table
 
 from reelweave.index.matrix import Matrix
 from reelweave.media.types import Floats

@@ -5,7 +5,7 @@ The library stays in the work folder, so that a bench that was stopped continues
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,9 +125,3 @@ def mean_vector(segment: Segment) -> Floats:
     """Return the mean of a video's vectors, of length one."""
     total = np.asarray(segment.rows.vectors).mean(axis=0)
     return np.asarray(total / np.linalg.norm(total), np.float32)
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -23,8 +23,8 @@ from public_sets import (
     mean_vector,
     parser,
     settings_of,
-    table,
 )
+from table import table
 
 from reelweave.media.types import Floats
 from reelweave.search.moments import BEST
@@ -113,10 +113,10 @@ def report(name: str, model: str, results: Sequence[Result]) -> str:
         for r in results
     ]
     rows += [(f"published: {title}", *figures, "", source) for title, figures, source in PUBLISHED[name]]
-    told = f"{results[0].queries} texts, {results[0].videos} videos"
+    summary = f"{results[0].queries} texts, {results[0].videos} videos"
     if results[0].videos < COMPLETE[name]:
-        told += f" of {COMPLETE[name]}: higher than for all, and not comparable with what is published"
-    return f"{told}\n\n{table(heads, rows)}"
+        summary += f" of {COMPLETE[name]}: higher than for all, and not comparable with what is published"
+    return f"{summary}\n\n{table(heads, rows)}"
 
 
 def main() -> None:

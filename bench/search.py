@@ -8,10 +8,10 @@ read are written; Chroma is not, and every search would fail that opened it.
 --far makes queries as SigLIP 2 embeds texts: their best cosines are near .13, and most of each is across all frames.
 --large adds a million frames (4 GB of disk and of memory), --huge ten million (22 GB of disk), by the index alone.
 
-Latencies are of whole questions: the query's file read, candidates found, compared, folded, told. CPU times are the
-least of the rounds, since other work on the machine stretches them too. "New process" is from its first import to its
-first answer, and the memory is its own, with what it has mapped and looked at. Recall is of the ten best. It needs
-Linux.
+Latencies are of whole questions: reading the query, finding candidates, comparing, folding and reporting them. CPU
+times are the least of the rounds, since other work on the machine stretches them too. "New process" is from its first
+import to its first answer, and the memory is its own, with what it has mapped and looked at. Recall is of the ten best.
+It needs Linux.
 """
 
 import argparse
@@ -199,7 +199,7 @@ def _question(query: Path) -> Question:
 def _timed(finder: Finder, query: Path) -> tuple[float, float]:
     """Seconds that passed, and seconds of the CPU."""
     begun, used = perf_counter(), process_time()
-    # Folded, as searches are unless told otherwise.
+    # Folded, as searches are by default.
     finder.ask(replace(_question(query), repeats=False))
     return perf_counter() - begun, process_time() - used
 

@@ -1,6 +1,6 @@
 """How well mixed films come apart: python bench/split.py CLIP... [--mixes N] [--json FILE]
 
-Mixes of two and of three clips, 60 to 150 frames of each, are shuffled into one file, re-encoded and told apart,
+Mixes of two and of three clips, 60 to 150 frames of each, are shuffled into one file, re-encoded and separated,
 once without and once with the number of films; then each clip by itself, which should come out as one film.
 """
 

@@ -108,9 +108,10 @@ def of_size(results: Iterable[Result], asked: int) -> list[Result]:
     return [result for result in results if result.frames == length_of(result.total, asked)]
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def by_method(results: Sequence[Result], columns: Sequence[Column] | None = None) -> str:

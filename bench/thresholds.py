@@ -7,7 +7,7 @@ With --clips, pictures of each video are asked for in a library of all videos, a
 as every other colour and shape, is asked of the small model in a library of drawn pictures, with and without them.
 
 What has to be chosen (the fixed cosine, the factor) is the smallest at which at most a share of the absent classes of
-one half still has a hit; precision and recall are told for both halves.
+one half still has a hit; precision and recall are reported for both halves.
 """
 
 import argparse

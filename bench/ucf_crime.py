@@ -4,7 +4,8 @@ FOLDER is a copy of UCF-Crime with Temporal_Anomaly_Annotation*.txt (video, clas
 events, -1 for none) and, if the sentences are to be asked too, UCFCrime_Test.json of UCA (for each video `duration`,
 `timestamps`, `sentences`). docs/guide/public-sets.md says where to get them. It measures
 
-- how well frames of events are told from others: a frame's best score for a class less its score for a normal scene;
+- how well frames of events are separated from others, by a frame's best score for a class less its score for a normal
+  scene;
 - how well the events of a class are found by its name, over a fixed cosine and over the calibrated threshold;
 - how well the moment of a sentence is found in its video;
 - with --noise, the same for frames a share of whose pixels is black or white (salt and pepper).
@@ -31,8 +32,8 @@ from public_sets import (
     ingested,
     parser,
     settings_of,
-    table,
 )
+from table import table
 
 from reelweave.errors import UsageError
 from reelweave.evaluate.degradations import Degradation
@@ -101,9 +102,9 @@ class ClassResult:
     precision: float
     recall: float
     found: float
-    """Videos with an event of the class of which a frame is found."""
+    """Share of the videos with an event of the class in which a frame is found."""
     absent: float
-    """Videos without an event of which a frame is found, over all classes."""
+    """Share of the videos without any event in which a frame is found, over all classes."""
 
 
 def annotations(file: Path) -> dict[str, Video]:
@@ -283,14 +284,14 @@ def report(library: Library, classes: Sequence[ClassResult], recalls: Sequence[f
     """Return the tables, with the published figures."""
     vectors = np.concatenate([np.asarray(segment.rows.vectors) for segment in library.matrix.segments])
     figure = auc(anomaly_scores(vectors, library.clip, library.kinds), library.shown())
-    told = f"{len(library.names)} videos, {len(vectors)} frames"
+    summary = f"{len(library.names)} videos, {len(vectors)} frames"
     if len(library.names) < TEST_VIDEOS:
-        told += f"; the test has {TEST_VIDEOS} videos: figures of fewer are not comparable with what is published"
+        summary += f"; the test has {TEST_VIDEOS} videos: figures of fewer are not comparable with what is published"
     rows = [
         (f"{model}, this run", f"{figure:.1f}", ""),
         *((title, value, source) for title, value, source in PUBLISHED),
     ]
-    parts = [told, table(("anomalous frames", "AUC", "source"), rows)]
+    parts = [summary, table(("anomalous frames", "AUC", "source"), rows)]
     heads = ("threshold", "precision", "recall", "videos found", "other videos found")
     parts.append(table(heads, [(name, *(f"{x:.1f}" for x in figures)) for name, *figures in map(_values, classes)]))
     if recalls:
@@ -317,8 +318,8 @@ def main() -> None:
         print(report(library, classes, recalls, settings.clip.model))
         if given.noise:
             print(f"\n{robustness(library, files, given.noise, settings)}")
-    classes_told = [asdict(one) for one in classes]
-    add_lines(given.json, [{"model": settings.clip.model, "classes": classes_told, "sentences": recalls}])
+    class_rows = [asdict(one) for one in classes]
+    add_lines(given.json, [{"model": settings.clip.model, "classes": class_rows, "sentences": recalls}])
 
 
 if __name__ == "__main__":

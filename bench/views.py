@@ -190,8 +190,8 @@ def table(found: Sequence[Scores], costs: Mapping[str, float]) -> str:
         cells = [f"{mean(r):.2f} / {mean(p):.2f}" for r, p in zip(*every, strict=True)]
         overall = f"{mean(one.recall_all for one in own):.2f} / {mean(one.precision_all for one in own):.2f}"
         lines.append(["mean", way, *cells, overall])
-    told = ", ".join(f"{way} {costs[way]:.1f}" for way in WAYS)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\nMilliseconds of one core a frame: {told}."
+    summary = ", ".join(f"{way} {costs[way]:.1f}" for way in WAYS)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\nMilliseconds of one core a frame: {summary}."
 
 
 def main() -> None:
@@ -206,8 +206,8 @@ def main() -> None:
         found, costs = measured(given.model, given.seed, Path(folder))
     block = table(found, costs)
     if given.json:
-        told = {"scores": [asdict(one) for one in found], "milliseconds": costs}
-        given.json.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        summary = {"scores": [asdict(one) for one in found], "milliseconds": costs}
+        given.json.write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
     if given.into:
         marks = (f"<!-- {given.marks}: {end} -->" for end in ("begin", "end"))
         given.into.write_text(put_between_marks(given.into.read_text("utf-8"), block, *marks), "utf-8")

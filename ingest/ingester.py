@@ -229,9 +229,10 @@ class Ingester:
         if match.video is None or match.state == "anew" or not match.video.complete:
             return self.spaces(True)
         states = self.library.catalog.spaces(self._record(source, match).id)
-        lacking = [name for name in self.spaces(True) if name not in states or not states[name].complete]
-        outdated = "clip" in states and not self._made_by_clip(states["clip"].space)
-        return [name for name in self.spaces(True) if name in lacking or (name == "clip" and outdated)]
+        outdated = {"clip"} if "clip" in states and not self._made_by_clip(states["clip"].space) else set()
+        return [
+            name for name in self.spaces(True) if name in outdated or name not in states or not states[name].complete
+        ]
 
     def record_to_store(self, video: VideoRecord, states: Sequence[SpaceState]) -> VideoRecord:
         """Return the record under which to store what a worker made of a source, and remove what that replaces.
@@ -327,8 +328,8 @@ class Ingester:
             return None
         if name == "clip" and self.settings.clip.view == "auto" and self.clip.view == "crop":
             self.progress.note(
-                "The clip vectors of this library show the centre of each frame only, and new ones do, too. "
-                "With --view whole, `ingest` makes those of the videos that it is given again, of the whole frames."
+                "The clip vectors of this library show only the centre of each frame, and so will new ones. "
+                "`ingest --view whole` remakes those of the videos that it is given, from whole frames."
             )
         return fastest_embedder(
             embedder, self.clip, models_folder(self.library.folder), lambda text: self.progress.note(text)

@@ -38,11 +38,11 @@ def chosen_videos(
     chosen = [video for video in videos if not question.videos or video.id in named]
     fitting = [video for video in chosen if _has_length(video, question)]
     if question.since is not None or question.until is not None:
-        dated = [video for video in fitting if date_of(video)]
+        dated = [(video, made.date()) for video in fitting if (made := date_of(video))]
         if len(dated) < len(fitting):
             unknown = f"{len(fitting) - len(dated)} of {len(fitting)} videos"
             progress.note(f"Nothing tells when {unknown} were made; they are left out.")
-        fitting = [video for video in dated if _has_date(video, question)]
+        fitting = [video for video, day in dated if (question.since or day) <= day <= (question.until or day)]
     if fitting or not chosen:
         return fitting
     raise UsageError(
@@ -55,9 +55,3 @@ def _has_length(video: VideoRecord, question: Question) -> bool:
     least = 0.0 if question.min_length is None else question.min_length - _LENGTH_TOLERANCE
     most = float("inf") if question.max_length is None else question.max_length + _LENGTH_TOLERANCE
     return least <= video.seconds <= most
-
-
-def _has_date(video: VideoRecord, question: Question) -> bool:
-    if (made := date_of(video)) is None:
-        return False
-    return (question.since or made.date()) <= made.date() <= (question.until or made.date())

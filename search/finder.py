@@ -134,7 +134,7 @@ class Finder:
         searched = videos_by_model(videos, states, space, made_by)
         if other := sum(has_vectors(states, video, space) for video in videos) - len(searched):
             self.progress.note(
-                f"{other} videos are left out, since another model made their {space} vectors, or of another view."
+                f"{other} videos are left out, since their {space} vectors are by another model or of another view."
             )
         named = [video.id for video in searched]
         if question.threshold == "calibrated":
@@ -151,7 +151,7 @@ class Finder:
         return replace(found, suggestions=self._suggestions(question, matrix, queries, named))
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
-        tiles = 1 if question.vector or question.near or question.only_pictures else tile_count(matrix.space)
+        tiles = tile_count(matrix.space) if question.embeds and not question.only_pictures else 1
         plain = question.threshold is None and not question.moments and question.after is question.before is None
         if plain and tiles == 1 and (quick := self._indexed(question, matrix, queries)):
             best = hits(matrix, quick)

@@ -33,12 +33,14 @@ def check_list(file: Path | None, suffix: str, what: str) -> None:
 
 def result_rows(found: SearchResult) -> list[dict[str, Any]]:
     """Return the hits or moments with the path of their source and the date on which it was made."""
-    videos = {segment.video.id: segment.video for segment in found.matrix.segments}
+    shown = found.moments or found.hits
+    wanted = {one.video for one in shown}
+    videos = {segment.video.id: segment.video for segment in found.matrix.segments if segment.video.id in wanted}
     dates = {video.id: date_of(video) for video in videos.values()}
     return [
         asdict(one)
         | {"path": videos[one.video].source, "date": made.isoformat() if (made := dates[one.video]) else None}
-        for one in found.moments or found.hits
+        for one in shown
     ]
 
 

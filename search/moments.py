@@ -58,7 +58,7 @@ CutFinder = Callable[[Matrix, int], Ints]
 def stored_cuts(shots: ShotSettings) -> CutFinder:
     """Find cuts by the distances of neighbouring vectors, with the rule that finds them in an order of frames."""
 
-    # The models of plans that come with it are a twenty-fifth of the imports of a search.
+    # Imported here, because it brings the models of plans, which a search does not need otherwise.
     from ..solve.shots import find_shots
 
     def cuts(matrix: Matrix, owner: int) -> Ints:

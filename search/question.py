@@ -250,7 +250,7 @@ def videos_by_model(
         if differs_in_view_only(other, wanted):
             raise SpaceError(
                 f"The {space} vectors have the view {view_of(other)}, not {view_of(wanted)}.",
-                "Set clip.view to auto; or make them again: with --view, `ingest` does for the videos it is given.",
+                f"Set clip.view to auto; or make them again with `ingest --view {view_of(wanted)}` and the videos.",
             )
         raise SpaceError(
             f"The vectors of the {space} space were made by another model: {other.model} ({other.weights}), "

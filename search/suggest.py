@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ _FILE = Path(__file__).with_name("words.txt")
 _SHOWN = 5
 """Words that are suggested at most."""
 _TRIED = 12
-"""Words that are searched for at most; each takes as long as the query."""
+"""Words that are searched for at most, until enough find something; each takes as long as the query."""
 _PROMISING = 40
 """Words among which those nearest to the query are tried."""
 _SAMPLED = 20_000
@@ -48,8 +49,8 @@ def suggested_words(
     promising = np.argsort(-promise)[:_PROMISING]
     promising = promising[np.isfinite(promise[promising])]
     nearest = promising[np.argsort(-(vectors[promising] @ query[0]), kind="stable")][:_TRIED]
-    found = [words[word] for word in nearest.tolist() if finds(vectors[word][None])]
-    return tuple(found[:_SHOWN])
+    found = (words[word] for word in nearest.tolist() if finds(vectors[word][None]))
+    return tuple(islice(found, _SHOWN))
 
 
 def _known(vectors: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":

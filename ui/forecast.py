@@ -36,13 +36,13 @@ _SLOWEST, _FASTEST = 20.0, 0.05
 """Bounds on the pace of the finished steps, relative to the expected one, by which the rest is scaled."""
 _LEAST_SHARE = 0.03
 """Share of a job that must be done before its remaining time is shown."""
-_FIRST = "+"
+_BEFORE_FIRST = "+"
 """The time before the first step."""
 _MOST_TIMES = 100
-"""Bounds how often one step is told apart when it comes again."""
-_DOUBT = 0.02
+"""A step that repeats more often than this is no longer counted separately."""
+_PRIOR_OF_JOB = 0.02
 """Share of the job that counts as done at the expected pace, so that a slow first second does not decide the pace."""
-_KNOWN_SHARE = 0.1
+_PRIOR_OF_STEP = 0.1
 """Share of a counted step that counts as done at the expected pace: decoders and encoders are slow to start."""
 _OVERDUE = 0.3
 """What is left of a step that takes longer than expected, as a share of what it has taken."""
@@ -116,7 +116,7 @@ class Forecast:
         self._kind, self._history, self._clock = kind, history, clock
         self._expected = dict(history.steps(kind))
         self._spent: dict[str, float] = {}
-        self._step = _FIRST
+        self._step = _BEFORE_FIRST
         self._started = clock()
         self._done, self._total = 0, 0
         self._frames = 0
@@ -155,28 +155,24 @@ class Forecast:
             return self._alone(now)
         spent = sum(self._spent.values()) + now
         pace = self._pace(now)
-        later = sum(
-            seconds
-            for name, seconds in self._expected.items()
-            if name not in self._spent and name != self._step and not self._is_past(name)
-        )
+        later = sum(self._to_come().values())
         left = self._rest_of_step(now, pace) + later * self._frames * pace
         share = spent / (spent + left) if spent + left > 0 else 0.0
         self._shown = max(self._shown, min(share, 0.99))
         return Outlook(self._shown, left if share >= _LEAST_SHARE else None)
 
-    def _is_past(self, name: str) -> bool:
-        """Tell whether a step that this job has skipped comes before one that it has had."""
-        order = list(self._expected)
-        known = [order.index(step) for step in (*self._spent, self._step) if step in self._expected]
-        return bool(known) and order.index(name) < max(known)
+    def _to_come(self) -> dict[str, float]:
+        """Return the expected steps after the last one that this job has had."""
+        order, had = list(self._expected), {*self._spent, self._step}
+        last = max((place for place, step in enumerate(order) if step in had), default=-1)
+        return {step: self._expected[step] for step in order[last + 1 :]}
 
     def _pace(self, now: float) -> float:
         """Return how many times as long as expected the job has taken so far."""
         known = {name: spent for name, spent in self._spent.items() if name in self._expected}
-        doubt = _DOUBT * sum(self._expected.values()) * self._frames
-        expected = sum(self._expected[name] * self._frames for name in known) + doubt
-        actual = sum(known.values()) + doubt
+        prior = _PRIOR_OF_JOB * sum(self._expected.values()) * self._frames
+        expected = sum(self._expected[name] * self._frames for name in known) + prior
+        actual = sum(known.values()) + prior
         if self._step in self._expected and self._share() > 0:
             expected += self._expected[self._step] * self._frames * self._share()
             actual += now
@@ -189,7 +185,7 @@ class Forecast:
         expected, share = self._expected.get(self._step, 0.0) * self._frames * pace, self._share()
         if share >= _LEAST_SHARE or (share and expected):
             # The first items may take long, so the step counts as if a little of it had gone as expected.
-            known = _KNOWN_SHARE if expected else 0.0
+            known = _PRIOR_OF_STEP if expected else 0.0
             return (now + known * expected) / (share + known) * (1 - share)
         return max(expected - now, _OVERDUE * now)
 

@@ -128,12 +128,18 @@ def _complete(context: PageContext, request: _Request, progress: Progress) -> st
     return _TEXT.video_completed.format(name=", ".join(names))
 
 
+def typed_place(context: PageContext, path: str) -> Path:
+    """Return the file or folder that a local user typed, where a video is now."""
+    if not path.strip():
+        raise UsageError(*STRINGS.errors.no_place)
+    return context.server_path(path.strip())
+
+
 def _locate(context: PageContext, request: _Request, progress: Progress) -> str:
     """Find the moved files of videos at or below a path that a local user typed; return the message about it."""
-    if not (path := request.path.strip()):
-        raise UsageError(*STRINGS.errors.no_place)
+    place = typed_place(context, request.path)
     with context.writes.turn(progress):
-        relocate_videos(list(request.videos), context.server_path(path), context.settings, progress)
+        relocate_videos(list(request.videos), place, context.settings, progress)
     names = [str(manage.show_video(video, context.settings)["name"]) for video in request.videos]
     return _TEXT.video_located.format(name=", ".join(names))
 

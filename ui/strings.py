@@ -424,7 +424,7 @@ class Reconstruct(NamedTuple):
         ),
         (
             "Before and after",
-            "The video as it came, and the restored one. L plays both, K pauses, J goes back. "
+            "The original video and the restored one. L plays both, K pauses, J goes back. "
             "Compare lays one over the other.",
         ),
         (
@@ -505,7 +505,7 @@ class Search(NamedTuple):
     add_to_all: str = "Add word search to all videos"
     small_in_use: str = "Words are understood by the small model, which only knows drawn shapes and colours."
     picked: str = "{count} selected"
-    nothing_picked: str = "Nothing selected: the buttons take all results."
+    nothing_picked: str = "Nothing selected: the buttons use all results."
     found_frames: Counted = Counted("{count} matching frame", "{count} matching frames")
     found_clips: Counted = Counted("{count} clip", "{count} clips")
     summary: str = "{found} ({space}). Click one to play it."
@@ -652,10 +652,10 @@ class Errors(NamedTuple):
     no_video: Advice = Advice("No video was given.", "Drop one above, or choose one from the library.")
     no_place: Advice = Advice("No folder was given.", "Enter the file or folder where the video is now.")
     no_videos: Advice = Advice("No video was given.", "Drop videos here, or enter a path on this server.")
-    no_place_sent: Advice = Advice("The page sent no place.", "Try again.")
+    no_place_sent: Advice = Advice("The page did not send a location.", "Try again.")
     not_found_there: Advice = Advice("None of the missing files is in {path}.", "Enter another folder.")
     empty_search: Advice = Advice("The search is empty.", "Enter a description or add a picture.")
-    no_search: Advice = Advice("The address holds no search.", "Enter a description or add a picture.")
+    no_search: Advice = Advice("This link does not contain a valid search.", "Enter a description or add a picture.")
     picture_in_text: Advice = Advice(
         "The search text cannot name a picture file here.", "Drop the picture on the page instead."
     )
@@ -667,17 +667,13 @@ class Errors(NamedTuple):
     not_numbers: Advice = Advice(
         "“{text}” does not fit this correction.", "Enter as many numbers as before, with commas between them."
     )
-    no_frame: Advice = Advice(
-        "The video has no frame {number}.", "Enter as many numbers as before, with commas between them."
-    )
-    no_shot: Advice = Advice(
-        "The film has no shot {number}.", "Enter as many numbers as before, with commas between them."
-    )
+    no_frame: Advice = Advice("The video has no frame {number}.", "Enter the number of another frame.")
+    no_shot: Advice = Advice("The film has no shot {number}.", "Enter the number of another shot.")
     nothing_broken: Advice = Advice("There are no broken frames to replace.", "Mark frames as broken first.")
     busy: Advice = Advice("Another job is still running on this tab.", "Wait for it to end, or cancel it.")
     closing: Advice = Advice("The page is closing.", "Start Reelweave again.")
     not_uploaded: Advice = Advice("This file was not uploaded to this page, or it has been deleted.", "Drop it again.")
-    source_missing: Advice = Advice("The file of {name} is missing.", "Say where it is now, or choose another video.")
+    source_missing: Advice = Advice("The file of {name} is missing.", "Locate the file, or choose another video.")
     not_a_number: Advice = Advice("{value} is not a number.", "Enter a whole number.")
     no_server_paths: Advice = Advice(
         "This page can be reached from other machines, so it opens no files by name.", "Drop the file on the page."

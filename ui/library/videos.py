@@ -20,7 +20,7 @@ from ...settings import changed
 from ..context import PageContext
 from ..html import render
 from ..previews import FRAMES, Preview
-from ..remedies import remedies_of
+from ..remedies import remedies_of, typed_place
 from ..strings import STRINGS
 from ..uploads import delete_unused, kept_uploads
 
@@ -267,21 +267,17 @@ def locate(context: PageContext, item: str, progress: Progress) -> str:
         place = validate(_Place, parse_json(item))
     except UntrustedError as bad:
         raise UsageError(*STRINGS.errors.no_place_sent) from bad
+    typed = typed_place(context, place.path)
     with context.writes.turn(progress):
-        relocate_videos([place.video], _typed(context, place.path), context.settings, progress)
+        relocate_videos([place.video], typed, context.settings, progress)
     return str(manage.show_video(place.video, context.settings)["name"])
 
 
 def locate_all(context: PageContext, path: str, progress: Progress) -> str:
     """Find the files of all videos whose files were moved, at or below a path; return how many were found."""
+    typed = typed_place(context, path)
     with context.writes.turn(progress):
-        found = relocate_videos([], _typed(context, path), context.settings, progress)
+        found = relocate_videos([], typed, context.settings, progress)
     if not found:
         raise UsageError(*STRINGS.errors.not_found_there.about(path=path))
     return _TEXT.videos_count(len(found))
-
-
-def _typed(context: PageContext, path: str) -> Path:
-    if not path.strip():
-        raise UsageError(*STRINGS.errors.no_place)
-    return context.server_path(path.strip())

@@ -19,8 +19,8 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const load = () => {
     const source = element.querySelector('[data-frames]');
     if (!source) { data = null; return; }
-    const kept = data && data.key === JSON.parse(source.textContent).key ? [...selected] : [];
-    data = JSON.parse(source.textContent);
+    const loaded = JSON.parse(source.textContent), kept = data && data.key === loaded.key ? [...selected] : [];
+    data = loaded;
     data.row = new Map(data.frames.map((frame, row) => [frame, row]));
     data.start = new Map(data.shots);
     cells = [...data.order.map(frame => ({frame})), ...data.dropped.map(frame => ({frame, dropped: true}))];

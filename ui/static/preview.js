@@ -43,7 +43,10 @@ const play = part => {
     }, FRAME_TIME);
 };
 
-const clock = seconds => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(0).padStart(2, '0')}`;
+const clock = seconds => {
+    const whole = Math.round(seconds);
+    return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+};
 const timeOf = (strip, at) => at / Math.max(1, strip.dataset.frames - 1) * strip.dataset.seconds;
 const scrub = (strip, at) => {
     if (shown !== strip) stop();
