@@ -655,7 +655,7 @@ class Errors(NamedTuple):
     no_place_sent: Advice = Advice("The page did not send a location.", "Try again.")
     not_found_there: Advice = Advice("None of the missing files is in {path}.", "Enter another folder.")
     empty_search: Advice = Advice("The search is empty.", "Enter a description or add a picture.")
-    no_search: Advice = Advice("This link does not contain a valid search.", "Enter a description or add a picture.")
+    no_search: Advice = Advice("This link holds no search.", "Enter a description or add a picture.")
     picture_in_text: Advice = Advice(
         "The search text cannot name a picture file here.", "Drop the picture on the page instead."
     )
