@@ -246,7 +246,7 @@ def test_shots_are_cut_and_joined(
     for act, on in clicks:
         state = apply_click(state, act, on)
     assert state.constraints == expected
-    assert [(run.shot, list(run.frames)) for run in state.runs()] == shots
+    assert [(run.shot, list(run.frames)) for run in state.runs] == shots
 
 
 def test_shots_are_not_joined_against_the_order_or_the_direction_they_play_in(state: ReconstructState) -> None:
@@ -262,7 +262,7 @@ def test_a_flipped_shot_is_cut_where_it_shows_the_frame(state: ReconstructState)
     solved = replace(flipped, plan=state.plan.model_copy(update={"order": [2, 1, 0, 10, 11, 12]}))
     cut = apply_click(solved, "cut", "1")
     assert cut.constraints == Constraints(cut_after=(1,), flip_shot=(4, 1), shot_order=(4, 1, 2))
-    assert [(run.shot, run.frames) for run in cut.runs()] == [(4, (2,)), (1, (1, 0)), (2, (10, 11, 12))]
+    assert [(run.shot, run.frames) for run in cut.runs] == [(4, (2,)), (1, (1, 0)), (2, (10, 11, 12))]
 
 
 def test_a_frame_that_was_moved_into_a_shot_does_not_change_where_it_is_cut(state: ReconstructState) -> None:
@@ -294,8 +294,8 @@ def test_cuts_and_joins_always_fit_the_film(clicks: list[tuple[str, int]]) -> No
 )
 def test_the_film_is_split_into_shots(state: ReconstructState, order: list[int], shots: list[tuple[int, bool]]) -> None:
     now = replace(state, plan=state.plan.model_copy(update={"order": order, "dropped": []}))
-    assert [(run.shot, run.part) for run in now.runs()] == shots
-    assert [frame for run in now.runs() for frame in run.frames] == order
+    assert [(run.shot, run.part) for run in now.runs] == shots
+    assert [frame for run in now.runs for frame in run.frames] == order
 
 
 def test_file_names_are_escaped(state: ReconstructState, tmp_path: Path) -> None:

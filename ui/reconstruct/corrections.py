@@ -106,7 +106,7 @@ def edit(state: ReconstructState, key: str, text: str) -> ReconstructState:
         return state
     if len(found) < len(numbers) or name not in CONSTRAINTS or not _fits(name, len(found)):
         raise UsageError(*STRINGS.errors.not_numbers.about(text=shortened(text)))
-    known: Collection[int] = state.shot_frames() if name in _OF_SHOTS else state.frames()
+    known: Collection[int] = state.shot_frames() if name in _OF_SHOTS else state.frames
     if unknown := [number for number in found if number not in known]:
         missing = STRINGS.errors.no_shot if name in _OF_SHOTS else STRINGS.errors.no_frame
         raise UsageError(*missing.about(number=unknown[0]))

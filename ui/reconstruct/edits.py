@@ -78,7 +78,7 @@ def _apply_to_number(state: ReconstructState, action: str, number: int) -> Recon
         case "flip_shot":
             flip = without if number in now.flip_shot else with_value
             return state.with_constraints(flip(now, "flip_shot", number))
-        case "earlier" | "later" if number in (shots := state.shots()):
+        case "earlier" | "later" if number in (shots := state.shots):
             return state.with_constraints(_move_shot(now, number, -1 if action == "earlier" else 1, shots))
     return state
 
@@ -98,7 +98,7 @@ def _apply_move(state: ReconstructState, target: str) -> ReconstructState:
     except UntrustedError:
         return state
     named = [frame for frame in (move.after, *move.frames, move.before) if frame is not None]
-    if not move.frames or len(set(named)) < len(named) or not state.frames().issuperset(named):
+    if not move.frames or len(set(named)) < len(named) or not state.frames.issuperset(named):
         return state
     return state.with_constraints(_move(state.constraints, move))
 
@@ -125,7 +125,7 @@ def _unless(frame: int | None, moved: Collection[int]) -> int | None:
 
 def _drop_or_keep_all(state: ReconstructState, name: str, target: str) -> ReconstructState:
     frames = [number for text in target.split(",") if (number := whole_number(text)) is not None]
-    if len(frames) < target.count(",") + 1 or not state.frames().issuperset(frames):
+    if len(frames) < target.count(",") + 1 or not state.frames.issuperset(frames):
         return state
     return state.with_constraints(keep_or_drop_all(state.constraints, name, frames))
 
@@ -143,7 +143,7 @@ def _move_shot(constraints: Constraints, shot: int, by: int, shots: Sequence[int
 
 def _select(state: ReconstructState, frame: int) -> ReconstructState:
     """Select a frame, or complete the pair that the state waits for."""
-    if frame not in state.frames():
+    if frame not in state.frames:
         return state
     if state.pair and state.selected is not None and frame != state.selected:
         return _with_pair(state, state.pair, state.selected, frame)

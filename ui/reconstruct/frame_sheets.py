@@ -45,7 +45,7 @@ def browser_data(state: ReconstructState, sheets: Sequence[Path]) -> str:
         "key": state.folder.name,
         "frames": all_frames(state),
         "order": list(state.plan.order),
-        "shots": [[run.frames[0], run.shot] for run in state.runs()],
+        "shots": [[run.frames[0], run.shot] for run in state.runs],
         "dropped": sorted(one.frame for one in state.plan.dropped if one.reason != "elsewhere"),
         "sheets": [url_of(file) for file in sheets],
         "columns": _COLUMNS,

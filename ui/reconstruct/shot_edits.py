@@ -13,8 +13,8 @@ from .state import ReconstructState, ShotRun
 
 def cut(state: ReconstructState, frame: int) -> ReconstructState:
     """Begin a new shot with a frame."""
-    run = next((run for run in state.runs() if frame in run.frames[1:]), None)
-    shot = run and next((shot for shot in state.numbered() if shot.number == run.shot and shot.plays), None)
+    run = next((run for run in state.runs if frame in run.frames[1:]), None)
+    shot = run and next((shot for shot in state.numbered if shot.number == run.shot and shot.plays), None)
     if not run or not shot or len(shot.frames) < 2:
         return state
     end, now = _last_before(shot.frames, run.frames, frame), state.constraints
@@ -48,10 +48,10 @@ def joinable(state: ReconstructState) -> Iterator[tuple[ShotRun, int]]:
 
     The two are neighbours in the order without constraints, and both play in the same direction.
     """
-    playing = [shot for shot in state.numbered() if shot.plays]
+    playing = [shot for shot in state.numbered if shot.plays]
     place = {shot.number: at for at, shot in enumerate(playing)}
     flipped, blocks = state.constraints.flip_shot, state.constraints.flip_shot or state.constraints.shot_order
-    for left, right in pairwise(state.runs()):
+    for left, right in pairwise(state.runs):
         a, b = place.get(left.shot), place.get(right.shot)
         if a is None or b is None or abs(a - b) != 1 or left.part or right.part:
             continue
@@ -82,7 +82,7 @@ def with_shot_edits(state: ReconstructState, constraints: Constraints) -> Recons
         UsageError: A shot cannot be cut or joined there.
     """
     after = edit_shots(state.base_shots(), constraints)
-    return state.with_constraints(_renumbered(constraints, state.numbered(), after, state.shots()))
+    return state.with_constraints(_renumbered(constraints, state.numbered, after, state.shots))
 
 
 def _renumbered(

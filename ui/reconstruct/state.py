@@ -1,7 +1,9 @@
 """The state of the Reconstruct tab in one session: a video, its plan, the user's corrections, and the films."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Literal, Self
@@ -26,7 +28,7 @@ class ShotRun:
 
 @dataclass(frozen=True)
 class ReconstructState:
-    """An immutable snapshot; every click and every solve makes a new one."""
+    """An immutable snapshot; every click and every solve makes a new one, so its shots are computed once."""
 
     folder: Path
     """Holds all files made for this state."""
@@ -55,9 +57,10 @@ class ReconstructState:
     films: Mapping[str, Path] = field(default_factory=dict)
     """Files made from the plan: `film`, `reversed`, `preview`, `plan` and `edits`."""
 
-    def frames(self) -> set[int]:
-        """Return the frames of the video, dropped ones included."""
-        return {*self.plan.order, *(dropped.frame for dropped in self.plan.dropped)}
+    @cached_property
+    def frames(self) -> frozenset[int]:
+        """The frames of the video, dropped ones included."""
+        return frozenset([*self.plan.order, *(dropped.frame for dropped in self.plan.dropped)])
 
     def with_constraints(self, constraints: Constraints) -> Self:
         """Set the corrections, so that `undone` can restore the previous ones."""
@@ -99,21 +102,22 @@ class ReconstructState:
         """Add a film, unless the plan that it was made from has been replaced."""
         return replace(self, films={**self.films, key: film}) if plan is self.plan else self
 
-    def runs(self) -> list[ShotRun]:
-        """Split the film into runs of one shot; a frame of no shot joins the run before it."""
-        shot_of = self._shot_of_frames()
+    @cached_property
+    def runs(self) -> tuple[ShotRun, ...]:
+        """The film as runs of one shot; a frame of no shot joins the run before it."""
+        shot_of = {frame: shot.number for shot in self.numbered for frame in shot.frames}
         shot = next((shot_of[frame] for frame in self.plan.order if frame in shot_of), 1)
         frames = []
         for frame in self.plan.order:
             shot = shot_of.get(frame, shot)
             frames.append((shot, frame))
         runs = [(shot, tuple(frame for _, frame in run)) for shot, run in groupby(frames, key=lambda pair: pair[0])]
-        shots = [shot for shot, _ in runs]
-        return [ShotRun(shot, run, shots.count(shot) > 1) for shot, run in runs]
+        times = Counter(shot for shot, _ in runs)
+        return tuple(ShotRun(shot, run, times[shot] > 1) for shot, run in runs)
 
     def shot_frames(self) -> dict[int, list[int]]:
         """Return the frames of each shot, and of each group that was dropped."""
-        return {shot.number: shot.frames for shot in self.numbered()}
+        return {shot.number: shot.frames for shot in self.numbered}
 
     def base_shots(self) -> list[NumberedShot]:
         """Return the shots of the plan without constraints in their order, then the groups that it dropped."""
@@ -127,17 +131,15 @@ class ReconstructState:
         ]
         return playing + [NumberedShot(number, frames, plays=False) for number, frames in sorted(groups.items())]
 
+    @cached_property
     def numbered(self) -> list[NumberedShot]:
-        """Return the shots as the corrections cut and join them: corrections name them by these numbers."""
+        """The shots as the corrections cut and join them: corrections name them by these numbers."""
         try:
             return edit_shots(self.base_shots(), self.constraints)
         except UsageError:
             return edit_shots(self.base_shots(), self.solved)
 
-    def shots(self) -> list[int]:
-        """Return the numbers of the shots in the film, in their order."""
-        return list(dict.fromkeys(run.shot for run in self.runs()))
-
-    def _shot_of_frames(self) -> dict[int, int]:
-        """Map each frame to its shot, or to the group that it was dropped with."""
-        return {frame: shot.number for shot in self.numbered() for frame in shot.frames}
+    @cached_property
+    def shots(self) -> tuple[int, ...]:
+        """The numbers of the shots in the film, in their order."""
+        return tuple(dict.fromkeys(run.shot for run in self.runs))

@@ -216,7 +216,7 @@ def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, lis
             yield states.show(request.session_hash, shown.show_corrections)
             if automatic and now.constraints != before.constraints:
                 yield from solve(request)
-            elif now.shots() != before.shots():
+            elif now.shots != before.shots:
                 yield states.show(request.session_hash, shown.show_shots)
 
     def browse(request: gr.Request) -> Iterator[Any]:

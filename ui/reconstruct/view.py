@@ -58,7 +58,7 @@ def summary(state: ReconstructState) -> str:
 
 def _shot_sizes(state: ReconstructState) -> str:
     sizes: Counter[int] = Counter()
-    for run in state.runs():
+    for run in state.runs:
         sizes[run.shot] += len(run.frames)
     *rest, last = (str(size) for size in sizes.values())
     if not rest:
@@ -75,7 +75,7 @@ def corrections(state: ReconstructState) -> str:
 
 def shots(state: ReconstructState) -> str:
     """Show every shot as a strip of its frames, with the corrections that it can get."""
-    runs = state.runs()
+    runs = state.runs
     each = max(_STRIP_MIN, min(_STRIP_MAX, _STRIP_FRAMES // max(1, len(runs))))
     strips = [(run, spread(run.frames, each)) for run in runs[:_STRIPS_SHOWN]]
     joins = {run.frames[0] for run, _ in joinable(state)}
@@ -103,7 +103,7 @@ def selected_frame(state: ReconstructState) -> str:
 
 def _edge(state: ReconstructState, frame: int) -> str:
     """Tell whether a shot can be cut before the frame, or joined to the one before it."""
-    starts = {run.frames[0] for run in state.runs()}
+    starts = {run.frames[0] for run in state.runs}
     if frame not in starts:
         return "cut"
     return "join" if any(run.frames[0] == frame for run, _ in joinable(state)) else ""
