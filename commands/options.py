@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..index.overwrite import Overwrite
     from ..progress import NotingProgress
     from ..settings import Settings
+    from ..solve.constraints import Constraints
 
 
 _Answer = TypeVar("_Answer")
@@ -153,9 +154,38 @@ def _with_store(function: Callable[..., Any]) -> Callable[..., Any]:
     option = inspect.Parameter("store", parameters["library"].kind, default=None, annotation=StoreUrl)
     with_option = list(parameters.values())
     with_option.insert(with_option.index(parameters["library"]) + 1, option)
-    vars(run)["__signature__"] = inspect.Signature(with_option)
-    run.__annotations__ = {**function.__annotations__, "store": StoreUrl}
-    return run
+    return _with_signature(run, with_option)
+
+
+def grouped(**collectors: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Replace each named parameter of a command by the options of a function, whose result becomes its value."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        groups = {name: inspect.signature(collect).parameters for name, collect in collectors.items()}
+
+        @wraps(function)
+        def run(**given: Any) -> Any:
+            values = {
+                name: collect(**{option: given.pop(option) for option in groups[name]})
+                for name, collect in collectors.items()
+            }
+            return function(**given, **values)
+
+        expanded = [
+            option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, parameter in inspect.signature(function).parameters.items()
+            for option in (groups[name].values() if name in groups else [parameter])
+        ]
+        return _with_signature(run, expanded)
+
+    return decorate
+
+
+def _with_signature(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> Callable[..., Any]:
+    """Let Typer see these parameters."""
+    vars(function)["__signature__"] = inspect.Signature(parameters)
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
 
 
 def settings_from(library: Path | None, flags: dict[str, Any] | None = None) -> "Settings":
@@ -211,10 +241,33 @@ def clip_flags(model: str | None, view: str | None) -> dict[str, Any]:
     return {"clip.model": model, "clip.view": view}
 
 
-def method_flags(outliers: str | None, price: str | None, thorough: bool, time_limit: float | None) -> dict[str, Any]:
+def method_flags(
+    outliers: OutlierRule = None, price: JoinPrice = None, thorough: Thorough = False, time_limit: TimeLimit = None
+) -> dict[str, Any]:
     return {
         "outliers.rule": outliers,
         "solve.price": price,
         "solve.thorough": thorough or None,
         "solve.time_limit": time_limit,
     }
+
+
+def stated_constraints(
+    first: First = None,
+    last: Last = None,
+    before: Before = None,
+    adjacent: Adjacent = None,
+    keep: Keep = None,
+    drop: Drop = None,
+    keep_shot: KeepShot = None,
+    drop_shot: DropShot = None,
+    flip_shot: FlipShot = None,
+    shot_order: ShotOrder = None,
+    cut_after: CutAfter = None,
+    join_after: JoinAfter = None,
+) -> "Constraints":
+    from ..solve.constraints import parse_constraints
+
+    return parse_constraints(
+        first, last, before, adjacent, keep, drop, keep_shot, drop_shot, flip_shot, shot_order, cut_after, join_after
+    )

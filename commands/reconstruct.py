@@ -2,14 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
 from .output import print_answer, reconstruction_text
 
+if TYPE_CHECKING:
+    from ..solve.constraints import Constraints
 
+
+@options.grouped(method=options.method_flags, constraints=options.stated_constraints)
 def reconstruct(
     video: Annotated[Path, typer.Argument(help="Shuffled video, GIF or folder of pictures.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Film to write.")] = None,
@@ -26,48 +30,20 @@ def reconstruct(
     audio: options.Audio = None,
     space: options.SpaceName = None,
     size: options.Size = None,
-    outliers: options.OutlierRule = None,
-    price: options.JoinPrice = None,
-    thorough: options.Thorough = False,
-    time_limit: options.TimeLimit = None,
+    *,
+    method: dict[str, Any],
     edit_list: options.EditLists = None,
     library: options.LibraryFolder = None,
     overwrite: options.Replace = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
-    first: options.First = None,
-    last: options.Last = None,
-    before: options.Before = None,
-    adjacent: options.Adjacent = None,
-    keep: options.Keep = None,
-    drop: options.Drop = None,
-    keep_shot: options.KeepShot = None,
-    drop_shot: options.DropShot = None,
-    flip_shot: options.FlipShot = None,
-    shot_order: options.ShotOrder = None,
-    cut_after: options.CutAfter = None,
-    join_after: options.JoinAfter = None,
+    constraints: "Constraints",
 ) -> None:
     """Put a shuffled video back in order and drop foreign frames."""
     from .. import pipeline
-    from ..solve.constraints import parse_constraints
 
-    constraints = parse_constraints(
-        first,
-        last,
-        before,
-        adjacent,
-        keep,
-        drop,
-        keep_shot,
-        drop_shot,
-        flip_shot,
-        shot_order,
-        cut_after,
-        join_after,
-    )
     progress = options.progress_for(quiet)
-    flags = options.ingest_flags(space, None, size) | options.method_flags(outliers, price, thorough, time_limit)
+    flags = options.ingest_flags(space, None, size) | method
     flags |= {"render.crf": crf, "render.audio": audio}
     flags |= {"solve.space": None if space in ("all", "auto") else space}
     request = pipeline.ReconstructRequest(

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from ..index.overwrite import Overwrite
     from ..progress import Progress
     from ..settings import Settings
+    from ..solve.constraints import Constraints
 
 
+@options.grouped(method=options.method_flags, constraints=options.stated_constraints)
 def solve(
     video: Annotated[
         str | None,
@@ -34,54 +36,25 @@ def solve(
             help="Space to solve in: appearance, clip, timm:MODEL, own:NAME or fused.", autocompletion=complete.spaces
         ),
     ] = None,
-    outliers: options.OutlierRule = None,
-    price: options.JoinPrice = None,
+    *,
+    method: dict[str, Any],
     split: options.Split = False,
     films: options.Films = None,
     repair: options.Repair = False,
     detector: options.RepairDetector = None,
-    thorough: options.Thorough = False,
-    time_limit: options.TimeLimit = None,
     edit_list: options.EditLists = None,
     engine: options.EngineName = None,
     library: options.LibraryFolder = None,
     overwrite: options.Replace = False,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
-    first: options.First = None,
-    last: options.Last = None,
-    before: options.Before = None,
-    adjacent: options.Adjacent = None,
-    keep: options.Keep = None,
-    drop: options.Drop = None,
-    keep_shot: options.KeepShot = None,
-    drop_shot: options.DropShot = None,
-    flip_shot: options.FlipShot = None,
-    shot_order: options.ShotOrder = None,
-    cut_after: options.CutAfter = None,
-    join_after: options.JoinAfter = None,
+    constraints: "Constraints",
 ) -> None:
     """Find the order of a video in the library and write a plan. Decodes no picture, except with --repair."""
     from .. import pipeline
     from ..render.outputs import numbered
-    from ..solve.constraints import parse_constraints
 
-    constraints = parse_constraints(
-        first,
-        last,
-        before,
-        adjacent,
-        keep,
-        drop,
-        keep_shot,
-        drop_shot,
-        flip_shot,
-        shot_order,
-        cut_after,
-        join_after,
-    )
-    flags = options.method_flags(outliers, price, thorough, time_limit)
-    settings = options.settings_from(library, flags | {"solve.space": space, "engine.name": engine})
+    settings = options.settings_from(library, method | {"solve.space": space, "engine.name": engine})
     if every:
         if video or constraints or evidence or split or films or repair or detector or edit_list:
             raise UsageError("--all takes no video and nothing that is meant for one.", "Leave out one of the two.")
