@@ -1,11 +1,16 @@
-"""How quick and steady the page is: python bench/page.py [--runs N] [--json FILE] [--into PAGE]
+"""Measure the response times and the layout shift of the page: python bench/page.py [--runs N] [--json FILE] [--into PAGE]
 
-A browser opens each tab of the page in a new profile, as on a first visit, and starts the tab's job on a film of 120
-drawn frames. Measured are, in the browser: the first contentful paint; when the tab can be used; the time from the
-click on the tab's main button to the first frame that shows a reaction; and how far the layout moved by itself, from
-the first paint to the end of the job (the sum of all shifts that no input explains, at least the cumulative layout
-shift of the web vitals). Times are medians over the runs, of which `--runs` says how many; the worst follows in
-parentheses. Needs Chromium, by CHROMIUM or on the path. On a busy machine, `chrt -r 1` lets all other work wait.
+Each visit opens one tab in a new browser profile and starts the tab's job on a drawn film of 120 frames. The browser
+measures:
+
+- the first contentful paint,
+- when the tab is ready for input,
+- the time from the click on the main button to the first frame that shows a reaction,
+- the layout shift until the job ends: the sum of all shifts that no input caused, which is at least the cumulative
+  layout shift of the web vitals.
+
+The table has the median of the runs and, in parentheses, the worst. Needs Chromium, from CHROMIUM or the path. On a
+busy machine, run it with `chrt -r 1`.
 """
 
 import argparse
@@ -38,7 +43,7 @@ FRAMES = 120
 PATIENCE = 180_000
 """Milliseconds until a job counts as hung."""
 LIMITS = {"first paint": 2.0, "reaction": 0.2, "shift": 0.05}
-"""What the page is held to: seconds on an idle machine, and the usual limit of a good layout shift, halved."""
+"""Targets: seconds on an idle machine, and half of the layout shift that is usually called good."""
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _WATCH = """
 window.measured = {shift: 0, shifts: [], feedback: null};
@@ -62,17 +67,17 @@ window.watchClick = reaction => addEventListener('click', event => {
 
 @dataclass(frozen=True)
 class Tab:
-    """A tab, how to prepare its job, and what shows that the job has ended."""
+    """A tab, how to prepare its job on a film, and what shows that the job has ended."""
 
     name: str
     prefix: str
-    prepare: Callable[["Page"], None]
+    prepare: Callable[["Page", Path], None]
     ended: str
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What one visit of one tab took, in seconds; the shift has no unit."""
+    """The times of one visit of a tab, in seconds, and its layout shift, which has no unit."""
 
     tab: str
     first_paint: float
@@ -86,14 +91,17 @@ def _choose(page: "Page", field: str) -> None:
     page.get_by_role("option").first.click()
 
 
+def _fill(page: "Page", field: str, text: str) -> None:
+    page.locator(f"{field} textarea, {field} input").fill(text)
+
+
 TABS = (
-    Tab("reconstruct", "rc", lambda page: _choose(page, "rc-video"), "#rc-films a[download$='.mp4']"),
-    Tab("search", "se", lambda page: page.locator("#se-text textarea").fill("a red circle"), "#se-gallery .rw-hit"),
-    Tab("library", "li", lambda page: page.locator("#li-path textarea, #li-path input").fill(FILM), "#li-results b"),
-    Tab("repair", "rp", lambda page: _choose(page, "rp-video"), "#rp-timeline svg"),
-    Tab("measure", "me", lambda page: _choose(page, "me-video"), "#me-result table"),
+    Tab("reconstruct", "rc", lambda page, film: _choose(page, "rc-video"), "#rc-films a[download$='.mp4']"),
+    Tab("search", "se", lambda page, film: _fill(page, "#se-text", "a red circle"), "#se-gallery .rw-hit"),
+    Tab("library", "li", lambda page, film: _fill(page, "#li-path", str(film)), "#li-results b"),
+    Tab("repair", "rp", lambda page, film: _choose(page, "rp-video"), "#rp-timeline svg"),
+    Tab("measure", "me", lambda page, film: _choose(page, "me-video"), "#me-result table"),
 )
-FILM = ""
 
 
 def main() -> None:
@@ -113,15 +121,14 @@ def main() -> None:
 
 
 def _measure(options: argparse.Namespace) -> Iterator[Visit]:
-    global FILM
     with tempfile.TemporaryDirectory(prefix="reelweave-page-") as folder, _browser() as browser:
-        FILM = str(_draw(Path(folder)))
+        film = _draw(Path(folder))
         with _page(Path(folder) / "library") as address:
             # The first visit loads what later ones share, as after a start of the page.
             for _ in range(options.runs):
                 for tab in TABS:
                     if tab.name in options.tabs:
-                        visit = _visit(browser, address, tab, options.explain)
+                        visit = _visit(browser, address, tab, film, options.explain)
                         print(json.dumps(asdict(visit)), file=sys.stderr, flush=True)
                         if options.json:
                             with options.json.open("a", encoding="utf-8") as lines:
@@ -136,7 +143,7 @@ def _draw(folder: Path) -> Path:
     return folder / "film.mp4"
 
 
-def _visit(browser: "Browser", address: str, tab: Tab, explain: bool) -> Visit:
+def _visit(browser: "Browser", address: str, tab: Tab, film: Path, explain: bool) -> Visit:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     try:
         page = context.new_page()
@@ -146,7 +153,7 @@ def _visit(browser: "Browser", address: str, tab: Tab, explain: bool) -> Visit:
         start = page.locator(f"#{tab.prefix}-start")
         start.wait_for()
         ready = page.evaluate("performance.now()")
-        tab.prepare(page)
+        tab.prepare(page, film)
         page.evaluate("watchClick", f"#{tab.prefix}-status :is(.rw-progress, .rw-note, .rw-error), .rw-pending")
         start.click()
         page.wait_for_function("window.measured.feedback !== null")
@@ -162,7 +169,7 @@ def _visit(browser: "Browser", address: str, tab: Tab, explain: bool) -> Visit:
 
 
 def table_of(visits: Sequence[Visit], runs: int) -> str:
-    """Return the medians by tab, with the load of the machine."""
+    """Return the medians of each tab, with the load of the machine."""
     load_average = os.getloadavg()[0]
     rows = [
         "| tab | first paint, s | ready, s | reaction to a click, s | layout shift |",
@@ -177,7 +184,7 @@ def table_of(visits: Sequence[Visit], runs: int) -> str:
             _cell([visit.shift for visit in own], 3),
         ]
         rows.append(f"| {tab} | {' | '.join(cells)} |")
-    limits = f"Held to: {', '.join(f'{name} {limit:g}' for name, limit in LIMITS.items())}."
+    limits = f"Targets: {', '.join(f'{name} {limit:g}' for name, limit in LIMITS.items())}."
     made = f"Medians of {runs} visits (worst), {date.today()}, {os.cpu_count()} cores, load average {load_average:.1f}."
     return "\n".join([*rows, "", f"{made} {limits}"])
 

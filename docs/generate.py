@@ -87,18 +87,17 @@ weights](../guide/library.md#clip-weights) explains how to fetch, check and chan
 """
 
 MODELS_LIMITS = """
-## What was tried
+## What was tested
 
-No trained weights of these models could be had where Reelweave was made, except those of `toy`, which come with it.
-For all but `toy`, that has these consequences:
+Only the weights of `toy`, which come with Reelweave, were available when it was tested. For the other models:
 
-- Every model was made in its true shape with random weights, saved, loaded strictly and run (`bench/models.py`).
-- The tests load small models of the same parts: CLIP's towers; SigLIP 2's, with a tokenizer of its own in the folder,
-  texts of 64 tokens, attention pooling and a sigmoid head; PE-Core's, with rotary positions.
-- Not tried: downloading their weights, the tokenizer that SigLIP 2 has on the hub, and what any of them finds.
-- The table agrees with open_clip's own list of models and weights, which a test checks. `reelweave models check NAME`
-  says on your machine whether the weights that were fetched keep what the table promises: dimension, length of texts,
-  size of pictures, preprocessing and, if the hub answers, licence.
+- Each was created at full size with random weights, saved, loaded strictly and run (`bench/models.py`).
+- The tests load small models with the same components: CLIP's towers; SigLIP 2's, with a tokenizer in the folder, texts
+  of 64 tokens, attention pooling and a sigmoid head; PE-Core's, with rotary positions.
+- Not tested: downloading the weights, the tokenizer that SigLIP 2 has on the hub, and how well any of them searches.
+- A test compares the table with open_clip's own list of models and weights. `reelweave models check NAME` checks on
+  your machine whether the fetched weights match the table: dimension, length of texts, size of pictures,
+  preprocessing and, if the hub answers, licence.
 """
 
 
@@ -262,7 +261,7 @@ def markdown(lines: list[str]) -> str:
     """Join lines and mark the names of keys, options and files as code."""
     text = " ".join(lines)
     return re.sub(
-        r"(?<![\w`/])(--?[a-z][\w-]*|[a-z]+\.[a-z]\w+|\w+/\w+\.py|[A-Za-z-]+:[A-Z/]+)(?![\w`])", r"`\1`", text
+        r"(?<![\w`/])(--?[a-z][\w-]*|[a-z]+\.[a-z]\w+|\w+/\w+\.py|[A-Za-z-]+:[A-Z/:]+)(?![\w`])", r"`\1`", text
     )
 
 
