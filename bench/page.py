@@ -1,4 +1,4 @@
-"""Measure the response times and the layout shift of the page: python bench/page.py [--runs N] [--json FILE] [--into PAGE]
+"""Measure the response times and layout shift of the page: python bench/page.py [--runs N] [--json FILE] [--into PAGE]
 
 Each visit opens one tab in a new browser profile and starts the tab's job on a drawn film of 120 frames. The browser
 measures:
