@@ -38,7 +38,9 @@ def print_error(error: Exception) -> None:
     """Print one line, or raise the error for its traceback if REELWEAVE_DEBUG is set."""
     if os.environ.get("REELWEAVE_DEBUG"):
         raise error
-    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     print(f"{styled('error:', sys.stderr, fg='red', bold=True)} {text}", file=sys.stderr)
 
 

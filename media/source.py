@@ -63,6 +63,8 @@ _COLOUR_FIXES = (
 )
 """The scaler rejects an unknown colour matrix, and rare primaries; without the tags it uses the default ones."""
 
+_USABLE = "Use a video, an animated GIF, WebP or PNG, or a folder of pictures."
+
 _LOG_TIMEOUT = 30
 """Seconds to wait for the log line of a frame, which ffmpeg may write after the frame itself."""
 
@@ -338,7 +340,7 @@ class PictureFolder:
         for file in self.files:
             with contextlib.suppress(SourceError):
                 return picture_and_header(file)[0]
-        raise SourceError(f"None of the {len(self.files)} pictures in {self.path} can be read.")
+        raise SourceError(f"None of the {len(self.files)} pictures in {self.path} can be read.", _USABLE)
 
 
 Source: TypeAlias = VideoFile | PictureFolder
@@ -492,14 +494,14 @@ def _begins_as_mp4(path: Path) -> bool:
 
 def _unreadable(path: Path, log: str) -> SourceError:
     if path.stat().st_size == 0:
-        return SourceError(f"{path} is empty.")
+        return SourceError(f"{path} is empty.", "Record or copy it again.")
     if "moov atom not found" in log and _begins_as_mp4(path):
         return SourceError(
             f"{path} is truncated: its index (the moov atom) is missing, so no frame can be read.",
             "Record or copy it again; tools such as untrunc can rebuild the index from a similar file.",
         )
     if "matches no streams" in log:
-        return SourceError(f"{path} contains no video.")
+        return SourceError(f"{path} contains no video.", _USABLE)
     if (large := _LARGE.search(log)) and int(large[1]) * int(large[2]) > MOST_PIXELS:
         return SourceError(
             f"{path} has {large[1]} x {large[2]} pixels; the limit is {MOST_PIXELS // 1_000_000} million.",
@@ -510,5 +512,5 @@ def _unreadable(path: Path, log: str) -> SourceError:
     return SourceError(
         f"{path} is not a video that ffmpeg can read ({last}).",
         # ffmpeg reads animated WebP since version 9.
-        "A newer imageio-ffmpeg may read it: pip install -U imageio-ffmpeg." if animated else "",
+        "A newer imageio-ffmpeg may read it: pip install -U imageio-ffmpeg." if animated else _USABLE,
     )

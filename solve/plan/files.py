@@ -57,15 +57,14 @@ def parse_plan(text: str, path: Path, note: Callable[[str], None] = lambda text:
 
 
 def _text(path: Path) -> str:
+    writes_plan = f"solve --plan writes one: see {command('solve', '--help')}."
     try:
         return read_bytes(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError as missing:
-        raise PlanError(
-            f"There is no plan at {path}.", f"solve --plan writes one: see {command('solve', '--help')}."
-        ) from missing
+        raise PlanError(f"There is no plan at {path}.", writes_plan) from missing
     except UnicodeDecodeError as bad:
         line = bad.object[: bad.start].count(b"\n") + 1
-        raise PlanError(f"{path}, line {line}: this is not UTF-8 text, so it is not a plan.") from bad
+        raise PlanError(f"{path}, line {line}: this is not UTF-8 text, so it is not a plan.", writes_plan) from bad
     except UntrustedError as bad:
         raise PlanError(f"{path} is not a plan that can be read: it {bad}.") from bad
     except OSError as failed:

@@ -33,6 +33,12 @@ def refused(answer: Answer, code: int, *said: str) -> None:
         assert word in answer.err
 
 
+def has_remedy(answer: Answer) -> bool:
+    """Tell whether the error is followed by the next step, which is indented."""
+    _, _, told = answer.err.partition("error: ")
+    return told.partition("\n")[2].startswith("  ")
+
+
 # Sources that cannot be read
 
 
@@ -128,7 +134,9 @@ def test_an_unusable_source_is_refused(
 ) -> None:
     path, before, there = make(tmp_path), contents(full), files(full)
     around = files(tmp_path)
-    refused(run(command, path), 1, said, path.name)
+    answer = run(command, path)
+    refused(answer, 1, said, path.name)
+    assert has_remedy(answer)
     assert contents(full) == before
     assert files(full) == there
     assert files(tmp_path) == around
@@ -415,6 +423,12 @@ def test_a_plan_and_a_truth_of_different_films_are_refused(plan: Path, tmp_path:
     refused(run("evaluate", plan, "--truth", tmp_path / "truth.json"), 1)
 
 
+def test_a_video_in_place_of_its_plan_is_refused(clip: Path, tmp_path: Path, run: Run) -> None:
+    answer = run("render", clip, "-o", tmp_path / "film.mp4", "-q")
+    refused(answer, 1, clip.name, "solve --plan")
+    assert has_remedy(answer)
+
+
 def test_an_edited_plan_is_rendered_as_edited(plan: Path, tmp_path: Path, run: Run) -> None:
     before = read_plan(plan)
     rest = gone([*before.order[:2], *before.order[5:]])
@@ -454,6 +468,7 @@ def test_a_full_output_device_is_reported(full: Path) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.startswith("error:")
+    assert "[Errno" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
