@@ -70,7 +70,7 @@ def connected(options: ClusterOptions) -> Iterator["RayEngine"]:
     try:
         import ray
     except ImportError as missing:
-        raise UsageError("Ray is not installed.", "Install it by: pip install 'reelweave[cluster]'.") from missing
+        raise UsageError("Ray is not installed.", "Run: pip install '.[cluster]'") from missing
     if ray.is_initialized():
         yield RayEngine(options)
         return

@@ -97,7 +97,7 @@ class ClipEmbedder(NetworkEmbedder):
         if known and known.has_tokenizer and find_spec("transformers") is None:
             raise SpaceError(
                 f"The tokenizer of {known.name} needs transformers, which is not installed.",
-                "Run `pip install 'reelweave[match]'`, or set clip.model to another model.",
+                "Run `pip install '.[match]'`, or set clip.model to another model.",
             )
         _ = self._loaded
         name = _tokenizer_name(self._model, local_weights(self._model, CLIP))

@@ -64,7 +64,7 @@ class KeypointMatcher:
         if find_spec("transformers") is None:
             raise SpaceError(
                 "--price match needs transformers, which is not installed.",
-                "Run `pip install 'reelweave[match]'`, or give another --price.",
+                "Run `pip install '.[match]'`, or give another --price.",
             )
         place = local_weights(self._model, MATCHER) or fetch_from_hub(self._model, MATCHER)
         with loading(f"The {MATCHER.noun} {self._model}", MATCHER.remedy):

@@ -244,7 +244,7 @@ def test_a_missing_ray_is_named_with_the_way_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(UsageError) as refused, connected(ClusterOptions("")):
         pass
-    assert "reelweave[cluster]" in refused.value.remedy
+    assert ".[cluster]" in refused.value.remedy
 
 
 def test_an_unreachable_cluster_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
