@@ -315,7 +315,7 @@ class Reconstruct(NamedTuple):
     frame_label: str = "frame {number}"
     selected_label: str = "the selected frame"
     nothing_selected: str = "Click a frame below to move, drop or restore it."
-    selected_title: str = "frame {number}, position {position} of {count}"
+    selected_title: str = "Frame {number}, position {position} of {count}"
     previous_frame: str = "the previous frame"
     next_frame: str = "the next frame"
     make_first: str = "Make first"

@@ -574,7 +574,7 @@ def test_a_click_on_the_chart_shows_that_place_of_the_film(page: "Page") -> None
     pick(page, "shuffled.mp4")
     restore_order(page)
     assert plays(page.locator("#rc-films video").nth(1))
-    chart = page.locator("#rc-diagnostics .rw-seek").last
+    chart = page.locator("#rc-diagnostics .rw-seek img").last
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] * 0.5, "y": box["height"] / 2})

@@ -238,7 +238,7 @@ def test_the_films_are_compared_sped_up_and_sought_in_the_charts(page: "Page") -
     page.wait_for_function("[...document.querySelectorAll('#rc-films video')].every(film => film.currentTime === 0.5)")
     share = "(film => film.currentTime / film.duration)(document.querySelectorAll('#rc-films video')[{}])"
     for place, film in ((0, 0), (1, 1)):
-        chart = page.locator("#rc-diagnostics .rw-maps .rw-seek").nth(place)
+        chart = page.locator("#rc-diagnostics .rw-maps .rw-seek img").nth(place)
         box = chart.bounding_box()
         chart.click(position={"x": box["width"] * 0.75, "y": 40})
         page.wait_for_function(f"Math.abs({share.format(film)} - 0.75) < 0.1")
