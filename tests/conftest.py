@@ -1,4 +1,4 @@
-"""What every test finds: a library of its own, no network, and a small film with a known story."""
+"""Fixtures of all tests: a library for each test, no network, and small drawn films."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-# Tests run side by side, and threads beside them only get in one another's way; set before numpy and torch load.
+# Tests run in parallel, so that more threads would only slow them down; set before numpy and torch load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# How long an example takes is the machine's affair.
+# Tests must not depend on the speed of the machine.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 _MEMORY = Path("/dev/shm")
-# The tests write 1.5 GB, of which little is kept at a time.
+# The tests write 1.5 GB in all, and keep little of it at a time.
 _ROOM = 4 << 30
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def pytest_configure() -> None:
     """Write to memory where there is room, because SQLite waits for a disk after each transaction.
 
-    A shell ignores Ctrl-C in what it runs in the background, and processes that the tests start would inherit that.
-    Without compiled files, each of these processes and each worker would compile the package and the tests anew.
+    Restore SIGINT, which a shell ignores in background jobs, for the processes that tests start. Allow compiled files,
+    so that each of these processes need not compile the package.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -53,13 +53,13 @@ _LONGEST = (
     *("fuzz/test_fuzz_arguments.py", "fuzz/test_fuzz_imports.py", "ingest/test_speed.py", "index/test_damaged.py"),
     *("index/test_server.py", "test_deploy.py"),
 )
-"""The files that take 15 CPU seconds or more, those with a browser and the others in turn."""
+"""The files that take 15 CPU seconds or more, alternating between those with a browser and the others."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest files first, so that no worker is left alone with one at the end.
+    """Run the longest files first, so that no worker runs one alone at the end.
 
-    A page waits more than it computes, so that one file of pages at a time leaves the most to do for the others.
+    A page test waits more than it computes, so at best one such file runs at a time.
     """
     places = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """What the tests write is remembered apart from what the developer wrote."""
+    """Keep the digests of written files apart from those of the developer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder := tmp_path_factory.mktemp("state")))
         yield folder
@@ -80,13 +80,13 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def library(libraries: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty library that every test uses unless it names another, and no variables of the developer's own."""
+    """Set an empty library as the default, and unset the developer's own variables."""
     for name in [name for name in os.environ if name.upper().startswith("REELWEAVE_")]:
         monkeypatch.delenv(name)
     folder = Path(tempfile.mkdtemp(dir=libraries))
     monkeypatch.setenv("REELWEAVE_LIBRARY", str(folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    # What is quickest is the machine's affair; tests/ingest/test_speed.py has the ways that are not exact.
+    # The quickest backend depends on the machine; tests/ingest/test_speed.py tests those that are not exact.
     monkeypatch.setenv("REELWEAVE_CLIP__SPEED", "exact")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
@@ -120,7 +120,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stocked(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library with one video; never to be changed."""
+    """A library with one video, which tests must not change."""
     from runs import settings
 
     from reelweave import pipeline
@@ -139,7 +139,7 @@ def full(stocked: Path, library: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """48 drawn frames of 192 x 108 in which everything moves."""
+    """48 drawn frames of 192 x 108, in which everything moves."""
     from reelweave.evaluate.drawn.film import draw_film
 
     return draw_film(tmp_path_factory.mktemp("film") / "film.mp4", frames=48, size=(192, 108))
@@ -147,7 +147,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scrambled(film: Path, tmp_path_factory: pytest.TempPathFactory) -> "Scrambled":
-    """The film out of order with four foreign frames, and the truth about it."""
+    """The film shuffled, with four foreign frames, and its truth."""
     from helpers import Scrambled
 
     from reelweave.evaluate.scramble import ScrambleOptions, scramble
@@ -160,7 +160,7 @@ def scrambled(film: Path, tmp_path_factory: pytest.TempPathFactory) -> "Scramble
 
 @pytest.fixture(scope="module")
 def snowy(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two films with frames that snow has broken."""
+    """Two films with frames that are broken by snow."""
     from broken import snowy_film
 
     folder = tmp_path_factory.mktemp("films")

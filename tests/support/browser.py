@@ -1,4 +1,4 @@
-"""The real page in a process of its own, and a real browser that looks at it."""
+"""Start the page in a process of its own, and open it in a real browser."""
 
 import os
 import re
@@ -26,7 +26,7 @@ Server = subprocess.Popen[str] | forked.ForkedProcess
 _OPENED = re.compile(r"the page is at (http://\S+/)")
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
-_MANNERS = {
+_VARIANTS = {
     "slow": """
 import os, threading
 from reelweave.repair.misfit import Misfit
@@ -64,53 +64,57 @@ from reelweave.cli import main
 main()
 """,
 }
-"""Pages that can be caught at what they do: one rests after the first batch that is ingested or frame that is judged,
-until work was cancelled once or the file RELEASE exists, one looks for the best order until it is told to stop, and one
-shows a long film."""
+"""Pages that stay in a state long enough to test it.
+
+- `slow` waits after the first batch that is ingested or frame that is judged, until a job is cancelled or the file
+  RELEASE exists.
+- `endless` searches for the order until it is stopped.
+- `long` shows a long film.
+"""
 
 
 def chromium() -> str:
-    """The system's browser, which `.ci/chromium` installs; playwright brings none that is used here."""
+    """Return the system's browser, which `.ci/chromium` installs; that of playwright is not used."""
     named = os.environ.get("CHROMIUM")
     return named or next((found for name in _NAMES if (found := shutil.which(name))), "")
 
 
 def _missing() -> str:
-    """Why the page cannot be looked at here; nothing where it can."""
+    """Say why the page cannot be opened here; empty if it can."""
     lost = [name for name in ("gradio", "playwright") if find_spec(name) is None]
     if lost:
         return f"{' and '.join(lost)} not installed: pip install '.[dev,ui]'"
-    return "" if chromium() else "no Chromium is here: .ci/chromium installs one"
+    return "" if chromium() else "there is no Chromium: .ci/chromium installs it"
 
 
 needs_gradio = pytest.mark.skipif(not find_spec("gradio"), reason="the page needs Gradio: pip install '.[ui]'")
-"""Finding it takes no time, importing it two seconds."""
+"""Importing Gradio would take two seconds, so its presence is checked instead."""
 needs_browser = pytest.mark.skipif(bool(_missing()), reason=_missing())
 
 
 _PLAIN = "from reelweave.cli import main; main()"
 
 
-def page_process(arguments: Sequence[str], manner: str, fresh: bool, environment: Mapping[str, str]) -> Server:
-    """Start the page; a fresh one as a user starts it, another one with its packages loaded."""
+def page_process(arguments: Sequence[str], variant: str, fresh: bool, environment: Mapping[str, str]) -> Server:
+    """Start the page: a fresh one as a user does, any other by a fork of a process with its packages loaded."""
     if forked.AVAILABLE and not fresh:
-        return forked.ForkedProcess(_MANNERS[manner] if manner else _PLAIN, arguments, environment)
-    program = ["-c", _MANNERS[manner]] if manner else ["-m", "reelweave"]
+        return forked.ForkedProcess(_VARIANTS[variant] if variant else _PLAIN, arguments, environment)
+    program = ["-c", _VARIANTS[variant]] if variant else ["-m", "reelweave"]
     command = [sys.executable, *program, *arguments]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @contextmanager
 def page_of(
-    library: Path, *options: str, manner: str = "", grumbles: str = "", fresh: bool = False, **variables: str
+    library: Path, *options: str, variant: str = "", reported: str = "", fresh: bool = False, **variables: str
 ) -> Iterator[str]:
-    """The address of the page of a library; the page ends with the block, as by Ctrl-C.
+    """Yield the address of the page of a library, and end the page as Ctrl-C does.
 
-    It ends well, and what it says in its terminal besides its address is nothing, or what it is to grumble about.
+    The page must exit with 0 and print nothing but its address on stderr, unless `reported` says what else.
     """
     ours = {"REELWEAVE_INGEST__SPACE": "appearance", "REELWEAVE_INGEST__BATCH": "8", "HF_HUB_OFFLINE": "1"}
     arguments = ["ui", "--library", str(library), "--port", str(free_port()), *options]
-    with page_process(arguments, manner, fresh, os.environ | ours | variables) as server:
+    with page_process(arguments, variant, fresh, os.environ | ours | variables) as server:
         try:
             yield _opened(server)
         finally:
@@ -120,21 +124,21 @@ def page_of(
             finally:
                 server.kill()
         assert server.returncode == 0, f"ended with {server.returncode}: {left}"
-        assert grumbles in left if grumbles else not left, left
+        assert reported in left if reported else not left, left
 
 
 def _opened(server: Server) -> str:
-    told = ""
-    impatient = threading.Timer(PATIENCE, server.kill)
-    impatient.start()
+    printed = ""
+    timeout = threading.Timer(PATIENCE, server.kill)
+    timeout.start()
     try:
         for line in server.stderr or ():
-            told += line
+            printed += line
             if found := _OPENED.search(line):
                 return found[1]
     finally:
-        impatient.cancel()
-    pytest.fail(f"the page did not open: {told}")
+        timeout.cancel()
+    pytest.fail(f"the page did not open: {printed}")
 
 
 def free_port() -> int:
@@ -163,40 +167,40 @@ _contexts: "WeakKeyDictionary[Browser, dict[tuple[int, str], BrowserContext]]" =
 
 
 def _context(browser: "Browser", width: int, scheme: str) -> "BrowserContext":
-    """Windows of one kind share what the browser has loaded and compiled, a quarter of the time in which one opens."""
-    ours = _contexts.setdefault(browser, {})
-    if (width, scheme) not in ours:
+    """Return the context of a width and scheme; a window opens a quarter faster in one that has loaded the page."""
+    known = _contexts.setdefault(browser, {})
+    if (width, scheme) not in known:
         options: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-        ours[width, scheme] = browser.new_context(**options)
-    return ours[width, scheme]
+        known[width, scheme] = browser.new_context(**options)
+    return known[width, scheme]
 
 
 @contextmanager
 def window(browser: "Browser", address: str, width: int = 1280, scheme: str = "light") -> "Iterator[Page]":
-    """A window on the page; what it asks of another machine, or stumbles over, fails the test."""
+    """Open the page in a window. A request to another host, a script error or a dialog fails the test."""
     origin = address.partition("#")[0]
-    strangers: list[str] = []
-    troubles: list[str] = []
+    foreign: list[str] = []
+    errors: list[str] = []
 
     def watch(request: Any) -> None:
         if not request.url.startswith((origin, "data:", "blob:")):
-            strangers.append(request.url)
+            foreign.append(request.url)
 
     page = _context(browser, width, scheme).new_page()
     page.on("request", watch)
     page.set_default_timeout(1000 * PATIENCE)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: (troubles.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: (errors.append(f"dialog {dialog.message}"), dialog.dismiss())[1])
     page.goto(address)
     try:
         yield page
     finally:
         page.close()
-    assert (strangers, troubles) == ([], []), f"{strangers} {troubles}"
+    assert (foreign, errors) == ([], [])
 
 
 def overflow(page: "Page") -> int:
-    """How far the page reaches beyond the window, which nobody likes to scroll sideways for."""
+    """Return by how many pixels the page is wider than the window."""
     return max(0, int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth")))
 
 
@@ -229,12 +233,12 @@ _FAINT = """() => {
 
 
 def faint(page: "Page") -> list[str]:
-    """Words that are hard to read: by the usual rule for the web their contrast is to be at least 4.5 to 1."""
+    """Return the texts whose contrast is below 4.5 to 1, the usual limit (WCAG AA)."""
     return list(page.evaluate(_FAINT))
 
 
 def plays(video: "Locator") -> bool:
-    """Whether the browser can show a film: it has read some of it and knows how long it is."""
+    """Tell whether the browser can play a film: it has decoded a frame and knows the length."""
     return bool(
         video.evaluate(
             """(video, patience) => new Promise(done => {
@@ -251,9 +255,9 @@ def plays(video: "Locator") -> bool:
 
 
 def screenshot(page: "Page", name: str, height: int = 1400, part: str = "") -> None:
-    """A picture of the page, or a part of it, where the variable SCREENSHOTS names a folder for it.
+    """Save a picture of the page, or of a part of it, in the folder that the variable SCREENSHOTS names.
 
-    The README shows what a laptop does in light, so that this goes without saying in the name.
+    Names leave out the usual width and scheme, `-1280-light`.
     """
     if folder := os.environ.get("SCREENSHOTS"):
         size = page.viewport_size or {"width": 1280, "height": 900}

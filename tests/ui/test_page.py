@@ -248,7 +248,7 @@ def test_a_chosen_video_that_has_been_removed_is_reported(
 
 
 def test_a_cancelled_job_can_be_resumed(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", variant="slow") as address, window(browser, address) as page:
         give(page, shuffled)
         restore_order(page, ".rw-progress :text('of 52')")
         page.get_by_role("button", name="Cancel").click()
@@ -259,7 +259,7 @@ def test_a_cancelled_job_can_be_resumed(browser: "Browser", shuffled: Path, tmp_
 
 
 def test_a_search_can_be_ended_with_its_best_result_so_far(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", manner="endless") as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", variant="endless") as address, window(browser, address) as page:
         give(page, shuffled)
         restore_order(page, ".rw-can-stop")
         page.get_by_role("button", name="Use the best result so far").click()
@@ -271,7 +271,7 @@ def test_a_job_outlives_its_window_and_can_be_followed_in_another(
     browser: "Browser", shuffled: Path, tmp_path: Path
 ) -> None:
     library, release = tmp_path / "library", tmp_path / "release"
-    with page_of(library, manner="slow", RELEASE=str(release)) as address:
+    with page_of(library, variant="slow", RELEASE=str(release)) as address:
         with window(browser, address) as page:
             give(page, shuffled)
             restore_order(page, ".rw-progress :text('of 52')")
@@ -321,7 +321,7 @@ def test_a_job_is_told_in_the_title_and_its_end_in_other_tabs(
 ) -> None:
     release = tmp_path / "release"
     with (
-        page_of(tmp_path / "library", manner="slow", RELEASE=str(release)) as address,
+        page_of(tmp_path / "library", variant="slow", RELEASE=str(release)) as address,
         window(browser, address) as page,
     ):
         give(page, shuffled)
@@ -349,7 +349,7 @@ def test_two_windows_do_not_disturb_each_other(browser: "Browser", shuffled: Pat
     """While one ingests, the other waits for its turn; both succeed."""
     library, release = tmp_path / "library", tmp_path / "release"
     with (
-        page_of(library, manner="slow", RELEASE=str(release)) as address,
+        page_of(library, variant="slow", RELEASE=str(release)) as address,
         window(browser, address) as one,
         window(browser, address) as two,
     ):
@@ -384,7 +384,7 @@ def test_the_server_hands_out_no_other_files(address: str, library: Path, shuffl
 def test_a_path_in_place_of_an_upload_is_refused(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
     """A request that names a file of this machine as its upload fails, and Gradio logs it."""
     library = tmp_path / "library"
-    with page_of(library, grumbles="was not uploaded by a user") as address, window(browser, address) as page:
+    with page_of(library, reported="was not uploaded by a user") as address, window(browser, address) as page:
         found: list[Any] = []
         page.on("request", lambda request: found.append(request) if "queue/join" in request.url else None)
         page.get_by_role("button", name="Restore order").click()
@@ -449,7 +449,7 @@ def test_an_interrupted_ingest_is_resumed_when_its_video_is_picked(
     browser: "Browser", shuffled: Path, tmp_path: Path
 ) -> None:
     library = settings(library=str(tmp_path / "library"))
-    with page_of(tmp_path / "library", manner="slow") as address:
+    with page_of(tmp_path / "library", variant="slow") as address:
         with window(browser, address) as page:
             give(page, shuffled)
             restore_order(page, ".rw-progress :text('of 52')")
@@ -583,7 +583,7 @@ def test_a_click_on_the_chart_shows_that_place_of_the_film(page: "Page") -> None
 
 
 def test_progress_moves_and_names_its_steps_in_plain_words(browser: "Browser", shuffled: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", variant="slow") as address, window(browser, address) as page:
         give(page, shuffled)
         restore_order(page, ".rw-progress :text('Reading the frames')")
         page.locator(".rw-progress :text('%')").wait_for()

@@ -127,7 +127,7 @@ def test_nothing_serious_is_found_before_after_and_on_errors(
 def test_nothing_serious_is_found_while_a_job_runs(
     browser: "Browser", library: Path, tmp_path: Path, scheme: str
 ) -> None:
-    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address, 1280, scheme) as page:
+    with page_of(tmp_path / "library", variant="slow") as address, window(browser, address, 1280, scheme) as page:
         page.locator("#rc-upload input[type=file]").set_input_files(str(library.parent / "film.mp4"))
         page.locator("#rc-upload").get_by_text("KB").first.wait_for()
         page.locator("#rc-start").click()

@@ -295,7 +295,7 @@ def test_a_tour_over_work_leaves_it_alone(page: "Page") -> None:
 def test_20000_frames_are_browsed_and_corrected(browser: "Browser", library: Path, tmp_path: Path) -> None:
     long_film.store_proxies(tmp_path / "proxies")
     variables = {"PROXIES": str(tmp_path / "proxies"), "SUPPORT": str(Path(long_film.__file__).parent)}
-    with page_of(library, manner="long", **variables) as address, window(browser, address) as page:
+    with page_of(library, variant="long", **variables) as address, window(browser, address) as page:
         pick(page, "shuffled.mp4")
         restore_order(page, "#rc-browser button")
         show_all_frames(page)

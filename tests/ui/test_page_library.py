@@ -163,7 +163,7 @@ def test_a_cancelled_ingest_is_resumed_and_another_window_waits_for_its_turn(
     browser: "Browser", clips: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "library"
-    with page_of(library, manner="slow") as address, window(browser, address) as one, window(browser, address) as two:
+    with page_of(library, variant="slow") as address, window(browser, address) as one, window(browser, address) as two:
         show(one)
         show(two)
         drop(one, clips / "long.mp4")

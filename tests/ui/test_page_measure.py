@@ -110,7 +110,7 @@ def test_a_measurement_can_be_cancelled(browser: "Browser", library: Path, film:
     def made() -> set[Path]:
         return set(library.with_name(f"{library.name}.page").glob("run-*/outputs/*"))
 
-    with page_of(library, manner="slow") as address, window(browser, address) as page:
+    with page_of(library, variant="slow") as address, window(browser, address) as page:
         before = made()
         show(page)
         page.locator("#me-upload input[type=file]").set_input_files(str(film))

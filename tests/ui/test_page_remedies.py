@@ -57,7 +57,7 @@ def test_a_moved_file_is_located_and_the_work_starts(browser: "Browser", tmp_pat
 
 def test_a_cancelled_job_is_resumed_by_its_button(browser: "Browser", tmp_path: Path) -> None:
     draw_film(tmp_path / "film.mp4", frames=24, size=(160, 90))
-    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", variant="slow") as address, window(browser, address) as page:
         page.locator("#rc-upload input[type=file]").set_input_files(str(tmp_path / "film.mp4"))
         page.locator("#rc-upload").get_by_text("KB").first.wait_for()
         page.get_by_role("button", name="Restore order").click()

@@ -272,7 +272,7 @@ def test_a_missing_video_is_reported(page: "Page") -> None:
 
 
 def test_a_survey_can_be_cancelled_and_repeated(browser: "Browser", tape: Path, tmp_path: Path) -> None:
-    with page_of(tmp_path / "library", manner="slow") as address, window(browser, address) as page:
+    with page_of(tmp_path / "library", variant="slow") as address, window(browser, address) as page:
         show(page)
         give(page, tape)
         look(page, "#rp-status .rw-progress :text('Looking for broken frames')")
