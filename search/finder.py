@@ -208,7 +208,7 @@ class Finder:
                 )
             chosen = self.settings.search
             typical = self._typical_spread(matrix, question)
-            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical)
+            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical, best)
         return auto_cut(best, self.settings.search.auto)
 
     def _typical_spread(self, matrix: Matrix, question: Question) -> float | None:
