@@ -11,9 +11,9 @@ from ..media.identity import content_hash, stamp
 from ..media.types import SpaceState, VideoRecord, ingest_command
 from ..progress import Progress
 from ..settings import OWN_SPACE
+from . import matrix, quantized
 from .failures import check_and_repair
 from .library import Library
-from .matrix import SUFFIX, is_sound
 from .restore import read_record, repair_catalog, repair_store, restore_vectors, restored
 
 SourceState = Literal["here", "missing", "changed", "none"]
@@ -160,9 +160,11 @@ def _orphans(library: Library) -> Iterator[tuple[str, str, bool]]:
 
 
 def _damaged_caches(library: Library) -> Iterator[tuple[str, str]]:
-    """Yield the video and the path of each damaged file of the cache."""
+    """Yield the video, or the store, and the path of each damaged file of the cache."""
     for file in sorted(library.cache.glob("[!.]*")):
-        if file.suffix == SUFFIX and not is_sound(file):
+        if file.suffix == quantized.SUFFIX and not quantized.is_sound(file):
+            yield _STORE, f"cache/{file.name}"
+        elif file.suffix == matrix.SUFFIX and not matrix.is_sound(file):
             yield file.name.partition(".")[0], f"cache/{file.name}"
         elif file.suffix == ".orders" and file.is_dir():
             for order in sorted(file.glob("[!.]*.npz")):

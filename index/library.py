@@ -433,8 +433,8 @@ class Library:
 
     def _clear_cache(self, video: str) -> None:
         """Delete the cached files of a video."""
-        # An index over all vectors contains those of every video; a killed process may have left any.
-        for pattern in (f"{video}.*", "*.faiss", PARTIAL):
+        # An index or a copy of all vectors contains those of every video; a killed process may have left any.
+        for pattern in (f"{video}.*", "*.faiss", "*.int8", "verified.json", PARTIAL):
             for left in self.cache.glob(pattern):
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 

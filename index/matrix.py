@@ -24,6 +24,7 @@ from ..media.untrusted import open_regular, parse_json
 from ..progress import Progress
 from .catalog import Catalog
 from .vectors import collection_name
+from .verified import VerifiedFiles
 
 _MAGIC = b"reelweave rows 1\n"
 _COLUMNS = {
@@ -47,6 +48,12 @@ _CHECKSUM_CHUNK = 1 << 24
 
 _BLOCK = 4096
 """Vectors of a block: their copies fit into the cache of a processor core, or nearly."""
+
+_STRETCHES = 16
+"""Stretches of consecutive rows that are sampled."""
+
+_STRETCH = 2048
+"""Rows of each of these stretches."""
 
 SUFFIX = ".rows"
 
@@ -121,6 +128,12 @@ class Matrix:
             for start in range(0, len(segment.rows), _BLOCK):
                 yield np.asarray(segment.rows.vectors[start : start + _BLOCK])
 
+    def stretches(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield stretches of consecutive rows, spread evenly over the matrix, as a sample; of a small one, all rows."""
+        count = min(_STRETCHES, -(-len(self) // _STRETCH))
+        for start in np.linspace(0, max(0, len(self) - _STRETCH), count).astype(np.int64).tolist():
+            yield self.vectors(np.arange(start, min(start + _STRETCH, len(self))))
+
     def owners(self, rows: Ints) -> Ints:
         """Return the segment of each row."""
         return np.asarray(np.searchsorted(self.starts, rows, side="right") - 1, np.int64)
@@ -131,16 +144,16 @@ def open_matrix(
 ) -> Matrix:
     """Open the matrix of videos with complete vectors in a space, and make missing copies.
 
-    `check` verifies the checksums of the vectors, which reads them once; those of other columns always are.
+    `check` verifies the checksums of vectors that are not known to be undamaged, which reads them once; those of other
+    columns always are verified.
     """
     states = {video.id: library.catalog.spaces(video.id)[space.name] for video in videos}
     revisions, generations = library.catalog.revisions(), library.generations()
     keys = {video.id: _key(video, states[video.id], revisions) for video in videos}
     known = {video.id: generations.get(collection_name(video.id, space.name)) for video in videos}
-    found = {
-        video.id: _read(_file(library, video.id, space.name), keys[video.id], check, known[video.id])
-        for video in videos
-    }
+    found = _verified_rows(
+        library, {v.id: (_file(library, v.id, space.name), keys[v.id], known[v.id]) for v in videos}, check
+    )
     lacking = [video for video in videos if found[video.id] is None]
     if lacking:
         with progress.stage("read vectors", len(lacking)) as stage:
@@ -150,6 +163,20 @@ def open_matrix(
     segments = [Segment(video, rows) for video in videos if (rows := found[video.id]) is not None]
     parts: list[Any] = [keys[video.id] for video in videos]
     return Matrix(space, segments, _digest(parts + [known[video.id] for video in videos] if generations else parts))
+
+
+def _verified_rows(
+    library: VectorSource, wanted: Mapping[str, tuple[Path, str, int | None]], check: bool
+) -> dict[str, FrameRows | None]:
+    """Read the copies of videos, whose file, key and generation are given, and remember which ones were verified."""
+    verified, found = VerifiedFiles(library.cache), {}
+    for video, (file, key, generation) in wanted.items():
+        check_this = check and not verified.has(file)
+        found[video] = _read(file, key, check_this, generation)
+        if check_this and found[video] is not None:
+            verified.add(file)
+    verified.save()
+    return found
 
 
 def keep(library: VectorSource, video: VideoRecord, state: SpaceState, rows: FrameRows) -> None:

@@ -10,7 +10,7 @@ from ..errors import UsageError, command
 from ..index.approximate import ApproximateIndex, open_approximate
 from ..index.library import Library, open_library
 from ..index.matrix import Matrix, open_matrix
-from ..index.quantized import QuantizedMatrix
+from ..index.quantized import QuantizedMatrix, keep_quantized, kept_quantized, quantized
 from ..ingest.models.embedder import Embedder, TextEmbedder
 from ..ingest.models.registry import open_embedder
 from ..ingest.models.views import library_view, tile_count
@@ -48,8 +48,10 @@ _TIME_TOLERANCE = 1e-6
 """Seconds by which times are rounded in files."""
 _FAST_ROWS = 20_000
 """Rows up to which comparing all of them needs no quantized copy."""
+_KEPT_ROWS = 200_000
+"""Rows of a library from which the first search makes a quantized copy and keeps it: it takes a second for 300,000."""
 _CANDIDATES = 512
-"""Least number of candidates that are compared exactly."""
+"""Least number of candidates of the index, and of rows that are compared exactly."""
 _CANDIDATES_EACH = 16
 """Candidates for each answer wanted, since frames that look the same are dropped."""
 _CANDIDATE_GROWTH = 4
@@ -206,7 +208,7 @@ class Finder:
                 )
             chosen = self.settings.search
             typical = self._typical_spread(matrix, question)
-            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical)
+            return calibrated_cut(matrix, scores, chosen.stand_out, chosen.same, typical, best)
         return auto_cut(best, self.settings.search.auto)
 
     def _typical_spread(self, matrix: Matrix, question: Question) -> float | None:
@@ -227,29 +229,41 @@ class Finder:
 
     def _indexed(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
         """Return the best rows without comparing all of them, or `None` if that would take longer."""
-        if matrix.bytes > self.settings.search.memory_gb * 1e9:
-            index = self._index(matrix)
-            return self._approximate(question, matrix, queries, index) if index else None
         copy = self._copy(matrix)
+        if self._is_large(matrix) and (index := self._index(matrix)):
+            return self._approximate(question, matrix, queries, index, copy)
         return self._exact(question, matrix, queries, copy) if copy else None
 
-    def _approximate(self, question: Question, matrix: Matrix, queries: Floats, index: ApproximateIndex) -> Ranked:
+    def _is_large(self, matrix: Matrix) -> bool:
+        """Tell whether the vectors are not to be read for every search."""
+        return matrix.bytes > self.settings.search.memory_gb * 1e9
+
+    def _approximate(
+        self, question: Question, matrix: Matrix, queries: Floats, index: ApproximateIndex, copy: QuantizedMatrix | None
+    ) -> Ranked:
         """Return the best of the index's candidates, requesting more until enough of them differ."""
         count = question.count or self.settings.search.k
         candidates = max(_CANDIDATES, _CANDIDATES_EACH * count)
         while True:
             rows = index.candidates(queries, min(candidates, len(matrix)))
-            found = self._best(question, matrix, scores_of(matrix, queries, rows), rows, count)
+            found = self._exact(question, matrix, queries, copy, rows) if copy else None
+            found = found or self._best(question, matrix, scores_of(matrix, queries, rows), rows, count)
             if len(found) == count or candidates >= len(matrix):
                 return found
             candidates *= _CANDIDATE_GROWTH
 
-    def _exact(self, question: Question, matrix: Matrix, queries: Floats, copy: QuantizedMatrix) -> Ranked | None:
-        """Return the best of all rows; `None` if so many are close that comparing every frame is faster."""
+    def _exact(
+        self, question: Question, matrix: Matrix, queries: Floats, copy: QuantizedMatrix, among: Ints | None = None
+    ) -> Ranked | None:
+        """Return the best of all rows, or of those `among` which they are sought.
+
+        The result is `None` if so many are close that comparing every one is faster.
+        """
         count = question.count or self.settings.search.k
         candidates = max(_CANDIDATES, _CANDIDATES_EACH * count)
-        while candidates * _RANDOM_ACCESS_COST <= len(matrix):
-            nearest = copy.candidates(queries, candidates)
+        most = len(matrix) // _RANDOM_ACCESS_COST if among is None else len(among) - 1
+        while candidates <= most:
+            nearest = copy.candidates(queries, candidates, among)
             found = self._best(question, matrix, scores_of(matrix, queries, nearest.rows), nearest.rows, count)
             if len(found) == count and found.scores[-1] >= nearest.floor:
                 return found
@@ -264,16 +278,28 @@ class Finder:
         return self._indexes[matrix.key]
 
     def _copy(self, matrix: Matrix) -> QuantizedMatrix | None:
-        """Return a quantized copy if comparing every frame takes long and has been done before."""
+        """Return a quantized copy of many vectors, if there is one or it will be of use again; the last one is kept."""
         if len(matrix) <= _FAST_ROWS:
             return None
-        seen = self.lasting or matrix.key in self._copies
-        copy = self._copies.get(matrix.key)
-        if seen and copy is None:
-            copy = QuantizedMatrix(matrix)
-        # Only the last copy is kept: other videos, or an older state of them, are seldom searched again.
+        copy = self._copies.get(matrix.key) or self._kept_copy(matrix)
+        if copy is None and not self._is_large(matrix) and (self.lasting or matrix.key in self._copies):
+            copy = quantized(matrix)
         self._copies = {matrix.key: copy}
         return copy
+
+    def _kept_copy(self, matrix: Matrix) -> QuantizedMatrix | None:
+        """Open the copy in the cache; the first search of a whole library, or of a large part, makes it."""
+        found = kept_quantized(matrix, self.library.cache, not self._is_large(matrix))
+        if found or matrix.key in self._copies or not (self._is_large(matrix) or self._is_whole(matrix)):
+            return found
+        with self.progress.stage("index"):
+            return keep_quantized(matrix, self.library.cache)
+
+    def _is_whole(self, matrix: Matrix) -> bool:
+        """Tell whether many frames are searched, those of all videos that have such vectors."""
+        videos, states = self._known_videos()
+        having = sum(has_vectors(states, video, matrix.space.name) for video in videos)
+        return len(matrix) >= _KEPT_ROWS and len(matrix.segments) == having
 
     def _known_videos(self) -> tuple[list[VideoRecord], States]:
         """Return the videos of the library and their states, read anew when the catalog has changed."""

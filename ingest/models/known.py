@@ -40,9 +40,10 @@ class KnownModel:
     research_only: bool = False
 
 
-_OPEN_CLIP = "open_clip, docs/openclip_results.csv and openclip_retrieval_results.csv"
-_SIGLIP2 = "SigLIP 2, arXiv:2502.14786, table 1"
-_PE = "Perception Encoder, arXiv:2504.13181"
+# Compared with these files on 2026-11-30.
+_OPEN_CLIP = "open_clip, docs/openclip_classification_results.csv and openclip_retrieval_results.csv"
+_SIGLIP2 = "big_vision, README_siglip2.md (arXiv:2502.14786)"
+_PE = "perception_models, apps/pe/README.md (arXiv:2504.13181)"
 
 KNOWN_MODELS = (
     KnownModel(
@@ -152,7 +153,7 @@ KNOWN_MODELS = (
         cost=2.7,
         imagenet=77.2,
         coco=None,
-        source="MobileCLIP2, arXiv:2508.20691",
+        source="ml-mobileclip, README.md (arXiv:2508.20691)",
         note="for research only, by its licence; never the default",
         research_only=True,
     ),

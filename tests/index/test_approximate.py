@@ -1,5 +1,6 @@
 """Approximate search: the best frames are found with their exact scores, although not all are compared."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,9 +181,32 @@ def test_a_library_beyond_the_memory_limit_gives_the_same_answers(
     assert list((stock / "library" / "cache").glob("*.faiss"))
 
 
-def test_an_index_never_outlives_a_video(stock: Path, question: Question, library: Path) -> None:
-    import shutil
+@pytest.mark.parametrize("flags", [{}, {"search__memory_gb": 1e-9, "search__probe": 1}], ids=["whole", "large"])
+def test_the_first_search_keeps_a_copy_that_a_new_finder_uses(
+    stock: Path, question: Question, library: Path, monkeypatch: pytest.MonkeyPatch, flags: dict[str, float]
+) -> None:
+    shutil.copytree(stock / "library", library, dirs_exist_ok=True)
+    for file in library.glob("cache/*.faiss*"):
+        file.unlink()
+    plain, using = asked(stock, question), settings(**flags)
+    monkeypatch.setattr(approximate, "_LEAST_ROWS", 20)
+    monkeypatch.setattr(approximate, "_PROBES", 16)
+    for name in ("_FAST_ROWS", "_KEPT_ROWS", "_CANDIDATES", "_RANDOM_ACCESS_COST", "_CANDIDATES_EACH"):
+        monkeypatch.setattr(f"reelweave.search.finder.{name}", 1)
+    if not flags:
+        named = replace(question, videos=(plain.hits[0].video,))
+        search_library(named, using)
+        assert not list(library.glob("cache/*.int8")), "a copy of some videos would replace that of all"
+    assert search_library(question, using).hits == plain.hits
+    (copy,) = library.glob("cache/*.int8")
+    written = copy.stat().st_mtime_ns
+    assert search_library(question, using).hits == plain.hits
+    assert copy.stat().st_mtime_ns == written
+    manage.remove_video(plain.hits[0].video, using)
+    assert not copy.exists()
 
+
+def test_an_index_never_outlives_a_video(stock: Path, question: Question, library: Path) -> None:
     shutil.copytree(stock / "library", library, dirs_exist_ok=True)
     using = settings(search__memory_gb=1e-9, search__probe=1)
     best = search_library(question, using).hits[0]

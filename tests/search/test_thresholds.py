@@ -29,6 +29,19 @@ def test_a_query_whose_scores_vary_little_needs_more_where_other_texts_vary_more
     assert wide < calibrated_cut(library, 20 * scores, 2.2, np.inf)
 
 
+def test_what_is_certainly_there_is_also_found_where_it_stands_out_less() -> None:
+    library = matrix(shots(200, 1))
+    chance = 0.2 * all_scores(library, unit(np.ones(64, np.float32))[None])
+    least = calibrated_cut(library, chance, 2.2, SAME)
+    assert chance.max() < least
+    near = np.append(chance[1:], least - 0.01).astype(np.float32)
+    assert not (near >= calibrated_cut(library, near, 2.2, SAME)).any(), "nothing is certain"
+    shown = np.append(near[1:], least + 0.05).astype(np.float32)
+    assert (shown >= calibrated_cut(library, shown, 2.2, SAME)).sum() == 2
+    part = calibrated_cut(library, shown, 2.2, SAME, best=float(near.max()))
+    assert part > near.max(), "it is not in the part that is searched"
+
+
 def test_the_typical_spread_is_that_of_the_middle_sentence() -> None:
     library, sentences = matrix(shots(100, 1)), shots(3, 1, seed=3)
     each = [typical_spread(library, one[None], SAME) for one in sentences]
