@@ -14,12 +14,15 @@ import numpy as np
 from ..errors import SourceError
 from ..media.source import Source
 from ..progress import Progress
+from ..settings import BreakupSettings, Settings
 from ..solve.plan.model import Hole, Plan
 from .detector import Detector
 from .evidence import FrameEvidence
 from .frame_cache import FrameMeasureCache, cached_measures
 from .misfit import is_jump
 from .placement import OrderedFrames, Stretch
+from .rules import all_signs
+from .stretches import PATTERNS
 from .verdict import CLEAN, Verdict
 
 Solve = Callable[[set[int]], Plan]
@@ -31,6 +34,8 @@ _AROUND = 15
 """Frames on either side whose median is the usual change."""
 _MOST_LOOSE = 0.3
 """Bounds the share of frames that are removed to be judged again."""
+_DOUBTED = (*PATTERNS, "blank")
+"""The signs that show damage in a frame by itself, and so at a wrong place of the order, too."""
 
 _MOST_BROKEN = 0.5
 """The same with broken frames included: where most are broken, nothing shows what a clean one cache like."""
@@ -41,7 +46,7 @@ def drop_broken(
     source: Source,
     solve: Solve,
     judge: Detector,
-    longest: int,
+    settings: Settings,
     spared: set[int],
     progress: Progress,
 ) -> Plan:
@@ -52,17 +57,17 @@ def drop_broken(
         source: Its opened source.
         solve: Solves the video again without some frames.
         judge: The detector.
-        longest: The longest loose stretch at the ends of the order, in frames.
+        settings: What the signs of damage are, and how long a loose stretch at the ends of the order may be.
         spared: Frames that are never removed.
         progress: Receives stages and notes.
     """
     with cached_measures(source.steady(), progress) as cache:
         _check(plan, cache)
-        job = _ShuffledRepair(cache, judge, plan.video.fps, spared)
+        job = _ShuffledRepair(cache, judge, settings.breakup, plan.video.fps, spared)
         along = job.along(plan.order)
         first = job.verdicts(along)
         sure = {frame for frame in job.broken(first) if first[frame].kind != _UNSPECIFIC}
-        out = job.broken(first) | job.loose(along, longest)
+        out = job.broken(first) | job.loose(along, settings.repair.longest) | job.doubted(along)
         unsure = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
         if len(out) > _MOST_BROKEN * len(plan.order):
             progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in, so none is called broken.")
@@ -97,6 +102,7 @@ class _ShuffledRepair:
 
     cache: FrameMeasureCache
     judge: Detector
+    signs: BreakupSettings
     fps: float
     spared: set[int]
 
@@ -119,6 +125,13 @@ class _ShuffledRepair:
         ends = [frames for frames in (stretches[0], stretches[-1]) if len(frames) <= longest]
         found = {frame for frames in ends for frame in frames}
         return found - self.spared if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
+
+    def doubted(self, evidence: FrameEvidence) -> set[int]:
+        """Return the frames that look damaged by themselves: what is around them in the order may be wrong."""
+        signs = all_signs(evidence, self.signs)
+        rows = np.flatnonzero(np.max([signs[name] for name in _DOUBTED], axis=0) >= 1)
+        found = set(evidence.frames[rows].tolist()) - self.spared
+        return found if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
 
     def placed(self, plan: Plan, original: Sequence[int], out: set[int]) -> Plan:
         """Place the removed frames in the plan, as far as their places can be determined.
@@ -152,7 +165,8 @@ def _between_jumps(evidence: FrameEvidence) -> Iterable[list[int]]:
     from scipy.ndimage import median_filter
 
     jump = evidence.of("jump")
-    usual = np.asarray(median_filter(jump, size=2 * _AROUND + 1, mode="nearest"))
+    # Mirrored: if the last frame were repeated, its own jump would be the usual one.
+    usual = np.asarray(median_filter(jump, size=2 * _AROUND + 1, mode="mirror"))
     part_of = np.cumsum(is_jump(jump, usual))
     pairs = zip(evidence.frames.tolist(), part_of.tolist(), strict=True)
     return [[frame for frame, _ in part] for _, part in groupby(pairs, key=lambda pair: pair[1])]
