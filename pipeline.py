@@ -227,7 +227,7 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
 
             source = check_source(plan, source, record.stamp)
             pinned = {*constraints.placed, *constraints.keep}
-            plan = drop_broken(plan, source, solve_without, detector, settings.repair.longest, pinned, progress)
+            plan = drop_broken(plan, source, solve_without, detector, settings, pinned, progress)
         if request.store:
             library.keep_plan(record, plan.model_dump_json())
     if request.evidence:

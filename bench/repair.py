@@ -105,7 +105,7 @@ def ours(
     ends = place.first - 1, place.first + place.gap
     gap = Gap(place.first, place.first + place.gap - 1)
     known = timing if method == "auto" else FrameTiming(timing.rate)
-    across = rife.across if method == "rife" else interpolator(known.method(method, gap)).across
+    across = rife.across if method == "rife" else interpolator(method, known.motion_share(gap)).across
     make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 

@@ -1,5 +1,6 @@
 """Detect films that repeat frames in a cadence: motion stands still at each repeat, also where frames are broken."""
 
+from array import array
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -20,10 +21,12 @@ _MOST_ODD = 0.1
 
 _NEAR = 12
 """Frames on each side of a gap that show whether the film moves there at all."""
-_MOSTLY = 0.95
-"""Share of them that repeat the previous frame, from which changes are sudden, as on a screen: nothing tells when a
-change came. In gaps of eight clips of the tuning half of bench/clips.toml motion gains .04 dB over a crossfade there; a
-quiet film whose plants stir repeats half to nine tenths, and motion gains .8 dB in it."""
+_AROUND = 60
+"""Frames on each side whose changes a repeat is compared with: two seconds."""
+_SUDDEN = 0.1
+"""The share of the median change of the frames that move, under which a frame repeats. In a quiet film whose plants
+stir frames change by .13 and .34 grey levels, so that none repeats; on screens and in pulled down film by .04 and over
+2. Measured on the tuning half of bench/clips.toml."""
 
 Repeats: TypeAlias = Sequence[bool | None]
 """For each frame whether it repeats the previous one; `None` where either is broken."""
@@ -33,7 +36,8 @@ class RepeatDetector:
     """Record which frames of a film, seen in order, repeat the previous frame."""
 
     def __init__(self) -> None:
-        self.repeats: list[bool | None] = []
+        # An array rather than a list: a film of two hours has 200,000 frames.
+        self._changes = array("f")
         self._last: Floats | None = None
 
     def see(self, picture: Picture) -> None:
@@ -41,8 +45,19 @@ class RepeatDetector:
         import cv2
 
         small = np.asarray(cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA), np.float32)
-        self.repeats.append(None if self._last is None else float(np.abs(small - self._last).mean()) < _SAME)
+        self._changes.append(np.nan if self._last is None else float(np.abs(small - self._last).mean()))
         self._last = small
+
+    @property
+    def repeats(self) -> list[bool | None]:
+        """Return for each frame whether it repeats the previous one."""
+        changes = np.asarray(self._changes)
+        repeats: list[bool | None] = (changes < _SAME).tolist()
+        for frame in np.flatnonzero(changes < _SAME):
+            near = changes[max(0, frame - _AROUND) : frame + _AROUND]
+            moving = near[near >= _SAME]
+            repeats[frame] = bool(not len(moving) or changes[frame] < _SUDDEN * np.median(moving))
+        return [None, *repeats[1:]] if repeats else []
 
 
 def motion_steps(repeats: Repeats, first: int, last: int) -> list[int]:
@@ -50,24 +65,30 @@ def motion_steps(repeats: Repeats, first: int, last: int) -> list[int]:
     for period in _PERIODS:
         near = range(max(0, first - _ROUNDS * period), min(len(repeats), last + 2 + _ROUNDS * period))
         known = [frame for frame in near if repeats[frame] is not None and not first <= frame <= last + 1]
-        phases = [phase for phase in range(period) if _is_cadence(repeats, known, period, phase)]
-        if phases and len(known) >= _ROUNDS * period:
-            return [0 if frame % period == phases[0] else 1 for frame in range(first, last + 2)]
+        still = _still_phases(repeats, known, period)
+        if still and len(known) >= _ROUNDS * period:
+            return [0 if frame % period in still else 1 for frame in range(first, last + 2)]
     return [1] * (last + 2 - first)
 
 
-def changes_suddenly(repeats: Repeats, first: int, last: int) -> bool:
-    """Tell whether nearly all frames around frames `first` to `last` repeat the previous one, in no cadence."""
+def motion_share(repeats: Repeats, first: int, last: int) -> float:
+    """Return how far frames `first` to `last` may follow motion, by the frames around them: 1 if these move steadily.
+
+    Where frames repeat in no cadence, nothing tells when a change came. If each repeats the previous one with
+    probability p, a frame between two that differ shows either of them with probability p / (1 + p), and what is
+    halfway with the rest. In the mean of these pictures motion has the share of the rest.
+    """
     near = [*repeats[max(0, first - _NEAR) : first], *repeats[last + 2 : last + 2 + _NEAR]]
     known = [bool(one) for one in near if one is not None]
-    return bool(known) and known.count(True) >= _MOSTLY * len(known) and all(motion_steps(repeats, first, last))
+    if not known or not all(motion_steps(repeats, first, last)):
+        return 1.0
+    chance = known.count(True) / len(known)
+    return (1 - chance) / (1 + chance)
 
 
-def _is_cadence(repeats: Repeats, known: Sequence[int], period: int, phase: int) -> bool:
-    """Check that nearly all frames at this phase of the period are repeats, and nearly none elsewhere."""
-    here = [bool(repeats[frame]) for frame in known if frame % period == phase]
-    others = [bool(repeats[frame]) for frame in known if frame % period != phase]
-    if not here or not others:
-        return False
-    odd = here.count(False) + others.count(True)
-    return odd <= _MOST_ODD * len(known) and here.count(False) < len(here) / 2
+def _still_phases(repeats: Repeats, known: Sequence[int], period: int) -> set[int]:
+    """Return the phases of a cadence at which frames repeat; empty where there is no such cadence."""
+    at = [[bool(repeats[frame]) for frame in known if frame % period == phase] for phase in range(period)]
+    still = {phase for phase, here in enumerate(at) if here.count(True) > len(here) / 2}
+    odd = sum(here.count(phase not in still) for phase, here in enumerate(at))
+    return still if len(still) < period and odd <= _MOST_ODD * len(known) else set()

@@ -16,7 +16,7 @@ from ..media.source import VideoFile
 from ..media.types import Picture
 from ..progress import SILENT, Progress
 from .audio.soundtrack import original_track
-from .cadence import Repeats, changes_suddenly, motion_steps
+from .cadence import Repeats, motion_share, motion_steps
 from .encode import Encoding, Soundtrack, check_output, encode
 from .frame_layout import FrameLayout, video_layout
 from .gaps import Gap, Long
@@ -96,9 +96,9 @@ class FrameTiming:
             return sum(steps[: frame - first]) / max(1, sum(steps))
         return (self.times[frame] - self.times[first]) / (self.times[last] - self.times[first])
 
-    def method(self, asked: MethodName, gap: Gap) -> MethodName:
-        """Return how to fill a gap: a crossfade where motion would have to guess when a sudden change came."""
-        return "blend" if asked == "auto" and changes_suddenly(self.repeats, gap.first, gap.last) else asked
+    def motion_share(self, gap: Gap) -> float:
+        """Return how far the frames of a gap may follow motion, see `cadence`."""
+        return motion_share(self.repeats, gap.first, gap.last)
 
 
 def render_repaired(
@@ -239,8 +239,8 @@ class GapFiller:
         if why or self.filling.method == "hold":
             yield from self._held(gap, before, after, why)
             return
-        method = self.timing.method(self.filling.method, gap)
-        make, ends = interpolator(method).across(sides), (gap.first - 1, gap.last + 1)
+        method, ends = self.filling.method, (gap.first - 1, gap.last + 1)
+        make = interpolator(method, self.timing.motion_share(gap)).across(sides)
         for frame, raw in zip(gap.frames, broken, strict=False):
             if (moment := self.timing.moment(gap, frame)) in (0, 1):
                 self.replaced.append(ReplacedFrame(frame, "hold", (ends[round(moment)],), why="repeat"))

@@ -74,12 +74,16 @@ class FollowMotion:
         return lambda at: Interpolated(motion.at(at).planes, 1.0)
 
 
+@dataclass(frozen=True)
 class AutomaticInterpolator:
     """Follow motion where that makes the two pictures agree, crossfade elsewhere, with a soft transition.
 
     The difference of the two pictures at a pixel, as they are and after motion compensation, estimates the error
     of each method there.
     """
+
+    most: float = 1.0
+    """Bounds the share of motion."""
 
     def across(self, sides: GapEnds) -> AtMoment:
         motion = _MotionCompensation(sides)
@@ -89,7 +93,7 @@ class AutomaticInterpolator:
             moved = motion.at(at)
             compensated = _local_difference(moved.before, moved.after)
             odds = np.log((difference + _NOISE) / (compensated + _NOISE)) - _MISMATCH_RATE * moved.mismatch
-            share = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+            share = np.asarray(self.most / (1 + np.exp(-odds)), np.float32)
             faded = _mixed(sides.before, sides.after, at)
             planes = tuple(
                 faded_one + resized(share, _size(faded_one)) * (moved_one - faded_one)
@@ -100,10 +104,11 @@ class AutomaticInterpolator:
         return make
 
 
-def interpolator(method: MethodName) -> Interpolator:
-    """Return the interpolator of that name."""
+def interpolator(method: MethodName, motion_share: float = 1.0) -> Interpolator:
+    """Return the interpolator of that name; `auto` gives motion no more than this share."""
+    if method == "auto":
+        return AutomaticInterpolator(motion_share)
     methods: dict[MethodName, type[Interpolator]] = {
-        "auto": AutomaticInterpolator,
         "motion": FollowMotion,
         "blend": Crossfade,
         "hold": HoldNearest,

@@ -27,6 +27,8 @@ _WIDEST = 60
 """Bounds the widest joins that are tried."""
 _AS_GOOD = 1.3
 """A fit up to this factor of the best counts as similar."""
+_BESIDE = 1.6
+"""The same for the join of frames that were adjacent to these."""
 _GREY_LEVEL = 1.0
 """Keeps ratios of nearly perfect fits from being noise."""
 
@@ -49,15 +51,15 @@ class OrderedFrames:
     """The length of each join in usual steps, less what was placed there; 0 at both ends."""
 
     def __post_init__(self) -> None:
-        pictures: Iterator[Grey] = map(self.picture, self.order)
-        steps = np.array([float(_tiles(a, b).mean()) for a, b in pairwise(pictures)], np.float32)
+        steps = steps_along(self.order, self.picture)
         self.missing = np.pad(steps / (_usual(steps) + 0.5), 1) if len(steps) else np.zeros(2, np.float32)
 
-    def place(self, stretch: Stretch, *, only_missing: bool = False) -> int | None:
+    def place(self, stretch: Stretch, *, beside: int | None = None, only_missing: bool = False) -> int | None:
         """Choose the join where the frames belong, and count them as placed there.
 
         Args:
             stretch: The frames to place.
+            beside: The join of frames that they were adjacent to, which they share if they fit there nearly as well.
             only_missing: Accept only a join where a frame is missing.
 
         Returns:
@@ -65,7 +67,7 @@ class OrderedFrames:
         """
         flat = all(float(self.picture(frame).std()) < _FLAT for frame in stretch.frames)
         joins = self._candidates(stretch)
-        found = self._join_missing(joins, stretch) if flat else self._best_join(joins, stretch)
+        found = self._join_missing(joins, stretch) if flat else self._best_join(joins, stretch, beside)
         if only_missing and found is not None and self.missing[found] < _MISSING:
             return None
         if found is not None:
@@ -84,11 +86,13 @@ class OrderedFrames:
     def _original_places(self, stretch: Stretch) -> list[int]:
         return [self.order.index(frame) for frame in stretch.neighbours if frame in self.order]
 
-    def _best_join(self, joins: Sequence[int], stretch: Stretch) -> int:
+    def _best_join(self, joins: Sequence[int], stretch: Stretch, beside: int | None) -> int:
         """Choose the join whose sides look most like the frames; among similar ones, one where frames are missing."""
         first, last = self.picture(stretch.frames[0]), self.picture(stretch.frames[-1])
         misfit = {k: self._misfit(k, first, last) for k in joins}
         best = min(misfit.values())
+        if beside is not None and self._misfit(beside, first, last) <= _BESIDE * best + _GREY_LEVEL:
+            return beside
         good = [k for k in joins if self.missing[k] >= _MISSING and misfit[k] <= _AS_GOOD * best + _GREY_LEVEL]
         if not good:
             return min(joins, key=lambda k: misfit[k])
@@ -132,6 +136,12 @@ class OrderedFrames:
         if join < len(order):
             late -= _distance(picture, self.picture(order[join]))
         return late
+
+
+def steps_along(order: Sequence[int], picture: Callable[[int], Grey]) -> Floats:
+    """Return the difference of each two adjacent frames, in grey levels."""
+    pictures: Iterator[Grey] = map(picture, order)
+    return np.array([float(_tiles(a, b).mean()) for a, b in pairwise(pictures)], np.float32)
 
 
 def _tiles(one: Grey, other: Grey) -> Floats:

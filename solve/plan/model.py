@@ -1,7 +1,9 @@
 """The plan: which frames play, in which order, and why the others do not."""
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -220,6 +222,28 @@ class Plan(PlanFields):
             }
         )
 
+    def without(self, frames: Collection[int]) -> "Plan":
+        """Return the plan with some frames dropped as broken, and the others in the order that they have.
+
+        Of the joins that become one, the least certain and the most expensive count. The path stays as it was found.
+        """
+        places = [place for place, frame in enumerate(self.order) if frame not in frames]
+        joins = [range(left, right) for left, right in pairwise(places)]
+        becomes = {join[0]: at for at, join in enumerate(joins) if len(join) == 1}
+        unknown = set(self.undetermined)
+        gone = [Dropped(frame=frame, reason="broken", score=0.0) for frame in self.order if frame in frames]
+        return self.model_copy(
+            update={
+                "order": [self.order[place] for place in places],
+                "dropped": [*self.dropped, *gone],
+                "confidence": [min(self.confidence[at] for at in join) for join in joins] if self.confidence else [],
+                "prices": [max(self.prices[at] for at in join) for join in joins] if self.prices else [],
+                "undetermined": [at for at, join in enumerate(joins) if unknown.intersection(join)],
+                "weak": [one.model_copy(update={"at": becomes[one.at]}) for one in self.weak if one.at in becomes],
+                "shots": _shots_of(self.shots, places),
+            }
+        )
+
     @property
     def played(self) -> list[int]:
         """The frames of `order`, with the frames to replace inserted at their positions."""
@@ -248,3 +272,13 @@ class Plan(PlanFields):
     def mean_confidence(self) -> float | None:
         """The mean of `determined`; None if it is empty."""
         return sum(self.determined) / len(self.determined) if self.determined else None
+
+
+def _shots_of(shots: Sequence[Shot], places: Sequence[int]) -> list[Shot]:
+    """Return the shots that are left of an order of which only these places stay."""
+    found: list[Shot] = []
+    for shot in shots:
+        start, end = bisect_left(places, shot.start), bisect_left(places, shot.start + shot.length)
+        if end > start:
+            found.append(shot.model_copy(update={"start": start, "length": end - start}))
+    return found

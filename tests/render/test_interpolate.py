@@ -10,7 +10,7 @@ import pytest
 from reelweave.errors import UsageError
 from reelweave.media.ranges import read_ranges
 from reelweave.media.types import Floats
-from reelweave.render.cadence import changes_suddenly, motion_steps
+from reelweave.render.cadence import RepeatDetector, motion_share, motion_steps
 from reelweave.render.fill import FrameTiming
 from reelweave.render.gaps import Gap, gaps_of
 from reelweave.render.interpolate import (
@@ -20,6 +20,7 @@ from reelweave.render.interpolate import (
     GapEnds,
     HoldNearest,
     Interpolator,
+    interpolator,
 )
 from reelweave.render.optical_flow import at_moment, estimate_motion, same_scene
 
@@ -190,22 +191,41 @@ def test_irregular_repeats_predict_nothing(repeats: list[bool]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeats", "suddenly"),
+    ("repeats", "share"),
     [
-        pytest.param([frame not in (7, 31) for frame in range(40)], True, id="a screen"),
-        pytest.param([False] * 40, False, id="all moves"),
-        pytest.param([frame % 5 == 0 for frame in range(40)], False, id="a cadence of few repeats"),
-        pytest.param([frame % 3 > 0 for frame in range(40)], False, id="a low frame rate"),
-        pytest.param([None] * 40, False, id="nothing is known"),
+        pytest.param([True] * 40, 0.0, id="a screen"),
+        pytest.param([False] * 40, 1.0, id="all moves"),
+        pytest.param([frame % 5 == 0 for frame in range(40)], 1.0, id="a cadence"),
+        pytest.param([frame % 3 > 0 for frame in range(40)], 1.0, id="a low frame rate"),
+        pytest.param([None] * 40, 1.0, id="nothing is known"),
+        pytest.param([frame * frame % 11 in (1, 3, 9) for frame in range(40)], 0.26, id="irregular repeats"),
     ],
 )
-def test_sudden_changes_are_told_from_motion(repeats: list[bool | None], suddenly: bool) -> None:
-    assert changes_suddenly(repeats, 20, 21) == suddenly
+def test_what_moves_by_chance_follows_motion_less(repeats: list[bool | None], share: float) -> None:
+    assert motion_share(repeats, 20, 21) == pytest.approx(share, abs=0.01)
+
+
+def test_a_gap_at_a_low_frame_rate_moves_when_the_film_does() -> None:
+    repeats = [frame % 3 > 0 for frame in range(40)]
+    assert motion_steps(repeats, 19, 20) == [0, 0, 1]
 
 
 def test_a_gap_on_a_screen_is_crossfaded() -> None:
-    screen = FrameTiming(Fraction(25), repeats=[True] * 40)
-    film = FrameTiming(Fraction(25), repeats=[False] * 40)
-    gap = Gap(20, 22)
-    assert [timing.method("auto", gap) for timing in (screen, film)] == ["blend", "auto"]
-    assert screen.method("motion", gap) == "motion"
+    sides = GapEnds(scene(10), scene(14))
+    timing = FrameTiming(Fraction(25), repeats=[True] * 40)
+    screen = interpolator("auto", timing.motion_share(Gap(20, 22))).across(sides)(0.5)
+    faded = interpolator("blend").across(sides)(0.5)
+    assert screen.moved == 0
+    for one, other in zip(screen.planes, faded.planes, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_a_quiet_film_repeats_no_frame_and_a_pulled_down_one_does() -> None:
+    picture = np.random.default_rng(0).uniform(20, 200, (45, 80)).astype(np.float32)
+    levels = np.cumsum([0.12, 0.12, 0.3] * 20)
+    stirred, pulled = RepeatDetector(), RepeatDetector()
+    for frame, level in enumerate(levels):
+        stirred.see(np.asarray(picture + level, np.float32))
+        pulled.see(np.asarray(np.roll(picture, frame // 2, axis=1), np.float32))
+    assert not any(stirred.repeats)
+    assert pulled.repeats[1:] == [frame % 2 == 1 for frame in range(1, 60)]
