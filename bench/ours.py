@@ -36,6 +36,7 @@ def answer_of(plan: Plan) -> dict[str, Any]:
         "order": plan.order,
         "dropped": [dropped.frame for dropped in plan.dropped],
         "said": said(plan),
+        "undetermined": plan.undetermined,
         "band": plan.path.band,
         "price": plan.path.price,
         "solver": plan.path.solver,

@@ -33,7 +33,14 @@ class Result:
     shots: int = 1
     scores: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
-    """What only the product says of its order: `price`, `band`, and of each join `said` and whether it is `right`."""
+    """What only the product says of its order: `price`, `band`, of each join `said` and whether it is `right`, and
+    which joins are `undetermined`."""
+
+    @property
+    def undetermined(self) -> set[int]:
+        """The joins that the plan calls undetermined; files of 0.1.0 have only those that are not cuts."""
+        said = enumerate(self.details.get("said", []))
+        return set(self.details.get("undetermined", (at for at, sure in said if sure is None)))
 
     @property
     def case(self) -> Key:

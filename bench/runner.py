@@ -22,10 +22,13 @@ from results import Result, ResultsFile, key_of
 from reelweave import pipeline
 from reelweave.engine.task import Engine, FunctionTask
 from reelweave.evaluate.scores import evaluate_plan, right_joins, score_order
-from reelweave.evaluate.truth import Truth
+from reelweave.evaluate.truth import FOREIGN, Truth
+from reelweave.evaluate.undecided import alike_adjacency, alike_truth, determined_tau
 from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
 
+Truths = tuple[Truth, Truth]
+"""The truth of a case, and the truth with the frames that encoding made alike as ties."""
 _SCORES = ("adjacency", "abs_tau", "shot_tau", "jumps", "exact", "lost", "lost_share", "precision", "recall")
 
 
@@ -55,13 +58,14 @@ class Bench:
         try:
             video = folder / "scrambled.mp4"
             truth = make(case, video, [clip.path for clip in self.clips])
+            truths = truth, alike_truth(truth, video)
             for method in methods:
                 if method.name not in self.missing:
-                    self._try(case, method, video, truth)
+                    self._try(case, method, video, truths)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _try(self, case: Case, method: Method, video: Path, truth: Truth) -> None:
+    def _try(self, case: Case, method: Method, video: Path, truths: Truths) -> None:
         answer = video.with_name("answer.json")
         answer.unlink(missing_ok=True)
         command = [*method.command, str(video), str(answer)]
@@ -72,22 +76,24 @@ class Bench:
             self.missing[method.name] = said["unavailable"]
             self.file.add({"not_run": {method.name: said["unavailable"]}})
             return
-        result = _judged(case, method, spent, said, truth)
+        result = _judged(case, method, spent, said, truths)
         if self.pictures and case.kind == "clean" and "said" in said:
-            result.scores.update(_pictures(video.with_name("plan.json"), truth))
+            result.scores.update(_pictures(video.with_name("plan.json"), truths[0]))
         self.file.add(result)
         outcome = result.failure or f"adjacency {result.scores['adjacency']:.3f}"
         told = f"{next(self.ended)} of {self.total}: {case.name}: {method.name}: {outcome}, {spent.seconds} s"
         print(told, file=sys.stderr, flush=True)
 
 
-def _judged(case: Case, method: Method, spent: Spent, said: dict[str, Any], truth: Truth) -> Result:
+def _judged(case: Case, method: Method, spent: Spent, said: dict[str, Any], truths: Truths) -> Result:
     failure, scores, details = spent.failure, {}, {}
+    truth = truths[0]
     if not failure and sorted(named := [*said["order"], *said["dropped"]]) != list(range(len(truth.frames))):
         failure = f"its answer does not name every frame once ({len(set(named))} of {len(truth.frames)})"
     if not failure:
         found = score_order(said["order"], said["dropped"], truth)
         scores = {name: float(getattr(found, name)) for name in _SCORES} | {"dropped": float(len(said["dropped"]))}
+        scores |= _undecided(said, truths)
         details = {name: value for name, value in said.items() if name not in ("order", "dropped")}
     if "said" in details:
         details["right"] = [int(right) for right in right_joins(said["order"], truth)]
@@ -109,6 +115,19 @@ def _judged(case: Case, method: Method, spent: Spent, said: dict[str, Any], trut
         scores=scores,
         details=details,
     )
+
+
+def _undecided(said: dict[str, Any], truths: Truths) -> dict[str, float]:
+    """Score an order up to frames that encoding made alike, and what the plan calls determined."""
+    order, (truth, alike) = said["order"], truths
+    film = [frame for frame in alike.frames if frame != FOREIGN]
+    scores = {
+        "alike": 1 - len({alike.picture_of(frame) for frame in film}) / max(1, len(film)),
+        "alike_adjacency": alike_adjacency(order, alike),
+        "alike_tau": score_order(order, said["dropped"], alike).shot_tau,
+    }
+    tau = determined_tau(order, said["undetermined"], truth) if "undetermined" in said else None
+    return scores if tau is None else scores | {"determined_tau": tau}
 
 
 def _pictures(plan_file: Path, truth: Truth) -> dict[str, float]:

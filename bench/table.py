@@ -76,6 +76,32 @@ def _prices(results: Sequence[Result]) -> str:
     return ", ".join(sorted({run.details.get("price") or _NONE for run in of_kind(results, "clean")}))
 
 
+def _undetermined(results: Sequence[Result]) -> str:
+    """Return the share of joins that the plans call undetermined, in percent."""
+    runs = _with_doubt(results)
+    joins = sum(len(run.details["right"]) for run in runs)
+    return f"{100 * sum(len(run.undetermined) for run in runs) / max(1, joins):.1f}" if runs else _NONE
+
+
+def _determined(results: Sequence[Result]) -> str:
+    """Return the share of the other joins that are right, and the tau of the stretches they form."""
+    joins = [
+        right
+        for run in _with_doubt(results)
+        for at, right in enumerate(run.details["right"])
+        if at not in run.undetermined
+    ]
+    return f"{mean(joins):.3f} / {average('clean', 'determined_tau')(results)}" if joins else _NONE
+
+
+def _with_doubt(results: Sequence[Result]) -> list[Result]:
+    return [run for run in of_kind(results, "clean") if "said" in run.details]
+
+
+def _up_to_alike(results: Sequence[Result]) -> str:
+    return f"{average('clean', 'alike_adjacency')(results)} / {average('clean', 'alike_tau')(results)}"
+
+
 COLUMNS: list[Column] = [
     ("runs", _ended_well),
     ("adjacency", average("clean", "adjacency")),
@@ -216,6 +242,24 @@ def interval(results: Sequence[Result], key: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def by_decided(results: Sequence[Result], split: Split) -> str:
+    """Tabulate by kind what the plans leave open and how the rest is; and all methods up to frames that are alike."""
+    names = methods_of(results)
+    doubting = [name for name in names if _with_doubt([run for run in results if run.method == name])]
+    columns: list[Column] = [("alike %", average("clean", "alike", 1, 100))]
+    for name in doubting:
+        columns += [(f"{name}: undetermined %", _of(name, _undetermined)), ("the others", _of(name, _determined))]
+    columns += [(name, _of(name, _up_to_alike)) for name in names]
+    kinds = sorted({split.kind(run.clip) for run in results})
+    groups = [(kind, [run for run in results if split.kind(run.clip) == kind]) for kind in kinds]
+    rows = [[kind, *(cell(runs) for _, cell in columns)] for kind, runs in [*groups, ("**all**", list(results))]]
+    return table(["kind", *(head for head, _ in columns)], rows)
+
+
+def _of(name: str, cell: Cell) -> Cell:
+    return lambda results: cell([run for run in results if run.method == name])
+
+
 def _half_by_kind(results: Sequence[Result], split: Split) -> list[str]:
     """Tabulate each half and quality by kind."""
     parts = []
@@ -223,6 +267,7 @@ def _half_by_kind(results: Sequence[Result], split: Split) -> list[str]:
         runs = [run for run in results if split.half(run.clip) == half and run.crf == crf]
         if of_kind(runs, "clean"):
             parts += [f"The {half} half by kind, crf {crf}, adjacency / tau in shots:", by_kind(runs, split)]
+            parts += ["The same where pictures decide:", by_decided(runs, split)]
     return parts
 
 

@@ -145,7 +145,7 @@ def compare_pictures(
     true = [frame for frame in wanted if frame != FOREIGN]
     decode = partial(_luma_until, source, size)
     originals = in_play_order(decode, true, size[0] * size[1], rendered.resolve().parent, _SCRATCH_BYTES, progress)
-    with closing(originals), closing(_luma(rendered, size)) as shown:
+    with closing(originals), closing(luma_frames(rendered, size)) as shown:
         found = list(_compared(shown, wanted, originals, size, rendered, progress))
     return dict(zip((position for position, frame in enumerate(wanted) if frame != FOREIGN), found, strict=True))
 
@@ -259,7 +259,7 @@ def _best_ranks(kept: Sequence[int], ranks: dict[int, int], truth: Truth, backwa
     return [open_ranks[truth.picture_of(frame)].pop() for frame in kept]
 
 
-def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
+def luma_frames(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
     """Decode the full-range luma of each frame, without the row and column that make an odd size even."""
     if path.is_dir():
         import cv2
@@ -279,7 +279,7 @@ def _luma(path: Path, size: tuple[int, int]) -> Generator[bytes, None, None]:
 
 
 def _luma_until(source: Path, size: tuple[int, int], last: int) -> Generator[bytes, None, None]:
-    with closing(_luma(source, size)) as frames:
+    with closing(luma_frames(source, size)) as frames:
         for index, frame in enumerate(frames):
             yield frame
             if index == last:

@@ -23,6 +23,8 @@ _CALMER = 12.0
 """Contrast added where clear changes are counted."""
 _CLEAR = 0.4
 """Change that counts half where clear changes are counted."""
+_MID_GREY = 128
+"""Brightness that levelled pictures are given."""
 
 
 class PatchPrice(Protocol):
@@ -102,6 +104,16 @@ class ChangesPrice(_SmallPictures):
 
     def _of_pixels(self, squares: Floats) -> Floats:
         return np.asarray(squares / (squares + self._half), np.float32)
+
+
+def levelled(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return pictures of equal brightness and contrast."""
+    means, spreads = luma.mean(axis=(1, 2)), luma.std(axis=(1, 2))
+    scales = np.median(spreads) / np.maximum(spreads, 1.0)
+    found = np.empty_like(luma)
+    for row, plane in enumerate(luma):
+        found[row] = np.clip(np.rint((plane - means[row]) * scales[row] + _MID_GREY), 0, 255)
+    return found
 
 
 def coarse_difference(luma: npt.NDArray[np.uint8]) -> DifferencePrice:

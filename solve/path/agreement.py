@@ -1,6 +1,6 @@
 """Choose among prices without ground truth: the two halves of a picture should give the same order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -121,6 +121,18 @@ def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
         spread += [_spread(parts[at], other), _spread(parts[at + 1], one)]
     echo = [] if files is None else [_echo(path, files) for path in paths]
     return Agreement(*(sum(values) / max(1, len(values)) for values in (joins, echo, spread)))
+
+
+def agreed_among(rows: Collection[int], parts: Sequence[JoinCosts], files: Ints | None) -> float:
+    """Return the share of the joins among some rows, by one half of the pictures, that the other half has, too.
+
+    Joins between neighbours in a file do not count as agreed: both halves share their coding errors.
+    """
+    paths = [quick_path(costs) for costs in parts]
+    found = [{frozenset(join) for join in pairwise(path) if set(join) <= set(rows)} for path in paths]
+    apart = [{join for join in joins if files is None or np.ptp(files[list(join)]) > 1} for joins in found]
+    agreed = sum(2 * len(one & other) for one, other in zip(apart[::2], apart[1::2], strict=True))
+    return agreed / max(1, sum(map(len, found)))
 
 
 def _echo(path: Sequence[int], files: Ints) -> float:

@@ -25,6 +25,7 @@ from table import (
     BEGIN,
     END,
     by_clip,
+    by_decided,
     by_hard_clip,
     by_kind,
     by_method,
@@ -273,6 +274,10 @@ def test_the_product_is_run_and_scored_from_end_to_end(bench: Bench) -> None:
     assert result.scores["adjacency"] > 0.9
     assert result.scores["psnr"] > 30
     assert len(result.details["said"]) == len(result.details["right"]) == 15
+    assert result.details["undetermined"] == []
+    assert result.scores["alike"] == 0
+    assert result.scores["alike_adjacency"] == result.scores["adjacency"]
+    assert result.scores["determined_tau"] == result.scores["abs_tau"]
     assert result.details["band"] >= 1
     assert result.cpu_seconds > 0
 
@@ -383,6 +388,21 @@ def test_an_interval_draws_clips_and_not_runs() -> None:
 def test_where_a_method_failed_the_others_are_also_compared_without_that_case() -> None:
     runs = [result("a"), result("b"), result("a", crf=23, scores={"adjacency": 0.0}), failed(method="b", crf=23)]
     assert [run.crf for run in in_common(runs)] == [18, 18]
+
+
+def test_joins_that_a_plan_leaves_open_are_counted_and_left_out() -> None:
+    details = {"said": [0.9, 0.9, None, 0.9], "right": [1, 0, 0, 1], "undetermined": [1, 2]}
+    runs = [result(details=details, scores={"determined_tau": 0.5, "alike": 0.1, "alike_adjacency": 0.8})]
+    runs += [result("peer", scores={"alike": 0.1, "alike_adjacency": 0.9, "alike_tau": 0.7})]
+    (row, everything) = cells(by_decided(runs, HALVES))
+    assert row | {"kind": "**all**"} == everything
+    assert (row["alike %"], row["a: undetermined %"], row["the others"]) == ("10.0", "50.0", "1.000 / 0.500")
+    assert (row["a"], row["peer"]) == ("0.800 / -", "0.900 / 0.700")
+
+
+def test_a_file_of_an_earlier_version_says_which_joins_it_leaves_open_but_for_cuts() -> None:
+    assert sure([0.9, None, 0.3], [1, 1, 0]).undetermined == {1}
+    assert result("peer").undetermined == set()
 
 
 def test_a_short_clip_counts_at_every_size_it_cannot_give() -> None:

@@ -91,6 +91,37 @@ def test_an_order_says_whether_it_closes_to_a_loop() -> None:
     assert not ordered(wheel(40, 0.7)[mix]).loop
 
 
+def growing(count: int, width: int, grain: float, flicker: float = 0) -> Luma:
+    """A bar that grows before leaves in the wind, whose differences are most of what changes."""
+    rng = np.random.default_rng(7)
+    frames = []
+    for at in range(count):
+        leaves = cv2.GaussianBlur(rng.normal(0, 1, (90, 160)).astype(np.float32), (0, 0), 1.5)
+        frame = 128 + grain * leaves / leaves.std()
+        if width:
+            cv2.rectangle(frame, (80 - width // 2, 80 - 70 * at // count), (80 + width // 2, 90), 30.0, -1)
+        frames.append(frame * (1 + flicker * rng.normal()))
+    return np.array(frames).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("width", "grain", "flicker", "determined"),
+    [
+        pytest.param(12, 8, 0.0, True, id="a thin thing grows"),
+        pytest.param(0, 8, 0.0, False, id="nothing but wind"),
+        pytest.param(0, 3, 0.08, False, id="light that flickers"),
+    ],
+)
+def test_an_order_that_halves_share_is_determined_though_all_frames_differ_equally(
+    width: int, grain: float, flicker: float, determined: bool
+) -> None:
+    mix = np.random.default_rng(1).permutation(50)
+    found = ordered(growing(50, width, grain, flicker)[mix])
+    assert (not found.orderless) is determined
+    near = float((np.abs(np.diff(mix[found.path.order])) <= 3).mean())
+    assert near > 0.9 if determined else near < 0.3
+
+
 def test_both_halves_see_a_small_thing_that_moves() -> None:
     assert rate(changes(ball(30)), 30, 16).agreement.joins > 0.9
 
