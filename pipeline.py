@@ -22,6 +22,7 @@ from .ingest.distributed import ingest_distributed
 from .ingest.ingester import Ingester, IngestResult
 from .ingest.many import dry_run_sources, ingest_sources
 from .ingest.solve_input import settings_used, solve_input
+from .ingest.store_thread import Ingested
 from .ingest.workers import open_engine
 from .media.identity import stamp
 from .media.proxy import proxy_yuv
@@ -206,17 +207,27 @@ def solve(video: str | SolveRequest, settings: Settings, progress: Progress = SI
     return _solve(request_of(SolveRequest, video, _renamed(options)), settings, progress)
 
 
-def _solve(request: SolveRequest, settings: Settings, progress: Progress, source: Source | None = None) -> Plan:
+def _solve(
+    request: SolveRequest,
+    settings: Settings,
+    progress: Progress,
+    source: Source | None = None,
+    ingested: Ingested | None = None,
+) -> Plan:
     detector = load_detector(request.detector, settings.breakup) if request.repairs else None
     check_edit_lists(request.edit_lists)
     with open_library(settings) as library:
-        record = library.catalog.find(request.video)
+        record = ingested.video if ingested else library.catalog.find(request.video)
+        new = ingested.still_new(settings.solve.space) if ingested else None
+        if new:
+            library.expect_changes()
         outputs = outputs_of(record, settings, request.overwrite, request.detector)
         outputs.claim(request.plan_file, request.evidence, *request.edit_lists)
-        frames = _with_sound(solve_input(library, record, settings), record, settings, source)
+        rows = new.rows(settings.solve.space) if new else None
+        frames = _with_sound(solve_input(library, record, settings, rows), record, settings, source)
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
-        used = settings_used(library, record, frames, settings)
+        used = settings_used(library, record, frames, settings, new.space(settings.solve.space) if new else None)
         plan = plan_from(record, frames, arrangement, used, constraints)
         if detector:
 
@@ -228,7 +239,10 @@ def _solve(request: SolveRequest, settings: Settings, progress: Progress, source
             source = check_source(plan, source, record.stamp)
             pinned = {*constraints.placed, *constraints.keep}
             plan = drop_broken(plan, source, solve_without, detector, settings, pinned, progress)
-        if request.store:
+        if request.store and new:
+            text = plan.model_dump_json()
+            new.thread.put(lambda stored: stored.keep_plan(record, text))
+        elif request.store:
             library.keep_plan(record, plan.model_dump_json())
     if request.evidence:
         with outputs.writing(request.evidence):
@@ -452,35 +466,46 @@ def reconstruct(
     settings, progress = every_frame(settings), noting(progress)
     source, outputs = _begin(request, settings)
     timer = StageTimer()
-    video = _ingest(source, settings, progress)
-    outputs.origin = video.sha256
-    timer.lap("ingest")
-    solving = request.solving(video.id)
-    split = request.splits
-    plans = solve_split(solving, settings, progress) if split else [_solve(solving, settings, progress, source)]
-    plans = [plan.reversed() if request.reverse else plan for plan in plans]
-    films = [(plan, request.paths(number)) for number, plan in enumerate(plans, 1)]
-    for number in range(_known_films(request) + 1, len(plans) + 1):
-        _claim(outputs, request, number)
-    for number, (plan, paths) in enumerate(films, 1):
-        write_plan_file(plan, paths.plan, outputs)
-        write_plan_edits(plan, request.edit_list_paths(number), outputs, settings, progress)
-    timer.lap("solve")
-    results = []
-    for plan, paths in films:
-        source = check_source(plan, source)
-        written = render_plan(
-            plan, source, paths.output, outputs, settings, progress, both=request.both, lossless=request.lossless
-        )
-        results.append(film_result(plan, paths, written))
-    timer.lap("render")
-    if request.report:
-        from .render.report.build import write_plan_report
-
+    with open_library(settings) as library, Ingester(library, settings, progress).ingested(source) as ingested:
+        outputs.origin = ingested.video.sha256
+        timer.lap("ingest")
+        plans = _solved_films(request, settings, progress, source, ingested)
+        films = [(plan, request.paths(number)) for number, plan in enumerate(plans, 1)]
+        for number in range(_known_films(request) + 1, len(plans) + 1):
+            _claim(outputs, request, number)
+        for number, (plan, paths) in enumerate(films, 1):
+            write_plan_file(plan, paths.plan, outputs)
+            write_plan_edits(plan, request.edit_list_paths(number), outputs, settings, progress)
+        timer.lap("solve")
+        ingested.store()
+        results = []
         for plan, paths in films:
-            write_plan_report(plan, paths.report or request.report, outputs, settings)
-        timer.lap("report")
-    return reconstruction_of(video, plans, results, settings.solve.space, timer.laps)
+            source = check_source(plan, source)
+            written = render_plan(
+                plan, source, paths.output, outputs, settings, progress, both=request.both, lossless=request.lossless
+            )
+            results.append(film_result(plan, paths, written))
+        ingested.wait()
+        timer.lap("render")
+        if request.report:
+            from .render.report.build import write_plan_report
+
+            for plan, paths in films:
+                write_plan_report(plan, paths.report or request.report, outputs, settings)
+            timer.lap("report")
+    return reconstruction_of(ingested.video, plans, results, settings.solve.space, timer.laps)
+
+
+def _solved_films(
+    request: ReconstructRequest, settings: Settings, progress: Progress, source: Source, ingested: Ingested
+) -> list[Plan]:
+    solving = request.solving(ingested.video.id)
+    if request.splits:
+        ingested.wait()
+        plans = solve_split(solving, settings, progress)
+    else:
+        plans = [_solve(solving, settings, progress, source, ingested)]
+    return [plan.reversed() if request.reverse else plan for plan in plans]
 
 
 def _begin(request: ReconstructRequest, settings: Settings) -> tuple[Source, Outputs]:

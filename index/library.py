@@ -54,6 +54,7 @@ class Library:
         self._existed = (folder / CATALOG).exists()
         self._store_settings = store
         self._is_writing = False
+        self._expects_changes = False
         self._catalog: Catalog | None = None
         self._open_catalog()
 
@@ -117,8 +118,14 @@ class Library:
         # The folder may exist again because of a late write; the catalog does not.
         return removed(self.folder) if self._existed and not (self.folder / CATALOG).exists() else None
 
+    def expect_changes(self) -> None:
+        """Take changes of the catalog for those of another thread of this process."""
+        self._expects_changes = True
+
     def was_changed(self) -> bool:
         """Tell whether another process has changed the catalog since it was opened."""
+        if self._expects_changes:
+            return False
         try:
             return self._catalog is not None and self._catalog.version() != self._version
         except sqlite3.Error:

@@ -1,6 +1,7 @@
 """Ingest sources into a library: recognise known content, and resume where an earlier run stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from .models.registry import open_embedder
 from .models.speed import fastest_embedder
 from .models.views import differs_in_view_only, library_view, view_of
 from .models.weights import CLIP, weights_fetchable, weights_here
+from .store_thread import Ingested, NewRows, StoreThread
 from .video import describe, ingest_video, make_proxies
 
 State = Literal["new", "unchanged", "renamed", "copy", "changed", "resume", "anew", "unreadable", "failed"]
@@ -204,6 +206,36 @@ class Ingester:
         self._note_damage(done)
         library.check_written(done, [e.space.name for e in embedders])
         return done
+
+    @contextmanager
+    def ingested(self, source: Source) -> Iterator[Ingested]:
+        """Ingest a source as `ingest` does; a new one is stored in a thread while the block runs.
+
+        Raises:
+            LibraryError: It cannot be stored, which may only show at the end of the block.
+        """
+        self.repair_library()
+        match = self.match(source)
+        if match.state != "new":
+            known = self.ingest(source).video
+            assert known
+            # Chroma's files are closed before anybody else opens them.
+            self.library.release()
+            yield Ingested(known)
+            return
+        video, embedders = describe(source, match.sha256, self.settings.ingest), self._open_all(self.spaces(True))
+        with StoreThread(self.settings, video) as thread:
+            self.library.expect_changes()
+            rows = NewRows(thread)
+            done = ingest_video(
+                video, source, {}, embedders, self.library, self.settings.ingest, self.progress, rows.write
+            )
+            self._note_damage(done)
+            names = [embedder.space.name for embedder in embedders]
+            thread.put(lambda library: library.check_written(done, names))
+            ingested = Ingested(done, rows)
+            yield ingested
+            ingested.wait()
 
     def _note_damage(self, video: VideoRecord) -> None:
         if video.problems:

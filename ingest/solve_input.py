@@ -10,7 +10,7 @@ from ..index.fusion import FUSED, space_identity, space_rows
 from ..index.library import Library, proxies_of
 from ..index.neighbours import nearest
 from ..media.proxy import chroma, luma, proxy_yuv
-from ..media.types import FrameRows, VideoRecord
+from ..media.types import FrameRows, Space, VideoRecord
 from ..settings import Settings
 from ..solve.arrange import SolveInput
 from ..solve.cost.flow import MEASURED
@@ -18,9 +18,12 @@ from .models.matcher import KeypointMatcher, matcher_for
 from .models.registry import fetch_hint
 
 
-def solve_input(library: Library, video: VideoRecord, settings: Settings) -> SolveInput:
-    """Collect vectors, proxies, neighbour search, keypoint matcher and caches of a video."""
-    rows = _rows(library, video, settings)
+def solve_input(library: Library, video: VideoRecord, settings: Settings, rows: FrameRows | None = None) -> SolveInput:
+    """Collect vectors, proxies, neighbour search, keypoint matcher and caches of a video.
+
+    `rows` are given where they are still in memory.
+    """
+    rows = rows or _rows(library, video, settings)
     proxies = proxies_of(library, video)[: len(rows)]
     return SolveInput(
         rows,
@@ -47,10 +50,15 @@ def _rows(library: Library, video: VideoRecord, settings: Settings) -> FrameRows
         raise
 
 
-def settings_used(library: Library, video: VideoRecord, frames: SolveInput, settings: Settings) -> dict[str, Any]:
-    """Return the settings that the plan records, with the identity of the models."""
+def settings_used(
+    library: Library, video: VideoRecord, frames: SolveInput, settings: Settings, space: Space | None = None
+) -> dict[str, Any]:
+    """Return the settings that the plan records, with the identity of the models.
+
+    `space` is given where the catalog does not have it yet.
+    """
     sections = settings.model_dump(include={"neighbours", "outliers", "solve", "shots"})
-    models: dict[str, Any] = {"space": asdict(space_identity(library, video, sections["solve"]))}
+    models: dict[str, Any] = {"space": asdict(space or space_identity(library, video, sections["solve"]))}
     if isinstance(frames.matcher, KeypointMatcher):
         models["matcher"] = frames.matcher.identity
     return sections | {"models": models}

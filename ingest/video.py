@@ -55,6 +55,10 @@ class IngestStep:
     rows: dict[str, FrameRows]
 
 
+Write = Callable[[VideoRecord, Sequence[SpaceState], Mapping[str, FrameRows]], None]
+"""Stores a batch of each space with its record and states, as `Library.write` does."""
+
+
 def ingest_video(
     video: VideoRecord,
     source: Source,
@@ -63,12 +67,16 @@ def ingest_video(
     library: Library,
     settings: IngestSettings,
     progress: Progress,
+    write: Write | None = None,
 ) -> VideoRecord:
     """Embed what is missing in each space, store it, and return the completed record.
+
+    `write` takes the place of the library's own method.
 
     Raises:
         SourceError: If no frame can be decoded.
     """
+    write = write or library.write
     size = ProxySize(video.proxy_width, video.proxy_height)
     last = partial(_last_distinct, library, size)
     steps = embed_video(video, source, states, embedders, settings, progress, last)
@@ -76,7 +84,7 @@ def ingest_video(
         for step in steps:
             if step.rows:
                 proxies.append(step.proxies)
-            library.write(step.video, step.states, step.rows)
+            write(step.video, step.states, step.rows)
             video = step.video
     return video
 

@@ -63,7 +63,9 @@ def _key(rows: OrderInput, space: str, settings: SolveSettings) -> str:
     digest = blake2b(
         f"{_source_digest()} {space} {settings.model_dump_json()} {rows.from_video}".encode(), digest_size=16
     )
-    for part in (rows.vectors, rows.luma, rows.files, rows.joins, rows.chroma):
+    # Chroma normalises vectors again, so that stored ones differ in the last bit from those that were just made.
+    vectors = None if space == "appearance" and settings.price != "cosine" else rows.vectors
+    for part in (vectors, rows.luma, rows.files, rows.joins, rows.chroma):
         if part is not None:
             digest.update(f"{part.dtype} {part.shape}".encode())
             digest.update(np.ascontiguousarray(part).data)

@@ -19,7 +19,7 @@ from reelweave.media.types import Motion
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.flow import FlowPrice, _FlowMeasure
-from reelweave.solve.cost.learned import learned_prices
+from reelweave.solve.cost.learned import _Fit, _weights, learned_prices
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 
 Luma = npt.NDArray[np.uint8]
@@ -86,8 +86,8 @@ def test_a_thorough_search_measures_more_pairs_in_two_ways(tmp_path: Path) -> No
         ordered(rows_of(luma, memory), thorough=thorough)
         counts.append({view: len(pairs) for view, pairs in memory.load().items() if "/" not in view})
     usual, longer = counts
-    assert usual.keys() == {"sharp"}
-    assert longer["sharp"] == longer["soft"] > usual["sharp"]
+    assert usual.keys() == {"quick"}
+    assert longer["sharp"] == longer["soft"] > usual["quick"]
 
 
 def on_a_line(count: int, spreads: Sequence[float]) -> tuple[npt.NDArray[np.float32], Ints]:
@@ -109,6 +109,21 @@ def test_learned_prices_trust_the_evidence_that_identifies_neighbours() -> None:
     evidence, joins = on_a_line(80, [0.2, 3.0, 3.0])
     learned, alike = learned_prices(evidence, joins, range(80)), np.exp(np.log(evidence).mean(axis=1))
     assert sorts(learned, joins) > 0.97 > sorts(alike, joins)
+
+
+def test_learned_weights_are_the_best_of_those_that_are_not_negative() -> None:
+    from scipy.optimize import minimize
+
+    rng = np.random.default_rng(0)
+    for columns in (2, 5, 9):
+        contrasts = rng.normal(rng.normal(0.2, 0.6, columns), 1, (500, columns))
+        contrasts /= contrasts.std(axis=0)
+        shares = np.full(500, 1 / 500)
+        start, bounds = np.full(columns, 0.1), [(0, None)] * columns
+        best = minimize(_Fit(contrasts, shares).loss, start, bounds=bounds, method="L-BFGS-B", tol=1e-12)
+        weights = _weights(contrasts, shares)
+        assert (weights >= 0).all()
+        assert weights == pytest.approx(best.x, abs=1e-3)
 
 
 def test_weights_learned_on_a_partly_wrong_path_still_hold() -> None:
