@@ -285,10 +285,10 @@ def speeds(whole: Sequence[Result]) -> Iterator[str]:
     """By CPU time, which other work leaves alone: decoder and judge run side by side, so the slower counts."""
     for name in ("judge", "decoder", "decoding"):
         each = [1000 * getattr(r, name) / r.frames for r in whole]
-        yield f"{name}: {min(each):.2f} to {max(each):.2f} ms of CPU time a frame, in the middle {np.median(each):.2f}"
+        yield f"{name}: {min(each):.2f} to {max(each):.2f} ms of CPU time a frame, median {np.median(each):.2f}"
     for name, alone in (("the same decoder", "decoder"), ("ffmpeg decoding at full size", "decoding")):
         kept = [getattr(r, alone) / max(r.decoder, r.judge) for r in whole]
-        yield f"of the speed of {name} {min(kept):.2f} to {max(kept):.2f} is kept, in the middle {np.median(kept):.2f}"
+        yield f"of the speed of {name} {min(kept):.2f} to {max(kept):.2f} is kept, median {np.median(kept):.2f}"
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ KEPT = "kept"
 """The number that says which share of a stretch the rules of support keep,"""
 MOSTLY = 0.5
 """and the share from which they keep it."""
+EDGES = "is edges"
+"""The number that is 1 for a stretch of sharp borders of macroblocks. What passes in front of others has some, too."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,8 @@ class BoostedTrees:
     """The names of the numbers that are weighed, in the order of the features."""
     start: float
     """The log odds before any tree."""
-    least: float
-    """The probability from which a stretch is broken,"""
-    least_cleared: float
-    """and that for a stretch which the rules of support clear."""
+    least: Sequence[float]
+    """The probability from which a stretch is broken, by `doubt`."""
     roots: Sequence[int]
     feature: Sequence[int]
     threshold: Sequence[float]
@@ -47,9 +47,13 @@ class BoostedTrees:
         values = np.array([[one[name] for name in self.numbers] for one in described], np.float32)
         nodes = Nodes(self.feature, self.threshold, self.left, self.right, self.value)
         total = self.start + sum(nodes.shares[nodes.leaves(values, root)] for root in self.roots)
-        is_kept = np.array([one.get(KEPT, 1.0) >= MOSTLY for one in described])
-        least = np.where(is_kept, self.least, self.least_cleared)
+        least = np.array([self.least[doubt(one)] for one in described])
         return np.asarray(np.exp(total) * (1 - least) / least)
+
+
+def doubt(numbers: Mapping[str, float]) -> int:
+    """Return 0 for a stretch that the rules of support keep, 1 for one that they clear, 2 for one of mere edges."""
+    return 0 if numbers.get(KEPT, 1.0) >= MOSTLY else 1 + int(numbers.get(EDGES, 0.0))
 
 
 @cache

@@ -24,12 +24,13 @@ _KINDS = {
     "frozen": "frozen",
     "blank": "blank",
     "healed": "misfit",
+    "drift": "misfit",
     "misfit": "misfit",
     "run": "misfit",
 }
 """The kind of damage that each sign stands for. `misfit` says only that something is wrong."""
 
-_UNSPECIFIC = ("healed", "misfit", "run")
+_UNSPECIFIC = ("healed", "drift", "misfit", "run")
 
 
 def detect(source: FrameSource, settings: BreakupSettings, progress: Progress = SILENT) -> list[Verdict]:

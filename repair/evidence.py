@@ -14,6 +14,7 @@ from ..errors import SourceError
 from ..media.source import DecoderReport, FrameSource
 from ..media.types import Floats, Ints
 from ..progress import SILENT, Progress, Stage
+from .drift import RUN, Drift
 from .healing import Healing
 from .measures import FrameMeasures, change, grainier, halvings, measure_frame, torn_border
 from .misfit import LAGS, Misfit
@@ -40,6 +41,8 @@ EVIDENCE: tuple[str, ...] = (
     "healed",
     "healed_start",
     "healed_length",
+    "drift_jump",
+    *RUN,
     "guessed",
 )
 """The columns of `FrameEvidence.values`. Files store these names."""
@@ -94,13 +97,14 @@ def compare_neighbours(
 
     `concealed` is called with the frames and their changes once all of them were measured: the decoder reports late.
     """
-    misfit, neighbours, healing = Misfit(), NeighbourComparison(), Healing()
+    misfit, neighbours, healing, drift = Misfit(), NeighbourComparison(), Healing(), Drift()
     frames, times = array("q"), array("d")
     with PictureFile() as file:
         for one in measured:
             misfit.add(one)
             neighbours.add(one)
             healing.add(one)
+            drift.add(healing.step, one.spots)
             frames.append(one.index)
             times.append(one.time)
             file.add(tiny(one.plain))
@@ -108,7 +112,7 @@ def compare_neighbours(
             raise SourceError("No frame could be decoded.")
         pictures = file.read()
     columns = [misfit.single, misfit.run, misfit.start, misfit.length, misfit.jump, neighbours.rows()]
-    columns += [healing.rows(), concealed(frames.tolist(), misfit.spot.tolist())]
+    columns += [healing.rows(), drift.rows(), concealed(frames.tolist(), misfit.spot.tolist())]
     values = np.column_stack([np.asarray(column, np.float32) for column in columns])
     return FrameEvidence(np.asarray(frames, np.int64), np.asarray(times, np.float64), values, pictures)
 

@@ -20,10 +20,23 @@ from .evidence import EVIDENCE, FrameEvidence, measure_evidence
 from .support import supported_signs
 from .surroundings import Pictures
 
-MEASURED_AS = 4
+MEASURED_AS = 5
 """The version of the measurements. Raise it when a column changes its meaning or its normalisation."""
 
-SIGNS = ("guessed", "misfit", "torn", "grain", "stripes", "blocks", "edges", "blank", "frozen", "healed", "run")
+SIGNS = (
+    "guessed",
+    "misfit",
+    "torn",
+    "grain",
+    "stripes",
+    "blocks",
+    "edges",
+    "blank",
+    "frozen",
+    "healed",
+    "drift",
+    "run",
+)
 """The signs of the rules; each means broken at 1. Feature names in files contain them."""
 
 _AROUND = 12

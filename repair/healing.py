@@ -78,6 +78,11 @@ class Healing:
         if len(self._steps) > _AROUND:
             self._judge(_AROUND)
 
+    @property
+    def step(self) -> Grey:
+        """The change of each pixel into the frame that was added last, small movements allowed."""
+        return self._steps[-1]
+
     def rows(self) -> Floats:
         """Return the share, start and length for all frames, after the last one was added."""
         for after in range(min(_AROUND, len(self._steps)) - 1, -1, -1):
@@ -119,7 +124,8 @@ class Healing:
         for place, other in enumerate(reversed(self._steps)):
             if place != after and abs(place - after) <= _AROUND:
                 around = np.maximum(around, other)
-        isolated = high & (cv2.dilate(around, _REACH) < _QUIET * step.astype(np.float32))
+        # In bytes, which saturate: products beyond 255 are as far from quiet as those up to it.
+        isolated = high & (cv2.multiply(cv2.dilate(around, _REACH), 1 / _QUIET) < step)
         return isolated if np.count_nonzero(isolated) >= max(_LEAST * step.size, _ISOLATED * count) else None
 
 

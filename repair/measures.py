@@ -19,6 +19,8 @@ _WORST = 0.05
 """The share of tiles that represents a frame: damage often covers a part of the picture only."""
 _SPOT = (3, 3)
 """Pixels of a spot in the small picture: a few macroblocks of the original."""
+_SPOT_SIDE = 4
+"""Pixels of the small picture on a side of a spot whose borders are kept."""
 _MACROBLOCK = 16
 """Pixels on a side of a macroblock of MPEG-2 and H.264."""
 _EDGED = 0.04
@@ -70,6 +72,8 @@ class FrameMeasures:
     blocks: float
     edges: float
     """Grey levels by which the sharpest borders of macroblocks are sharper than the pixels beside them."""
+    spots: Floats
+    """The same in each spot of the picture, about a macroblock of 480 x 270 pixels."""
     grain: Floats
     """The texture of each band of rows, in doublings."""
     rows: Floats
@@ -118,10 +122,11 @@ def measure_frame(index: int, time: float, grey: Grey, factor: int) -> FrameMeas
     stripes, smears, blank = _textured(across, down)
     rows = _along(down, 1)
     blocks = max(_on_grid(steps.ravel(), _MACROBLOCK // factor) for steps in (_along(across, 0), rows))
-    edges = _sharpest_borders(across, down, _MACROBLOCK // factor)
+    edges, spots = _macroblock_borders(across, down, _MACROBLOCK // factor, plain.shape)
     grain = np.asarray(cv2.resize(_along(across, 1), (1, _BANDS), interpolation=cv2.INTER_AREA), np.float32)
     return FrameMeasures(
-        index, time, plain, fine, level, contrast, stripes, smears, blank, blocks, edges, np.log2(grain + 1), rows
+        *(index, time, plain, fine, level, contrast, stripes, smears, blank, blocks, edges, spots),
+        *(np.log2(grain + 1), rows),
     )
 
 
@@ -253,24 +258,33 @@ def _on_grid(steps: Floats, pitch: int) -> float:
     return _mean(np.clip(np.log2((steps[lines] + 1) / (neighbours + 1)), -1, 1))
 
 
-def _sharpest_borders(across: Grey, down: Grey, pitch: int) -> float:
-    """Return how much sharper the sharpest borders of single macroblocks are than the pixels on either side of them."""
+def _macroblock_borders(across: Grey, down: Grey, pitch: int, shape: tuple[int, ...]) -> tuple[float, Floats]:
+    """Return how much sharper borders of single macroblocks are than the pixels on either side of them.
+
+    That is the mean of the sharpest ones, and the mean in each spot of a small picture of that shape.
+    """
     import cv2
 
-    if pitch < _NARROWEST:
-        return 0.0
-    sharper = np.concatenate([_borders(across, pitch), _borders(_grey(cv2.transpose(down)), pitch)])
-    count = max(1, round(sharper.size * _EDGED))
-    return _mean(np.partition(sharper, -count)[-count:]) if sharper.size else 0.0
+    upright, level = _borders(across, pitch), _borders(_grey(cv2.transpose(down)), pitch).T
+    size = max(1, shape[1] // _SPOT_SIDE), max(1, shape[0] // _SPOT_SIDE)
+    spots = np.zeros(size[::-1], np.float32)
+    for sharper in (upright, level):
+        if sharper.size:
+            spots += cv2.resize(np.ascontiguousarray(sharper), size, interpolation=cv2.INTER_AREA)
+    every = np.concatenate([upright.ravel(), level.ravel()])
+    count = max(1, round(every.size * _EDGED))
+    return (_mean(np.partition(every, -count)[-count:]) if every.size else 0.0), spots
 
 
 def _borders(across: Grey, pitch: int) -> Floats:
     """Return by how much each vertical border of a macroblock is sharper than both columns beside it."""
     import cv2
 
+    if pitch < _NARROWEST:
+        return np.empty((0, 0), np.float32)
     columns, rows = np.arange(pitch - 1, across.shape[1] - 1, pitch), across.shape[0] // pitch
     if not columns.size or not rows:
-        return np.empty(0, np.float32)
+        return np.empty((0, 0), np.float32)
     border, before, after = (np.ascontiguousarray(across[: rows * pitch, columns + side]) for side in (0, -1, 1))
     sharper = cv2.subtract(border, cv2.max(before, after)).astype(np.float32)
-    return np.asarray(cv2.resize(sharper, (columns.size, rows), interpolation=cv2.INTER_AREA), np.float32).ravel()
+    return np.asarray(cv2.resize(sharper, (columns.size, rows), interpolation=cv2.INTER_AREA), np.float32)

@@ -70,6 +70,12 @@ _FREEZE_MOTION = 3
 """Factor by which movement before and after exceeds what is left in a freeze."""
 _FREEZE_JUMP = 1.25
 """Factor by which the end of a freeze exceeds the movement around."""
+_DRIFT_LEAST = 0.3
+"""Grey levels by which the spots of a frame jump where nothing moves,"""
+_DRIFT_USUAL = 1.2
+"""and the factor by which a jump exceeds those of the film. The trees judge what remains."""
+_DRIFT_PERCENT = 95
+"""Percentile of the jumps of a film that is usual there: a few frames of it may be damaged."""
 _Beyond: TypeAlias = Literal["mirror", "nearest"]
 
 
@@ -77,11 +83,14 @@ def all_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
     """Return all signs by name, before the film around them is asked whether it supports them."""
     found = rule_signs(evidence, settings)
     edges = _held(_edges(evidence.of("edges")) / _EDGES_LEAST)
-    return found | {"run": run_sign(evidence, found, settings), "edges": edges}
+    return found | {"run": run_sign(evidence, found, settings), "edges": edges, "drift": _drift(evidence)}
 
 
 def rule_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
-    """Return the signs by name, except `run`, which depends on the frames that these call broken, and `edges`."""
+    """Return the signs by name, except those that `all_signs` adds.
+
+    `run` depends on the frames that these call broken.
+    """
     jump = evidence.of("jump").copy()
     jump[:1] = jump[1:2] if len(jump) > 1 else 0
     usual = usual_jump(jump)
@@ -121,6 +130,12 @@ def _edges(values: Floats) -> Floats:
     return np.asarray(sharper - _EDGES_VARY * np.median(np.abs(sharper)), np.float32)
 
 
+def _drift(evidence: FrameEvidence) -> Floats:
+    """Rate how abruptly the run that a frame lies in ends, beside the jumps of the film."""
+    usual = float(np.percentile(evidence.of("drift_jump"), _DRIFT_PERCENT)) if len(evidence) else 0.0
+    return np.asarray(evidence.of("drift") / (_DRIFT_LEAST + _DRIFT_USUAL * usual), np.float32)
+
+
 def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) -> Floats:
     """Rate the runs that fit neither what precedes nor what follows, the shortest first.
 
@@ -130,7 +145,7 @@ def run_sign(evidence: FrameEvidence, others: Signs, settings: BreakupSettings) 
     places = np.arange(len(evidence))
     starts, lengths = (evidence.of(name).astype(np.int64) for name in ("run_start", "run_length"))
     jump = evidence.of("jump")
-    expected = _RUN_LEAST + _RUN_USUAL * _percentile(jump, _RUN_PERCENT, _MOTION)
+    expected = _RUN_LEAST + _RUN_USUAL * percentile(jump, _RUN_PERCENT, _MOTION)
     strength = evidence.of("run") / expected / settings.misfit
     jumps = is_jump(jump, usual_jump(jump))
     called = np.max([*others.values()], axis=0) >= 1
@@ -196,7 +211,7 @@ def frozen(change: Floats, broken: Marks, least: int) -> Floats:
 
 def is_still(change: Floats) -> Marks:
     """Return the frames that change less than coding noise and movement explain."""
-    still = change < np.maximum(STILL_LEAST, _STILL_SHARE * _percentile(change, 70, 20))
+    still = change < np.maximum(STILL_LEAST, _STILL_SHARE * percentile(change, 70, 20))
     still[:1] = False
     return np.asarray(still)
 
@@ -296,10 +311,10 @@ def runs_of(marks: Marks) -> list[tuple[int, int]]:
 
 
 def _median(values: Floats, around: int, beyond: _Beyond = "mirror") -> Floats:
-    return _percentile(values, 50, around, beyond)
+    return percentile(values, 50, around, beyond)
 
 
-def _percentile(values: Floats, percent: int, around: int, beyond: _Beyond = "mirror") -> Floats:
+def percentile(values: Floats, percent: int, around: int, beyond: _Beyond = "mirror") -> Floats:
     """Return the percentile of the `around` frames on either side of each frame.
 
     Beyond the ends of the film its frames are mirrored, or the very last one repeats.

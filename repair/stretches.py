@@ -8,6 +8,7 @@ how the film jumps into and out of it, and how often it jumps like that elsewher
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,8 +24,10 @@ PATTERNS = ("torn", "grain", "stripes", "blocks", "edges")
 """The signs that show what damage looks like."""
 CHANGES = ("misfit", "run", "healed")
 """The signs that say only that something changed for a while."""
-WEIGHED = (*PATTERNS, "blank", *CHANGES)
-"""The signs whose stretches are weighed."""
+_CALLING = (*PATTERNS, "blank", *CHANGES)
+"""The signs that call frames broken before they are weighed."""
+WEIGHED = (*_CALLING, "drift")
+"""The signs whose stretches are weighed. Drift is a mere proposal: cuts and sudden movements end runs, too."""
 _RATED = (*PATTERNS, "misfit")
 """The signs that are compared with those of the rest of the film."""
 _ORDINARY = 98
@@ -37,6 +40,12 @@ LONG = 30.0
 """Seconds on either side in which jumps are counted."""
 AS_LARGE = 0.6
 """The share of a jump from which another one is as large."""
+_COMPARED = ("edges", "blocks", "stripes", "smears", "blank", "contrast")
+"""The measures of a frame by itself that are compared with those of both sides,"""
+_SIDE = 6
+"""and how many frames of a side."""
+_SPOTS_LEAST = 0.3
+"""Grey levels by which spots jump where nothing moves."""
 _NO_FIT = Fit(0.6, 6.0, 0.4, 0.6)
 """Stands for the fit of a stretch at an end of the film, which has one side: about that of an unclear one."""
 
@@ -55,15 +64,24 @@ class Stretches:
 
     def __init__(self, evidence: FrameEvidence, around: Surroundings, signs: Signs, kept: Marks) -> None:
         self._evidence, self._around, self._signs, self._kept = evidence, around, signs, kept
-        self.called: Marks = np.max([signs[name] for name in WEIGHED], axis=0) >= 1
-        """The frames that any of the weighed signs calls broken."""
+        self.called: Marks = np.max([signs[name] for name in _CALLING], axis=0) >= 1
+        """The frames that any sign but drift calls broken."""
 
     def __iter__(self) -> Iterator[tuple[Stretch, dict[str, float]]]:
         for whole in runs_of(self.called):
-            for name in WEIGHED:
+            for name in _CALLING:
                 for first, last in runs_of(self._signs[name][slice(*whole)] >= 1):
                     start, end = whole[0] + first, whole[0] + last
                     yield Stretch(name, start, end), self._described(name, start, end, whole)
+        for start, end in self._drifting():
+            yield Stretch("drift", start, end), self._described("drift", start, end, (start, end))
+
+    def _drifting(self) -> Iterator[tuple[int, int]]:
+        """Yield the stretches that drift, each by itself, even where one follows another."""
+        begun = self._evidence.of("drift_start")
+        for first, last in runs_of(self._signs["drift"] >= 1):
+            others = first + 1 + np.flatnonzero(np.diff(begun[first:last]))
+            yield from pairwise([first, *others.tolist(), last])
 
     def _described(self, name: str, start: int, end: int, whole: tuple[int, int]) -> dict[str, float]:
         usual = self._around.usual_change(start, end)
@@ -78,6 +96,8 @@ class Stretches:
             **_fitting(", whole", self._around.fit(*whole), usual),
             **self._jumps(start, end),
             **self._looks(start, end),
+            **self._drift(start, end),
+            **self._beside(start, end),
         }
 
     def _strengths(self, start: int, end: int) -> dict[str, float]:
@@ -115,6 +135,32 @@ class Stretches:
             "goes on": _log(self._around.goes_on(start, end)) if inside else 1.0,
             "shades": _log(self._around.shade_change(start, end)) if inside else 1.0,
         }
+
+    def _drift(self, start: int, end: int) -> dict[str, float]:
+        """Describe how the spots of a stretch jump as it begins and ends, and how clearly they change more in it."""
+        jump, last = self._evidence.of("drift_jump"), min(end, len(self._evidence) - 1)
+        return {
+            "rise": _log(self._evidence.of("drift_rise")[start:end].max()),
+            "spots": float(self._evidence.of("drift_share")[start:end].max()),
+            "borders lost": float(self._evidence.of("drift_borders")[start:end].max()),
+            "spots in": _log(jump[start]),
+            "spots out": _log(jump[last]),
+            "spots out, rated": _log(jump[last] / (self._usual_spots + _SPOTS_LEAST)),
+        }
+
+    def _beside(self, start: int, end: int) -> dict[str, float]:
+        """Compare how a stretch looks with how both sides of it do."""
+        found = {}
+        for name in _COMPARED:
+            values = self._evidence.of(name)
+            sides = [side for side in (values[max(0, start - _SIDE) : start], values[end : end + _SIDE]) if len(side)]
+            most = max((float(np.median(side)) for side in sides), default=0.0)
+            found[f"{name}, beside"] = _log(float(np.median(values[start:end]))) - _log(most)
+        return found
+
+    @cached_property
+    def _usual_spots(self) -> float:
+        return float(np.percentile(self._evidence.of("drift_jump"), _ORDINARY))
 
     @cached_property
     def _ordinary(self) -> dict[str, float]:

@@ -16,8 +16,9 @@ from .boosted import KEPT, MOSTLY, boosted
 from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
 from .freezes import StillStretches
+from .loops import repetitions
 from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, Signs, all_signs, brighter, runs_of, usual_jump
-from .stretches import AS_LARGE, CHANGES, LONG, WEIGHED, Stretches, ordinary_jumps
+from .stretches import AS_LARGE, CHANGES, LONG, WEIGHED, Stretch, Stretches, ordinary_jumps
 from .surroundings import Surroundings
 
 _RULED_PATTERNS = ("torn", "grain", "stripes", "blocks")
@@ -80,6 +81,8 @@ _CLEARLY = 2.5
 """How strong a pattern is that stands out from a film full of jumps,"""
 _CLEARLY_RETURNS = 0.8
 """and the share of the difference by which both sides agree there."""
+_FROZEN = 0.8
+"""The share of a stretch that is frozen from which all of it is broken: a freeze is seen from its second frame on."""
 
 
 def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs:
@@ -91,7 +94,8 @@ def supported_signs(evidence: FrameEvidence, settings: BreakupSettings) -> Signs
     if evidence.pictures is None or not len(evidence):
         return signs
     film = DescribedFilm(evidence, signs, settings.freeze_frames)
-    return _weighed(film) | {"guessed": signs["guessed"], "frozen": _weighed_freezes(film)}
+    frozen = _weighed_freezes(film)
+    return _weighed(film, frozen >= 1) | {"guessed": signs["guessed"], "frozen": frozen}
 
 
 class DescribedFilm:
@@ -107,12 +111,22 @@ class DescribedFilm:
         stretches = Stretches(evidence, around, self.signs, kept)
         self.stretches = [*stretches]
         self.stills = [*StillStretches(evidence, around, stretches.called, shortest_freeze)]
+        self.repeated = repetitions(evidence.pictures, evidence.times)
 
 
-def _weighed(film: DescribedFilm) -> Signs:
+def is_frozen(frozen: Marks, one: Stretch) -> bool:
+    """Return whether a stretch is one freeze but for a few frames: decoders freeze in what they could not repair."""
+    return float(frozen[one.start : one.end].mean()) >= _FROZEN
+
+
+def _weighed(film: DescribedFilm, frozen: Marks) -> Signs:
     """Clear the stretches that are not likely broken, given all that is known of them."""
     signs = {name: np.minimum(film.signs[name], _CLEARED) for name in WEIGHED}
-    likely = [given for given, odds in zip(film.stretches, _odds("damage", film.stretches), strict=True) if odds >= 1]
+    # Most runs that seem to drift are none, so that one which is cleared raises no doubt.
+    signs["drift"] = np.zeros_like(signs["drift"])
+    odds = _odds("damage", film.stretches)
+    pairs = zip(film.stretches, odds, strict=True)
+    likely = [given for given, value in pairs if value >= 1 or is_frozen(frozen, given[0])]
     doubted = [one for one, numbers in likely if numbers[KEPT] < MOSTLY]
     begun = {name: film.times[sorted(one.start for one in doubted if one.name == name)] for name in WEIGHED}
     for one, numbers in likely:
@@ -132,7 +146,7 @@ def _weighed_freezes(film: DescribedFilm) -> Floats:
     found = np.zeros_like(film.signs["frozen"])
     for (one, _), odds in zip(film.stills, _odds("freeze", film.stills), strict=True):
         found[one.start : one.end] = odds
-    return found
+    return np.where(film.repeated, np.maximum(1, found), found)
 
 
 def _odds(model: str, described: Sequence[tuple[object, Mapping[str, float]]]) -> Shares:

@@ -54,11 +54,11 @@ def test_the_trees_weigh_the_very_numbers_that_describe_a_stretch(tmp_path: Path
 
 def test_the_odds_are_those_of_the_leaves_that_a_stretch_reaches() -> None:
     tree = {"feature": [0, -1, -1], "threshold": [1.0, 0.0, 0.0], "left": [1, 0, 0], "right": [2, 0, 0]}
-    least = {"least": 0.5, "least_cleared": 0.8}
-    trees = BoostedTrees(numbers=("cover",), start=0.0, roots=[0], value=[0.0, -1.0, 2.0], **tree, **least)
+    trees = BoostedTrees(("cover",), start=0.0, least=(0.5, 0.8, 0.9), roots=[0], value=[0.0, -1.0, 2.0], **tree)
     found = trees.odds([{"cover": 0.5}, {"cover": 1.5}])
     np.testing.assert_allclose(found, np.exp([-1.0, 2.0]))
     assert trees.odds([{"cover": 1.5, "kept": 0.0}])[0] == pytest.approx(np.exp(2.0) / 4)
+    assert trees.odds([{"cover": 1.5, "kept": 0.0, "is edges": 1.0}])[0] == pytest.approx(np.exp(2.0) / 9)
     assert len(trees.odds([])) == 0
 
 
