@@ -22,6 +22,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
+from .recurring import steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -144,10 +145,20 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    recurring = best is trials[0] and _recurring(path, best)
-    orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
+    recurring = best is trials[0] and _recurring(path, best)
+    if recurring:
+        path = _steadied(path, best.costs, steady_order(rows.luma, path.order, progress, stopped))
+    orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop)
+
+
+def _steadied(path: RowPath, costs: JoinCosts, order: list[int]) -> RowPath:
+    """Return a path in another order, of which no bound says anything: it was not chosen by its cost."""
+    if order == path.order:
+        return path
+    solver = f"{path.solver} + steady motion"
+    return replace(path, order=order, cost=costs.of(order) / costs.scale, lower_bound=None, solver=solver)
 
 
 def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool]) -> StopCondition:
