@@ -59,6 +59,8 @@ _IN_ORDER = 0.4
 """Share of joins among rows that differ equally above which halves of the pictures show their order all the same. Drawn
 bars that grow among blurred noise measure .60 and .61, the noise alone .02, and under light that flickers .06.
 """
+_FEWEST_IN_ORDER = 20
+"""Fewest rows that this is said of: halves of noise share some orders of three or four frames by chance."""
 _DOUBTED = 0.9
 """Share of agreed joins below which motion is measured."""
 
@@ -247,6 +249,8 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
 
     Light that flickers would do the same, so all pictures are given the same brightness and contrast.
     """
+    if len(some) < _FEWEST_IN_ORDER:
+        return False
     price = _echo_corrected(DifferencePrice(levelled(rows.luma)), rows)
     halves = [dense_costs(part, candidates) for part in priced_parts(price, len(rows))[1:]]
     return agreed_among(some, halves, rows.files if rows.from_video else None) > _IN_ORDER
