@@ -225,6 +225,8 @@ def _solve(
         outputs.claim(request.plan_file, request.evidence, *request.edit_lists)
         rows = new.rows(settings.solve.space) if new else None
         frames = _with_sound(solve_input(library, record, settings, rows), record, settings, source)
+        # Chroma keeps the vectors that were read in memory until it is closed.
+        library.release()
         arrangement = arrange.arrange(frames, settings, progress, request.constraints or NO_CONSTRAINTS)
         constraints = arrangement.constraints
         used = settings_used(library, record, frames, settings, new.space(settings.solve.space) if new else None)

@@ -150,4 +150,7 @@ def digest(*parts: str | bytes) -> str:
 def environment(scratch: Path, threads: int) -> dict[str, str]:
     """What every run finds: as many threads as every other, and scratch space that goes with the case."""
     names = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
-    return {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in names}, "TMPDIR": str(scratch)}
+    found = {**os.environ, **{f"{name}_NUM_THREADS": str(threads) for name in names}, "TMPDIR": str(scratch)}
+    # Installed programs do not compile their modules in each run.
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found

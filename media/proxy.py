@@ -1,10 +1,11 @@
 """Proxies: one small picture per frame, stored at ingest, so that no later stage decodes the video again."""
 
+import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,16 @@ def read_proxies(path: Path, size: ProxySize, count: int) -> npt.NDArray[np.uint
     """Map all proxies of a file into memory: count x 3/2 height x width."""
     shape = (count, size.height * 3 // 2, size.width)
     return np.memmap(path, np.uint8, "r", shape=shape) if count else np.zeros(shape, np.uint8)
+
+
+def release_pages(proxies: npt.NDArray[np.uint8]) -> None:
+    """Give back the memory of mapped proxies that were read; they are read again from the file when they are needed."""
+    owner: Any = proxies
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    # The constant is missing on Windows.
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 def luma(proxies: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
+from ..media.proxy import release_pages
 from ..media.types import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
@@ -169,6 +170,7 @@ def arrange(
         graph = film.nearest(film.rows.vectors, settings.neighbours.k)
         stage.advance()
         groups = collapse(film.luma, graph, _repeat_level(len(film.rows), settings))
+        release_pages(film.luma)
         distinct = _distinct_rows(film, groups, graph, settings, progress)
         stage.advance(2)
     solved = _directed_order(film, distinct, np.flatnonzero(~distinct.verdict.dropped), settings, progress)
@@ -238,6 +240,7 @@ def _order(film: SolveInput, distinct: _DistinctRows, kept: Ints, settings: Sett
         film.matcher,
         film.motion,
     )
+    release_pages(film.luma)
     solve = partial(order_rows, order_input, film.space, settings.solve, progress)
     return _Solved(rows, cached_order(film.cache, order_input, film.space, settings.solve, solve))
 

@@ -1,4 +1,7 @@
-"""video-descrambler as its command runs it, up to the order: python run-video-descrambler.py VIDEO ANSWER"""
+"""video-descrambler as its command runs it: python run-video-descrambler.py VIDEO ANSWER [FILM]
+
+Without FILM it stops at the order, like every method of bench/order.py.
+"""
 
 import json
 import sys
@@ -6,16 +9,19 @@ from pathlib import Path
 
 from video_descrambler import VideoDescrambler
 
+video, answer, *film = [Path(argument) for argument in sys.argv[1:]]
+
 
 class Ordering(VideoDescrambler):
-    """Everything but the film, which no method of the bench writes."""
+    """Writes the film only if one was asked for."""
 
     def write_video(self, sequence: list[int], output_path: Path) -> None:
-        pass
+        if film:
+            super().write_video(sequence, output_path)
 
 
 descrambler = Ordering.pixel_based()
-order = [int(frame) for frame in descrambler.descramble(Path(sys.argv[1]), Path("unused.mp4"))]
+order = [int(frame) for frame in descrambler.descramble(video, film[0] if film else Path("unused.mp4"))]
 # It says which frames of the file it plays; those it read and does not play are those it dropped.
 dropped = sorted(set(range(len(descrambler.frame_paths))) - set(order))
-Path(sys.argv[2]).write_text(json.dumps({"order": order, "dropped": dropped}))
+answer.write_text(json.dumps({"order": order, "dropped": dropped}))
