@@ -119,10 +119,6 @@ class Bench:
     def whole(self, clip: Path) -> Result:
         return self.judged(clip, {}, clip.stem, WHOLE, decoding_alone(clip))
 
-    def damaged(self, clip: Path, frames: int) -> Iterator[Result]:
-        for case, video, broken in self.videos(clip, frames):
-            yield self.judged(video, broken, clip.stem, case)
-
     def videos(self, clip: Path, frames: int) -> Iterator[tuple[str, Path, Damaged]]:
         """Damage a clip in each way, and return the kind, the video and its damaged frames."""
         info = open_source(clip).info()
@@ -306,14 +302,13 @@ def main() -> None:
     add("--seed", type=int, default=2)
     add("--kinds", nargs="*", default=[*BASIC, FILE], help="kinds of damage, each with =SEVERITY if wanted")
     add("--work", type=Path, help="a folder that keeps the damaged clips")
-    add("--json", type=Path, help="a line for each clip and case")
+    add("--json", type=Path, help="a line for each clip and case; what it has is not measured again")
     add("--few", action="store_true", help="only the first clip of each kind and half (clips.toml)")
     add("--table", type=Path)
     add("--into", type=Path, help="a page to write the tables of --table into")
     chosen = parser.parse_args()
     if chosen.table:
-        lines = chosen.table.read_text(encoding="utf-8").splitlines()
-        block = tables([Result(**json.loads(line)) for line in lines])
+        block = tables(read_results(chosen.table))
         print(block)
         if chosen.into:
             page = put_between_marks(chosen.into.read_text("utf-8"), block, BEGIN, END)
@@ -321,17 +316,23 @@ def main() -> None:
         return
     print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, {vars(chosen)}\n")
     results: list[Result] = []
+    done = {(result.clip, result.case): result for result in read_results(chosen.json)}
     with tempfile.TemporaryDirectory() as name:
-        for result in _all(chosen, chosen.work or Path(name)):
+        for result in judged_clips(chosen, chosen.work or Path(name), done):
             results.append(result)
             print(f"{result.clip}, {result.case}: {result.found}/{result.damaged}, {result.false} false", flush=True)
-            if chosen.json:
+            if chosen.json and (result.clip, result.case) not in done:
                 with chosen.json.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(asdict(result)) + "\n")
     print(f"\n{tables(results)}")
 
 
-def _all(chosen: argparse.Namespace, work: Path) -> Iterator[Result]:
+def read_results(file: Path | None) -> list[Result]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file and file.exists() else []
+    return [Result(**json.loads(line)) for line in lines]
+
+
+def judged_clips(chosen: argparse.Namespace, work: Path, done: Mapping[tuple[str, str], Result]) -> Iterator[Result]:
     work.mkdir(parents=True, exist_ok=True)
     bench = Bench(
         read_split(), chosen.frames, chosen.share, chosen.seed, chosen.pixels, chosen.width, work, tuple(chosen.kinds)
@@ -341,16 +342,17 @@ def _all(chosen: argparse.Namespace, work: Path) -> Iterator[Result]:
         name, _, frames = chosen.real.rpartition(":")
         first, last = map(int, frames.split("-"))
         left_out.add(Path(name).stem)
-        yield bench.judged(Path(name), dict.fromkeys(range(first, last + 1), 1.0), Path(name).stem, REAL)
+        known = dict.fromkeys(range(first, last + 1), 1.0)
+        yield done.get((Path(name).stem, REAL)) or bench.judged(Path(name), known, Path(name).stem, REAL)
     seen: set[tuple[str, str]] = set()
     for clip in sorted(f for f in chosen.clips.iterdir() if f.suffix.lower() in VIDEO_SUFFIXES):
         half, kind = bench.split.half(clip.name), bench.split.kind(clip.name)
         if clip.stem in left_out or chosen.half not in (None, half) or (chosen.few and (half, kind) in seen):
             continue
         seen.add((half, kind))
-        yield (whole := bench.whole(clip))
-        if not chosen.clean:
-            yield from bench.damaged(clip, whole.frames)
+        yield (whole := done.get((clip.stem, WHOLE)) or bench.whole(clip))
+        for case, video, broken in () if chosen.clean else bench.videos(clip, whole.frames):
+            yield done.get((clip.stem, case)) or bench.judged(video, broken, clip.stem, case)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class Healing:
             if place != after and abs(place - after) <= _AROUND:
                 around = np.maximum(around, other)
         # In bytes, which saturate: products beyond 255 are as far from quiet as those up to it.
-        isolated = high & (cv2.multiply(cv2.dilate(around, _REACH), 1 / _QUIET) < step)
+        isolated = high & (cv2.convertScaleAbs(cv2.dilate(around, _REACH), alpha=1 / _QUIET) < step)
         return isolated if np.count_nonzero(isolated) >= max(_LEAST * step.size, _ISOLATED * count) else None
 
 

@@ -1,6 +1,11 @@
 """The tables of bench/breakup.py: what was not measured is no zero, and small damage is counted apart."""
 
-from breakup import Result, share_table, tables
+import json
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from breakup import Result, judged_clips, read_results, share_table, tables
 
 
 def result(case: str, half: str, by_share: dict[str, tuple[int, int]]) -> Result:
@@ -28,3 +33,14 @@ def test_recall_is_told_by_how_much_of_the_picture_differs() -> None:
     assert shown["under 1 %"] == ["-", "-", "-", "40", "0.025", "0.017"]
     assert shown["5 to 20 %"] == ["-"] * 6
     assert shown["1 % or more"] == ["-", "-", "-", "12", "0.833", "0.700"]
+
+
+def test_what_the_file_of_results_has_is_not_measured_again(tmp_path: Path) -> None:
+    kept = result("whole clip", "check", {})
+    (tmp_path / "results.jsonl").write_text(json.dumps(asdict(kept)) + "\n", encoding="utf-8")
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    done = {(one.clip, one.case): one for one in read_results(tmp_path / "results.jsonl")}
+    chosen = Namespace(clips=tmp_path, frames=1, share=0.1, seed=0, pixels=1, width=1, kinds=[], leave_out=[], real="")
+    chosen.half, chosen.few, chosen.clean = None, False, True
+    assert [one.case for one in judged_clips(chosen, tmp_path, done)] == [kept.case]
+    assert not read_results(tmp_path / "missing.jsonl")
