@@ -19,6 +19,7 @@ from statistics import mean
 
 import cv2
 import numpy as np
+from cases import read_split
 from table import table
 
 from reelweave.errors import ReelweaveError
@@ -28,8 +29,8 @@ from reelweave.evaluate.scramble import ScrambleOptions, scramble_video
 from reelweave.evaluate.truth import FOREIGN, Truth
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
 from reelweave.media.types import Picture
-from reelweave.pipeline import reconstruct
-from reelweave.settings import Settings, load
+from reelweave.pipeline import ingest, reconstruct, solve
+from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Plan
 
@@ -49,7 +50,6 @@ class Result:
     made_ssim: float | None
     broken_psnr: float | None
     left_out_psnr: float | None
-    seconds: tuple[float, float]
 
 
 def measured(clip: Path, damage: str, frames: int, seed: int, folder: Path) -> Result:
@@ -57,8 +57,10 @@ def measured(clip: Path, damage: str, frames: int, seed: int, folder: Path) -> R
     asked = ScrambleOptions(frames=frames, seed=seed, damage=Damage.parse(damage))
     truth = scramble_video(clip, video, folder / "truth.json", asked)
     settings = load({"library": str(folder / "library"), "ingest.space": "appearance"})
-    plain, plain_took, _ = made(video, settings, folder / "plain.mp4", repair=False)
-    plan, took, film = made(video, settings, folder / "film.mp4", repair=True)
+    ingest(video, settings)
+    plain = solve(str(video), settings)
+    film = folder / "film.mp4"
+    plan = read_plan(Path(reconstruct(video, settings, output=film, repair=True).plan))
     scores = evaluate_plan(plan, truth, rendered=film)
     whole = [among_whole(one, truth) for one in (plain, plan)]
     standing, before = others(plan, truth, folder)
@@ -67,13 +69,8 @@ def measured(clip: Path, damage: str, frames: int, seed: int, folder: Path) -> R
         (whole[0].adjacency, whole[1].adjacency),
         (whole[0].abs_tau, whole[1].abs_tau),
         *(scores.broken_precision, scores.broken_recall, scores.made, scores.made_psnr, scores.made_ssim),
-        *(standing, before, (plain_took, took)),
+        *(standing, before),
     )
-
-
-def made(video: Path, settings: Settings, output: Path, *, repair: bool) -> tuple[Plan, float, Path]:
-    done = reconstruct(video, settings, output=output, repair=repair)
-    return read_plan(Path(done.plan)), sum(done.seconds.values()), output
 
 
 def among_whole(plan: Plan, truth: Truth) -> Scores:
@@ -137,10 +134,24 @@ def _mean(results: Sequence[Result]) -> list[str]:
     return ["**mean**", results[0].damage, total[0], *cells]
 
 
+def chosen_clips(asked: argparse.Namespace) -> list[Path]:
+    files, split = sorted(asked.clips.iterdir()), read_split()
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in VIDEO_SUFFIXES
+        and asked.half in (None, split.half(file.name))
+        and (not asked.only or file.stem in asked.only)
+        and file.stem not in asked.leave_out
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="?")
     parser.add_argument("--only", nargs="*", default=[], help="names of clips, without what ends them")
+    parser.add_argument("--half", choices=("tuning", "check"), help="only this half of the clips (bench/clips.toml)")
+    parser.add_argument("--leave-out", nargs="+", default=[], metavar="NAME", help="clips that are damaged themselves")
     parser.add_argument("--damage", nargs="*", default=["basic:0.1", "noise,freeze,grey:0.2"])
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
@@ -151,8 +162,8 @@ def main() -> None:
         print(report([Result(**row) for row in json.loads(asked.table.read_text("utf-8"))["results"]]))
         return
     results: list[Result] = []
-    for clip in sorted(file for file in asked.clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
-        for damage in asked.damage if not asked.only or clip.stem in asked.only else []:
+    for clip in chosen_clips(asked):
+        for damage in asked.damage:
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     results.append(measured(clip, damage, asked.frames, asked.seed, Path(folder)))

@@ -5,6 +5,7 @@ frames also distort that order: at its ends they have no neighbour on one side. 
 placed where it fits into the order of the rest, and judged there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
@@ -70,7 +71,6 @@ def drop_broken(
         job = _ShuffledRepair(cache, judge, settings.breakup, plan.video.fps, spared)
         along = job.along(plan.order)
         first = job.verdicts(along)
-        sure = {frame for frame in job.broken(first) if first[frame].kind != _UNSPECIFIC}
         out = job.broken(first) | job.loose(along, settings.repair.longest) | job.doubted(along)
         unsure = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
         if len(out) > _MOST_BROKEN * len(plan.order):
@@ -81,17 +81,17 @@ def drop_broken(
         placed = job.placed(solve(out) if out else plan, plan.order, out | unsure)
         second = job.verdicts(job.along(placed.played))
         found = job.broken(second) & (out | unsure)
-        broken = sure | {frame for frame in found if frame in out or second[frame].kind != _UNSPECIFIC}
+        broken = job.broken(first) | {frame for frame in found if frame in out or second[frame].kind != _UNSPECIFIC}
         placed = job.without(plan, solve, broken)
-        third = job.verdicts(job.along(placed.played))
-        confirmed = broken - {frame for frame in placed.played if third[frame].kind == CLEAN}
+        verdicts = first, second, job.verdicts(job.along(placed.played))
+        confirmed = _confirmed(broken, verdicts)
         if not confirmed:
             return plan
         if confirmed != broken:
-            placed, broken = job.without(plan, solve, confirmed), confirmed
-        done = _marked(placed, {frame: max(w[frame].score for w in (first, second) if frame in w) for frame in broken})
-    if lost := len(broken) - len(done.made):
-        progress.note(f"{lost} of {len(broken)} broken frames could not be placed; the film leaves them out.")
+            placed = job.without(plan, solve, confirmed)
+        done = _marked(placed, {frame: max(w[frame].score for w in verdicts if frame in w) for frame in confirmed})
+    if lost := len(confirmed) - len(done.made):
+        progress.note(f"{lost} of {len(confirmed)} broken frames could not be placed; the film leaves them out.")
     return done
 
 
@@ -183,6 +183,12 @@ class _ShuffledRepair:
             return [stretch]
         parts = list(_between_jumps(self.along(stretch.frames)))
         return [Stretch(frames, stretch.neighbours) for frames in parts]
+
+
+def _confirmed(broken: set[int], verdicts: Sequence[dict[int, Verdict]]) -> set[int]:
+    """Return the frames that most verdicts call broken; each was reached in another order of the frames."""
+    votes = Counter(frame for given in verdicts for frame, one in given.items() if one.kind != CLEAN)
+    return {frame for frame in broken if votes[frame] > len(verdicts) / 2 or frame not in verdicts[-1]}
 
 
 def _without_freeze(one: Verdict) -> Verdict:
