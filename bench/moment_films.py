@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from moment_scores import Window
@@ -57,12 +58,17 @@ class Part:
         return beside + (x - beside) * inside, y
 
 
+Limit: TypeAlias = tuple[float, float]
+"""The middle of a cut or a dissolve between two shots, and how long it lasts."""
+
+
 @dataclass(frozen=True)
 class Film:
-    """A drawn film and, for each text that is true of some of it, when."""
+    """A drawn film and, for each text that is true of some of it, when; and the limits of its shots."""
 
     path: Path
     true: dict[str, list[Window]]
+    limits: list[Limit]
 
 
 def draw_moment_film(path: Path, seed: int) -> Film:
@@ -73,16 +79,18 @@ def draw_moment_film(path: Path, seed: int) -> Film:
     cast = [names[at] for at in rng.permutation(len(names))[:6]]
     pictures: list[Picture] = []
     shown: list[dict[str, float]] = []
+    limits: list[Limit] = []
     while len(pictures) < SECONDS * RATE:
         shot = list(_shot(cast, lands, rng))
-        if pictures and rng.random() < 1 / 3:
-            _dissolve(pictures, shown, shot)
+        blended = _dissolve(pictures, shown, shot) if pictures and rng.random() < 1 / 3 else 0
+        if pictures:
+            limits.append(((len(pictures) - blended / 2) / RATE, blended / RATE))
         pictures += [picture for picture, _ in shot]
         shown += [shares for _, shares in shot]
     texts = {plain_text(*name) for name in cast}
     true = {text: windows([frame.get(text, 0.0) >= _SHOWN for frame in shown]) for text in sorted(texts)}
     encode_pictures(iter(pictures), len(pictures), path, Fraction(RATE), SIZE)
-    return Film(path, {text: found for text, found in true.items() if found})
+    return Film(path, {text: found for text, found in true.items() if found}, limits)
 
 
 def windows(shows: Sequence[bool]) -> list[Window]:
@@ -119,8 +127,8 @@ def _part(colour: str, shape: str, seconds: float, rng: np.random.Generator) -> 
 
 def _dissolve(
     pictures: list[Picture], shown: list[dict[str, float]], shot: list[tuple[Picture, dict[str, float]]]
-) -> None:
-    """Let the last frames blend into the first of the next shot, and take these off it."""
+) -> int:
+    """Let the last frames blend into the first of the next shot, take these off it, and return how many there are."""
     count = min(round(_DISSOLVE * RATE), len(pictures), len(shot) - 1)
     for step in range(count):
         picture, shares = shot.pop(0)
@@ -131,3 +139,4 @@ def _dissolve(
         shown[at] = {
             text: max(shown[at].get(text, 0.0) * (1 - weight), shares.get(text, 0.0) * weight) for text in texts
         }
+    return count

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from moment_films import Film, draw_moment_film
+from moment_films import Film, Limit, draw_moment_film
 from moment_scores import Scores, Window, scored
 from public_sets import (
     Frames,
@@ -27,12 +27,16 @@ from table import put_between_marks, table
 
 from reelweave.index.matrix import Matrix
 from reelweave.media.types import Floats
-from reelweave.search.moments import MomentRule, find_moments, hills, over_level, stored_cuts
+from reelweave.search.moments import CutFinder, MomentRule, find_moments, hills, over_level, stored_cuts
 from reelweave.search.results import Ranked, all_scores
 from reelweave.search.thresholds import auto_cut
 from reelweave.settings import Settings, load
 
 FIRST_SEED = 500
+TRUE_LIMITS = "hills, true limits of shots"
+"""What moments gain at most by a better detector of cuts and dissolves."""
+NEAR = 0.15, 0.6
+"""Seconds from the middle of a cut and of a dissolve within which it counts as found."""
 BEGIN, END = "<!-- bench/moments: begin -->", "<!-- bench/moments: end -->"
 HEADS = ("part", "moments", "queries", "R1@.5", "R1@.7", "mAP@.5", "mAP@.75", "mAP")
 PUBLISHED = (
@@ -49,6 +53,8 @@ class Query:
     matrix: Matrix
     scores: Floats
     true: Sequence[Window]
+    limits: Sequence[Limit] = ()
+    """The limits of the shots of a drawn film."""
 
     @property
     def frame(self) -> float:
@@ -78,6 +84,7 @@ def ways(settings: Settings) -> dict[str, Way]:
         **{f"hills, best {count} frames": lambda _, count=count: replace(rule, best=count) for count in (1, 8)},
         "hills, not smoothed": lambda _: replace(rule, smoothing=0),
         "hills, ends not moved to cuts": lambda _: replace(rule, snap=0),
+        TRUE_LIMITS: lambda _: rule,
         f"hills, best {rule.best} frames (default)": lambda _: rule,
     }
 
@@ -92,12 +99,33 @@ def least(settings: Settings, query: Query) -> float:
     return auto_cut(float(query.scores.max()), settings.search.auto)
 
 
-def found(settings: Settings, way: Way, query: Query, cut: float | None = None) -> list[Window]:
+def found(
+    settings: Settings, way: Way, query: Query, cut: float | None = None, find_cuts: CutFinder | None = None
+) -> list[Window]:
     """Find the moments of a query as the product does, by default without a threshold."""
     cut = least(settings, query) if cut is None else cut
     rows = Ranked(np.arange(len(query.scores)), query.scores)
-    moments = find_moments(query.matrix, rows, cut, settings.search.k, way(query), stored_cuts(settings.shots))
+    find_cuts = find_cuts or stored_cuts(settings.shots)
+    moments = find_moments(query.matrix, rows, cut, settings.search.k, way(query), find_cuts)
     return [(moment.start, moment.end + query.frame) for moment in moments]
+
+
+def true_limits(query: Query) -> CutFinder:
+    """Return the positions of the limits that the film was drawn with."""
+    times = [time for time, _ in query.limits]
+    return lambda matrix, _: np.searchsorted(matrix.times, times)
+
+
+def limits_found(settings: Settings, films: Sequence[Sequence[Query]]) -> str:
+    """Say how many cuts and dissolves of films the rule of the product finds."""
+    all_near: tuple[list[bool], list[bool]] = ([], [])
+    for first in (film[0] for film in films):
+        times = first.matrix.times[stored_cuts(settings.shots)(first.matrix, 0)]
+        for time, seconds in first.limits:
+            kind = int(seconds > 0)
+            all_near[kind].append(bool(np.abs(times - time).min(initial=np.inf) <= NEAR[kind]))
+    (cuts, dissolves) = (f"{sum(near)} of {len(near)}" for near in all_near)
+    return f"{cuts} cuts and {dissolves} dissolves are found"
 
 
 def drawn_films(work: Path, count: int) -> Iterator[Film]:
@@ -105,8 +133,11 @@ def drawn_films(work: Path, count: int) -> Iterator[Film]:
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         path, truth = work / f"film{seed}.mp4", work / f"film{seed}.json"
         if not truth.exists():
-            truth.write_text(json.dumps(draw_moment_film(path, seed).true), encoding="utf-8")
-        yield Film(path, {text: [(a, b) for a, b in w] for text, w in json.loads(truth.read_text("utf-8")).items()})
+            drawn = draw_moment_film(path, seed)
+            truth.write_text(json.dumps({"true": drawn.true, "limits": drawn.limits}), encoding="utf-8")
+        read = json.loads(truth.read_text("utf-8"))
+        true = {text: [(a, b) for a, b in windows] for text, windows in read["true"].items()}
+        yield Film(path, true, [(time, seconds) for time, seconds in read["limits"]])
 
 
 def drawn_queries(work: Path, count: int) -> tuple[Settings, list[list[Query]]]:
@@ -114,14 +145,16 @@ def drawn_queries(work: Path, count: int) -> tuple[Settings, list[list[Query]]]:
     settings = load({"library": str(work / "library"), "ingest.space": "clip", "clip.model": "toy"})
     films = list(drawn_films(work, count))
     with ingested({film.path.stem: film.path for film in films}, settings) as frames:
-        return settings, [list(queries(frames, film.path.stem, film.true)) for film in films]
+        return settings, [list(queries(frames, film.path.stem, film.true, film.limits)) for film in films]
 
 
-def queries(frames: Frames, name: str, true: Mapping[str, Sequence[Window]]) -> Iterator[Query]:
+def queries(
+    frames: Frames, name: str, true: Mapping[str, Sequence[Window]], limits: Sequence[Limit] = ()
+) -> Iterator[Query]:
     """Score the frames of one video with each of its texts."""
     matrix = frames.alone(name)
     for text, vector in zip(true, frames.clip.embed_texts(list(true)), strict=True):
-        yield Query(matrix, all_scores(matrix, vector[None]), true[text])
+        yield Query(matrix, all_scores(matrix, vector[None]), true[text], limits)
 
 
 def qvhighlights(given: argparse.Namespace) -> tuple[Settings, list[Query]]:
@@ -141,10 +174,16 @@ def qvhighlights(given: argparse.Namespace) -> tuple[Settings, list[Query]]:
 def measured(settings: Settings, parts: Mapping[str, Sequence[Query]], cut: float | None) -> list[Result]:
     """Measure every way on every part of the data."""
     return [
-        Result(part, name, scored([(found(settings, way, query, cut), query.true) for query in asked]))
+        Result(part, name, scored([(answer(settings, name, way, query, cut), query.true) for query in asked]))
         for part, asked in parts.items()
         for name, way in ways(settings).items()
+        if name != TRUE_LIMITS or all(query.limits for query in asked)
     ]
+
+
+def answer(settings: Settings, name: str, way: Way, query: Query, cut: float | None) -> list[Window]:
+    """Find the moments of a query in one way."""
+    return found(settings, way, query, cut, true_limits(query) if name == TRUE_LIMITS else None)
 
 
 def table_of(results: Sequence[Result]) -> str:
@@ -181,9 +220,11 @@ def main() -> None:
         results = measured(
             settings, {name: [one for film in half for one in film] for name, half in halves.items()}, None
         )
-        print(table_of(results))
+        parts = [f"In the {name} films, {limits_found(settings, half)}." for name, half in halves.items()]
+        block = "\n\n".join([table_of(results), " ".join(parts)])
+        print(block)
         if given.into:
-            page = put_between_marks(given.into.read_text("utf-8"), table_of(results), BEGIN, END)
+            page = put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END)
             given.into.write_text(page, "utf-8")
     add_lines(given.json, map(asdict, results))
 

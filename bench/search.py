@@ -85,6 +85,8 @@ class Result:
     """Of the new process, with what it has mapped and looked at."""
     best: float
     """The median of the best cosines."""
+    read_mb: float
+    """What was read from the disk for a question, on average."""
 
 
 class Drawn:
@@ -171,14 +173,22 @@ def measure(folder: Path, queries: Sequence[Path], way: str, rounds: int) -> Res
         found = [finder.ask(_question(queries[0])) for _ in range(2)][-1]
         made = process_time() - begun
         first, first_cpu, peak = _first(settings, queries[0])
+        before = _bytes_read()
         timed = np.array([[_timed(finder, query) for query in queries] for _ in range(rounds)])
+        read = (_bytes_read() - before) / (rounds * len(queries)) / 1e6
         best = _best_scores(found.matrix, queries)
         recall = float(np.mean([_recall(finder, *each) for each in zip(queries, best[:, -1], strict=True)]))
         rows = len(found.matrix)
     p50, p95 = 1e3 * np.percentile(timed[..., 0], [50, 95])
     cpu = 1e3 * np.percentile(timed[..., 1].min(axis=0), 95)
     highest = float(np.median(best[:, 0]))
-    return Result(rows, way, recall, float(p50), float(p95), float(cpu), first, first_cpu, made, peak, highest)
+    return Result(rows, way, recall, float(p50), float(p95), float(cpu), first, first_cpu, made, peak, highest, read)
+
+
+def _bytes_read() -> int:
+    """Return how much this process has read from the disk, rather than found in memory."""
+    fields = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in fields if line.startswith("read_bytes"))
 
 
 def _best_scores(matrix: Matrix, queries: Sequence[Path]) -> Floats:
@@ -233,13 +243,14 @@ def in_own_process(folder: Path, queries: Sequence[Path], way: str, rounds: int)
 
 def results_table(results: Sequence[Result]) -> str:
     columns = (
-        "| frames | way | best | recall@10 | p50 ms | p95 ms | CPU p95 ms | new process s | CPU s | made CPU s | MB |"
+        "| frames | way | best | recall@10 | p50 ms | p95 ms | CPU p95 ms | new process s | CPU s | made CPU s | MB "
+        "| MB read |"
     )
-    lines = [columns, f"|{'---|' * 11}"]
+    lines = [columns, f"|{'---|' * 12}"]
     for r in results:
         found, first = f"{r.best:.2f} | {r.recall:.3f}", f"{r.first_s:.2f} | {r.first_cpu_s:.2f}"
         times = f"{r.p50_ms:.1f} | {r.p95_ms:.1f} | {r.cpu_p95_ms:.1f} | {first} | {r.made_cpu_s:.1f}"
-        lines.append(f"| {r.rows:,} | {r.way} | {found} | {times} | {r.peak_mb:.0f} |")
+        lines.append(f"| {r.rows:,} | {r.way} | {found} | {times} | {r.peak_mb:.0f} | {r.read_mb:.1f} |")
     return "\n".join(lines)
 
 

@@ -111,8 +111,8 @@ class QuantizedMatrix:
         best = faiss.swig_ptr(scores), faiss.swig_ptr(rows), count
         scanner.scan_codes(len(codes), faiss.swig_ptr(codes), None, *best)
         # The error of a number is uniform over one step, so its standard deviation is step / sqrt(12). Errors of a row
-        # are multiplied by the query, and those of the query by a row, both of length one.
-        error = _SIGMAS * np.hypot(self._facts.step, step) / 12**0.5
+        # are multiplied by the query, and those of the query by a row, which has the length one.
+        error = _SIGMAS * np.hypot(float(np.linalg.norm(query)) * self._facts.step, step) / 12**0.5
         floor = float(scores.min() * step * self._facts.step + error) if count < len(codes) else -np.inf
         return rows[rows >= 0], floor
 

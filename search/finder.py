@@ -40,6 +40,7 @@ from .results import (
     hits,
     ranked,
     scores_of,
+    tile_queries,
 )
 from .suggest import suggested_words
 from .thresholds import FEW, auto_cut, calibrated_cut, neutral_vectors, typical_spread
@@ -154,12 +155,13 @@ class Finder:
 
     def _answer(self, question: Question, matrix: Matrix, queries: Floats, named: Sequence[str]) -> SearchResult:
         tiles = tile_count(matrix.space) if question.embeds and not question.only_pictures else 1
+        queries = tile_queries(queries, tiles)
         plain = question.threshold is None and not question.moments and question.after is question.before is None
-        if plain and tiles == 1 and (quick := self._indexed(question, matrix, queries)):
+        if plain and (quick := self._indexed(question, matrix, queries, tiles)):
             best = hits(matrix, quick)
             return SearchResult(matrix.space.name, None, best, [], best, matrix)
         chosen, rows = self.settings.search, _within(matrix, question, named)
-        library_scores = all_scores(matrix, queries, tiles)
+        library_scores = all_scores(matrix, queries)
         scores = library_scores[rows]
         count = question.count or chosen.k
         top = self._best(question, matrix, scores, rows, count)
@@ -227,10 +229,13 @@ class Finder:
             return ranked(scores, rows, count)
         return best_distinct(matrix, scores, count, self.settings.search.same, rows)
 
-    def _indexed(self, question: Question, matrix: Matrix, queries: Floats) -> Ranked | None:
-        """Return the best rows without comparing all of them, or `None` if that would take longer."""
+    def _indexed(self, question: Question, matrix: Matrix, queries: Floats, tiles: int) -> Ranked | None:
+        """Return the best rows without comparing all of them, or `None` if that would take longer.
+
+        The recall of an index was measured with queries for whole rows, not for one of several `tiles`.
+        """
         copy = self._copy(matrix)
-        if self._is_large(matrix) and (index := self._index(matrix)):
+        if tiles == 1 and self._is_large(matrix) and (index := self._index(matrix)):
             return self._approximate(question, matrix, queries, index, copy)
         return self._exact(question, matrix, queries, copy) if copy else None
 

@@ -66,26 +66,27 @@ class Ranked:
         return Ranked(self.rows[chosen], self.scores[chosen])
 
 
-def all_scores(matrix: Matrix, queries: Floats, tiles: int = 1) -> Floats:
-    """Return the cosine of each row with the nearest query; the queries are variants of one question.
-
-    Where a row consists of the vectors of several `tiles` of a frame, the best tile counts.
-    """
+def all_scores(matrix: Matrix, queries: Floats) -> Floats:
+    """Return the cosine of each row with the nearest query; the queries are variants of one question."""
     scores = np.empty(len(matrix), np.float32)
     for segment, start in zip(matrix.segments, matrix.starts.tolist(), strict=False):
-        rows = segment.rows.vectors
-        found = (rows @ queries.T).max(axis=1) if tiles == 1 else best_tiles(rows, queries, tiles)
+        found = (segment.rows.vectors @ queries.T).max(axis=1)
         scores[start : start + len(found)] = found
     return scores
 
 
-def best_tiles(rows: Floats, queries: Floats, tiles: int) -> Floats:
-    """Return for each row the cosine of its best tile, of which each has 1 / `tiles` of the squared length."""
-    best = np.full(len(rows), -1, np.float32)
-    for row, part in zip(np.split(rows, tiles, axis=1), np.split(queries, tiles, axis=1), strict=True):
-        lengths = np.maximum(np.linalg.norm(part, axis=1), _SHORTEST)
-        best = np.maximum(best, ((row @ part.T) * (tiles**0.5 / lengths)).max(axis=1))
-    return best
+def tile_queries(queries: Floats, tiles: int) -> Floats:
+    """Split queries into one for each tile of a frame, so that the best tile counts.
+
+    A row consists of the vectors of all tiles, each with 1 / `tiles` of the squared length. A query for one tile is 0
+    elsewhere, and as much longer, so that its product with a row is the cosine of that tile.
+    """
+    if tiles == 1:
+        return queries
+    parts = queries.reshape(len(queries), tiles, -1)
+    lengths = np.maximum(np.linalg.norm(parts, axis=2, keepdims=True), _SHORTEST)
+    alone = np.einsum("qtd,tu->qtud", parts / lengths * tiles**0.5, np.eye(tiles, dtype=np.float32))
+    return np.asarray(alone.reshape(-1, queries.shape[1]), np.float32)
 
 
 def scores_of(matrix: Matrix, queries: Floats, rows: Ints) -> Floats:

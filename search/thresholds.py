@@ -9,7 +9,7 @@ from ..ingest.models.embedder import TextEmbedder
 from ..ingest.models.views import tile_count
 from ..media.types import Floats, Ints
 from .neutral import SENTENCES
-from .results import best_distinct, best_tiles
+from .results import best_distinct, tile_queries
 from .text_vectors import text_vectors
 
 _LOWEST = 3
@@ -19,11 +19,12 @@ FEW = 30
 _SAMPLE = 100_000
 """Frames that neutral sentences are compared with: every so many of a larger library, since neighbours look alike."""
 _MARGIN = 1.2
-"""How much farther the best frame must stand out for a text whose neutral sentences are known. With 1.2 times 2.2, the
-library had hits for at most a twentieth of the absent things in the halves that it was chosen on (bench/thresholds.py)."""
+"""How much farther the best frame must stand out for a text whose neutral sentences are known. With 1.2 times 2.2, at
+most a twentieth of the absent things had hits in the halves that it was chosen on (bench/thresholds.py)."""
 _OTHERS = 1 / 1.2
 """The share of that distance that suffices for other frames, since a thing that is certainly there is likely to be seen
-more than once. It raised recall from .35 to .59 at a precision of .89 on the drawn pictures that it was chosen on."""
+more than once. Hits then are .59 of the drawn pictures that show a thing, at a precision of .89, in the half that the
+factor was chosen on (bench/thresholds.py); a fixed cosine finds .42."""
 
 
 def auto_cut(best: float, share: float) -> float:
@@ -61,12 +62,8 @@ def typical_spread(matrix: Matrix, sentences: Floats, same: float) -> float:
     """Return the median spread of sentences over the frames of a library."""
     rows = np.arange(0, len(matrix), max(1, -(-len(matrix) // _SAMPLE)), dtype=np.int64)
     vectors, tiles = matrix.vectors(rows), tile_count(matrix.space)
-    scores = vectors @ sentences.T if tiles == 1 else _tile_scores(vectors, sentences, tiles)
+    scores = (vectors @ tile_queries(sentences, tiles).T).reshape(len(rows), len(sentences), tiles).max(axis=2)
     return float(np.median([_spread(matrix, column, same, rows)[1] for column in scores.T]))
-
-
-def _tile_scores(vectors: Floats, sentences: Floats, tiles: int) -> Floats:
-    return np.stack([best_tiles(vectors, sentence[None], tiles) for sentence in sentences], axis=1)
 
 
 def _spread(matrix: Matrix, scores: Floats, same: float, rows: Ints | None) -> tuple[float, float]:

@@ -290,8 +290,17 @@ def test_an_interrupted_renewal_goes_on(cropping: Path, film: Path, monkeypatch:
 # Tiles in answers
 
 
-def test_a_text_is_compared_with_the_best_tile_of_each_frame(cropping: Path, film: Path) -> None:
+@pytest.mark.parametrize("way", ["every frame", "the copy", "large"])
+def test_a_text_is_compared_with_the_best_tile_of_each_frame(
+    cropping: Path, film: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
     video, chosen = new_library(cropping, film, "tiles")
+    if way != "every frame":
+        for name in ("_FAST_ROWS", "_KEPT_ROWS", "_CANDIDATES_EACH", "_RANDOM_ACCESS_COST"):
+            monkeypatch.setattr(f"reelweave.search.finder.{name}", 1)
+        monkeypatch.setattr("reelweave.search.finder._CANDIDATES", 4)
+    if way == "large":
+        chosen = using(cropping, "tiles", search__memory_gb=1e-9)
     embedder = open_embedder("clip", clip_settings(cropping))
     assert isinstance(embedder, TextEmbedder)
     words = embedder.embed_texts(["a red ball"])[0]
@@ -300,6 +309,8 @@ def test_a_text_is_compared_with_the_best_tile_of_each_frame(cropping: Path, fil
     hits = asked(chosen, text="a red ball", repeats=True, count=8).hits
     assert [hit.frame for hit in hits] == np.argsort(-expected, kind="stable").tolist()
     assert [hit.score for hit in hits] == pytest.approx(sorted(expected, reverse=True), abs=1e-5)
+    few = asked(chosen, text="a red ball", repeats=True, count=2).hits
+    assert [hit.frame for hit in few] == [hit.frame for hit in hits[:2]]
 
 
 def test_a_frame_is_found_again_by_its_tiles(cropping: Path, film: Path, tmp_path: Path) -> None:
