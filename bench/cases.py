@@ -1,4 +1,4 @@
-"""The cases of a bench: a stretch of a clip, encoded again, in or out of order, with its truth."""
+"""Make the cases of a bench: a stretch of a clip, encoded again, in or out of order, with its truth."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

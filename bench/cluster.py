@@ -1,4 +1,4 @@
-"""What a cluster gains and costs: python bench/cluster.py [--films N] [--frames N] [--json FILE] [--into PAGE]
+"""Measure what a cluster gains and costs: python bench/cluster.py [--films N] [--frames N] [--json FILE] [--into PAGE]
 
 Drawn films are ingested in the clip space, by a ViT-B-32 of random weights in 32 bits, with one thread: by the plain
 command, and by Ray clusters of one and of two nodes of one core each, on this machine. Each run is a process of its own

@@ -1,4 +1,4 @@
-"""How far off the time left is: python bench/forecast.py [--record CLIP...] [--frames N] [--jobs FILE] [--into PAGE]
+"""Measure the error of forecasts: python bench/forecast.py [--record CLIP...] [--frames N] [--jobs FILE] [--into PAGE]
 
 `--record` runs the jobs of the page on clips and adds to FILE when each of their steps began, advanced and ended.
 Then each recorded job is replayed on a simulated clock: once as the first of its kind, with the estimates that the

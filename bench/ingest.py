@@ -1,4 +1,4 @@
-"""What ingest in the clip space costs: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--into PAGE]
+"""Measure ingest in the clip space: python bench/ingest.py CLIP|FOLDER... [--frames N] [--json FILE] [--into PAGE]
 
 --threads N sets how many threads the networks have (one for each core by default). With one, none waits for another,
 and "times plain", which compares CPU time, means something on a busy machine too.

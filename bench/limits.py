@@ -1,4 +1,4 @@
-"""A command in a process of its own: what it spent, and its end where it went over its limits. For Linux."""
+"""Run a command in a process of its own, within limits of time and memory, and report what it used. Linux only."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from threading import Event
 from time import monotonic
 
 _LOOK = 0.1
+"""Seconds between two looks at the processes."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -22,7 +23,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Spent:
-    """The command and every process it started; `failure` is empty where it ended well."""
+    """What the command and every process it started used; `failure` is empty if it succeeded."""
 
     seconds: float
     cpu_seconds: float
@@ -33,11 +34,11 @@ class Spent:
 def run_limited(
     command: Sequence[str], limits: Limits, environment: Mapping[str, str], log: Path, stop: Event
 ) -> Spent:
-    """Run to the end or to a limit; memory is the sum over its processes, looked at ten times a second."""
+    """Run until the command ends or exceeds a limit; memory is the sum over its processes, ten times a second."""
     started, seen, failure = monotonic(), 0.0, ""
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
         )
         while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
             seen = max(seen, _megabytes(process.pid))
@@ -54,7 +55,7 @@ def run_limited(
         seconds=round(monotonic() - started, 2),
         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
         peak_mb=round(peak),
-        failure=failure or (_last_words(log, process.returncode) if process.returncode else ""),
+        failure=failure or (_reason(log, process.returncode) if process.returncode else ""),
     )
 
 
@@ -88,8 +89,8 @@ def _kill(leader: int) -> None:
             continue
 
 
-def _last_words(log: Path, code: int) -> str:
-    """The last line said, which is where Python names the error; of a signal its name."""
+def _reason(log: Path, code: int) -> str:
+    """Return the last line of the log, where Python names the error, or the name of the signal."""
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
     lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""What the models that have a name cost, in their true shape but with random weights.
+"""Measure the cost of the models that have a name, at full size but with random weights.
 
 python bench/models.py [NAME...] [--pictures 16] [--rounds 2] [--into PAGE.md]
 

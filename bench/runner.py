@@ -1,4 +1,4 @@
-"""Runs of methods on cases: a case's video is made once, tried with every method that is left, and deleted."""
+"""Run methods on cases. The video of a case is made once, tried with every method that is left, and deleted."""
 
 import json
 import os

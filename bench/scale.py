@@ -1,4 +1,4 @@
-"""What solving costs as films get longer: python bench/scale.py [--sizes N ...] [--json FILE]
+"""Measure the cost of solving by the length of the film: python bench/scale.py [--sizes N ...] [--json FILE]
 
 The frames of a long walk through a small space of looks, with noise and with loops that pass by places seen
 before, are put shuffled into a library, and a process of its own solves them, so that its peak memory is its own.

@@ -1,7 +1,7 @@
-"""How well mixed films come apart: python bench/split.py CLIP... [--mixes N] [--json FILE]
+"""Measure how well mixed films are separated: python bench/split.py CLIP... [--mixes N] [--json FILE]
 
-Mixes of two and of three clips, 60 to 150 frames of each, are shuffled into one file, re-encoded and separated,
-once without and once with the number of films; then each clip by itself, which should come out as one film.
+Mixes of two and of three clips, 60 to 150 frames of each, are shuffled into one file, re-encoded and separated, once
+without and once with the number of films. Each clip alone should come out as one film.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from reelweave.settings import load
 
 _FRAMES = (60, 150)
 _QUICK = {"solve.flow_limit": 0, "solve.ortools_limit": 0}
-"""What is measured is how films come apart; this leaves out what would only order each a little better."""
+"""Leave out what only orders each film a little better, since the separation is measured."""
 
 
 @dataclass(frozen=True)
 class Result:
     clips: list[str]
     blind: SplitScores
-    """Told apart without knowing how many films there are."""
+    """Separated without the number of films."""
     known: SplitScores
 
 

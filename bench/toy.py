@@ -1,4 +1,4 @@
-"""How well words find drawn pictures and frames with a model: recall@1 among 50 captions, and on the demo's film.
+"""Measure how well words find pictures with a model: recall@1 among 50 captions, and on the demo's film.
 
 python bench/toy.py [--model toy] [--sets 10] [--json FILE]
 """

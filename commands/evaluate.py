@@ -159,7 +159,7 @@ def scramble(
     ] = "",
     audio: Annotated[str, typer.Option(help="Sound: drop, or shuffle it along.")] = "drop",
     crf: Annotated[int, typer.Option(help="x264 quality of the scrambled video; 0 is lossless.")] = 18,
-    mix: Annotated[list[Path] | None, typer.Option(help="Another clip to mix in; repeatable.")] = None,
+    mix: Annotated[list[Path] | None, typer.Option(metavar="PATH", help="Another clip to mix in; repeatable.")] = None,
     overwrite: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,

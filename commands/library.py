@@ -139,7 +139,7 @@ def videos_export_edits(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Write the latest plan of a video as edit lists for video editors."""
+    """Write the latest plan of a video as edit lists."""
     from ..render.edit_lists.make import export_edits
 
     progress = progress_for(quiet)
@@ -156,7 +156,7 @@ def videos_import(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Import vectors that were made elsewhere: all of them, or none."""
+    """Import vectors that were made elsewhere, all or none."""
     from ..ingest.ingester import import_video
 
     done = import_video(folder, settings_from(library), progress_for(quiet))
@@ -171,7 +171,10 @@ def videos_move(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Move all vectors to a Chroma server, or back to the folder of the library. Resumes where it was interrupted."""
+    """Move all vectors to a Chroma server or back.
+
+    If it was interrupted, it resumes.
+    """
     from ..index import manage
 
     for one in manage.move_vectors(target, settings_from(library), progress_for(quiet)):

@@ -11,7 +11,8 @@ from ..errors import ReelweaveError, UsageError
 from .options import LibraryFolder, settings_from
 
 _Roots = Annotated[
-    list[Path] | None, typer.Option("--root", help="Folder in which an agent may open files; repeatable.")
+    list[Path] | None,
+    typer.Option("--root", metavar="PATH", help="Folder in which an agent may open files; repeatable."),
 ]
 _Write = Annotated[
     bool, typer.Option("--allow-write", help="Let an agent ingest, save plans and render, inside the folders.")

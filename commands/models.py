@@ -18,7 +18,7 @@ models_app = typer.Typer(no_args_is_help=True, help="List, fetch and check embed
 
 @models_app.command("list")
 def models_list(as_json: Json = False) -> None:
-    """List the spaces and whether their models are here, and the CLIP models that have a name."""
+    """List the spaces, and the CLIP models that have a name."""
     from ..ingest.models.registry import list_models
 
     rows = list_models(settings_from(None))

@@ -101,6 +101,7 @@ EditLists = Annotated[
         "--otio",
         "--edl",
         "--fcpxml",
+        metavar="PATH",
         help="Edit list to write, in the format of its suffix: .otio, .edl, .fcpxml or .csv; repeatable.",
     ),
 ]

@@ -130,7 +130,7 @@ def schema(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of a file or of a command's --json answer."""
+    """Print the JSON Schema of a file or of a JSON answer."""
     if not name:
         rows = [{"name": known, "id": f"reelweave.{known}/{made.version}"} for known, made in SCHEMAS.items()]
         print_rows(rows, as_json, dict, lambda row: (row["name"], row["id"]))

@@ -57,6 +57,7 @@ def search(
     video: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="TEXT",
             help="Search only this video, those that a pattern such as 'cam*.mp4' fits, or those with this in their "
             "name; repeatable.",
             autocompletion=complete.videos,

@@ -68,6 +68,14 @@ def test_every_command_prints_its_help_to_stdout(run: Run, command: str) -> None
     assert f"reelweave {command}" in answer.out
 
 
+@pytest.mark.parametrize("group", ["", "videos", "models", "settings", "breakup", "mcp"])
+def test_a_list_of_commands_has_whole_sentences(run: Run, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = run(*group.split(), "--help").out.partition("Commands:")[2].splitlines()[1:]
+    assert listed
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_help_lists_every_command(run: Run) -> None:
     said = run("--help").out
     assert {command.split()[0] for command in COMMANDS} == set(re.findall(r"^  (\w+)  ", said, re.MULTILINE))

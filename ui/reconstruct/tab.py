@@ -97,154 +97,164 @@ class _ReconstructView:
 
 def reconstruct_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
     """Build the tab; return how to refresh the list of recent runs when it is opened."""
-    with gr.Row():
-        upload = gr.File(label=_TEXT.upload, elem_id="rc-upload", height=150)
-        with gr.Column():
-            video = video_dropdown(context.settings, STRINGS.common.or_library, "rc-video")
-            go = gr.Button(_TEXT.start, variant="primary", elem_id="rc-start")
-    tour = gr.HTML(html.render("reconstruct.tour"), elem_id="rc-tour", js_on_load=html.script("tour"))
-    recent = gr.HTML(_recent(context), elem_id="rc-recent", js_on_load=html.script("clicks"))
-    address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))
-    panel = job_panel(context, "rc")
-    shown = _ReconstructView()
-    states: SessionStates[ReconstructState] = SessionStates()
-    context.on_close.append(states.clear)
+    tab = _ReconstructTab(context)
+    tab.connect()
+    return tab.recent_runs, None, [tab.recent]
+
+
+class _ReconstructTab:
+    """The components of the tab, and what happens on each event."""
+
+    def __init__(self, context: PageContext) -> None:
+        self.context = context
+        with gr.Row():
+            self.upload = gr.File(label=_TEXT.upload, elem_id="rc-upload", height=150)
+            with gr.Column():
+                self.video = video_dropdown(context.settings, STRINGS.common.or_library, "rc-video")
+                self.go = gr.Button(_TEXT.start, variant="primary", elem_id="rc-start")
+        self.tour = gr.HTML(html.render("reconstruct.tour"), elem_id="rc-tour", js_on_load=html.script("tour"))
+        self.recent = gr.HTML(self.recent_runs(), elem_id="rc-recent", js_on_load=html.script("clicks"))
+        self.address = gr.HTML("", elem_id="rc-address", js_on_load=html.script("address"))
+        self.panel = job_panel(context, "rc")
+        self.shown = _ReconstructView()
+        self.states: SessionStates[ReconstructState] = SessionStates()
+
+    def connect(self) -> None:
+        """Attach the events."""
+        shown, outputs = self.shown, [self.panel.text, self.recent, self.address, *self.shown.outputs]
+        self.go.click(self.start, [self.upload, self.video], outputs, **QUIET)
+        for button, key in ((shown.render, "film"), (shown.reverse, "reversed"), (shown.edits, "edits")):
+            button.click(self.film_maker(key), None, outputs, **QUIET)
+        shown.solve.click(self.solve, None, outputs, trigger_mode="multiple", **QUIET)
+        for component in shown.clickable:
+            # Accept the next click while the previous one is being answered.
+            component.click(self.click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
+        self.tour.click(self.start_demo, None, outputs, **QUIET)
+        for component in (self.recent, self.address):
+            component.click(self.reopen, None, outputs, **QUIET)
+        make_exclusive(self.upload, self.video)
+        self.context.on_close.append(self.states.clear)
+
+    def recent_runs(self) -> str:
+        runs = [(run, self.context.jobs.of_run(run.id) is not None) for run in self.context.runs.recent()]
+        return html.render("reconstruct.recent", runs)
 
     def update(
-        step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], changed: object, request: gr.Request
+        self, step: JobStep, show: Callable[[ReconstructState], dict[Any, Any]], changed: object, request: gr.Request
     ) -> dict[Any, Any]:
-        return {panel.text: step.output} | (states.show(request.session_hash, show) if changed else {})
+        shown = self.states.show(request.session_hash, show) if changed else {}
+        return {self.panel.text: step.output} | shown
 
-    def start(upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
-        run = new_id()
-        yield from begin(Run(run, video or "", ""), upload, request)
+    def start(self, upload: str | None, video: str | None, request: gr.Request) -> Iterator[Any]:
+        yield from self.begin(Run(new_id(), video or "", ""), upload, request)
 
-    def begin(run: Run, upload: str | None, request: gr.Request, demo: bool = False) -> Iterator[Any]:
+    def start_demo(self, request: gr.Request) -> Iterator[Any]:
+        yield from self.begin(Run(new_id(), "", ""), None, request, demo=True)
+
+    def begin(self, run: Run, upload: str | None, request: gr.Request, demo: bool = False) -> Iterator[Any]:
         def work(progress: Progress) -> ReconstructState:
-            given = str(draw_demo(context, progress)) if demo else upload
-            return reconstruct_job.begin(context, given, run.video, progress, run.id, run.constraints)
+            given = str(draw_demo(self.context, progress)) if demo else upload
+            return reconstruct_job.begin(self.context, given, run.video, progress, run.id, run.constraints)
 
-        yield {address: html.render("reconstruct.address", run.id)}
-        yield from follow(panel.run(request, work, name="restore", resumable=True, run=run.id), request)
+        yield {self.address: html.render("reconstruct.address", run.id)}
+        yield from self.follow(self.panel.run(request, work, name="restore", resumable=True, run=run.id), request)
 
-    def follow(steps: Iterator[JobStep], request: gr.Request) -> Iterator[Any]:
+    def follow(self, steps: Iterator[JobStep], request: gr.Request) -> Iterator[Any]:
         """Show a job that ends with a state, and render its film if nothing is corrected."""
         state = None
         for step in steps:
             if state := step.result:
-                states.put(request.session_hash, state)
-            yield update(step, shown.show_all, state, request) | ({} if step.running else {recent: _recent(context)})
+                self.states.put(request.session_hash, state)
+            recent = {} if step.running else {self.recent: self.recent_runs()}
+            yield self.update(step, self.shown.show_all, state, request) | recent
         if state and not state.constraints:
-            yield from make_film("film", state, request, step)
+            yield from self.make_film("film", state, request, step)
 
-    def start_demo(request: gr.Request) -> Iterator[Any]:
-        yield from begin(Run(new_id(), "", ""), None, request, demo=True)
-
-    def reopen(event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+    def reopen(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         """Open an earlier run, or take over its job if that is still running."""
-        run_id, shown_state = str(event.item), states.of(request.session_hash)
+        run_id, shown_state = str(event.item), self.states.of(request.session_hash)
         if str(event.action) == "forget":
-            context.runs.forget(run_id)
-            yield {recent: _recent(context)}
+            self.context.runs.forget(run_id)
+            yield {self.recent: self.recent_runs()}
         elif shown_state and shown_state.run == run_id:
             return
-        elif job := context.jobs.take_over(run_id, panel.key(request)):
-            yield {address: html.render("reconstruct.address", run_id)}
-            yield from follow(panel.follow(request, job, resumable=True), request)
-        elif run := context.runs.get(run_id):
-            yield from begin(run, None, request)
+        elif job := self.context.jobs.take_over(run_id, self.panel.key(request)):
+            yield {self.address: html.render("reconstruct.address", run_id)}
+            yield from self.follow(self.panel.follow(request, job, resumable=True), request)
+        elif run := self.context.runs.get(run_id):
+            yield from self.begin(run, None, request)
+
+    def film_maker(self, key: str) -> Callable[[gr.Request], Iterator[Any]]:
+        def make(request: gr.Request) -> Iterator[Any]:
+            if state := self.states.of(request.session_hash):
+                yield from self.make_film(key, state, request)
+
+        return make
 
     def make_film(
-        key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None
+        self, key: str, state: ReconstructState, request: gr.Request, after: JobStep | None = None
     ) -> Iterator[Any]:
         work: dict[str, Work] = {
-            "film": lambda progress: reconstruct_job.render(context, state, False, progress),
-            "reversed": lambda progress: reconstruct_job.render(context, state, True, progress),
+            "film": lambda progress: reconstruct_job.render(self.context, state, False, progress),
+            "reversed": lambda progress: reconstruct_job.render(self.context, state, True, progress),
             "preview": lambda progress: reconstruct_job.write_preview(state, progress),
-            "edits": lambda progress: reconstruct_job.write_edits(context, state, progress),
+            "edits": lambda progress: reconstruct_job.write_edits(self.context, state, progress),
         }
-        for step in panel.run(request, work[key], _KIND, after, "preview" if key == "preview" else "render"):
+        for step in self.panel.run(request, work[key], _KIND, after, "preview" if key == "preview" else "render"):
             new = None
             if film := step.result:
-                new = states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
-            yield update(step, shown.show_films, new, request)
+                new = self.states.change(request.session_hash, lambda now: now.with_film(key, film, state.plan))
+            yield self.update(step, self.shown.show_films, new, request)
 
-    def render(request: gr.Request) -> Iterator[Any]:
-        if state := states.of(request.session_hash):
-            yield from make_film("film", state, request)
-
-    def reverse(request: gr.Request) -> Iterator[Any]:
-        if state := states.of(request.session_hash):
-            yield from make_film("reversed", state, request)
-
-    def edits(request: gr.Request) -> Iterator[Any]:
-        if state := states.of(request.session_hash):
-            yield from make_film("edits", state, request)
-
-    def solve(request: gr.Request) -> Iterator[Any]:
+    def solve(self, request: gr.Request) -> Iterator[Any]:
         """Solve with the corrections; this cancels a render of the old plan."""
-        if not (state := states.of(request.session_hash)):
+        if not (state := self.states.of(request.session_hash)):
             return
 
         def work(progress: Progress) -> ReconstructState:
-            return reconstruct_job.solve_again(context, state, progress)
+            return reconstruct_job.solve_again(self.context, state, progress)
 
         new = None
-        for step in panel.run(request, work, _KIND, name="solve"):
+        for step in self.panel.run(request, work, _KIND, name="solve"):
             if solved := step.result:
-                new = states.change(request.session_hash, lambda now: now.with_plan_of(solved))
-            yield update(step, shown.show_all, new, request)
+                new = self.states.change(request.session_hash, lambda now: now.with_plan_of(solved))
+            yield self.update(step, self.shown.show_all, new, request)
         if new:
-            yield from make_film("preview", new, request, step)
+            yield from self.make_film("preview", new, request, step)
 
-    def click(automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+    def click(self, automatic: bool, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         if event.action == "browse":
-            yield from browse(request)
+            yield from self.browse(request)
             return
-        before = states.of(request.session_hash)
+        before = self.states.of(request.session_hash)
         try:
-            now = states.change(
-                request.session_hash, lambda state: apply_click(state, str(event.action), str(event.item))
-            )
+            now = self.apply(event, request)
         except UsageError as refused:
-            yield {panel.text: html.error(refused)}
+            yield {self.panel.text: html.error(refused)}
             return
-        if now and before and now.constraints != before.constraints:
-            saved = reconstruct_job.save_run(context, reconstruct_job.saved_run(now))
-            now = states.change(request.session_hash, lambda state: replace(state, saved=saved))
         if now and before:
-            yield states.show(request.session_hash, shown.show_corrections)
+            yield self.states.show(request.session_hash, self.shown.show_corrections)
             if automatic and now.constraints != before.constraints:
-                yield from solve(request)
+                yield from self.solve(request)
             elif now.shots != before.shots:
-                yield states.show(request.session_hash, shown.show_shots)
+                yield self.states.show(request.session_hash, self.shown.show_shots)
 
-    def browse(request: gr.Request) -> Iterator[Any]:
+    def apply(self, event: gr.EventData, request: gr.Request) -> ReconstructState | None:
+        """Apply a click to the state, and save the corrections if it changed them."""
+        session, action, item = request.session_hash, str(event.action), str(event.item)
+        before = self.states.of(session)
+        now = self.states.change(session, lambda state: apply_click(state, action, item))
+        if now and before and now.constraints != before.constraints:
+            saved = reconstruct_job.save_run(self.context, reconstruct_job.saved_run(now))
+            return self.states.change(session, lambda state: replace(state, saved=saved))
+        return now
+
+    def browse(self, request: gr.Request) -> Iterator[Any]:
         """Draw the frames when they are first asked for: a long film takes seconds."""
-        if not (state := states.of(request.session_hash)) or state.sheets:
+        if not (state := self.states.of(request.session_hash)) or state.sheets:
             return
-        for step in panel.run(request, lambda progress: write_sheets(state, progress), name="draw frames"):
+        for step in self.panel.run(request, lambda progress: write_sheets(state, progress), name="draw frames"):
             new = None
             if sheets := step.result:
-                new = states.change(request.session_hash, lambda now: now.with_sheets(tuple(sheets), state))
-            yield update(step, shown.show_all, new, request)
-
-    outputs = [panel.text, recent, address, *shown.outputs]
-    go.click(start, [upload, video], outputs, **QUIET)
-    shown.render.click(render, None, outputs, **QUIET)
-    shown.reverse.click(reverse, None, outputs, **QUIET)
-    shown.edits.click(edits, None, outputs, **QUIET)
-    shown.solve.click(solve, None, outputs, trigger_mode="multiple", **QUIET)
-    for component in shown.clickable:
-        # Accept the next click while the previous one is being answered.
-        component.click(click, shown.automatic, outputs, trigger_mode="multiple", **QUIET)
-    tour.click(start_demo, None, outputs, **QUIET)
-    for component in (recent, address):
-        component.click(reopen, None, outputs, **QUIET)
-    make_exclusive(upload, video)
-    return lambda: _recent(context), None, [recent]
-
-
-def _recent(context: PageContext) -> str:
-    runs = [(run, context.jobs.of_run(run.id) is not None) for run in context.runs.recent()]
-    return html.render("reconstruct.recent", runs)
+                new = self.states.change(request.session_hash, lambda now: now.with_sheets(tuple(sheets), state))
+            yield self.update(step, self.shown.show_all, new, request)
