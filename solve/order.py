@@ -150,7 +150,8 @@ def _search(
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
     recurring = best is trials[0] and _recurring(path, best)
     if recurring:
-        path = _steadied(path, best.costs, steady_order(rows.luma, path.order, progress, stopped))
+        order = steady_order(rows.luma, path.order, progress, stopped)
+        path = replace(_steadied(path, best.costs, order), interrupted=stopped())
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop)
 

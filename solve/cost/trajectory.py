@@ -15,16 +15,16 @@ from .prices import SMALL_SIZE
 Doubles = npt.NDArray[np.float64]
 
 _SOFT = 2.0
-"""Blur in pixels of a stored picture. Without it an edge that crosses a pixel moves in jerks: over drawn pendulums the
-third difference of positions was .09 of a step without, .04 with.
+"""Blur in pixels of a stored picture. Without it an edge that crosses a pixel moves in jerks: in a drawn pendulum the
+third difference of positions was .08 of a step without, .04 with.
 """
 _AROUND = 16.0
 """Pixels over which the light is averaged, so that it cancels out where it changes."""
 _DARK = 16.0
 """Added to the light in grey levels, so that noise in the dark is not amplified."""
 _NEAREST = 3
-"""Most similar pictures that chains go through. Over more, chains take shortcuts: with 8, smoothness told a true order
-from a sorted one half as well.
+"""Most similar pictures that chains go through. Over more, chains take shortcuts: with 4, second differences were 3.5 to
+5.4 times as large along sorted orders of three drawn pendulums as along the true ones, with 8 only 2.0 to 2.8 times.
 """
 _FLOOR = 0.02
 """Quantile of the smallest differences that is taken for noise."""

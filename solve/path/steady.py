@@ -25,7 +25,7 @@ _WORST = 6.0
 _CANDIDATES = 25
 """Nearest frames that may follow a frame."""
 _WIDTH = 8000
-"""Beginnings of a path that are continued at a time. With 2,000, four of seven drawn films got a worse path."""
+"""Beginnings of a path that are continued at a time. With 2,000, four of five drawn films got a worse path."""
 _ALIKE = 6
 """Of those, how many may end with the same join. Without this limit most differ only in how they began."""
 _KICKS = 15

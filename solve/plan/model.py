@@ -139,7 +139,7 @@ class PathReport(_Part):
     band: float | None = None
     """Mean distance along the path to a frame's four nearest frames: 1.5 is perfect, above 2.2 is doubtful."""
     recurring: bool = False
-    """Whether the pictures recur, so that the path sorts them by what they show and not by time."""
+    """Whether the pictures recur, so that the cheapest path sorts them by what they show and not by time."""
     loop: bool = False
     """Whether the last frame fits before the first, so that the pictures do not tell where the film begins."""
 
