@@ -167,6 +167,11 @@ def _ingest(source: Source, settings: Settings, progress: Progress) -> VideoReco
         return ingested.video
 
 
+def _begin_ingest(source: Source, settings: Settings, progress: Progress) -> Ingested:
+    with open_library(settings) as library:
+        return Ingester(library, settings, progress).begin(source)
+
+
 def ingest_all(
     paths: Iterable[Path], settings: Settings, progress: Progress = SILENT, *, dry_run: bool = False
 ) -> Iterator[IngestResult]:
@@ -468,7 +473,7 @@ def reconstruct(
     settings, progress = every_frame(settings), noting(progress)
     source, outputs = _begin(request, settings)
     timer = StageTimer()
-    with open_library(settings) as library, Ingester(library, settings, progress).ingested(source) as ingested:
+    with _begin_ingest(source, settings, progress) as ingested:
         outputs.origin = ingested.video.sha256
         timer.lap("ingest")
         plans = _solved_films(request, settings, progress, source, ingested)

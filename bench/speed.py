@@ -47,13 +47,15 @@ class Result:
     peak_mb: float
 
 
-def commands(video: Path, peers: Path) -> dict[str, list[str]]:
-    """Both commands, from the shuffled video to the film; everything they write is beside the video."""
+def commands(video: Path, peers: Path | None) -> dict[str, list[str]]:
+    """The commands, from the shuffled video to the film; everything they write is beside the video."""
     film = str(video.with_name("film.mp4"))
     library = str(video.with_name("library"))
     ours = [sys.executable, "-m", "reelweave", "reconstruct", str(video), "-o", film, "--library", library, "--quiet"]
     # Without vectors for searching by text, which no film needs.
     ours += ["--space", "appearance"]
+    if peers is None:
+        return {OURS: ours}
     (peer,) = chosen_peers([PEER], peers)
     return {OURS: ours, PEER: [*peer.command, str(video), str(video.with_name("answer.json")), film]}
 
@@ -70,16 +72,17 @@ def run(way: str, command: Sequence[str], video: Path, threads: int) -> Spent:
     return spent
 
 
-def measure(clip: Clip, asked: int, folder: Path, peers: Path, rounds: int, threads: int) -> Iterator[Result]:
+def measure(clip: Clip, asked: int, folder: Path, peers: Path | None, rounds: int, threads: int) -> Iterator[Result]:
     video, case = folder / "shuffled.mp4", Case(clip, length_of(clip.frames, asked), _CRF, 0, "clean")
     make(case, video, [])
     ways = commands(video, peers)
     runs: dict[str, list[Spent]] = {way: [] for way in ways}
-    for number in range(1 + rounds):
+    warm_ups = int(rounds > 1)
+    for number in range(warm_ups + rounds):
         for way, command in ways.items():
             spent = run(way, command, video, threads)
             # The first run compiles modules and fills the disk's cache.
-            runs[way] += [spent] if number else []
+            runs[way] += [spent] if number >= warm_ups else []
     for way, all_spent in runs.items():
         yield Result(
             case.clip.path.stem,
@@ -96,8 +99,13 @@ def table(results: Sequence[Result]) -> str:
     """A row for each clip, ours beside the peer's, and the means of each length."""
     rows = ["| clip | frames | seconds | CPU s | peak MB |", "|---|---|---|---|---|"]
     ways = {way: [result for result in results if result.way == way] for way in (OURS, PEER)}
-    pairs = list(zip(ways[OURS], ways[PEER], strict=True))
-    for ours, peer in pairs:
+    if not ways[PEER]:
+        rows += [
+            f"| {ours.clip} | {ours.frames} | {ours.seconds:.0f} | {ours.cpu_seconds:.0f} | {ours.peak_mb:.0f} |"
+            for ours in ways[OURS]
+        ]
+        return "\n".join(rows)
+    for ours, peer in zip(ways[OURS], ways[PEER], strict=True):
         rows.append(_row(ours.clip, str(ours.frames), [ours], [peer]))
     rows.append(_row("mean", "", ways[OURS], ways[PEER]))
     return "\n".join(rows)
@@ -113,7 +121,8 @@ def _row(name: str, frames: str, ours: Sequence[Result], peers: Sequence[Result]
 
 def told(results: Sequence[Result], rounds: int, threads: int) -> str:
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
-    begins = f"{date.today()}: reelweave / {PEER} (ratio); medians of {rounds} rounds; {threads} threads; {machine}."
+    compared = f"{OURS} / {PEER} (ratio)" if any(result.way == PEER for result in results) else OURS
+    begins = f"{date.today()}: {compared}; medians of {rounds} rounds; {threads} threads; {machine}."
     lengths = sorted({result.asked for result in results})
     parts = [table([result for result in results if result.asked == length]) for length in lengths]
     return "\n\n".join([begins, *parts])
@@ -123,10 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="CLIPS")
     parser.add_argument("--clips", nargs="+", required=True, metavar="NAME")
-    parser.add_argument("--frames", type=int, nargs="+", default=[100])
+    parser.add_argument("--frames", type=int, nargs="+", default=[100], help="lengths; 0 is all of a clip")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="threads of numeric libraries")
     parser.add_argument("--peers-folder", type=Path, default=PEERS_FOLDER, help="what bench/peers/setup.py made")
+    parser.add_argument(
+        "--alone", action="store_true", help="without the peer, which needs far too long for long films"
+    )
     parser.add_argument("--into", type=Path, metavar="PAGE")
     return parser
 
@@ -143,7 +155,8 @@ def _results(chosen: argparse.Namespace) -> Iterator[Result]:
     for clip in _clips(chosen.folder, chosen.clips):
         for asked in chosen.frames:
             with tempfile.TemporaryDirectory() as folder:
-                yield from measure(clip, asked, Path(folder), chosen.peers_folder, chosen.rounds, chosen.threads)
+                peers = None if chosen.alone else chosen.peers_folder
+                yield from measure(clip, asked, Path(folder), peers, chosen.rounds, chosen.threads)
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Ingest sources into a library: recognise known content, and resume where an earlier run stopped."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -207,35 +206,32 @@ class Ingester:
         library.check_written(done, [e.space.name for e in embedders])
         return done
 
-    @contextmanager
-    def ingested(self, source: Source) -> Iterator[Ingested]:
-        """Ingest a source as `ingest` does; a new one is stored in a thread while the block runs.
+    def begin(self, source: Source) -> Ingested:
+        """Ingest a source as `ingest` does, but store a new one in a thread, which the result waits for.
 
         Raises:
-            LibraryError: It cannot be stored, which may only show at the end of the block.
+            SourceError: If the source cannot be read.
+            SpaceError: If a requested model cannot be loaded, or differs from the one used before.
         """
         self.repair_library()
         match = self.match(source)
         if match.state != "new":
             known = self.ingest(source).video
             assert known
-            # Chroma's files are closed before anybody else opens them.
-            self.library.release()
-            yield Ingested(known)
-            return
+            return Ingested(known)
         video, embedders = describe(source, match.sha256, self.settings.ingest), self._open_all(self.spaces(True))
-        with StoreThread(self.settings, video) as thread:
+        thread = StoreThread(self.settings, video)
+        try:
             self.library.expect_changes()
-            rows = NewRows(thread)
-            done = ingest_video(
-                video, source, {}, embedders, self.library, self.settings.ingest, self.progress, rows.write
-            )
+            rows, settings = NewRows(thread), self.settings.ingest
+            done = ingest_video(video, source, {}, embedders, self.library, settings, self.progress, rows.write)
             self._note_damage(done)
             names = [embedder.space.name for embedder in embedders]
             thread.put(lambda library: library.check_written(done, names))
-            ingested = Ingested(done, rows)
-            yield ingested
-            ingested.wait()
+        except BaseException:
+            thread.end()
+            raise
+        return Ingested(done, rows)
 
     def _note_damage(self, video: VideoRecord) -> None:
         if video.problems:

@@ -15,8 +15,8 @@ from ..index.library import Library, open_library
 from ..media.types import FrameRows, Space, SpaceState, VideoRecord
 from ..settings import Settings
 
-_MOST_KEPT = 2000
-"""Most frames whose vectors are kept in memory; those of a longer film are read back, so that memory does not grow."""
+_MOST_KEPT = 20_000
+"""Most frames whose vectors are kept in memory, 115 MB in the appearance space; of longer films they are read back."""
 _WAITING = 4
 """Batches that may wait for Chroma before decoding waits, too."""
 
@@ -67,16 +67,11 @@ class StoreThread:
         Raises:
             LibraryError: Something failed.
         """
-        self._end()
+        self.end()
         self._check()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._end()
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Wait until everything is done; failures are not raised."""
         if self._thread.is_alive():
             self.begin()
             self._jobs.put(None)
@@ -147,7 +142,10 @@ class NewRows:
 
 @dataclass(frozen=True)
 class Ingested:
-    """A video of the library; one that is being stored has its rows here, and not yet in the library."""
+    """A video of the library; one that is being stored has its rows here, and not yet in the library.
+
+    The block of a `with` statement ends when the video is stored.
+    """
 
     video: VideoRecord
     new: NewRows | None = None
@@ -158,6 +156,15 @@ class Ingested:
             return self.new
         self.wait()
         return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        if failed and self.new:
+            self.new.thread.end()
+        else:
+            self.wait()
 
     def store(self) -> None:
         """Begin to store it, if there is nothing else to do."""

@@ -20,6 +20,10 @@ def test_the_table_has_both_costs_and_their_ratio() -> None:
     ]
 
 
+def test_the_table_of_one_way_has_no_ratio() -> None:
+    assert table([result(OURS, 2)]).splitlines()[2:] == ["| clip | 100 | 2 | 4 | 100 |"]
+
+
 def test_each_run_begins_without_what_the_last_one_left(tmp_path: Path) -> None:
     video = tmp_path / "video.mp4"
     video.write_bytes(b"video")
