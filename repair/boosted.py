@@ -21,6 +21,10 @@ MOSTLY = 0.5
 """and the share from which they keep it."""
 EDGES = "is edges"
 """The number that is 1 for a stretch of sharp borders of macroblocks. What passes in front of others has some, too."""
+CHANGE = "usual change"
+"""The number that says how much the film changes around a stretch,"""
+NOTHING = 0.1
+"""and under what nothing moves: what comes and goes there is more likely a menu of a screen."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,13 @@ class BoostedTrees:
 
 
 def doubt(numbers: Mapping[str, float]) -> int:
-    """Return 0 for a stretch that the rules of support keep, 1 for one that they clear, 2 for one of mere edges."""
-    return 0 if numbers.get(KEPT, 1.0) >= MOSTLY else 1 + int(numbers.get(EDGES, 0.0))
+    """Return 0 for a stretch that the rules of support keep, 1 for one that they clear.
+
+    Return 2 for one that they clear and that has mere edges, or lies where nothing else moves.
+    """
+    if numbers.get(KEPT, 1.0) >= MOSTLY:
+        return 0
+    return 1 + int(numbers.get(EDGES, 0.0) > 0 or numbers.get(CHANGE, 1.0) < NOTHING)
 
 
 @cache

@@ -49,7 +49,7 @@ _WIDER = np.ones((3, 3), np.uint8)
 _LAST = 6
 """Frames of a run whose borders of macroblocks are compared with those behind it."""
 _STEADY = 0.15
-"""Grey levels of change that make no difference between quiet and unrest."""
+"""Grey levels of change under which differences hardly count."""
 
 
 class Drift:

@@ -60,6 +60,7 @@ def _is_loop(steps: Floats, apart: Floats, lag: int, start: int, end: int) -> bo
     return (
         moves >= max(_MOVES_LEAST, _MOVES * inside)
         and len(sides) >= _FEWEST
+        and float(np.median([*steps[max(1, start - _BESIDE) : start], *steps[end + 1 : end + _BESIDE]])) >= moves / 2
         and float(np.median(sides)) >= max(moves, _ELSE * inside)
         and (end == len(steps) or bool(steps[end] >= moves))
     )

@@ -14,7 +14,8 @@ from reelweave.repair.detector import judge
 from reelweave.repair.evidence import FrameEvidence, measure_evidence
 from reelweave.repair.measures import measure_frame
 from reelweave.repair.rules import all_signs
-from reelweave.repair.support import DescribedFilm
+from reelweave.repair.stretches import Stretch
+from reelweave.repair.support import DescribedFilm, is_frozen
 from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
 
@@ -58,7 +59,8 @@ def test_the_odds_are_those_of_the_leaves_that_a_stretch_reaches() -> None:
     found = trees.odds([{"cover": 0.5}, {"cover": 1.5}])
     np.testing.assert_allclose(found, np.exp([-1.0, 2.0]))
     assert trees.odds([{"cover": 1.5, "kept": 0.0}])[0] == pytest.approx(np.exp(2.0) / 4)
-    assert trees.odds([{"cover": 1.5, "kept": 0.0, "is edges": 1.0}])[0] == pytest.approx(np.exp(2.0) / 9)
+    for doubtful in ({"is edges": 1.0}, {"usual change": 0.0}):
+        assert trees.odds([{"cover": 1.5, "kept": 0.0, **doubtful}])[0] == pytest.approx(np.exp(2.0) / 9)
     assert len(trees.odds([])) == 0
 
 
@@ -67,6 +69,12 @@ def test_a_freeze_in_a_moving_film_is_found_and_its_end_is_not_overrun(tmp_path:
     film[30:50] = [film[30]] * 20
     assert called(evidence_of(film, tmp_path)) >= set(range(32, 49))
     assert not called(evidence_of(film, tmp_path)) & {*range(28), *range(52, 90)}
+
+
+def test_a_stretch_that_is_frozen_but_for_a_few_frames_is_one_of_damage() -> None:
+    frozen = np.arange(40) >= 12
+    assert is_frozen(frozen, Stretch("stripes", 10, 30))
+    assert not is_frozen(frozen, Stretch("stripes", 5, 30))
 
 
 def test_torn_frames_beside_cuts_are_found_and_the_cuts_are_not(tmp_path: Path) -> None:
