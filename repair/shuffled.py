@@ -71,7 +71,7 @@ def drop_broken(
         job = _ShuffledRepair(cache, judge, settings.breakup, plan.video.fps, spared)
         along = job.along(plan.order)
         first = job.verdicts(along)
-        out = job.broken(first) | job.loose(along, settings.repair.longest) | job.doubted(along)
+        out = job.broken(first) | (loose_frames(along, settings.repair.longest) - spared) | job.doubted(along)
         unsure = {one.frame for one in plan.dropped if one.reason in ("outlier", "foreign")} - spared
         if len(out) > _MOST_BROKEN * len(plan.order):
             progress.note(f"{len(out)} of {len(plan.order)} frames do not fit in, so none is called broken.")
@@ -122,16 +122,6 @@ class _ShuffledRepair:
 
     def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
-
-    def loose(self, evidence: FrameEvidence, longest: int) -> set[int]:
-        """Return short stretches at both ends, up to the next jumps: there is nothing clean on one side of them.
-
-        Stretches inside were judged between both sides.
-        """
-        stretches = [*_between_jumps(evidence)]
-        ends = [_at_end(stretches, longest), _at_end(stretches[::-1], longest)]
-        found = {frame for frames in ends for frame in frames}
-        return found - self.spared if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
 
     def doubted(self, evidence: FrameEvidence) -> set[int]:
         """Return the frames that look damaged by themselves: what is around them in the order may be wrong."""
@@ -204,6 +194,16 @@ def _between_jumps(evidence: FrameEvidence) -> Iterable[list[int]]:
     part_of = np.cumsum(is_jump(jump, usual))
     pairs = zip(evidence.frames.tolist(), part_of.tolist(), strict=True)
     return [[frame for frame, _ in part] for _, part in groupby(pairs, key=lambda pair: pair[1])]
+
+
+def loose_frames(evidence: FrameEvidence, longest: int) -> set[int]:
+    """Return short stretches at both ends of an order, up to the next jumps: nothing clean is on one side of them.
+
+    Stretches inside were judged between both sides. A first stretch of more than `longest` frames is not loose.
+    """
+    stretches = [*_between_jumps(evidence)]
+    found = {*_at_end(stretches, longest), *_at_end(stretches[::-1], longest)}
+    return found if len(found) <= _MOST_LOOSE * len(evidence.frames) else set()
 
 
 def _at_end(stretches: Sequence[list[int]], longest: int) -> list[int]:

@@ -14,9 +14,10 @@ from reelweave.evaluate.truth import Truth, write_truth
 from reelweave.media.source import open_source
 from reelweave.media.types import Picture
 from reelweave.pipeline import reconstruct
-from reelweave.repair.evidence import measure_evidence
+from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.frame_cache import cached_measures
 from reelweave.repair.placement import OrderedFrames, Stretch
+from reelweave.repair.shuffled import loose_frames
 from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Plan
@@ -151,6 +152,24 @@ def test_frames_are_placed_where_they_fit_and_are_missing(missing: list[int], ne
     assert join is not None
     assert order[join - 1] == min(missing) - 1
     assert film.arrange(join, [Stretch(missing, neighbours)]) == sorted(missing)
+
+
+def test_a_frame_stays_with_those_it_was_found_beside_if_it_fits_nearly_as_well() -> None:
+    order = [f for f in range(COUNT) if f not in (20, 21)]
+    noise = np.random.default_rng(0).integers(0, 255, GREY[0].shape, np.uint8)
+    pictures = dict(enumerate(GREY)) | {100: noise}
+    for frame, stays in ((100, True), (30, False)):
+        rest = [f for f in order if f != frame]
+        film = OrderedFrames(rest, lambda f: pictures[f])
+        beside = rest.index(22)
+        assert (film.place(Stretch([frame]), beside=beside) == beside) == stays
+
+
+def test_several_short_stretches_at_an_end_of_the_order_are_loose() -> None:
+    evidence = FrameEvidence(np.arange(60), np.arange(60) / 25, np.zeros((60, len(EVIDENCE)), np.float32))
+    evidence.of("jump")[[2, 30, 54, 56, 59]] = 40
+    assert loose_frames(evidence, 5) == {0, 1, 54, 55, 56, 57, 58, 59}
+    assert loose_frames(evidence, 1) == {54, 55, 56, 57, 58, 59}
 
 
 def test_flat_frames_are_placed_only_where_as_many_are_missing() -> None:

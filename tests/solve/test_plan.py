@@ -12,7 +12,17 @@ from pydantic import ValidationError
 
 from reelweave.errors import PlanError
 from reelweave.solve.plan.files import read_plan, write_plan
-from reelweave.solve.plan.model import PLAN_FORMAT, Direction, Dropped, Neighbour, PathReport, Plan, PlanVideo, Shot
+from reelweave.solve.plan.model import (
+    PLAN_FORMAT,
+    Direction,
+    Dropped,
+    Neighbour,
+    PathReport,
+    Plan,
+    PlanVideo,
+    Shot,
+    WeakJoin,
+)
 
 
 def plan_of(order: list[int], dropped: list[Dropped] | None = None, **fields: Any) -> Plan:
@@ -64,6 +74,30 @@ def plans(draw: st.DrawFn) -> Plan:
 def test_reversed_twice_is_the_same_plan(plan: Plan) -> None:
     assert plan.reversed().reversed() == plan
     assert plan.reversed().direction.reversed != plan.direction.reversed
+
+
+@settings(deadline=None)
+@given(plans(), st.data())
+def test_a_plan_without_some_frames_is_valid_and_plays_the_rest_as_it_was(plan: Plan, data: st.DataObject) -> None:
+    out = data.draw(st.sets(st.sampled_from(plan.order))) if plan.order else set()
+    rest = plan.without(out)
+    Plan.model_validate(rest.model_dump())
+    assert rest.order == [frame for frame in plan.order if frame not in out]
+    assert {one.frame for one in rest.dropped} == out | {one.frame for one in plan.dropped}
+    shots = [plan.order[shot.start : shot.start + shot.length] for shot in plan.shots]
+    left = [[frame for frame in shot if frame not in out] for shot in shots]
+    assert [rest.order[s.start : s.start + s.length] for s in rest.shots] == [shot for shot in left if shot]
+
+
+def test_a_join_over_frames_that_were_taken_out_is_as_uncertain_as_the_worst_of_them() -> None:
+    weak = [
+        WeakJoin(at=0, left=3, right=1, confidence=0.9, price=1),
+        WeakJoin(at=3, left=2, right=4, confidence=0, price=5),
+    ]
+    plan = plan_of([3, 1, 0, 2, 4], confidence=[0.9, 0.2, 0.8, 0], prices=[1, 9, 2, 5], undetermined=[1, 3], weak=weak)
+    rest = plan.without({0})
+    assert (rest.confidence, rest.prices, rest.undetermined) == ([0.9, 0.2, 0.0], [1, 9, 5], [1, 2])
+    assert [(one.at, one.left, one.right) for one in rest.weak] == [(0, 3, 1), (2, 2, 4)]
 
 
 @settings(deadline=None)
