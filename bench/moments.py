@@ -221,7 +221,7 @@ def main() -> None:
             settings, {name: [one for film in half for one in film] for name, half in halves.items()}, None
         )
         parts = [f"In the {name} films, {limits_found(settings, half)}." for name, half in halves.items()]
-        block = "\n\n".join([table_of(results), " ".join(parts)])
+        block = "\n\n".join([table_of(results), "\n".join(parts)])
         print(block)
         if given.into:
             page = put_between_marks(given.into.read_text("utf-8"), block, BEGIN, END)

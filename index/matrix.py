@@ -7,6 +7,7 @@ whose key does not match the catalog, or whose bytes have changed, is made again
 import hashlib
 import json
 import math
+import mmap
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -121,6 +122,13 @@ class Matrix:
             owner = int(owners[own[0]])
             found[own] = self.segments[owner].rows.vectors[rows[own] - self.starts[owner]]
         return found
+
+    def prefetch(self, rows: Ints) -> None:
+        """Let the system read the vectors of some rows, in ascending order, from the disk."""
+        bounds = np.searchsorted(rows, self.starts)
+        for segment, start, first, end in zip(self.segments, self.starts.tolist(), bounds, bounds[1:], strict=False):
+            if first < end:
+                will_need(segment.rows.vectors, rows[first:end] - start)
 
     def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yield all vectors in order, in blocks of one video each that bound the memory."""
@@ -246,6 +254,24 @@ def _write(file: Path, key: str, rows: FrameRows, generation: int | None) -> Non
         out.write(_padded(_MAGIC + json.dumps(head).encode() + b"\n"))
         for column in columns.values():
             out.write(_padded(column.tobytes()))
+
+
+def will_need(vectors: npt.NDArray[Any], rows: Ints) -> None:
+    """Let the system read some rows of a mapped file, in ascending order, all at the same time.
+
+    When a page is first looked at, the system reads many more around it, and waits for them before the next.
+    """
+    mapped: Any = vectors
+    while isinstance(mapped, np.ndarray):
+        mapped = mapped.base
+    if not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    width = vectors.strides[0]
+    begin = vectors.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data + rows * width
+    first, last = begin // mmap.PAGESIZE, (begin + width - 1) // mmap.PAGESIZE
+    apart = np.flatnonzero(first[1:] > last[:-1] + 1) + 1
+    for start, end in zip(first[np.r_[0, apart]].tolist(), last[np.r_[apart - 1, -1]].tolist(), strict=True):
+        mapped.madvise(mmap.MADV_WILLNEED, start * mmap.PAGESIZE, (end - start + 1) * mmap.PAGESIZE)
 
 
 def _padded(data: bytes) -> bytes:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..media.files import atomic
 from ..media.types import Floats, Ints
 from ..media.untrusted import open_regular, parse_json, validate
-from .matrix import Matrix
+from .matrix import Matrix, will_need
 from .vectors import collection_name
 from .verified import VerifiedFiles
 
@@ -90,6 +90,8 @@ class QuantizedMatrix:
 
     def candidates(self, queries: Floats, count: int, among: Ints | None = None) -> CandidateRows:
         """Return about `count` rows for each query, of all or `among` some in ascending order."""
+        if among is not None:
+            will_need(self._codes, among)
         codes = self._codes if among is None else self._codes[among]
         found = [self._best(query, codes, count) for query in _turned(queries, self._facts.turned)]
         rows, outside = np.concatenate([rows for rows, _ in found]), self._outside
@@ -177,12 +179,23 @@ def _read(file: Path, check: bool) -> tuple[_Facts, _Codes] | None:
         with open_regular(file) as opened:
             facts = validate(_Facts, parse_json(opened.read(_HEAD).decode()))
         shape = facts.rows, facts.dimension
-        if facts.magic != _MAGIC or file.stat().st_size != _HEAD + shape[0] * shape[1] or not shape[0] * shape[1]:
+        if not _is_plausible(facts) or file.stat().st_size != _HEAD + shape[0] * shape[1]:
             return None
         codes = np.asarray(np.memmap(file, np.uint8, "r", _HEAD, shape))
         return (facts, codes) if not check or zlib.crc32(codes.data) == facts.sum else None
     except (OSError, ValueError):
         return None
+
+
+def _is_plausible(facts: _Facts) -> bool:
+    """Tell whether facts that were read can be used without harm."""
+    places = ((facts.turned, facts.dimension), (facts.outside, facts.rows))
+    return (
+        facts.magic == _MAGIC
+        and min(facts.rows, facts.dimension, facts.step) > 0
+        and all(0 <= one < end for found, end in places for one in found)
+        and len(facts.turned).bit_count() == 1
+    )
 
 
 def _fitted(matrix: Matrix, write: Callable[[int, _Codes], None]) -> _Facts:

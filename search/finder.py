@@ -97,8 +97,9 @@ def vector_of(result: SearchResult, item: Hit | Moment) -> Floats:
 class Finder:
     """Answer questions one after another, keeping vectors and models in memory for the next.
 
-    From the second question about the same frames on, or from the first if it is `lasting`, a finder searches a
-    quantized copy of their vectors, which takes about a second to make and finds the same in a fraction of the time.
+    A finder searches a quantized copy of many vectors, which finds the same in a fraction of the time. That of a large
+    library is kept in its cache; for fewer frames it is made in memory, from the second question about the same frames
+    on, or from the first if the finder is `lasting`.
     """
 
     library: Library
@@ -269,6 +270,8 @@ class Finder:
         most = len(matrix) // _RANDOM_ACCESS_COST if among is None else len(among) - 1
         while candidates <= most:
             nearest = copy.candidates(queries, candidates, among)
+            if self._is_large(matrix):
+                matrix.prefetch(nearest.rows)
             found = self._best(question, matrix, scores_of(matrix, queries, nearest.rows), nearest.rows, count)
             if len(found) == count and found.scores[-1] >= nearest.floor:
                 return found

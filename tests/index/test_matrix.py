@@ -1,5 +1,6 @@
 """The matrix: copies of vectors always equal what Chroma holds, and are optional."""
 
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
@@ -13,7 +14,7 @@ from runs import contents, settings
 from reelweave import pipeline
 from reelweave.index import manage
 from reelweave.index.library import Library, open_library
-from reelweave.index.matrix import SUFFIX, Matrix, open_matrix
+from reelweave.index.matrix import SUFFIX, Matrix, open_matrix, will_need
 from reelweave.index.store import ChromaStore
 from reelweave.media.types import FrameRows
 from reelweave.progress import SilentProgress
@@ -173,6 +174,32 @@ def test_a_copy_is_written_atomically(stock: Path, monkeypatch: pytest.MonkeyPat
 def library_open(stock: Path) -> Iterator[Library]:
     with open_library(stock) as library:
         yield library
+
+
+def test_prefetching_rows_changes_nothing(library_open: Library) -> None:
+    made = matrix_of(library_open)
+    for rows in (np.arange(len(made)), np.array([0, len(made) - 1]), np.zeros(0, np.int64)):
+        before = made.vectors(rows)
+        made.prefetch(rows)
+        assert np.array_equal(made.vectors(rows), before)
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_WILLNEED"), reason="the system cannot be told")
+def test_only_the_pages_of_the_rows_are_prefetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[tuple[int, int]] = []
+
+    class Noted(mmap.mmap):
+        def madvise(self, option: int, start: int = 0, length: int = 0) -> None:
+            named.append((start // mmap.PAGESIZE, length // mmap.PAGESIZE))
+
+    monkeypatch.setattr("mmap.mmap", Noted)
+    (tmp_path / "file").write_bytes(b"0" * 40 * mmap.PAGESIZE)
+    half = mmap.PAGESIZE // 2
+    rows = np.asarray(np.memmap(tmp_path / "file", np.uint8, "r", 64, (60, half)))
+    will_need(rows, np.array([0, 1, 10, 40, 41]))
+    assert named == [(0, 2), (5, 1), (20, 2)]
+    will_need(np.zeros((3, 4)), np.array([1]))
+    assert len(named) == 3, "not a mapped file"
 
 
 def test_rows_are_numbered_consecutively_over_all_videos(library_open: Library) -> None:

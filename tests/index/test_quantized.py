@@ -112,13 +112,14 @@ def flipped(data: bytes) -> bytes:
         pytest.param(lambda data: data[:-1], id="cut short"),
         pytest.param(lambda _: b"", id="empty"),
         pytest.param(lambda data: b"x" + data[1:], id="head spoilt"),
+        pytest.param(lambda data: data.replace(b'"turned": [0', b'"turned": [64'), id="no such dimension"),
     ],
 )
 def test_a_damaged_copy_is_not_used(drawn: Matrix, tmp_path: Path, spoil: Callable[[bytes], bytes]) -> None:
     keep_quantized(drawn, tmp_path)
     (file,) = tmp_path.glob("*.int8")
     assert is_sound(file)
-    file.write_bytes(spoil(file.read_bytes()))
+    file.write_bytes(spoil(file.read_bytes())[: file.stat().st_size])
     assert not is_sound(file)
     assert kept_quantized(drawn, tmp_path, True) is None
 
