@@ -187,6 +187,6 @@ def _launch(context: PageContext, host: str, port: int, login: tuple[str, str] |
         )
     except OSError as failed:
         raise ReelweaveError(
-            f"Port {port} on {host} is not available: {failed}.", "Try again, or choose another one with --port."
+            f"Port {port} on {host} is not available.", "Try again, or choose another one with --port."
         ) from failed
     return page
