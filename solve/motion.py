@@ -27,13 +27,10 @@ _NEAR_WIDE = 8
 """The same in a thorough search."""
 _WIDER = 3
 """In a thorough search the candidate lists are this many times as long."""
-_LIKELY = 6
-"""Joins of each row that are measured before any path is known."""
 _VIEWS = {"quick": 0.0}
 """The pictures that motion is measured on, and by how many pixels they are blurred. Flow at a quarter of the resolution
-is enough: on the six tuning clips of 100 frames that leave doubt, adjacency was .951 and tau in shots .983 with six
-likely joins, .958 and .989 with all 16 candidates in 1.6 times the CPU seconds; by flow at half of the resolution .948
-and .972 in 2.9 times. One of 300 frames had .920 and .920 instead of .913 and .918, in half the CPU seconds.
+is enough: on the six tuning clips of 100 frames that leave doubt, adjacency was .958 and tau in shots .989; by flow at
+half of it .948 and .972, in 1.8 times the CPU seconds.
 """
 _THOROUGH_VIEWS = {"sharp": 0.0, "soft": SOFT}
 """The same in a thorough search, by flow at half the resolution."""
@@ -176,10 +173,8 @@ class _JoinEvidence:
             raise _StoppedError
 
     def likely(self) -> list[tuple[int, int]]:
-        """Return the likeliest joins of each row; in a thorough search all candidates, or three times as many."""
+        """Return the candidate joins; in a wide search, from lists three times as long."""
         near: list[list[int]] = self._base.neighbours
-        if not self._settings.thorough:
-            near = [others[:_LIKELY] for others in near]
         if self._wide and self._base.matrix is not None:
             near = dense_costs(self._base.matrix.astype(np.float64), _WIDER * self._settings.candidates).neighbours
         return [(a, b) for a, others in enumerate(near) for b in others]
