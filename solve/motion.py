@@ -27,13 +27,6 @@ _NEAR_WIDE = 8
 """The same in a thorough search."""
 _WIDER = 3
 """In a thorough search the candidate lists are this many times as long."""
-_VIEWS = {"quick": 0.0}
-"""The pictures that motion is measured on, and by how many pixels they are blurred. Flow at a quarter of the resolution
-is enough: on the six tuning clips of 100 frames that leave doubt, adjacency was .958 and tau in shots .989; by flow at
-half of it .948 and .972, in 1.8 times the CPU seconds.
-"""
-_THOROUGH_VIEWS = {"sharp": 0.0, "soft": SOFT}
-"""The same in a thorough search, by flow at half the resolution."""
 _NOISY = 0.25
 """Share of a best join that is codec echo; above it flow would fit noise."""
 
@@ -141,7 +134,7 @@ class _JoinEvidence:
         progress: Progress,
         stop: StopCondition,
     ) -> None:
-        views = _THOROUGH_VIEWS if settings.thorough else _VIEWS
+        views = {"sharp": 0.0, "soft": SOFT} if settings.thorough else {"sharp": 0.0}
         parts = halves() if rated else None
         count = 0 if parts is None else len(parts)
         self._flows = [
@@ -151,7 +144,6 @@ class _JoinEvidence:
                 files=motion_input.files,
                 known=motion.setdefault(view, {}),
                 blur=blur,
-                coarse=not settings.thorough,
                 parts=parts,
                 known_parts=[motion.setdefault(f"{view}/{part}", {}) for part in range(count)],
             )

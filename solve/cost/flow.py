@@ -24,8 +24,6 @@ MEASURED = "dis-medium/2"
 SOFT = 1.5
 """Blurring pictures by this many pixels keeps their motion and removes most coding noise."""
 
-_COARSE_SCALE = 2
-"""Scale at which coarse flow ends: a quarter of the resolution instead of half."""
 _MAX_DIFFERENCE = 40.0
 """Grey levels at which a pixel's difference saturates."""
 _MIN_VISIBLE = 0.2
@@ -60,7 +58,6 @@ class FlowPrice:
         files: Ints | None = None,
         known: dict[tuple[int, int], Measures] | None = None,
         blur: float = 0.0,
-        coarse: bool = False,
         parts: Masks | None = None,
         known_parts: Sequence[dict[tuple[int, int], Measures]] = (),
     ) -> None:
@@ -72,11 +69,10 @@ class FlowPrice:
             files: The pictures' positions in the file.
             known: Earlier measures by those positions; new measures are added to it.
             blur: Blur pictures by so many pixels first.
-            coarse: Find flow at half the resolution, in a fifth of the time.
             parts: Masks of pixels; each part of the picture is measured, too.
             known_parts: Earlier measures of each part; new ones are added.
         """
-        self._luma, self._progress, self._blur, self._coarse = luma, progress, blur, coarse
+        self._luma, self._progress, self._blur = luma, progress, blur
         self._parts, self._known_parts = parts, known_parts
         self._files: list[int] = list(range(len(luma))) if files is None else files.tolist()
         self._known = {} if known is None else known
@@ -100,7 +96,7 @@ class FlowPrice:
     def _compared(self, joins: Sequence[_Join]) -> Generator[tuple[_Join, list[Measures]], None, None]:
         """Yield each pair with its measures. Threads measure runs of pairs, since OpenCV lets them run side by side."""
         threads = min(_MOST_THREADS, os.cpu_count() or 1)
-        measurers = [_FlowMeasure(self._luma, self._blur, self._parts, self._coarse) for _ in range(threads)]
+        measurers = [_FlowMeasure(self._luma, self._blur, self._parts) for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(joins), threads * _RUN):
                 runs = [joins[at : at + _RUN] for at in range(start, start + threads * _RUN, _RUN)]
@@ -140,15 +136,11 @@ def normalised(values: npt.NDArray[Any], joins: Ints, count: int) -> Floats:
 class _FlowMeasure:
     """Measures pairs of frames by warping the second onto the first along the optical flow."""
 
-    def __init__(
-        self, luma: npt.NDArray[np.uint8], blur: float, parts: Masks | None = None, coarse: bool = False
-    ) -> None:
+    def __init__(self, luma: npt.NDArray[np.uint8], blur: float, parts: Masks | None = None) -> None:
         import cv2
 
         self._luma, self._blur = luma, blur
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        if coarse:
-            self._flow.setFinestScale(_COARSE_SCALE)
         self._grid = np.indices(luma.shape[1:], np.float32)[::-1]
         self._parts = (
             None if parts is None else _PartWeights(parts / parts.sum(axis=1, keepdims=True), part_weights(parts))
