@@ -23,8 +23,8 @@ _AROUND = 16.0
 _DARK = 16.0
 """Added to the light in grey levels, so that noise in the dark is not amplified."""
 _NEAREST = 3
-"""Most similar pictures that chains go through. Over more, chains take shortcuts: with 4, second differences were 3.5 to
-5.4 times as large along sorted orders of three drawn pendulums as along the true ones, with 8 only 2.0 to 2.8 times.
+"""Most similar pictures that chains go through. Over more, chains take shortcuts: with 4, second differences along
+sorted orders of three drawn pendulums were 3.5 to 5.4 times as large as along the true ones, with 8 only 2.0 to 2.8.
 """
 _FLOOR = 0.02
 """Quantile of the smallest differences that is taken for noise."""
