@@ -34,7 +34,7 @@ from reelweave.settings import load
 
 WHOLE, FREEZE = "whole", "freeze"
 MODELS = ("damage", FREEZE)
-LEAST = {"damage": (0.6, 0.85, 0.95), FREEZE: (0.6,)}
+LEAST = {"damage": (0.6, 0.85, 0.95), FREEZE: (0.3,)}
 """Probability from which a stretch is called broken: one that the rules of support keep, one that they clear, and one
 that they clear and that is more doubtful still.
 

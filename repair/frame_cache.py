@@ -17,7 +17,7 @@ from .evidence import FrameEvidence, compare_neighbours, measure_frames, spread
 from .measures import FrameMeasures, Grey
 
 _NUMBERS = ("time", "level", "contrast", "stripes", "smears", "blank", "blocks", "edges")
-_ARRAYS = ("plain", "fine", "grain", "rows")
+_ARRAYS = ("plain", "fine", "spots", "grain", "rows")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from .surroundings import Pictures
 
 LONGEST = 6
 """Bounds the frames of a loop: longer ones are told from motion that comes again by nothing that is measured here."""
-_FEWEST = 4
+_FEWEST = 6
 """Frames that come again at least: a film that repeats every other frame repeats one at a time."""
 _SAME = 1.2
 """Grey levels by which the worst part of a frame and of its repetition differ, if coding is all that differs,"""
