@@ -6,7 +6,7 @@ from gaps import Result, report
 def result(clip: str, damage: str, adjacency: float, made_psnr: float | None) -> Result:
     made = 0 if made_psnr is None else 4
     psnr = (made_psnr, None, made_psnr and made_psnr - 2, made_psnr and made_psnr - 1)
-    return Result(clip, damage, 4, (0.5, adjacency), (1.0, 1.0), 1.0, made / 4, made, *psnr, (1.0, 2.0))
+    return Result(clip, damage, 4, (0.5, adjacency), (1.0, 1.0), 1.0, made / 4, made, *psnr)
 
 
 def test_each_damage_has_its_own_mean_and_what_was_never_made_is_no_zero() -> None:
