@@ -37,99 +37,111 @@ _LONG = [(_TEXT.long_leave, "leave"), (_TEXT.long_hold, "hold")]
 
 def repair_tab(context: PageContext) -> tuple[Callable[..., Any], None, list[Any]]:
     """Build the tab; return how to refresh it when it is opened."""
-    with gr.Row():
-        upload = gr.File(label=_TEXT.upload, height=150, elem_id="rp-upload")
-        with gr.Column():
-            video = video_dropdown(context.settings, STRINGS.common.or_library, "rp-video")
-            path = gr.Textbox(
-                "",
-                label=STRINGS.common.or_path,
-                max_lines=1,
-                visible=context.local,
-                elem_id="rp-path",
-            )
-            method = gr.Radio(_DETECTORS, value=_RULES, label=_TEXT.detector, visible=False, elem_id="rp-detector")
-            go = gr.Button(_TEXT.find, variant="primary", elem_id="rp-start")
-    # Above the result, which would push it down when it appears.
-    training_place = gr.Column()
-    panel = job_panel(context, "rp")
-    shown = _RepairView(context.settings)
-    states: SessionStates[RepairState] = SessionStates()
-    context.on_close.append(states.clear)
+    tab = _RepairTab(context)
+    tab.connect()
+    return tab.refresh, None, [tab.method, *tab.training.outputs]
 
-    def update(step: JobStep, changed: object, request: gr.Request) -> dict[Any, Any]:
-        return {panel.text: step.output} | (states.show(request.session_hash, shown.show_all) if changed else {})
 
-    def find(upload: str | None, video: str | None, path: str, method: str, request: gr.Request) -> Iterator[Any]:
+class _RepairTab:
+    """The components of the tab, and what happens on each event."""
+
+    def __init__(self, context: PageContext) -> None:
+        self.context = context
+        with gr.Row():
+            self.upload = gr.File(label=_TEXT.upload, height=150, elem_id="rp-upload")
+            with gr.Column():
+                self.video = video_dropdown(context.settings, STRINGS.common.or_library, "rp-video")
+                label, visible = STRINGS.common.or_path, context.local
+                self.path = gr.Textbox("", label=label, max_lines=1, visible=visible, elem_id="rp-path")
+                self.method = gr.Radio(
+                    _DETECTORS, value=_RULES, label=_TEXT.detector, visible=False, elem_id="rp-detector"
+                )
+                self.go = gr.Button(_TEXT.find, variant="primary", elem_id="rp-start")
+        # Above the result, which would push it down when it appears.
+        training_place = gr.Column()
+        self.panel = job_panel(context, "rp")
+        self.shown = _RepairView(context.settings)
+        self.states: SessionStates[RepairState] = SessionStates()
+        with training_place:
+            self.training = label_panel(context, self.source_fields, self.panel)
+
+    @property
+    def source_fields(self) -> list[Any]:
+        return [self.upload, self.video, self.path]
+
+    def connect(self) -> None:
+        """Attach the events."""
+        shown, outputs = self.shown, [self.panel.text, *self.shown.outputs]
+        self.go.click(self.find, [*self.source_fields, self.method], outputs, **QUIET)
+        shown.repair.click(self.repair, shown.options, outputs, **QUIET)
+        shown.listing.click(self.toggle, None, outputs, trigger_mode="multiple", **QUIET)
+        shown.mark.click(self.mark, shown.frames, outputs, **QUIET)
+        shown.unmark.click(self.unmark, shown.frames, outputs, **QUIET)
+        make_exclusive(*self.source_fields)
+        trained = self.training.use.click(lambda: gr.update(value=_TRAINED, visible=True), None, self.method, **QUIET)
+        trained.then(self.find, [*self.source_fields, self.method], outputs, **QUIET)
+        self.context.on_close.append(self.states.clear)
+
+    def refresh(self) -> tuple[Any, ...]:
+        has_detector = label_queue.detector(self.context.labels) is not None
+        return gr.update(visible=has_detector), *self.training.refresh()
+
+    def update(self, step: JobStep, changed: object, request: gr.Request) -> dict[Any, Any]:
+        shown = self.states.show(request.session_hash, self.shown.show_all) if changed else {}
+        return {self.panel.text: step.output} | shown
+
+    def find(self, upload: str | None, video: str | None, path: str, method: str, request: gr.Request) -> Iterator[Any]:
         def work(progress: Progress) -> RepairState:
-            trained = label_queue.detector(context.labels) if method == _TRAINED else None
-            return state.begin(context, chosen_source(context, upload, video, path), trained, progress)
+            trained = label_queue.detector(self.context.labels) if method == _TRAINED else None
+            return state.begin(self.context, chosen_source(self.context, upload, video, path), trained, progress)
 
-        for step in panel.run(request, work, name="find broken"):
+        for step in self.panel.run(request, work, name="find broken"):
             if step.result:
-                states.put(request.session_hash, step.result)
-            yield update(step, step.result, request)
+                self.states.put(request.session_hash, step.result)
+            yield self.update(step, step.result, request)
 
-    def repair(request: gr.Request, *options: Any) -> Iterator[Any]:
-        if not (now := states.of(request.session_hash)):
+    def repair(self, request: gr.Request, *options: Any) -> Iterator[Any]:
+        if not (now := self.states.of(request.session_hash)):
             return
 
         def work(progress: Progress) -> Any:
-            return state.repair(now, _settings(context.settings, *options), progress)
+            return state.repair(now, _settings(self.context.settings, *options), progress)
 
-        for step in panel.run(request, work, name="repair"):
+        for step in self.panel.run(request, work, name="repair"):
             new = None
             if result := step.result:
                 film, strips = result
-                new = change(request, now, partial(replace, repaired=film, strips=strips))
-            yield update(step, new, request)
+                new = self.change(request, now, partial(replace, repaired=film, strips=strips))
+            yield self.update(step, new, request)
 
-    def change(request: gr.Request, old: RepairState, edit: Callable[[RepairState], RepairState]) -> RepairState | None:
+    def change(
+        self, request: gr.Request, old: RepairState, edit: Callable[[RepairState], RepairState]
+    ) -> RepairState | None:
         """Change the session's state, unless it is about another video by now."""
-        new = states.change(request.session_hash, lambda now: edit(now) if now.folder == old.folder else now)
+        new = self.states.change(request.session_hash, lambda now: edit(now) if now.folder == old.folder else now)
         return new if new and new.folder == old.folder else None
 
     def correct(
-        request: gr.Request, text: str, edit: Callable[[RepairState, list[int]], RepairState]
+        self, request: gr.Request, text: str, edit: Callable[[RepairState, list[int]], RepairState]
     ) -> dict[Any, Any]:
         """Apply a correction to the frames that `text` names, or show why it names none."""
-        if not (now := states.of(request.session_hash)):
+        if not (now := self.states.of(request.session_hash)):
             return {}
         try:
             frames = read_ranges(text, len(now.detected.verdicts), _TEXT.frames)
         except ReelweaveError as invalid:
-            return {panel.text: html.error(invalid)}
-        new = change(request, now, lambda now: edit(now, frames))
-        return {panel.text: ""} | (states.show(request.session_hash, shown.show_list) if new else {})
+            return {self.panel.text: html.error(invalid)}
+        new = self.change(request, now, lambda now: edit(now, frames))
+        return {self.panel.text: ""} | (self.states.show(request.session_hash, self.shown.show_list) if new else {})
 
-    def toggle(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return correct(request, str(event.item), RepairState.toggled)
+    def toggle(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        return self.correct(request, str(event.item), RepairState.toggled)
 
-    def mark(text: str, request: gr.Request) -> dict[Any, Any]:
-        return correct(request, text, lambda now, frames: now.marked(frames, True))
+    def mark(self, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.correct(request, text, lambda now, frames: now.marked(frames, True))
 
-    def unmark(text: str, request: gr.Request) -> dict[Any, Any]:
-        return correct(request, text, lambda now, frames: now.marked(frames, False))
-
-    source_fields, outputs = [upload, video, path], [panel.text, *shown.outputs]
-    with training_place:
-        training = label_panel(context, source_fields, panel)
-    go.click(find, [*source_fields, method], outputs, **QUIET)
-    shown.repair.click(repair, shown.options, outputs, **QUIET)
-    shown.listing.click(toggle, None, outputs, trigger_mode="multiple", **QUIET)
-    shown.mark.click(mark, shown.frames, outputs, **QUIET)
-    shown.unmark.click(unmark, shown.frames, outputs, **QUIET)
-    make_exclusive(upload, video, path)
-
-    def use() -> Any:
-        return gr.update(value=_TRAINED, visible=True)
-
-    training.use.click(use, None, method, **QUIET).then(find, [*source_fields, method], outputs, **QUIET)
-
-    def refresh() -> tuple[Any, ...]:
-        return gr.update(visible=label_queue.detector(context.labels) is not None), *training.refresh()
-
-    return refresh, None, [method, *training.outputs]
+    def unmark(self, text: str, request: gr.Request) -> dict[Any, Any]:
+        return self.correct(request, text, lambda now, frames: now.marked(frames, False))
 
 
 class _RepairView:
