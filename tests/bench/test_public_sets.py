@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -61,26 +62,32 @@ def options(tmp_path: Path) -> list[object]:
     return ["--work", tmp_path / "work", "--model", "toy", "--fps", RATE]
 
 
-def test_msr_vtt_is_read_from_its_csv_and_each_video_is_found_by_its_sentence(
-    videos: Path,
-    options: list[object],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture(scope="module")
+def msrvtt(videos: Path) -> Path:
+    """Sentences for these videos, and one for a video that is missing."""
     with (videos / "MSRVTT_JSFUSION_test.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["key", "vid_key", "video_id", "sentence"])
         for number, (colour, shape) in enumerate(THINGS):
             rows.writerow([f"ret{number}", f"msr{9770 + number}", f"video{9770 + number}", f"a {colour} {shape}"])
         rows.writerow(["ret3", "msr1", "video1", "a video, of a missing file"])
+    return videos
+
+
+def test_msr_vtt_is_read_from_its_csv_and_each_video_is_found_by_its_sentence(
+    msrvtt: Path,
+    options: list[object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     lines = tmp_path / "lines.jsonl"
-    told = run(retrieval, monkeypatch, capsys, videos, "--set", "msrvtt", *options, "--json", lines)
+    told = run(retrieval, monkeypatch, capsys, msrvtt, "--set", "msrvtt", *options, "--json", lines)
     assert "1 of 4 videos are missing" in told
     assert "3 texts, 3 videos of 1000" in told
     found = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
     assert [(line["r1"], line["median_rank"]) for line in found] == [(100, 1)] * 3
-    again = run(retrieval, monkeypatch, capsys, videos, "--set", "msrvtt", *options, "--limit", 2)
+    again = run(retrieval, monkeypatch, capsys, msrvtt, "--set", "msrvtt", *options, "--limit", 2)
     assert "2 texts, 2 videos of 1000" in again
 
 
@@ -165,6 +172,36 @@ def test_ucf_crime_is_read_with_the_sentences_of_uca(
     assert line["sentences"] == [100, 100, 100]
     assert [one["threshold"] for one in line["classes"]] == ["fixed, 0.25", "calibrated"]
     assert line["classes"][0]["recall"] > 50
+
+
+@pytest.mark.parametrize(
+    ("bench", "folder", "chosen"),
+    [(retrieval, "msrvtt", ("--set", "msrvtt")), (ucf_crime, "surveillance", ())],
+    ids=["retrieval", "ucf_crime"],
+)
+def test_a_set_that_a_cluster_ingests_has_the_same_figures(
+    bench: ModuleType,
+    folder: str,
+    chosen: tuple[str, ...],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("ray")
+    files = {engine: tmp_path / f"{engine}.jsonl" for engine in ("local", "ray")}
+
+    def arguments(engine: str) -> list[str]:
+        options = ["--work", tmp_path / engine, "--model", "toy", "--fps", RATE, "--json", files[engine]]
+        return [str(one) for one in (request.getfixturevalue(folder), *chosen, *options, "--engine", engine)]
+
+    run(bench, monkeypatch, capsys, *arguments("local"))
+    # In a process of its own, since Ray starts and ends with it.
+    done = subprocess.run(
+        [sys.executable, str(bench.__file__), *arguments("ray")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert files["ray"].read_text("utf-8") == files["local"].read_text("utf-8")
 
 
 def test_up_to_two_events_of_a_video_are_read(tmp_path: Path) -> None:
