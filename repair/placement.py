@@ -28,7 +28,8 @@ _WIDEST = 60
 _AS_GOOD = 1.3
 """A fit up to this factor of the best counts as similar."""
 _BESIDE = 1.6
-"""The same for the join of frames that were adjacent to these."""
+"""The same for the join of frames that were adjacent to these. Damaged alike, they may show too little of the film to
+find it each by itself. Chosen by what is found in eight clips of the tuning half of bench/clips.toml."""
 _GREY_LEVEL = 1.0
 """Keeps ratios of nearly perfect fits from being noise."""
 

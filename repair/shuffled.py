@@ -43,7 +43,7 @@ _MOST_BROKEN = 0.5
 """The same with broken frames included: where most are broken, nothing shows what a clean one looks like."""
 _SHORTER = 0.99
 """The share of its length under which a new order takes the place of the old one. On the tuning half of
-bench/clips.toml new orders of less than this were better in all 8 clips, and those between it and 1 worse in 2 of 5."""
+bench/clips.toml new orders of less than this were better in all 8 clips, and those between it and 1 worse in 2 of 4."""
 
 
 def drop_broken(
@@ -82,6 +82,8 @@ def drop_broken(
         second = job.verdicts(job.along(placed.played))
         found = job.broken(second) & (out | unsure)
         broken = job.broken(first) | {frame for frame in found if frame in out or second[frame].kind != _UNSPECIFIC}
+        if not broken:
+            return plan
         placed = job.without(plan, solve, broken)
         verdicts = first, second, job.verdicts(job.along(placed.played))
         confirmed = _confirmed(broken, verdicts)
