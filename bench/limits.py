@@ -50,11 +50,11 @@ def run_limited(
         process.returncode = os.waitstatus_to_exitcode(status)
     if stop.is_set():
         raise InterruptedError("the bench was stopped")
-    peak = max(seen, usage.ru_maxrss / 1024)
+    # Not usage.ru_maxrss, which includes what this process had in memory when it started the command.
     return Spent(
         seconds=round(monotonic() - started, 2),
         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 2),
-        peak_mb=round(peak),
+        peak_mb=round(seen),
         failure=failure or (_reason(log, process.returncode) if process.returncode else ""),
     )
 
