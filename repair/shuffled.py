@@ -6,7 +6,7 @@ placed where it fits into the order of the rest, and judged there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 
@@ -31,6 +31,10 @@ Solve = Callable[[set[int]], Plan]
 
 _FROZEN = "frozen"
 _UNSPECIFIC = "misfit"
+_MOST_UNSPECIFIC = 12
+"""Most frames of a stretch that is broken only because it fits neither of its sides: a longer one more likely lies at a
+wrong place of the order.
+"""
 _AROUND = 15
 """Frames on either side whose median is the usual change."""
 _MOST_LOOSE = 0.3
@@ -119,8 +123,8 @@ class _ShuffledRepair:
         return self.cache.along(order, self.fps)
 
     def verdicts(self, evidence: FrameEvidence) -> dict[int, Verdict]:
-        """Judge the frames, ignoring freezes: an order by similarity makes every pause look frozen."""
-        return {one.frame: _without_freeze(one) for one in self.judge.judge(evidence)}
+        """Judge the frames, except for what the order alone may cause."""
+        return {one.frame: one for one in believed(self.judge.judge(evidence))}
 
     def broken(self, verdicts: dict[int, Verdict]) -> set[int]:
         return {frame for frame, one in verdicts.items() if one.kind != CLEAN} - self.spared
@@ -183,8 +187,15 @@ def _confirmed(broken: set[int], verdicts: Sequence[dict[int, Verdict]]) -> set[
     return {frame for frame in broken if votes[frame] > len(verdicts) / 2 or frame not in verdicts[-1]}
 
 
-def _without_freeze(one: Verdict) -> Verdict:
-    return Verdict(one.frame, CLEAN, 0.0, one.evidence) if one.kind == _FROZEN else one
+def believed(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """Clear the frames of which the order alone may be the reason that they are called broken.
+
+    An order by similarity makes every pause look frozen, and a stretch at a wrong place fits neither of its sides.
+    """
+    for kind, part in groupby(verdicts, key=lambda one: one.kind):
+        run = [*part]
+        doubted = kind == _FROZEN or (kind == _UNSPECIFIC and len(run) > _MOST_UNSPECIFIC)
+        yield from (Verdict(one.frame, CLEAN, 0.0, one.evidence) if doubted else one for one in run)
 
 
 def _between_jumps(evidence: FrameEvidence) -> Iterable[list[int]]:

@@ -17,7 +17,8 @@ from reelweave.pipeline import reconstruct
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.frame_cache import cached_measures
 from reelweave.repair.placement import OrderedFrames, Stretch
-from reelweave.repair.shuffled import loose_frames
+from reelweave.repair.shuffled import believed, loose_frames
+from reelweave.repair.verdict import CLEAN, Verdict
 from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import Plan
@@ -170,6 +171,17 @@ def test_several_short_stretches_at_an_end_of_the_order_are_loose() -> None:
     evidence.of("jump")[[2, 30, 54, 56, 59]] = 40
     assert loose_frames(evidence, 5) == {0, 1, 54, 55, 56, 57, 58, 59}
     assert loose_frames(evidence, 1) == {54, 55, 56, 57, 58, 59}
+
+
+@pytest.mark.parametrize(
+    ("kind", "frames", "is_believed"),
+    [("misfit", 12, True), ("misfit", 13, False), ("torn", 13, True), ("frozen", 1, False)],
+)
+def test_what_the_order_alone_may_cause_is_not_called_broken(kind: str, frames: int, is_believed: bool) -> None:
+    clean = [Verdict(frame, CLEAN, 0.1, "torn") for frame in (98, 99)]
+    given = [*clean, *(Verdict(frame, kind, 0.9, kind) for frame in range(frames)), *clean]
+    found = {one.frame: one.kind for one in believed(given)}
+    assert found == dict.fromkeys(range(frames), kind if is_believed else CLEAN) | dict.fromkeys((98, 99), CLEAN)
 
 
 def test_flat_frames_are_placed_only_where_as_many_are_missing() -> None:
