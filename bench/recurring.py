@@ -28,7 +28,7 @@ from reelweave.settings import load
 FRAMES, SIZE = 100, (480, 270)
 HEADS = ("film", "films", "cheapest path", "as solved", "undetermined", "CPU s of the cheapest path", "CPU s")
 PERIODS = (31.0, 47.0)
-"""Frames of a swing there and back: four to six passes, none of which shows the pictures of another exactly."""
+"""Range of the frames per full swing: a film has four to six passes, and no two show exactly the same pictures."""
 
 
 def pendulum(canvas: Picture, t: int, period: float, reach: float = 0.6) -> None:

@@ -24,7 +24,7 @@ from threading import Event
 from cases import Case, Clip, length_of, make
 from limits import Limits, Spent, run_limited
 from methods import PEERS_FOLDER, chosen_peers, environment
-from table import put_between_marks
+from table import put_between_marks, table
 
 from reelweave.evaluate.foreign import count_frames
 
@@ -32,6 +32,7 @@ BEGIN, END = "<!-- bench/speed: begin -->", "<!-- bench/speed: end -->"
 OURS, PEER = "reelweave", "video-descrambler"
 _LIMITS = Limits(seconds=900, megabytes=8000)
 _CRF = 18
+_DIGITS = {"seconds": 2, "cpu_seconds": 2, "peak_mb": 0}
 
 
 @dataclass(frozen=True)
@@ -95,36 +96,29 @@ def measure(clip: Clip, asked: int, folder: Path, peers: Path | None, rounds: in
         )
 
 
-def table(results: Sequence[Result]) -> str:
+def by_clip(results: Sequence[Result]) -> str:
     """A row for each clip, ours beside the peer's, and the means of each length."""
-    rows = ["| clip | frames | seconds | CPU s | peak MB |", "|---|---|---|---|---|"]
-    ways = {way: [result for result in results if result.way == way] for way in (OURS, PEER)}
-    if not ways[PEER]:
-        rows += [
-            f"| {ours.clip} | {ours.frames} | {ours.seconds:.0f} | {ours.cpu_seconds:.0f} | {ours.peak_mb:.0f} |"
-            for ours in ways[OURS]
-        ]
-        return "\n".join(rows)
-    for ours, peer in zip(ways[OURS], ways[PEER], strict=True):
-        rows.append(_row(ours.clip, str(ours.frames), [ours], [peer]))
-    rows.append(_row("mean", "", ways[OURS], ways[PEER]))
-    return "\n".join(rows)
+    ours, peers = ([result for result in results if result.way == way] for way in (OURS, PEER))
+    if peers:
+        rows = [[one.clip, one.frames, *_compared([one], [peer])] for one, peer in zip(ours, peers, strict=True)]
+        rows.append(["mean", "", *_compared(ours, peers)])
+    else:
+        rows = [[one.clip, one.frames, *(f"{getattr(one, cost):.0f}" for cost in _DIGITS)] for one in ours]
+    return table(["clip", "frames", "seconds", "CPU s", "peak MB"], rows)
 
 
-def _row(name: str, frames: str, ours: Sequence[Result], peers: Sequence[Result]) -> str:
-    cells = [name, frames]
-    for cost, digits in (("seconds", 2), ("cpu_seconds", 2), ("peak_mb", 0)):
+def _compared(ours: Sequence[Result], peers: Sequence[Result]) -> Iterator[str]:
+    for cost, digits in _DIGITS.items():
         a, b = (mean(getattr(result, cost) for result in results) for results in (ours, peers))
-        cells.append(f"{a:.{digits}f} / {b:.{digits}f} ({a / b:.2f})")
-    return f"| {' | '.join(cells)} |"
+        yield f"{a:.{digits}f} / {b:.{digits}f} ({a / b:.2f})"
 
 
-def told(results: Sequence[Result], rounds: int, threads: int) -> str:
+def summary(results: Sequence[Result], rounds: int, threads: int) -> str:
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
     compared = f"{OURS} / {PEER} (ratio)" if any(result.way == PEER for result in results) else OURS
     begins = f"{date.today()}: {compared}; medians of {rounds} rounds; {threads} threads; {machine}."
     lengths = sorted({result.asked for result in results})
-    parts = [table([result for result in results if result.asked == length]) for length in lengths]
+    parts = [by_clip([result for result in results if result.asked == length]) for length in lengths]
     return "\n\n".join([begins, *parts])
 
 
@@ -165,7 +159,7 @@ def main() -> None:
     for result in _results(chosen):
         print(json.dumps(asdict(result)), file=sys.stderr, flush=True)
         results.append(result)
-    text = told(results, chosen.rounds, chosen.threads)
+    text = summary(results, chosen.rounds, chosen.threads)
     print(text)
     if chosen.into:
         chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), text, BEGIN, END), "utf-8")

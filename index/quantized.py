@@ -37,7 +37,7 @@ _OFFSET = 128
 """What FAISS adds to signed codes."""
 
 _BLOCK = 512
-"""Rows that are coded at once, so that they stay in the cache of a processor core."""
+"""Rows that are coded at once: few enough to stay in the cache of a processor core."""
 
 _MARGIN = 1.25
 """How far the numbers of all vectors may exceed those of the sample that the step is chosen by."""

@@ -58,7 +58,7 @@ class StoreThread:
         self._jobs.put(job)
 
     def begin(self) -> None:
-        """Begin with what there is to do, at the latest when several batches wait."""
+        """Start on what is waiting, which also happens by itself once several batches wait."""
         self._wanted.set()
 
     def finish(self) -> None:
@@ -124,8 +124,11 @@ class NewRows:
         self.thread.put(lambda library: library.write(video, states, rows))
         self._states |= {state.space.name: state for state in states}
         self.kept = video.frames <= _MOST_KEPT
+        if not self.kept:
+            self._parts.clear()
+            return
         for name, part in rows.items():
-            self._parts[name] = [*self._parts.get(name, []), part] if self.kept else []
+            self._parts.setdefault(name, []).append(part)
 
     def __contains__(self, space: str) -> bool:
         return space in self._states

@@ -58,7 +58,7 @@ class BoostedTrees:
 def doubt(numbers: Mapping[str, float]) -> int:
     """Return 0 for a stretch that the rules of support keep, 1 for one that they clear.
 
-    Return 2 for one that they clear and that has mere edges, or lies where nothing else moves.
+    Return 2 for a cleared one that shows only edges, or where nothing else moves.
     """
     if numbers.get(KEPT, 1.0) >= MOSTLY:
         return 0

@@ -17,8 +17,9 @@ from ..media.types import Floats
 from .measures import Grey
 
 RUN = ("drift", "drift_rise", "drift_share", "drift_borders", "drift_start", "drift_length")
-"""What is known of the run that a frame lies in: how far spots jump as it ends, how clearly it changes more than what
-precedes it, the share of the picture that jumps, and how much sharper its borders of macroblocks are; 0 outside."""
+"""The numbers that describe the run that a frame is part of, 0 outside of runs: how far spots jump as it ends, how
+clearly it changes more than the frames before it, the share of the picture that jumps, how much sharper its borders of
+macroblocks are than those behind it, where it starts, and its length."""
 BACK = 45
 """Bounds the length of a run, in frames."""
 
@@ -53,7 +54,7 @@ _STEADY = 0.15
 
 
 class Drift:
-    """For each frame, measure how abruptly a run that it lies in ends, as frames arrive."""
+    """Measure, as frames arrive, how abruptly the run that each frame is part of ends."""
 
     def __init__(self) -> None:
         # Arrays rather than lists: a film of two hours has 200,000 frames.

@@ -25,9 +25,9 @@ _WORST = 6.0
 _CANDIDATES = 25
 """Nearest frames that may follow a frame."""
 _WIDTH = 8000
-"""Beginnings of a path that are continued at a time. With 2,000, four of five drawn films got a worse path."""
+"""Partial paths that the beam search extends at a time. With 2,000, four of five drawn films got a worse path."""
 _ALIKE = 6
-"""Of those, how many may end with the same join. Without this limit most differ only in how they began."""
+"""How many of them may end with the same join. Without this limit most differ only in how they begin."""
 _KICKS = 15
 """Random exchanges of stretches that are tried on the path found."""
 _LONGEST = 3
@@ -71,8 +71,8 @@ class SteadyPaths:
         return float(self._fours(path[:-3], path[1:-2], path[2:-1], path[3:]).sum())
 
     def search(self, stopped: Stopped = never) -> Ints:
-        """Return the steadiest path found: beginnings are continued, then stretches exchanged, also at random."""
-        best = self._settled(self._begun())
+        """Return the steadiest path found by a beam search and by exchanges of stretches, some of them at random."""
+        best = self._settled(self._beam_search())
         least, rng = self.unsteadiness(best), np.random.default_rng(0)
         for _ in range(_KICKS):
             if stopped():
@@ -90,8 +90,8 @@ class SteadyPaths:
         jerk = np.square(third - 2 * second + first).sum(-1)
         return np.asarray(np.nan_to_num(np.minimum(jerk / (steps + self._still), _WORST)), np.float64)
 
-    def _begun(self) -> Ints:
-        """Continue the best beginnings of a path, row by row, until they hold all rows."""
+    def _beam_search(self) -> Ints:
+        """Extend the best partial paths, row by row, until they hold all rows."""
         near, rows = self._near, np.arange(self.count)
         paths = np.stack([np.repeat(rows, near.shape[1]), near.ravel()], axis=1)
         paths = np.concatenate([np.full((len(paths), 1), self.count), paths], axis=1)
@@ -108,7 +108,7 @@ class SteadyPaths:
         return np.asarray(paths[costs.argmin(), 1:], np.int64)
 
     def _continued(self, paths: Ints, used: npt.NDArray[np.bool_], costs: Doubles) -> tuple[Ints, Doubles]:
-        """Return for each beginning the rows that may follow, and its cost with each."""
+        """Return for each partial path the rows that may follow, and its cost with each."""
         a, b, c = paths[:, -3:].T
         following = self._near[c]
         total = costs[:, None] + self._fours(a[:, None], b[:, None], c[:, None], following)

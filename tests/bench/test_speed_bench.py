@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from speed import OURS, PEER, Result, run, table
+from speed import OURS, PEER, Result, by_clip, run
 
 
 def result(way: str, seconds: float, clip: str = "clip") -> Result:
@@ -12,7 +12,7 @@ def result(way: str, seconds: float, clip: str = "clip") -> Result:
 
 
 def test_the_table_has_both_costs_and_their_ratio() -> None:
-    lines = table([result(OURS, 2), result(PEER, 4), result(OURS, 4, "other"), result(PEER, 4, "other")]).splitlines()
+    lines = by_clip([result(OURS, 2), result(PEER, 4), result(OURS, 4, "other"), result(PEER, 4, "other")]).splitlines()
     assert lines[2:] == [
         "| clip | 100 | 2.00 / 4.00 (0.50) | 4.00 / 8.00 (0.50) | 100 / 100 (1.00) |",
         "| other | 100 | 4.00 / 4.00 (1.00) | 8.00 / 8.00 (1.00) | 100 / 100 (1.00) |",
@@ -21,7 +21,7 @@ def test_the_table_has_both_costs_and_their_ratio() -> None:
 
 
 def test_the_table_of_one_way_has_no_ratio() -> None:
-    assert table([result(OURS, 2)]).splitlines()[2:] == ["| clip | 100 | 2 | 4 | 100 |"]
+    assert by_clip([result(OURS, 2)]).splitlines()[2:] == ["| clip | 100 | 2 | 4 | 100 |"]
 
 
 def test_each_run_begins_without_what_the_last_one_left(tmp_path: Path) -> None:
