@@ -55,7 +55,10 @@ def test_a_video_is_reconstructed_corrected_and_rendered_by_keys_alone(browser: 
         tab_to(page, "#rc-video input")
         page.get_by_role("option", name="shuffled.mp4").wait_for()
         page.keyboard.type("shuf")
+        # The list takes keys one after the other: Enter too early selects nothing, and leaving it too early clears it.
+        page.locator("[role=option].active").wait_for()
         page.keyboard.press("Enter")
+        page.wait_for_function("document.querySelector('#rc-video input').value === 'shuffled.mp4'")
         press(page, "#rc-start")
         page.locator("#rc-films a:has-text('Film')").wait_for()
         page.locator("#rc-cancel").wait_for(state="hidden")
