@@ -33,6 +33,8 @@ from .commands.system import doctor, settings_app, ui
 from .commands.variables import option_variables
 from .errors import ReelweaveError, use_option_variable
 
+_WRONG_USAGE = 2
+"""The exit code that Typer returns after an error of usage."""
 _INTERRUPTED = 130
 """The exit code that Typer returns after Ctrl-C."""
 
@@ -87,7 +89,18 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     # Treat SIGTERM as Ctrl-C, so that temporary files are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    # Closed streams: printing data fails, messages are lost, and no file that is opened later gets their numbers.
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It has been reported; Python would do so again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -101,16 +114,21 @@ def run(arguments: list[str]) -> int:
         if sys.stdout:
             sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ReelweaveError, OSError) as error:
         print_error(error)
         return getattr(error, "exit_code", 1)
+    if code == _WRONG_USAGE and (file := next(filter(_is_file_with_dash, arguments), "")):
+        print(f"If {file} is meant as a file, write ./{file}", file=sys.stderr)
     if code == _INTERRUPTED:
         resumes = arguments[:1] in (["ingest"], ["reconstruct"])
         hint = "; stored frames are kept, and the same command resumes from there" if resumes else ""
         print(f"interrupted{hint}", file=sys.stderr)
     return code
+
+
+def _is_file_with_dash(argument: str) -> bool:
+    return argument.startswith("-") and os.path.exists(argument)
 
 
 def _exit_code(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Format what commands print: JSON for programs, a few lines of text for people."""
 
+import errno
 import json
 import os
 import sys
@@ -41,6 +42,8 @@ def print_error(error: Exception) -> None:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.errno == errno.EBADF:
+            text = "stdout is closed.\n  Redirect it to a file, or to /dev/null."
     print(f"{styled('error:', sys.stderr, fg='red', bold=True)} {text}", file=sys.stderr)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SourceError
+from ..errors import SourceError, UsageError, command
 from ..index.overwrite import Outputs, Overwrite, library_of, origin_of
 from ..ingest.discover import discover_sources
 from ..media.source import open_source
@@ -105,6 +105,8 @@ def train_detector(
         precision: The precision that the threshold must reach. None maximises F1.
         overwrite: Whether a file of other origin may be replaced.
     """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.", f"Make one by {command('breakup', 'label')}.")
     file = output or default_detector(folder)
     # Labels are added from one training to the next, so the origin is the folder and not its content.
     origin = origin_of("detector", "" if file.resolve().parent == folder.resolve() else folder.resolve())

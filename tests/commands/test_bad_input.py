@@ -472,6 +472,35 @@ def test_a_full_output_device_is_reported(full: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_data_for_a_closed_stdout_is_an_error(closed: str) -> None:
+    shell = ["/bin/sh", "-c", f'"$0" -m reelweave models list --json {closed}', sys.executable]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error:") or "2>" in closed
+    assert "Exception" not in done.stderr
+
+
+def test_training_without_labels_names_the_command_that_makes_them(tmp_path: Path, run: Run) -> None:
+    answer = run("breakup", "train", tmp_path / "missing")
+    refused(answer, 2, "no folder")
+    assert has_remedy(answer)
+
+
+def test_messages_for_a_closed_stderr_are_not_printed_as_data() -> None:
+    shell = ["/bin/sh", "-c", '"$0" -m reelweave models check --model none --json 2>&-', sys.executable]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_file_that_looks_like_an_option_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-film.mp4").touch()
+    answer = in_a_process("reconstruct", "-film.mp4")
+    assert answer.code == 2
+    assert "./-film.mp4" in answer.err
+
+
 def test_characters_the_terminal_lacks_are_escaped(clip: Path, tmp_path: Path, library: Path) -> None:
     path = shutil.copy(clip, tmp_path / "été.mp4")
     answer = in_a_process("ingest", path, "--space", "appearance", PYTHONIOENCODING="ascii")
