@@ -75,7 +75,8 @@ def measured(clip: Path, chosen: argparse.Namespace) -> Iterator[Line]:
         hit = sorted(record.masks)
         for gap in gaps_of(hit, len(frames), len(frames)) if hit else []:
             masks = {frame: unpacked(record.masks[frame], *layout.size) for frame in _some(gap)}
-            for values in compared(frames, shown, masks, gap, layout):
+            clean = set(range(len(shown))) - set(hit)
+            for values in compared(frames, shown, masks, gap, clean, layout):
                 yield Line(clip.name, kind, severity, *values)
 
 
@@ -84,13 +85,21 @@ def _some(gap: Gap) -> Sequence[int]:
 
 
 def compared(
-    frames: Sequence[bytes], shown: Sequence[bytes], masks: dict[int, Mask], gap: Gap, layout: FrameLayout
+    frames: Sequence[bytes],
+    shown: Sequence[bytes],
+    masks: dict[int, Mask],
+    gap: Gap,
+    clean: set[int],
+    layout: FrameLayout,
 ) -> Iterator[tuple[int, float, float, float, float, float, float]]:
     sides = GapEnds(*(planes_of(shown[frame], layout) for frame in (gap.first - 1, gap.last + 1)))
     if not same_scene(sides.before[0], sides.after[0]):
         return
-    make, find = interpolator("auto").across(sides), BrokenFinder()
     timing = FrameTiming(Fraction(25))
+    sides_of_gap = range(gap.first - 3, gap.first), range(gap.last + 1, gap.last + 4)
+    near = [[planes_of(shown[frame], layout) for frame in side if frame in clean] for side in sides_of_gap]
+    known = timing.known_frames(gap, *near)
+    make, find = interpolator("auto", known=known).across(sides), BrokenFinder()
     for frame, true in masks.items():
         at, broken = timing.moment(gap, frame), planes_of(shown[frame], layout)
         made = make(at).planes
