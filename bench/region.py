@@ -2,9 +2,10 @@
 
 In each clip one stretch after the other is damaged by `scramble`'s kinds in turn, of all severities; the frames
 around the damage are clean. The mask found is compared with the true one (intersection over union), and the regional
-repair and the whole-frame in-between with the frame that was there (PSNR of luma). What is likely to be worse is not
-replaced. Pictures wider than --width are shrunk to it first. A frozen or repeated picture is not among the kinds: all
-of it is old, and all of it is replaced.
+repair and the whole-frame in-between with the frame that was there: PSNR of luma, and for the seams by how much the
+gradients at the border of the repair differ from the true ones, in grey levels a pixel. What is likely to be worse is
+not replaced. Pictures wider than --width are shrunk to it first. A frozen or repeated picture is not among the kinds:
+all of it is old, and all of it is replaced.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 from cases import read_split
 
@@ -24,7 +26,7 @@ from reelweave.errors import ReelweaveError
 from reelweave.evaluate.damage import KINDS, Damage, DamagedStretch, DamageRecord, damage_frames
 from reelweave.evaluate.masks import unpacked
 from reelweave.evaluate.scores import psnr_of
-from reelweave.media.types import Mask
+from reelweave.media.types import Mask, Picture
 from reelweave.render.fill import FrameTiming
 from reelweave.render.frame_layout import FrameLayout
 from reelweave.render.gaps import Gap, gaps_of
@@ -39,6 +41,8 @@ _KINDS = tuple(kind for kind in KINDS if kind not in ("freeze", "repeated"))
 _SHARES = {"all": 2.0, "under half broken": 0.5}
 """Groups of frames, by the share of the picture that is less than this."""
 _LONGEST = 24
+_BORDER = 6
+"""Pixels to either side of a border at which a seam is looked for: the masks reach about as far beyond the damage."""
 _EACH = 3
 """Frames of a gap that are measured."""
 
@@ -58,6 +62,8 @@ class Line:
     whole: float
     regional: float
     """PSNR of the frame as it is, of the in-between, and of the regional repair."""
+    seam: float | None
+    """By how much gradients at the border of what is replaced differ from the true ones, if there is a border."""
 
 
 def measured(clip: Path, chosen: argparse.Namespace) -> Iterator[Line]:
@@ -75,7 +81,8 @@ def measured(clip: Path, chosen: argparse.Namespace) -> Iterator[Line]:
         hit = sorted(record.masks)
         for gap in gaps_of(hit, len(frames), len(frames)) if hit else []:
             masks = {frame: unpacked(record.masks[frame], *layout.size) for frame in _some(gap)}
-            for values in compared(frames, shown, masks, gap, layout):
+            clean = set(range(len(shown))) - set(hit)
+            for values in compared(frames, shown, masks, gap, clean, layout):
                 yield Line(clip.name, kind, severity, *values)
 
 
@@ -84,21 +91,40 @@ def _some(gap: Gap) -> Sequence[int]:
 
 
 def compared(
-    frames: Sequence[bytes], shown: Sequence[bytes], masks: dict[int, Mask], gap: Gap, layout: FrameLayout
-) -> Iterator[tuple[int, float, float, float, float, float, float]]:
+    frames: Sequence[bytes],
+    shown: Sequence[bytes],
+    masks: dict[int, Mask],
+    gap: Gap,
+    clean: set[int],
+    layout: FrameLayout,
+) -> Iterator[tuple[int, float, float, float, float, float, float, float | None]]:
     sides = GapEnds(*(planes_of(shown[frame], layout) for frame in (gap.first - 1, gap.last + 1)))
     if not same_scene(sides.before[0], sides.after[0]):
         return
-    make, find = interpolator("auto").across(sides), BrokenFinder()
     timing = FrameTiming(Fraction(25))
+    sides_of_gap = range(gap.first - 3, gap.first), range(gap.last + 1, gap.last + 4)
+    near = [[planes_of(shown[frame], layout) for frame in side if frame in clean] for side in sides_of_gap]
+    known = timing.known_frames(gap, *near)
+    make, find = interpolator("auto", known=known).across(sides), BrokenFinder()
     for frame, true in masks.items():
         at, broken = timing.moment(gap, frame), planes_of(shown[frame], layout)
         made = make(at).planes
         found, parts = find.broken_pixels(broken, sides, at, made), find.worth_replacing(broken, sides, at, made)
         regional = patched(broken, made, parts)
         raws = shown[frame], raw_of(made, layout), raw_of(regional, layout)
-        psnr = [psnr_of(luma_of(raw, layout), luma_of(frames[frame], layout)) for raw in raws]
-        yield frame, float(true.mean()), overlap(found, true), parts.share, psnr[0], psnr[1], psnr[2]
+        lumas, there = [luma_of(raw, layout) for raw in raws], luma_of(frames[frame], layout)
+        psnr = [psnr_of(luma, there) for luma in lumas]
+        at_border = seam(lumas[2], there, parts.luma)
+        yield frame, float(true.mean()), overlap(found, true), parts.share, psnr[0], psnr[1], psnr[2], at_border
+
+
+def seam(shown: Picture, true: Picture, replaced: Mask) -> float | None:
+    """The root mean square difference of the gradients, close to the border of what is replaced."""
+    beside = np.ones((2 * _BORDER + 1, 2 * _BORDER + 1), np.uint8)
+    wide, narrow = (change(replaced.astype(np.uint8), beside) for change in (cv2.dilate, cv2.erode))
+    border = wide > narrow
+    difference = np.gradient(shown.astype(np.float32) - true)
+    return float(np.sqrt(np.mean(np.square(difference)[:, border]))) if border.any() else None
 
 
 def overlap(one: Mask, other: Mask) -> float:
@@ -122,9 +148,11 @@ def _summary(name: str, lines: Sequence[Line]) -> str:
     gains = np.array([line.regional - line.whole for line in lines] or [0])
     worse = np.array([line.broken - line.regional for line in lines] or [0])
     left = np.mean([line.replaced == 0 for line in lines] or [0])
+    seams = np.mean([line.seam for line in lines if line.seam is not None] or [0])
     return (
         f"{name}: gain {gains.mean():.2f} dB, worse than the in-between by .3 dB in {(gains < -0.3).mean():.1%} of the "
-        f"frames, than the broken frame by .05 dB in {(worse > 0.05).mean():.1%}; {left:.1%} were left as they were"
+        f"frames, than the broken frame by .05 dB in {(worse > 0.05).mean():.1%}; {left:.1%} were left as they were; "
+        f"seams {seams:.2f}"
     )
 
 

@@ -56,6 +56,10 @@ class Place:
     def needed(self) -> range:
         return range(self.first - _AROUND, self.first + self.gap + _AROUND)
 
+    @property
+    def around(self) -> tuple[range, range]:
+        return self.needed[:_AROUND], self.needed[-_AROUND:]
+
 
 def small_layout(clip: Path, width: int) -> FrameLayout:
     info = open_source(clip).info()
@@ -105,7 +109,8 @@ def ours(
     ends = place.first - 1, place.first + place.gap
     gap = Gap(place.first, place.first + place.gap - 1)
     known = timing if method == "auto" else FrameTiming(timing.rate)
-    across = rife.across if method == "rife" else interpolator(method, known.motion_share(gap)).across
+    tried = known.known_frames(gap, *([planes_of(raws[frame], layout) for frame in near] for near in place.around))
+    across = rife.across if method == "rife" else interpolator(method, known.motion_share(gap), tried).across
     make = across(GapEnds(*(planes_of(raws[end], layout) for end in ends)))
     return [raw_of(make(known.moment(gap, frame)).planes, layout) for frame in gap.frames]
 

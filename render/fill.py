@@ -20,7 +20,7 @@ from .cadence import Repeats, motion_share, motion_steps
 from .encode import Encoding, Soundtrack, check_output, encode
 from .frame_layout import FrameLayout, video_layout
 from .gaps import Gap, Long
-from .interpolate import GapEnds, Interpolated, MethodName, interpolator
+from .interpolate import GapEnds, Interpolated, KnownFrame, MethodName, interpolator
 from .optical_flow import same_scene
 from .planes import Planes, is_rgb, planes_of, raw_of, small_picture
 from .region import FindBroken, Parts, packed_grid, patched
@@ -39,6 +39,8 @@ _CONTEXT_BYTES = 32 << 20
 """Bounds the frames on either side of a gap that are kept for it: 12 of 720p, 5 of 1080p."""
 _MOST_CONTEXT = 12
 """Bounds their number."""
+_TRIAL = 3
+"""Frames on either side of a gap that it takes to try out interpolation on the middle one of them."""
 _HELD_BYTES = 256 << 20
 """Bounds the broken frames of a gap that are kept in memory: 86 of 1080p."""
 
@@ -99,6 +101,20 @@ class FrameTiming:
     def motion_share(self, gap: Gap) -> float:
         """Return how far the frames of a gap may follow motion, see `cadence`."""
         return motion_share(self.repeats, gap.first, gap.last)
+
+    def known_frames(self, gap: Gap, earlier: Sequence[Planes], later: Sequence[Planes]) -> list[KnownFrame]:
+        """Return the frames close to a gap that have clean neighbours, unless they repeat one of these.
+
+        Args:
+            gap: The gap.
+            earlier: The clean frames just before it, in order.
+            later: The clean frames just after it.
+        """
+        known = []
+        for frame, near in ((gap.first - 2, earlier[-_TRIAL:]), (gap.last + 2, later[:_TRIAL])):
+            if len(near) == _TRIAL and 0 < (at := self.moment(Gap(frame, frame), frame)) < 1:
+                known.append(KnownFrame(GapEnds(near[0], near[2]), at, near[1]))
+        return known
 
 
 def render_repaired(
@@ -169,7 +185,7 @@ def _sound(source: Path, target: Path, encoding: Encoding, progress: Progress) -
 class GapFiller:
     """Fill the gaps of a stream of raw frames.
 
-    Only the two clean frames next to a gap stay in memory, and broken frames of which a part is kept, up to
+    Only a few clean frames next to a gap stay in memory, and broken frames of which a part is kept, up to
     `_HELD_BYTES`; a file holds the others.
     """
 
@@ -191,6 +207,7 @@ class GapFiller:
             if gap.why == "long" and self.filling.long == "leave":
                 self.replaced += [ReplacedFrame(frame, "left", why="long") for frame in gap.frames]
                 yield from islice(frames, len(gap))
+                before = b""
                 continue
             with self._held_frames(islice(frames, len(gap))) as broken:
                 end = next_gap[gap].first if gap in next_gap else position + self._context
@@ -206,8 +223,8 @@ class GapFiller:
     def _context(self) -> int:
         """How many frames on either side of a gap are looked at."""
         if self.filling.is_transition is None:
-            return 1
-        return max(1, min(_MOST_CONTEXT, _CONTEXT_BYTES // self.layout.frame_bytes))
+            return _TRIAL
+        return max(_TRIAL, min(_MOST_CONTEXT, _CONTEXT_BYTES // self.layout.frame_bytes))
 
     def rows_before(self, end: int, gaps: Sequence[Gap]) -> list[dict[str, Any]]:
         """Return what was recorded of the gaps that are filled completely when `end` frames are encoded."""
@@ -240,7 +257,9 @@ class GapFiller:
             yield from self._held(gap, before, after, why)
             return
         method, ends = self.filling.method, (gap.first - 1, gap.last + 1)
-        make = interpolator(method, self.timing.motion_share(gap)).across(sides)
+        near = [[planes_of(raw, self.layout) for raw in raws] for raws in (list(earlier)[-_TRIAL:], later[:_TRIAL])]
+        known = self.timing.known_frames(gap, *near)
+        make = interpolator(method, self.timing.motion_share(gap), known).across(sides)
         for frame, raw in zip(gap.frames, broken, strict=False):
             if (moment := self.timing.moment(gap, frame)) in (0, 1):
                 self.replaced.append(ReplacedFrame(frame, "hold", (ends[round(moment)],), why="repeat"))

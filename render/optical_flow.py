@@ -12,6 +12,8 @@ _LEAST_TRUST = 1e-6
 """Weight of pixels whose motion is unknown, so that no sum of weights is 0."""
 _FILL_WIDTHS = (2.0, 8.0, 32.0)
 """Widths, in pixels, of the blurs that fill holes from their surroundings, tried from the nearest."""
+_BLUR = 4.0
+"""Standard deviation, in pixels, of the widest Gaussian that is applied at full size."""
 _MISS_RATE = 0.3
 """Decay of trust for each pixel by which forward and backward motion disagree."""
 _DIFFERENCE_RATE = 0.1
@@ -95,10 +97,15 @@ def inside(flow: Floats) -> Floats:
 
 
 def blurred(plane: Floats, width: float) -> Floats:
-    """Blur a plane with a Gaussian of that standard deviation in pixels."""
+    """Blur a plane with a Gaussian of that standard deviation in pixels; a wide one on a smaller plane."""
     import cv2
 
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), width), np.float32)
+    factor = min(round(width / _BLUR), *plane.shape[:2])
+    if factor <= 1:
+        return np.asarray(cv2.GaussianBlur(plane, (0, 0), width), np.float32)
+    size = plane.shape[1], plane.shape[0]
+    small = resized(plane, (size[0] // factor, size[1] // factor))
+    return resized(blurred(small, width / factor), size)
 
 
 def resized(plane: Floats, size: tuple[int, int]) -> Floats:

@@ -12,10 +12,11 @@ from .planes import Planes
 
 @dataclass(frozen=True)
 class Parts:
-    """The pixels whose luma and those whose chroma are replaced."""
+    """The pixels whose luma and those whose chroma are replaced, and to what share each; without shares, altogether."""
 
     luma: Mask
     chroma: Mask
+    shares: Floats | None = None
 
     @property
     def share(self) -> float:
@@ -26,7 +27,12 @@ class Parts:
     def joined(self) -> "Parts":
         """The same pixels for both, as planes of red, green and blue need it."""
         either = self.luma | self.chroma
-        return Parts(either, either)
+        return Parts(either, either, self.shares)
+
+    def weights(self, mask: Mask, seam: float) -> Floats:
+        """Return the share of the replacement at each pixel of a mask, which fades in over a seam."""
+        faded = _weights(mask, seam)
+        return faded if self.shares is None or mask.all() else faded * self.shares
 
 
 class FindBroken(Protocol):
@@ -41,11 +47,11 @@ class FindBroken(Protocol):
         ...
 
 
-_SEAMS = 120
-"""A seam is as wide as this part of the longer side: 16 pixels at 1080p, which no eye finds."""
+_SEAMS = 170
+"""A seam is as wide as this part of the longer side: 11 pixels at 1080p."""
 _GRID = (64, 36)
 """Cells across and down of the grid that reports show: 288 bytes a frame, few enough for a long film."""
-_LEAST_SEAM = 3.0
+_LEAST_SEAM = 2.0
 """Pixels of a seam in a small picture."""
 
 
@@ -72,8 +78,8 @@ def patched(broken: Planes, made: Planes, mask: Mask | Parts) -> Planes:
     """Replace the masked pixels, fading in from the border of the mask."""
     parts = mask if isinstance(mask, Parts) else Parts(mask, mask)
     seam = seam_width(broken[0])
-    luma = _weights(parts.luma, seam)
-    chroma = luma if parts.chroma is parts.luma else _weights(parts.chroma, seam)
+    luma = parts.weights(parts.luma, seam)
+    chroma = luma if parts.chroma is parts.luma else parts.weights(parts.chroma, seam)
     return tuple(
         one + _subsampled(weights, one.shape) * (other - one)
         for one, other, weights in zip(broken, made, (luma, chroma, chroma), strict=True)

@@ -20,6 +20,7 @@ from reelweave.render.interpolate import (
     GapEnds,
     HoldNearest,
     Interpolator,
+    KnownFrame,
     interpolator,
 )
 from reelweave.render.optical_flow import at_moment, estimate_motion, same_scene
@@ -92,6 +93,55 @@ def test_the_share_of_motion_is_reported() -> None:
     assert Crossfade().across(sides)(0.5).moved == 0
     assert FollowMotion().across(sides)(0.5).moved == 1
     assert 0 < AutomaticInterpolator().across(sides)(0.5).moved < 1
+
+
+def landscape(right: float) -> tuple[Floats, ...]:
+    shift = np.array([[1, 0, right], [0, 1, 0]], np.float32)
+    return planes(np.asarray(cv2.warpAffine(ground(), shift, SIZE, borderMode=cv2.BORDER_REPLICATE), np.float32))
+
+
+def test_auto_crossfades_as_far_as_that_would_have_suited_the_frames_beside_the_gap() -> None:
+    """A shaking camera is not halfway between two frames: a crossfade is nearer to where it is."""
+    places = [0.0, -5.0, 5.0]
+    known = [KnownFrame(GapEnds(landscape(0), landscape(8)), 0.5, landscape(4 + place)) for place in places]
+    sides, shaken = GapEnds(landscape(2), landscape(9)), landscape(0.5)
+    blended, moved, tried = (interpolator(name, known=known).across(sides)(0.5) for name in ("blend", "motion", "auto"))
+    assert error(moved.planes, shaken) > error(blended.planes, shaken)
+    assert error(tried.planes, shaken) < error(AutomaticInterpolator().across(sides)(0.5).planes, shaken)
+
+
+def test_auto_follows_motion_where_that_suited_the_frames_beside_the_gap() -> None:
+    known = [KnownFrame(GapEnds(scene(0), scene(4)), 0.5, scene(2))]
+    sides = GapEnds(scene(8), scene(16))
+    steady, tried = (interpolator("auto", known=which).across(sides)(0.5) for which in ((), known))
+    assert tried.moved > 0.9 * steady.moved
+
+
+def test_a_frame_beside_a_cut_tells_nothing() -> None:
+    known = [KnownFrame(GapEnds(planes(np.ascontiguousarray(ground(seed=7)[::-1])), scene(4)), 0.5, scene(2))]
+    sides = GapEnds(scene(8), scene(16))
+    steady, tried = (interpolator("auto", known=which).across(sides)(0.5) for which in ((), known))
+    assert tried.moved == steady.moved
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "at"),
+    [
+        pytest.param(3, 3, [0.5, 0.5], id="both sides"),
+        pytest.param(5, 2, [0.5], id="too few on one side"),
+        pytest.param(1, 1, [], id="none"),
+    ],
+)
+def test_frames_with_clean_neighbours_are_tried(earlier: int, later: int, at: list[float]) -> None:
+    near = [[scene(place) for place in range(count)] for count in (earlier, later)]
+    known = FrameTiming(Fraction(25)).known_frames(Gap(8, 9), *near)
+    assert [frame.at for frame in known] == at
+
+
+def test_repeats_are_not_tried() -> None:
+    near = [scene(0), scene(0), scene(1)]
+    repeats = [frame % 2 == 1 for frame in range(40)]
+    assert FrameTiming(Fraction(25), repeats=repeats).known_frames(Gap(19, 19), near, near) == []
 
 
 @pytest.mark.parametrize(("at", "shown"), [(0.2, 0), (0.5, 0), (0.7, 8)], ids=["early", "middle", "late"])

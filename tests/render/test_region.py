@@ -52,6 +52,17 @@ def test_luma_and_chroma_have_parts_of_their_own() -> None:
     assert np.array_equal(red, made[2])
 
 
+def test_pixels_take_their_share_of_the_replacement() -> None:
+    broken, made = (tuple(np.full(shape, value, np.float32) for shape in ((96, 160),) * 3) for value in (0, 90))
+    mask = np.zeros((96, 160), bool)
+    mask[:, 60:] = True
+    shares = np.full((96, 160), 0.5, np.float32)
+    shares[:, :100] = 0
+    for plane in patched(broken, made, Parts(mask, mask, shares)):
+        assert (plane[:, :100] == 0).all()
+        assert (plane[:, 110:] == 45).all()
+
+
 def test_a_part_can_be_shown_on_a_picture_of_another_size() -> None:
     mask = np.zeros((96, 160), bool)
     mask[48:, :80] = True

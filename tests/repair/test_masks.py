@@ -115,6 +115,15 @@ def test_what_is_clearly_broken_is_worth_replacing(clean: list[bytes], kind: str
     assert (parts.luma & masks[9]).sum() > 0.7 * masks[9].sum()
 
 
+def test_intact_pixels_of_a_part_take_less_of_the_replacement_than_broken_ones(clean: list[bytes]) -> None:
+    shown, masks = damaged(clean, "green")
+    parts = parts_of(shown, around(shown))
+    assert parts.shares is not None
+    broken, intact = (parts.shares[parts.luma & there].mean() for there in (masks[9], ~masks[9]))
+    assert broken > 0.95
+    assert intact < 0.75
+
+
 def test_an_intact_frame_is_not_worth_replacing(clean: list[bytes]) -> None:
     assert parts_of(clean, around(clean)).share == 0
 
