@@ -6,6 +6,7 @@ import os
 import queue
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -22,6 +23,15 @@ _LEVEL = re.compile(r"\[(error|fatal|panic)\] ")
 
 _OF_THE_OUTPUT = "dts to muxer in stream"
 """In an error about timestamps that are closer than a frame at the nominal rate, which is no damage of the input."""
+
+_LOG_BYTES = 1 << 16
+"""Bytes of a log that are read at a time: as many as a pipe holds on Linux."""
+_LOG_PAUSE = 0.005
+"""Seconds in which lines of a log are left to gather, unless one is awaited. A detailed log has 16 lines a frame, each
+written by itself; to wake up for each takes as long as to decode a small frame. A pipe holds those of 20 frames."""
+_PIPE_BYTES = 1 << 20
+"""Bytes that a pipe of frames holds where the system allows it, so that ffmpeg and the reader wait less for each
+other: 64 kB, as usual on Linux, are less than a small frame."""
 
 _MAX_PROBLEMS = 20
 """Limit of the error lines kept: a damaged film yields thousands."""
@@ -123,8 +133,9 @@ class _Process:
         hint: bytes = b"",
     ) -> None:
         self.problems: list[str] = []
-        self.matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
+        self._matches: queue.SimpleQueue[re.Match[str]] = queue.SimpleQueue()
         self._pattern, self._hint = pattern, hint
+        self._awaited = threading.Event()
         command = [executable(), *QUIET, *arguments]
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, bufsize=1 << 20, **_OWN_GROUP
@@ -137,18 +148,42 @@ class _Process:
     def finish(self) -> int:
         """Wait for ffmpeg to end, and return its exit code."""
         code = self._process.wait()
+        self._awaited.set()
         self._log_reader.join(timeout=5)
         return code
 
+    def next_match(self, timeout: float) -> re.Match[str]:
+        """Return the next line that matches, waiting for it at most so many seconds.
+
+        Raises:
+            queue.Empty: None came.
+        """
+        with contextlib.suppress(queue.Empty):
+            return self._matches.get_nowait()
+        self._awaited.set()
+        try:
+            return self._matches.get(timeout=timeout)
+        finally:
+            self._awaited.clear()
+
     def _read_log(self) -> None:
-        for raw in self._log:
-            if self._hint not in raw and b"[info]" in raw:
-                continue
-            line = raw.decode("utf-8", "replace").rstrip()
-            if self._pattern and (match := self._pattern.search(line)):
-                self.matches.put(match)
-            elif len(self.problems) < _MAX_PROBLEMS:
-                self.problems.extend(p for p in error_lines(line) if p not in self.problems)
+        rest = b""
+        while chunk := os.read(self._log.fileno(), _LOG_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._sort(line)
+            self._awaited.wait(_LOG_PAUSE)
+        self._sort(rest)
+
+    def _sort(self, raw: bytes) -> None:
+        """Keep a line of the log that matches, or that tells of an error."""
+        if self._hint not in raw and b"[info]" in raw:
+            return
+        line = raw.decode("utf-8", "replace").rstrip()
+        if self._pattern and (match := self._pattern.search(line)):
+            self._matches.put(match)
+        elif len(self.problems) < _MAX_PROBLEMS:
+            self.problems.extend(p for p in error_lines(line) if p not in self.problems)
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +200,7 @@ class _Process:
 class Reader(_Process):
     """A running ffmpeg that writes frames to its standard output.
 
-    Log lines that match `pattern` are queued in `matches`. `hint` is in each of them, which saves a regular expression
+    `next_match` returns the log lines that match `pattern`. `hint` is in each of them, which saves a regular expression
     on most lines of a long log.
     """
 
@@ -173,10 +208,20 @@ class Reader(_Process):
         super().__init__(arguments, stdout=subprocess.PIPE, pattern=pattern, hint=hint)
         assert self._process.stdout
         self._out: IO[bytes] = self._process.stdout
+        _widen(self._out)
 
     def read(self, size: int) -> bytes:
         """Read exactly `size` bytes, or fewer at the end of the stream."""
         return self._out.read(size)
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, on Linux and within the user's limit."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class Writer(_Process):

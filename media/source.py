@@ -255,7 +255,7 @@ class VideoFile:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
-                match = reader.matches.get(timeout=_LOG_TIMEOUT)
+                match = reader.next_match(_LOG_TIMEOUT)
                 if match[1] == "NOPTS":
                     raise SourceError(f"A frame of {self.path} has no timestamp.")
                 picture = np.frombuffer(raw, np.uint8).reshape(height, width, 3)
@@ -413,7 +413,7 @@ def letterboxed(picture: Picture, width: int, height: int, bars: tuple[int, int,
 def next_time(reader: ffmpeg.Reader, guesses: DecoderReport) -> float:
     """Read the timestamp of the frame just read from the log, and record earlier decoder lines in `guesses`."""
     try:
-        while (time := (match := reader.matches.get(timeout=_LOG_TIMEOUT))[1]) is None:
+        while (time := (match := reader.next_match(_LOG_TIMEOUT))[1]) is None:
             guesses.add(match)
     except queue.Empty as lost:
         raise SourceError("ffmpeg wrote a frame without a timestamp.") from lost

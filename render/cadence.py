@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..media.types import Floats, Picture
+from ..media.types import Picture
 
 _SMALL = (80, 45)
 """Width and height at which frames are compared; shrinking averages coding noise out."""
@@ -43,14 +43,14 @@ class RepeatDetector:
     def __init__(self) -> None:
         # An array rather than a list: a film of two hours has 200,000 frames.
         self._changes = array("f")
-        self._last: Floats | None = None
+        self._last: Picture | None = None
 
     def see(self, picture: Picture) -> None:
         """Compare the next frame with the previous one."""
         import cv2
 
-        small = np.asarray(cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA), np.float32)
-        self._changes.append(np.nan if self._last is None else float(np.abs(small - self._last).mean()))
+        small = np.asarray(cv2.resize(picture, _SMALL, interpolation=cv2.INTER_AREA), np.uint8)
+        self._changes.append(np.nan if self._last is None else cv2.norm(small, self._last, cv2.NORM_L1) / small.size)
         self._last = small
 
     @property

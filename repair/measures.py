@@ -170,11 +170,13 @@ def unexplained_difference(one: FrameMeasures, other: FrameMeasures) -> Floats:
     return np.maximum(_unexplained(one, other), _unexplained(other, one))
 
 
-def worst_spot(one: FrameMeasures, other: FrameMeasures) -> float:
-    """Return the same difference in the worst spot, which covers a few macroblocks."""
+def unexplained_change(one: FrameMeasures, before: FrameMeasures) -> tuple[Floats, float]:
+    """Return the same difference, and that in the worst spot, which covers a few macroblocks."""
     import cv2
 
-    return max(float(cv2.blur(outside_range(a.even, b.reach), _SPOT).max()) for a, b in ((one, other), (other, one)))
+    outside = [outside_range(a.even, b.reach) for a, b in ((one, before), (before, one))]
+    into, out_of = (_tiles(plane.astype(np.float32), _TILE) for plane in outside)
+    return np.maximum(into, out_of), max(float(cv2.blur(plane, _SPOT).max()) for plane in outside)
 
 
 def excess(into: Floats, out_of: Floats, across: Floats) -> tuple[float, float]:
@@ -268,23 +270,27 @@ def _macroblock_borders(across: Grey, down: Grey, pitch: int, shape: tuple[int, 
     upright, level = _borders(across, pitch), _borders(_grey(cv2.transpose(down)), pitch).T
     size = max(1, shape[1] // _SPOT_SIDE), max(1, shape[0] // _SPOT_SIDE)
     spots = np.zeros(size[::-1], np.float32)
-    for sharper in (upright, level):
-        if sharper.size:
-            spots += cv2.resize(np.ascontiguousarray(sharper), size, interpolation=cv2.INTER_AREA)
+    for sums in (upright, level):
+        if sums.size:
+            spots += cv2.resize(np.ascontiguousarray(sums / np.float32(pitch)), size, interpolation=cv2.INTER_AREA)
+    # Numbers of two bytes are partitioned twice as fast as those of four.
     every = np.concatenate([upright.ravel(), level.ravel()])
     count = max(1, round(every.size * _EDGED))
-    return (_mean(np.partition(every, -count)[-count:]) if every.size else 0.0), spots
+    sharpest = np.partition(every, -count)[-count:] if every.size else every
+    return float(sharpest.sum(dtype=np.int64)) / (pitch * count), spots
 
 
-def _borders(across: Grey, pitch: int) -> Floats:
-    """Return by how much each vertical border of a macroblock is sharper than both columns beside it."""
+def _borders(across: Grey, pitch: int) -> npt.NDArray[np.uint16]:
+    """Return by how much each vertical border of a macroblock is sharper than both columns beside it, summed."""
     import cv2
 
-    if pitch < _NARROWEST:
-        return np.empty((0, 0), np.float32)
-    columns, rows = np.arange(pitch - 1, across.shape[1] - 1, pitch), across.shape[0] // pitch
-    if not columns.size or not rows:
-        return np.empty((0, 0), np.float32)
-    border, before, after = (np.ascontiguousarray(across[: rows * pitch, columns + side]) for side in (0, -1, 1))
-    sharper = cv2.subtract(border, cv2.max(before, after)).astype(np.float32)
-    return np.asarray(cv2.resize(sharper, (columns.size, rows), interpolation=cv2.INTER_AREA), np.float32)
+    count, rows = (across.shape[1] - 1) // pitch, across.shape[0] // pitch
+    if pitch < _NARROWEST or not count or not rows:
+        return np.empty((0, 0), np.uint16)
+    # Slices are copied several times as fast as lists of columns.
+    columns = across[: rows * pitch]
+    border, before, after = (
+        np.ascontiguousarray(columns[:, pitch - 1 + side :: pitch][:, :count]) for side in (0, -1, 1)
+    )
+    sharper = _grey(cv2.subtract(border, cv2.max(before, after)))
+    return np.asarray(np.add.reduce(sharper.reshape(rows, pitch, count), axis=1, dtype=np.uint16), np.uint16)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..media.types import Floats
 from .detection_scores import Marks
-from .measures import FLAT, FrameMeasures, excess, unexplained_difference, worst, worst_spot
+from .measures import FLAT, FrameMeasures, excess, unexplained_change, unexplained_difference, worst
 
 LAGS = (1, 2)
 """The distances to the neighbours of a single comparison, in frames."""
@@ -43,9 +43,11 @@ class Misfit:
     def add(self, one: FrameMeasures) -> None:
         """Add the next frame."""
         window, steps, place = self._window, self._steps, len(self.run)
-        back = {lag: window[-lag] for lag in (*LAGS, 2 * LAGS[-1]) if lag <= len(window)}
+        back = {lag: window[-lag] for lag in (*LAGS[1:], 2 * LAGS[-1]) if lag <= len(window)}
         steps.append({lag: unexplained_difference(one, other) for lag, other in back.items()})
-        self.spot.append(worst_spot(one, window[-1]) if place else 0.0)
+        self.spot.append(0.0)
+        if place:
+            steps[-1][1], self.spot[-1] = unexplained_change(one, window[-1])
         window.append(one)
         self._single.extend([0.0] * (len(LAGS) + 1))
         self.run.append(0.0)
