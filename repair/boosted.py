@@ -21,6 +21,8 @@ MOSTLY = 0.5
 """and the share from which they keep it."""
 EDGES = "is edges"
 """The number that is 1 for a stretch of sharp borders of macroblocks. What passes in front of others has some, too."""
+TORN = "is torn"
+"""The number that is 1 for a stretch of torn rows. Undamaged clips show more of them than of other patterns."""
 CHANGE = "usual change"
 """The number that says how much the film changes around a stretch,"""
 NOTHING = 0.1
@@ -58,11 +60,13 @@ class BoostedTrees:
 def doubt(numbers: Mapping[str, float]) -> int:
     """Return 0 for a stretch that the rules of support keep, 1 for one that they clear.
 
-    Return 2 for a cleared one that shows only edges, or where nothing else moves.
+    Return 2 for a cleared one that shows only edges, or where nothing else moves, and 3 for cleared torn rows.
     """
     if numbers.get(KEPT, 1.0) >= MOSTLY:
         return 0
-    return 1 + int(numbers.get(EDGES, 0.0) > 0 or numbers.get(CHANGE, 1.0) < NOTHING)
+    if numbers.get(EDGES, 0.0) > 0 or numbers.get(CHANGE, 1.0) < NOTHING:
+        return 2
+    return 3 if numbers.get(TORN, 0.0) > 0 else 1
 
 
 @cache

@@ -55,12 +55,13 @@ def test_the_trees_weigh_the_very_numbers_that_describe_a_stretch(tmp_path: Path
 
 def test_the_odds_are_those_of_the_leaves_that_a_stretch_reaches() -> None:
     tree = {"feature": [0, -1, -1], "threshold": [1.0, 0.0, 0.0], "left": [1, 0, 0], "right": [2, 0, 0]}
-    trees = BoostedTrees(("cover",), start=0.0, least=(0.5, 0.8, 0.9), roots=[0], value=[0.0, -1.0, 2.0], **tree)
+    trees = BoostedTrees(("cover",), start=0.0, least=(0.5, 0.8, 0.9, 0.75), roots=[0], value=[0.0, -1.0, 2.0], **tree)
     found = trees.odds([{"cover": 0.5}, {"cover": 1.5}])
     np.testing.assert_allclose(found, np.exp([-1.0, 2.0]))
     assert trees.odds([{"cover": 1.5, "kept": 0.0}])[0] == pytest.approx(np.exp(2.0) / 4)
     for doubtful in ({"is edges": 1.0}, {"usual change": 0.0}):
         assert trees.odds([{"cover": 1.5, "kept": 0.0, **doubtful}])[0] == pytest.approx(np.exp(2.0) / 9)
+    assert trees.odds([{"cover": 1.5, "kept": 0.0, "is torn": 1.0}])[0] == pytest.approx(np.exp(2.0) / 3)
     assert len(trees.odds([])) == 0
 
 
