@@ -14,7 +14,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from reelweave.settings import load
 
 WHOLE, MIXED, FREEZE = "whole", "mixed", "freeze"
 MODELS = ("damage", FREEZE)
-LEAST = {"damage": (0.5, 0.9, 0.95, 0.9), FREEZE: (0.5,)}
+LEAST = {"damage": (0.5, 0.9, 0.95, 0.9), FREEZE: (0.6,)}
 """Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear, of
 each kind of `doubt`.
 
@@ -60,15 +60,18 @@ AMBIGUOUS = 0.3
 DRIFTING = 0.7
 """The share of a stretch that drifts which is broken where it is called so: its start is an estimate."""
 FOLDS = 6
-AS_DAMAGED = ("as_it_is", "damaged_anew")
+UNEDITED = ("as_it_is", "another_seed")
+AS_DAMAGED = (*UNEDITED, "damaged_anew")
 """The edits that leave the damage as it was made."""
 FRAMES, WIDTH, SHARE, SEED = 150, 480, 0.1, 2
 """As in the table of the results page."""
 DRAWS = 4
 """Films with all kinds of damage, of each clip. Those with one kind have a seed in common, and so stretches of the same
 lengths, which trees would learn: they are judged, but not learnt from."""
-MIXED_FRAMES, MIXED_SHARE = 300, 0.3
+MORE_FRAMES, MIXED_SHARE = 300, 0.3
 """Frames of such a film, and the share of them that is damaged."""
+AGAIN_SHARE, AGAIN_SEED = 0.2, 3
+"""The same for films with one kind and another seed, from which the trees do learn."""
 SEVERITIES, QUALITIES = (1, 2, 2, 3), (18, 20, 23, 26)
 """The severities and the quantisers (CRF) that are drawn for it."""
 
@@ -97,7 +100,7 @@ class Film:
         other = self.broken[one.start : one.end].mean() >= AMBIGUOUS and not self.is_broken(FREEZE, one)
         if (model == FREEZE and other) or (self.edit == "as_it_is" and self.case in BASIC):
             return 0.0
-        return float(np.sqrt(one.end - one.start)) * (1.0 if self.edit == "as_it_is" else EDITED)
+        return float(np.sqrt(one.end - one.start)) * (1.0 if self.edit in UNEDITED else EDITED)
 
     def is_broken(self, model: str, one: Any) -> bool:
         marks = self.held if model == FREEZE else self.broken
@@ -119,24 +122,32 @@ class Stretches:
 def films(clips: Path, work: Path, names: Collection[str] = ()) -> Iterator[Film]:
     """Describe the films of the clips of those names, or of all; what was described before is read again."""
     bench = Bench(read_split(), FRAMES, SHARE, SEED, 1 << 24, WIDTH, work)
+    again = replace(bench, frames=MORE_FRAMES, share=AGAIN_SHARE, seed=AGAIN_SEED, work=work / "again")
+    again.work.mkdir(exist_ok=True)
     for clip in sorted(file for file in clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
         if bench.split.half(clip.name) != "tuning" or (names and clip.stem not in names):
             continue
         kept = work / f"{clip.stem}.described.pkl"
         if not kept.exists():
-            kept.write_bytes(pickle.dumps([*films_of(clip, bench)]))
+            kept.write_bytes(pickle.dumps([*films_of(clip, bench, again)]))
         yield from pickle.loads(kept.read_bytes())
 
 
-def films_of(clip: Path, bench: Bench) -> Iterator[Film]:
+def films_of(clip: Path, bench: Bench, again: Bench) -> Iterator[Film]:
     """Describe a clip as it is, damaged and edited."""
     whole = measured(clip, clip.stem, WHOLE, ())
     yield from described(whole, CLEAN_EDITS)
     for case, video, broken in bench.videos(clip, len(whole.measures)):
         yield from described(measured(video, clip.stem, case, broken), DAMAGED_EDITS)
+    for case, video, broken in again.videos(clip, len(whole.measures)):
+        yield from described(measured(video, clip.stem, case, broken), (another_seed,))
     for video, kinds in mixed(clip, bench):
         hit = {frame for frames in kinds.values() for frame in frames}
         yield from described(measured(video, clip.stem, MIXED, hit), (as_it_is,), kinds)
+
+
+def another_seed(clip: Clip) -> Iterator[Clip]:
+    yield clip
 
 
 def mixed(clip: Path, bench: Bench) -> Iterator[tuple[Path, Mapping[str, Sequence[int]]]]:
@@ -149,7 +160,7 @@ def mixed(clip: Path, bench: Bench) -> Iterator[tuple[Path, Mapping[str, Sequenc
         seed, severity, crf = int(rng.integers(1 << 16)), rng.choice(SEVERITIES), int(rng.choice(QUALITIES))
         if not truth.exists():
             damage = Damage.parse(f"basic={severity}:{MIXED_SHARE}")
-            options = ScrambleOptions(frames=MIXED_FRAMES, seed=seed, crf=crf, shuffle=False, damage=damage)
+            options = ScrambleOptions(frames=MORE_FRAMES, seed=seed, crf=crf, shuffle=False, damage=damage)
             truth.write_text(json.dumps(scramble(source, video, options).damage), encoding="utf-8")
         yield video, json.loads(truth.read_text(encoding="utf-8"))
 
