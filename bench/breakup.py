@@ -124,20 +124,21 @@ class Bench:
         info = open_source(clip).info()
         if frames < _FEWEST or info.width * info.height > self.pixels:
             return
-        small = clip
         for case in self.cases:
             video = self.work / f"{clip.stem}.{case.replace(' ', '-')}.mp4"
             truth = video.with_suffix(".json")
             if not truth.exists():
-                small = self._small(clip) if small is clip and info.width > self.width else small
+                small = self.small(clip, info.width)
                 broken = self._damage(small, video, case, min(frames, self.frames))
                 truth.write_text(json.dumps(broken), encoding="utf-8")
             if kept := json.loads(truth.read_text(encoding="utf-8")):
                 yield case, video, {int(frame): share for frame, share in kept.items()}
 
-    def _small(self, clip: Path) -> Path:
-        """Shrink the part of a clip that is damaged."""
+    def small(self, clip: Path, width: int) -> Path:
+        """Shrink a clip of that width before it is damaged, unless it is small or was shrunk before."""
         small = self.work / f"{clip.stem}.small.mp4"
+        if width <= self.width or small.exists():
+            return clip if width <= self.width else small
         scale = ["-vf", f"scale={self.width}:-2:flags=area", "-an", "-c:v", "libx264", "-preset", "ultrafast"]
         ffmpeg.run([*ffmpeg.decode_arguments(clip), *scale, "-crf", "6", "-pix_fmt", "yuv420p", "-y", str(small)])
         return small

@@ -1,18 +1,20 @@
 """Fit the trees that weigh the evidence of damage: python bench/weigh.py CLIPS --work FOLDER [--write]
 
-The clips of the tuning half of clips.toml are judged as they are, with each kind of damage, and edited into what is
-hard to tell from damage: see edits.py. Each clip is then judged by trees fitted without it, and the recall, precision
-and false alarms are printed. --write fits all and writes them into the package. --work keeps the damaged clips, which
-`breakup.py --work` takes too, and what describes them: remove *.described.pkl after a change to what is measured.
+The clips of the tuning half of clips.toml are judged as they are, with each kind of damage, with all kinds at places
+that differ from clip to clip, and edited into what is hard to tell from damage: see edits.py. Each clip is then judged
+by trees fitted without it, and the recall, precision and false alarms are printed. --write fits all and writes them
+into the package. --work keeps the damaged clips, which `breakup.py --work` takes too, and what describes them: remove
+*.described.pkl after a change to what is measured.
 """
 
 import argparse
 import json
 import pickle
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,41 +22,58 @@ from typing import Any
 import numpy as np
 from breakup import Bench
 from cases import read_split
-from edits import CLEAN_EDITS, DAMAGED_EDITS, Clip, Edit
+from edits import CLEAN_EDITS, DAMAGED_EDITS, Clip, Edit, as_it_is
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GroupKFold
 
+from reelweave.evaluate.damage import BASIC, Damage
+from reelweave.evaluate.scramble import ScrambleOptions, scramble
 from reelweave.media.source import VIDEO_SUFFIXES, open_source
 from reelweave.repair.boosted import FILE as TREES
 from reelweave.repair.boosted import doubt
+from reelweave.repair.detection_scores import Marks
 from reelweave.repair.evidence import compare_neighbours, measure_frames, spread
 from reelweave.repair.rules import all_signs
 from reelweave.repair.support import DescribedFilm, is_frozen
 from reelweave.settings import load
 
-WHOLE, FREEZE = "whole", "freeze"
+WHOLE, MIXED, FREEZE = "whole", "mixed", "freeze"
 MODELS = ("damage", FREEZE)
-LEAST = {"damage": (0.6, 0.85, 0.95), FREEZE: (0.3,)}
-"""Probability from which a stretch is called broken: one that the rules of support keep, one that they clear, and one
-that they clear and that is more doubtful still.
+LEAST = {"damage": (0.5, 0.9, 0.95, 0.9), FREEZE: (0.6,)}
+"""Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear, of
+each kind of `doubt`.
 
 Chosen by the curve that this prints: trees that did not see an undamaged clip of the tuning half call nothing in it
 broken. The drawn films of the tests stay clean, too.
 """
 OPTIONS: dict[str, dict[str, Any]] = {
-    "damage": {"max_iter": 120, "learning_rate": 0.08, "max_leaf_nodes": 8, "min_samples_leaf": 20},
-    FREEZE: {"max_iter": 80, "learning_rate": 0.08, "max_leaf_nodes": 5, "min_samples_leaf": 8},
+    "damage": {"max_iter": 300, "learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 40},
+    FREEZE: {"max_iter": 200, "learning_rate": 0.08, "max_leaf_nodes": 8, "min_samples_leaf": 20},
 }
-"""Few and small trees: there are some thousand stretches, and a few dozen freezes."""
+"""There are some ten thousand stretches, and a few hundred freezes."""
+FEATURES = {"damage": 0.2, FREEZE: 0.3}
+"""The share of the numbers among which each node of a tree may choose: many of them say nearly the same."""
 EDITED = 0.5
 """The weight of a stretch of an edited clip."""
+AMBIGUOUS = 0.3
+"""The share of a still stretch from which damage that is no freeze makes it neither a freeze nor a rest."""
 DRIFTING = 0.7
 """The share of a stretch that drifts which is broken where it is called so: its start is an estimate."""
 FOLDS = 6
-AS_DAMAGED = ("as_it_is", "damaged_anew")
+UNEDITED = ("as_it_is", "another_seed")
+AS_DAMAGED = (*UNEDITED, "damaged_anew")
 """The edits that leave the damage as it was made."""
 FRAMES, WIDTH, SHARE, SEED = 150, 480, 0.1, 2
 """As in the table of the results page."""
+DRAWS = 4
+"""Films with all kinds of damage, of each clip. Those with one kind have a seed in common, and so stretches of the same
+lengths, which trees would learn: they are judged, but not learnt from."""
+MORE_FRAMES, MIXED_SHARE = 300, 0.3
+"""Frames of such a film, and the share of them that is damaged."""
+AGAIN_SHARE, AGAIN_SEED = 0.2, 3
+"""The same for films with one kind and another seed, from which the trees do learn."""
+SEVERITIES, QUALITIES = (1, 2, 2, 3), (18, 20, 23, 26)
+"""The severities and the quantisers (CRF) that are drawn for it."""
 
 
 @dataclass
@@ -65,20 +84,28 @@ class Film:
     broken: np.ndarray[Any, np.dtype[np.bool_]]
     seconds: float
     described: DescribedFilm
+    kinds: Mapping[str, Marks]
+    """The frames that each kind of damage hit."""
+
+    @property
+    def held(self) -> Marks:
+        """The frames that are frozen."""
+        return self.broken if self.edit == "stuck" else self.kinds.get(FREEZE, np.zeros_like(self.broken))
 
     def stretches(self, model: str) -> Sequence[tuple[Any, Mapping[str, float]]]:
         return self.described.stretches if model == "damage" else self.described.stills
 
-    def weight(self, model: str) -> float:
-        """Return the weight of a stretch; a still one within other damage is neither a freeze nor a rest."""
-        if model == FREEZE and self.edit == "damaged_anew" and self.case != FREEZE:
+    def weight(self, model: str, one: Any) -> float:
+        """Return the weight of a stretch, 0 for one that teaches nothing, or a length that clips have in common."""
+        other = self.broken[one.start : one.end].mean() >= AMBIGUOUS and not self.is_broken(FREEZE, one)
+        if (model == FREEZE and other) or (self.edit == "as_it_is" and self.case in BASIC):
             return 0.0
-        return 1.0 if self.edit == "as_it_is" else EDITED
+        return float(np.sqrt(one.end - one.start)) * (1.0 if self.edit in UNEDITED else EDITED)
 
     def is_broken(self, model: str, one: Any) -> bool:
-        held = self.case == FREEZE or self.edit == "stuck"
+        marks = self.held if model == FREEZE else self.broken
         least = DRIFTING if getattr(one, "name", "") == "drift" else 0.5
-        return bool(self.broken[one.start : one.end].mean() >= least) and (model == "damage" or held)
+        return bool(marks[one.start : one.end].mean() >= least)
 
 
 @dataclass
@@ -95,21 +122,47 @@ class Stretches:
 def films(clips: Path, work: Path, names: Collection[str] = ()) -> Iterator[Film]:
     """Describe the films of the clips of those names, or of all; what was described before is read again."""
     bench = Bench(read_split(), FRAMES, SHARE, SEED, 1 << 24, WIDTH, work)
+    again = replace(bench, frames=MORE_FRAMES, share=AGAIN_SHARE, seed=AGAIN_SEED, work=work / "again")
+    again.work.mkdir(exist_ok=True)
     for clip in sorted(file for file in clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
         if bench.split.half(clip.name) != "tuning" or (names and clip.stem not in names):
             continue
         kept = work / f"{clip.stem}.described.pkl"
         if not kept.exists():
-            kept.write_bytes(pickle.dumps([*films_of(clip, bench)]))
+            kept.write_bytes(pickle.dumps([*films_of(clip, bench, again)]))
         yield from pickle.loads(kept.read_bytes())
 
 
-def films_of(clip: Path, bench: Bench) -> Iterator[Film]:
+def films_of(clip: Path, bench: Bench, again: Bench) -> Iterator[Film]:
     """Describe a clip as it is, damaged and edited."""
     whole = measured(clip, clip.stem, WHOLE, ())
     yield from described(whole, CLEAN_EDITS)
     for case, video, broken in bench.videos(clip, len(whole.measures)):
         yield from described(measured(video, clip.stem, case, broken), DAMAGED_EDITS)
+    for case, video, broken in again.videos(clip, len(whole.measures)):
+        yield from described(measured(video, clip.stem, case, broken), (another_seed,))
+    for video, kinds in mixed(clip, bench):
+        hit = {frame for frames in kinds.values() for frame in frames}
+        yield from described(measured(video, clip.stem, MIXED, hit), (as_it_is,), kinds)
+
+
+def another_seed(clip: Clip) -> Iterator[Clip]:
+    yield clip
+
+
+def mixed(clip: Path, bench: Bench) -> Iterator[tuple[Path, Mapping[str, Sequence[int]]]]:
+    """Damage a clip with all kinds in turn, and return the video and the frames that each kind hit."""
+    source = bench.small(clip, open_source(clip).info().width)
+    for draw in range(DRAWS):
+        rng = np.random.default_rng([zlib.crc32(clip.stem.encode()), draw])
+        video = bench.work / f"{clip.stem}.{MIXED}-{draw}.mp4"
+        truth = video.with_suffix(".json")
+        seed, severity, crf = int(rng.integers(1 << 16)), rng.choice(SEVERITIES), int(rng.choice(QUALITIES))
+        if not truth.exists():
+            damage = Damage.parse(f"basic={severity}:{MIXED_SHARE}")
+            options = ScrambleOptions(frames=MORE_FRAMES, seed=seed, crf=crf, shuffle=False, damage=damage)
+            truth.write_text(json.dumps(scramble(source, video, options).damage), encoding="utf-8")
+        yield video, json.loads(truth.read_text(encoding="utf-8"))
 
 
 def measured(video: Path, name: str, case: str, broken: Collection[int]) -> Clip:
@@ -119,14 +172,16 @@ def measured(video: Path, name: str, case: str, broken: Collection[int]) -> Clip
     return Clip(video, name, case, measures, [one.index in broken for one in measures], source.guesses)
 
 
-def described(clip: Clip, edits: Sequence[Edit]) -> Iterator[Film]:
+def described(clip: Clip, edits: Sequence[Edit], kinds: Mapping[str, Sequence[int]] | None = None) -> Iterator[Film]:
     settings = load().breakup
     for edit in edits:
         for played in edit(clip):
             evidence = compare_neighbours(iter(played.measures), partial(spread, played.report))
             seconds = float(evidence.times[-1] - evidence.times[0]) if len(evidence) > 1 else 0.0
             film = DescribedFilm(evidence, all_signs(evidence, settings), settings.freeze_frames)
-            yield Film(clip.name, played.case, edit.__name__, np.asarray(played.broken), seconds, film)
+            broken = np.asarray(played.broken)
+            hit = {kind: np.isin(evidence.frames, frames) for kind, frames in (kinds or {}).items()}
+            yield Film(clip.name, played.case, edit.__name__, broken, seconds, film, hit or {played.case: broken})
 
 
 def stretches(found: Sequence[Film], model: str) -> Stretches:
@@ -136,12 +191,14 @@ def stretches(found: Sequence[Film], model: str) -> Stretches:
         np.array([[*numbers.values()] for _, _, numbers in rows]),
         np.array([film.is_broken(model, one) for film, one, _ in rows]),
         np.array([film.clip for film, _, _ in rows]),
-        np.array([np.sqrt(one.end - one.start) * film.weight(model) for film, one, _ in rows]),
+        np.array([film.weight(model, one) for film, one, _ in rows]),
     )
 
 
 def fitted(model: str, rows: Stretches, used: Any = slice(None)) -> HistGradientBoostingClassifier:
-    trees = HistGradientBoostingClassifier(l2_regularization=2, **OPTIONS[model])
+    trees = HistGradientBoostingClassifier(
+        l2_regularization=2, max_features=FEATURES[model], random_state=0, **OPTIONS[model]
+    )
     return trees.fit(rows.values[used], rows.broken[used], sample_weight=rows.weights[used])
 
 
@@ -174,6 +231,17 @@ def report(
         shares = f"{broken:.0f} | {hit / broken:.3f} | {hit / max(1, hit + wrong):.3f}" if broken else "- | - | -"
         rows.append(f"| {name} | {shares} | {alarms:.0f} | {minutes:.2f} |")
     return "\n".join(rows)
+
+
+def recalls(found: Sequence[Film], likely: Mapping[str, Any], least: Mapping[str, Sequence[float]]) -> str:
+    """Return a line for each kind of damage in the films that show all kinds."""
+    counts: dict[str, list[float]] = defaultdict(lambda: [0, 0])
+    for film, called in zip(found, called_frames(found, likely, least), strict=True):
+        for kind, hit in film.kinds.items() if film.case == MIXED else ():
+            counts[kind][0] += np.count_nonzero(called & hit)
+            counts[kind][1] += np.count_nonzero(hit)
+    rows = [f"| {kind} | {every:.0f} | {hit / every:.3f} |" for kind, (hit, every) in sorted(counts.items())]
+    return "\n".join(["| damage | frames hit | recall |", "|---|---|---|", *rows])
 
 
 def called_frames(
@@ -226,14 +294,15 @@ def main() -> None:
     rows = {model: stretches(found, model) for model in MODELS}
     likely = {model: left_out(model, rows[model]) for model in MODELS}
     for cleared in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        kept, _, edges_alone = LEAST["damage"]
-        least = LEAST | {"damage": (min(cleared, kept), cleared, max(cleared, edges_alone))}
-        edits = report(found, likely, least, lambda film: film.edit)
+        kept, _, *doubtful = LEAST["damage"]
+        least = LEAST | {"damage": (min(cleared, kept), cleared, *(max(cleared, one) for one in doubtful))}
+        edits = report(found, likely, least, lambda film: MIXED if film.case == MIXED else film.edit)
         print(f"\nstretches that rules clear from {cleared} on\n\n{edits}")
     kinds = report(
         found, likely, LEAST, lambda film: f"{film.edit}, {film.case}" if film.edit in AS_DAMAGED else "other"
     )
     print(f"\nas it is set, by kind of damage\n\n{kinds}")
+    print(f"\nthe films with all kinds\n\n{recalls(found, likely, LEAST)}")
     if asked.write:
         trees = {name: as_numbers(name, fitted(name, rows[name]), rows[name].names) for name in MODELS}
         TREES.write_text(as_json(trees), encoding="utf-8")

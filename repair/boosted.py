@@ -21,6 +21,10 @@ MOSTLY = 0.5
 """and the share from which they keep it."""
 EDGES = "is edges"
 """The number that is 1 for a stretch of sharp borders of macroblocks. What passes in front of others has some, too."""
+TORN = "is torn"
+"""The number that is 1 for a stretch of torn rows. Undamaged clips show more of them than of other patterns."""
+SHOWN = ("is grain", "is stripes", "is blocks", "is blank")
+"""The numbers that are 1 for a stretch of another pattern. What comes and goes on a screen shows none of them."""
 CHANGE = "usual change"
 """The number that says how much the film changes around a stretch,"""
 NOTHING = 0.1
@@ -56,13 +60,16 @@ class BoostedTrees:
 
 
 def doubt(numbers: Mapping[str, float]) -> int:
-    """Return 0 for a stretch that the rules of support keep, 1 for one that they clear.
+    """Return 0 for a stretch that the rules of support keep, and 1 for one that they clear.
 
-    Return 2 for a cleared one that shows only edges, or where nothing else moves.
+    Return 3 if that one shows torn rows, and 2 if it shows only edges, or no pattern where nothing moves.
     """
     if numbers.get(KEPT, 1.0) >= MOSTLY:
         return 0
-    return 1 + int(numbers.get(EDGES, 0.0) > 0 or numbers.get(CHANGE, 1.0) < NOTHING)
+    if numbers.get(TORN, 0.0) > 0:
+        return 3
+    shows = any(numbers.get(name, 0.0) > 0 for name in SHOWN)
+    return 2 if numbers.get(EDGES, 0.0) > 0 or (numbers.get(CHANGE, 1.0) < NOTHING and not shows) else 1
 
 
 @cache

@@ -284,13 +284,17 @@ def _washed_out(evidence: FrameEvidence) -> Marks:
 
 
 def _lost(evidence: FrameEvidence, jumps: Ints) -> Floats:
-    """Return the frames of one colour at the ends of a film; black and white may be intended."""
+    """Return the frames of one colour between two jumps, or at an end of a film; black and white may be intended.
+
+    What is next to them may seem broken, too: they do not show what it should look like.
+    """
     level = evidence.of("level")
     flat = (evidence.of("blank") >= NOTHING) & (level > DARK) & (level < BRIGHT)
     found = np.zeros(len(level), np.float32)
     for start, end in runs_of(flat):
-        begins, ends = start == 0 and end in jumps, end == len(flat) and start in jumps
-        if (begins or ends) and end - start <= _LONGEST_PART:
+        bounds = start in jumps, end in jumps
+        at_end = start == 0 or end == len(flat)
+        if (all(bounds) or (at_end and any(bounds))) and end - start <= _LONGEST_PART:
             found[start:end] = 1
     return found
 

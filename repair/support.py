@@ -77,6 +77,9 @@ _STIRS = 0.5
 _AGAIN = 8
 """Stretches of one sign within `LONG` that make it the film's own, as where a game scrolls past the grid of
 macroblocks. On the tuning half, with damage in a tenth of the frames, nothing is lost by it down to 5."""
+_AGAIN_AT_ALL = 24
+"""The same for stretches of any sign. On the tuning half, with damage in a third of the frames, there are 12 at most;
+with damage of one kind in a fifth of them, one film in 203 has more."""
 _CLEARLY = 2.5
 """How strong a pattern is that stands out from a film full of jumps,"""
 _CLEARLY_RETURNS = 0.8
@@ -129,17 +132,20 @@ def _weighed(film: DescribedFilm, frozen: Marks) -> Signs:
     likely = [given for given, value in pairs if value >= 1 or is_frozen(frozen, given[0])]
     doubted = [one for one, numbers in likely if numbers[KEPT] < MOSTLY]
     begun = {name: film.times[sorted(one.start for one in doubted if one.name == name)] for name in WEIGHED}
+    begun_at_all = film.times[sorted({one.start for one in doubted})]
     for one, numbers in likely:
-        if numbers[KEPT] >= MOSTLY or not _comes_again(film.times[one.start], begun[one.name]):
+        time = film.times[one.start]
+        again = _around(time, begun[one.name]) > _AGAIN or _around(time, begun_at_all) > _AGAIN_AT_ALL
+        if numbers[KEPT] >= MOSTLY or not again:
             frames = slice(one.start, one.end)
             signs[one.name][frames] = film.signs[one.name][frames]
     return signs
 
 
-def _comes_again(time: float, begun: npt.NDArray[np.float64]) -> bool:
-    """Return whether a sign that the rules clear begins so often around a time that it belongs to the film."""
+def _around(time: float, begun: npt.NDArray[np.float64]) -> int:
+    """Return how many stretches that the rules clear begin around a time: many of them belong to the film."""
     first, last = np.searchsorted(begun, (time - LONG, time + LONG))
-    return bool(last - first > _AGAIN)
+    return int(last - first)
 
 
 def _weighed_freezes(film: DescribedFilm) -> Floats:

@@ -1,6 +1,8 @@
 """Stretches are described by the numbers that the trees weigh, and the trees tell damage from what films show."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import cv2
 import numpy as np
@@ -9,12 +11,13 @@ from helpers import write_clip
 
 from reelweave.media.source import open_source
 from reelweave.media.types import Picture
-from reelweave.repair.boosted import BoostedTrees, boosted
+from reelweave.repair import support
+from reelweave.repair.boosted import KEPT, BoostedTrees, boosted
 from reelweave.repair.detector import judge
 from reelweave.repair.evidence import FrameEvidence, measure_evidence
 from reelweave.repair.measures import measure_frame
 from reelweave.repair.rules import all_signs
-from reelweave.repair.stretches import Stretch
+from reelweave.repair.stretches import WEIGHED, Stretch
 from reelweave.repair.support import DescribedFilm, is_frozen
 from reelweave.repair.verdict import CLEAN
 from reelweave.settings import load
@@ -55,13 +58,34 @@ def test_the_trees_weigh_the_very_numbers_that_describe_a_stretch(tmp_path: Path
 
 def test_the_odds_are_those_of_the_leaves_that_a_stretch_reaches() -> None:
     tree = {"feature": [0, -1, -1], "threshold": [1.0, 0.0, 0.0], "left": [1, 0, 0], "right": [2, 0, 0]}
-    trees = BoostedTrees(("cover",), start=0.0, least=(0.5, 0.8, 0.9), roots=[0], value=[0.0, -1.0, 2.0], **tree)
+    trees = BoostedTrees(("cover",), start=0.0, least=(0.5, 0.8, 0.9, 0.75), roots=[0], value=[0.0, -1.0, 2.0], **tree)
     found = trees.odds([{"cover": 0.5}, {"cover": 1.5}])
     np.testing.assert_allclose(found, np.exp([-1.0, 2.0]))
     assert trees.odds([{"cover": 1.5, "kept": 0.0}])[0] == pytest.approx(np.exp(2.0) / 4)
     for doubtful in ({"is edges": 1.0}, {"usual change": 0.0}):
         assert trees.odds([{"cover": 1.5, "kept": 0.0, **doubtful}])[0] == pytest.approx(np.exp(2.0) / 9)
+    assert trees.odds([{"cover": 1.5, "kept": 0.0, "is torn": 1.0}])[0] == pytest.approx(np.exp(2.0) / 3)
+    where_nothing_moves = {"cover": 1.5, "kept": 0.0, "usual change": 0.0, "is grain": 1.0}
+    assert trees.odds([where_nothing_moves])[0] == pytest.approx(np.exp(2.0) / 4)
     assert len(trees.odds([])) == 0
+
+
+def test_lost_pictures_are_found_where_the_film_cuts_next_to_them(tmp_path: Path) -> None:
+    film = [*pan(3, 39), *pan(2, 7), *pan(5, 44)]
+    film[40:45] = [np.full_like(film[0], 128)] * 5
+    assert {*range(40, 45)} <= called(evidence_of(film, tmp_path)) <= {*range(39, 46)}
+
+
+@pytest.mark.parametrize(("count", "kept", "found"), [(20, 0.0, 20), (40, 0.0, 0), (40, 1.0, 40)])
+def test_doubtful_patterns_of_all_kinds_that_come_again_and_again_are_those_of_the_film(
+    count: int, kept: float, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = {name: np.ones(count, np.float32) for name in WEIGHED}
+    stretches = [(Stretch(WEIGHED[at % len(WEIGHED)], at, at + 1), {KEPT: kept}) for at in range(count)]
+    film = SimpleNamespace(signs=signs, times=np.arange(count) / 25, stretches=stretches)
+    monkeypatch.setattr(support, "_odds", lambda model, described: np.full(len(described), 2.0))
+    weighed = support._weighed(cast(DescribedFilm, film), np.zeros(count, bool))
+    assert np.count_nonzero(np.max([*weighed.values()], axis=0) >= 1) == found
 
 
 def test_a_freeze_in_a_moving_film_is_found_and_its_end_is_not_overrun(tmp_path: Path) -> None:
