@@ -14,7 +14,8 @@ from ..media.proxy import release_pages
 from ..media.types import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
-from .colours import Yuv, colour_profile, hellinger, sample_rows
+from .colour_outliers import judge_colours
+from .colours import Yuv
 from .confidence import JoinReview, join_confidence, review_joins
 from .constraints import NO_CONSTRAINTS, Constraints, check_constraints
 from .cost.prices import price_features as small_pictures
@@ -23,7 +24,7 @@ from .measured_prices import Matcher
 from .motion import MotionCache, NoMotionCache
 from .order import AGREED, OrderInput, OrderResult, order_rows
 from .order_cache import NoOrderCache, OrderCache, cached_order
-from .outliers import OutlierVerdict, find_outliers, keep_alike
+from .outliers import OutlierVerdict, find_outliers
 from .path.constrain import constrain
 from .path.pinned import pinned_rows
 from .plan.model import Direction, Dropped, Neighbour, Reason, Shot
@@ -371,18 +372,6 @@ def _arrangement(
     )
 
 
-def _nearest_colours(colours: Yuv, leaders: Ints, verdict: OutlierVerdict) -> Callable[[int], float]:
-    """Return a function that measures how far a row's colours are from those of the rows that stay."""
-    staying = sample_rows(leaders[~verdict.dropped])
-    profiles = [colour_profile(colours, row[None]) for row in staying]
-
-    def nearest(row: int) -> float:
-        own = colour_profile(colours, leaders[row : row + 1])
-        return min((hellinger(own, other) for other in profiles), default=1.0)
-
-    return nearest
-
-
 def _verdict(
     film: SolveInput,
     graph: NeighbourGraph,
@@ -393,8 +382,16 @@ def _verdict(
 ) -> OutlierVerdict:
     weights = np.array([len(members[int(leader)]) for leader in leaders], np.int64)
     verdict = find_outliers(graph, weights, **settings.outliers.model_dump())
-    if film.colours and verdict.dropped.any():
-        verdict = keep_alike(verdict, _nearest_colours(film.colours, leaders, verdict))
+    if film.colours:
+        yuv, limits = film.colours, settings.outliers
+        verdict = judge_colours(
+            verdict,
+            graph,
+            weights,
+            lambda row: yuv(int(leaders[row])),
+            min_group=limits.min_group,
+            max_share=limits.max_share,
+        )
     if verdict.overruled:
         progress.note(
             f"The outlier rule would drop {verdict.overruled} of {len(weights)} distinct frames. "

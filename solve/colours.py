@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..media.types import Ints
+from ..media.types import Floats, Ints
 
 Yuv: TypeAlias = Callable[[int], npt.NDArray[np.uint8]]
 """Return a row's small picture as three planes of one size: luma and two chroma planes."""
@@ -54,6 +54,17 @@ def colour_distance(a: ColourProfile, b: ColourProfile) -> float:
     The extra 1 keeps black-and-white films apart from other films, with which they share their greys.
     """
     return hellinger(a, b) + (min(a.spread, b.spread) < _COLOURLESS)
+
+
+def colour_roots(yuv: Yuv, rows: Ints) -> Floats:
+    """Return the square roots of each row's colour histogram, whose scalar products tell the Hellinger distance."""
+    roots = [np.sqrt(colour_profile(yuv, row[None]).shares) for row in rows]
+    return np.array(roots, np.float32).reshape(len(rows), -1)
+
+
+def is_colourless(yuv: Yuv, rows: Ints) -> bool:
+    """Return whether the rows are black and white."""
+    return colour_profile(yuv, rows).spread < _COLOURLESS
 
 
 def sample_rows(rows: Ints) -> Ints:

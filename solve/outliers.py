@@ -1,7 +1,6 @@
 """Find foreign frames: rows that a clustering rule leaves alone or in small groups of the kNN graph."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,12 +19,6 @@ _NEAREST = 1e-6
 """Replaces a distance of 0, which a sparse matrix would take for an absent entry."""
 _MIN_SAMPLES = 2
 """HDBSCAN's `min_samples`: the neighbour at which it measures density."""
-
-
-_SAME_COLOURS = 0.3
-"""Largest distance in colour at which a small group belongs to the film. Of 4,060 frames of 29 clips, 6 were that near
-to another clip, all in black and white. Six blurred frames of a hand-held film in the dark are .28 from it at most.
-"""
 
 
 _SHORT_SHOTS = 3
@@ -61,7 +54,7 @@ class OutlierRule(Protocol):
 def by_density(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: float, min_group: int) -> RowGroups:
     """Single linkage: rows nearer than the cut are in one group."""
     everyone = np.ones(len(graph), bool)
-    return RowGroups(_linked(graph, graph.distances < cut), everyone)
+    return RowGroups(connected_groups(graph, graph.distances < cut), everyone)
 
 
 def by_dbscan(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: float, min_group: int) -> RowGroups:
@@ -90,9 +83,9 @@ def by_hdbscan(graph: NeighbourGraph, weights: Ints, *, cut: float, unrelated: f
     Unrelated frames get the largest possible distance, so that foreign frames form no shot.
     """
     smallest = max(2, min_group)
-    component = _linked(graph, graph.distances < unrelated)
+    component = connected_groups(graph, graph.distances < unrelated)
     rows = np.flatnonzero(np.bincount(component)[component] >= smallest)
-    group = _linked(graph, graph.distances < cut)
+    group = connected_groups(graph, graph.distances < cut)
     size = np.bincount(group, weights)
     # Shots found by single linkage stay; its groups that are too small join their cluster.
     for number, cluster in enumerate(_hdbscan(_connected(graph, rows, component, cut, unrelated), smallest)):
@@ -134,7 +127,7 @@ def _attach_remaining(graph: NeighbourGraph, cluster: Ints, cut: float) -> RowGr
     joined = _nearest_cluster(graph, cluster, cut)
     alone = joined < 0
     links = (graph.distances < cut) & alone[:, None] & alone[graph.indices]
-    rest = _linked(graph, links) + joined.max(initial=-1) + 1
+    rest = connected_groups(graph, links) + joined.max(initial=-1) + 1
     return RowGroups(np.where(alone, rest, joined).astype(np.int64), clustered)
 
 
@@ -149,7 +142,7 @@ def _nearest_cluster(graph: NeighbourGraph, cluster: Ints, cut: float) -> Ints:
     return joined
 
 
-def _linked(graph: NeighbourGraph, links: npt.NDArray[np.bool_]) -> Ints:
+def connected_groups(graph: NeighbourGraph, links: npt.NDArray[np.bool_]) -> Ints:
     """Return the connected component of every row, numbered by its first row.
 
     scipy.sparse does the same, but its import takes 0.18 CPU seconds, and most short films need nothing else of it.
@@ -210,6 +203,8 @@ class OutlierVerdict:
     score: Floats
     """Distance in cuts: to the nearest frame or, for a row of a small group, to the nearest core of another group.
 
+    For a row that its colours dropped, distance in colour in units of the largest that is allowed.
+
     A score of 1 or more means dropped, except for a row alone in a group that stays, where the rule was overruled, and
     under HDBSCAN, which allows a shot its own distances.
     """
@@ -251,35 +246,18 @@ def find_outliers(
     groups = RULES[rule](graph, weights, cut=cut, unrelated=cut_ceiling, min_group=min_group)
     sizes = np.bincount(groups.group, weights=weights).astype(np.int64)
     size = sizes[groups.group]
-    too_small = (size < _fewest(sizes, min_group)) & (size < size.max())
+    too_small = (size < fewest_of_shot(sizes, min_group)) & (size < size.max())
     score = np.where(too_small, distance_to_core(graph, groups, cut), graph.distances[:, 0]) / cut
     overruled = int(too_small.sum()) if weights[too_small].sum() > max_share * weights.sum() else 0
     dropped = np.zeros_like(too_small) if overruled else too_small
     return OutlierVerdict(dropped, groups.group, size, score.astype(np.float32), cut, overruled)
 
 
-def _fewest(sizes: Ints, min_group: int) -> int:
+def fewest_of_shot(sizes: Ints, min_group: int) -> int:
     """Return the fewest frames that make a shot: in a film of many short shots, a small group may be one, too."""
     shots = sizes[sizes >= min_group]
     short = len(shots) >= _MANY_SHOTS and shots.mean() <= _SHORT_SHOTS * min_group
     return min(min_group, _FEWEST_OF_SHORT) if short else min_group
-
-
-def keep_alike(verdict: OutlierVerdict, colour_distance: Callable[[int], float]) -> OutlierVerdict:
-    """Keep each small group in which most rows have nearly the colours of a row that stays.
-
-    A jolt of the camera moves a frame away from all others, but leaves its colours.
-
-    Args:
-        verdict: What the rule decided.
-        colour_distance: Returns how far a row's colours are from the nearest of the rows that stay: 0 the same, 1
-            nothing in common.
-    """
-    dropped = verdict.dropped.copy()
-    for group in np.unique(verdict.component[verdict.dropped]).tolist():
-        rows = np.flatnonzero(verdict.component == group)
-        dropped[rows] = np.median([colour_distance(row) for row in rows.tolist()]) > _SAME_COLOURS
-    return replace(verdict, dropped=dropped)
 
 
 def _keep_all(count: int) -> OutlierVerdict:

@@ -1,6 +1,7 @@
 """Arranging a film: exact on drawn films, repeats next to each other, foreign frames dropped with their reasons."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -110,6 +111,13 @@ def test_a_burst_from_another_film_is_dropped_as_one_group(frames: list[Picture]
     assert [(dropped.frame, dropped.reason) for dropped in found.dropped] == [(row, "foreign") for row in range(20, 24)]
     assert len({dropped.component for dropped in found.dropped}) == 1
     assert either_way(found.order) == [row for row in range(44) if not 20 <= row < 24]
+
+
+def test_a_frame_that_resembles_the_film_in_all_but_its_colours_is_dropped(frames: list[Picture]) -> None:
+    tinted = np.ascontiguousarray(frames[10][..., [0, 2, 1]])
+    film = film_of([*frames[:24], tinted])
+    assert arranged(replace(film, colours=None)).dropped == []
+    assert [(dropped.frame, dropped.reason) for dropped in arranged(film).dropped] == [(24, "outlier")]
 
 
 def test_a_second_shot_is_kept_and_ordered_by_itself(frames: list[Picture]) -> None:

@@ -1,22 +1,19 @@
 """Foreign frames: which are found, when a rule is overruled, and that true frames are not lost."""
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from vectors import SPACE, K, found, judged, unrelated, walk
 
 from reelweave.index.neighbours import nearest
 from reelweave.media.types import Floats, NeighbourGraph
 from reelweave.settings import load
-from reelweave.solve.outliers import OutlierVerdict, find_outliers, keep_alike
+from reelweave.solve.outliers import find_outliers
 
-_SPACE = 200
-K = load().neighbours.k
 RULES = ("density", "dbscan", "hdbscan")
 
 
@@ -24,37 +21,6 @@ RULES = ("density", "dbscan", "hdbscan")
 def rule(request: pytest.FixtureRequest) -> str:
     """Every promise below is one of each rule, unless the test names its rule."""
     return str(request.param)
-
-
-def unit(vectors: npt.NDArray[Any]) -> Floats:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
-
-
-def walk(count: int, seed: int = 0, step: float = 0.2) -> Floats:
-    """A film's frames as unit vectors, each a chord of about `step` from the one before."""
-    rng = np.random.default_rng(seed)
-    at, way = rng.normal(size=_SPACE), []
-    for _ in range(count):
-        at = at / np.linalg.norm(at) + step * rng.normal(size=_SPACE) / _SPACE**0.5
-        way.append(at)
-    return unit(np.reshape(way, (count, _SPACE)))
-
-
-def unrelated(count: int, seed: int = 99) -> Floats:
-    """Pictures that have nothing to do with any other."""
-    return unit(np.random.default_rng(seed).normal(size=(count, _SPACE)))
-
-
-def judged(
-    rule: str, vectors: Floats, k: int = K, weights: Sequence[int] | None = None, **changes: float
-) -> OutlierVerdict:
-    chosen = load({"outliers.rule": rule} | {f"outliers.{key}": value for key, value in changes.items()}).outliers
-    counts = np.ones(len(vectors), np.int64) if weights is None else np.array(weights, np.int64)
-    return find_outliers(nearest(vectors, k), counts, **chosen.model_dump())
-
-
-def found(verdict: OutlierVerdict) -> list[int]:
-    return [int(row) for row in np.flatnonzero(verdict.dropped)]
 
 
 def test_short_shots_of_a_film_that_is_cut_fast_stay(rule: str) -> None:
@@ -209,7 +175,7 @@ def strays(start: Floats, count: int) -> Floats:
     """Pictures each a chord of .85 from the one before and further and further from the first."""
     way, rng = [start], np.random.default_rng(4)
     for _ in range(count):
-        aside = rng.normal(size=_SPACE)
+        aside = rng.normal(size=SPACE)
         aside -= aside @ way[-1] * way[-1]
         angle = 2 * np.arcsin(0.85 / 2)
         way.append(np.cos(angle) * way[-1] + np.sin(angle) * aside / np.linalg.norm(aside))
@@ -227,17 +193,3 @@ def test_only_hdbscan_keeps_a_shot_sparser_than_the_film(named: str, keeps: bool
     wild = np.concatenate([walk(100, step=0.1), walk(12, seed=5, step=1.3)])
     lost = found(judged(named, wild, cut_floor=0.9))
     assert (lost == []) is keeps
-
-
-def test_a_small_group_with_the_colours_of_the_film_stays() -> None:
-    verdict = judged("density", np.concatenate([walk(40), unrelated(2)]))
-    assert found(verdict) == [40, 41]
-    assert found(keep_alike(verdict, lambda row: 0.1 if row == 40 else 0.9)) == [41]
-
-
-def test_a_group_is_kept_or_dropped_as_a_whole() -> None:
-    burst = walk(3, seed=7, step=0.05)
-    verdict = judged("density", np.concatenate([walk(40), burst]))
-    assert found(verdict) == [40, 41, 42]
-    assert found(keep_alike(verdict, lambda row: 0.1 if row == 40 else 0.9)) == [40, 41, 42]
-    assert found(keep_alike(verdict, lambda row: 0.9 if row == 40 else 0.1)) == []

@@ -9,7 +9,7 @@ from helpers import pictures
 
 from reelweave.index.neighbours import nearest
 from reelweave.ingest.models.appearance import AppearanceEmbedder
-from reelweave.media.proxy import ProxySize, luma, make_proxy
+from reelweave.media.proxy import ProxySize, luma, make_proxy, proxy_yuv
 from reelweave.media.types import FrameRows, Picture
 from reelweave.solve.arrange import SolveInput
 
@@ -30,7 +30,7 @@ def film_of(
         proxies[row] = make_proxy(frame, ProxySize(160, 90))
     facts = np.zeros(count, np.float32)
     rows = FrameRows(numbers, numbers / 25, facts, facts, np.full(count, -1), AppearanceEmbedder().embed(frames))
-    return SolveInput(rows, luma(proxies), nearest, space, kind)
+    return SolveInput(rows, luma(proxies), nearest, space, kind, colours=lambda row: proxy_yuv(proxies[row]))
 
 
 def shuffled(count: int, seed: int = 3) -> list[int]:
