@@ -188,6 +188,7 @@ class SolveSettings(_Section):
         "small-changes",
         "difference",
         "coarse-difference",
+        "scroll",
         "huber",
         "cosine",
         "histogram",

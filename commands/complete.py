@@ -18,6 +18,7 @@ PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
+    "scroll",
     "huber",
     "cosine",
     "histogram",

@@ -16,6 +16,7 @@ from .cost.flow import SMALLEST_SIDE, FlowPrice
 from .cost.histogram import HistogramPrice
 from .cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, levelled, small_changes
 from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, dense_costs, join_costs
+from .cost.scroll import ScrollPrice, may_show_screen
 from .cost.sift import sift_matches
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
@@ -42,11 +43,14 @@ _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
     "huber": HuberPrice,
 }
 _CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
-"""The prices that `auto` chooses from."""
-_COARSE = "coarse-difference"
-"""The price that blurs. It is no evidence beside others unless it is the best: a dark hand-held film lost a tenth."""
-_COMMON = 0.05
-"""Taken from its agreement, because blurred halves have more in common: without it, star jumps fell from .90 to .76."""
+"""The prices that `auto` chooses from, and `scroll` for what may be a screen."""
+_SCROLL = "scroll"
+"""The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
+_COMMON = {"coarse-difference": 0.05, _SCROLL: 0.08}
+"""Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
+fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling. These prices are no evidence
+beside others unless they are the best: with blurred pixels a dark hand-held film lost a tenth.
+"""
 _MOST_RATED = 400
 """Most rows for which prices are rated; a price then takes half a CPU second, four times as much for twice the rows."""
 AGREED = 0.99
@@ -187,22 +191,32 @@ class _FirstPrice:
 def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _FirstPrice:
     """Return the price asked for, or the one whose halves agree best."""
     if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
-        rated: list[RatedPrice] = []
-        for name in _CHOSEN_FROM:
-            shuffled = any(isinstance(one.price, EchoCorrectedPrice) for one in rated)
-            rated.append(rate(_pixel_price(name, rows, shuffled), len(rows), settings.candidates))
-            if rated[-1].agreement.believed >= AGREED:
-                break
+        rated = _rated(rows, settings.candidates)
         best = max(rated, key=_score)
-        evidence = [one for one in rated if one is best or one.price.name != _COARSE]
+        evidence = [one for one in rated if one is best or one.price.name not in _COMMON]
         return _FirstPrice(best.price, best.costs, evidence, best.agreement)
     price = _first_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     return _FirstPrice(price, costs)
 
 
+def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
+    """Rate prices until halves agree by one; that of scrolling only for what may be a screen."""
+    rated: list[RatedPrice] = []
+    shuffled = False
+    for name in _CHOSEN_FROM:
+        price = _pixel_price(name, rows, shuffled)
+        shuffled = shuffled or isinstance(price, EchoCorrectedPrice)
+        rated.append(rate(price, len(rows), candidates))
+        if rated[-1].agreement.believed >= AGREED:
+            return rated
+    if may_show_screen(rows.luma):
+        rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
+    return rated
+
+
 def _score(rated: RatedPrice) -> float:
-    return rated.agreement.score - (_COMMON if rated.price.name == _COARSE else 0.0)
+    return rated.agreement.score - _COMMON.get(rated.price.name, 0.0)
 
 
 def _first_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
@@ -211,6 +225,8 @@ def _first_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price
     if settings.price == "histogram":
         assert rows.chroma is not None
         return HistogramPrice(rows.luma, rows.chroma)
+    if settings.price == _SCROLL:
+        return ScrollPrice(rows.luma)
     return _pixel_price(settings.price if settings.price in _PIXEL_PRICES else "huber", rows)
 
 
@@ -223,7 +239,7 @@ def _echo_corrected(price: PatchPrice, rows: OrderInput, shuffled: bool = False)
 
 
 def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    if settings.price != "auto" or price.name == "cosine":
+    if settings.price != "auto" or price.name in ("cosine", _SCROLL):
         return False
     if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
         return False
@@ -258,8 +274,11 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
 
 
 def _recurring(path: RowPath, first: PriceTrial) -> bool:
-    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular."""
-    agreed = first.agreement.believed if first.agreement else 0.0
+    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular.
+
+    So does scrolling by several lines at a time.
+    """
+    agreed = first.agreement.believed if first.agreement and first.name != _SCROLL else 0.0
     return agreed >= _DOUBTED and first.costs.matrix is not None and pictures_recur(path.order, first.costs.matrix)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from ...media.types import Floats, Ints
 from ..cost.echo import EchoCorrectedPrice
 from ..cost.pixels import PatchPrice
 from ..cost.prices import SMALL_SIZE, JoinCosts, Masks, Price, dense_costs
+from ..cost.scroll import ScrollPrice
 from .greedy import greedy_path
 from .local import improve
 
@@ -36,6 +38,9 @@ _SAME = 0.5
 first, and where a shot joins the next, no half can tell.
 """
 _CHUNK = 1024
+
+RateablePrice: TypeAlias = PatchPrice | EchoCorrectedPrice | ScrollPrice
+"""A price that halves of the pictures have, too."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,13 @@ def halves() -> Masks:
 class RatedPrice:
     """A price, its costs by the whole picture and by each half, and how far the halves agree."""
 
-    price: PatchPrice | EchoCorrectedPrice
+    price: RateablePrice
     costs: JoinCosts
     halves: Sequence[JoinCosts]
     agreement: Agreement
 
 
-def rate(price: PatchPrice | EchoCorrectedPrice, count: int, candidates: int) -> RatedPrice:
+def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
     """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
     return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
@@ -90,10 +95,10 @@ def rate(price: PatchPrice | EchoCorrectedPrice, count: int, candidates: int) ->
 
 def files_of(price: Price) -> Ints | None:
     """Return the rows' positions in a shuffled file, in which neighbours share coding errors."""
-    return price.files if isinstance(price, EchoCorrectedPrice) else None
+    return price.files if isinstance(price, EchoCorrectedPrice | ScrollPrice) else None
 
 
-def priced_parts(price: PatchPrice | EchoCorrectedPrice, count: int) -> list[npt.NDArray[np.float64]]:
+def priced_parts(price: RateablePrice, count: int) -> list[npt.NDArray[np.float64]]:
     """Return the price of all pairs by the whole picture, then by each half."""
     parts = np.concatenate([np.ones((1, SMALL_SIZE[0] * SMALL_SIZE[1]), bool), halves()])
     left, right = np.triu_indices(count, 1)
@@ -104,7 +109,9 @@ def priced_parts(price: PatchPrice | EchoCorrectedPrice, count: int) -> list[npt
     return list(found)
 
 
-def _by_part(price: PatchPrice | EchoCorrectedPrice, left: Ints, right: Ints, parts: Masks) -> Floats:
+def _by_part(price: RateablePrice, left: Ints, right: Ints, parts: Masks) -> Floats:
+    if isinstance(price, ScrollPrice):
+        return price.by_halves(left, right)
     if isinstance(price, EchoCorrectedPrice):
         echo = price.level * price.correction(left, right)
         return price.price.by_part(left, right, parts) + echo[:, None]

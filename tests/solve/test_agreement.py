@@ -1,6 +1,6 @@
 """Agreement: halves of a picture that show the same order agree, halves of noise do not, and the better price wins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import dense_costs
+from reelweave.solve.cost.scroll import may_show_screen
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
 from reelweave.solve.path.find import SketchedPath
@@ -57,6 +58,33 @@ def ball(count: int) -> Luma:
     for at, frame in enumerate(frames):
         cv2.circle(frame, (10 + round(140 * at / count), 30 + at), 6, 20, -1)
     return frames
+
+
+def page(tops: Sequence[int]) -> Luma:
+    """A page of short lines, of which each picture shows the part that begins at a top."""
+    rng = np.random.default_rng(2)
+    paper = np.full((max(tops) + 90, 160), 240, np.uint8)
+    for top in range(2, len(paper) - 4, 6):
+        for left in range(10, int(rng.integers(60, 150)), 12):
+            paper[top : top + 3, left : left + int(rng.integers(3, 11))] = 60
+    return np.stack([paper[top : top + 90] for top in tops]).astype(np.uint8)
+
+
+def test_a_page_that_scrolls_by_several_lines_is_put_in_order() -> None:
+    rng = np.random.default_rng(0)
+    shuffled = rng.permutation(40)
+    tops = np.cumsum(6 * rng.integers(1, 5, 40))[shuffled]
+    found = ordered(page(tops.tolist()))
+    assert found.price == "scroll"
+    order = [int(shuffled[row]) for row in found.path.order]
+    assert order in (list(range(40)), list(range(39, -1, -1)))
+    assert not found.orderless
+
+
+def test_scrolling_is_tried_on_flat_pictures_only() -> None:
+    assert may_show_screen(page([0, 6]))
+    assert not may_show_screen(moving(20))
+    assert not may_show_screen(noise(20))
 
 
 def pendulum(count: int, period: float) -> Luma:

@@ -22,6 +22,7 @@ from reelweave.solve.cost.flow import FlowPrice
 from reelweave.solve.cost.histogram import HistogramPrice
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, small_changes
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
+from reelweave.solve.cost.scroll import ScrollPrice
 from reelweave.solve.cost.sift import sift_matches
 from reelweave.solve.measured_prices import MeasuredPrice, SharedPrice
 
@@ -77,6 +78,7 @@ PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
     "difference": lambda frames: DifferencePrice(luma_of(frames)),
     "coarse-difference": lambda frames: coarse_difference(luma_of(frames)),
+    "scroll": lambda frames: ScrollPrice(luma_of(frames)),
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
     "histogram": histogram_of,
