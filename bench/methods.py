@@ -28,6 +28,7 @@ _PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
+    "tangent",
     "cosine",
     "histogram",
     "sift",

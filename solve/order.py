@@ -17,6 +17,7 @@ from .cost.histogram import HistogramPrice
 from .cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, levelled, small_changes
 from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, dense_costs, join_costs
 from .cost.sift import sift_matches
+from .cost.tangent import TangentPrice
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
@@ -40,9 +41,10 @@ _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
     "difference": DifferencePrice,
     "coarse-difference": coarse_difference,
     "huber": HuberPrice,
+    TangentPrice.name: TangentPrice,
 }
 _CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
-"""The prices that `auto` chooses from."""
+"""The prices that `auto` chooses from; where all leave doubt, also the tangent distance, which takes twice the time."""
 _COARSE = "coarse-difference"
 """The price that blurs. It is no evidence beside others unless it is the best: a dark hand-held film lost a tenth."""
 _COMMON = 0.05
@@ -187,18 +189,25 @@ class _FirstPrice:
 def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _FirstPrice:
     """Return the price asked for, or the one whose halves agree best."""
     if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
-        rated: list[RatedPrice] = []
-        for name in _CHOSEN_FROM:
-            shuffled = any(isinstance(one.price, EchoCorrectedPrice) for one in rated)
-            rated.append(rate(_pixel_price(name, rows, shuffled), len(rows), settings.candidates))
-            if rated[-1].agreement.believed >= AGREED:
-                break
+        rated = _rated(rows, settings.candidates)
         best = max(rated, key=_score)
         evidence = [one for one in rated if one is best or one.price.name != _COARSE]
         return _FirstPrice(best.price, best.costs, evidence, best.agreement)
     price = _first_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     return _FirstPrice(price, costs)
+
+
+def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
+    """Rate one price after the other until halves of the pictures agree."""
+    rated: list[RatedPrice] = []
+    for name in (*_CHOSEN_FROM, TangentPrice.name):
+        enough = _UNDOUBTED if name == TangentPrice.name else AGREED
+        if any(one.agreement.believed >= enough for one in rated):
+            break
+        shuffled = any(isinstance(one.price, EchoCorrectedPrice) for one in rated)
+        rated.append(rate(_pixel_price(name, rows, shuffled), len(rows), candidates))
+    return rated
 
 
 def _score(rated: RatedPrice) -> float:
@@ -248,13 +257,17 @@ def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice, candidates: 
 def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     """Return whether halves of the pictures show an order of some rows though noise makes them differ equally.
 
-    Light that flickers would do the same, so all pictures are given the same brightness and contrast.
+    Light that flickers would do the same, so all pictures are given the same brightness and contrast. Where a picture
+    jumps in the gate as well, only the tangent distance shows the order.
     """
     if len(some) < _FEWEST_IN_ORDER:
         return False
-    price = _echo_corrected(DifferencePrice(levelled(rows.luma)), rows)
-    halves = [dense_costs(part, candidates) for part in priced_parts(price, len(rows))[1:]]
-    return agreed_among(some, halves, rows.files if rows.from_video else None) > _IN_ORDER
+    files = rows.files if rows.from_video else None
+    for price in (DifferencePrice(levelled(rows.luma)), TangentPrice(rows.luma)):
+        halves = priced_parts(_echo_corrected(price, rows), len(rows))[1:]
+        if agreed_among(some, [dense_costs(half, candidates) for half in halves], files) > _IN_ORDER:
+            return True
+    return False
 
 
 def _recurring(path: RowPath, first: PriceTrial) -> bool:
