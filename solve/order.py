@@ -150,7 +150,7 @@ def _search(
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
-    recurring = best is trials[0] and _recurring(path, best)
+    recurring = best is trials[0] and _recurring(path, best, rows)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
@@ -270,10 +270,15 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     return False
 
 
-def _recurring(path: RowPath, first: PriceTrial) -> bool:
-    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular."""
+def _recurring(path: RowPath, first: PriceTrial, rows: OrderInput) -> bool:
+    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular.
+
+    So does a film that jumps in the gate, but not by the tangent distance.
+    """
     agreed = first.agreement.believed if first.agreement else 0.0
-    return agreed >= _DOUBTED and first.costs.matrix is not None and pictures_recur(path.order, first.costs.matrix)
+    if agreed < _DOUBTED or first.costs.matrix is None or not pictures_recur(path.order, first.costs.matrix):
+        return False
+    return pictures_recur(path.order, all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
