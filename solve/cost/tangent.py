@@ -35,6 +35,16 @@ class TangentPrice(SmallPicturesPrice):
         super().__init__(tangents[:, 0])
         self._tangents = tangents
 
+    def explained(self, left: Ints, right: Ints) -> float:
+        """Return which share of the squared difference of two pictures is explained, as the median over pairs."""
+        shares = [np.zeros(0)]
+        for start in range(0, len(left), _CHUNK):
+            one, other = (self._tangents[side[start : start + _CHUNK]] for side in (left, right))
+            difference = one[:, :1] - other[:, :1]
+            rest = np.square(_unexplained(difference, one + other)).sum(axis=(1, 2))
+            shares.append(1 - rest / np.maximum(np.square(difference).sum(axis=(1, 2)), 1e-9))
+        return float(np.median(np.concatenate(shares))) if len(left) else 0.0
+
     def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
         """Yield what each pixel adds; the tangents of two pictures are those of their mean, so neither comes first."""
         for start in range(0, len(left), _CHUNK):
