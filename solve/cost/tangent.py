@@ -62,7 +62,7 @@ def _unexplained(difference: Floats, tangents: Floats) -> Floats:
 
 
 def _tangents(rows: Floats) -> Floats:
-    """Return each picture without its mean, by which it changes in another light, and its gradients, by which it shifts.
+    """Return each picture without its mean, by which it changes in another light, and the gradients by which it shifts.
 
     Without means no picture is brighter than another. Pixels are ordered patch by patch.
     """

@@ -170,6 +170,13 @@ def test_worn_film_is_ordered_by_what_neither_a_shift_nor_the_light_explains() -
     assert (np.abs(np.diff(mix[found.path.order])) == 1).mean() > 0.9
 
 
+def test_shifts_and_light_explain_how_worn_pictures_differ_and_not_how_a_wall_approaches() -> None:
+    same = np.repeat(approaching(2)[:1], 20, axis=0)
+    before, after = np.arange(19), np.arange(1, 20)
+    assert TangentPrice(worn(same)).explained(before, after) > 0.8
+    assert TangentPrice(approaching(20)).explained(before, after) < 0.1
+
+
 def test_the_whole_picture_costs_what_the_price_says() -> None:
     price = changes(moving(12))
     left, right = np.triu_indices(12, 1)
@@ -209,3 +216,15 @@ def test_motion_must_agree_clearly_better_because_its_halves_share_one_flow() ->
     assert best_trial([trial("changes", 0.8), trial("flow", 0.85)]).name == "changes"
     assert best_trial([trial("changes", 0.8), trial("learned", 0.85)]).name == "learned"
     assert best_trial([trial("changes", 0.6), trial("flow", 0.85)]).name == "flow"
+
+
+def test_a_path_that_fits_its_prices_is_kept_though_halves_agree_a_little_less() -> None:
+    costs = dense_costs(np.abs(np.subtract.outer(np.arange(40), np.arange(40))).astype(float), 16)
+    mixed = np.random.default_rng(0).permutation(40).tolist()
+
+    def trial(name: str, path: list[int], joins: float) -> PriceTrial:
+        return PriceTrial(name, costs, SketchedPath(path, 0.0), Agreement(joins, 0.0, 2.0))
+
+    fits = trial("learned", list(range(40)), 0.93)
+    assert best_trial([trial("changes", mixed, 0.95), fits]).name == "learned"
+    assert best_trial([trial("changes", list(range(40)), 0.95), fits]).name == "changes"
