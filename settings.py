@@ -189,6 +189,7 @@ class SolveSettings(_Section):
         "difference",
         "coarse-difference",
         "scroll",
+        "tangent",
         "huber",
         "cosine",
         "histogram",

@@ -29,6 +29,7 @@ _PRICES = (
     "difference",
     "coarse-difference",
     "scroll",
+    "tangent",
     "cosine",
     "histogram",
     "sift",

@@ -19,6 +19,7 @@ PRICES = (
     "difference",
     "coarse-difference",
     "scroll",
+    "tangent",
     "huber",
     "cosine",
     "histogram",

@@ -16,7 +16,7 @@ from .cost.learned import learned_weights, weighted
 from .cost.prices import JoinCosts, Price, dense_costs
 from .measured_prices import near_pairs, with_other_pairs
 from .path.agreement import RatedPrice, agreement, files_of, halves, quick_path
-from .path.fit import PriceTrial, best_trial, try_price
+from .path.fit import PriceTrial, try_price
 from .stop import StopCondition
 
 _ROUNDS = 3
@@ -108,7 +108,7 @@ def _trials(
     evidence.measure(evidence.likely() + evidence.near(first.path))
     evidence.measure(evidence.near(quick_path(evidence.costs(evidence.by_motion()))))
     found = [] if noisy else [evidence.trial("flow", evidence.by_motion, settings, stop)]
-    path = best_trial([first, *found]).path
+    path = min([first, *found], key=lambda one: one.fit).path
     for _ in range(_ROUNDS - 1):
         evidence.measure(evidence.near(path))
         path = quick_path(evidence.costs(evidence.learned(path)()))

@@ -46,7 +46,7 @@ class PatchPrice(Protocol):
         ...
 
 
-class _SmallPictures:
+class SmallPicturesPrice:
     """Features of small grey pictures, compared patch by patch."""
 
     def __init__(self, features: Floats) -> None:
@@ -61,9 +61,10 @@ class _SmallPictures:
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
         count = self._features.shape[1] // PATCH_PIXELS
-        result = np.empty((len(left), count), np.float32)
-        for at, pixels in enumerate(self._pixels(left, right)):
-            result[at * _CHUNK : (at + 1) * _CHUNK] = pixels.reshape(-1, count, PATCH_PIXELS).mean(axis=2)
+        result, done = np.empty((len(left), count), np.float32), 0
+        for pixels in self._pixels(left, right):
+            result[done : done + len(pixels)] = pixels.reshape(-1, count, PATCH_PIXELS).mean(axis=2)
+            done += len(pixels)
         return result
 
     def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
@@ -78,7 +79,7 @@ class _SmallPictures:
         return squares
 
 
-class DifferencePrice(_SmallPictures):
+class DifferencePrice(SmallPicturesPrice):
     """Root of the mean squared difference in grey levels."""
 
     def __init__(self, luma: npt.NDArray[np.uint8], name: str = "difference", coarse: bool = False) -> None:
@@ -95,7 +96,7 @@ class DifferencePrice(_SmallPictures):
         return np.sqrt(super().by_part(left, right, parts))
 
 
-class ChangesPrice(_SmallPictures):
+class ChangesPrice(SmallPicturesPrice):
     """Share of pixels that changed, in units of the contrast of their patch."""
 
     def __init__(self, luma: npt.NDArray[np.uint8], name: str, calm: float, half: float) -> None:

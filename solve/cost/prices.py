@@ -246,8 +246,7 @@ def pixel_distances(left: Floats, right: Floats) -> Floats:
 
 def part_weights(parts: Masks) -> Floats:
     """Return the weights of pixels, patch by patch, whose sums are the means of the parts."""
-    tiles = parts.reshape(-1, _HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH).swapaxes(2, 3)
-    weights = tiles.reshape(len(parts), -1)
+    weights = in_patches(parts)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
@@ -265,6 +264,18 @@ def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None, coars
         tiles = _tiles(_coarse(small) if coarse else small)
         found[row] = (tiles if flat is None else _normalised(tiles, flat)).ravel()
     return found
+
+
+def in_rows(patches: Floats) -> Floats:
+    """Return small pictures row by row, given their pixels patch by patch."""
+    tiles = patches.reshape(-1, _HEIGHT // _PATCH, _WIDTH // _PATCH, _PATCH, _PATCH)
+    return tiles.swapaxes(2, 3).reshape(-1, _HEIGHT, _WIDTH)
+
+
+def in_patches(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the pixels of small pictures patch by patch."""
+    tiles = rows.reshape(-1, _HEIGHT // _PATCH, _PATCH, _WIDTH // _PATCH, _PATCH)
+    return tiles.swapaxes(2, 3).reshape(len(rows), -1)
 
 
 def _coarse(small: Floats) -> Floats:

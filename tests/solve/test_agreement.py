@@ -12,6 +12,7 @@ from reelweave.settings import load
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.cost.scroll import may_show_screen
+from reelweave.solve.cost.tangent import TangentPrice
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
 from reelweave.solve.path.find import SketchedPath
@@ -46,7 +47,7 @@ def test_two_halves_cover_every_pixel_once() -> None:
         assert 0.3 < one.mean() < 0.7
 
 
-@pytest.mark.parametrize("make", [changes, small_changes, DifferencePrice])
+@pytest.mark.parametrize("make", [changes, small_changes, DifferencePrice, TangentPrice])
 def test_halves_of_a_moving_picture_agree_and_halves_of_noise_do_not(make: Callable[[Luma], PatchPrice]) -> None:
     assert rate(make(moving(30)), 30, 16).agreement.joins == 1
     assert rate(make(noise(30)), 30, 16).agreement.joins < 0.4
@@ -168,6 +169,42 @@ def test_a_page_that_scrolls_is_ordered() -> None:
     assert (np.abs(np.diff(mix[found.path.order])) == 1).mean() > 0.9
 
 
+def worn(luma: Luma) -> Luma:
+    """Pictures that jump in the gate and flicker."""
+    rng, frames = np.random.default_rng(6), []
+    for frame in luma.astype(np.float32):
+        moved = np.float32([[1, 0, rng.normal(0, 0.8)], [0, 1, rng.normal(0, 0.8)]])  # type: ignore[call-overload]
+        jumped = cv2.warpAffine(frame, moved, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        frames.append(jumped * (1 + 0.1 * rng.normal()))
+    return np.array(frames).clip(0, 255).astype(np.uint8)
+
+
+def approaching(count: int) -> Luma:
+    """A drive towards a wall."""
+    world = cv2.GaussianBlur(np.random.default_rng(5).random((360, 640), np.float32), (0, 0), 12)
+    world = np.asarray(cv2.normalize(world, None, 40, 210, cv2.NORM_MINMAX), np.float32)
+    sizes = [1 - 0.006 * at for at in range(count)]
+    return np.array([cv2.warpAffine(world, zoomed(size), (160, 90), flags=cv2.WARP_INVERSE_MAP) for size in sizes])
+
+
+def zoomed(size: float) -> npt.NDArray[np.float32]:
+    return np.array([[4 * size, 0, 320 * (1 - size)], [0, 4 * size, 180 * (1 - size)]], np.float32)
+
+
+def test_worn_film_is_ordered_by_what_neither_a_shift_nor_the_light_explains() -> None:
+    mix = np.random.default_rng(1).permutation(40)
+    found = ordered(worn(approaching(40))[mix], doubt=100)
+    assert found.price == "tangent"
+    assert (np.abs(np.diff(mix[found.path.order])) == 1).mean() > 0.9
+
+
+def test_shifts_and_light_explain_how_worn_pictures_differ_and_not_how_a_wall_approaches() -> None:
+    same = np.repeat(approaching(2)[:1], 20, axis=0)
+    before, after = np.arange(19), np.arange(1, 20)
+    assert TangentPrice(worn(same)).explained(before, after) > 0.8
+    assert TangentPrice(approaching(20)).explained(before, after) < 0.1
+
+
 def test_the_whole_picture_costs_what_the_price_says() -> None:
     price = changes(moving(12))
     left, right = np.triu_indices(12, 1)
@@ -178,7 +215,7 @@ def test_the_plan_names_the_chosen_price_and_its_agreement() -> None:
     mix = np.random.default_rng(1).permutation(30)
     found = ordered(moving(30)[mix])
     assert found.agreement == 1
-    assert found.price in ("changes", "small-changes", "difference", "coarse-difference")
+    assert found.price in ("changes", "small-changes", "difference", "coarse-difference", "tangent")
     assert (np.abs(np.diff(mix[found.path.order])) == 1).all()
 
 
@@ -191,7 +228,7 @@ def test_identical_frames_are_ordered_somehow() -> None:
     assert sorted(ordered(np.zeros((8, 90, 160), np.uint8)).path.order) == list(range(8))
 
 
-@pytest.mark.parametrize("price", ["changes", "small-changes", "difference", "coarse-difference"])
+@pytest.mark.parametrize("price", ["changes", "small-changes", "difference", "coarse-difference", "tangent"])
 def test_a_price_can_be_chosen_by_name(price: str) -> None:
     found = ordered(moving(20), price=price)
     assert found.price == price
@@ -207,3 +244,15 @@ def test_motion_must_agree_clearly_better_because_its_halves_share_one_flow() ->
     assert best_trial([trial("changes", 0.8), trial("flow", 0.85)]).name == "changes"
     assert best_trial([trial("changes", 0.8), trial("learned", 0.85)]).name == "learned"
     assert best_trial([trial("changes", 0.6), trial("flow", 0.85)]).name == "flow"
+
+
+def test_a_path_that_fits_its_prices_is_kept_though_halves_agree_a_little_less() -> None:
+    costs = dense_costs(np.abs(np.subtract.outer(np.arange(40), np.arange(40))).astype(float), 16)
+    mixed = np.random.default_rng(0).permutation(40).tolist()
+
+    def trial(name: str, path: list[int], joins: float) -> PriceTrial:
+        return PriceTrial(name, costs, SketchedPath(path, 0.0), Agreement(joins, 0.0, 2.0))
+
+    fits = trial("learned", list(range(40)), 0.93)
+    assert best_trial([trial("changes", mixed, 0.95), fits]).name == "learned"
+    assert best_trial([trial("changes", list(range(40)), 0.95), fits]).name == "changes"

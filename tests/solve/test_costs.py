@@ -24,6 +24,7 @@ from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, co
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.cost.scroll import ScrollPrice
 from reelweave.solve.cost.sift import sift_matches
+from reelweave.solve.cost.tangent import TangentPrice
 from reelweave.solve.measured_prices import MeasuredPrice, SharedPrice
 
 Luma = npt.NDArray[np.uint8]
@@ -81,6 +82,7 @@ PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "scroll": lambda frames: ScrollPrice(luma_of(frames)),
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
+    "tangent": lambda frames: TangentPrice(luma_of(frames)),
     "histogram": histogram_of,
     "cosine": lambda frames: CosinePrice(vectors_of(frames)),
 }
@@ -130,7 +132,7 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
     assert (prices[:5, 5:] > 0).all()
 
 
-@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, coarse_difference, changes, small_changes])
+@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, coarse_difference, changes, small_changes, TangentPrice])
 def test_the_whole_picture_is_priced_as_its_only_part(make: Callable[[Luma], PatchPrice]) -> None:
     price = make(luma_of(pictures(12)))
     left, right = np.triu_indices(12, 1)
@@ -167,6 +169,28 @@ def test_flicker_costs_less_than_a_step_of_the_film(gain: float, shift: float) -
     same = price.pairs(np.arange(20), np.arange(20, 40))
     step = price.pairs(np.arange(19), np.arange(1, 20))
     assert same.max() < 0.05 * np.median(step)
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "gain", "lift"),
+    [
+        pytest.param(1.5, 0.0, 1.0, 0.0, id="a shift across"),
+        pytest.param(0.0, -1.5, 1.0, 0.0, id="a shift down"),
+        pytest.param(0.0, 0.0, 0.9, 0.0, id="less light"),
+        pytest.param(-1.0, 1.0, 1.1, 6.0, id="all at once"),
+    ],
+)
+def test_a_small_shift_and_a_change_of_light_cost_less_than_a_step_of_the_film(
+    across: float, down: float, gain: float, lift: float
+) -> None:
+    frames = [cv2.GaussianBlur(frame, (0, 0), 3) for frame in luma_of(pictures(20)) // 2 + 40]
+    moved = np.array([[1, 0, across], [0, 1, down]])
+    worn = [cv2.warpAffine(frame, moved, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE) for frame in frames]
+    worn = [np.rint(frame * gain + lift).astype(np.uint8) for frame in worn]
+    price = TangentPrice(np.stack([*frames, *worn]))
+    steps = price.pairs(np.arange(19), np.arange(1, 20))
+    wear = price.pairs(np.arange(20), np.arange(20, 40))
+    assert np.median(wear) < 0.3 * np.median(steps)
 
 
 @each_kind
