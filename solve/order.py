@@ -45,8 +45,10 @@ _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
     TangentPrice.name: TangentPrice,
 }
 _CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
-"""The prices that `auto` chooses from. Where all leave doubt, `scroll` is tried on what may be a screen, and the tangent
-distance, which takes twice the time, on other films.
+"""The prices that `auto` chooses from.
+
+Where all leave doubt, `scroll` is tried on what may be a screen, and the tangent distance, which takes twice the time,
+on other films.
 """
 _SCROLL = "scroll"
 """The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
