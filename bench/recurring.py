@@ -35,7 +35,7 @@ from reelweave.solve.plan.model import Plan
 SIZE = (480, 270)
 HEADS = ("film", "frames", "films", "cheapest path", "as solved", "undetermined", "the others: said", "right", "CPU s")
 PERIODS = (31.0, 47.0)
-"""Range of the frames per full swing: a film of 100 has four to six passes, and no two show exactly the same picture."""
+"""Range of the frames per full swing: 100 frames have four to six passes, and no two show exactly the same picture."""
 
 
 @dataclass

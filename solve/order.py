@@ -22,7 +22,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import steady_order
+from .recurring import is_sorted_movement, may_go_to_and_fro, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -148,7 +148,7 @@ def _search(
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
-    recurring = best is trials[0] and _recurring(path, best)
+    recurring = (best is trials[0] and _recurring(path, best)) or _is_sorted(rows.luma, path.order, best, loop)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
@@ -261,6 +261,13 @@ def _recurring(path: RowPath, first: PriceTrial) -> bool:
     """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular."""
     agreed = first.agreement.believed if first.agreement else 0.0
     return agreed >= _DOUBTED and first.costs.matrix is not None and pictures_recur(path.order, first.costs.matrix)
+
+
+def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, loop: bool) -> bool:
+    """Return whether the pictures of a movement that recurs were sorted; films without halves are not judged."""
+    if best.agreement is None or best.costs.matrix is None:
+        return False
+    return (loop or may_go_to_and_fro(path, best.costs.matrix)) and is_sorted_movement(luma, path, loop)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
