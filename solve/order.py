@@ -147,8 +147,10 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
-    recurring = (best is trials[0] and _recurring(path, best)) or _is_sorted(rows.luma, path.order, best, loop)
+    ends_meet = best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
+    loop = ends_meet and (agreed or 0.0) >= _DOUBTED
+    recurring = best is trials[0] and _recurring(path, best, ends_meet)
+    recurring = recurring or _is_sorted(rows.luma, path.order, best, ends_meet)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
@@ -257,17 +259,19 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     return agreed_among(some, halves, rows.files if rows.from_video else None) > _IN_ORDER
 
 
-def _recurring(path: RowPath, first: PriceTrial) -> bool:
-    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular."""
-    agreed = first.agreement.believed if first.agreement else 0.0
-    return agreed >= _DOUBTED and first.costs.matrix is not None and pictures_recur(path.order, first.costs.matrix)
+def _recurring(path: RowPath, first: PriceTrial, ends_meet: bool) -> bool:
+    """Judge paths by pixels whose ends meet or whose halves agree: in others, noise makes steps uneven."""
+    if first.agreement is None or first.costs.matrix is None:
+        return False
+    judged = ends_meet or first.agreement.believed >= _DOUBTED
+    return judged and pictures_recur(path.order, first.costs.matrix)
 
 
-def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, loop: bool) -> bool:
+def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:
     """Return whether the pictures of a movement that recurs were sorted; films without halves are not judged."""
     if best.agreement is None or best.costs.matrix is None:
         return False
-    return (loop or may_go_to_and_fro(path, best.costs.matrix)) and is_sorted_movement(luma, path, loop)
+    return (ends_meet or may_go_to_and_fro(path, best.costs.matrix)) and is_sorted_movement(luma, path, ends_meet)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
