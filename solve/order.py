@@ -22,7 +22,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import is_sorted_movement, may_go_to_and_fro, steady_order
+from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -103,6 +103,8 @@ class OrderResult:
     """Whether no order stands out because the pictures recur."""
     loop: bool = False
     """Whether the ends of the path fit together, so that the pictures do not tell where it begins."""
+    halves: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    """Paths by halves of the pictures, one row each, by the chosen price and by the first one."""
 
 
 def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: Progress) -> OrderResult:
@@ -149,13 +151,21 @@ def _search(
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     ends_meet = best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
     loop = ends_meet and (agreed or 0.0) >= _DOUBTED
-    recurring = best is trials[0] and _recurring(path, best, ends_meet)
+    recurring = best is trials[0] and _recurring(rows.luma, path.order, best, ends_meet)
     recurring = recurring or _is_sorted(rows.luma, path.order, best, ends_meet)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
-    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop)
+    halves = _paths_by_halves(best, first)
+    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
+
+
+def _paths_by_halves(best: PriceTrial, first: "_FirstPrice") -> Ints:
+    """Return the paths by halves of the pictures, also those by pixels: halves by motion share one flow."""
+    compared = [one for one in (best.agreement, first.agreement) if one]
+    paths = [path for one in compared[: 1 if best.agreement is first.agreement else 2] for path in one.paths]
+    return np.array(paths, np.int64).reshape(len(paths), -1 if paths else 0)
 
 
 def _steadied(path: RowPath, costs: JoinCosts, order: list[int]) -> RowPath:
@@ -259,12 +269,15 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     return agreed_among(some, halves, rows.files if rows.from_video else None) > _IN_ORDER
 
 
-def _recurring(path: RowPath, first: PriceTrial, ends_meet: bool) -> bool:
-    """Judge paths by pixels whose ends meet or whose halves agree: in others, noise makes steps uneven."""
+def _recurring(luma: npt.NDArray[np.uint8], path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
+    """Judge paths by pixels whose ends meet, or that go straight and on which halves of the pictures agree.
+
+    In others, noise makes steps uneven, as that of a hand-held camera in the dark does.
+    """
     if first.agreement is None or first.costs.matrix is None:
         return False
     judged = ends_meet or first.agreement.believed >= _DOUBTED
-    return judged and pictures_recur(path.order, first.costs.matrix)
+    return judged and pictures_recur(path, first.costs.matrix) and (ends_meet or goes_straight(luma, path))
 
 
 def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:

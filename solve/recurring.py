@@ -89,7 +89,7 @@ def steady_order(luma: npt.NDArray[np.uint8], path: Sequence[int], progress: Pro
 
 def may_go_to_and_fro(path: Sequence[int], prices: npt.NDArray[Any]) -> bool:
     """Return whether frames at both ends of a path differ less than others as far apart, by their prices."""
-    apart = max(3, len(path) // _END)
+    apart = _end(path)
     differences = prices[path[:-apart], path[apart:]]
     return len(differences) > 0 and bool(max(differences[0], differences[-1]) < _LIKE_ENDS * np.median(differences))
 
@@ -115,12 +115,26 @@ def places_are_sorted(places: Doubles, loop: bool) -> bool:
     return (loop or _goes_to_and_fro(places)) and _steps_repeat(np.linalg.norm(np.diff(places, axis=0), axis=1))
 
 
+def goes_straight(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
+    """Return whether a path goes through all that its pictures show from one end to the other, without turning back."""
+    return _is_straight(positions(steady_pictures(luma))[list(path)])
+
+
+def _is_straight(places: Doubles) -> bool:
+    way = np.abs(np.diff(places[:: _end(places), 0])).sum()
+    return places.shape[1] == 1 and bool(abs(places[-1, 0] - places[0, 0]) > _STRAIGHT * way)
+
+
+def _end(path: Sequence[int] | Doubles) -> int:
+    """Return the steps of an end of a path."""
+    return max(3, len(path) // _END)
+
+
 def _goes_to_and_fro(places: Doubles) -> bool:
     """Return whether places lie on a line and are closest to each other at both of its ends."""
-    apart = max(3, len(places) // _END)
-    way = np.abs(np.diff(places[::apart, 0])).sum()
-    if places.shape[1] > 1 or abs(places[-1, 0] - places[0, 0]) <= _STRAIGHT * way:
+    if not _is_straight(places):
         return False
+    apart = _end(places)
     speeds = np.abs(places[apart:, 0] - places[:-apart, 0])
     middle = speeds[len(speeds) // 4 : -(len(speeds) // 4)]
     return bool(max(speeds[0], speeds[-1]) < _SLOW_ENDS * np.median(middle))
