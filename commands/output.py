@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..render.results import order_text
+from ..render.results import order_text, shot_order_text
 from .color import styled
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ def plan_text(plan: "Plan", file: Path | None) -> str:
     lines = [
         f"{file}: {summary}" if file else summary,
         *_columns([("shot", "frames", "seconds", "first", "last"), *_shot_rows(plan)]),
+        *(f"shot {number}: {text}" for number, text in _undetermined_shots(plan)),
         f"order {order_text(len(plan.order), plan.mean_confidence, reasons(plan))}",
     ]
     if weak:
@@ -164,6 +165,11 @@ def plan_text(plan: "Plan", file: Path | None) -> str:
     if plan.dropped:
         lines += ["dropped:", *_columns([("shot", "frames", "reason", "which"), *_dropped_rows(plan)])]
     return "\n".join(lines)
+
+
+def _undetermined_shots(plan: "Plan") -> list[tuple[int, str]]:
+    numbered = ((shot.number or position, shot.undetermined) for position, shot in enumerate(plan.shots, 1))
+    return [(number, shot_order_text(reason)) for number, reason in numbered if reason][:_LISTED_GROUPS]
 
 
 def _shot_rows(plan: "Plan") -> list[tuple[Any, ...]]:

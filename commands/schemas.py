@@ -37,7 +37,7 @@ class Schema:
         """Return the schema."""
         from pydantic import TypeAdapter, create_model
 
-        from ..solve.undetermined import UndeterminedReason
+        from ..solve.plan.model import UndeterminedReason
 
         module, _, attribute = self.kind.partition(":")
         adapter = TypeAdapter(getattr(import_module(f"..{module}", __package__), attribute))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..media.types import VideoRecord
-    from ..solve.plan.model import Plan
-    from ..solve.undetermined import UndeterminedReason
+    from ..solve.plan.model import Plan, UndeterminedReason
     from .outputs import OutputPaths
 
 
@@ -18,6 +17,7 @@ _UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "cuts": "between shots",
     "equal": "between frames that all differ equally",
     "recurring": "between pictures that recur",
+    "exchangeable": "between stretches that could be exchanged",
     "direction": "of two frames",
 }
 _ALL_UNDETERMINED: "dict[UndeterminedReason, str]" = {
@@ -25,8 +25,11 @@ _ALL_UNDETERMINED: "dict[UndeterminedReason, str]" = {
     "cuts": "every frame is a shot of its own",
     "equal": "the frames all differ equally from one another",
     "recurring": "the same pictures recur, as of a pendulum",
+    "exchangeable": "every stretch could be exchanged with others",
     "direction": "either of the two frames may come first",
 }
+_SHOT_UNDETERMINED: "dict[UndeterminedReason, str]" = {"exchangeable": "stretches of it could be exchanged"}
+"""What a shot says instead."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ def order_text(frames: int, sure: float | None, undetermined: "Mapping[Undetermi
         return f"{confidence_text(sure)} sure"
     reasons = parts if several else _UNDETERMINED[next(iter(undetermined))]
     return f"{confidence_text(sure)} sure; {sum(undetermined.values())} of {frames - 1} joins undetermined ({reasons})"
+
+
+def shot_order_text(reason: "UndeterminedReason | None") -> str:
+    """Say why the order within a shot is undetermined; empty if it is not."""
+    return f"order undetermined: {_SHOT_UNDETERMINED.get(reason, _ALL_UNDETERMINED[reason])}" if reason else ""
 
 
 def confidence_text(share: float) -> str:

@@ -20,6 +20,7 @@ from .confidence import JoinReview, join_confidence, review_joins
 from .constraints import NO_CONSTRAINTS, Constraints, check_constraints
 from .cost.prices import price_features as small_pictures
 from .cost.sound import SliceSound
+from .exchanges import exchangeable_joins, order_is_shared
 from .measured_prices import Matcher
 from .motion import MotionCache, NoMotionCache
 from .order import AGREED, OrderInput, OrderResult, order_rows
@@ -27,7 +28,7 @@ from .order_cache import NoOrderCache, OrderCache, cached_order
 from .outliers import OutlierVerdict, find_outliers
 from .path.constrain import constrain
 from .path.pinned import pinned_rows
-from .plan.model import Direction, Dropped, Neighbour, Reason, Shot
+from .plan.model import Direction, Dropped, Neighbour, Reason, Shot, UndeterminedReason
 from .repeats import RepeatGroups, collapse, split_groups
 from .shots import (
     NumberedShot,
@@ -63,6 +64,9 @@ _BREAK = 1.5
 """A join of this many times the median price may be a cut, and sound may move what is on either side. Prices that count
 changes are bounded: at drawn cuts they are 1.6 to 2, within drawn shots at most 1.2.
 """
+
+_MOSTLY = 0.5
+"""Share of undetermined joins above which the order of a shot is undetermined."""
 
 _T = TypeVar("_T")
 
@@ -342,8 +346,10 @@ def _arrangement(
     verdict = _sound_verdict(film, solved)
     undecided = [tied and not known for tied, known in zip(tied_joins, user_joins, strict=True)]
     confidence = _confidence(played, solved.ordered, user_joins, undecided)
+    final_shots = [_judged_shot(shot, played, solved.ordered, undecided) for shot in final_shots]
     cuts = {shot.start - 1 for shot in final_shots[1:]}
-    undetermined = [at for at, known in enumerate(user_joins) if undecided[at] or (at in cuts and not known)]
+    open_joins = cuts | _exchangeable(final_shots, played, solved.ordered)
+    undetermined = [at for at, known in enumerate(user_joins) if undecided[at] or (at in open_joins and not known)]
     row_of = {
         int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in distinct.members[leader]
     }
@@ -478,6 +484,37 @@ def _undecided_joins(played: Sequence[Sequence[int]], ordered: OrderResult) -> l
         for (a, b), same in zip(pairwise(path), interchangeable_joins(path, ordered.costs), strict=True)
     ]
     return _expand_repeats(played, joins, True)
+
+
+def _judged_shot(shot: Shot, played: Sequence[Sequence[int]], ordered: OrderResult, undecided: Sequence[bool]) -> Shot:
+    """Say why the order within a shot is undetermined, if it is."""
+    tied = [undecided[at] for at in shot.joins]
+    if tied and sum(tied) > _MOSTLY * len(tied):
+        return shot.model_copy(update={"undetermined": _reason_of_ties(ordered)})
+    if ordered.path.in_file_order or order_is_shared(_rows_of(shot, played, ordered), ordered.halves):
+        return shot
+    return shot.model_copy(update={"undetermined": "exchangeable"})
+
+
+def _reason_of_ties(ordered: OrderResult) -> UndeterminedReason:
+    if ordered.recurring:
+        return "recurring"
+    if ordered.orderless:
+        return "equal"
+    return "direction" if len(ordered.path.order) == 2 else "same"
+
+
+def _rows_of(shot: Shot, played: Sequence[Sequence[int]], ordered: OrderResult) -> list[int]:
+    """Return the rows of a shot in play order; repeats count once."""
+    starts = np.cumsum([0, *map(len, played)])[:-1]
+    within = (shot.start <= starts) & (starts < shot.start + shot.length)
+    return [row for row, inside in zip(ordered.path.order, within, strict=True) if inside]
+
+
+def _exchangeable(shots: Sequence[Shot], played: Sequence[Sequence[int]], ordered: OrderResult) -> set[int]:
+    """Return the joins at which stretches of shots could be exchanged, by their positions."""
+    joins = _expand_repeats(played, exchangeable_joins(ordered.path.order, ordered.halves), False)
+    return {at for shot in shots if shot.undetermined == "exchangeable" for at in shot.joins if joins[at]}
 
 
 def _confidence(

@@ -24,7 +24,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import steady_order
+from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -124,6 +124,8 @@ class OrderResult:
     """Whether no order stands out because the pictures recur."""
     loop: bool = False
     """Whether the ends of the path fit together, so that the pictures do not tell where it begins."""
+    halves: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    """Paths by halves of the pictures, one row each, by the chosen price and by the first one."""
 
 
 def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: Progress) -> OrderResult:
@@ -168,13 +170,23 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
-    recurring = best is trials[0] and _recurring(path, best, rows)
+    ends_meet = best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
+    loop = ends_meet and (agreed or 0.0) >= _DOUBTED
+    recurring = best is trials[0] and _recurring(rows, path.order, best, ends_meet)
+    recurring = recurring or _is_sorted(rows.luma, path.order, best, ends_meet)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
-    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop)
+    halves = _paths_by_halves(best, first)
+    return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
+
+
+def _paths_by_halves(best: PriceTrial, first: "_FirstPrice") -> Ints:
+    """Return the paths by halves of the pictures, also those by pixels: halves by motion share one flow."""
+    compared = [one for one in (best.agreement, first.agreement) if one]
+    paths = [path for one in compared[: 1 if best.agreement is first.agreement else 2] for path in one.paths]
+    return np.array(paths, np.int64).reshape(len(paths), -1 if paths else 0)
 
 
 def _steadied(path: RowPath, costs: JoinCosts, order: list[int]) -> RowPath:
@@ -311,15 +323,26 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     return False
 
 
-def _recurring(path: RowPath, first: PriceTrial, rows: OrderInput) -> bool:
-    """Judge paths by pixels on which halves of the pictures agree: on others, noise makes steps irregular.
+def _recurring(rows: OrderInput, path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
+    """Judge paths by pixels whose ends meet, or that go straight and on which halves of the pictures agree.
 
-    So does scrolling by several lines at a time, and a film that jumps in the gate, but not by the tangent distance.
+    In others, noise makes steps uneven, as that of a hand-held camera in the dark does. So does scrolling by several
+    lines at a time, and a film that jumps in the gate, but not by the tangent distance.
     """
-    agreed = first.agreement.believed if first.agreement and first.name != _SCROLL else 0.0
-    if agreed < _DOUBTED or first.costs.matrix is None or not pictures_recur(path.order, first.costs.matrix):
+    if first.agreement is None or first.costs.matrix is None or first.name == _SCROLL:
         return False
-    return pictures_recur(path.order, all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
+    judged = ends_meet or first.agreement.believed >= _DOUBTED
+    if not judged or not pictures_recur(path, first.costs.matrix):
+        return False
+    tangent = all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows)))
+    return (ends_meet or goes_straight(rows.luma, path)) and pictures_recur(path, tangent)
+
+
+def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:
+    """Return whether the pictures of a movement that recurs were sorted; films without halves are not judged."""
+    if best.agreement is None or best.costs.matrix is None:
+        return False
+    return (ends_meet or may_go_to_and_fro(path, best.costs.matrix)) and is_sorted_movement(luma, path, ends_meet)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:

@@ -93,6 +93,7 @@ def _to_arrays(found: OrderResult) -> Arrays:
         "matrix": found.costs.matrix,
         "neighbours": np.array(found.costs.neighbours, np.int64),
         "orderless": np.array(sorted(found.orderless), np.int64),
+        "halves": found.halves,
     }
 
 
@@ -103,6 +104,7 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
         recurring, loop = stored["flags"].tolist()
         solver, price = stored["names"].tolist()
         matrix, order, neighbours = stored["matrix"], stored["order"], stored["neighbours"]
+        halves = stored["halves"]
         orderless = frozenset(stored["orderless"].astype(np.int64).tolist())
     except (KeyError, TypeError, ValueError):
         return None
@@ -112,7 +114,10 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
         return None
     if order.dtype.kind != "i" or not np.array_equal(np.sort(order), np.arange(count)):
         return None
+    if halves.dtype.kind != "i" or not all(np.array_equal(np.sort(path), np.arange(count)) for path in halves):
+        return None
     costs = JoinCosts(dense_rows(matrix), neighbours.tolist(), scale, matrix)
     path = RowPath(order.tolist(), cost, None if np.isnan(bound) else bound, str(solver))
     agreement = None if np.isnan(agreed) else agreed
-    return OrderResult(path, costs, str(price), band, seconds, agreement, orderless, bool(recurring), bool(loop))
+    flags = bool(recurring), bool(loop)
+    return OrderResult(path, costs, str(price), band, seconds, agreement, orderless, *flags, halves)

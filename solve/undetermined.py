@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby, pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .cost.prices import JoinCosts
-from .plan.model import PlanFields
-
-UndeterminedReason: TypeAlias = Literal["same", "cuts", "equal", "recurring", "direction"]
+from .plan.model import PlanFields, UndeterminedReason
 
 _STRETCH = 20
 """Rows of a path that are compared at a time; a shorter film is compared as a whole. In stretches of 12, real
@@ -128,16 +126,19 @@ def chance_confidence(undetermined: Sequence[bool]) -> list[float]:
 def reasons(plan: PlanFields) -> dict[UndeterminedReason, int]:
     """Count the undetermined joins of a plan by the reason for it."""
     cuts = {shot.start - 1 for shot in plan.shots}
-    return dict(Counter(_reason(plan, at, cuts) for at in plan.undetermined))
+    exchangeable = {at for shot in plan.shots if shot.undetermined == "exchangeable" for at in shot.joins}
+    return dict(Counter(_reason(plan, at, cuts, exchangeable) for at in plan.undetermined))
 
 
-def _reason(plan: PlanFields, at: int, cuts: set[int]) -> UndeterminedReason:
+def _reason(plan: PlanFields, at: int, cuts: set[int], exchangeable: set[int]) -> UndeterminedReason:
     if at in cuts:
         return "cuts"
     if plan.prices and plan.prices[at] == 0:
         return "same"
     if plan.path.recurring:
         return "recurring"
+    if at in exchangeable:
+        return "exchangeable"
     return "direction" if len(plan.order) == 2 else "equal"
 
 

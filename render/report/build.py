@@ -18,7 +18,7 @@ from ...solve.confidence import count_weak
 from ...solve.plan.files import first_problem
 from ...solve.plan.model import Direction, Plan, Shot, WeakJoin
 from ...solve.undetermined import reasons
-from ..results import confidence_text, order_text
+from ..results import confidence_text, order_text, shot_order_text
 from .folder import REPORT_FILES, write_report
 from .model import DroppedFrame, FrameThumbnail, JoinAlternative, JoinPrices, Report, ShotStrip, WeakJoinRow
 
@@ -157,7 +157,12 @@ def _strip(plan: Plan, number: int, shot: Shot, thumbnail: Callable[[int], Frame
     ends = dict.fromkeys([frames[0], frames[len(frames) // 2], frames[-1]])
     fps = plan.video.fps
     return ShotStrip(
-        shot.number or number, shot.length, shot.start / fps, shot.length / fps, [thumbnail(frame) for frame in ends]
+        shot.number or number,
+        shot.length,
+        shot.start / fps,
+        shot.length / fps,
+        [thumbnail(frame) for frame in ends],
+        shot_order_text(shot.undetermined),
     )
 
 

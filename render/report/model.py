@@ -36,6 +36,8 @@ class ShotStrip:
     start: float
     seconds: float
     pictures: Sequence[FrameThumbnail]
+    order: str = ""
+    """Why its order is undetermined, if it is."""
 
 
 @dataclass(frozen=True)

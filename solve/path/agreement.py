@@ -1,7 +1,7 @@
 """Choose among prices without ground truth: the two halves of a picture should give the same order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -54,6 +54,8 @@ class Agreement:
     and agree where both follow the file."""
     spread: float
     """Mean distance along the path of one half to the rows nearest by the other half; 1.5 is perfect."""
+    paths: Sequence[Sequence[int]] = field(default=(), repr=False)
+    """The path by each half."""
 
     @property
     def score(self) -> float:
@@ -127,7 +129,8 @@ def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
         joins += [_agreed(one, other, parts[at]), _agreed(other, one, parts[at + 1])]
         spread += [_spread(parts[at], other), _spread(parts[at + 1], one)]
     echo = [] if files is None else [_echo(path, files) for path in paths]
-    return Agreement(*(sum(values) / max(1, len(values)) for values in (joins, echo, spread)))
+    mean_joins, mean_echo, mean_spread = (sum(values) / max(1, len(values)) for values in (joins, echo, spread))
+    return Agreement(mean_joins, mean_echo, mean_spread, paths)
 
 
 def agreed_among(rows: Collection[int], parts: Sequence[JoinCosts], files: Ints | None) -> float:

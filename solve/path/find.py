@@ -16,6 +16,8 @@ _FEWEST_KICKS = 2000
 """Kicks for films of under 500 rows, where they are cheap."""
 _MOST_KICKS = 40_000
 """Limits the time that long films take."""
+_FILE_ORDER = "file order"
+"""The solver of a path that keeps the order of the file."""
 _PROVED = 5e-4
 """A path within this share of its lower bound is not improved any further."""
 
@@ -30,6 +32,11 @@ class RowPath:
     solver: str
     interrupted: bool = False
     """Whether the user stopped the search early."""
+
+    @property
+    def in_file_order(self) -> bool:
+        """Whether the rows were found to be in order already."""
+        return self.solver == _FILE_ORDER
 
     @property
     def gap(self) -> float | None:
@@ -100,7 +107,7 @@ def _target(bound: float) -> float:
 def path_in_file_order(costs: JoinCosts, stop: StopCondition = StopCondition()) -> RowPath:  # noqa: B008 - frozen
     """Return the rows in file order, with a proven bound."""
     path = list(range(len(costs)))
-    return _row_path(path, lower_bound(costs, costs.of(path), stop), "file order", costs, stop)
+    return _row_path(path, lower_bound(costs, costs.of(path), stop), _FILE_ORDER, costs, stop)
 
 
 def _row_path(order: list[int], bound: float, solver: str, costs: JoinCosts, stop: StopCondition) -> RowPath:

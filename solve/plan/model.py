@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,6 +33,10 @@ def fill_problems(plan: "PlanFields") -> Iterator[tuple[int, str]]:
 
 PLAN_FORMAT: Literal["reelweave.plan/1"] = "reelweave.plan/1"
 
+UndeterminedReason: TypeAlias = Literal["same", "cuts", "equal", "recurring", "exchangeable", "direction"]
+"""Why joins are undetermined: frames that look the same, cuts, frames that all differ equally, pictures that recur,
+stretches that could be exchanged, or only two frames.
+"""
 Reason = Literal["outlier", "foreign", "broken", "duplicate", "user", "elsewhere"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=1e-5, le=1e6)]
@@ -88,6 +92,13 @@ class Shot(_Part):
     start: int
     length: int
     number: int | None = None
+    undetermined: UndeterminedReason | None = None
+    """Why nothing decides the order within the shot as a whole; null if something does."""
+
+    @property
+    def joins(self) -> range:
+        """The joins within the shot, by their positions."""
+        return range(self.start, self.start + self.length - 1)
 
 
 class Hole(_Part):

@@ -283,3 +283,11 @@ def test_an_expensive_join_stands_out_and_weak_joins_and_cuts_have_their_own_col
 )
 def test_a_price_curve_accepts_degenerate_prices(prices: list[float]) -> None:
     assert price_curve(prices, weak=range(len(prices)), cuts=range(len(prices))).dtype == np.uint8
+
+
+def test_a_shot_whose_order_is_undetermined_says_so(tmp_path: Path) -> None:
+    report = joined(report_of())
+    for order in ("", "order undetermined"):
+        strips = [dataclasses.replace(strip, order=order) for strip in report.shots]
+        page = write_report(tmp_path / "report", dataclasses.replace(report, shots=strips))[-1]
+        assert ("order undetermined" in ParsedPage(page.read_text(encoding="utf-8")).words) is bool(order)

@@ -19,8 +19,10 @@ from reelweave.index.neighbours import nearest
 from reelweave.media.types import NeighbourGraph, Picture
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
+from reelweave.solve import arrange as arrange_module
 from reelweave.solve.arrange import Arrangement, SolveInput, arrange
 from reelweave.solve.constraints import Constraints
+from reelweave.solve.order import OrderResult
 from reelweave.solve.repeats import RepeatGroups, collapse
 
 Luma = npt.NDArray[np.uint8]
@@ -70,6 +72,41 @@ def test_vectors_of_another_space_are_ordered_by_those_vectors(frames: list[Pict
     found = arranged(film_of([frames[place] for place in places], space="clip"))
     assert found.ordered.price == "cosine"
     assert either_way([places[row] for row in found.order]) == list(range(40))
+
+
+def with_halves(monkeypatch: pytest.MonkeyPatch, exchange: Callable[[list[int]], list[int]]) -> None:
+    """Let the paths by halves of the pictures be those that `exchange` makes of the path found."""
+    found = arrange_module.cached_order
+
+    def exchanged(*given: Any) -> OrderResult:
+        ordered = found(*given)
+        return replace(ordered, halves=np.array([exchange(ordered.path.order)] * 4, np.int64))
+
+    monkeypatch.setattr(arrange_module, "cached_order", exchanged)
+
+
+def test_a_shot_whose_stretches_halves_exchange_is_undetermined_between_them(
+    frames: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_halves(monkeypatch, lambda path: [*path[30:], *path[10:20], *path[:10], *path[20:30]])
+    found = arranged(film_of([frames[place] for place in shuffled(40)]))
+    assert [shot.undetermined for shot in found.shots] == ["exchangeable"]
+    assert found.undetermined == [9, 19, 29]
+    assert not {join.at for join in found.review.weak} & {9, 19, 29}
+
+
+def test_a_shot_whose_order_halves_share_is_determined(frames: list[Picture], monkeypatch: pytest.MonkeyPatch) -> None:
+    with_halves(monkeypatch, lambda path: [*path[38:], *path[:38]][::-1])
+    found = arranged(film_of([frames[place] for place in shuffled(40)]))
+    assert [shot.undetermined for shot in found.shots] == [None]
+    assert found.undetermined == []
+
+
+def test_a_film_that_was_in_order_is_determined_whatever_halves_say(
+    frames: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_halves(monkeypatch, lambda path: [*path[::2], *path[1::2]])
+    assert [shot.undetermined for shot in arranged(film_of(frames)).shots] == [None]
 
 
 def test_a_film_in_order_stays_as_it_is(frames: list[Picture]) -> None:

@@ -126,10 +126,10 @@ CONTENT = {
     "shots one over another": Edit('"start": 29', '"start": 28', '"start": 28', ["shot 2 starts at 28"]),
     "a first shot that is late": Edit('"start": 0', '"start": 1', '"start": 1', ["shot 1 starts at 1", "starts at 0"]),
     "a shot of nothing": Edit(
-        '"length": 29, "number": null},', '"length": 0, "number": null},', '"length": 0', ["shot 1 is 0 frames long"]
+        '"length": 29, "number": null, ', '"length": 0, "number": null, ', '"length": 0', ["shot 1 is 0 frames long"]
     ),
     "a shot backwards": Edit(
-        '"length": 29, "number": null},', '"length": -3, "number": null},', '"length": -3', ["shot 1 is -3 frames long"]
+        '"length": 29, "number": null, ', '"length": -3, "number": null, ', '"length": -3', ["shot 1 is -3 frames long"]
     ),
 }
 

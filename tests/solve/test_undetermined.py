@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reelweave.commands.output import plan_text
 from reelweave.media.types import VideoRecord
 from reelweave.render.results import FilmResult, confidence_text, order_text, reconstruction_of
 from reelweave.solve.cost.prices import dense_costs
@@ -116,11 +117,25 @@ def test_a_plan_gives_the_reasons_for_undetermined_joins() -> None:
     )
     assert reasons(told) == {"cuts": 1, "same": 1, "equal": 2}
     assert reasons(plan_of(2, confidence=[0.5], prices=[1], undetermined=[0])) == {"direction": 1}
+    exchanged = [Shot(start=0, length=3), Shot(start=3, length=3, undetermined="exchangeable")]
+    assert reasons(plan_of(6, shots=exchanged, undetermined=[0, 2, 3], prices=[1] * 5)) == {
+        "equal": 1,
+        "cuts": 1,
+        "exchangeable": 1,
+    }
     recurs = PathReport(cost=1, lower_bound=None, gap=None, solver="", seconds=0, recurring=True)
     assert reasons(plan_of(4, shots=shots, undetermined=[0, 1, 2], prices=[1, 1, 1], path=recurs)) == {
         "cuts": 1,
         "recurring": 2,
     }
+
+
+def test_the_text_of_a_plan_names_the_shots_whose_order_is_undetermined() -> None:
+    shots = [Shot(start=0, length=3, number=7), Shot(start=3, length=3, number=8, undetermined="exchangeable")]
+    lines = plan_text(plan_of(6, shots=shots, undetermined=[2, 4]), None).splitlines()
+    told = [line for line in lines if line.startswith("shot ") and "undetermined" in line]
+    assert len(told) == 1
+    assert told[0].startswith("shot 8:")
 
 
 @pytest.mark.parametrize(

@@ -329,3 +329,11 @@ def test_a_frame_that_is_selected_links_to_frames_like_it(state: ReconstructStat
     assert found
     assert found[1] == state.plan.video.id
     assert frame / 25 < float(found[2]) < (frame + 1) / 25
+
+
+def test_a_shot_whose_order_is_undetermined_says_so(state: ReconstructState) -> None:
+    assert "order undetermined" not in view.shots(state)
+    first, second = state.plan.shots
+    recurs = second.model_copy(update={"undetermined": "recurring"})
+    plan = state.plan.model_copy(update={"shots": [first, recurs]})
+    assert view.shots(replace(state, plan=plan)).count("order undetermined") == 1

@@ -9,6 +9,7 @@ import numpy as np
 from ...media.types import Picture
 from ...render.report.charts import CURVE_SPAN, price_curve
 from ...render.report.contact_sheet import GAP, heat_map
+from ...render.results import shot_order_text
 from ..html import render
 from ..strings import STRINGS
 from .corrections import describe
@@ -79,7 +80,13 @@ def shots(state: ReconstructState) -> str:
     each = max(_STRIP_MIN, min(_STRIP_MAX, _STRIP_FRAMES // max(1, len(runs))))
     strips = [(run, spread(run.frames, each)) for run in runs[:_STRIPS_SHOWN]]
     joins = {run.frames[0] for run, _ in joinable(state)}
-    return render("reconstruct.shots", state, strips, len(runs) - _STRIPS_SHOWN, joins)
+    return render("reconstruct.shots", state, strips, len(runs) - _STRIPS_SHOWN, joins, _undetermined(state))
+
+
+def _undetermined(state: ReconstructState) -> dict[int, str]:
+    """Say of each shot whose order is undetermined why."""
+    numbered = enumerate(state.plan.shots, 1)
+    return {shot.number or number: shot_order_text(shot.undetermined) for number, shot in numbered if shot.undetermined}
 
 
 def spread(frames: Sequence[int], most: int) -> list[int]:
