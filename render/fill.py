@@ -103,7 +103,7 @@ class FrameTiming:
         return motion_share(self.repeats, gap.first, gap.last)
 
     def known_frames(self, gap: Gap, earlier: Sequence[Planes], later: Sequence[Planes]) -> list[KnownFrame]:
-        """Return the frames close to a gap that have clean neighbours, unless they repeat one of these.
+        """Return the frames close to a gap that have clean neighbours, unless one of the three repeats another.
 
         Args:
             gap: The gap.
@@ -112,7 +112,8 @@ class FrameTiming:
         """
         known = []
         for frame, near in ((gap.first - 2, earlier[-_TRIAL:]), (gap.last + 2, later[:_TRIAL])):
-            if len(near) == _TRIAL and 0 < (at := self.moment(Gap(frame, frame), frame)) < 1:
+            if len(near) == _TRIAL and not any(self.repeats[frame : frame + 2]):
+                at = self.moment(Gap(frame, frame), frame)
                 known.append(KnownFrame(GapEnds(near[0], near[2]), at, near[1]))
         return known
 
