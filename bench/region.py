@@ -27,6 +27,7 @@ from reelweave.evaluate.damage import KINDS, Damage, DamagedStretch, DamageRecor
 from reelweave.evaluate.masks import unpacked
 from reelweave.evaluate.scores import psnr_of
 from reelweave.media.types import Mask, Picture
+from reelweave.render.cadence import RepeatDetector
 from reelweave.render.fill import FrameTiming
 from reelweave.render.frame_layout import FrameLayout
 from reelweave.render.gaps import Gap, gaps_of
@@ -69,6 +70,10 @@ class Line:
 def measured(clip: Path, chosen: argparse.Namespace) -> Iterator[Line]:
     layout = small_layout(clip, chosen.width)
     frames = list(islice(decoded(clip, layout), chosen.frames))
+    watch = RepeatDetector()
+    for raw in frames:
+        watch.see(luma_of(raw, layout))
+    timing = FrameTiming(Fraction(25), repeats=watch.repeats)
     first = zlib.crc32(clip.name.encode())
     for number in range(chosen.cases if len(frames) > 3 * _LONGEST // 2 else 0):
         kind, severity = _KINDS[(first + number) % len(_KINDS)], 1 + (first + number) % 3
@@ -82,7 +87,7 @@ def measured(clip: Path, chosen: argparse.Namespace) -> Iterator[Line]:
         for gap in gaps_of(hit, len(frames), len(frames)) if hit else []:
             masks = {frame: unpacked(record.masks[frame], *layout.size) for frame in _some(gap)}
             clean = set(range(len(shown))) - set(hit)
-            for values in compared(frames, shown, masks, gap, clean, layout):
+            for values in compared(frames, shown, masks, gap, clean, layout, timing):
                 yield Line(clip.name, kind, severity, *values)
 
 
@@ -97,15 +102,15 @@ def compared(
     gap: Gap,
     clean: set[int],
     layout: FrameLayout,
+    timing: FrameTiming,
 ) -> Iterator[tuple[int, float, float, float, float, float, float, float | None]]:
     sides = GapEnds(*(planes_of(shown[frame], layout) for frame in (gap.first - 1, gap.last + 1)))
     if not same_scene(sides.before[0], sides.after[0]):
         return
-    timing = FrameTiming(Fraction(25))
     sides_of_gap = range(gap.first - 3, gap.first), range(gap.last + 1, gap.last + 4)
     near = [[planes_of(shown[frame], layout) for frame in side if frame in clean] for side in sides_of_gap]
     known = timing.known_frames(gap, *near)
-    make, find = interpolator("auto", known=known).across(sides), BrokenFinder()
+    make, find = interpolator("auto", timing.motion_share(gap), known).across(sides), BrokenFinder()
     for frame, true in masks.items():
         at, broken = timing.moment(gap, frame), planes_of(shown[frame], layout)
         made = make(at).planes

@@ -103,7 +103,7 @@ class FrameTiming:
         return motion_share(self.repeats, gap.first, gap.last)
 
     def known_frames(self, gap: Gap, earlier: Sequence[Planes], later: Sequence[Planes]) -> list[KnownFrame]:
-        """Return the frames close to a gap that have clean neighbours, unless they repeat one of these.
+        """Return the frames close to a gap that have clean neighbours, unless one of the three repeats another.
 
         Args:
             gap: The gap.
@@ -112,7 +112,8 @@ class FrameTiming:
         """
         known = []
         for frame, near in ((gap.first - 2, earlier[-_TRIAL:]), (gap.last + 2, later[:_TRIAL])):
-            if len(near) == _TRIAL and 0 < (at := self.moment(Gap(frame, frame), frame)) < 1:
+            if len(near) == _TRIAL and not any(self.repeats[frame : frame + 2]):
+                at = self.moment(Gap(frame, frame), frame)
                 known.append(KnownFrame(GapEnds(near[0], near[2]), at, near[1]))
         return known
 
@@ -159,9 +160,10 @@ def render_repaired(
     done, rows = segments.begin() if segments else (0, [])
     filler.replaced += [ReplacedFrame(**row | {"sources": tuple(row["sources"])}) for row in rows or []]
     rest = [gap for gap in gaps if gap.last >= done]
+    passed = max((gap.last + 1 for gap in gaps if gap.last < done), default=0)
     rate, times = timing.rate, timing.times
     with closing(_decoded(source.path, layout, frames)) as raws:
-        film = filler.filled(raws, rest)
+        film = filler.filled(raws, rest, passed)
         if segments:
             shape = frames, layout, target, encoding, rate, progress, "repair", sound, times
             segments.encode(film, done, *shape, lambda end: filler.rows_before(end, gaps))
@@ -194,9 +196,13 @@ class GapFiller:
     timing: FrameTiming
     replaced: list[ReplacedFrame] = field(default_factory=list)
 
-    def filled(self, raws: Iterator[bytes], gaps: Sequence[Gap]) -> Iterator[bytes]:
-        """Yield all frames with the gaps filled, and record each replacement in `replaced`."""
-        frames, position, before = _Peekable(raws), 0, b""
+    def filled(self, raws: Iterator[bytes], gaps: Sequence[Gap], passed: int = 0) -> Iterator[bytes]:
+        """Yield all frames with the gaps filled, and record each replacement in `replaced`.
+
+        The first `passed` frames, with which an earlier call was done, are yielded as they are; some may be broken.
+        """
+        frames, position, before = _Peekable(raws), passed, b""
+        yield from islice(frames, passed)
         next_gap = dict(pairwise(gaps))
         for gap in gaps:
             recent: deque[bytes] = deque([before] * bool(before), maxlen=self._context)

@@ -137,7 +137,8 @@ def _best_share(known: Sequence[KnownFrame]) -> float:
     gained, moved = _PRIOR, _PRIOR
     for frame in known:
         if same_scene(frame.sides.before[0], frame.sides.after[0]):
-            faded, followed, share = _MotionShares(frame.sides).at(frame.at)
+            lumas = GapEnds(frame.sides.before[:1], frame.sides.after[:1])
+            faded, followed, share = _MotionShares(lumas).at(frame.at)
             change = share * (followed[0] - faded[0])
             gained += float(np.mean(change * (frame.true[0] - faded[0])))
             moved += float(np.mean(np.square(change)))

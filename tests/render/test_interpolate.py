@@ -138,10 +138,11 @@ def test_frames_with_clean_neighbours_are_tried(earlier: int, later: int, at: li
     assert [frame.at for frame in known] == at
 
 
-def test_repeats_are_not_tried() -> None:
-    near = [scene(0), scene(0), scene(1)]
-    repeats = [frame % 2 == 1 for frame in range(40)]
-    assert FrameTiming(Fraction(25), repeats=repeats).known_frames(Gap(19, 19), near, near) == []
+@pytest.mark.parametrize(("repeats", "tried"), [(range(0), 2), ([17], 1), ([18], 1), ([21, 18], 0), ([16, 23], 2)])
+def test_frames_are_not_tried_where_one_repeats_another(repeats: Sequence[int], tried: int) -> None:
+    near = [scene(0), scene(2), scene(4)]
+    timing = FrameTiming(Fraction(25), repeats=[frame in repeats for frame in range(40)])
+    assert len(timing.known_frames(Gap(19, 19), near, near)) == tried
 
 
 @pytest.mark.parametrize(("at", "shown"), [(0.2, 0), (0.5, 0), (0.7, 8)], ids=["early", "middle", "late"])

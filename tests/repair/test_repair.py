@@ -386,17 +386,22 @@ def test_the_network_is_asked_about_clean_frames_only() -> None:
     assert [number for number in range(40) if made[number] != raws[number]] == [38, 39]
 
 
-def test_a_gap_that_is_left_parts_the_frames_around_it() -> None:
-    """A frame from before it does not count as the neighbour of those after it."""
-    asked: list[list[int]] = []
+@pytest.mark.parametrize(
+    ("gaps", "passed"),
+    [
+        pytest.param([Gap(10, 18, "long"), Gap(20, 20)], 0, id="left"),
+        pytest.param([Gap(20, 20)], 19, id="filled before an interruption"),
+    ],
+)
+def test_a_frame_from_before_another_gap_is_no_neighbour(gaps: list[Gap], passed: int) -> None:
+    asked: list[int] = []
     layout = FrameLayout("yuv420p", "yuv420p", 32, 32, "null", "")
     raws = [bytes([number]) * layout.frame_bytes for number in range(40)]
 
     def ask(before: Sequence[Picture], after: Sequence[Picture]) -> bool:
-        asked.append([int(picture[0, 0, 1]) for picture in before])
+        asked.append(len(before))
         return True
 
     filler = GapFiller(layout, FillOptions("blend", is_transition=ask), FrameTiming(Fraction(25)))
-    assert len(list(filler.filled(iter(raws), [Gap(10, 18, "long"), Gap(20, 20)]))) == len(raws)
-    assert len(asked) == 1
-    assert len(asked[0]) == 1
+    assert len(list(filler.filled(iter(raws), gaps, passed))) == len(raws)
+    assert asked == [1]
