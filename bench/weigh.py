@@ -43,8 +43,8 @@ LEAST = {"damage": (0.5, 0.9, 0.95, 0.9), FREEZE: (0.6,)}
 """Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear, of
 each kind of `doubt`.
 
-Chosen by the curve that this prints: trees that did not see an undamaged clip of the tuning half call nothing in it
-broken. The drawn films of the tests stay clean, too.
+Chosen by the curve that this prints: trees that did not see an undamaged clip of the tuning half call 4 frames of it
+broken, in 5 minutes of film. The drawn films of the tests stay clean.
 """
 OPTIONS: dict[str, dict[str, Any]] = {
     "damage": {"max_iter": 300, "learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 40},
@@ -67,7 +67,7 @@ FRAMES, WIDTH, SHARE, SEED = 150, 480, 0.1, 2
 """As in the table of the results page."""
 DRAWS = 4
 """Films with all kinds of damage, of each clip. Those with one kind have a seed in common, and so stretches of the same
-lengths, which trees would learn: they are judged, but not learnt from."""
+lengths, which trees would learn: they are judged, but only edits of them are learnt from."""
 MORE_FRAMES, MIXED_SHARE = 300, 0.3
 """Frames of such a film, and the share of them that is damaged."""
 AGAIN_SHARE, AGAIN_SEED = 0.2, 3
