@@ -136,12 +136,12 @@ class Bench:
 
     def small(self, clip: Path, width: int) -> Path:
         """Shrink a clip of that width before it is damaged, unless it is small or was shrunk before."""
-        small = self.work / f"{clip.stem}.small.mp4"
+        small, part = (self.work / f"{clip.stem}.{name}.mp4" for name in ("small", "part"))
         if width <= self.width or small.exists():
             return clip if width <= self.width else small
         scale = ["-vf", f"scale={self.width}:-2:flags=area", "-an", "-c:v", "libx264", "-preset", "ultrafast"]
-        ffmpeg.run([*ffmpeg.decode_arguments(clip), *scale, "-crf", "6", "-pix_fmt", "yuv420p", "-y", str(small)])
-        return small
+        ffmpeg.run([*ffmpeg.decode_arguments(clip), *scale, "-crf", "6", "-pix_fmt", "yuv420p", "-y", str(part)])
+        return part.replace(small)
 
     def _damage(self, clip: Path, video: Path, case: str, frames: int) -> Damaged:
         if case == FILE:

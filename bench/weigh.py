@@ -43,8 +43,8 @@ LEAST = {"damage": (0.5, 0.9, 0.95, 0.9), FREEZE: (0.6,)}
 """Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear, of
 each kind of `doubt`.
 
-Chosen by the curve that this prints: trees that did not see an undamaged clip of the tuning half call nothing in it
-broken. The drawn films of the tests stay clean, too.
+Chosen by the curve that this prints: trees that did not see an undamaged clip of the tuning half call 4 frames of it
+broken, in 5 minutes of film. The drawn films of the tests stay clean.
 """
 OPTIONS: dict[str, dict[str, Any]] = {
     "damage": {"max_iter": 300, "learning_rate": 0.06, "max_leaf_nodes": 16, "min_samples_leaf": 40},
@@ -64,16 +64,14 @@ UNEDITED = ("as_it_is", "another_seed")
 AS_DAMAGED = (*UNEDITED, "damaged_anew")
 """The edits that leave the damage as it was made."""
 FRAMES, WIDTH, SHARE, SEED = 150, 480, 0.1, 2
-"""As in the table of the results page."""
-DRAWS = 4
-"""Films with all kinds of damage, of each clip. Those with one kind have a seed in common, and so stretches of the same
-lengths, which trees would learn: they are judged, but not learnt from."""
-MORE_FRAMES, MIXED_SHARE = 300, 0.3
-"""Frames of such a film, and the share of them that is damaged."""
-AGAIN_SHARE, AGAIN_SEED = 0.2, 3
-"""The same for films with one kind and another seed, from which the trees do learn."""
+"""As in the table of the results page. The films have this seed in common, and so stretches of the same lengths, which
+trees would learn: they are judged, but only edits of them are learnt from."""
+AGAIN_FRAMES, AGAIN_SHARE, AGAIN_SEED = 300, 0.2, 3
+"""The frames, the share of them that is damaged and the seed of further films with one kind, which are learnt from."""
+DRAWS, MIXED_SHARE = 4, 0.3
+"""Films with all kinds of damage, of each clip, at places of its own, and the share of their frames that is damaged."""
 SEVERITIES, QUALITIES = (1, 2, 2, 3), (18, 20, 23, 26)
-"""The severities and the quantisers (CRF) that are drawn for it."""
+"""The severities and the quantisers (CRF) that are drawn for such a film."""
 
 
 @dataclass
@@ -122,7 +120,7 @@ class Stretches:
 def films(clips: Path, work: Path, names: Collection[str] = ()) -> Iterator[Film]:
     """Describe the films of the clips of those names, or of all; what was described before is read again."""
     bench = Bench(read_split(), FRAMES, SHARE, SEED, 1 << 24, WIDTH, work)
-    again = replace(bench, frames=MORE_FRAMES, share=AGAIN_SHARE, seed=AGAIN_SEED, work=work / "again")
+    again = replace(bench, frames=AGAIN_FRAMES, share=AGAIN_SHARE, seed=AGAIN_SEED, work=work / "again")
     again.work.mkdir(exist_ok=True)
     for clip in sorted(file for file in clips.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES):
         if bench.split.half(clip.name) != "tuning" or (names and clip.stem not in names):
@@ -160,7 +158,7 @@ def mixed(clip: Path, bench: Bench) -> Iterator[tuple[Path, Mapping[str, Sequenc
         seed, severity, crf = int(rng.integers(1 << 16)), rng.choice(SEVERITIES), int(rng.choice(QUALITIES))
         if not truth.exists():
             damage = Damage.parse(f"basic={severity}:{MIXED_SHARE}")
-            options = ScrambleOptions(frames=MORE_FRAMES, seed=seed, crf=crf, shuffle=False, damage=damage)
+            options = ScrambleOptions(frames=AGAIN_FRAMES, seed=seed, crf=crf, shuffle=False, damage=damage)
             truth.write_text(json.dumps(scramble(source, video, options).damage), encoding="utf-8")
         yield video, json.loads(truth.read_text(encoding="utf-8"))
 

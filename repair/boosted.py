@@ -24,7 +24,7 @@ EDGES = "is edges"
 TORN = "is torn"
 """The number that is 1 for a stretch of torn rows. Undamaged clips show more of them than of other patterns."""
 SHOWN = ("is grain", "is stripes", "is blocks", "is blank")
-"""The numbers that are 1 for a stretch of another pattern. What comes and goes on a screen shows none of them."""
+"""The numbers that are 1 for a stretch of another pattern. Where nothing moves, undamaged clips hardly show any."""
 CHANGE = "usual change"
 """The number that says how much the film changes around a stretch,"""
 NOTHING = 0.1
