@@ -46,6 +46,7 @@ class Scene:
     frames: int
     wall: Floats = field(init=False)
     period: float = field(init=False)
+    smoke: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         shades = cv2.resize(self.rng.normal(0, 8, (9, 16, 3)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
@@ -161,6 +162,15 @@ def growing(canvas: Picture, t: int, scene: Scene) -> Picture:
     return canvas - 12 * share
 
 
+def smoke(canvas: Picture, t: int, scene: Scene) -> Picture:
+    """Draw smoke of which a tenth lasts from one frame to the next."""
+    new = cv2.GaussianBlur(scene.rng.normal(0, 1, (SIZE[1], SIZE[0])).astype(np.float32), (0, 0), 4.5)
+    new /= new.std()
+    scene.smoke = new if t == 0 else 0.1 * scene.smoke + 0.99**0.5 * new
+    canvas += 25 * scene.smoke[..., None]
+    return canvas
+
+
 def eased_share(share: float) -> float:
     return share * share * (3 - 2 * share)
 
@@ -209,6 +219,7 @@ ONE_WAY = {
     "growth": Kind(growing),
     "growth in noise": Kind(growing, noise=12.0),
     "growth in blinking light": Kind(growing, blinking, noise=4.0),
+    "smoke": Kind(smoke),
 }
 KINDS = RECURRING | ONE_WAY
 
