@@ -346,10 +346,15 @@ def _arrangement(
     verdict = _sound_verdict(film, solved)
     undecided = [tied and not known for tied, known in zip(tied_joins, user_joins, strict=True)]
     confidence = _confidence(played, solved.ordered, user_joins, undecided)
-    final_shots = [_judged_shot(shot, played, solved.ordered, undecided) for shot in final_shots]
+    torn = _torn_joins(played, solved.ordered, user_joins)
+    final_shots = [_judged_shot(shot, played, solved.ordered, undecided, torn) for shot in final_shots]
     cuts = {shot.start - 1 for shot in final_shots[1:]}
-    open_joins = cuts | _exchangeable(final_shots, played, solved.ordered)
-    undetermined = [at for at, known in enumerate(user_joins) if undecided[at] or (at in open_joins and not known)]
+    exchangeable = {
+        at for shot in final_shots if shot.undetermined == "exchangeable" for at in shot.joins if at in torn
+    }
+    undetermined = [
+        at for at, known in enumerate(user_joins) if undecided[at] or at in exchangeable or (at in cuts and not known)
+    ]
     row_of = {
         int(frames[at]): row for row, leader in enumerate(solved.rows.tolist()) for at in distinct.members[leader]
     }
@@ -486,12 +491,14 @@ def _undecided_joins(played: Sequence[Sequence[int]], ordered: OrderResult) -> l
     return _expand_repeats(played, joins, True)
 
 
-def _judged_shot(shot: Shot, played: Sequence[Sequence[int]], ordered: OrderResult, undecided: Sequence[bool]) -> Shot:
+def _judged_shot(
+    shot: Shot, played: Sequence[Sequence[int]], ordered: OrderResult, undecided: Sequence[bool], torn: set[int]
+) -> Shot:
     """Say why the order within a shot is undetermined, if it is."""
     tied = [undecided[at] for at in shot.joins]
     if tied and sum(tied) > _MOSTLY * len(tied):
         return shot.model_copy(update={"undetermined": _reason_of_ties(ordered)})
-    if ordered.path.in_file_order or order_is_shared(_rows_of(shot, played, ordered), ordered.halves):
+    if torn.isdisjoint(shot.joins) or order_is_shared(_rows_of(shot, played, ordered), ordered.halves):
         return shot
     return shot.model_copy(update={"undetermined": "exchangeable"})
 
@@ -511,10 +518,12 @@ def _rows_of(shot: Shot, played: Sequence[Sequence[int]], ordered: OrderResult) 
     return [row for row, inside in zip(ordered.path.order, within, strict=True) if inside]
 
 
-def _exchangeable(shots: Sequence[Shot], played: Sequence[Sequence[int]], ordered: OrderResult) -> set[int]:
-    """Return the joins at which stretches of shots could be exchanged, by their positions."""
-    joins = _expand_repeats(played, exchangeable_joins(ordered.path.order, ordered.halves), False)
-    return {at for shot in shots if shot.undetermined == "exchangeable" for at in shot.joins if joins[at]}
+def _torn_joins(played: Sequence[Sequence[int]], ordered: OrderResult, user_joins: Sequence[bool]) -> set[int]:
+    """Return the joins that most paths by halves tear apart; the user knows others, or the file had all of them."""
+    if ordered.path.in_file_order:
+        return set()
+    torn = _expand_repeats(played, exchangeable_joins(ordered.path.order, ordered.halves), False)
+    return {at for at, (apart, known) in enumerate(zip(torn, user_joins, strict=True)) if apart and not known}
 
 
 def _confidence(

@@ -23,7 +23,9 @@ _FEWEST = 12
 
 
 def shared_joins(path: Sequence[int], halves: Ints) -> Floats:
-    """Return for each join the share of the paths by halves that have it."""
+    """Return for each join the share of the paths by halves that have it; all do where there are none."""
+    if not len(halves):
+        return np.ones(max(0, len(path) - 1), np.float32)
     return np.asarray((_apart(path, halves) == 1).mean(axis=0), np.float32)
 
 

@@ -151,6 +151,25 @@ def test_an_order_that_halves_share_is_determined_though_all_frames_differ_equal
     assert near > 0.9 if determined else near < 0.3
 
 
+def smoke(count: int, lasting: float) -> Luma:
+    """Smoke of which a share lasts from one frame to the next."""
+    rng = np.random.default_rng(0)
+    shape, shown = np.zeros((90, 160), np.float32), []
+    for _ in range(count):
+        new = cv2.GaussianBlur(rng.normal(0, 1, (90, 160)).astype(np.float32), (0, 0), 1.5)
+        shape = lasting * shape + (1 - lasting**2) ** 0.5 * new / new.std()
+        shown.append(120 + 25 * shape + rng.normal(0, 2, (90, 160)))
+    return np.array(shown).clip(0, 255).astype(np.uint8)
+
+
+def test_smoke_that_hardly_lasts_is_determined_and_smoke_that_does_not_is_not() -> None:
+    mix = np.random.default_rng(1).permutation(50)
+    lasting, new = (ordered(smoke(50, share)[mix]) for share in (0.12, 0.0))
+    assert not lasting.orderless
+    assert (np.abs(np.diff(mix[lasting.path.order])) == 1).mean() > 0.5
+    assert new.orderless == set(range(50))
+
+
 def test_both_halves_see_a_small_thing_that_moves() -> None:
     assert rate(changes(ball(30)), 30, 16).agreement.joins > 0.9
 

@@ -63,4 +63,5 @@ def test_nothing_is_said_of_few_rows_or_without_halves() -> None:
     assert order_is_shared(IN_ORDER, none)
     assert not any(exchangeable_joins(IN_ORDER, none))
     assert exchangeable_joins([], none) == []
+    assert shared_joins(IN_ORDER, none).tolist() == [1.0] * (_COUNT - 1)
     assert order_is_shared([0, 1, 2], paths([1, 0, 2]))
