@@ -188,6 +188,7 @@ class SolveSettings(_Section):
         "small-changes",
         "difference",
         "coarse-difference",
+        "blurred-changes",
         "scroll",
         "tangent",
         "huber",

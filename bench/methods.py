@@ -28,6 +28,7 @@ _PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
+    "blurred-changes",
     "scroll",
     "tangent",
     "cosine",

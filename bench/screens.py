@@ -1,15 +1,18 @@
 """How well recordings of screens are ordered: python bench/screens.py [--films N] [--crf N] [--family check]
 
-The bench draws recordings, encodes each as a recorder does, shuffles it and orders it twice: without the price of
-scrolling, and as the product does. Scores count frames that encoding made alike as ties.
+The bench draws recordings, encodes each as a recorder does, shuffles it and orders it twice: without the prices for
+screens, and as the product does. Scores count frames that encoding made alike as ties.
 """
 
 import argparse
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from statistics import mean
 from time import process_time
@@ -19,6 +22,7 @@ from screen_films import FRAMES, KINDS, RATES, SIZE, Family, screen_film
 from table import table
 
 from reelweave import pipeline
+from reelweave.errors import ReelweaveError
 from reelweave.evaluate.drawn.film import encode_pictures
 from reelweave.evaluate.scores import score_order
 from reelweave.evaluate.scramble import ScrambleOptions, scramble
@@ -26,7 +30,7 @@ from reelweave.evaluate.truth import Truth
 from reelweave.evaluate.undecided import alike_adjacency, alike_truth
 from reelweave.settings import load
 
-HEADS = ("film", "films", "without scrolling", "as solved", "lost frames", "CPU s without", "CPU s", "prices")
+HEADS = ("film", "films", "without", "as solved", "lost frames", "CPU s without", "CPU s", "prices")
 RECORDER_CRF = 20
 
 
@@ -41,11 +45,11 @@ class Outcome:
     price: str
 
 
-def solved(video: Path, work: Path, alike: Truth, scrolling: bool) -> Outcome:
-    settings = load({"library": str(work / f"library-{scrolling}"), "ingest.space": "appearance"})
+def solved(video: Path, work: Path, alike: Truth, as_screen: bool) -> Outcome:
+    settings = load({"library": str(work / f"library-{as_screen}"), "ingest.space": "appearance"})
     name = pipeline.ingest(video, settings).id
     started = process_time()
-    with nullcontext() if scrolling else patch("reelweave.solve.order.may_show_screen", lambda _luma: False):
+    with nullcontext() if as_screen else patch("reelweave.solve.order.flat_share", lambda _luma: 0.0):
         plan = pipeline.solve(name, settings)
     seconds, dropped = process_time() - started, [one.frame for one in plan.dropped]
     tau = score_order(plan.order, dropped, alike).shot_tau
@@ -60,6 +64,18 @@ def measured(kind: str, seed: int, family: Family, crf: int) -> tuple[Outcome, O
         truth = scramble(work / "recorded.mp4", work / "film.mp4", options)
         alike = alike_truth(truth, work / "film.mp4")
         return solved(work / "film.mp4", work, alike, False), solved(work / "film.mp4", work, alike, True)
+
+
+def measurable(
+    kinds: Sequence[str], films: int, family: Family, crf: int
+) -> Iterator[tuple[str, tuple[Outcome, Outcome]]]:
+    """Yield outcomes by kind; a film that cannot be stored is reported and left out."""
+    for kind in kinds:
+        for seed in range(films):
+            try:
+                yield kind, measured(kind, seed, family, crf)
+            except ReelweaveError as failed:
+                print(f"{kind}, film {seed}: {failed.cause}", file=sys.stderr)
 
 
 def row(kind: str, found: Sequence[tuple[Outcome, Outcome]]) -> tuple[str, ...]:
@@ -78,8 +94,9 @@ def main() -> None:
     chosen = parser.parse_args()
     print(table(HEADS, []), flush=True)
     every: list[tuple[Outcome, Outcome]] = []
-    for kind in KINDS:
-        found = [measured(kind, seed, chosen.family, chosen.crf) for seed in range(chosen.films)]
+    outcomes = measurable(list(KINDS), chosen.films, chosen.family, chosen.crf)
+    for kind, group in groupby(outcomes, key=itemgetter(0)):
+        found = [pair for _, pair in group]
         every += found
         print("|", " | ".join(row(kind, found)), "|", flush=True)
     print("|", " | ".join(row("all", every)), "|")

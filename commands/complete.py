@@ -18,6 +18,7 @@ PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
+    "blurred-changes",
     "scroll",
     "tangent",
     "huber",

@@ -27,10 +27,6 @@ _PER_HEIGHT = 1.4
 """
 _ROUNDING = 1e-5
 """Limit of the rounding errors of a price: equal pictures cost nothing."""
-_FLAT = 0.3
-"""Share of flat pixels from which a film may show a screen. Drawn screens measure .7 to .96; of 29 clips five measure
-.31 to .54, among them a game and a plot, the rest less.
-"""
 _LOOKED_AT = 10
 """Pictures in which flat pixels are counted."""
 _CHUNK = 64
@@ -93,11 +89,11 @@ class ScrollPrice:
         return _between(energy, self._height + np.minimum(0, moves)) - _between(energy, np.maximum(0, moves))
 
 
-def may_show_screen(luma: npt.NDArray[np.uint8]) -> bool:
-    """Return whether as much of some pictures is flat as on a screen."""
+def flat_share(luma: npt.NDArray[np.uint8]) -> float:
+    """Return the share of pixels of some pictures that equal their neighbours, as most of a screen does."""
     some = luma[:: max(1, len(luma) // _LOOKED_AT)]
     level = (some[:, :-1, :-1] == some[:, 1:, :-1]) & (some[:, :-1, :-1] == some[:, :-1, 1:])
-    return bool(level.mean() > _FLAT)
+    return float(level.mean())
 
 
 def _column_groups(luma: npt.NDArray[np.uint8]) -> Floats:

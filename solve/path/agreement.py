@@ -1,7 +1,7 @@
 """Choose among prices without ground truth: the two halves of a picture should give the same order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -54,6 +54,8 @@ class Agreement:
     and agree where both follow the file."""
     spread: float
     """Mean distance along the path of one half to the rows nearest by the other half; 1.5 is perfect."""
+    common: float = 0.0
+    """Share of the joins that halves agree on because each sees what the other does."""
     paths: Sequence[Sequence[int]] = field(default=(), repr=False)
     """The path by each half."""
 
@@ -63,8 +65,8 @@ class Agreement:
 
     @property
     def believed(self) -> float:
-        """The share of agreed joins that coding errors do not explain."""
-        return self.joins - self.echo
+        """The share of agreed joins that nothing else explains."""
+        return self.joins - self.echo - self.common
 
 
 def halves() -> Masks:
@@ -89,10 +91,17 @@ class RatedPrice:
     agreement: Agreement
 
 
-def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
-    """Price all pairs of rows, and compare the orders by the halves of the pictures."""
+def rate(price: RateablePrice, count: int, candidates: int, common: float = 0.0) -> RatedPrice:
+    """Price all pairs of rows, and compare the orders by the halves of the pictures.
+
+    Args:
+        price: The price.
+        count: The number of rows.
+        candidates: Neighbours of each row that a search looks at.
+        common: Share of the joins that halves agree on by this price whatever they show.
+    """
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
-    return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
+    return RatedPrice(price, whole, parts, replace(agreement(parts, files_of(price)), common=common))
 
 
 def files_of(price: Price) -> Ints | None:
@@ -130,7 +139,7 @@ def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
         spread += [_spread(parts[at], other), _spread(parts[at + 1], one)]
     echo = [] if files is None else [_echo(path, files) for path in paths]
     mean_joins, mean_echo, mean_spread = (sum(values) / max(1, len(values)) for values in (joins, echo, spread))
-    return Agreement(mean_joins, mean_echo, mean_spread, paths)
+    return Agreement(mean_joins, mean_echo, mean_spread, paths=paths)
 
 
 def agreed_among(rows: Collection[int], parts: Sequence[JoinCosts], files: Ints | None) -> float:

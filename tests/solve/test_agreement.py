@@ -11,7 +11,7 @@ from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import dense_costs
-from reelweave.solve.cost.scroll import may_show_screen
+from reelweave.solve.cost.scroll import flat_share
 from reelweave.solve.cost.tangent import TangentPrice
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
@@ -82,10 +82,22 @@ def test_a_page_that_scrolls_by_several_lines_is_put_in_order() -> None:
     assert not found.orderless
 
 
-def test_scrolling_is_tried_on_flat_pictures_only() -> None:
-    assert may_show_screen(page([0, 6]))
-    assert not may_show_screen(moving(20))
-    assert not may_show_screen(noise(20))
+def test_a_pointer_that_moves_farther_than_its_size_over_a_page_is_followed() -> None:
+    shuffled = np.random.default_rng(0).permutation(40)
+    pictures = page([0] * 40)
+    for picture, at in zip(pictures, shuffled, strict=True):
+        x, y = 4 + round(3.5 * at), 10 + round(60 * np.sin(at / 14))
+        picture[y : y + 5, x : x + 3] = 0
+    found = ordered(pictures)
+    assert found.price == "blurred-changes"
+    steps = np.abs(np.diff(shuffled[found.path.order]))
+    assert (steps == 1).mean() > 0.9
+
+
+def test_pages_are_flat_and_textures_are_not() -> None:
+    assert flat_share(page([0, 6])) > 0.6
+    assert flat_share(moving(20)) < 0.3
+    assert flat_share(noise(20)) < 0.3
 
 
 def pendulum(count: int, period: float) -> Luma:

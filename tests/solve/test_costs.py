@@ -20,7 +20,14 @@ from reelweave.progress import Progress, SilentProgress
 from reelweave.solve.cost.echo import echo_corrected
 from reelweave.solve.cost.flow import FlowPrice
 from reelweave.solve.cost.histogram import HistogramPrice
-from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, small_changes
+from reelweave.solve.cost.pixels import (
+    DifferencePrice,
+    PatchPrice,
+    blurred_changes,
+    changes,
+    coarse_difference,
+    small_changes,
+)
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.cost.scroll import ScrollPrice
 from reelweave.solve.cost.sift import sift_matches
@@ -79,6 +86,7 @@ PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
     "difference": lambda frames: DifferencePrice(luma_of(frames)),
     "coarse-difference": lambda frames: coarse_difference(luma_of(frames)),
+    "blurred-changes": lambda frames: blurred_changes(luma_of(frames)),
     "scroll": lambda frames: ScrollPrice(luma_of(frames)),
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
@@ -132,7 +140,9 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
     assert (prices[:5, 5:] > 0).all()
 
 
-@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, coarse_difference, changes, small_changes, TangentPrice])
+@pytest.mark.parametrize(
+    "make", [HuberPrice, DifferencePrice, coarse_difference, blurred_changes, changes, small_changes, TangentPrice]
+)
 def test_the_whole_picture_is_priced_as_its_only_part(make: Callable[[Luma], PatchPrice]) -> None:
     price = make(luma_of(pictures(12)))
     left, right = np.triu_indices(12, 1)
