@@ -2,7 +2,7 @@
 
 Stretches of each clip are mixed with frames of the other clips, 5 % of them, one by one (`foreign`) or five together
 (`bursts`). Films cut together from shots of 1 to 30 frames (`cut fast`) get a burst, too. Each is judged in memory by
-the outlier rule and by colours. `bench/order.py` measures the same on real files, at a hundred times the cost.
+the outlier rule and by colours. `bench/order.py` measures the same on real files, which takes far longer.
 """
 
 import argparse
