@@ -68,8 +68,8 @@ and small things move over what stays.
 _MAY_SCROLL = 0.3
 """Share of flat pixels from which a film is tried with `scroll`."""
 _SCREEN = 0.6
-"""Share from which it is also tried with `blurred-changes`, by which a game on a map lost its order at crf 23. Drawn
-screens measure .7 to .96; of 29 clips five measure .31 to .54, the rest less.
+"""Share from which it is also tried with `blurred-changes`, by which the tau of a game on a map fell from .76 to .46 at
+crf 28. Drawn screens measure .7 to .96; of 29 clips five measure .31 to .54, the rest less.
 """
 _SEEN_BY_BOTH = 0.12
 """Share of joins that halves of blurred changes agree on because each sees what moves in the other."""
