@@ -38,15 +38,15 @@ def exchangeable_joins(path: Sequence[int], halves: Ints) -> list[bool]:
 
 
 def order_is_shared(rows: Sequence[int], halves: Ints) -> bool:
-    """Return whether the paths by halves have some rows in the same order as these are, in either direction.
+    """Return whether the paths by halves have some rows of a shot, given in play order, in the same order."""
+    return len(rows) < _FEWEST or order_agreement(rows, halves) >= _SAME_ORDER
 
-    Args:
-        rows: Rows in play order.
-        halves: Paths through all rows, one by each half of the pictures.
-    """
-    if len(rows) < _FEWEST or not len(halves):
-        return True
-    return float(np.mean([_abs_tau(places[list(rows)]) for places in _places(halves)])) >= _SAME_ORDER
+
+def order_agreement(rows: Sequence[int], halves: Ints) -> float:
+    """Return the mean absolute tau between some rows in play order and the paths by halves; 1 where there are none."""
+    if len(rows) < 2 or not len(halves):
+        return 1.0
+    return float(np.mean([_abs_tau(places[list(rows)]) for places in _places(halves)]))
 
 
 def _apart(path: Sequence[int], halves: Ints) -> Ints:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reelweave.media.types import Ints
-from reelweave.solve.exchanges import exchangeable_joins, order_is_shared, shared_joins
+from reelweave.solve.exchanges import exchangeable_joins, order_agreement, order_is_shared, shared_joins
 
 _COUNT = 60
 
@@ -56,6 +56,12 @@ def test_the_order_of_a_shot_does_not_depend_on_where_other_shots_are() -> None:
     shot = rows(range(20, 40))
     assert order_is_shared(shot, paths(EXCHANGED, EXCHANGED))
     assert not order_is_shared(IN_ORDER, paths(rows(range(40, 60), range(20), range(20, 40)), EXCHANGED[::-1]))
+
+
+def test_orders_agree_as_far_as_pairs_are_in_the_same_order() -> None:
+    moved = [*IN_ORDER[1:], IN_ORDER[0]]
+    assert order_agreement(IN_ORDER, paths(IN_ORDER[::-1])) == 1
+    assert order_agreement(IN_ORDER, paths(IN_ORDER, moved)) == pytest.approx(1 - 1 / _COUNT * 2, abs=0.001)
 
 
 def test_nothing_is_said_of_few_rows_or_without_halves() -> None:
