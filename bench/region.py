@@ -145,7 +145,12 @@ def report(lines: Sequence[Line]) -> str:
     ]
     rows += [_row(kind, [line for line in lines if line.kind == kind]) for kind in _KINDS]
     rows += [_row(f"severity {level}", [line for line in lines if line.severity == level]) for level in (1, 2, 3)]
-    summaries = [_summary(name, [line for line in lines if line.share < most]) for name, most in _SHARES.items()]
+    groups = {name: [line for line in lines if line.share < most] for name, most in _SHARES.items()}
+    groups |= {
+        f"{name}, without the fault of chroma": [line for line in group if line.kind != "chroma"]
+        for name, group in groups.items()
+    }
+    summaries = [_summary(name, group) for name, group in groups.items()]
     return "\n".join([*rows, _row("**all**", lines), "", *summaries])
 
 
