@@ -53,8 +53,8 @@ class Film:
     lent: list[Picture]
 
     def lend(self, count: int, size: tuple[int, int], rng: np.random.Generator) -> Frames:
-        """Return frames that follow one another, cropped to the sides of another clip."""
-        start = int(rng.integers(len(self.lent) // count)) * count
+        """Return frames that follow one another, as many as there are, cropped to the sides of another clip."""
+        start = int(rng.integers(max(1, len(self.lent) // count))) * count
         return [stored(covering(picture, size)) for picture in self.lent[start : start + count]]
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..media.types import Floats, Ints, NeighbourGraph
 from .colours import Yuv, colour_roots, is_colourless, sample_rows
-from .outliers import OutlierVerdict, connected_groups, fewest_of_shot
+from .outliers import MANY_SHOTS, OutlierVerdict, connected_groups, fewest_of_shot
 
 _SURE_CHORD = 0.5
 """Rows nearer than this belong together, whatever their colours. Of 1,680 frames of other clips, cropped to each of the
@@ -35,7 +35,8 @@ def judge_colours(
     """Keep small groups with the colours of the film, and drop those that only resemble it otherwise.
 
     A jolt of the camera moves a frame away from all others, but leaves its colours. The layout of a foreign frame may
-    be as near as that of a fast movement, but its colours are not.
+    be as near as that of a fast movement, but its colours are not. In a film of many shots, or of shots that have no
+    colours in common, such a frame may be a shot of its own, and stays.
 
     Args:
         verdict: What the outlier rule decided.
@@ -49,11 +50,12 @@ def judge_colours(
         return verdict
     close = connected_groups(graph, graph.distances < _SURE_CHORD)
     sizes, close_sizes = _sizes(verdict.component, weights), _sizes(close, weights)
-    fewest = min(fewest_of_shot(sizes, min_group), fewest_of_shot(close_sizes, min_group))
+    fewest = fewest_of_shot(sizes, min_group)
     apart = (close_sizes < min(fewest, close_sizes.max()))[close] & ~verdict.dropped
     unit = np.where(verdict.dropped, verdict.component, close + len(sizes))
     film = _Film(verdict, graph, weights, yuv, unit, fewest)
-    if apart.any() and apart.sum() <= _MOST_DOUBTFUL:
+    many_shots = (close_sizes >= min_group).sum() >= MANY_SHOTS
+    if apart.any() and apart.sum() <= _MOST_DOUBTFUL and not many_shots and film.looks(~apart, min_group) < 2:
         found = film.judged(verdict.dropped | apart)
         if weights[found.dropped].sum() <= max_share * weights.sum():
             return found
@@ -75,10 +77,28 @@ class _Film:
     fewest: int
     """The fewest frames that make a shot."""
 
+    def looks(self, staying: _Rows, min_group: int) -> int:
+        """Count the sets of rows that have no colours in common, and may be shots."""
+        rows = sample_rows(np.flatnonzero(staying & ~self.verdict.dropped))
+        roots = colour_roots(self.yuv, rows)
+        alike = roots @ roots.T >= 1 - self.limit(rows) ** 2
+        found, left = 0, np.ones(len(rows), bool)
+        while left.any():
+            look = alike[left.argmax()]
+            while (wider := alike[look].any(axis=0)).sum() > look.sum():
+                look = wider
+            found += int(self.weights[rows[look]].sum() >= min_group)
+            left &= ~look
+        return found
+
+    def limit(self, rows: Ints) -> float:
+        """Return the largest distance in colour within a film that these rows are of."""
+        return _SAME_GREYS if is_colourless(self.yuv, rows) else _SAME_COLOURS
+
     def judged(self, doubtful: _Rows) -> OutlierVerdict:
         """Drop the doubtful units that differ from the film in colour, unless they form a shot together."""
         rows, staying = np.flatnonzero(doubtful), sample_rows(np.flatnonzero(~doubtful))
-        limit = _SAME_GREYS if is_colourless(self.yuv, staying) else _SAME_COLOURS
+        limit = self.limit(staying)
         roots = colour_roots(self.yuv, rows)
         distance = _distance(roots, colour_roots(self.yuv, staying))
         unlike = _unlike(self.unit[rows], roots, distance, limit)

@@ -1,6 +1,7 @@
 """The bench of foreign frames: what it counts, and that a film's own frames and others are told apart."""
 
-from foreign import Count, judged, stored, table
+import numpy as np
+from foreign import Count, Film, judged, stored, table
 from helpers import pictures
 
 from reelweave.evaluate.drawn.film import draw_foreign
@@ -22,3 +23,8 @@ def test_foreign_frames_that_are_dropped_count_as_found_and_true_ones_as_lost() 
     foreign = [stored(picture) for picture in draw_foreign(2, _SIZE, seed=2)]
     assert judged(film, foreign) == Count(2, 2, 20, 0)
     assert judged([*film, foreign[0]], []) == Count(0, 0, 21, 1)
+
+
+def test_a_clip_lends_no_more_frames_than_it_has() -> None:
+    lender = Film(_SIZE, [], list(pictures(7, _SIZE)))
+    assert [len(lender.lend(count, _SIZE, np.random.default_rng(0))) for count in (1, 5, 9)] == [1, 5, 7]

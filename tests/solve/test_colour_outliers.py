@@ -107,10 +107,17 @@ def test_foreign_frames_that_resemble_one_another_are_no_shot_if_their_colours_d
     assert found(coloured(np.concatenate([film, both]), [1.0] * 8)) == []
 
 
-def test_short_shots_of_a_film_that_is_cut_fast_stay() -> None:
-    shots = [walk(count, seed, step=0.02) for seed, count in enumerate([12, 9, 8, 14, 10])]
-    pair, single = resembling(shots[0][0], 2), resembling(shots[3][5], 1, seed=9)
-    assert found(coloured(np.concatenate([*shots, pair, single]), [_OTHER, _OTHER, 0.5])) == [55]
+@pytest.mark.parametrize(("shots", "lost"), [(3, [60]), (4, [])])
+def test_a_frame_that_resembles_a_film_of_many_shots_stays(shots: int, lost: list[int]) -> None:
+    film = np.concatenate([walk(60 // shots, seed, step=0.02) for seed in range(shots)])
+    assert found(coloured(np.concatenate([film, resembling(film[5], 1)]), [_OTHER])) == lost
+
+
+def test_a_frame_that_resembles_a_film_whose_shots_share_no_colours_stays() -> None:
+    film = np.concatenate([walk(30, step=0.02), walk(30, seed=1, step=0.02)])
+    frames = np.concatenate([film, resembling(film[5], 1)])
+    assert found(coloured(frames, [_OTHER])) == [60]
+    assert found(coloured(frames, [_OTHER] * 30 + [0.5])) == []
 
 
 def test_a_frame_with_the_colours_of_the_film_brings_others_along() -> None:
