@@ -22,7 +22,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, steady_order
+from .recurring import goes_straight, goes_to_and_fro, is_sorted_movement, may_go_to_and_fro, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -271,14 +271,15 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
 
 
 def _recurring(luma: npt.NDArray[np.uint8], path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
-    """Judge paths by pixels whose ends meet, or that go straight and on which halves of the pictures agree.
+    """Judge paths by pixels whose ends meet, or that go straight: in others, noise makes steps uneven.
 
-    In others, noise makes steps uneven, as that of a hand-held camera in the dark does.
+    So does that of a hand-held camera in the dark. Where halves of the pictures do not agree, noise could do so on a
+    straight path as well, so that it must also be slow at both ends.
     """
-    if first.agreement is None or first.costs.matrix is None:
+    if first.agreement is None or first.costs.matrix is None or not pictures_recur(path, first.costs.matrix):
         return False
-    judged = ends_meet or first.agreement.believed >= _DOUBTED
-    return judged and pictures_recur(path, first.costs.matrix) and (ends_meet or goes_straight(luma, path))
+    goes = goes_straight if first.agreement.believed >= _DOUBTED else goes_to_and_fro
+    return ends_meet or goes(luma, path)
 
 
 def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:
