@@ -32,7 +32,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, steady_order
+from .recurring import goes_straight, goes_to_and_fro, is_sorted_movement, may_go_to_and_fro, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -348,18 +348,20 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
 
 
 def _recurring(rows: OrderInput, path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
-    """Judge paths by pixels whose ends meet, or that go straight and on which halves of the pictures agree.
+    """Judge paths by pixels whose ends meet, or that go straight: in others, noise makes steps uneven.
 
-    In others, noise makes steps uneven, as that of a hand-held camera in the dark does. So does scrolling by several
-    lines at a time, and a film that jumps in the gate, but not by the tangent distance.
+    So does that of a hand-held camera in the dark. Where halves of the pictures do not agree, noise could do so on a
+    straight path as well, so that it must also be slow at both ends. Scrolling by several lines at a time makes steps
+    uneven, too, and a film that jumps in the gate, but not by the tangent distance.
     """
     if first.agreement is None or first.costs.matrix is None or first.name == _SCROLL:
         return False
-    judged = ends_meet or first.agreement.believed >= _DOUBTED
-    if not judged or not pictures_recur(path, first.costs.matrix):
+    if not pictures_recur(path, first.costs.matrix):
         return False
-    tangent = all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows)))
-    return (ends_meet or goes_straight(rows.luma, path)) and pictures_recur(path, tangent)
+    goes = goes_straight if first.agreement.believed >= _DOUBTED else goes_to_and_fro
+    if not ends_meet and not goes(rows.luma, path):
+        return False
+    return pictures_recur(path, all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
 
 
 def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:

@@ -120,6 +120,11 @@ def goes_straight(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
     return _is_straight(positions(steady_pictures(luma))[list(path)])
 
 
+def goes_to_and_fro(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
+    """Return whether a path does so and is slow at both ends, where what swings turns."""
+    return _goes_to_and_fro(positions(steady_pictures(luma))[list(path)])
+
+
 def _is_straight(places: Doubles) -> bool:
     way = np.abs(np.diff(places[:: _end(places), 0])).sum()
     return places.shape[1] == 1 and bool(abs(places[-1, 0] - places[0, 0]) > _STRAIGHT * way)

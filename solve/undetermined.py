@@ -68,7 +68,7 @@ def pictures_recur(path: Sequence[int], prices: npt.NDArray[Any]) -> bool:
     if len(path) <= _STRETCH:
         return False
     steps = _steps(prices[np.ix_(path, path)].astype(np.float64))
-    cuts = np.flatnonzero(steps > _CUT * np.median(steps))
+    cuts = np.flatnonzero(steps > _CUT * np.quantile(steps, 0.75))
     steps = np.delete(steps, [at for at in range(len(steps)) if len(cuts) and np.abs(cuts - at).min() <= _APART[-1]])
     if len(steps) < _STRETCH:
         return False
