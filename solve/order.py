@@ -24,7 +24,7 @@ from .cost.pixels import (
     small_changes,
 )
 from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, dense_costs, join_costs
-from .cost.scroll import ScrollPrice, flat_share
+from .cost.scroll import ScrollPrice, flat_and_faint
 from .cost.sift import sift_matches
 from .cost.tangent import TangentPrice
 from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
@@ -65,12 +65,13 @@ _OF_SCREENS = _BLURRED, _SCROLL
 """The prices that are tried on what may be a screen. Optical flow has nothing to add to them, where pages jump by lines
 and small things move over what stays.
 """
-_MAY_SCROLL = 0.3
-"""Share of flat pixels from which a film is tried with `scroll`."""
-_SCREEN = 0.6
-"""Share from which it is also tried with `blurred-changes`, by which the tau of a game on a map fell from .76 to .46 at
-crf 28. Drawn screens measure .7 to .96; of 29 clips five measure .31 to .54, the rest less.
+_MAY_SCROLL = 0.3, 0.16
+"""Least share of flat pixels, and most of faint slopes, of a film that is tried with `scroll`. Drawn pages of dense
+text measure .40 and .14; of 29 clips only a plot has as much of the one and as little of the other. A game on a map,
+which loses its order, measures .40 and .18.
 """
+_SCREEN = 0.6, 0.08
+"""The same for `blurred-changes`. Drawn screens measure .7 to .96 and .01 to .06; no clip has as much that is flat."""
 _SEEN_BY_BOTH = 0.12
 """Share of joins that halves of blurred changes agree on because each sees what moves in the other."""
 _COMMON = {"coarse-difference": 0.05, _SCROLL: 0.08}
@@ -263,10 +264,10 @@ def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
         rated.append(rate(price, len(rows), candidates))
         if rated[-1].agreement.believed >= AGREED:
             return rated
-    flat = flat_share(rows.luma)
-    if flat > _SCREEN:
+    flat, faint = flat_and_faint(rows.luma)
+    if flat > _SCREEN[0] and faint < _SCREEN[1]:
         rated.append(rate(_pixel_price(_BLURRED, rows, shuffled), len(rows), candidates, _SEEN_BY_BOTH))
-    if flat > _MAY_SCROLL:
+    if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
         rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
     elif all(one.agreement.believed < _UNDOUBTED for one in rated):
         rated.append(rate(_pixel_price(TangentPrice.name, rows, shuffled), len(rows), candidates))

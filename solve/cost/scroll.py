@@ -36,6 +36,8 @@ _ROUNDING = 1e-5
 """Limit of the rounding errors of a price: equal pictures cost nothing."""
 _LOOKED_AT = 10
 """Pictures in which flat pixels are counted."""
+_FAINT = 3
+"""Grey levels by which pixels of a faint slope differ."""
 _CHUNK = 64
 
 
@@ -98,11 +100,15 @@ class ScrollPrice:
         return _between(energy, self._height + np.minimum(0, moves)) - _between(energy, np.maximum(0, moves))
 
 
-def flat_share(luma: npt.NDArray[np.uint8]) -> float:
-    """Return the share of pixels of some pictures that equal their neighbours, as most of a screen does."""
-    some = luma[:: max(1, len(luma) // _LOOKED_AT)]
-    level = (some[:, :-1, :-1] == some[:, 1:, :-1]) & (some[:, :-1, :-1] == some[:, :-1, 1:])
-    return float(level.mean())
+def flat_and_faint(luma: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Return the shares of pixels that equal their neighbours, as on most of a screen, and that differ slightly.
+
+    A screen has sharp edges between flat areas; a dark film is flat, too, but around faint light.
+    """
+    some = luma[:: max(1, len(luma) // _LOOKED_AT)].astype(np.int16)
+    steps = np.maximum(np.abs(np.diff(some, axis=1))[:, :, :-1], np.abs(np.diff(some, axis=2))[:, :-1])
+    flat = float((steps == 0).mean())
+    return flat, float((steps <= _FAINT).mean()) - flat
 
 
 def _column_groups(luma: npt.NDArray[np.uint8]) -> Floats:

@@ -11,7 +11,7 @@ from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, small_changes
 from reelweave.solve.cost.prices import dense_costs
-from reelweave.solve.cost.scroll import flat_share
+from reelweave.solve.cost.scroll import flat_and_faint
 from reelweave.solve.cost.tangent import TangentPrice
 from reelweave.solve.order import OrderInput, OrderResult, order_rows
 from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
@@ -94,10 +94,20 @@ def test_a_pointer_that_moves_farther_than_its_size_over_a_page_is_followed() ->
     assert (steps == 1).mean() > 0.9
 
 
-def test_pages_are_flat_and_textures_are_not() -> None:
-    assert flat_share(page([0, 6])) > 0.6
-    assert flat_share(moving(20)) < 0.3
-    assert flat_share(noise(20)) < 0.3
+def test_pages_are_flat_and_not_faint_and_textures_are_not_flat() -> None:
+    flat, faint = flat_and_faint(page([0, 6]))
+    assert flat > 0.6
+    assert faint < 0.1
+    assert flat_and_faint(moving(20))[0] < 0.3
+    assert flat_and_faint(noise(20))[0] < 0.3
+
+
+def test_light_in_the_dark_is_flat_and_faint() -> None:
+    across, down = np.meshgrid(np.arange(160), np.arange(90))
+    light = np.clip(120 - 2 * np.hypot(across - 80, down - 45), 16, 255).astype(np.uint8)
+    flat, faint = flat_and_faint(light[None])
+    assert flat > 0.3
+    assert faint > 0.3
 
 
 def pendulum(count: int, period: float) -> Luma:
