@@ -36,21 +36,28 @@ class TangentPrice(SmallPicturesPrice):
         self._tangents = tangents
 
     def explained(self, left: Ints, right: Ints) -> float:
-        """Return which share of the squared difference of two pictures is explained, as the median over pairs."""
-        shares = [np.zeros(0)]
+        """Return which share of a squared difference is explained, as the median over at least one pair."""
+        left_over, whole = (
+            np.concatenate([np.square(part).sum(axis=1) for part in parts])
+            for parts in zip(*self._compared(left, right), strict=True)
+        )
+        return float(np.median(1 - left_over / np.maximum(whole, 1e-9)))
+
+    def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
+        """Yield what each pixel of some pairs adds to the price."""
+        for rest, _ in self._compared(left, right):
+            np.square(rest, out=rest)
+            yield np.asarray(rest / (rest + _CLEAR**2), np.float32)
+
+    def _compared(self, left: Ints, right: Ints) -> Iterator[tuple[Floats, Floats]]:
+        """Yield what is left of differences, and the differences.
+
+        The tangents are those of the mean of two pictures, so that neither comes first.
+        """
         for start in range(0, len(left), _CHUNK):
             one, other = (self._tangents[side[start : start + _CHUNK]] for side in (left, right))
             difference = one[:, :1] - other[:, :1]
-            rest = np.square(_unexplained(difference, one + other)).sum(axis=(1, 2))
-            shares.append(1 - rest / np.maximum(np.square(difference).sum(axis=(1, 2)), 1e-9))
-        return float(np.median(np.concatenate(shares))) if len(left) else 0.0
-
-    def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
-        """Yield what each pixel adds; the tangents of two pictures are those of their mean, so neither comes first."""
-        for start in range(0, len(left), _CHUNK):
-            one, other = (self._tangents[side[start : start + _CHUNK]] for side in (left, right))
-            squares = np.square(_unexplained(one[:, :1] - other[:, :1], one + other))[:, 0]
-            yield np.asarray(squares / (squares + _CLEAR**2), np.float32)
+            yield _unexplained(difference, one + other)[:, 0], difference[:, 0]
 
 
 def _unexplained(difference: Floats, tangents: Floats) -> Floats:
