@@ -17,7 +17,6 @@ from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
 from .freezes import StillStretches
 from .loops import repetitions
-from .noiseless import noiseless
 from .rules import BRIGHT, DARK, FLASH_LEVELS, NOTHING, Signs, all_signs, brighter, runs_of, usual_jump
 from .stretches import AS_LARGE, CHANGES, LONG, WEIGHED, Stretch, Stretches, ordinary_jumps
 from .surroundings import Surroundings
@@ -116,7 +115,6 @@ class DescribedFilm:
         self.stretches = [*stretches]
         self.stills = [*StillStretches(evidence, around, stretches.called, shortest_freeze)]
         self.repeated = repetitions(evidence.pictures, evidence.times)
-        self.repeated |= noiseless(evidence.pictures, evidence.of("change"))
 
 
 def is_frozen(frozen: Marks, one: Stretch) -> bool:
