@@ -22,7 +22,7 @@ from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
 from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import goes_straight, goes_to_and_fro, is_sorted_movement, may_go_to_and_fro, steady_order
+from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, slows_down, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -271,15 +271,16 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
 
 
 def _recurring(luma: npt.NDArray[np.uint8], path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
-    """Judge paths by pixels whose ends meet, or that go straight: in others, noise makes steps uneven.
+    """Judge paths by pixels; noise makes steps uneven, too, so that the shape of a path counts.
 
-    So does that of a hand-held camera in the dark. Where halves of the pictures do not agree, noise could do so on a
-    straight path as well, so that it must also be slow at both ends.
+    It closes, or goes straight. Where halves of the pictures do not agree, a straight path must be slower at its ends
+    than usual; where they do, another one may have steps that are clearly uneven.
     """
     if first.agreement is None or first.costs.matrix is None or not pictures_recur(path, first.costs.matrix):
         return False
-    goes = goes_straight if first.agreement.believed >= _DOUBTED else goes_to_and_fro
-    return ends_meet or goes(luma, path)
+    if first.agreement.believed < _DOUBTED:
+        return ends_meet or slows_down(luma, path)
+    return ends_meet or pictures_recur(path, first.costs.matrix, clearly=True) or goes_straight(luma, path)
 
 
 def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:
