@@ -76,7 +76,7 @@ def test_steps_that_change_hardly_enough_do_not_clearly_recur() -> None:
     uneven = np.cumsum(np.random.default_rng(2).gamma(1.5, size=120))
     assert pictures_recur(*sorted_places(uneven))
     assert not pictures_recur(*sorted_places(uneven), clearly=True)
-    assert pictures_recur(*sorted_places(np.random.default_rng(0).random(120)), clearly=True)
+    assert pictures_recur(*sorted_places(np.cumsum(np.random.default_rng(0).gamma(1, size=120))), clearly=True)
 
 
 def test_pictures_of_steady_or_changing_motion_do_not_recur() -> None:
