@@ -120,9 +120,9 @@ def goes_straight(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
     return _is_straight(positions(steady_pictures(luma))[list(path)])
 
 
-def goes_to_and_fro(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
-    """Return whether a path does so and is slow at both ends, where what swings turns."""
-    return _goes_to_and_fro(positions(steady_pictures(luma))[list(path)])
+def slows_down(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
+    """Return whether a path goes straight and is slower at both ends than usual: noise hides by how much."""
+    return _goes_to_and_fro(positions(steady_pictures(luma))[list(path)], 1.0)
 
 
 def _is_straight(places: Doubles) -> bool:
@@ -135,14 +135,14 @@ def _end(path: Sequence[int] | Doubles) -> int:
     return max(3, len(path) // _END)
 
 
-def _goes_to_and_fro(places: Doubles) -> bool:
-    """Return whether places lie on a line and are closest to each other at both of its ends."""
+def _goes_to_and_fro(places: Doubles, slow: float = _SLOW_ENDS) -> bool:
+    """Return whether places lie on a line and are closer to each other at both of its ends."""
     if not _is_straight(places):
         return False
     apart = _end(places)
     speeds = np.abs(places[apart:, 0] - places[:-apart, 0])
     middle = speeds[len(speeds) // 4 : -(len(speeds) // 4)]
-    return bool(max(speeds[0], speeds[-1]) < _SLOW_ENDS * np.median(middle))
+    return bool(max(speeds[0], speeds[-1]) < slow * np.median(middle))
 
 
 def _steps_repeat(steps: Doubles) -> bool:

@@ -11,7 +11,14 @@ import pytest
 from reelweave.progress import SILENT
 from reelweave.solve.cost.trajectory import positions, steady_pictures
 from reelweave.solve.path.steady import SteadyPaths
-from reelweave.solve.recurring import is_sorted_movement, may_go_to_and_fro, places_are_sorted, steady_order
+from reelweave.solve.recurring import (
+    goes_straight,
+    is_sorted_movement,
+    may_go_to_and_fro,
+    places_are_sorted,
+    slows_down,
+    steady_order,
+)
 
 Luma = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -156,6 +163,14 @@ def test_the_order_of_a_swing_and_of_one_movement_are_told_apart_in_pictures() -
         prices = np.abs(np.subtract.outer(places, places))
         assert may_go_to_and_fro(path.tolist(), prices)
         assert is_sorted_movement(bob(places), path.tolist(), False) is swings
+
+
+def test_a_straight_path_slows_down_where_a_swing_turns() -> None:
+    swing = 80 + 60 * np.cos(2 * np.pi * np.arange(60) / 26.3)
+    assert slows_down(bob(swing), np.argsort(swing, kind="stable").tolist())
+    assert goes_straight(bob(swing), np.argsort(swing, kind="stable").tolist())
+    assert not goes_straight(bob(swing), range(60))
+    assert not slows_down(bob(20 + 120 * np.linspace(0, 1, 60) ** 2), range(60))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 40])

@@ -72,6 +72,13 @@ def test_pictures_taken_at_random_moments_of_a_movement_recur(seed: int) -> None
     assert pictures_recur(*sorted_places(np.random.default_rng(seed).random(120)))
 
 
+def test_steps_that_change_hardly_enough_do_not_clearly_recur() -> None:
+    uneven = np.cumsum(np.random.default_rng(2).gamma(1.5, size=120))
+    assert pictures_recur(*sorted_places(uneven))
+    assert not pictures_recur(*sorted_places(uneven), clearly=True)
+    assert pictures_recur(*sorted_places(np.cumsum(np.random.default_rng(0).gamma(1, size=120))), clearly=True)
+
+
 def test_pictures_of_steady_or_changing_motion_do_not_recur() -> None:
     frames = np.arange(120)
     for places in (frames, frames + 15 * np.sin(frames / 20), np.exp(frames / 40)):
