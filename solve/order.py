@@ -60,25 +60,17 @@ Where these leave doubt, the prices of screens are tried on what may be one, and
 the time, on other films.
 """
 _SCROLL = "scroll"
-_BLURRED = "blurred-changes"
-_OF_SCREENS = _BLURRED, _SCROLL
-"""The prices that are tried on what may be a screen. Optical flow has nothing to add to them, where pages jump by lines
-and small things move over what stays.
-"""
+"""The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
 _MAY_SCROLL = 0.3, 0.16
 """Least share of flat pixels, and most of faint slopes, of a film that is tried with `scroll`. Drawn pages of dense
 text measure .40 and .14; of 29 clips only a plot has as much of the one and as little of the other. A game on a map,
 which loses its order, measures .40 and .18.
 """
-_SCREEN = 0.6, 0.08
-"""The same for `blurred-changes`. Drawn screens measure .7 to .96 and .01 to .06; no clip has as much that is flat."""
-_SEEN_BY_BOTH = 0.12
-"""Share of joins that halves of blurred changes agree on because each sees what moves in the other."""
 _COMMON = {"coarse-difference": 0.05, _SCROLL: 0.08}
 """Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
 fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling.
 """
-_NO_EVIDENCE = "coarse-difference", *_OF_SCREENS
+_NO_EVIDENCE = "coarse-difference", _SCROLL
 """Prices that are no evidence beside others unless they are the best: with blurred pixels a dark hand-held film lost a
 tenth.
 """
@@ -265,8 +257,6 @@ def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
         if rated[-1].agreement.believed >= AGREED:
             return rated
     flat, faint = flat_and_faint(rows.luma)
-    if flat > _SCREEN[0] and faint < _SCREEN[1]:
-        rated.append(rate(_pixel_price(_BLURRED, rows, shuffled), len(rows), candidates, _SEEN_BY_BOTH))
     if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
         rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
     elif all(one.agreement.believed < _UNDOUBTED for one in rated):
@@ -308,7 +298,7 @@ def _echo_corrected(price: PatchPrice, rows: OrderInput, shuffled: bool = False)
 
 
 def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    if settings.price != "auto" or price.name in ("cosine", *_OF_SCREENS):
+    if settings.price != "auto" or price.name in ("cosine", _SCROLL):
         return False
     if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
         return False
@@ -365,7 +355,8 @@ def _fits_recurrence(luma: npt.NDArray[np.uint8], path: Sequence[int], first: Pr
 
     Where halves of the pictures do not agree, it must go straight and be slower at its ends than usual.
     """
-    assert first.agreement is not None and first.costs.matrix is not None
+    assert first.agreement
+    assert first.costs.matrix is not None
     if first.agreement.believed < _DOUBTED:
         return slows_down(luma, path)
     return pictures_recur(path, first.costs.matrix, clearly=True) or goes_straight(luma, path)

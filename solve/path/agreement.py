@@ -1,7 +1,7 @@
 """Choose among prices without ground truth: the two halves of a picture should give the same order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -54,8 +54,6 @@ class Agreement:
     and agree where both follow the file."""
     spread: float
     """Mean distance along the path of one half to the rows nearest by the other half; 1.5 is perfect."""
-    common: float = 0.0
-    """Share of the joins that halves agree on because each sees what the other does."""
     paths: Sequence[Sequence[int]] = field(default=(), repr=False)
     """The path by each half."""
 
@@ -65,8 +63,8 @@ class Agreement:
 
     @property
     def believed(self) -> float:
-        """The share of agreed joins that nothing else explains."""
-        return self.joins - self.echo - self.common
+        """The share of agreed joins that coding errors do not explain."""
+        return self.joins - self.echo
 
 
 def halves() -> Masks:
@@ -91,17 +89,10 @@ class RatedPrice:
     agreement: Agreement
 
 
-def rate(price: RateablePrice, count: int, candidates: int, common: float = 0.0) -> RatedPrice:
-    """Price all pairs of rows, and compare the orders by the halves of the pictures.
-
-    Args:
-        price: The price.
-        count: The number of rows.
-        candidates: Neighbours of each row that a search looks at.
-        common: Share of the joins that halves agree on by this price whatever they show.
-    """
+def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
+    """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
-    return RatedPrice(price, whole, parts, replace(agreement(parts, files_of(price)), common=common))
+    return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
 
 
 def files_of(price: Price) -> Ints | None:
