@@ -49,7 +49,7 @@ def solved(video: Path, work: Path, alike: Truth, as_screen: bool) -> Outcome:
     settings = load({"library": str(work / f"library-{as_screen}"), "ingest.space": "appearance"})
     name = pipeline.ingest(video, settings).id
     started = process_time()
-    with nullcontext() if as_screen else patch("reelweave.solve.order.flat_and_faint", lambda _luma: (0, 0)):
+    with nullcontext() if as_screen else patch("reelweave.solve.choose_price.flat_and_faint", lambda _luma: (0, 0)):
         plan = pipeline.solve(name, settings)
     seconds, dropped = process_time() - started, [one.frame for one in plan.dropped]
     tau = score_order(plan.order, dropped, alike).shot_tau

@@ -14,6 +14,7 @@ from ..media.proxy import release_pages
 from ..media.types import Floats, FrameRows, Ints, NeighbourGraph
 from ..progress import Progress
 from ..settings import Settings
+from .choose_price import AGREED
 from .colour_outliers import judge_colours
 from .colours import Yuv
 from .confidence import JoinReview, join_confidence, review_joins
@@ -23,8 +24,9 @@ from .cost.sound import SliceSound
 from .exchanges import exchangeable_joins, order_is_shared
 from .measured_prices import Matcher
 from .motion import MotionCache, NoMotionCache
-from .order import AGREED, OrderInput, OrderResult, order_rows
+from .order import OrderResult, order_rows
 from .order_cache import NoOrderCache, OrderCache, cached_order
+from .order_input import OrderInput
 from .outliers import OutlierVerdict, find_outliers
 from .path.constrain import constrain
 from .path.pinned import pinned_rows

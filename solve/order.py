@@ -8,28 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError
-from ..media.types import Floats, Ints
+from ..media.types import Ints
 from ..progress import Progress, Stage
 from ..settings import SolveSettings
-from .cost.echo import EchoCorrectedPrice, echo_corrected
+from .choose_price import AGREED, SCROLL, UNDOUBTED, ChosenPrice, choose_price, pixel_price, with_echo_corrected
 from .cost.flow import SMALLEST_SIDE, FlowPrice
-from .cost.histogram import HistogramPrice
 from .cost.pixels import (
     DifferencePrice,
-    PatchPrice,
-    blurred_changes,
-    changes,
-    coarse_difference,
     levelled,
-    small_changes,
 )
-from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, dense_costs, join_costs
-from .cost.scroll import ScrollPrice, flat_and_faint
+from .cost.prices import JoinCosts, Price, all_pairs, dense_costs
 from .cost.sift import sift_matches
 from .cost.tangent import TangentPrice
-from .measured_prices import Matcher, MeasuredPrice, SharedPrice, measured_costs
-from .motion import MotionCache, MotionInput, NoMotionCache, motion_trials
-from .path.agreement import Agreement, RatedPrice, agreed_among, priced_parts, rate
+from .measured_prices import MeasuredPrice, SharedPrice, measured_costs
+from .motion import MotionInput, motion_trials
+from .order_input import OrderInput
+from .path.agreement import agreed_among, priced_parts
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
 from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, slows_down, steady_order
@@ -42,51 +36,6 @@ order.
 """
 _SLACK_IN_DOUBT = 0.02
 """The same where the first path fits its prices badly."""
-
-
-_PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
-    "changes": changes,
-    "small-changes": small_changes,
-    "difference": DifferencePrice,
-    "coarse-difference": coarse_difference,
-    "blurred-changes": blurred_changes,
-    "huber": HuberPrice,
-    TangentPrice.name: TangentPrice,
-}
-_CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
-"""The prices that `auto` chooses from for any film.
-
-Where these leave doubt, the prices of screens are tried on what may be one, and the tangent distance, which takes twice
-the time, on other films.
-"""
-_SCROLL = "scroll"
-"""The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
-_MAY_SCROLL = 0.3, 0.16
-"""Least share of flat pixels, and most of faint slopes, of a film that is tried with `scroll`. Drawn pages of dense
-text measure .40 and .14; of 29 clips only a plot has as much of the one and as little of the other. A game on a map,
-which loses its order, measures .40 and .18.
-"""
-_COMMON = {"coarse-difference": 0.05, _SCROLL: 0.08}
-"""Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
-fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling.
-"""
-_NO_EVIDENCE = "coarse-difference", _SCROLL
-"""Prices that are no evidence beside others unless they are the best: with blurred pixels a dark hand-held film lost a
-tenth.
-"""
-_SHAKEN = 0.45
-"""Share of the squared difference of the most similar pictures that shifts and light explain, from which a film is
-shaken. Of eleven shaken clips .46 is the least, of fifteen others .41 the most, of a dark one that is hand-held.
-"""
-_BY_SHIFTS = 0.2
-"""Taken from the agreement of all prices but the tangent distance where a film is shaken: halves share its shifts. A
-slow scene with shifts of 6 pixels of 640 had .15 of its right joins by `small-changes`, on which halves agreed on .86,
-and .81 by the tangent distance with .81.
-"""
-_MOST_RATED = 400
-"""Most rows for which prices are rated; a price then takes half a CPU second, four times as much for twice the rows."""
-AGREED = 0.99
-"""Share of agreed joins at which no other price is tried, and the pictures decide the order."""
 _NEARLY_EQUAL = 0.75
 """Limit for suspecting that no order stands out; prices that count changes are nearer to equal than `huber`, which
 then decides.
@@ -100,27 +49,6 @@ _FEWEST_IN_ORDER = 20
 """Fewest rows that this is said of: halves of noise share some orders of three or four frames by chance."""
 _DOUBTED = 0.9
 """Share of agreed joins below which motion is measured."""
-
-_UNDOUBTED = 0.98
-"""Share from which motion is not measured however badly the path fits its prices, unless `doubt` is under 1.5."""
-
-
-@dataclass(frozen=True)
-class OrderInput:
-    """The frames to order: vectors, pictures, positions in the file, and candidate pairs."""
-
-    vectors: Floats
-    luma: npt.NDArray[np.uint8]
-    files: Ints
-    joins: Ints
-    from_video: bool
-    """Whether frames that are adjacent in the file share coding errors."""
-    chroma: npt.NDArray[np.uint8] | None = None
-    matcher: Matcher | None = None
-    motion: MotionCache = field(default_factory=NoMotionCache)
-
-    def __len__(self) -> int:
-        return len(self.files)
 
 
 @dataclass(frozen=True)
@@ -155,14 +83,14 @@ def order_rows(rows: OrderInput, space: str, settings: SolveSettings, progress: 
     """
     started = process_time()
     with progress.stoppable() as stopped:
-        ordered = _search(rows, _candidates(rows, space, settings), settings, progress, stopped)
+        ordered = _search(rows, choose_price(rows, space, settings), settings, progress, stopped)
     if ordered.path.interrupted:
         progress.note("Stopped early; the best order found so far is kept.")
     return replace(ordered, seconds=process_time() - started)
 
 
 def _search(
-    rows: OrderInput, first: "_FirstPrice", settings: SolveSettings, progress: Progress, stopped: Callable[[], bool]
+    rows: OrderInput, first: ChosenPrice, settings: SolveSettings, progress: Progress, stopped: Callable[[], bool]
 ) -> OrderResult:
     silent = StopCondition(stopped=stopped)
     price, costs = first.price, first.costs
@@ -198,7 +126,7 @@ def _search(
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
 
 
-def _paths_by_halves(best: PriceTrial, first: "_FirstPrice") -> Ints:
+def _paths_by_halves(best: PriceTrial, first: ChosenPrice) -> Ints:
     """Return the paths by halves of the pictures, also those by pixels: halves by motion share one flow."""
     compared = [one for one in (best.agreement, first.agreement) if one]
     paths = [path for one in compared[: 1 if best.agreement is first.agreement else 2] for path in one.paths]
@@ -223,82 +151,8 @@ def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool])
     return StopCondition(stopped=stopped, on_cost=on_cost)
 
 
-@dataclass(frozen=True)
-class _FirstPrice:
-    """The price that the search begins with; for `auto` the chosen one, and all that were rated."""
-
-    price: Price
-    costs: JoinCosts
-    rated: Sequence[RatedPrice] = ()
-    agreement: Agreement | None = None
-
-
-def _candidates(rows: OrderInput, space: str, settings: SolveSettings) -> _FirstPrice:
-    """Return the price asked for, or the one whose halves agree best."""
-    if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
-        rated = _rated(rows, settings.candidates)
-        shaken = _is_shaken(rated[-1])
-        best = max(rated, key=lambda one: _score(one, shaken))
-        evidence = [one for one in rated if one is best or one.price.name not in _NO_EVIDENCE]
-        return _FirstPrice(best.price, best.costs, evidence, best.agreement)
-    price = _first_price(rows, space, settings)
-    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
-    return _FirstPrice(price, costs)
-
-
-def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
-    """Rate one price after the other until halves of the pictures agree."""
-    rated: list[RatedPrice] = []
-    shuffled = False
-    for name in _CHOSEN_FROM:
-        price = _pixel_price(name, rows, shuffled)
-        shuffled = shuffled or isinstance(price, EchoCorrectedPrice)
-        rated.append(rate(price, len(rows), candidates))
-        if rated[-1].agreement.believed >= AGREED:
-            return rated
-    flat, faint = flat_and_faint(rows.luma)
-    if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
-        rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
-    elif all(one.agreement.believed < _UNDOUBTED for one in rated):
-        rated.append(rate(_pixel_price(TangentPrice.name, rows, shuffled), len(rows), candidates))
-    return rated
-
-
-def _is_shaken(rated: RatedPrice) -> bool:
-    """Return whether shifts and light are much of what pictures differ by that are similar but for these."""
-    price = rated.price.price if isinstance(rated.price, EchoCorrectedPrice) else rated.price
-    if not isinstance(price, TangentPrice):
-        return False
-    nearest = np.array([others[0] for others in rated.costs.neighbours], np.int64)
-    return price.explained(np.arange(len(nearest)), nearest) > _SHAKEN
-
-
-def _score(rated: RatedPrice, shaken: bool) -> float:
-    common = _COMMON.get(rated.price.name, 0.0)
-    return rated.agreement.score - common - (_BY_SHIFTS if shaken and rated.price.name != TangentPrice.name else 0.0)
-
-
-def _first_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
-    if settings.price == "cosine" or (settings.price == "auto" and space != "appearance"):
-        return CosinePrice(rows.vectors)
-    if settings.price == "histogram":
-        assert rows.chroma is not None
-        return HistogramPrice(rows.luma, rows.chroma)
-    if settings.price == _SCROLL:
-        return ScrollPrice(rows.luma)
-    return _pixel_price(settings.price if settings.price in _PIXEL_PRICES else "huber", rows)
-
-
-def _pixel_price(name: str, rows: OrderInput, shuffled: bool = False) -> PatchPrice | EchoCorrectedPrice:
-    return _echo_corrected(_PIXEL_PRICES[name](rows.luma), rows, shuffled)
-
-
-def _echo_corrected(price: PatchPrice, rows: OrderInput, shuffled: bool = False) -> PatchPrice | EchoCorrectedPrice:
-    return echo_corrected(price, rows.files, rows.joins, shuffled) if rows.from_video else price
-
-
 def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    if settings.price != "auto" or price.name in ("cosine", _SCROLL):
+    if settings.price != "auto" or price.name in ("cosine", SCROLL):
         return False
     if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
         return False
@@ -306,19 +160,19 @@ def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: Solve
         return first.fit > settings.doubt
     agreed = first.agreement.believed
     # Halves share one shift, and agree more by it.
-    enough = AGREED if first.name == TangentPrice.name else _UNDOUBTED
+    enough = AGREED if first.name == TangentPrice.name else UNDOUBTED
     unsure = agreed < enough or settings.doubt < PERFECT
     return agreed < _DOUBTED or (unsure and first.fit > settings.doubt)
 
 
-def _orderless(rows: OrderInput, path: RowPath, first: _FirstPrice, candidates: int) -> frozenset[int]:
+def _orderless(rows: OrderInput, path: RowPath, first: ChosenPrice, candidates: int) -> frozenset[int]:
     """Judge by the first price: prices learned from the film itself find an order even in noise."""
     matrix = first.costs.matrix
     if matrix is None:
         return frozenset()
     found = orderless_rows(path.order, matrix, _NEARLY_EQUAL if first.rated else EQUAL)
     if found and first.rated:
-        found = orderless_rows(path.order, all_pairs(_pixel_price("huber", rows), np.arange(len(rows))))
+        found = orderless_rows(path.order, all_pairs(pixel_price("huber", rows), np.arange(len(rows))))
     return frozenset() if found and first.rated and _in_order(found, rows, candidates) else frozenset(found)
 
 
@@ -332,7 +186,7 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
         return False
     files = rows.files if rows.from_video else None
     for price in (DifferencePrice(levelled(rows.luma)), TangentPrice(rows.luma)):
-        halves = priced_parts(_echo_corrected(price, rows), len(rows))[1:]
+        halves = priced_parts(with_echo_corrected(price, rows), len(rows))[1:]
         if agreed_among(some, [dense_costs(half, candidates) for half in halves], files) > _IN_ORDER:
             return True
     return False
@@ -343,11 +197,11 @@ def _recurring(rows: OrderInput, path: Sequence[int], first: PriceTrial, ends_me
 
     So does scrolling by several lines at a time, and a film that jumps in the gate, but not by the tangent distance.
     """
-    if first.agreement is None or first.costs.matrix is None or first.name == _SCROLL:
+    if first.agreement is None or first.costs.matrix is None or first.name == SCROLL:
         return False
     if not pictures_recur(path, first.costs.matrix) or not (ends_meet or _fits_recurrence(rows.luma, path, first)):
         return False
-    return pictures_recur(path, all_pairs(_pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
+    return pictures_recur(path, all_pairs(pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
 
 
 def _fits_recurrence(luma: npt.NDArray[np.uint8], path: Sequence[int], first: PriceTrial) -> bool:

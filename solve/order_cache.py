@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ..settings import SolveSettings
 from .cost.prices import JoinCosts, dense_rows
-from .order import OrderInput, OrderResult
+from .order import OrderResult
+from .order_input import OrderInput
 from .path.find import RowPath
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]

@@ -13,7 +13,8 @@ from reelweave.solve.cost.pixels import DifferencePrice, PatchPrice, changes, sm
 from reelweave.solve.cost.prices import dense_costs
 from reelweave.solve.cost.scroll import flat_and_faint
 from reelweave.solve.cost.tangent import TangentPrice
-from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.order import OrderResult, order_rows
+from reelweave.solve.order_input import OrderInput
 from reelweave.solve.path.agreement import Agreement, halves, priced_parts, rate
 from reelweave.solve.path.find import SketchedPath
 from reelweave.solve.path.fit import PriceTrial, best_trial

@@ -20,7 +20,8 @@ from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.flow import FlowPrice, _FlowMeasure
 from reelweave.solve.cost.learned import _Fit, _weights, learned_prices
-from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.order import OrderResult, order_rows
+from reelweave.solve.order_input import OrderInput
 
 Luma = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

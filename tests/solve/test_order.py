@@ -16,7 +16,8 @@ from reelweave.solve.confidence import join_confidence
 from reelweave.solve.cost.echo import EchoCorrectedPrice, echo_corrected
 from reelweave.solve.cost.flow import FlowPrice, normalised
 from reelweave.solve.cost.prices import HuberPrice, dense_costs
-from reelweave.solve.order import OrderInput, OrderResult, order_rows
+from reelweave.solve.order import OrderResult, order_rows
+from reelweave.solve.order_input import OrderInput
 from reelweave.solve.path.fit import band, file_order_holds
 
 Luma = npt.NDArray[np.uint8]

@@ -1,0 +1,137 @@
+"""Choose the price of a join: the one asked for, or the one by which halves of the pictures agree best on the order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..settings import SolveSettings
+from .cost.echo import EchoCorrectedPrice, echo_corrected
+from .cost.histogram import HistogramPrice
+from .cost.pixels import DifferencePrice, PatchPrice, blurred_changes, changes, coarse_difference, small_changes
+from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
+from .cost.scroll import ScrollPrice, flat_and_faint
+from .cost.tangent import TangentPrice
+from .order_input import OrderInput
+from .path.agreement import Agreement, RatedPrice, rate
+
+_PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
+    "changes": changes,
+    "small-changes": small_changes,
+    "difference": DifferencePrice,
+    "coarse-difference": coarse_difference,
+    "blurred-changes": blurred_changes,
+    "huber": HuberPrice,
+    TangentPrice.name: TangentPrice,
+}
+_CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
+"""The prices that `auto` chooses from for any film.
+
+Where these leave doubt, the prices of screens are tried on what may be one, and the tangent distance, which takes twice
+the time, on other films.
+"""
+SCROLL = "scroll"
+"""The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
+_MAY_SCROLL = 0.3, 0.16
+"""Least share of flat pixels, and most of faint slopes, of a film that is tried with `scroll`. Drawn pages of dense
+text measure .40 and .14; of 29 clips only a plot has as much of the one and as little of the other. A game on a map,
+which loses its order, measures .40 and .18.
+"""
+_COMMON = {"coarse-difference": 0.05, SCROLL: 0.08}
+"""Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
+fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling.
+"""
+_NO_EVIDENCE = "coarse-difference", SCROLL
+"""Prices that are no evidence beside others unless they are the best: with blurred pixels a dark hand-held film lost a
+tenth.
+"""
+_SHAKEN = 0.45
+"""Share of the squared difference of the most similar pictures that shifts and light explain, from which a film is
+shaken. Of eleven shaken clips .46 is the least, of fifteen others .41 the most, of a dark one that is hand-held.
+"""
+_BY_SHIFTS = 0.2
+"""Taken from the agreement of all prices but the tangent distance where a film is shaken: halves share its shifts. A
+slow scene with shifts of 6 pixels of 640 had .15 of its right joins by `small-changes`, on which halves agreed on .86,
+and .81 by the tangent distance with .81.
+"""
+_MOST_RATED = 400
+"""Most rows for which prices are rated; a price then takes half a CPU second, four times as much for twice the rows."""
+AGREED = 0.99
+"""Share of agreed joins at which no other price is tried, and the pictures decide the order."""
+UNDOUBTED = 0.98
+"""Share from which motion is not measured however badly the path fits its prices, unless `doubt` is under 1.5."""
+
+
+@dataclass(frozen=True)
+class ChosenPrice:
+    """The price that the search begins with; for `auto` the chosen one, and all that were rated."""
+
+    price: Price
+    costs: JoinCosts
+    rated: Sequence[RatedPrice] = ()
+    agreement: Agreement | None = None
+
+
+def choose_price(rows: OrderInput, space: str, settings: SolveSettings) -> ChosenPrice:
+    """Return the price asked for, or the one whose halves agree best."""
+    if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
+        rated = _rated(rows, settings.candidates)
+        shaken = _is_shaken(rated[-1])
+        best = max(rated, key=lambda one: _score(one, shaken))
+        evidence = [one for one in rated if one is best or one.price.name not in _NO_EVIDENCE]
+        return ChosenPrice(best.price, best.costs, evidence, best.agreement)
+    price = _asked_for(rows, space, settings)
+    costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
+    return ChosenPrice(price, costs)
+
+
+def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
+    """Rate one price after the other until halves of the pictures agree."""
+    rated: list[RatedPrice] = []
+    shuffled = False
+    for name in _CHOSEN_FROM:
+        price = pixel_price(name, rows, shuffled)
+        shuffled = shuffled or isinstance(price, EchoCorrectedPrice)
+        rated.append(rate(price, len(rows), candidates))
+        if rated[-1].agreement.believed >= AGREED:
+            return rated
+    flat, faint = flat_and_faint(rows.luma)
+    if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
+        rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
+    elif all(one.agreement.believed < UNDOUBTED for one in rated):
+        rated.append(rate(pixel_price(TangentPrice.name, rows, shuffled), len(rows), candidates))
+    return rated
+
+
+def _is_shaken(rated: RatedPrice) -> bool:
+    """Return whether shifts and light are much of what pictures differ by that are similar but for these."""
+    price = rated.price.price if isinstance(rated.price, EchoCorrectedPrice) else rated.price
+    if not isinstance(price, TangentPrice):
+        return False
+    nearest = np.array([others[0] for others in rated.costs.neighbours], np.int64)
+    return price.explained(np.arange(len(nearest)), nearest) > _SHAKEN
+
+
+def _score(rated: RatedPrice, shaken: bool) -> float:
+    common = _COMMON.get(rated.price.name, 0.0)
+    return rated.agreement.score - common - (_BY_SHIFTS if shaken and rated.price.name != TangentPrice.name else 0.0)
+
+
+def _asked_for(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
+    if settings.price == "cosine" or (settings.price == "auto" and space != "appearance"):
+        return CosinePrice(rows.vectors)
+    if settings.price == "histogram":
+        assert rows.chroma is not None
+        return HistogramPrice(rows.luma, rows.chroma)
+    if settings.price == SCROLL:
+        return ScrollPrice(rows.luma)
+    return pixel_price(settings.price if settings.price in _PIXEL_PRICES else "huber", rows)
+
+
+def pixel_price(name: str, rows: OrderInput, shuffled: bool = False) -> PatchPrice | EchoCorrectedPrice:
+    return with_echo_corrected(_PIXEL_PRICES[name](rows.luma), rows, shuffled)
+
+
+def with_echo_corrected(price: PatchPrice, rows: OrderInput, shuffled: bool = False) -> PatchPrice | EchoCorrectedPrice:
+    return echo_corrected(price, rows.files, rows.joins, shuffled) if rows.from_video else price
