@@ -188,7 +188,6 @@ class SolveSettings(_Section):
         "small-changes",
         "difference",
         "coarse-difference",
-        "blurred-changes",
         "scroll",
         "tangent",
         "huber",

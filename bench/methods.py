@@ -28,7 +28,6 @@ _PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
-    "blurred-changes",
     "scroll",
     "tangent",
     "cosine",

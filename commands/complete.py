@@ -18,7 +18,6 @@ PRICES = (
     "small-changes",
     "difference",
     "coarse-difference",
-    "blurred-changes",
     "scroll",
     "tangent",
     "huber",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ..settings import SolveSettings
 from .cost.echo import EchoCorrectedPrice, echo_corrected
 from .cost.histogram import HistogramPrice
-from .cost.pixels import DifferencePrice, PatchPrice, blurred_changes, changes, coarse_difference, small_changes
+from .cost.pixels import DifferencePrice, PatchPrice, changes, coarse_difference, small_changes
 from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
 from .cost.scroll import ScrollPrice, flat_and_faint
 from .cost.tangent import TangentPrice
@@ -21,7 +21,6 @@ _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
     "small-changes": small_changes,
     "difference": DifferencePrice,
     "coarse-difference": coarse_difference,
-    "blurred-changes": blurred_changes,
     "huber": HuberPrice,
     TangentPrice.name: TangentPrice,
 }

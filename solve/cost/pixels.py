@@ -23,12 +23,6 @@ _CALMER = 12.0
 """Contrast added where clear changes are counted."""
 _CLEAR = 0.4
 """Change that counts half where clear changes are counted."""
-_SPREAD = 2.0
-"""Pixels over which blurred changes are spread: farther than a pointer usually moves from one frame to the next."""
-_BLURRED = 4.0
-"""Weight of the blurred picture against the sharp one."""
-_VISIBLE = 6.0
-"""Change, in grey levels of both together, that counts half where blurred changes are counted."""
 _MID_GREY = 128
 """Brightness that levelled pictures are given."""
 
@@ -103,10 +97,10 @@ class DifferencePrice(SmallPicturesPrice):
 
 
 class ChangesPrice(SmallPicturesPrice):
-    """Share of pixels that changed; the change `half` counts half."""
+    """Share of pixels that changed, in units of the contrast of their patch."""
 
-    def __init__(self, features: Floats, name: str, half: float) -> None:
-        super().__init__(features)
+    def __init__(self, luma: npt.NDArray[np.uint8], name: str, calm: float, half: float) -> None:
+        super().__init__(small_pictures(luma, calm))
         self.name, self._half = name, half**2
 
     def _of_pixels(self, squares: Floats) -> Floats:
@@ -130,15 +124,9 @@ def coarse_difference(luma: npt.NDArray[np.uint8]) -> DifferencePrice:
 
 def changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:
     """Count clear changes."""
-    return ChangesPrice(small_pictures(luma, _CALMER), "changes", _CLEAR)
+    return ChangesPrice(luma, "changes", _CALMER, _CLEAR)
 
 
 def small_changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:
     """Count small changes too, for scenes in which little moves."""
-    return ChangesPrice(small_pictures(luma, _CALM), "small-changes", _SMALL)
-
-
-def blurred_changes(luma: npt.NDArray[np.uint8]) -> ChangesPrice:
-    """Count changes in grey levels to which blurred ones are added, for small things that move: a pointer, a menu."""
-    blurred = small_pictures(luma, blur=_SPREAD)
-    return ChangesPrice(small_pictures(luma) + _BLURRED * blurred, "blurred-changes", _VISIBLE)
+    return ChangesPrice(luma, "small-changes", _CALM, _SMALL)

@@ -250,24 +250,17 @@ def part_weights(parts: Masks) -> Floats:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-def small_pictures(
-    luma: npt.NDArray[np.uint8], flat: float | None = None, coarse: bool = False, blur: float = 0.0
-) -> Floats:
+def small_pictures(luma: npt.NDArray[np.uint8], flat: float | None = None, coarse: bool = False) -> Floats:
     """Return the pixels of pictures of 64 x 36, patch by patch.
 
     Args:
         luma: The pictures.
         flat: Added to the contrast of a patch before its pixels are divided by it; without it they stay grey levels.
         coarse: Replace every block of 2 x 2 pixels by its mean.
-        blur: Blur by so many pixels.
     """
-    import cv2
-
     found = np.empty((len(luma), _WIDTH * _HEIGHT), np.float32)
     for row, plane in enumerate(luma):
         small = _shrunk(plane.astype(np.float32))
-        if blur:
-            small = np.asarray(cv2.GaussianBlur(small, (0, 0), blur, borderType=cv2.BORDER_REPLICATE), np.float32)
         tiles = _tiles(_coarse(small) if coarse else small)
         found[row] = (tiles if flat is None else _normalised(tiles, flat)).ravel()
     return found

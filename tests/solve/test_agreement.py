@@ -83,17 +83,6 @@ def test_a_page_that_scrolls_by_several_lines_is_put_in_order() -> None:
     assert not found.orderless
 
 
-def test_a_pointer_that_moves_farther_than_its_size_over_a_page_is_followed() -> None:
-    shuffled = np.random.default_rng(0).permutation(40)
-    pictures = page([0] * 40)
-    for picture, at in zip(pictures, shuffled, strict=True):
-        x, y = 4 + round(3.5 * at), 10 + round(60 * np.sin(at / 14))
-        picture[y : y + 5, x : x + 3] = 0
-    found = ordered(pictures, price="blurred-changes")
-    steps = np.abs(np.diff(shuffled[found.path.order]))
-    assert (steps == 1).mean() > 0.9
-
-
 def test_pages_are_flat_and_not_faint_and_textures_are_not_flat() -> None:
     flat, faint = flat_and_faint(page([0, 6]))
     assert flat > 0.6

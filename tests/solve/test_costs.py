@@ -23,7 +23,6 @@ from reelweave.solve.cost.histogram import HistogramPrice
 from reelweave.solve.cost.pixels import (
     DifferencePrice,
     PatchPrice,
-    blurred_changes,
     changes,
     coarse_difference,
     small_changes,
@@ -86,7 +85,6 @@ PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "huber": lambda frames: HuberPrice(luma_of(frames)),
     "difference": lambda frames: DifferencePrice(luma_of(frames)),
     "coarse-difference": lambda frames: coarse_difference(luma_of(frames)),
-    "blurred-changes": lambda frames: blurred_changes(luma_of(frames)),
     "scroll": lambda frames: ScrollPrice(luma_of(frames)),
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
@@ -140,9 +138,7 @@ def test_flat_frames_have_a_price(make: Callable[[Sequence[Picture]], Price]) ->
     assert (prices[:5, 5:] > 0).all()
 
 
-@pytest.mark.parametrize(
-    "make", [HuberPrice, DifferencePrice, coarse_difference, blurred_changes, changes, small_changes, TangentPrice]
-)
+@pytest.mark.parametrize("make", [HuberPrice, DifferencePrice, coarse_difference, changes, small_changes, TangentPrice])
 def test_the_whole_picture_is_priced_as_its_only_part(make: Callable[[Luma], PatchPrice]) -> None:
     price = make(luma_of(pictures(12)))
     left, right = np.triu_indices(12, 1)

@@ -35,7 +35,6 @@ def test_the_chosen_outlier_rule_is_used_and_recorded(rule: str, run: Run, known
         ("small-changes", 0.9),
         ("difference", 0.9),
         ("coarse-difference", 0.9),
-        ("blurred-changes", 0.9),
         ("scroll", 0.9),
         ("tangent", 0.9),
         ("huber", 0.9),
