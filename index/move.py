@@ -17,7 +17,7 @@ from ..media.types import FrameRows, SpaceState, VideoRecord
 from ..progress import Progress
 from ..settings import StoreSettings, is_server_url
 from .failures import check_and_repair
-from .library import MAX_LOST, Library, record_text
+from .library import Library, record_text
 from .location import FILE, new_location, read_location
 from .server import ServerStore
 from .store import ChromaStore
@@ -116,7 +116,7 @@ def _copy(library: Library, new: VectorStore, video: VideoRecord, state: SpaceSt
         )
     new.remove(video.id, state.space.name)
     new.write(video.id, state.space, rows)
-    if not _same(new.read(video.id, state.space), rows) or new.lost(video.id, state.space) > MAX_LOST:
+    if not _same(new.read(video.id, state.space), rows) or new.lost(video.id, state.space):
         raise VectorsLost(
             f"The copy of the vectors of {video.id} ({state.space.name}) differs from the original, which stays.",
             "Run the command again.",

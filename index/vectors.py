@@ -34,15 +34,6 @@ _PROBES = 64
 _ROWS_PER_PROBE = 4
 """Consecutive rows at each position."""
 
-_NARROW_SEARCH = 10
-"""Results of the first search for each vector."""
-
-_WIDE_SEARCH = 1000
-"""Results of the second search, which finds vectors that the approximate first one misses among near-equals."""
-
-_EQUAL_DISTANCE = 1e-6
-"""Cosine distance below which two vectors are equal but for rounding."""
-
 UNFINISHED = "unfinished"
 """Key of a collection's metadata while it is being written."""
 
@@ -177,7 +168,11 @@ class VectorStore(ABC):
 
     @translated
     def lost(self, video: str, space: Space) -> float:
-        """Search for up to 256 vectors, spread over a video, and return the share of those not found."""
+        """Read up to 256 vectors, spread over a video, and return the share of those that are missing.
+
+        They are not searched for: HNSW drops the link between two vectors if a third is closer to both, so that its
+        graph may not reach most of the frames that are one picture with a small thing elsewhere in each.
+        """
         collection = self._collection(video, space)
         last = collection.count() - 1
         rows = {
@@ -186,9 +181,7 @@ class VectorStore(ABC):
         if last < 0:
             return 0.0
         self._check_index(collection.name, thorough=True)
-        probes = _probes(collection, sorted(rows))
-        found = len(probes) - len(_missed(collection, _missed(collection, probes, _NARROW_SEARCH), _WIDE_SEARCH))
-        return 1 - found / len(rows)
+        return 1 - _readable(collection, sorted(rows)) / len(rows)
 
     @translated
     def remove(self, video: str, space: str) -> None:
@@ -309,32 +302,18 @@ def _lost(name: str) -> LibraryDamaged:
     return LibraryDamaged(f"Vectors of {name} are counted, but lost.", repair_remedy())
 
 
-def _probes(collection: "ChromaCollection", rows: list[int]) -> list[tuple[str, Any]]:
-    """Read the ids and vectors of rows; Chroma may list a row and yet have lost its vector."""
+def _readable(collection: "ChromaCollection", rows: list[int]) -> int:
+    """Count the rows that can be read: Chroma may list a row and yet have lost its vector."""
     from chromadb.errors import ChromaError
 
-    found: list[tuple[str, Any]] = []
+    found = 0
     for run in np.split(np.array(rows), np.flatnonzero(np.diff(rows) > 1) + 1):
         try:
             page: Any = collection.get(limit=len(run), offset=int(run[0]), include=["embeddings"])
         except ChromaError:
             continue
-        found += zip(page["ids"], page["embeddings"], strict=True)
+        found += len(page["embeddings"])
     return found
-
-
-def _missed(collection: "ChromaCollection", probes: list[tuple[str, Any]], nearest: int) -> list[tuple[str, Any]]:
-    """Return the rows that a search for their own vectors does not find, unless equal vectors displace them."""
-    if not probes:
-        return []
-    vectors = np.asarray([vector for _, vector in probes], np.float32)
-    nearest = min(nearest, collection.count())
-    answer: Any = collection.query(query_embeddings=vectors, n_results=nearest, include=["distances"])
-    return [
-        probe
-        for probe, ids, distances in zip(probes, answer["ids"], answer["distances"], strict=True)
-        if probe[0] not in ids and not (len(distances) == nearest and distances[-1] < _EQUAL_DISTANCE)
-    ]
 
 
 def collection_name(video: str, space: str) -> str:

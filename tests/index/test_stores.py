@@ -143,11 +143,23 @@ def test_removed_vectors_are_gone(store: VectorStore, open_store: Open) -> None:
 
 
 @pytest.mark.parametrize("repeated", [1, 40], ids=["all different", "stills of 40 frames"])
-def test_a_search_for_its_own_vector_finds_every_frame(store: VectorStore, repeated: int) -> None:
+def test_every_vector_that_was_written_is_there(store: VectorStore, repeated: int) -> None:
     different = rows(range(3000 // repeated))
     vectors = np.repeat(different.vectors, repeated, axis=0)
     store.write("video", SPACE, replace(rows(range(len(vectors))), vectors=vectors))
     assert store.lost("video", SPACE) == 0
+
+
+def test_frames_out_of_reach_of_a_search_are_not_lost(store: VectorStore) -> None:
+    # A page with a pointer elsewhere in each frame: all are nearest to the page itself.
+    space = replace(SPACE, dimension=128)
+    vectors = np.eye(128, dtype=np.float32) * 0.1
+    vectors[:, 0] = 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    store.write("video", space, replace(rows(range(128)), vectors=vectors))
+    answer = store._collection("video", space).query(query_embeddings=vectors[:1], n_results=128)
+    assert len(answer["ids"][0]) < 128
+    assert store.lost("video", space) == 0
 
 
 def test_an_empty_collection_has_no_lost_vectors(store: VectorStore) -> None:
