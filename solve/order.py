@@ -26,7 +26,7 @@ from .order_input import OrderInput
 from .path.agreement import agreed_among, priced_parts
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import goes_straight, is_sorted_movement, may_go_to_and_fro, slows_down, steady_order
+from .recurring import goes_straight, slows_down, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -117,7 +117,6 @@ def _search(
     ends_meet = best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
     loop = ends_meet and (agreed or 0.0) >= _DOUBTED
     recurring = best is trials[0] and _recurring(rows, path.order, best, ends_meet)
-    recurring = recurring or _is_sorted(rows.luma, path.order, best, ends_meet)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
@@ -214,13 +213,6 @@ def _fits_recurrence(luma: npt.NDArray[np.uint8], path: Sequence[int], first: Pr
     if first.agreement.believed < _DOUBTED:
         return slows_down(luma, path)
     return pictures_recur(path, first.costs.matrix, clearly=True) or goes_straight(luma, path)
-
-
-def _is_sorted(luma: npt.NDArray[np.uint8], path: Sequence[int], best: PriceTrial, ends_meet: bool) -> bool:
-    """Return whether the pictures of a movement that recurs were sorted; films without halves are not judged."""
-    if best.agreement is None or best.costs.matrix is None:
-        return False
-    return (ends_meet or may_go_to_and_fro(path, best.costs.matrix)) and is_sorted_movement(luma, path, ends_meet)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:
