@@ -106,7 +106,7 @@ def train_detector(
         overwrite: Whether a file of other origin may be replaced.
     """
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", f"Make one by {command('breakup', 'label')}.")
+        raise UsageError(f"There is no folder {folder}.", f"See {command('breakup', 'label', '--help')}.")
     file = output or default_detector(folder)
     # Labels are added from one training to the next, so the origin is the folder and not its content.
     origin = origin_of("detector", "" if file.resolve().parent == folder.resolve() else folder.resolve())

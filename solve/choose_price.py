@@ -80,7 +80,7 @@ def choose_price(rows: OrderInput, space: str, settings: SolveSettings) -> Chose
         best = max(rated, key=lambda one: _score(one, shaken))
         evidence = [one for one in rated if one is best or one.price.name not in _NO_EVIDENCE]
         return ChosenPrice(best.price, best.costs, evidence, best.agreement)
-    price = _asked_for(rows, space, settings)
+    price = _requested_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     return ChosenPrice(price, costs)
 
@@ -117,7 +117,7 @@ def _score(rated: RatedPrice, shaken: bool) -> float:
     return rated.agreement.score - common - (_BY_SHIFTS if shaken and rated.price.name != TangentPrice.name else 0.0)
 
 
-def _asked_for(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
+def _requested_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
     if settings.price == "cosine" or (settings.price == "auto" and space != "appearance"):
         return CosinePrice(rows.vectors)
     if settings.price == "histogram":
