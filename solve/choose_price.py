@@ -27,8 +27,8 @@ _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
 _CHOSEN_FROM = "changes", "small-changes", "difference", "coarse-difference"
 """The prices that `auto` chooses from for any film.
 
-Where these leave doubt, the prices of screens are tried on what may be one, and the tangent distance, which takes twice
-the time, on other films.
+Where these leave doubt, `scroll` is tried on what may be a screen, and where doubt is left, the tangent distance, which
+takes twice the time.
 """
 SCROLL = "scroll"
 """The price that is motion itself: optical flow has nothing to add where a page jumps by lines."""
@@ -50,7 +50,7 @@ _SHAKEN = 0.45
 shaken. Of eleven shaken clips .46 is the least, of fifteen others .41 the most, of a dark one that is hand-held.
 """
 _BY_SHIFTS = 0.2
-"""Taken from the agreement of all prices but the tangent distance where a film is shaken: halves share its shifts. A
+"""Taken from the agreement of prices that know no shifts where a film is shaken: halves share its shifts. A
 slow scene with shifts of 6 pixels of 640 had .15 of its right joins by `small-changes`, on which halves agreed on .86,
 and .81 by the tangent distance with .81.
 """
@@ -98,7 +98,7 @@ def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
     flat, faint = flat_and_faint(rows.luma)
     if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
         rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
-    elif all(one.agreement.believed < UNDOUBTED for one in rated):
+    if all(one.agreement.believed < UNDOUBTED for one in rated):
         rated.append(rate(pixel_price(TangentPrice.name, rows, shuffled), len(rows), candidates))
     return rated
 
@@ -113,8 +113,8 @@ def _is_shaken(rated: RatedPrice) -> bool:
 
 
 def _score(rated: RatedPrice, shaken: bool) -> float:
-    common = _COMMON.get(rated.price.name, 0.0)
-    return rated.agreement.score - common - (_BY_SHIFTS if shaken and rated.price.name != TangentPrice.name else 0.0)
+    by_shifts = shaken and rated.price.name not in (TangentPrice.name, SCROLL)
+    return rated.agreement.score - _COMMON.get(rated.price.name, 0.0) - (_BY_SHIFTS if by_shifts else 0.0)
 
 
 def _requested_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:
