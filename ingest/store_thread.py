@@ -58,7 +58,7 @@ class StoreThread:
         self._jobs.put(job)
 
     def begin(self) -> None:
-        """Start on what is waiting, which also happens by itself once several batches wait."""
+        """Start storing what is waiting. This also happens on its own once several batches are."""
         self._wanted.set()
 
     def finish(self) -> None:

@@ -28,7 +28,7 @@ _LOG_BYTES = 1 << 16
 """Bytes of a log that are read at a time: as many as a pipe holds on Linux."""
 _LOG_PAUSE = 0.005
 """Seconds in which lines of a log are left to gather, unless one is awaited. A detailed log has 16 lines a frame, each
-written by itself, and waking up for each took .1 ms of CPU time a frame. A pipe holds those of 20 frames."""
+written separately, and waking for every one of them took .1 ms of CPU time a frame. A pipe holds those of 20 frames."""
 _PIPE_BYTES = 1 << 20
 """Bytes that a pipe of frames holds where the system allows it, so that ffmpeg and the reader wait less for each
 other: 64 kB, as usual on Linux, are less than a small frame."""

@@ -187,8 +187,8 @@ def _sound(source: Path, target: Path, encoding: Encoding, progress: Progress) -
 class GapFiller:
     """Fill the gaps of a stream of raw frames.
 
-    Only a few clean frames next to a gap stay in memory, and broken frames of which a part is kept, up to
-    `_HELD_BYTES`; a file holds the others.
+    Memory holds a few clean frames on either side of a gap, and its broken frames if parts of them are kept. Beyond
+    `_HELD_BYTES` those are in a file.
     """
 
     layout: FrameLayout

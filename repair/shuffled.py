@@ -32,8 +32,8 @@ Solve = Callable[[set[int]], Plan]
 _FROZEN = "frozen"
 _UNSPECIFIC = "misfit"
 _MOST_UNSPECIFIC = 12
-"""Most frames of a stretch that is broken only because it fits neither of its sides: a longer one more likely lies at a
-wrong place of the order.
+"""Longest stretch that is called broken only because it fits neither of its sides. A longer one is more likely
+to be in the wrong place.
 """
 _AROUND = 15
 """Frames on either side whose median is the usual change."""
@@ -188,7 +188,7 @@ def _confirmed(broken: set[int], verdicts: Sequence[dict[int, Verdict]]) -> set[
 
 
 def believed(verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
-    """Clear the frames of which the order alone may be the reason that they are called broken.
+    """Clear frames that may be called broken only because they are in the wrong place.
 
     An order by similarity makes every pause look frozen, and a stretch at a wrong place fits neither of its sides.
     """

@@ -39,11 +39,8 @@ which loses its order, measures .40 and .18.
 """
 _COMMON = {"coarse-difference": 0.05, SCROLL: 0.08}
 """Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
-fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling.
-"""
-_NO_EVIDENCE = "coarse-difference", SCROLL
-"""Prices that are no evidence beside others unless they are the best: with blurred pixels a dark hand-held film lost a
-tenth.
+fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling. Motion learns from these prices
+only where they are the best: with blurred pixels a dark hand-held film lost a tenth.
 """
 _SHAKEN = 0.45
 """Share of the squared difference of the most similar pictures that shifts and light explain, from which a film is
@@ -78,7 +75,7 @@ def choose_price(rows: OrderInput, space: str, settings: SolveSettings) -> Chose
         rated = _rated(rows, settings.candidates)
         shaken = _is_shaken(rated[-1])
         best = max(rated, key=lambda one: _score(one, shaken))
-        evidence = [one for one in rated if one is best or one.price.name not in _NO_EVIDENCE]
+        evidence = [one for one in rated if one is best or one.price.name not in _COMMON]
         return ChosenPrice(best.price, best.costs, evidence, best.agreement)
     price = _requested_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)

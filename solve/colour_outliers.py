@@ -41,7 +41,7 @@ def judge_colours(
     Args:
         verdict: What the outlier rule decided.
         graph: The kNN graph of the distinct frames.
-        weights: How many frames each row stands for.
+        weights: The number of frames that each row represents.
         yuv: Reads the small picture of a row of the graph.
         min_group: The fewest frames that make a shot.
         max_share: The largest share of the frames that may be dropped.

@@ -42,8 +42,8 @@ then decides.
 """
 _IN_ORDER = 0.25
 """Share of joins among rows that differ equally above which halves of the pictures show their order all the same. Drawn
-bars that grow among blurred noise measure .60 and .61; smoke of which a tenth lasts from frame to frame .30 to .35, and
-.61 to .76 of its joins are right; noise alone .02 to .17, and under light that flickers .06.
+bars that grow among blurred noise measure .60 and .61; smoke, a tenth of which persists from frame to frame,
+.30 to .35, and .61 to .76 of its joins are right; noise alone .02 to .17, and under light that flickers .06.
 """
 _FEWEST_IN_ORDER = 20
 """Fewest rows that this is said of: halves of noise share some orders of three or four frames by chance."""

@@ -231,7 +231,7 @@ def find_outliers(
 
     Args:
         graph: The kNN graph of the distinct frames.
-        weights: How many frames each row stands for.
+        weights: The number of frames that each row represents.
         rule: The clustering rule.
         cut_factor: The cut in multiples of the median distance to the second-nearest row.
         cut_floor: The smallest cut.

@@ -28,9 +28,9 @@ _PER_HEIGHT = 0.8
 a page that scrolls by many lines lost its order.
 """
 _SLIGHT = 0.3
-"""What differs counts less below this share of what differs between pictures that have nothing in common, since text
-that lies a fraction of a row lower looks different. Without it, a page of dense text that scrolls slowly had .6 of its
-right joins, with it .94.
+"""Differences below this share of those between unrelated pictures count less, because text that has moved by a
+fraction of a row looks different. Without this, a page of dense text that scrolls slowly had .6 of its right joins,
+with it .94.
 """
 _ROUNDING = 1e-5
 """Limit of the rounding errors of a price: equal pictures cost nothing."""
