@@ -188,7 +188,7 @@ class _JoinEvidence:
         """Return all evidence of the measured joins, by the whole picture or by a part."""
         joins, count = self._flows[0].joins(), len(self._base)
         known = [one.costs if part is None else one.halves[part] for one in self._rated] or [self._base]
-        columns = [np.array([costs.rows[a][b] for a, b in joins.tolist()], np.float32) for costs in known]
+        columns = [costs.of_joins(joins).astype(np.float32) for costs in known]
         for flow in self._flows:
             residual, roughness, coarse, unlike = flow.measures(part).T
             columns.append(roughness)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..settings import SolveSettings
-from .cost.prices import JoinCosts, dense_rows
+from .cost.prices import JoinCosts
 from .order import OrderResult
 from .order_input import OrderInput
 from .path.find import RowPath
@@ -117,7 +117,7 @@ def _from_arrays(stored: Arrays, count: int) -> OrderResult | None:
         return None
     if halves.dtype.kind != "i" or not all(np.array_equal(np.sort(path), np.arange(count)) for path in halves):
         return None
-    costs = JoinCosts(dense_rows(matrix), neighbours.tolist(), scale, matrix)
+    costs = JoinCosts(neighbours.tolist(), scale, matrix)
     path = RowPath(order.tolist(), cost, None if np.isnan(bound) else bound, str(solver))
     agreement = None if np.isnan(agreed) else agreed
     flags = bool(recurring), bool(loop)

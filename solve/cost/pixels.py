@@ -53,19 +53,21 @@ class SmallPicturesPrice:
         self._features = features
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
-        return np.asarray(self.by_patch(left, right).mean(axis=-1), np.float32)
+        found = [patches.mean(axis=-1) for patches in self._patches(left, right)]
+        return np.asarray(np.concatenate([np.zeros(0, np.float32), *found]), np.float32)
 
     def by_part(self, left: Ints, right: Ints, parts: Masks) -> Floats:
         weights = part_weights(parts).T
         return np.asarray(np.concatenate([pixels @ weights for pixels in self._pixels(left, right)]), np.float32)
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
-        count = self._features.shape[1] // PATCH_PIXELS
-        result, done = np.empty((len(left), count), np.float32), 0
+        none = np.zeros((0, self._features.shape[1] // PATCH_PIXELS), np.float32)
+        return np.concatenate([none, *self._patches(left, right)])
+
+    def _patches(self, left: Ints, right: Ints) -> Iterator[Floats]:
+        """Yield the price of each patch of some pairs."""
         for pixels in self._pixels(left, right):
-            result[done : done + len(pixels)] = pixels.reshape(-1, count, PATCH_PIXELS).mean(axis=2)
-            done += len(pixels)
-        return result
+            yield np.asarray(pixels.reshape(len(pixels), -1, PATCH_PIXELS).mean(axis=2), np.float32)
 
     def _pixels(self, left: Ints, right: Ints) -> Iterator[Floats]:
         """Yield what each pixel of some pairs adds to the price."""
@@ -87,7 +89,7 @@ class DifferencePrice(SmallPicturesPrice):
         self.name = name
 
     def pairs(self, left: Ints, right: Ints) -> Floats:
-        return np.asarray(np.sqrt(super().by_patch(left, right).mean(axis=-1)), np.float32)
+        return np.asarray(np.sqrt(super().pairs(left, right)), np.float32)
 
     def by_patch(self, left: Ints, right: Ints) -> Floats:
         return np.sqrt(super().by_patch(left, right))

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol, TypeAlias
 
@@ -112,10 +113,21 @@ class JoinCosts:
     that joins to every row for free, so that the cheapest cycle through it is the cheapest open path.
     """
 
-    rows: Rows
     neighbours: list[list[int]]
     scale: float
     matrix: npt.NDArray[np.int64] | None
+    """The cost of every pair, in a small film."""
+    candidates: Sequence[dict[int, int]] = ()
+    """The rows, in a large one."""
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The costs as Python searches them: of every pair five times the size of the matrix, so made when needed."""
+        return [*self.candidates] if self.matrix is None else dense_rows(self.matrix)
+
+    def without_rows(self) -> "JoinCosts":
+        """Return the same costs, whose rows are made again where they are needed again."""
+        return replace(self)
 
     def __len__(self) -> int:
         return len(self.neighbours)
@@ -123,6 +135,12 @@ class JoinCosts:
     def of(self, path: Sequence[int]) -> int:
         """Return the cost of a path."""
         return sum(self.rows[a][b] for a, b in pairwise(path))
+
+    def of_joins(self, joins: Ints) -> Ints:
+        """Return the cost of each join, given as a pair of rows."""
+        if self.matrix is not None:
+            return self.matrix[joins[:, 0], joins[:, 1]]
+        return np.array([self.rows[a][b] for a, b in joins.tolist()], np.int64)
 
     def priced(self) -> tuple[Ints, Ints]:
         """Return the priced joins of a large film, the smaller row first, and their costs."""
@@ -161,8 +179,7 @@ def dense_costs(distances: npt.NDArray[np.float64], candidates: int) -> JoinCost
     without_self = matrix.copy()
     np.fill_diagonal(without_self, np.iinfo(np.int64).max)
     nearest = np.argsort(without_self, axis=1, kind="stable")[:, : min(candidates, max(count - 1, 0))]
-    rows = dense_rows(matrix)
-    return JoinCosts(rows, nearest.tolist(), scale, matrix)
+    return JoinCosts(nearest.tolist(), scale, matrix)
 
 
 def dense_rows(matrix: npt.NDArray[np.int64]) -> list[list[int]]:
@@ -182,7 +199,7 @@ def sparse_costs(count: int, ends: Ints, distances: Floats, candidates: int) -> 
     nearest = [[b for _, b in sorted((value, b) for b, value in row.items())[:candidates]] for row in rows]
     for row in rows:
         row[count] = 0
-    return JoinCosts([*rows, defaultdict(int)], nearest, scale, None)
+    return JoinCosts(nearest, scale, None, [*rows, defaultdict(int)])
 
 
 def price_features(luma: npt.NDArray[np.uint8], rows: Ints) -> npt.NDArray[np.uint8]:
@@ -294,5 +311,5 @@ def _tiles(small: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _normalised(tiles: npt.NDArray[Any], flat: float) -> npt.NDArray[Any]:
     """Bring every patch to mean 0 and contrast 1."""
-    mean = tiles.mean(axis=(2, 3), keepdims=True)
-    return np.asarray((tiles - mean) / (tiles.std(axis=(2, 3), keepdims=True) + flat))
+    centred = tiles - tiles.mean(axis=(2, 3), keepdims=True)
+    return np.asarray(centred / (np.sqrt(np.square(centred).mean(axis=(2, 3), keepdims=True)) + flat))

@@ -38,7 +38,8 @@ def steady_pictures(luma: npt.NDArray[np.uint8]) -> Floats:
     import cv2
 
     found = np.empty((len(luma), SMALL_SIZE[0] * SMALL_SIZE[1]), np.float32)
-    for row, picture in enumerate(luma.astype(np.float32)):
+    for row, plane in enumerate(luma):
+        picture = plane.astype(np.float32)
         light = cv2.GaussianBlur(picture, (0, 0), _AROUND)
         steady = (cv2.GaussianBlur(picture, (0, 0), _SOFT) - light) / (light + _DARK)
         found[row] = cv2.resize(steady, SMALL_SIZE[::-1], interpolation=cv2.INTER_AREA).ravel()

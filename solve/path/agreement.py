@@ -92,7 +92,8 @@ class RatedPrice:
 def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
     """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
-    return RatedPrice(price, whole, parts, agreement(parts, files_of(price)))
+    agreed = agreement(parts, files_of(price))
+    return RatedPrice(price, whole, [part.without_rows() for part in parts], agreed)
 
 
 def files_of(price: Price) -> Ints | None:

@@ -4,8 +4,7 @@ import itertools
 import random
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from heapq import nsmallest
 
 import numpy as np
@@ -72,15 +71,6 @@ def improve(
     return tour.path()
 
 
-@dataclass(frozen=True)
-class _Direction:
-    """One of the two directions around the cycle."""
-
-    step: Callable[[int], int]
-    back: Callable[[int], int]
-    sign: int
-
-
 class _Tour:
     """The path closed through the dummy row `count`; every move is a series of reversals."""
 
@@ -94,7 +84,6 @@ class _Tour:
         self._at_view, self._place_view = np.frombuffer(self._at, np.int64), np.frombuffer(self._place, np.int64)
         self._place_view[self._at_view] = np.arange(self._count)
         self.cost = costs.of(path)
-        self._directions = _Direction(self._next, self._before, 1), _Direction(self._before, self._next, -1)
         self._undo_log: list[tuple[int, int]] = []
 
     def path(self) -> list[int]:
@@ -199,13 +188,14 @@ class _Tour:
         """Make one improving move at a row; return the rows it touched, or none."""
         if row == self._dummy and (touched := self._rotate(row)):
             return touched
-        ahead, behind = self._directions
-        return self._exchange(row, ahead) or self._exchange(row, behind)
+        return self._exchange(row, 1) or self._exchange(row, -1)
 
     def _rotate(self, dummy: int) -> tuple[int, ...]:
         """Join the ends of the path and open it at its most expensive join instead."""
         first, last = self._next(dummy), self._before(dummy)
-        a, b = max(itertools.pairwise(self.path()), key=lambda join: self._rows[join[0]][join[1]])
+        joins = list(itertools.pairwise(self.path()))
+        prices = [self._rows[a][b] for a, b in joins]
+        a, b = joins[prices.index(max(prices))]
         gain = self._cost(a, b) - self._cost(first, last)
         if gain <= 0:
             return ()
@@ -213,43 +203,41 @@ class _Tour:
         self.cost -= gain
         return a, b, first, last
 
-    def _exchange(self, a: int, direction: _Direction) -> tuple[int, ...]:
-        """Replace the joins a-b, c-d and perhaps e-f by b-c, d-e and f-a if that is cheaper.
+    def _exchange(self, a: int, sign: int) -> tuple[int, ...]:
+        """Replace the joins a-b, c-d and perhaps e-f by b-c, d-e and f-a if that is cheaper; b is `sign` from a.
 
         Every gainful exchange has a reading in which each pair of joins gains (Lin and Kernighan), so the search
         follows only those. Joins to the dummy are free, so from there it follows all.
         """
-        b = direction.step(a)
+        b = self._at[(self._place[a] + sign) % self._count]
         own = self._rows[b]
         before = own[a]
         for c in self._near[b]:
             gain = before - own[c]
             if gain <= 0 and a != self._dummy:
                 break
-            if touched := self._by_reversal(a, b, c, gain, direction) or self._by_cycle(a, b, c, gain, direction):
+            if touched := self._by_reversal(a, b, c, gain, sign) or self._by_cycle(a, b, c, gain, sign):
                 return touched
         return ()
 
-    def _by_reversal(self, a: int, b: int, c: int, gain: int, direction: _Direction) -> tuple[int, ...]:
+    def _by_reversal(self, a: int, b: int, c: int, gain: int, sign: int) -> tuple[int, ...]:
         """Try d before c: reversing b..d joins b to c, and a second reversal joins d to some e."""
-        rows, closing = self._rows, self._rows[a]
-        d = direction.back(c)
+        # Calls of functions would take most of the time here.
+        rows, closing, at, place, count = self._rows, self._rows[a], self._at, self._place, self._count
+        start, end = place[b], place[c]
+        d = at[(end - sign) % count]
         gain += rows[c][d]
         if gain > closing[d]:
             self._turn(a, b, d, c)
             self.cost -= gain - closing[d]
             return a, b, c, d
-        own, start, reversed_to = (
-            rows[d],
-            self._place[b],
-            (self._place[c] - self._place[b]) * direction.sign % self._count,
-        )
+        own, length = rows[d], (end - start) * sign % count
         for e in self._near[d]:
             left = gain - own[e]
             if left <= 0:
                 break
-            turned = (self._place[e] - start) * direction.sign % self._count < reversed_to
-            f = direction.step(e) if turned else direction.back(e)
+            turned = (place[e] - start) * sign % count < length
+            f = at[(place[e] + (sign if turned else -sign)) % count]
             if left + rows[e][f] > closing[f]:
                 self._turn(a, b, d, c)
                 self._turn(a, d, f, e)
@@ -257,26 +245,27 @@ class _Tour:
                 return a, b, c, d, e, f
         return ()
 
-    def _by_cycle(self, a: int, b: int, c: int, gain: int, direction: _Direction) -> tuple[int, ...]:
+    def _by_cycle(self, a: int, b: int, c: int, gain: int, sign: int) -> tuple[int, ...]:
         """Try d after c: joining b to c leaves a cycle b..c, which opens again at e-f to join d."""
         if c == a:
             return ()
-        rows, closing = self._rows, self._rows[a]
-        d = direction.step(c)
+        rows, closing, at, place, count = self._rows, self._rows[a], self._at, self._place, self._count
+        start, end = place[b], place[c]
+        d = at[(end + sign) % count]
         gain += rows[c][d]
-        own, start, length = rows[d], self._place[b], (self._place[c] - self._place[b]) * direction.sign % self._count
+        own, length = rows[d], (end - start) * sign % count
         for e in self._near[d]:
             left = gain - own[e]
             if left <= 0:
                 break
-            if (self._place[e] - start) * direction.sign % self._count > length:
+            if (place[e] - start) * sign % count > length:
                 continue
-            f = direction.step(e)
+            f = at[(place[e] + sign) % count]
             if e != c and left + rows[e][f] > closing[f]:
                 self._swap(a, b, e, f, c, d)
                 self.cost -= left + rows[e][f] - closing[f]
                 return a, b, c, d, e, f
-            f = direction.back(e)
+            f = at[(place[e] - sign) % count]
             if e != b and left + rows[e][f] > closing[f]:
                 self._turn(a, b, f, e)
                 self._turn(b, e, c, d)

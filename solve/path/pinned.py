@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..constraints import Constraints, Pair
-from ..cost.prices import JoinCosts, dense_rows
+from ..cost.prices import JoinCosts
 
 _FAR = 1 << 45
 """More than any path costs."""
@@ -62,7 +62,7 @@ def pinned_costs(costs: JoinCosts, pins: PinnedRows) -> JoinCosts:
         near[row].append(guard)
     for row, known in enumerate(rows):
         near[row] = [other for _, other in sorted((known[other], other) for other in set(near[row]))]
-    return JoinCosts([*rows, defaultdict(int)], near, costs.scale, None)
+    return JoinCosts(near, costs.scale, None, [*rows, defaultdict(int)])
 
 
 def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
@@ -71,9 +71,9 @@ def cost_subset(costs: JoinCosts, rows: Sequence[int]) -> JoinCosts:
     near = [[new[b] for b in costs.neighbours[row] if b in new] for row in rows]
     if costs.matrix is None:
         lazy = [_LazyRow(len(rows), partial(_renumbered, costs.rows[row], rows)) for row in rows]
-        return JoinCosts([*lazy, defaultdict(int)], near, costs.scale, None)
+        return JoinCosts(near, costs.scale, None, [*lazy, defaultdict(int)])
     matrix = costs.matrix[np.ix_(rows, rows)]
-    return JoinCosts(dense_rows(matrix), near, costs.scale, matrix)
+    return JoinCosts(near, costs.scale, matrix)
 
 
 class _LazyRow(dict[int, int]):

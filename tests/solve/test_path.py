@@ -279,7 +279,7 @@ def with_forced(costs: JoinCosts, joins: Sequence[tuple[int, int]], price: int) 
     for a, b in joins:
         matrix[a, b] = matrix[b, a] = price
     near = np.argsort(matrix + np.diag(np.full(len(matrix), 1 << 50)), axis=1)[:, :10].tolist()
-    return JoinCosts([[*row, 0] for row in matrix.tolist()] + [[0] * (len(matrix) + 1)], near, costs.scale, matrix)
+    return JoinCosts(near, costs.scale, matrix)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -354,7 +354,7 @@ def test_ortools_accepts_costs_larger_than_it_can_add() -> None:
     costs = dense(between(walk(20)))
     assert costs.matrix is not None
     matrix = costs.matrix * (2**60 // int(costs.matrix.max()))
-    huge = JoinCosts([[*row, 0] for row in matrix.tolist()] + [[0] * 21], costs.neighbours, 1.0, matrix)
+    huge = JoinCosts(costs.neighbours, 1.0, matrix)
     found = routed(list(range(20)), huge)
     assert each_once(found, 20)
     assert costs.of(found) < 0.8 * costs.of(range(20))
