@@ -14,7 +14,7 @@ from .cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, join_costs
 from .cost.scroll import ScrollPrice, flat_and_faint
 from .cost.tangent import TangentPrice
 from .order_input import OrderInput
-from .path.agreement import Agreement, RatedPrice, rate
+from .path.agreement import Agreement, RateablePrice, RatedPrice, rate
 
 _PIXEL_PRICES: dict[str, Callable[[npt.NDArray[np.uint8]], PatchPrice]] = {
     "changes": changes,
@@ -72,46 +72,52 @@ class ChosenPrice:
 def choose_price(rows: OrderInput, space: str, settings: SolveSettings) -> ChosenPrice:
     """Return the price asked for, or the one whose halves agree best."""
     if settings.price == "auto" and space == "appearance" and 2 < len(rows) <= _MOST_RATED:
-        rated = _rated(rows, settings.candidates)
-        shaken = _is_shaken(rated[-1])
-        best = max(rated, key=lambda one: _score(one, shaken))
-        evidence = [one for one in rated if one is best or one.price.name not in _COMMON]
-        return ChosenPrice(best.price, best.costs, evidence, best.agreement)
+        prices, rated = _rated(rows, settings.candidates)
+        shaken = _is_shaken(prices[-1], rated[-1].costs)
+        chosen, best = max(zip(prices, rated, strict=True), key=lambda pair: _score(pair[1], shaken))
+        evidence = [one for one in rated if one is best or one.name not in _COMMON]
+        return ChosenPrice(chosen, best.costs, evidence, best.agreement)
     price = _requested_price(rows, space, settings)
     costs = join_costs(price, len(rows), rows.joins, candidates=settings.candidates, dense_limit=settings.dense_limit)
     return ChosenPrice(price, costs)
 
 
-def _rated(rows: OrderInput, candidates: int) -> list[RatedPrice]:
+def _rated(rows: OrderInput, candidates: int) -> tuple[list[RateablePrice], list[RatedPrice]]:
     """Rate one price after the other until halves of the pictures agree."""
+    prices: list[RateablePrice] = []
     rated: list[RatedPrice] = []
+
+    def agreed(price: RateablePrice) -> float:
+        prices.append(price)
+        rated.append(rate(price, len(rows), candidates))
+        return rated[-1].agreement.believed
+
     shuffled = False
     for name in _CHOSEN_FROM:
         price = pixel_price(name, rows, shuffled)
         shuffled = shuffled or isinstance(price, EchoCorrectedPrice)
-        rated.append(rate(price, len(rows), candidates))
-        if rated[-1].agreement.believed >= AGREED:
-            return rated
+        if agreed(price) >= AGREED:
+            return prices, rated
     flat, faint = flat_and_faint(rows.luma)
     if flat > _MAY_SCROLL[0] and faint < _MAY_SCROLL[1]:
-        rated.append(rate(ScrollPrice(rows.luma, rows.files if shuffled else None), len(rows), candidates))
+        agreed(ScrollPrice(rows.luma, rows.files if shuffled else None))
     if all(one.agreement.believed < UNDOUBTED for one in rated):
-        rated.append(rate(pixel_price(TangentPrice.name, rows, shuffled), len(rows), candidates))
-    return rated
+        agreed(pixel_price(TangentPrice.name, rows, shuffled))
+    return prices, rated
 
 
-def _is_shaken(rated: RatedPrice) -> bool:
+def _is_shaken(price: Price, costs: JoinCosts) -> bool:
     """Return whether shifts and light are much of what pictures differ by that are similar but for these."""
-    price = rated.price.price if isinstance(rated.price, EchoCorrectedPrice) else rated.price
+    price = price.price if isinstance(price, EchoCorrectedPrice) else price
     if not isinstance(price, TangentPrice):
         return False
-    nearest = np.array([others[0] for others in rated.costs.neighbours], np.int64)
+    nearest = np.array([others[0] for others in costs.neighbours], np.int64)
     return price.explained(np.arange(len(nearest)), nearest) > _SHAKEN
 
 
 def _score(rated: RatedPrice, shaken: bool) -> float:
-    by_shifts = shaken and rated.price.name not in (TangentPrice.name, SCROLL)
-    return rated.agreement.score - _COMMON.get(rated.price.name, 0.0) - (_BY_SHIFTS if by_shifts else 0.0)
+    by_shifts = shaken and rated.name not in (TangentPrice.name, SCROLL)
+    return rated.agreement.score - _COMMON.get(rated.name, 0.0) - (_BY_SHIFTS if by_shifts else 0.0)
 
 
 def _requested_price(rows: OrderInput, space: str, settings: SolveSettings) -> Price:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from time import process_time
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import UsageError
 from ..media.types import Ints
@@ -17,16 +17,17 @@ from .cost.pixels import (
     DifferencePrice,
     levelled,
 )
-from .cost.prices import JoinCosts, Price, all_pairs, dense_costs
+from .cost.prices import JoinCosts, Price, all_pairs
 from .cost.sift import sift_matches
 from .cost.tangent import TangentPrice
+from .cost.trajectory import Doubles
 from .measured_prices import MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionInput, motion_trials
 from .order_input import OrderInput
-from .path.agreement import agreed_among, priced_parts
+from .path.agreement import RatedPrice, agreed_among, rate
 from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .recurring import goes_straight, slows_down, steady_order
+from .recurring import film_positions, goes_straight, slows_down, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
 
@@ -114,11 +115,11 @@ def _search(
         stage.advance()
     fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
-    ends_meet = best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
-    loop = ends_meet and (agreed or 0.0) >= _DOUBTED
-    recurring = best is trials[0] and _recurring(rows, path.order, best, ends_meet)
+    loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
+    places = cache(partial(film_positions, rows.luma))
+    recurring = best is trials[0] and _recurring(rows, path.order, best, first, settings.candidates, places)
     if recurring:
-        order = steady_order(rows.luma, path.order, progress, stopped)
+        order = steady_order(places, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     halves = _paths_by_halves(best, first)
@@ -172,10 +173,10 @@ def _orderless(rows: OrderInput, path: RowPath, first: ChosenPrice, candidates: 
     found = orderless_rows(path.order, matrix, _NEARLY_EQUAL if first.rated else EQUAL)
     if found and first.rated:
         found = orderless_rows(path.order, all_pairs(pixel_price("huber", rows), np.arange(len(rows))))
-    return frozenset() if found and first.rated and _in_order(found, rows, candidates) else frozenset(found)
+    return frozenset() if found and first.rated and _in_order(found, rows, first, candidates) else frozenset(found)
 
 
-def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
+def _in_order(some: Collection[int], rows: OrderInput, chosen: ChosenPrice, candidates: int) -> bool:
     """Return whether halves of the pictures show an order of some rows though noise makes them differ equally.
 
     Light that flickers would do the same, so all pictures are given the same brightness and contrast. Where a picture
@@ -184,26 +185,42 @@ def _in_order(some: Collection[int], rows: OrderInput, candidates: int) -> bool:
     if len(some) < _FEWEST_IN_ORDER:
         return False
     files = rows.files if rows.from_video else None
-    for price in (DifferencePrice(levelled(rows.luma)), TangentPrice(rows.luma)):
-        halves = priced_parts(with_echo_corrected(price, rows), len(rows))[1:]
-        if agreed_among(some, [dense_costs(half, candidates) for half in halves], files) > _IN_ORDER:
-            return True
-    return False
+
+    def agree(rated: RatedPrice) -> bool:
+        return agreed_among(some, rated.agreement.paths, files) > _IN_ORDER
+
+    level = with_echo_corrected(DifferencePrice(levelled(rows.luma)), rows)
+    return agree(rate(level, len(rows), candidates)) or agree(_by_tangent(rows, chosen, candidates))
 
 
-def _recurring(rows: OrderInput, path: Sequence[int], first: PriceTrial, ends_meet: bool) -> bool:
+def _by_tangent(rows: OrderInput, chosen: ChosenPrice, candidates: int) -> RatedPrice:
+    """Return what the tangent distance says of the rows; it may have been rated when the price was chosen."""
+    known = next((one for one in chosen.rated if one.name == TangentPrice.name), None)
+    return known or rate(pixel_price(TangentPrice.name, rows), len(rows), candidates)
+
+
+def _recurring(
+    rows: OrderInput,
+    path: Sequence[int],
+    first: PriceTrial,
+    chosen: ChosenPrice,
+    candidates: int,
+    places: Callable[[], Doubles],
+) -> bool:
     """Judge paths by pixels; noise makes steps uneven, too, so that the shape of a path counts: it closes or fits.
 
     So does scrolling by several lines at a time, and a film that jumps in the gate, but not by the tangent distance.
     """
     if first.agreement is None or first.costs.matrix is None or first.name == SCROLL:
         return False
-    if not pictures_recur(path, first.costs.matrix) or not (ends_meet or _fits_recurrence(rows.luma, path, first)):
+    ends_meet = is_loop(path, first.costs.matrix)
+    if not pictures_recur(path, first.costs.matrix) or not (ends_meet or _fits_recurrence(places, path, first)):
         return False
-    return pictures_recur(path, all_pairs(pixel_price(TangentPrice.name, rows), np.arange(len(rows))))
+    by_tangent = _by_tangent(rows, chosen, candidates).costs.matrix
+    return by_tangent is not None and pictures_recur(path, by_tangent)
 
 
-def _fits_recurrence(luma: npt.NDArray[np.uint8], path: Sequence[int], first: PriceTrial) -> bool:
+def _fits_recurrence(places: Callable[[], Doubles], path: Sequence[int], first: PriceTrial) -> bool:
     """Return whether an open path goes straight, or has steps that are clearly uneven.
 
     Where halves of the pictures do not agree, it must go straight and be slower at its ends than usual.
@@ -211,8 +228,8 @@ def _fits_recurrence(luma: npt.NDArray[np.uint8], path: Sequence[int], first: Pr
     assert first.agreement
     assert first.costs.matrix is not None
     if first.agreement.believed < _DOUBTED:
-        return slows_down(luma, path)
-    return pictures_recur(path, first.costs.matrix, clearly=True) or goes_straight(luma, path)
+        return slows_down(places(), path)
+    return pictures_recur(path, first.costs.matrix, clearly=True) or goes_straight(places(), path)
 
 
 def _measured_price(rows: OrderInput, settings: SolveSettings, progress: Progress) -> MeasuredPrice | None:

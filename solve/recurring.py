@@ -1,6 +1,6 @@
 """Order films in which the same pictures recur by how steadily they move, since the cheapest path sorts them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,37 +28,42 @@ _END = 20
 """An end is one of so many parts of a path."""
 
 
-def steady_order(luma: npt.NDArray[np.uint8], path: Sequence[int], progress: Progress, stopped: Stopped) -> list[int]:
+def film_positions(luma: npt.NDArray[np.uint8]) -> Doubles:
+    """Return where each picture is in the space of what the film shows."""
+    return positions(steady_pictures(luma))
+
+
+def steady_order(places: Callable[[], Doubles], path: Sequence[int], progress: Progress, stopped: Stopped) -> list[int]:
     """Return the order in which the motion is steady, the file's own if it is; without one, the given path.
 
     Args:
-        luma: The pictures, in the order of the file.
+        places: Finds the positions of the pictures, which are in the order of the file.
         path: The cheapest path.
         progress: Receives a stage.
         stopped: Whether the user stopped the search.
     """
-    if not _FEWEST_ROWS <= len(luma) <= _MOST_ROWS or stopped():
+    if not _FEWEST_ROWS <= len(path) <= _MOST_ROWS or stopped():
         return list(path)
     with progress.stage("motion", 1) as stage:
-        paths = SteadyPaths(positions(steady_pictures(luma)))
-        filed = np.arange(len(luma))
+        paths = SteadyPaths(places())
+        filed = np.arange(len(path))
         found = filed if _is_steady(paths, filed) else paths.search(stopped)
         stage.advance()
     return [int(row) for row in found] if _is_steady(paths, found) else list(path)
 
 
-def goes_straight(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
+def goes_straight(places: Doubles, path: Sequence[int]) -> bool:
     """Return whether a path goes through all that its pictures show from one end to the other, without turning back."""
-    return _is_straight(positions(steady_pictures(luma))[list(path)])
+    return _is_straight(places[list(path)])
 
 
-def slows_down(luma: npt.NDArray[np.uint8], path: Sequence[int]) -> bool:
+def slows_down(places: Doubles, path: Sequence[int]) -> bool:
     """Return whether a path goes straight and is slower at both ends, where what swings turns, than usual."""
-    places = positions(steady_pictures(luma))[list(path)]
-    if not _is_straight(places):
+    way = places[list(path)]
+    if not _is_straight(way):
         return False
-    apart = _end(places)
-    speeds = np.abs(places[apart:, 0] - places[:-apart, 0])
+    apart = _end(way)
+    speeds = np.abs(way[apart:, 0] - way[:-apart, 0])
     middle = speeds[len(speeds) // 4 : -(len(speeds) // 4)]
     return bool(max(speeds[0], speeds[-1]) < np.median(middle))
 

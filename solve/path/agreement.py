@@ -81,9 +81,9 @@ def halves() -> Masks:
 
 @dataclass(frozen=True)
 class RatedPrice:
-    """A price, its costs by the whole picture and by each half, and how far the halves agree."""
+    """What a price costs by the whole picture and by each half, and how far the halves agree."""
 
-    price: RateablePrice
+    name: str
     costs: JoinCosts
     halves: Sequence[JoinCosts]
     agreement: Agreement
@@ -93,7 +93,7 @@ def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
     """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
     agreed = agreement(parts, files_of(price))
-    return RatedPrice(price, whole, [part.without_rows() for part in parts], agreed)
+    return RatedPrice(price.name, whole, [part.without_rows() for part in parts], agreed)
 
 
 def files_of(price: Price) -> Ints | None:
@@ -134,12 +134,11 @@ def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
     return Agreement(mean_joins, mean_echo, mean_spread, paths=paths)
 
 
-def agreed_among(rows: Collection[int], parts: Sequence[JoinCosts], files: Ints | None) -> float:
+def agreed_among(rows: Collection[int], paths: Sequence[Sequence[int]], files: Ints | None) -> float:
     """Return the share of the joins among some rows, by one half of the pictures, that the other half has, too.
 
     Joins between neighbours in a file do not count as agreed: both halves share their coding errors.
     """
-    paths = [quick_path(costs) for costs in parts]
     found = [{frozenset(join) for join in pairwise(path) if set(join) <= set(rows)} for path in paths]
     apart = [{join for join in joins if files is None or np.ptp(files[list(join)]) > 1} for joins in found]
     agreed = sum(2 * len(one & other) for one, other in zip(apart[::2], apart[1::2], strict=True))

@@ -11,7 +11,7 @@ import pytest
 from reelweave.progress import SILENT
 from reelweave.solve.cost.trajectory import positions, steady_pictures
 from reelweave.solve.path.steady import SteadyPaths
-from reelweave.solve.recurring import goes_straight, slows_down, steady_order
+from reelweave.solve.recurring import film_positions, goes_straight, slows_down, steady_order
 
 Luma = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ def straightness(places: npt.NDArray[Any]) -> float:
 
 
 def ordered(pictures: Luma, path: Rows) -> list[int]:
-    return steady_order(pictures, path.tolist(), SILENT, lambda: False)
+    return steady_order(lambda: film_positions(pictures), path.tolist(), SILENT, lambda: False)
 
 
 def test_a_pendulum_is_ordered_by_its_motion_and_not_by_what_it_shows() -> None:
@@ -96,7 +96,7 @@ def test_a_search_that_is_stopped_still_orders_every_row_once() -> None:
 
 def test_a_straight_path_slows_down_where_a_swing_turns() -> None:
     swing = 80 + 60 * np.cos(2 * np.pi * np.arange(60) / 26.3)
-    assert slows_down(bob(swing), np.argsort(swing, kind="stable").tolist())
-    assert goes_straight(bob(swing), np.argsort(swing, kind="stable").tolist())
-    assert not goes_straight(bob(swing), range(60))
-    assert not slows_down(bob(20 + 120 * np.linspace(0, 1, 60) ** 2), range(60))
+    assert slows_down(film_positions(bob(swing)), np.argsort(swing, kind="stable").tolist())
+    assert goes_straight(film_positions(bob(swing)), np.argsort(swing, kind="stable").tolist())
+    assert not goes_straight(film_positions(bob(swing)), range(60))
+    assert not slows_down(film_positions(bob(20 + 120 * np.linspace(0, 1, 60) ** 2)), range(60))
