@@ -1,5 +1,6 @@
 """Agreement: halves of a picture that show the same order agree, halves of noise do not, and the better price wins."""
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -52,6 +53,19 @@ def test_two_halves_cover_every_pixel_once() -> None:
 def test_halves_of_a_moving_picture_agree_and_halves_of_noise_do_not(make: Callable[[Luma], PatchPrice]) -> None:
     assert rate(make(moving(30)), 30, 16).agreement.joins == 1
     assert rate(make(noise(30)), 30, 16).agreement.joins < 0.4
+
+
+def test_a_rated_price_keeps_little_more_than_its_costs() -> None:
+    price = changes(moving(60))
+    tracemalloc.start()
+    try:
+        rated = rate(price, 60, 16)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    costs = [one.matrix for one in (rated.costs, *rated.halves) if one.matrix is not None]
+    assert len(costs) == 5
+    assert kept < 2 * sum(matrix.nbytes for matrix in costs)
 
 
 def ball(count: int) -> Luma:
