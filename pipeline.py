@@ -48,13 +48,14 @@ from .repair.detector import load_detector
 from .repair.shuffled import drop_broken
 from .settings import Settings, every_frame, library_folder, request_of
 from .solve import arrange
-from .solve.arrange import SolveInput
+from .solve.arrangement import Arrangement
 from .solve.constraints import NO_CONSTRAINTS, Constraints
 from .solve.evidence import write_evidence
 from .solve.make_plan import mark_split, plan_from
 from .solve.motion import NoMotionCache
 from .solve.order_cache import NoOrderCache
 from .solve.plan.model import Plan
+from .solve.solve_input import SolveInput
 from .solve.split import arrange_films
 
 # render.film and render.report load the audio and page code, which solve does not need: they are imported where used.
@@ -308,7 +309,7 @@ def _solve_jobs(
         yield video, frames if is_local else replace(frames, motion=NoMotionCache(), cache=NoOrderCache())
 
 
-def _arranged(settings: Settings, job: tuple[VideoRecord, SolveInput]) -> arrange.Arrangement:
+def _arranged(settings: Settings, job: tuple[VideoRecord, SolveInput]) -> Arrangement:
     return arrange.arrange(job[1], settings, SILENT)
 
 
@@ -316,7 +317,7 @@ def _solved(
     library: Library,
     video: VideoRecord,
     frames: SolveInput,
-    done: arrange.Arrangement | Exception,
+    done: Arrangement | Exception,
     settings: Settings,
     plans: Path | None,
     overwrite: Overwrite,

@@ -28,8 +28,9 @@ from ..progress import SILENT, Progress, SilentProgress
 from ..render.report.charts import bar_chart
 from ..render.report.contact_sheet import check_picture, save_picture
 from ..settings import Settings, library_folder
-from ..solve.arrange import SolveInput, arrange
+from ..solve.arrange import arrange
 from ..solve.measured_prices import Matcher
+from ..solve.solve_input import SolveInput
 from .annotations import CutDetector, IdenticalFrames, shrunk_luma
 from .degradations import Degradation
 from .scores import Scores, score_order

@@ -12,8 +12,8 @@ from ..index.neighbours import nearest
 from ..media.proxy import chroma, luma, proxy_yuv
 from ..media.types import FrameRows, Space, VideoRecord
 from ..settings import Settings
-from ..solve.arrange import SolveInput
 from ..solve.cost.flow import MEASURED
+from ..solve.solve_input import SolveInput
 from .models.matcher import KeypointMatcher, matcher_for
 from .models.registry import fetch_hint
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..media.files import atomic
-from .arrange import Arrangement
+from .arrangement import Arrangement
 
 
 def write_evidence(arrangement: Arrangement, path: Path) -> Path:

@@ -5,9 +5,10 @@ from typing import Any
 
 from ..media.types import VideoRecord
 from ..settings import Settings
-from .arrange import Arrangement, SolveInput
+from .arrangement import Arrangement
 from .constraints import Constraints
 from .plan.model import PathReport, Plan, PlanVideo, SoundReport
+from .solve_input import SolveInput
 
 
 def plan_from(

@@ -13,11 +13,13 @@ import numpy as np
 from ..media.types import Floats, Ints
 from ..progress import Progress
 from ..settings import Settings
-from .arrange import Arrangement, SolveInput, arrange
+from .arrange import arrange
+from .arrangement import Arrangement
 from .colours import ColourProfile, Yuv, colour_distance, colour_profile, sample_rows
 from .outliers import OutlierVerdict, find_outliers
 from .plan.model import Dropped
 from .repeats import collapse
+from .solve_input import SolveInput
 
 _TIGHTER = np.linspace(0.95, 0.1, 18)
 """Factors by which the cut is tightened until there are as many groups as known films."""

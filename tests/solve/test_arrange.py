@@ -19,11 +19,13 @@ from reelweave.index.neighbours import nearest
 from reelweave.media.types import NeighbourGraph, Picture
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve import arrange as arrange_module
-from reelweave.solve.arrange import Arrangement, SolveInput, arrange
+from reelweave.solve import film_order
+from reelweave.solve.arrange import arrange
+from reelweave.solve.arrangement import Arrangement
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.order import OrderResult
 from reelweave.solve.repeats import RepeatGroups, collapse
+from reelweave.solve.solve_input import SolveInput
 
 Luma = npt.NDArray[np.uint8]
 
@@ -76,13 +78,13 @@ def test_vectors_of_another_space_are_ordered_by_those_vectors(frames: list[Pict
 
 def with_halves(monkeypatch: pytest.MonkeyPatch, exchange: Callable[[list[int]], list[int]]) -> None:
     """Let the paths by halves of the pictures be those that `exchange` makes of the path found."""
-    found = arrange_module.cached_order
+    found = film_order.cached_order
 
     def exchanged(*given: Any) -> OrderResult:
         ordered = found(*given)
         return replace(ordered, halves=np.array([exchange(ordered.path.order)] * 4, np.int64))
 
-    monkeypatch.setattr(arrange_module, "cached_order", exchanged)
+    monkeypatch.setattr(film_order, "cached_order", exchanged)
 
 
 def test_a_shot_whose_stretches_halves_exchange_is_undetermined_between_them(

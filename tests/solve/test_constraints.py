@@ -16,7 +16,8 @@ from reelweave.evaluate.drawn.film import draw_foreign
 from reelweave.media.types import Picture
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve.arrange import Arrangement, SolveInput, arrange
+from reelweave.solve.arrange import arrange
+from reelweave.solve.arrangement import Arrangement
 from reelweave.solve.constraints import Constraints, check_constraints, parse_constraints
 from reelweave.solve.cost.prices import JoinCosts, dense_costs, sparse_costs
 from reelweave.solve.path.constrain import constrain, holds
@@ -24,6 +25,7 @@ from reelweave.solve.path.find import sketch_path
 from reelweave.solve.path.pinned import PinnedRows
 from reelweave.solve.repeats import RepeatGroups, split_groups
 from reelweave.solve.shots import NumberedShot, constraints_in_frames
+from reelweave.solve.solve_input import SolveInput
 
 _SETTINGS = load()
 _ROWS = 7

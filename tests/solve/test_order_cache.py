@@ -14,10 +14,12 @@ from reelweave import pipeline
 from reelweave.index.cache import OrderCacheFolder
 from reelweave.progress import SilentProgress
 from reelweave.settings import Settings, load
-from reelweave.solve import arrange as arrange_module
-from reelweave.solve.arrange import Arrangement, SolveInput, arrange
+from reelweave.solve import film_order
+from reelweave.solve.arrange import arrange
+from reelweave.solve.arrangement import Arrangement
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.order import OrderResult
+from reelweave.solve.solve_input import SolveInput
 
 _PLACES = shuffled(40)
 
@@ -32,13 +34,13 @@ def forty() -> SolveInput:
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Record how many frames each search covered."""
     seen: list[int] = []
-    search = arrange_module.order_rows
+    search = film_order.order_rows
 
     def counted(rows: Any, *others: Any) -> OrderResult:
         seen.append(len(rows))
         return search(rows, *others)
 
-    monkeypatch.setattr(arrange_module, "order_rows", counted)
+    monkeypatch.setattr(film_order, "order_rows", counted)
     return seen
 
 

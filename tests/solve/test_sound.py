@@ -10,10 +10,12 @@ from voices import cut, heard, voice
 
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
-from reelweave.solve.arrange import Arrangement, SolveInput, arrange
+from reelweave.solve.arrange import arrange
+from reelweave.solve.arrangement import Arrangement
 from reelweave.solve.constraints import Constraints
 from reelweave.solve.cost.sound import SliceSound, slice_sound
 from reelweave.solve.path.directed import improve_directed
+from reelweave.solve.solve_input import SolveInput
 from reelweave.solve.sound import directed, direction_score, judge_sound, ordered_by_sound
 
 COUNT = 60

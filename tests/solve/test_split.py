@@ -19,9 +19,9 @@ from reelweave.evaluate.truth import FOREIGN, Mixed, Truth, read_truth, write_tr
 from reelweave.index.neighbours import nearest as graph_of
 from reelweave.media import ffmpeg
 from reelweave.media.types import Floats, FrameRows, Picture
-from reelweave.solve.arrange import SolveInput
 from reelweave.solve.plan.files import read_plan
 from reelweave.solve.plan.model import PathReport, Plan, PlanVideo
+from reelweave.solve.solve_input import SolveInput
 from reelweave.solve.split import split_rows
 
 

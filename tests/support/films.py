@@ -11,7 +11,7 @@ from reelweave.index.neighbours import nearest
 from reelweave.ingest.models.appearance import AppearanceEmbedder
 from reelweave.media.proxy import ProxySize, luma, make_proxy, proxy_yuv
 from reelweave.media.types import FrameRows, Picture
-from reelweave.solve.arrange import SolveInput
+from reelweave.solve.solve_input import SolveInput
 
 SIZE = (192, 108)
 
