@@ -79,7 +79,7 @@ def _run(chosen: argparse.Namespace) -> str:
     todo = list(cases(tried, chosen.frames, chosen.crf, chosen.seeds, chosen.kinds))
     with open_engine(load({"engine.name": chosen.engine}), SILENT) as engine:
         run_all(bench, todo, methods, chosen.jobs, chosen.retry, None if chosen.engine == "local" else engine)
-    return report(bench.file.told(), read_split(), chosen.frames)
+    return report(bench.file.contents(), read_split(), chosen.frames)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def key_of(case: Case, method: Method) -> Key:
 
 
 @dataclass(frozen=True)
-class Told:
+class Contents:
     """What a file holds: the newest result of every run; of the last bench the machine, and what it could not run."""
 
     results: list[Result]
@@ -77,7 +77,7 @@ class ResultsFile:
         newest = {result.key: result for result in self._results()}
         return {key for key, result in newest.items() if failed or not result.failure}
 
-    def told(self) -> Told:
+    def contents(self) -> Contents:
         """Of each method and case the newest, whatever version of the method it is of."""
         newest = {(*result.case, result.method): result for result in self._results()}
         not_run: dict[str, str] = {}
@@ -88,7 +88,7 @@ class ResultsFile:
             not_run |= row.get("not_run", {})
         ran = {result.method for result in newest.values()}
         missing = {name: why for name, why in not_run.items() if name not in ran}
-        return Told(list(newest.values()), missing, machine)
+        return Contents(list(newest.values()), missing, machine)
 
     def add(self, row: "Result | dict[str, Any]") -> None:
         line = json.dumps(asdict(row) if isinstance(row, Result) else row)

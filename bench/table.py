@@ -15,7 +15,7 @@ from statistics import mean
 import numpy as np
 from cases import Split, length_of, read_split
 from reliability import draw_reliability, reliability
-from results import Result, ResultsFile, Told
+from results import Contents, Result, ResultsFile
 
 BEGIN, END = "<!-- bench/order: begin -->", "<!-- bench/order: end -->"
 _NONE = "-"
@@ -283,25 +283,25 @@ def by_hard_clip(results: Sequence[Result], split: Split, sizes: Sequence[int]) 
     return table(["clip", "frames", *names], rows) if rows else ""
 
 
-def failures(told: Told) -> str:
+def failures(contents: Contents) -> str:
     """Every method that failed or could not be run, with its reasons."""
     lines = []
-    for name in methods_of(told.results):
-        runs = [result for result in told.results if result.method == name]
+    for name in methods_of(contents.results):
+        runs = [result for result in contents.results if result.method == name]
         reasons = Counter(result.failure for result in runs if result.failure)
         if reasons:
             said = "; ".join(f"{why} ({count})" for why, count in reasons.most_common())
             lines.append(f"- {name}: {sum(reasons.values())} of {len(runs)} runs failed: {said}")
         if len({result.version for result in runs}) > 1:
             lines.append(f"- {name}: some of its runs are of another version of its code or settings")
-    return "\n".join([*lines, *(f"- {name}: not run: {why}" for name, why in told.not_run.items())])
+    return "\n".join([*lines, *(f"- {name}: not run: {why}" for name, why in contents.not_run.items())])
 
 
-def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[str] = ()) -> str:
+def report(contents: Contents, split: Split, sizes: Sequence[int], per_clip: Sequence[str] = ()) -> str:
     """All tables, in Markdown."""
-    parts = [_heading(told)]
+    parts = [_heading(contents)]
     for asked in sizes:
-        results = of_every_clip(of_size(told.results, asked), told.results)
+        results = of_every_clip(of_size(contents.results, asked), contents.results)
         parts += [f"#### {f'{asked} frames' if asked else 'Whole clips'}", by_method(results)] if results else []
         shared = in_common(results)
         if 0 < len(shared) < len(results):
@@ -310,12 +310,12 @@ def report(told: Told, split: Split, sizes: Sequence[int], per_clip: Sequence[st
         parts += _half_by_kind(results, split) if split.kinds else []
         for name in per_clip:
             parts += [f"{name}, clip by clip:", by_clip(results, name)]
-    hard = by_hard_clip(told.results, split, sizes)
+    hard = by_hard_clip(contents.results, split, sizes)
     parts += ["#### Hard clips", "Adjacency / tau in shots:", hard] if hard else []
-    for name in methods_of(told.results):
-        sure = reliability(of_kind((run for run in told.results if run.method == name), "clean"), split)
+    for name in methods_of(contents.results):
+        sure = reliability(of_kind((run for run in contents.results if run.method == name), "clean"), split)
         parts += [f"#### Calibration of {name}", sure] if sure and name in ("reelweave", "thorough") else []
-    wrong = failures(told)
+    wrong = failures(contents)
     return "\n\n".join([*parts, *(["#### What failed or was not run", wrong] if wrong else [])])
 
 
@@ -323,8 +323,8 @@ def _crfs(results: Iterable[Result]) -> list[int]:
     return sorted({result.crf for result in results})
 
 
-def _heading(told: Told) -> str:
-    on, runs = told.machine, told.results
+def _heading(contents: Contents) -> str:
+    on, runs = contents.machine, contents.results
     if not runs:
         return "No run has ended yet."
     limits = on.get("limits", {})
@@ -359,13 +359,13 @@ def main() -> None:
     parser.add_argument("--marks", default="bench/order", help="the name in the marks of the page")
     parser.add_argument("--picture", type=Path)
     chosen = parser.parse_args()
-    told, split = ResultsFile(chosen.file).told(), read_split()
-    block = report(told, split, chosen.frames, chosen.per_clip)
+    contents, split = ResultsFile(chosen.file).contents(), read_split()
+    block = report(contents, split, chosen.frames, chosen.per_clip)
     if chosen.into:
         marks = (f"<!-- {chosen.marks}: {end} -->" for end in ("begin", "end"))
         chosen.into.write_text(put_between_marks(chosen.into.read_text("utf-8"), block, *marks), "utf-8")
     if chosen.picture:
-        ours = [result for result in of_kind(told.results, "clean") if result.method == "reelweave"]
+        ours = [result for result in of_kind(contents.results, "clean") if result.method == "reelweave"]
         draw_reliability(ours, split, chosen.picture)
     print(block)
 

@@ -42,7 +42,7 @@ def print_error(error: Exception) -> None:
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        if error.errno == errno.EBADF:
+        if error.errno == errno.EBADF and not error.filename:
             text = "stdout is closed.\n  Redirect it to a file, or to /dev/null."
     print(f"{styled('error:', sys.stderr, fg='red', bold=True)} {text}", file=sys.stderr)
 

@@ -89,6 +89,8 @@ def ray_cluster() -> Iterator[tuple[Any, Any, str]]:
     """Run a Ray cluster of two nodes of one core; yield it, its second node, and the address for clients."""
     # Ray's processes and its clients find the token of the cluster here.
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    # Ray forks a process for each client; gRPC's handlers of forks sometimes crash it.
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     from ray.cluster_utils import Cluster
 
     # The names of its sockets may have 107 characters.

@@ -37,6 +37,14 @@ _CLIENT_PORT = 10001
 _CONNECTION_SECONDS = 20
 """Patience with a cluster that does not answer."""
 
+_ATTEMPTS = 3
+"""Attempts at a connection. Ray forks a process for each client, and on a busy machine gRPC (1.85) crashed one of 36 at
+its start; none of 90 with `GRPC_ENABLE_FORK_SUPPORT=0` in the environment of the head.
+"""
+
+_NO_ANSWER = "ray client connection timeout"
+"""What Ray says of an address where no cluster answers, after half a minute."""
+
 _PASSED_ON = ("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "XDG_CACHE_HOME", "IMAGEIO_FFMPEG_EXE")
 """Variables of the driver that workers take over: where models and ffmpeg are, and whether to go online."""
 
@@ -97,7 +105,7 @@ def _connect(address: str) -> None:
             _check_reachable(address)
         # Ray reports the death of workers on stdout, which carries data here. It has no option for that.
         ray._private.worker._worker_logs_enabled = False
-        ray.init(**where, **quiet)
+        _repeatedly(lambda: ray.init(**where, **quiet))
     except (ConnectionError, OSError) as failed:
         raise EngineError(
             f"There is no Ray cluster at {address} ({_one_line(failed)}).",
@@ -113,6 +121,18 @@ def _connect(address: str) -> None:
             f"Ray cannot be started: {' '.join(str(failed).split())}",
             "If this machine is busy, run the command again: Ray gives its processes 30 seconds to start.",
         ) from failed
+
+
+def _repeatedly(connect: Callable[[], object]) -> None:
+    """Connect; try again where the cluster answered, but could not start what serves this client."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            connect()
+        except ConnectionError as failed:
+            if not left or str(failed) == _NO_ANSWER:
+                raise
+        else:
+            return
 
 
 def _check_reachable(address: str) -> None:

@@ -30,7 +30,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(enc
 SERVICES: dict[str, Any] = COMPOSE["services"]
 KUBERAY: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text(encoding="utf-8")))
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
-RAY = SERVICES["ray-head"]["environment"] | {"RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+IMAGE = dict(re.findall(r"\b((?:RAY|GRPC)_[A-Z_]+)=(\S+)", DOCKERFILE))
+RAY = IMAGE | SERVICES["ray-head"]["environment"] | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
 PROGRAMS = Path(sys.executable).parent
 
 

@@ -170,8 +170,8 @@ def runs_of(name: str, folder: Path) -> int:
     return len((folder / f"{name} runs").read_text().splitlines())
 
 
-def told(bench: Bench) -> Mapping[str, Result]:
-    return {result.method: result for result in bench.file.told().results}
+def results_of(bench: Bench) -> Mapping[str, Result]:
+    return {result.method: result for result in bench.file.contents().results}
 
 
 FILED = "{'order': list(range(n)), 'dropped': []}"
@@ -184,7 +184,7 @@ def test_a_run_is_made_once_and_again_for_another_version(
     for version in ("1", "1", "2"):
         run_all(bench, chosen, [saying("one", FILED, version)])
     assert runs_of("one", tmp_path) == 4
-    assert {result.version for result in bench.file.told().results} == {"2"}
+    assert {result.version for result in bench.file.contents().results} == {"2"}
     assert not list(bench.work.iterdir())
 
 
@@ -193,7 +193,7 @@ def test_workers_of_an_engine_fill_the_same_file(bench: Bench, saying: Callable[
     for _ in range(2):
         run_all(bench, chosen, [saying("one", FILED)], engine=LocalEngine())
     assert runs_of("one", tmp_path) == len(chosen)
-    assert [result.scores["adjacency"] for result in bench.file.told().results] == [1.0] * len(chosen)
+    assert [result.scores["adjacency"] for result in bench.file.contents().results] == [1.0] * len(chosen)
 
 
 def test_a_bench_goes_on_behind_a_line_that_was_cut_short(
@@ -205,7 +205,7 @@ def test_a_bench_goes_on_behind_a_line_that_was_cut_short(
     bench.file.path.write_text(whole[:-20])
     run_all(bench, chosen, [saying("one", FILED)])
     assert runs_of("one", tmp_path) == 3
-    assert len(bench.file.told().results) == 2
+    assert len(bench.file.contents().results) == 2
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_a_peer_that_fails_is_told_with_its_reason_and_tried_again_only_when_ask
     chosen = list(cases(bench.clips[:1], [0], [18], [0], ["clean"]))
     methods = [saying("good", FILED), saying("bad", answer)]
     run_all(bench, chosen, methods)
-    assert told(bench)["bad"].failure.startswith(reason)
-    assert told(bench)["good"].scores["lost"] == 0
-    assert f"- bad: 1 of 1 runs failed: {reason}" in failures(bench.file.told())
+    assert results_of(bench)["bad"].failure.startswith(reason)
+    assert results_of(bench)["good"].scores["lost"] == 0
+    assert f"- bad: 1 of 1 runs failed: {reason}" in failures(bench.file.contents())
     lines = len(bench.file.path.read_text().splitlines())
     run_all(bench, chosen, methods)
     assert len(bench.file.path.read_text().splitlines()) == lines
@@ -247,7 +247,7 @@ def test_a_method_that_cannot_be_had_is_told_once_and_not_tried_again(
     absent = Method("absent", (), "", "it is not installed")
     run_all(bench, chosen, [saying("model", "{'unavailable': 'no weights here'}"), absent])
     assert runs_of("model", tmp_path) == 1
-    assert failures(bench.file.told()).splitlines() == [
+    assert failures(bench.file.contents()).splitlines() == [
         "- absent: not run: it is not installed",
         "- model: not run: no weights here",
     ]
@@ -257,7 +257,7 @@ def test_what_the_last_bench_was_not_asked_for_is_not_missed(tmp_path: Path) -> 
     file = ResultsFile(tmp_path / "results.jsonl")
     for row in ({"machine": {"cores": 1}}, {"not_run": {"old": "no weights"}}, {"machine": {"cores": 2}}):
         file.add(row)
-    assert (file.told().not_run, file.told().machine) == ({}, {"cores": 2})
+    assert (file.contents().not_run, file.contents().machine) == ({}, {"cores": 2})
 
 
 def test_a_bench_that_is_stopped_stops_its_run(bench: Bench, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_bench_that_is_stopped_stops_its_run(bench: Bench, tmp_path: Path) -> 
 def test_the_product_is_run_and_scored_from_end_to_end(bench: Bench) -> None:
     bench.pictures = True
     run_all(bench, list(cases(bench.clips[:1], [0], [18], [0], ["clean"])), [ours("reelweave", {})])
-    result = told(bench)["reelweave"]
+    result = results_of(bench)["reelweave"]
     assert result.failure == ""
     assert result.scores["adjacency"] > 0.9
     assert result.scores["psnr"] > 30
@@ -284,8 +284,8 @@ def test_the_product_is_run_and_scored_from_end_to_end(bench: Bench) -> None:
 
 def test_a_baseline_on_the_products_own_numbers_is_run_and_scored(bench: Bench) -> None:
     run_all(bench, list(cases(bench.clips[:1], [0], [18], [0], ["clean"])), chosen_peers(["nearest-neighbour"], Path()))
-    assert told(bench)["nearest-neighbour"].failure == ""
-    assert told(bench)["nearest-neighbour"].scores["lost"] == 0
+    assert results_of(bench)["nearest-neighbour"].failure == ""
+    assert results_of(bench)["nearest-neighbour"].scores["lost"] == 0
 
 
 def test_the_best_walk_is_the_line_that_the_points_lie_on() -> None:
@@ -433,7 +433,7 @@ def test_pictures_are_shown_where_they_were_scored() -> None:
 def test_a_report_has_both_halves_and_every_reason() -> None:
     runs = [result(), result(clip="other.mp4", scores={"adjacency": 0.25}), failed(method="b")]
     file = ResultsFile(Path("nowhere"))
-    text = report(replace(file.told(), results=runs, not_run={"c": "no such setting"}), HALVES, [100])
+    text = report(replace(file.contents(), results=runs, not_run={"c": "no such setting"}), HALVES, [100])
     assert "| a | 0.625 / 1.000 | 1.000 / 1.000 | 0.250 / 1.000 | 0.625 / 1.000 |" in text
     assert "- b: 1 of 1 runs failed: out of memory (1)" in text
     assert "- c: not run: no such setting" in text

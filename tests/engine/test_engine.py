@@ -12,7 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -74,6 +74,7 @@ def cluster() -> Iterator[Any]:
     head = node | {"temp_dir": folder, "ray_client_server_port": (port := free_port())}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
         patch.setenv("PYTHONPATH", os.pathsep.join([support, os.environ.get("PYTHONPATH", "")]))
         found = patiently(lambda: Cluster(initialize_head=True, head_node_args=head))
         found.client_address = f"ray://127.0.0.1:{port}"
@@ -253,6 +254,27 @@ def test_an_unreachable_cluster_is_named_in_one_line(monkeypatch: pytest.MonkeyP
     with pytest.raises(EngineError) as refused, connected(ClusterOptions(f"ray://127.0.0.1:{free_port()}")):
         pass
     assert "\n" not in refused.value.cause
+
+
+@pytest.mark.parametrize("failures", [2, 3])
+def test_a_cluster_that_cannot_serve_a_client_at_first_is_asked_again(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def init(**_: object) -> None:
+        asked.append(1)
+        if len(asked) <= failures:
+            raise ConnectionAbortedError("Starting Ray client server failed.")
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        options = ClusterOptions(f"ray://127.0.0.1:{server.getsockname()[1]}")
+        with nullcontext() if failures < 3 else pytest.raises(EngineError), connected(options):
+            pass
+    assert len(asked) == 3
 
 
 _OTHER_PYTHON = """

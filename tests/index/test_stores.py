@@ -151,14 +151,13 @@ def test_every_vector_that_was_written_is_there(store: VectorStore, repeated: in
 
 
 def test_frames_out_of_reach_of_a_search_are_not_lost(store: VectorStore) -> None:
-    # A page with a pointer elsewhere in each frame: all are nearest to the page itself.
-    space = replace(SPACE, dimension=128)
-    vectors = np.eye(128, dtype=np.float32) * 0.1
+    # A page with a pointer elsewhere in each frame: all are nearest to the page itself. The graph reaches few of them;
+    # which ones, and now and then all, depends on the threads that build it.
+    space = replace(SPACE, dimension=256)
+    vectors = np.eye(256, dtype=np.float32) * 0.1
     vectors[:, 0] = 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    store.write("video", space, replace(rows(range(128)), vectors=vectors))
-    answer = store._collection("video", space).query(query_embeddings=vectors[:1], n_results=128)
-    assert len(answer["ids"][0]) < 128
+    store.write("video", space, replace(rows(range(256)), vectors=vectors))
     assert store.lost("video", space) == 0
 
 
