@@ -19,14 +19,16 @@ from .cost.pixels import (
 )
 from .cost.prices import JoinCosts, Price, all_pairs
 from .cost.sift import sift_matches
+from .cost.surroundings import steadied_pictures
 from .cost.tangent import TangentPrice
 from .cost.trajectory import Doubles
 from .measured_prices import MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionInput, motion_trials
 from .order_input import OrderInput
 from .path.agreement import RatedPrice, agreed_among, rate
-from .path.find import RowPath, find_path, path_in_file_order
+from .path.find import RowPath, canonical_direction, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
+from .path.stretches import moved_stretches
 from .recurring import film_positions, goes_straight, slows_down, steady_order
 from .stop import StopCondition
 from .undetermined import EQUAL, is_loop, orderless_rows, pictures_recur
@@ -113,14 +115,16 @@ def _search(
         else:
             path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
-    fit = round(band(path.order, best.costs), 3)
     agreed = None if best.agreement is None else round(best.agreement.believed, 3)
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
     places = cache(partial(film_positions, rows.luma))
     recurring = best is trials[0] and _recurring(rows, path.order, best, first, settings.candidates, places)
     if recurring:
         order = steady_order(places, path.order, progress, stopped)
-        path = replace(_steadied(path, best.costs, order), interrupted=stopped())
+        path = replace(_reordered(path, best.costs, order, "steady motion"), interrupted=stopped())
+    elif first.rated and not (path.in_file_order or stopped()):
+        path = _reordered(path, best.costs, _with_moved_stretches(rows, path.order, best.costs), "moved stretches")
+    fit = round(band(path.order, best.costs), 3)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     halves = _paths_by_halves(best, first)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
@@ -133,11 +137,17 @@ def _paths_by_halves(best: PriceTrial, first: ChosenPrice) -> Ints:
     return np.array(paths, np.int64).reshape(len(paths), -1 if paths else 0)
 
 
-def _steadied(path: RowPath, costs: JoinCosts, order: list[int]) -> RowPath:
+def _with_moved_stretches(rows: OrderInput, path: list[int], costs: JoinCosts) -> list[int]:
+    assert costs.matrix is not None
+    moved = moved_stretches(path, costs.matrix.astype(np.float64), steadied_pictures(rows.luma))
+    return canonical_direction(moved)
+
+
+def _reordered(path: RowPath, costs: JoinCosts, order: list[int], by: str) -> RowPath:
     """Return a path in another order, of which no bound says anything: it was not chosen by its cost."""
     if order == path.order:
         return path
-    solver = f"{path.solver} + steady motion"
+    solver = f"{path.solver} + {by}"
     return replace(path, order=order, cost=costs.of(order) / costs.scale, lower_bound=None, solver=solver)
 
 
