@@ -130,16 +130,21 @@ def _search(
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
         path = replace(_steadied(path, best.costs, order), interrupted=stopped())
-    elif not path.in_file_order and (smooth := _smoother(rows, path, best, first, progress, stopped)):
-        path, agreed = _steadied(path, best.costs, smooth.path), round(smooth.agreement.believed, 3)
-        best = replace(best, agreement=smooth.agreement)
+    elif not path.in_file_order and (smooth := _smooth(rows, path, best, first, progress, stopped)):
+        believed = round(smooth.agreement.believed, 3)
+        if _is_smoother(smooth, agreed or 0.0):
+            path, agreed = _steadied(path, best.costs, smooth.path), believed
+            best = replace(best, agreement=smooth.agreement)
+        elif smooth.gain > 0:
+            # Poses that recur make halves agree by pixels, not by motion.
+            agreed = min(agreed or 0.0, believed)
     fit = round(band(path.order, best.costs), 3)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     halves = _paths_by_halves(best, first)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
 
 
-def _smoother(
+def _smooth(
     rows: OrderInput,
     path: RowPath,
     best: PriceTrial,
@@ -147,15 +152,16 @@ def _smoother(
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> SmoothOrder | None:
-    """Return the order in which motion changes least, if it does so in parts of the pictures it was not found by."""
+    """Return the order in which motion changes least, where prices leave doubt."""
     if best.agreement is None or best.agreement.believed >= _DOUBTED or not first.rated:
         return None
     rated = max(first.rated, key=lambda one: one.agreement.score)
-    smooth = smooth_order(rows.luma, rated, path.order, progress, stopped)
-    if smooth is None:
-        return None
-    surer = smooth.agreement.believed > best.agreement.believed + _SURER
-    return smooth if smooth.gain > _SMOOTHER or (smooth.gain > 0 and surer) else None
+    return smooth_order(rows.luma, rated, path.order, progress, stopped)
+
+
+def _is_smoother(smooth: SmoothOrder, agreed: float) -> bool:
+    """Return whether motion clearly changes less in parts of the pictures that an order was not found by."""
+    return smooth.gain > _SMOOTHER or (smooth.gain > 0 and smooth.agreement.believed > agreed + _SURER)
 
 
 def _paths_by_halves(best: PriceTrial, first: ChosenPrice) -> Ints:
