@@ -129,7 +129,7 @@ def _search(
     recurring = best is trials[0] and _recurring(rows, path.order, best, ends_meet)
     if recurring:
         order = steady_order(rows.luma, path.order, progress, stopped)
-        path = replace(_steadied(path, best.costs, order), interrupted=stopped())
+        path = _steadied(path, best.costs, order)
     elif not path.in_file_order and (smooth := _smooth(rows, path, best, first, progress, stopped)):
         believed = round(smooth.agreement.believed, 3)
         if _is_smoother(smooth, agreed or 0.0):
@@ -138,6 +138,8 @@ def _search(
         elif smooth.gain > 0:
             # Poses that recur make halves agree by pixels, not by motion.
             agreed = min(agreed or 0.0, believed)
+    # A search that was stopped here is not cached either.
+    path = replace(path, interrupted=path.interrupted or stopped())
     fit = round(band(path.order, best.costs), 3)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     halves = _paths_by_halves(best, first)
@@ -153,7 +155,7 @@ def _smooth(
     stopped: Callable[[], bool],
 ) -> SmoothOrder | None:
     """Return the order in which motion changes least, where prices leave doubt."""
-    if best.agreement is None or best.agreement.believed >= _DOUBTED or not first.rated:
+    if best.agreement is None or best.agreement.believed >= _DOUBTED or not first.rated or best.name == SCROLL:
         return None
     rated = max(first.rated, key=lambda one: one.agreement.score)
     return smooth_order(rows.luma, rated, path.order, progress, stopped)
