@@ -89,7 +89,7 @@ def eased(canvas: Picture, t: int, scene: Scene) -> Picture:
     return canvas
 
 
-def dancer(canvas: Picture, t: int, scene: Scene) -> Picture:
+def dancer(canvas: Picture, t: float, scene: Scene) -> Picture:
     """Draw four limbs that swing at rates which fit no common period."""
     turns = 2 * np.pi * t / scene.period * np.array([1, 1.37, 0.71, 1.83])
     for side, arm, leg in zip((-1, 1), turns[:2], turns[2:], strict=True):
@@ -99,6 +99,11 @@ def dancer(canvas: Picture, t: int, scene: Scene) -> Picture:
     cv2.line(canvas, (240, 100), (240, 170), (40, 60, 120), 18, cv2.LINE_AA)
     disc(canvas, 240, 80, 20)
     return canvas
+
+
+def quick_dancer(canvas: Picture, t: int, scene: Scene) -> Picture:
+    """Draw a dancer whose every swing takes 10 to 26 frames."""
+    return dancer(canvas, 2.5 * t, scene)
 
 
 def walker(canvas: Picture, t: int, scene: Scene) -> Picture:
@@ -220,7 +225,11 @@ ONE_WAY = {
     "growth in blinking light": Kind(growing, blinking, noise=4.0),
     "smoke": Kind(smoke),
 }
-KINDS = RECURRING | ONE_WAY
+QUICK = {
+    "quick dancer": Kind(quick_dancer),
+    "quick dancer in noise": Kind(quick_dancer, noise=8.0),
+}
+KINDS = RECURRING | ONE_WAY | QUICK
 
 PLAYED = {
     "forth and back": "trim=end_frame={half},split[a][b];[b]reverse[c];[a][c]concat",
@@ -255,7 +264,6 @@ class Measured:
     undetermined: int
     joins: int
     cpu_seconds: float
-    recurring: bool
 
 
 def measured(plan: Plan, truth: Truth, seconds: float) -> Measured:
@@ -264,7 +272,7 @@ def measured(plan: Plan, truth: Truth, seconds: float) -> Measured:
     scores = score_order(plan.order, [one.frame for one in plan.dropped], truth)
     known = [(sure, ok) for sure, ok in joins if sure is not None]
     counts = len(undetermined), len(right)
-    return Measured(scores, [a for a, _ in known], [b for _, b in known], *counts, seconds, plan.path.recurring)
+    return Measured(scores, [a for a, _ in known], [b for _, b in known], *counts, seconds)
 
 
 def solved(video: Path, truth: Truth, library: Path) -> Measured:
@@ -276,8 +284,10 @@ def solved(video: Path, truth: Truth, library: Path) -> Measured:
 
 
 def both(make: Callable[[Path], None], seed: int, crf: int) -> tuple[Measured, Measured]:
-    """Shuffle a film, and order it by the cheapest path and as the product does; only films that recur differ."""
-    cheapest = patch("reelweave.solve.order.steady_order", lambda _luma, path, *_: list(path))
+    """Shuffle a film, and order it by the cheapest path and as the product does."""
+    cheapest = patch.multiple(
+        "reelweave.solve.order", steady_order=lambda _luma, path, *_: list(path), smooth_order=lambda *_: None
+    )
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         make(work / "film.mkv")
@@ -285,7 +295,7 @@ def both(make: Callable[[Path], None], seed: int, crf: int) -> tuple[Measured, M
         with cheapest:
             without = solved(work / "film.mp4", truth, work / "cheapest")
         # A library of its own, since orders are cached.
-        return without, solved(work / "film.mp4", truth, work / "library") if without.recurring else without
+        return without, solved(work / "film.mp4", truth, work / "library")
 
 
 def adjacency_and_tau(runs: Sequence[Measured]) -> str:

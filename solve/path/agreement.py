@@ -134,6 +134,13 @@ def agreement(parts: Sequence[JoinCosts], files: Ints | None) -> Agreement:
     return Agreement(mean_joins, mean_echo, mean_spread, paths=paths)
 
 
+def agreement_of(paths: Sequence[Sequence[int]], files: Ints | None) -> Agreement:
+    """Compare two paths by halves that were found without prices of joins."""
+    one, other = ({frozenset(join) for join in pairwise(path)} for path in paths)
+    echo = 0.0 if files is None else sum(_echo(path, files) for path in paths) / 2
+    return Agreement(len(one & other) / max(1, len(one)), echo, 0.0, paths=paths)
+
+
 def agreed_among(rows: Collection[int], paths: Sequence[Sequence[int]], files: Ints | None) -> float:
     """Return the share of the joins among some rows, by one half of the pictures, that the other half has, too.
 

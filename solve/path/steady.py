@@ -5,7 +5,7 @@ smoothly: of four in a row, the third difference is small beside the steps. Sort
 another pass, are at random distances.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,27 +54,31 @@ class _Moves:
         return np.concatenate([path[: left + 1], moved, path[left + 1 : begin], path[end + 1 :]])
 
 
-class SteadyPaths:
-    """Paths over some positions, rated by how unsteadily they move."""
+class SmoothPaths:
+    """Paths whose cost is a sum over four rows in a row, the same in either direction."""
 
-    def __init__(self, positions: Doubles) -> None:
-        self.count = len(positions)
-        # One more row, of which nothing is known, stands for what is before and after the path.
-        self._positions = np.concatenate([positions, np.full((1, positions.shape[1]), np.nan)])
-        squares = np.square(positions[:, None] - positions[None]).sum(axis=2)
-        self._still = squares.max() * _STILL**2 + 1e-12
-        self._squares = squares + np.diag(np.full(self.count, np.inf))
-        self._near = np.argsort(self._squares, axis=1, kind="stable")[:, : min(_CANDIDATES, self.count - 1)]
+    def __init__(self, squares: Doubles, near: Ints, width: int = _WIDTH) -> None:
+        """Take distances of rows, infinite on the diagonal, the rows that may follow each row, and the beam's width."""
+        self.count, self._squares, self._near, self._width = len(squares), squares, near, width
 
     def unsteadiness(self, path: Ints) -> float:
-        """Return the sum over all four consecutive rows of a path."""
-        return float(self._fours(path[:-3], path[1:-2], path[2:-1], path[3:]).sum())
+        """Return the cost of a path. The row `count`, of which nothing is known, stands for what is around it."""
+        ends = np.full(3, self.count)
+        padded = np.concatenate([ends, path, ends])
+        return float(self._fours(padded[:-3], padded[1:-2], padded[2:-1], padded[3:]).sum())
 
-    def search(self, stopped: Stopped = never) -> Ints:
-        """Return the steadiest path found by a beam search and by exchanges of stretches, some of them at random."""
-        best = self._settled(self._beam_search())
+    def search(self, stopped: Stopped = never, starts: Sequence[Ints] = (), kicks: int = _KICKS) -> Ints:
+        """Return the steadiest path found by a beam search and by exchanges of stretches, some of them at random.
+
+        Args:
+            stopped: Whether to end early.
+            starts: Paths to begin with besides the one of the beam search.
+            kicks: How many random exchanges to try.
+        """
+        settled = [self._settled(start) for start in (self._beam_search(), *starts)]
+        best = min(settled, key=self.unsteadiness)
         least, rng = self.unsteadiness(best), np.random.default_rng(0)
-        for _ in range(_KICKS):
+        for _ in range(kicks):
             if stopped():
                 break
             tried = self._settled(self._kicked(best, rng))
@@ -83,12 +87,8 @@ class SteadyPaths:
         return best
 
     def _fours(self, a: Ints, b: Ints, c: Ints, d: Ints) -> Doubles:
-        """Return the squared third difference of four rows in units of their mean squared step."""
-        at = self._positions
-        first, second, third = at[b] - at[a], at[c] - at[b], at[d] - at[c]
-        steps = (np.square(first).sum(-1) + np.square(second).sum(-1) + np.square(third).sum(-1)) / 3
-        jerk = np.square(third - 2 * second + first).sum(-1)
-        return np.asarray(np.nan_to_num(np.minimum(jerk / (steps + self._still), _WORST)), np.float64)
+        """Return the costs of four rows in a row."""
+        raise NotImplementedError
 
     def _beam_search(self) -> Ints:
         """Extend the best partial paths, row by row, until they hold all rows."""
@@ -123,7 +123,7 @@ class SteadyPaths:
     def _kept(self, last: Ints, following: Ints, total: Doubles) -> Ints:
         """Return the cheapest continuations, of which few end with the same join."""
         flat = total.ravel()
-        count = min(_ALIKE * _WIDTH, int(np.isfinite(flat).sum()))
+        count = min(_ALIKE * self._width, int(np.isfinite(flat).sum()))
         cheap = np.argpartition(flat, count - 1)[:count]
         cheap = cheap[np.argsort(flat[cheap], kind="stable")]
         join = last[cheap // following.shape[1]] * self.count + following.ravel()[cheap]
@@ -131,7 +131,7 @@ class SteadyPaths:
         begins = np.flatnonzero(np.diff(join[by_join], prepend=-1))
         nth = np.empty(count, np.int64)
         nth[by_join] = np.arange(count) - np.repeat(begins, np.diff(begins, append=count))
-        return np.asarray(cheap[nth < _ALIKE][:_WIDTH], np.int64)
+        return np.asarray(cheap[nth < _ALIKE][: self._width], np.int64)
 
     def _settled(self, path: Ints) -> Ints:
         """Make the best exchange until none gains; look at wider ones only where simple ones do not."""
@@ -204,6 +204,27 @@ class SteadyPaths:
         one, other = path[a:b], path[b:c]
         middle = [other, one] if rng.random() < 0.5 else [one[::-1], other[::-1]]
         return np.concatenate([path[:a], *middle, path[c:]])
+
+
+class SteadyPaths(SmoothPaths):
+    """Paths over some positions, rated by how unsteadily they move."""
+
+    def __init__(self, positions: Doubles) -> None:
+        # One more row, of which nothing is known, stands for what is before and after the path.
+        self._positions = np.concatenate([positions, np.full((1, positions.shape[1]), np.nan)])
+        squares = np.square(positions[:, None] - positions[None]).sum(axis=2)
+        self._still = squares.max() * _STILL**2 + 1e-12
+        apart = squares + np.diag(np.full(len(squares), np.inf))
+        near = np.argsort(apart, axis=1, kind="stable")[:, : min(_CANDIDATES, len(squares) - 1)]
+        super().__init__(apart, near)
+
+    def _fours(self, a: Ints, b: Ints, c: Ints, d: Ints) -> Doubles:
+        """Return the squared third difference of four rows in units of their mean squared step."""
+        at = self._positions
+        first, second, third = at[b] - at[a], at[c] - at[b], at[d] - at[c]
+        steps = (np.square(first).sum(-1) + np.square(second).sum(-1) + np.square(third).sum(-1)) / 3
+        jerk = np.square(third - 2 * second + first).sum(-1)
+        return np.asarray(np.nan_to_num(np.minimum(jerk / (steps + self._still), _WORST)), np.float64)
 
 
 def _places(path: Ints) -> Ints:
