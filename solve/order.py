@@ -11,7 +11,15 @@ from ..errors import UsageError
 from ..media.types import Ints
 from ..progress import Progress, Stage
 from ..settings import SolveSettings
-from .choose_price import AGREED, SCROLL, UNDOUBTED, ChosenPrice, choose_price, pixel_price, with_echo_corrected
+from .choose_price import (
+    AGREED,
+    UNDOUBTED,
+    WITHOUT_MOTION,
+    ChosenPrice,
+    choose_price,
+    pixel_price,
+    with_echo_corrected,
+)
 from .cost.flow import SMALLEST_SIDE, FlowPrice
 from .cost.pixels import (
     DifferencePrice,
@@ -151,7 +159,7 @@ def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool])
 
 
 def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    if settings.price != "auto" or price.name in ("cosine", SCROLL):
+    if settings.price != "auto" or price.name in WITHOUT_MOTION:
         return False
     if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
         return False
@@ -196,7 +204,7 @@ def _recurring(rows: OrderInput, path: Sequence[int], first: PriceTrial, ends_me
 
     So does scrolling by several lines at a time, and a film that jumps in the gate, but not by the tangent distance.
     """
-    if first.agreement is None or first.costs.matrix is None or first.name == SCROLL:
+    if first.agreement is None or first.costs.matrix is None or first.name in WITHOUT_MOTION:
         return False
     if not pictures_recur(path, first.costs.matrix) or not (ends_meet or _fits_recurrence(rows.luma, path, first)):
         return False
