@@ -47,8 +47,8 @@ which loses its order, measures .40 and .18.
 _COMMON = {"coarse-difference": 0.05, ScrollPrice.name: 0.08, StatesPrice.name: -0.25}
 """Taken from the agreement of halves that have more in common: blurred pixels, whole columns. Without it, star jumps
 fell from .90 to .76 by blurred pixels, and a game on a map was ordered by scrolling. Halves by `states` have less in
-common, because pixels that hardly change say nothing. On 18 drawn screens that `tangent` ordered as the first, halves
-by `states` agreed on up to .3 less on most; its orders had .88 of the right joins against .84, and .02 less on two.
+common, because pixels that hardly change say nothing: on most of 18 drawn screens they agreed on up to .3 less than by
+`tangent`, and the orders had .88 of the right joins against .84.
 
 Motion learns from these prices only where they are the best: with blurred pixels a dark hand-held film lost a tenth.
 """
