@@ -190,6 +190,7 @@ class SolveSettings(_Section):
         "coarse-difference",
         "scroll",
         "tangent",
+        "states",
         "huber",
         "cosine",
         "histogram",

@@ -29,6 +29,13 @@ _WORDS = _TEXT.split()
 _KEYWORDS = {"rows", "value", "table", "parse", "merge", "result", "limit", "frame", "letter", "answer"}
 """Words that an editor colours once they are complete."""
 
+_SMALL = 0.85
+"""Scale of an editor's letters, which are smaller than those of a page."""
+_REST = 5.0
+"""Events that would fit into a rest of an editor's hands."""
+_REACHES_FOR_MOUSE = 0.06
+"""Share of keys after which the pointer moves."""
+
 _POINTER = np.array([(0, 0), (0, 16), (4, 12), (7, 18), (9, 17), (6, 11), (11, 11)])
 
 
@@ -101,10 +108,13 @@ class _Screen:
     def area(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
         cv2.rectangle(self.picture, (x, y), (x + width - 1, y + height - 1), colour, -1)
 
-    def line(self, x: int, y: int, text: str) -> int:
-        """Write a line whose keywords are coloured."""
+    def line(self, x: int, y: int, text: str, scale: float = 1.0, hidden: bool = False) -> int:
+        """Write a line whose keywords are coloured, or only measure it."""
         for word in text.split(" "):
-            x = self.text(x, y, word, self.look.accent if word in _KEYWORDS else None) + 7
+            if hidden:
+                x += cv2.getTextSize(word, self.look.font, self.look.scale * scale, 1)[0][0] + 7
+            else:
+                x = self.text(x, y, word, self.look.accent if word in _KEYWORDS else None, scale) + 7
         return x - 7
 
     def caret(self, x: int, y: int, t: int) -> None:
@@ -171,6 +181,80 @@ def typing(screen: _Screen) -> Iterator[Picture]:
 
 def corrections(screen: _Screen) -> Iterator[Picture]:
     return _editor(screen, 0.5)
+
+
+@dataclass
+class _Document:
+    """What an editor shows: the lines, where the caret is, what completes a word, and whether the hand rests."""
+
+    lines: list[str]
+    row: int = 0
+    column: int = 0
+    offered: Sequence[str] = ()
+    rests: bool = False
+
+    def go(self, row: int) -> None:
+        self.row, self.column = row, len(self.lines[row])
+
+    def insert(self, letter: str) -> None:
+        line = self.lines[self.row]
+        self.lines[self.row], self.column = line[: self.column] + letter + line[self.column :], self.column + 1
+
+
+def _edited(screen: _Screen) -> Iterator[_Document]:
+    """Yield a document after each key: words are completed from a list, lines far apart are edited, hands rest."""
+    rng = screen.rng
+    document = _Document([*_lines(rng, int(rng.integers(8, 13))), ""])
+    document.go(len(document.lines) - 1)
+    while True:
+        word = words(rng, 1)[0]
+        likely = words(rng, int(rng.integers(3, 6)))
+        completes = rng.random() < 0.4
+        for at, letter in enumerate(f"{word} "):
+            document.insert(letter)
+            document.offered = likely[at - 1 :] if completes and 0 < at < len(word) else ()
+            yield document
+        document.rests = bool(rng.random() < 0.15)
+        if len(document.lines[document.row]) > 40:
+            document.lines.insert(document.row + 1, "")
+            document.go(document.row + 1)
+        elif rng.random() < 0.25:
+            document.go(int(rng.integers(len(document.lines))))
+        if document.rests:
+            yield document
+            document.rests = False
+
+
+def coding(screen: _Screen) -> Iterator[Picture]:
+    """Edit a program in small letters: word lists pop up, lines far apart change, and at times nothing happens."""
+    keys, page, moves = _edited(screen), screen.picture.copy(), _moves(screen)
+    document, left, at, moving = next(keys), screen.pause(), next(moves), 0
+    for t in range(FRAMES):
+        if not left:
+            document = next(keys)
+            left = screen.pause(_REST if document.rests else 1.0)
+            moving = screen.pause(3) if screen.rng.random() < _REACHES_FOR_MOUSE else moving
+        left -= 1
+        if moving:
+            moving, at = moving - 1, next(moves)
+        screen.picture[:] = page
+        _document(screen, document, t)
+        screen.pointer(*at)
+        yield screen.picture
+
+
+def _document(screen: _Screen, document: _Document, t: int) -> None:
+    height = screen.look.line - 3
+    for number, text in enumerate(document.lines):
+        screen.text(8, 38 + height * number, f"{number + 1}", screen.look.bar, _SMALL)
+        screen.line(screen.look.left, 38 + height * number, text, _SMALL)
+    base, before = 38 + height * document.row, document.lines[document.row][: document.column]
+    end = screen.line(screen.look.left, base, before, _SMALL, hidden=True)
+    screen.caret(end, base, t)
+    if document.offered:
+        _menu(screen, min(end, SIZE[0] - 150), min(base + 5, SIZE[1] - 110), document.offered, 0)
+    screen.area(0, SIZE[1] - 18, SIZE[0], 18, screen.look.bar)
+    screen.text(SIZE[0] - 110, SIZE[1] - 5, f"{document.row + 1} : {document.column + 1}", None, _SMALL)
 
 
 def _page(screen: _Screen, height: int) -> Picture:
@@ -345,6 +429,7 @@ KINDS: dict[str, Callable[[_Screen], Iterator[Picture]]] = {
     "terminal": terminal,
     "slides": slides,
     "progress window": progress,
+    "coding": coding,
 }
 
 

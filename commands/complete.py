@@ -20,6 +20,7 @@ PRICES = (
     "coarse-difference",
     "scroll",
     "tangent",
+    "states",
     "huber",
     "cosine",
     "histogram",

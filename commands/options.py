@@ -65,8 +65,8 @@ JoinPrice = Annotated[
     str | None,
     typer.Option(
         "--price",
-        help="Price of a join: auto, changes, small-changes, difference, coarse-difference, scroll, tangent, huber, "
-        "cosine, histogram, flow, sift or match.",
+        help="Price of a join: auto, changes, small-changes, difference, coarse-difference, scroll, tangent, states, "
+        "huber, cosine, histogram, flow, sift or match.",
         autocompletion=complete.one_of(complete.PRICES),
     ),
 ]

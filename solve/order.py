@@ -11,7 +11,15 @@ from ..errors import UsageError
 from ..media.types import Ints
 from ..progress import Progress, Stage
 from ..settings import SolveSettings
-from .choose_price import AGREED, SCROLL, UNDOUBTED, ChosenPrice, choose_price, pixel_price, with_echo_corrected
+from .choose_price import (
+    AGREED,
+    UNDOUBTED,
+    WITHOUT_MOTION,
+    ChosenPrice,
+    choose_price,
+    pixel_price,
+    with_echo_corrected,
+)
 from .cost.flow import SMALLEST_SIDE, FlowPrice
 from .cost.pixels import (
     DifferencePrice,
@@ -163,7 +171,7 @@ def _smooth(
     stopped: Callable[[], bool],
 ) -> SmoothOrder | None:
     """Return the order in which motion changes least, where prices leave doubt."""
-    if best.agreement is None or best.agreement.believed >= _DOUBTED or not first.rated or best.name == SCROLL:
+    if best.agreement is None or best.agreement.believed >= _DOUBTED or not first.rated or best.name in WITHOUT_MOTION:
         return None
     rated = max(first.rated, key=lambda one: one.agreement.score)
     return smooth_order(rows.luma, rated, path.order, progress, stopped)
@@ -206,7 +214,7 @@ def _stop_condition(stage: Stage, costs: JoinCosts, stopped: Callable[[], bool])
 
 
 def _doubtful(first: PriceTrial, rows: OrderInput, price: Price, settings: SolveSettings) -> bool:
-    if settings.price != "auto" or price.name in ("cosine", SCROLL):
+    if settings.price != "auto" or price.name in WITHOUT_MOTION:
         return False
     if len(rows) > settings.flow_limit or min(rows.luma.shape[1:]) < SMALLEST_SIDE:
         return False
@@ -265,7 +273,7 @@ def _recurring(
 
     So does scrolling by several lines at a time, and a film that jumps in the gate, but not by the tangent distance.
     """
-    if first.agreement is None or first.costs.matrix is None or first.name == SCROLL:
+    if first.agreement is None or first.costs.matrix is None or first.name in WITHOUT_MOTION:
         return False
     ends_meet = is_loop(path, first.costs.matrix)
     if not pictures_recur(path, first.costs.matrix) or not (ends_meet or _fits_recurrence(places, path, first)):

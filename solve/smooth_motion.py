@@ -11,7 +11,7 @@ from ..progress import Progress
 from .cost.flow import SMALLEST_SIDE
 from .cost.prices import SMALL_SIZE, JoinCosts
 from .cost.velocity import CELLS, changes_of_velocity, inconsistency, velocities
-from .path.agreement import Agreement, RatedPrice, agreement_of, files_of, halves
+from .path.agreement import Agreement, RatedPrice, agreement_of, halves
 from .path.velocity import VelocityPaths
 from .stop import Stopped
 
@@ -77,7 +77,7 @@ def smooth_order(
         stage.advance()
     if stopped():
         return None
-    agreed = agreement_of([half.tolist() for half in by_halves], files_of(rated.price))
+    agreed = agreement_of([half.tolist() for half in by_halves], rated.files)
     return SmoothOrder(found.tolist(), agreed, _gain(parts, by_halves, np.array(path)))
 
 

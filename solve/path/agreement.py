@@ -13,6 +13,7 @@ from ..cost.echo import EchoCorrectedPrice
 from ..cost.pixels import PatchPrice
 from ..cost.prices import SMALL_SIZE, JoinCosts, Masks, Price, dense_costs
 from ..cost.scroll import ScrollPrice
+from ..cost.states import StatesPrice
 from .greedy import greedy_path
 from .local import improve
 
@@ -39,7 +40,7 @@ first, and where a shot joins the next, no half can tell.
 """
 _CHUNK = 1024
 
-RateablePrice: TypeAlias = PatchPrice | EchoCorrectedPrice | ScrollPrice
+RateablePrice: TypeAlias = PatchPrice | EchoCorrectedPrice | ScrollPrice | StatesPrice
 """A price that halves of the pictures have, too."""
 
 
@@ -87,18 +88,20 @@ class RatedPrice:
     costs: JoinCosts
     halves: Sequence[JoinCosts]
     agreement: Agreement
+    files: Ints | None = None
+    """The rows' positions in a shuffled file, if neighbours in it share coding errors."""
 
 
 def rate(price: RateablePrice, count: int, candidates: int) -> RatedPrice:
     """Price all pairs of rows, and compare the orders by the halves of the pictures."""
     whole, *parts = (dense_costs(matrix, candidates) for matrix in priced_parts(price, count))
-    agreed = agreement(parts, files_of(price))
-    return RatedPrice(price.name, whole, [part.without_rows() for part in parts], agreed)
+    files = files_of(price)
+    return RatedPrice(price.name, whole, [part.without_rows() for part in parts], agreement(parts, files), files)
 
 
 def files_of(price: Price) -> Ints | None:
     """Return the rows' positions in a shuffled file, in which neighbours share coding errors."""
-    return price.files if isinstance(price, EchoCorrectedPrice | ScrollPrice) else None
+    return price.files if isinstance(price, EchoCorrectedPrice | ScrollPrice | StatesPrice) else None
 
 
 def priced_parts(price: RateablePrice, count: int) -> list[npt.NDArray[np.float64]]:
@@ -113,7 +116,7 @@ def priced_parts(price: RateablePrice, count: int) -> list[npt.NDArray[np.float6
 
 
 def _by_part(price: RateablePrice, left: Ints, right: Ints, parts: Masks) -> Floats:
-    if isinstance(price, ScrollPrice):
+    if isinstance(price, ScrollPrice | StatesPrice):
         return price.by_halves(left, right)
     if isinstance(price, EchoCorrectedPrice):
         echo = price.level * price.correction(left, right)
@@ -172,7 +175,7 @@ def _agreed(path: Sequence[int], other: Sequence[int], costs: JoinCosts) -> floa
 def _like_another(a: int, b: int, known: set[tuple[int, int]], costs: JoinCosts) -> bool:
     """Return whether a join is known between rows that differ from its own by much less than those do."""
     limit = _SAME * costs.rows[a][b]
-    left, right = ([row, *(c for c in costs.neighbours[row] if costs.rows[row][c] < limit)] for row in (a, b))
+    left, right = ([row, *(c for c in costs.neighbours[row] if costs.rows[row][c] <= limit)] for row in (a, b))
     return any((x, y) in known for x in left for y in right)
 
 

@@ -30,6 +30,7 @@ from reelweave.solve.cost.pixels import (
 from reelweave.solve.cost.prices import CosinePrice, HuberPrice, JoinCosts, Price, all_pairs, join_costs
 from reelweave.solve.cost.scroll import ScrollPrice
 from reelweave.solve.cost.sift import sift_matches
+from reelweave.solve.cost.states import StatesPrice
 from reelweave.solve.cost.tangent import TangentPrice
 from reelweave.solve.measured_prices import MeasuredPrice, SharedPrice
 
@@ -89,6 +90,7 @@ PRICES: dict[str, Callable[[Sequence[Picture]], Price]] = {
     "changes": lambda frames: changes(luma_of(frames)),
     "small-changes": lambda frames: small_changes(luma_of(frames)),
     "tangent": lambda frames: TangentPrice(luma_of(frames)),
+    "states": lambda frames: StatesPrice(luma_of(frames)),
     "histogram": histogram_of,
     "cosine": lambda frames: CosinePrice(vectors_of(frames)),
 }

@@ -37,6 +37,7 @@ def test_the_chosen_outlier_rule_is_used_and_recorded(rule: str, run: Run, known
         ("coarse-difference", 0.9),
         ("scroll", 0.9),
         ("tangent", 0.9),
+        ("states", 0.9),
         ("huber", 0.9),
         ("cosine", 0.9),
         ("histogram", 0.4),
