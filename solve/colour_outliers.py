@@ -27,8 +27,8 @@ _MOST_DOUBTFUL = 1000
 """Most rows that only their colours could drop; a film with more has too much movement, and would take memory."""
 _SHORT_SHOTS = 4
 """In a film of shots whose mean is at most so many times `min_group` frames, a group that only colours could drop may
-be a shot. At 3, as where vectors decide, films cut together from shots of 1 to 30 frames lost 2.2 % of their frames
-instead of 1.9 %; films of two to four shots of 15 to 50 frames lost as many at either.
+be a shot. At 3, as where vectors decide, films cut together from shots of 1 to 30 frames lost 2 of 6,423 true frames
+more, and 10 of 290 foreign ones more were found.
 """
 
 _Rows: TypeAlias = npt.NDArray[np.bool_]
