@@ -24,7 +24,7 @@ _SAME_GREYS = 0.15
 the three clips without colour, frames of others without colour are at least .18 away.
 """
 _MOST_DOUBTFUL = 1000
-"""Most rows that only their colours could drop; a film with more has too much movement, and would take memory."""
+"""Most rows that are compared with one another; a film with more has too much movement, and would take memory."""
 _SHORT_SHOTS = 4
 """In a film of shots whose mean is at most so many times `min_group` frames, a group that only colours could drop may
 be a shot. At 3, as where vectors decide, films cut together from shots of 1 to 30 frames lost 2 of 6,423 true frames
@@ -128,6 +128,8 @@ def _distance(roots: Floats, others: Floats) -> Floats:
 
 def _fast_shots(roots: Floats, weights: Ints, limit: float, fewest: int) -> _Rows:
     """Mark rows that share their colours with enough others for a shot, though it moves too fast for their vectors."""
+    if len(roots) > _MOST_DOUBTFUL:
+        return np.zeros(len(roots), bool)
     alike = roots @ roots.T >= 1 - limit**2
     found, left = np.zeros(len(roots), bool), np.ones(len(roots), bool)
     while left.any():
