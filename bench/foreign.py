@@ -1,8 +1,9 @@
 """Count the foreign frames that are found, without encoding or ordering: python bench/foreign.py CLIPS
 
 Stretches of each clip are mixed with frames of the other clips, 5 % of them, one by one (`foreign`) or five together
-(`bursts`). Films cut together from shots of 1 to 30 frames (`cut fast`) get a burst, too. Each is judged in memory by
-the outlier rule and by colours. `bench/order.py` measures the same on real files, which takes far longer.
+(`bursts`), and so are films of two to four shots of 15 to 50 frames from several clips (`few shots`). Films cut
+together from shots of 1 to 30 frames (`cut fast`) get a burst, too. Each is judged in memory by the outlier rule and by
+colours. `bench/order.py` measures the same on real files, which takes far longer.
 """
 
 import argparse
@@ -37,6 +38,9 @@ _SIDE = 320
 _LONGEST_SHOT = 30
 _CUT_FRAMES = 100
 """Frames of a film that is cut fast, at least."""
+_FEW_SHOTS = range(2, 5)
+_SHOT = range(15, 51)
+"""Frames of the shots of a film of few shots."""
 _FILMS = 2
 """Films that are cut together, per clip."""
 
@@ -128,6 +132,18 @@ def cut_fast(films: Sequence[Film], rng: np.random.Generator) -> Count:
     return judged(shots, last.lend(_BURST, last.size, rng))
 
 
+def few_shots(films: Sequence[Film], group: int, rng: np.random.Generator) -> Count:
+    """Cut a few shots of several clips together, and mix frames of other clips into them, in groups; 0 is none."""
+    order, shots = iter(rng.permutation(len(films))), Frames()
+    for _ in range(int(rng.choice(_FEW_SHOTS))):
+        film, length = films[next(order)], int(rng.choice(_SHOT))
+        start = int(rng.integers(max(1, len(film.frames) - length + 1)))
+        shots += film.frames[start : start + length]
+    groups = max(1, round(FOREIGN_SHARE * len(shots)) // group) if group else 0
+    lenders = [films[next(order)] for _ in range(groups)]
+    return judged(shots, [one for film in lenders for one in film.lend(group, film.size, rng)])
+
+
 def measure(films: Sequence[Film], lengths: Sequence[int], draws: int) -> Iterator[tuple[str, Count]]:
     kinds = {"clean": 0, "foreign": 1, "bursts": _BURST}
     for number, host in enumerate(films):
@@ -137,6 +153,9 @@ def measure(films: Sequence[Film], lengths: Sequence[int], draws: int) -> Iterat
                 for draw in range(draws):
                     rng = np.random.default_rng([number, length, group, draw])
                     yield f"{length} frames, {kind}", mixed(host, lenders, length, group, rng)
+    for kind, group in kinds.items():
+        for number in range(_FILMS * len(films)):
+            yield f"few shots, {kind}", few_shots(films, group, np.random.default_rng([number, group]))
     for number in range(_FILMS * len(films)):
         yield "cut fast, bursts", cut_fast(films, np.random.default_rng([number]))
 

@@ -26,7 +26,7 @@ _SHORT_SHOTS = 3
 together from shots of 1 to 30 frames, 431 of 6,000 true frames were lost without this and 51 with it, but of foreign
 frames in bursts 25 of 300 were found instead of 190. The tuning clips have longer shots; none is judged differently.
 """
-MANY_SHOTS = 4
+_MANY_SHOTS = 4
 """Fewer shots than this do not show that a film is cut fast."""
 _FEWEST_OF_SHORT = 2
 """Fewest frames that make a shot in such a film. One frame is foreign there, too."""
@@ -255,9 +255,13 @@ def find_outliers(
 
 def fewest_of_shot(sizes: Ints, min_group: int) -> int:
     """Return the fewest frames that make a shot: in a film of many short shots, a small group may be one, too."""
+    return min(min_group, _FEWEST_OF_SHORT) if has_short_shots(sizes, min_group, _SHORT_SHOTS) else min_group
+
+
+def has_short_shots(sizes: Ints, min_group: int, most: int) -> bool:
+    """Return whether a film has many shots, of at most `most` times `min_group` frames in the mean."""
     shots = sizes[sizes >= min_group]
-    short = len(shots) >= MANY_SHOTS and shots.mean() <= _SHORT_SHOTS * min_group
-    return min(min_group, _FEWEST_OF_SHORT) if short else min_group
+    return len(shots) >= _MANY_SHOTS and bool(shots.mean() <= most * min_group)
 
 
 def _keep_all(count: int) -> OutlierVerdict:

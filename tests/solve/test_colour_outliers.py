@@ -107,17 +107,29 @@ def test_foreign_frames_that_resemble_one_another_are_no_shot_if_their_colours_d
     assert found(coloured(np.concatenate([film, both]), [1.0] * 8)) == []
 
 
-@pytest.mark.parametrize(("shots", "lost"), [(3, [60]), (4, [])])
-def test_a_frame_that_resembles_a_film_of_many_shots_stays(shots: int, lost: list[int]) -> None:
-    film = np.concatenate([walk(60 // shots, seed, step=0.02) for seed in range(shots)])
-    assert found(coloured(np.concatenate([film, resembling(film[5], 1)]), [_OTHER])) == lost
+@pytest.mark.parametrize(("shots", "length", "stays"), [(3, 20, False), (4, 15, True), (4, 40, False)])
+def test_a_frame_that_resembles_a_film_of_many_short_shots_stays(shots: int, length: int, stays: bool) -> None:
+    film = np.concatenate([walk(length, seed, step=0.02) for seed in range(shots)])
+    assert found(coloured(np.concatenate([film, resembling(film[5], 1)]), [_OTHER])) == ([] if stays else [len(film)])
 
 
-def test_a_frame_that_resembles_a_film_whose_shots_share_no_colours_stays() -> None:
+def test_a_burst_that_resembles_a_film_whose_shots_share_no_colours_is_foreign() -> None:
     film = np.concatenate([walk(30, step=0.02), walk(30, seed=1, step=0.02)])
-    frames = np.concatenate([film, resembling(film[5], 1)])
-    assert found(coloured(frames, [_OTHER])) == [60]
-    assert found(coloured(frames, [_OTHER] * 30 + [0.5])) == []
+    frames = np.concatenate([film, resembling(film[5], 5)])
+    assert found(coloured(frames, [_OTHER] * 30 + [0.5] * 5)) == list(range(60, 65))
+    assert found(coloured(frames, [_OTHER] * 35)) == []
+
+
+@pytest.mark.parametrize(("frames", "lost"), [(5, [60, 61, 62, 63, 64]), (6, [])])
+def test_a_shot_too_fast_for_its_frames_to_be_alike_stays_for_its_colours(frames: int, lost: list[int]) -> None:
+    fast = unrelated(frames)
+    assert found(judged("density", np.concatenate([still(60), fast]))) == list(range(60, 60 + frames))
+    assert found(coloured(np.concatenate([still(60), fast]), [_OTHER] * frames)) == lost
+
+
+def test_many_foreign_frames_of_different_colours_are_no_shot() -> None:
+    frames = np.concatenate([still(60), unrelated(6)])
+    assert found(coloured(frames, [0.4, 0.4, 0.4, 1, 1, 1])) == list(range(60, 66))
 
 
 def test_a_frame_with_the_colours_of_the_film_brings_others_along() -> None:
