@@ -40,7 +40,7 @@ class BoostedTrees:
     start: float
     """The log odds before any tree."""
     least: Sequence[float]
-    """The probability from which a stretch is broken, by `doubt`."""
+    """The probability from which a stretch is broken, by `doubt`; none where other trees decide."""
     roots: Sequence[int]
     feature: Sequence[int]
     threshold: Sequence[float]
@@ -50,13 +50,16 @@ class BoostedTrees:
 
     def odds(self, described: Sequence[Mapping[str, float]]) -> Shares:
         """Return the odds that each stretch is broken, over those from which it is called so."""
+        least = np.array([self.least[doubt(one)] for one in described])
+        return np.asarray(np.exp(self.log_odds(described)) * (1 - least) / least)
+
+    def log_odds(self, described: Sequence[Mapping[str, float]]) -> Shares:
+        """Return the log odds that each stretch is broken."""
         if not described:
             return np.empty(0)
         values = np.array([[one[name] for name in self.numbers] for one in described], np.float32)
         nodes = Nodes(self.feature, self.threshold, self.left, self.right, self.value)
-        total = self.start + sum(nodes.shares[nodes.leaves(values, root)] for root in self.roots)
-        least = np.array([self.least[doubt(one)] for one in described])
-        return np.asarray(np.exp(total) * (1 - least) / least)
+        return np.asarray(self.start + sum(nodes.shares[nodes.leaves(values, root)] for root in self.roots))
 
 
 def doubt(numbers: Mapping[str, float]) -> int:
@@ -74,6 +77,10 @@ def doubt(numbers: Mapping[str, float]) -> int:
 
 @cache
 def boosted(name: str) -> BoostedTrees:
-    """Return the trees of that name: `damage` for stretches of signs, `freeze` for still ones."""
+    """Return the trees of that name.
+
+    `damage` are for stretches of signs by themselves, `agreement` for the same beside the others, and `freeze` for
+    still ones.
+    """
     facts = json.loads(FILE.read_text(encoding="utf-8"))[name]
     return BoostedTrees(**facts | {"numbers": tuple(facts["numbers"])})

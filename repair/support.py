@@ -5,13 +5,12 @@ old film leave the same signs. What a film shows all the time is no damage, and 
 goes on behind it. A sign that says only that something changed needs the support of another that says what is wrong.
 """
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from ..media.types import Floats
 from ..settings import BreakupSettings
+from .agreement import agreement
 from .boosted import KEPT, MOSTLY, boosted
 from .detection_scores import Marks, Shares
 from .evidence import FrameEvidence
@@ -78,8 +77,8 @@ _AGAIN = 8
 """Stretches of one sign within `LONG` that make it the film's own, as where a game scrolls past the grid of
 macroblocks. On the tuning half, with damage in a tenth of the frames, nothing is lost by it down to 5."""
 _AGAIN_AT_ALL = 24
-"""The same for stretches of any sign. On the tuning half, with damage in a third of the frames, there are 12 at most;
-with damage of one kind in a fifth of them, one film in 203 has more."""
+"""The same for stretches of any sign. On the tuning half, with damage in a third of the frames, there are 13 at most;
+with damage of one kind in a fifth of them, 3 films in 202 have more."""
 _CLEARLY = 2.5
 """How strong a pattern is that stands out from a film full of jumps,"""
 _CLEARLY_RETURNS = 0.8
@@ -127,7 +126,7 @@ def _weighed(film: DescribedFilm, frozen: Marks) -> Signs:
     signs = {name: np.minimum(film.signs[name], _CLEARED) for name in WEIGHED}
     # Most runs that seem to drift are none, so that one which is cleared raises no doubt.
     signs["drift"] = np.zeros_like(signs["drift"])
-    odds = _odds("damage", film.stretches)
+    odds = _odds_of_stretches(film)
     pairs = zip(film.stretches, odds, strict=True)
     likely = [given for given, value in pairs if value >= 1 or is_frozen(frozen, given[0])]
     doubted = [one for one, numbers in likely if numbers[KEPT] < MOSTLY]
@@ -150,13 +149,18 @@ def _around(time: float, begun: npt.NDArray[np.float64]) -> int:
 
 def _weighed_freezes(film: DescribedFilm) -> Floats:
     found = np.zeros_like(film.signs["frozen"])
-    for (one, _), odds in zip(film.stills, _odds("freeze", film.stills), strict=True):
+    freezes = boosted("freeze").odds([numbers for _, numbers in film.stills])
+    for (one, _), odds in zip(film.stills, freezes, strict=True):
         found[one.start : one.end] = odds
     return np.where(film.repeated, np.maximum(1, found), found)
 
 
-def _odds(model: str, described: Sequence[tuple[object, Mapping[str, float]]]) -> Shares:
-    return boosted(model).odds([numbers for _, numbers in described])
+def _odds_of_stretches(film: DescribedFilm) -> Shares:
+    """Return the odds that each stretch is broken, over those from which it is called so, given all others."""
+    alone = boosted("damage").log_odds([numbers for _, numbers in film.stretches])
+    together = agreement(film.stretches, alone, film.times)
+    pairs = zip(film.stretches, together, strict=True)
+    return boosted("agreement").odds([{**numbers, **others} for (_, numbers), others in pairs])
 
 
 class _Support:

@@ -83,7 +83,7 @@ def test_doubtful_patterns_of_all_kinds_that_come_again_and_again_are_those_of_t
     signs = {name: np.ones(count, np.float32) for name in WEIGHED}
     stretches = [(Stretch(WEIGHED[at % len(WEIGHED)], at, at + 1), {KEPT: kept}) for at in range(count)]
     film = SimpleNamespace(signs=signs, times=np.arange(count) / 25, stretches=stretches)
-    monkeypatch.setattr(support, "_odds", lambda model, described: np.full(len(described), 2.0))
+    monkeypatch.setattr(support, "_odds_of_stretches", lambda film: np.full(len(film.stretches), 2.0))
     weighed = support._weighed(cast(DescribedFilm, film), np.zeros(count, bool))
     assert np.count_nonzero(np.max([*weighed.values()], axis=0) >= 1) == found
 
