@@ -68,6 +68,20 @@ def test_the_report_names_the_clip_where_the_best_way_gains_least() -> None:
     assert "Nothing" in report([], read_split())
 
 
+def test_a_method_that_left_out_gaps_has_no_figure_for_them() -> None:
+    lines = [line("a", method, 30.5, gap) for gap in (1, 2) for method in ("blend", "auto")]
+    rows = report([*lines, line("a", "rife", 33.5, 1)], read_split()).splitlines()
+    by_gap, by_speed, *_ = (row.split(" | ")[1:] for row in rows if row.startswith("| rife"))
+    assert by_gap[0].startswith("33.50")
+    assert by_gap[1].startswith("-")
+    assert "33.50" not in "".join(by_speed)
+
+
+@pytest.mark.parametrize(("gap", "is_filled"), [(1, True), (2, False), (3, True), (5, False), (10, False)])
+def test_rife_fills_the_gaps_that_halving_divides_evenly(gap: int, is_filled: bool) -> None:
+    assert ("rife" in bench.methods_for(bench.Place(gap, 9), ["auto", "rife"])) == is_filled
+
+
 def test_rife_makes_pictures_between_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the mean of two pictures for its network; a moment between two halves gets the nearest picture."""
     monkeypatch.setattr(rife, "_middle", lambda one, other: (one + other) / 2)
