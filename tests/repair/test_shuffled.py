@@ -17,7 +17,7 @@ from reelweave.pipeline import reconstruct
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.frame_cache import cached_measures
 from reelweave.repair.placement import OrderedFrames, Stretch
-from reelweave.repair.shuffled import believed, loose_frames
+from reelweave.repair.shuffled import believed, coherent_parts, confirmed_frames, loose_frames
 from reelweave.repair.verdict import CLEAN, Verdict
 from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
@@ -182,6 +182,22 @@ def test_what_the_order_alone_may_cause_is_not_called_broken(kind: str, frames: 
     given = [*clean, *(Verdict(frame, kind, 0.9, kind) for frame in range(frames)), *clean]
     found = {one.frame: one.kind for one in believed(given)}
     assert found == dict.fromkeys(range(frames), kind if is_believed else CLEAN) | dict.fromkeys((98, 99), CLEAN)
+
+
+def test_a_stretch_is_split_at_jumps_and_between_broken_frames_and_others() -> None:
+    evidence = FrameEvidence(np.arange(6), np.arange(6) / 25, np.zeros((6, len(EVIDENCE)), np.float32))
+    evidence.of("jump")[4] = 40
+    assert coherent_parts(evidence, {0, 1, 3}) == [[0, 1], [2], [3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_confirmed"),
+    [((0.9, 0.9, 0.9), True), ((0.1, 0.6, 0.6), True), ((0.1, 0.1, 0.9), False), ((0.5, 0.6, 0.5), False)],
+    ids=["always", "mostly", "once", "else only held by the frames beside it"],
+)
+def test_a_broken_frame_is_confirmed_by_most_orders(scores: tuple[float, ...], is_confirmed: bool) -> None:
+    verdicts = [{7: Verdict(7, "torn" if score >= 0.5 else CLEAN, score, "torn")} for score in scores]
+    assert confirmed_frames({7}, verdicts) == ({7} if is_confirmed else set())
 
 
 def test_flat_frames_are_placed_only_where_as_many_are_missing() -> None:
