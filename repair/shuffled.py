@@ -21,7 +21,7 @@ from .detector import Detector
 from .evidence import FrameEvidence
 from .frame_cache import FrameMeasureCache, cached_measures
 from .misfit import is_jump
-from .placement import OrderedFrames, Stretch, steps_along
+from .placement import INTACT, OrderedFrames, Stretch, steps_along
 from .rules import all_signs
 from .stretches import PATTERNS
 from .verdict import CLEAN, Verdict
@@ -177,9 +177,8 @@ class _ShuffledRepair:
         return [*sorted(parts, key=lambda pair: -len(pair[0].frames)), *loose]
 
     def _coherent(self, stretch: Stretch, broken: set[int]) -> list[Stretch]:
-        if len(stretch.frames) < 2:
-            return [stretch]
-        return [Stretch(frames, stretch.neighbours) for frames in coherent_parts(self.along(stretch.frames), broken)]
+        parts = coherent_parts(self.along(stretch.frames), broken)
+        return [Stretch(one, stretch.neighbours, INTACT if one[0] in broken else 1.0) for one in parts]
 
 
 def coherent_parts(evidence: FrameEvidence, broken: set[int]) -> list[list[int]]:

@@ -16,7 +16,7 @@ from reelweave.media.types import Picture
 from reelweave.pipeline import reconstruct
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.frame_cache import cached_measures
-from reelweave.repair.placement import OrderedFrames, Stretch
+from reelweave.repair.placement import INTACT, OrderedFrames, Stretch
 from reelweave.repair.shuffled import believed, coherent_parts, confirmed_frames, loose_frames
 from reelweave.repair.verdict import CLEAN, Verdict
 from reelweave.settings import load
@@ -164,6 +164,17 @@ def test_a_frame_stays_with_those_it_was_found_beside_if_it_fits_nearly_as_well(
         film = OrderedFrames(rest, lambda f: pictures[f])
         beside = rest.index(22)
         assert (film.place(Stretch([frame]), beside=beside) == beside) == stays
+
+
+def test_a_clean_frame_is_placed_by_the_whole_picture() -> None:
+    """Only the right of the picture changes, so that its better half is the same in all frames."""
+    pictures = {n: np.tile(np.uint8([90, 140]), (64, 56)) for n in range(12)}
+    for n, picture in pictures.items():
+        picture[:, 62:] = 20 * n
+    order = [0, 1, 2, 3, 4, 9, 10, 11, 5, 6, 7]
+    for compared, is_right in ((1.0, True), (INTACT, False)):
+        join = OrderedFrames(order, lambda f: pictures[f]).place(Stretch([8], (4,), compared))
+        assert (order[join - 1] == 7) == is_right
 
 
 def test_several_short_stretches_at_an_end_of_the_order_are_loose() -> None:
