@@ -30,8 +30,12 @@ class Line:
     seconds: float
 
     @property
+    def place(self) -> tuple[object, ...]:
+        return self.clip, self.width, self.seed, self.gap, self.first
+
+    @property
     def key(self) -> tuple[object, ...]:
-        return self.clip, self.width, self.seed, self.gap, self.first, self.method
+        return *self.place, self.method
 
 
 def lines_in(file: Path) -> list[Line]:
@@ -84,10 +88,13 @@ def _in_half(split: Split, half: str) -> Wanted:
 
 
 def _by(lines: Sequence[Line], columns: dict[str, Wanted], seconds: bool = False) -> str:
+    """A method that did not fill all the gaps of a column has no figure there, for its mean would be of others."""
     rows = []
+    places = [{line.place for line in lines if wanted(line)} for wanted in columns.values()]
     for method in dict.fromkeys(line.method for line in lines):
         mine = [line for line in lines if line.method == method]
-        cells = [_cell([line for line in mine if wanted(line)]) for wanted in columns.values()]
+        columned = [[line for line in mine if wanted(line)] for wanted in columns.values()]
+        cells = [_cell(own if len(own) == len(every) else []) for own, every in zip(columned, places, strict=True)]
         rows.append([method, *cells, *[f"{mean(line.seconds for line in mine):.2f}"] * seconds])
     return table(["method", *columns, *["seconds"] * seconds], rows)
 

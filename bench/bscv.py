@@ -12,9 +12,10 @@ empty are scored, in RGB, as they are and as repaired; the published figures of 
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 
 import cv2
@@ -130,21 +131,28 @@ def in_betweens(video: Video, broken: Sequence[int]) -> Iterator[tuple[int, Plan
     total = len(video.damaged.files)
     if not 0 < len(broken) < total:
         return
-    timing = FrameTiming(Fraction(_RATE))
+    timing, clean = FrameTiming(Fraction(_RATE)), {*range(total)} - {*broken}
     for gap in gaps_of(broken, total, total):
-        sides, make = _across(video, gap, total)
+        sides, make = _across(video, gap, clean, timing)
         for frame in gap.frames:
             at = 1.0 if gap.first == 0 else 0.0 if gap.last == total - 1 else timing.moment(gap, frame)
             yield frame, video.planes(frame), make(at).planes, sides, at
 
 
-def _across(video: Video, gap: Gap, total: int) -> tuple[GapEnds, AtMoment]:
-    """At a cut, and at an end of the video, the nearest clean frame is held."""
-    before, after = gap.first - 1, gap.last + 1
-    ends = (video.planes(before if before >= 0 else after), video.planes(after if after < total else before))
-    sides = GapEnds(*ends)
-    is_held = before < 0 or after >= total or not same_scene(sides.before[0], sides.after[0])
-    return sides, interpolator("hold" if is_held else "auto").across(sides)
+def _across(video: Video, gap: Gap, clean: Collection[int], timing: FrameTiming) -> tuple[GapEnds, AtMoment]:
+    """At a cut, and at an end of the video, the nearest clean frame is held.
+
+    Elsewhere interpolation is first tried on the clean frames beside the gap, as in `repair`.
+    """
+    earlier, later = (
+        [video.planes(frame) for frame in takewhile(clean.__contains__, near)]
+        for near in (range(gap.first - 1, gap.first - 4, -1), range(gap.last + 1, gap.last + 4))
+    )
+    sides = GapEnds((earlier or later)[0], (later or earlier)[0])
+    if not earlier or not later or not same_scene(sides.before[0], sides.after[0]):
+        return sides, interpolator("hold").across(sides)
+    known = timing.known_frames(gap, earlier[::-1], later)
+    return sides, interpolator("auto", timing.motion_share(gap), known).across(sides)
 
 
 def scored(video: Video) -> Iterator[Line]:

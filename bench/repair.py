@@ -4,7 +4,8 @@ Of every clip, gaps of each length are cut out at places drawn by seed, none of 
 method; what was there is the truth. Pictures wider than --width are shrunk to it first, and luma is compared. Each
 gap and method is a line of the JSON file; a bench that was stopped goes on where it was. ffmpeg's minterpolate gets
 the frames on both sides of the gap at their true times, with the settings that search best and no guess at cuts. RIFE
-runs where bench/peers/setup.py installed it (rife.py).
+runs where bench/peers/setup.py installed it (rife.py), on gaps of 1, 3, 7 ... frames: it halves what is between two
+pictures.
 """
 
 import argparse
@@ -155,6 +156,11 @@ def luma_of(raw: bytes, layout: FrameLayout) -> "np.typing.NDArray[np.uint8]":
     return np.frombuffer(raw, np.uint8)[: width * height].reshape(height, width)
 
 
+def methods_for(place: Place, methods: Sequence[str]) -> list[str]:
+    """RIFE fills the gaps that halving divides evenly; others would take it dozens of pictures each."""
+    return [method for method in methods if method != PEER or (place.gap + 1).bit_count() == 1]
+
+
 def bench(clip: Path, chosen: argparse.Namespace, done: set[tuple[object, ...]]) -> Iterator[Line]:
     """The lines that the file does not hold yet."""
     layout = small_layout(clip, chosen.width)
@@ -162,7 +168,10 @@ def bench(clip: Path, chosen: argparse.Namespace, done: set[tuple[object, ...]])
     places = places_of(clip, starts, len(repeats), chosen.gaps, chosen.places, chosen.seed)
     timing = FrameTiming(Fraction(_RATE), repeats=repeats)
     key = clip.name, chosen.width, chosen.seed
-    left = [(place, [m for m in chosen.methods if (*key, place.gap, place.first, m) not in done]) for place in places]
+    left = [
+        (place, [m for m in methods_for(place, chosen.methods) if (*key, place.gap, place.first, m) not in done])
+        for place in places
+    ]
     raws = fetched(clip, layout, [place for place, methods in left if methods])
     for place, methods in left:
         speed = moved(raws, place, layout) if methods else 0.0

@@ -26,12 +26,12 @@ _OF_THE_OUTPUT = "dts to muxer in stream"
 
 _LOG_BYTES = 1 << 16
 """Bytes of a log that are read at a time: as many as a pipe holds on Linux."""
-_LOG_PAUSE = 0.005
-"""Seconds in which lines of a log are left to gather, unless one is awaited. A detailed log has 16 lines a frame, each
-written separately, and waking for every one of them took .1 ms of CPU time a frame. A pipe holds those of 20 frames."""
+_LOG_PAUSE = 0.02
+"""Seconds in which lines of a log are left to gather, unless one is awaited. A detailed log has 13 lines a frame, each
+written separately, and waking for every one of them took .1 ms of CPU time a frame."""
 _PIPE_BYTES = 1 << 20
-"""Bytes that a pipe of frames holds where the system allows it, so that ffmpeg and the reader wait less for each
-other: 64 kB, as usual on Linux, are less than a small frame."""
+"""Bytes that a pipe of frames or of their log holds where the system allows it, so that ffmpeg and the reader wait less
+for each other: 64 kB, as usual on Linux, are less than a small frame."""
 
 _MAX_PROBLEMS = 20
 """Limit of the error lines kept: a damaged film yields thousands."""
@@ -142,6 +142,7 @@ class _Process:
         )
         assert self._process.stderr
         self._log: IO[bytes] = self._process.stderr
+        _widen(self._log)
         self._log_reader = threading.Thread(target=self._read_log, daemon=True)
         self._log_reader.start()
 

@@ -43,12 +43,12 @@ Unlike showinfo they write each line in one piece: an error of another thread in
 mark of its level.
 """
 
-TIMES = re.compile(r"\bframe: *\d+ +pts: *\S+ +pts_time: *(\S+)")
+TIMES = re.compile(r"frame: *\d+ +pts: *\S+ +pts_time: *(\S+)")
 
-_STAMPS = re.compile(r"\bframe: *\d+ +pts: *(\S+) +pts_time: *(\S+)")
+_STAMPS = re.compile(r"frame: *\d+ +pts: *(\S+) +pts_time: *(\S+)")
 
 # With -debug_ts the decoder logs the type of each frame in output order, and before it whether the frame is corrupt.
-_DECODER_LINE = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|\bdecoder -> .* keyframe:(\d) frame_type:(\d)")
+_DECODER_LINE = re.compile(rf"{TIMES.pattern}|(corrupt decoded frame)|keyframe:(\d) frame_type:(\d)")
 _KEY_FRAME = "1"
 _B_FRAME = "3"
 _LARGE = re.compile(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)")
@@ -226,7 +226,7 @@ class VideoFile:
         size = width * height * 3
         self.guesses, self.times = DecoderReport(), array("d")
         decode = [*["-debug_ts"] * self._steady, *ffmpeg.decode_arguments(self.path, self._steady)]
-        with ffmpeg.Reader([*decode, *output], _DECODER_LINE if self._steady else TIMES, b"frame") as reader:
+        with ffmpeg.Reader([*decode, *output], _DECODER_LINE if self._steady else TIMES, b"frame:") as reader:
             for index in count():
                 if len(raw := reader.read(size)) < size:
                     break
@@ -250,7 +250,7 @@ class VideoFile:
         width, height, output = self._output(short_side)
         size = width * height * 3
         start = ["-copyts", "-start_at_zero", "-noaccurate_seek", "-ss", f"{seek:.6f}"]
-        with ffmpeg.Reader([*start, *ffmpeg.decode_arguments(self.path), *output], _STAMPS, b"frame") as reader:
+        with ffmpeg.Reader([*start, *ffmpeg.decode_arguments(self.path), *output], _STAMPS, b"frame:") as reader:
             self.problems = reader.problems
             for index in count():
                 if len(raw := reader.read(size)) < size:

@@ -180,7 +180,7 @@ def _decoded(source: Path, layout: FrameLayout, times: "array[float]", last: int
     filters = f"{SHOW_TIMES},{layout.conversion}"
     output = ["-vf", filters, "-pix_fmt", layout.piped, "-f", "rawvideo", "-"]
     del times[:]
-    with ffmpeg.Reader([*ffmpeg.decode_arguments(source), *output], TIMES, b"frame") as reader:
+    with ffmpeg.Reader([*ffmpeg.decode_arguments(source), *output], TIMES, b"frame:") as reader:
         for index in range(last + 1):
             if len(raw := reader.read(layout.decoded_bytes)) < layout.decoded_bytes:
                 reader.finish()

@@ -11,7 +11,7 @@ from .measures import Grey
 
 _TILE = 8
 """Pixels on a side of the tiles that are compared."""
-_INTACT = 0.5
+INTACT = 0.5
 """The best fitting share of the picture, by which a broken frame is compared: most damage covers a part only."""
 _FLAT = 3.0
 """Deviation in grey levels under which a picture has nothing to compare."""
@@ -40,6 +40,8 @@ class Stretch:
 
     frames: list[int]
     neighbours: tuple[int, ...] = ()
+    compared: float = INTACT
+    """The best fitting share of the picture by which they are compared."""
 
 
 @dataclass
@@ -90,20 +92,22 @@ class OrderedFrames:
     def _best_join(self, joins: Sequence[int], stretch: Stretch, beside: int | None) -> int:
         """Choose the join whose sides look most like the frames; among similar ones, one where frames are missing."""
         first, last = self.picture(stretch.frames[0]), self.picture(stretch.frames[-1])
-        misfit = {k: self._misfit(k, first, last) for k in joins}
+        misfit = {k: self._misfit(k, first, last, stretch.compared) for k in joins}
         best = min(misfit.values())
-        if beside is not None and self._misfit(beside, first, last) <= _BESIDE * best + _GREY_LEVEL:
-            return beside
+        if beside is not None:
+            there = self._misfit(beside, first, last, stretch.compared)
+            if there <= _BESIDE * best + _GREY_LEVEL:
+                return beside
         good = [k for k in joins if self.missing[k] >= _MISSING and misfit[k] <= _AS_GOOD * best + _GREY_LEVEL]
         if not good:
             return min(joins, key=lambda k: misfit[k])
         return min(good, key=lambda k: misfit[k] / (best + _GREY_LEVEL) + self._mismatch(k, stretch))
 
-    def _misfit(self, join: int, first: Grey, last: Grey) -> float:
+    def _misfit(self, join: int, first: Grey, last: Grey, share: float) -> float:
         sides = [self.picture(self.order[k]) for k in (join - 1, join) if 0 <= k < len(self.order)]
         before, after = sides[0], sides[-1]
-        forwards = _distance(first, before) + _distance(last, after)
-        return min(forwards, _distance(last, before) + _distance(first, after)) / 2
+        forwards = _distance(first, before, share) + _distance(last, after, share)
+        return min(forwards, _distance(last, before, share) + _distance(first, after, share)) / 2
 
     def _join_missing(self, joins: Sequence[int], stretch: Stretch) -> int | None:
         """Choose the join where as many frames are missing, first next to the original position."""
@@ -154,10 +158,10 @@ def _tiles(one: Grey, other: Grey) -> Floats:
     return np.asarray(cv2.resize(apart, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _distance(one: Grey, other: Grey) -> float:
+def _distance(one: Grey, other: Grey, share: float = INTACT) -> float:
     """Return the difference of two pictures in the part where they are most alike."""
     tiles = np.sort(_tiles(one, other), axis=None)
-    return float(tiles[: max(1, round(tiles.size * _INTACT))].mean())
+    return float(tiles[: max(1, round(tiles.size * share))].mean())
 
 
 def _usual(steps: Floats) -> Floats:

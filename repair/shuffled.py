@@ -21,7 +21,7 @@ from .detector import Detector
 from .evidence import FrameEvidence
 from .frame_cache import FrameMeasureCache, cached_measures
 from .misfit import is_jump
-from .placement import OrderedFrames, Stretch, steps_along
+from .placement import INTACT, OrderedFrames, Stretch, steps_along
 from .rules import all_signs
 from .stretches import PATTERNS
 from .verdict import CLEAN, Verdict
@@ -45,6 +45,8 @@ _DOUBTED = (*PATTERNS, "blank")
 """The signs that show damage in a frame by itself, and so at a wrong place of the order, too."""
 _MOST_BROKEN = 0.5
 """The same with broken frames included: where most are broken, nothing shows what a clean one looks like."""
+_HELD = 0.5
+"""The score of a frame whose sign is held at what means broken, by the frames beside it, and not reached by itself."""
 _SHORTER = 0.99
 """The share of its length under which a new order takes the place of the old one. On the tuning half of
 bench/clips.toml new orders of less than this were better in all 8 clips, and those between it and 1 worse in 2 of 4."""
@@ -82,7 +84,7 @@ def drop_broken(
             return plan
         if not out | unsure:
             return plan
-        placed = job.placed(solve(out) if out else plan, plan.order, out | unsure)
+        placed = job.placed(solve(out) if out else plan, plan.order, out | unsure, job.broken(first))
         second = job.verdicts(job.along(placed.played))
         found = job.broken(second) & (out | unsure)
         broken = job.broken(first) | {frame for frame in found if frame in out or second[frame].kind != _UNSPECIFIC}
@@ -90,7 +92,7 @@ def drop_broken(
             return plan
         placed = job.without(plan, solve, broken)
         verdicts = first, second, job.verdicts(job.along(placed.played))
-        confirmed = _confirmed(broken, verdicts)
+        confirmed = confirmed_frames(broken, verdicts)
         if not confirmed:
             return plan
         if confirmed != broken:
@@ -138,7 +140,7 @@ class _ShuffledRepair:
 
     def without(self, plan: Plan, solve: Solve, broken: set[int]) -> Plan:
         """Take broken frames out of a plan, and place them in the order of the rest."""
-        return self.placed(self.shorter(plan.without(broken), solve(broken)), plan.order, broken)
+        return self.placed(self.shorter(plan.without(broken), solve(broken)), plan.order, broken, broken)
 
     def shorter(self, kept: Plan, again: Plan) -> Plan:
         """Return the new plan if its order clearly changes less from frame to frame, or plays different frames.
@@ -150,15 +152,16 @@ class _ShuffledRepair:
         length = [float(steps_along(plan.order, self.cache.picture).sum()) for plan in (kept, again)]
         return again if length[1] < _SHORTER * length[0] else kept
 
-    def placed(self, plan: Plan, original: Sequence[int], out: set[int]) -> Plan:
+    def placed(self, plan: Plan, original: Sequence[int], out: set[int], broken: set[int]) -> Plan:
         """Place the removed frames in the plan, as far as their places can be determined.
 
-        Frames that were not in the order either may be foreign: they are placed only where a frame is missing.
+        Frames that were not in the order either may be foreign: they are placed only where a frame is missing. Those
+        called broken are placed apart from the others, which find their places far better by themselves.
         """
         film = OrderedFrames(plan.order, self.cache.picture)
         holes: dict[int, list[Stretch]] = {}
         where: dict[int, int] = {}
-        for stretch, whole in self._parts(original, out):
+        for stretch, whole in self._parts(original, out, broken):
             beside = next((where[frame] for frame in whole.frames if frame in where), None)
             join = film.place(stretch, beside=beside, only_missing=not whole.frames)
             if join is not None:
@@ -167,23 +170,32 @@ class _ShuffledRepair:
         fill = [Hole(after=plan.order[k - 1] if k else None, frames=film.arrange(k, holes[k])) for k in sorted(holes)]
         return plan.model_copy(update={"fill": fill})
 
-    def _parts(self, original: Sequence[int], out: set[int]) -> list[tuple[Stretch, Stretch]]:
+    def _parts(self, original: Sequence[int], out: set[int], broken: set[int]) -> list[tuple[Stretch, Stretch]]:
         """Return the stretches to place and the whole stretches that they were parts of, the longest first."""
-        parts = [(part, one) for one in _stretches(original, out) for part in self._coherent(one)]
+        parts = [(part, one) for one in _stretches(original, out) for part in self._coherent(one, broken)]
         loose = [(Stretch([frame]), Stretch([])) for frame in sorted(out - set(original))]
         return [*sorted(parts, key=lambda pair: -len(pair[0].frames)), *loose]
 
-    def _coherent(self, stretch: Stretch) -> list[Stretch]:
-        """Split a stretch at its jumps: frames that were adjacent by chance belong to different places."""
-        if len(stretch.frames) < 2:
-            return [stretch]
-        parts = list(_between_jumps(self.along(stretch.frames)))
-        return [Stretch(frames, stretch.neighbours) for frames in parts]
+    def _coherent(self, stretch: Stretch, broken: set[int]) -> list[Stretch]:
+        parts = coherent_parts(self.along(stretch.frames), broken)
+        return [Stretch(one, stretch.neighbours, INTACT if one[0] in broken else 1.0) for one in parts]
 
 
-def _confirmed(broken: set[int], verdicts: Sequence[dict[int, Verdict]]) -> set[int]:
-    """Return the frames that most verdicts call broken; each was reached in another order of the frames."""
-    votes = Counter(frame for given in verdicts for frame, one in given.items() if one.kind != CLEAN)
+def coherent_parts(evidence: FrameEvidence, broken: set[int]) -> list[list[int]]:
+    """Split a stretch at its jumps, where frames were adjacent by chance, and between broken frames and others."""
+    parts = _between_jumps(evidence)
+    return [[*frames] for part in parts for _, frames in groupby(part, key=broken.__contains__)]
+
+
+def confirmed_frames(broken: set[int], verdicts: Sequence[dict[int, Verdict]]) -> set[int]:
+    """Return the frames that most verdicts call broken; each was reached in another order of the frames.
+
+    A score of exactly one half does not count: such a frame is only held together with those beside it, and in a
+    shuffled film these may be frames of another place.
+    """
+    votes = Counter(
+        frame for given in verdicts for frame, one in given.items() if one.kind != CLEAN and one.score > _HELD
+    )
     return {frame for frame in broken if votes[frame] > len(verdicts) / 2 or frame not in verdicts[-1]}
 
 

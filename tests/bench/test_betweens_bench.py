@@ -31,6 +31,7 @@ def test_every_method_is_given_the_same_gaps_once(
     file = tmp_path / "repair.jsonl"
     command = ["repair.py", str(clips), "--gaps", "1", "3", "--places", "2", "--json", str(file)]
     monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(rife, "package", lambda: None)
     bench.main()
     first, told = file.read_text("utf-8"), capsys.readouterr().out
     bench.main()
@@ -66,6 +67,20 @@ def test_the_report_names_the_clip_where_the_best_way_gains_least() -> None:
     lines = [line("a", "auto", 40), line("a", "blend", 30), line("b", "auto", 29.5), line("b", "blend", 30)]
     assert "b -0.50, a +10.00" in report(lines, read_split())
     assert "Nothing" in report([], read_split())
+
+
+def test_a_method_that_left_out_gaps_has_no_figure_for_them() -> None:
+    lines = [line("a", method, 30.5, gap) for gap in (1, 2) for method in ("blend", "auto")]
+    rows = report([*lines, line("a", "rife", 33.5, 1)], read_split()).splitlines()
+    by_gap, by_speed, *_ = (row.split(" | ")[1:] for row in rows if row.startswith("| rife"))
+    assert by_gap[0].startswith("33.50")
+    assert by_gap[1].startswith("-")
+    assert "33.50" not in "".join(by_speed)
+
+
+@pytest.mark.parametrize(("gap", "is_filled"), [(1, True), (2, False), (3, True), (5, False), (10, False)])
+def test_rife_fills_the_gaps_that_halving_divides_evenly(gap: int, is_filled: bool) -> None:
+    assert ("rife" in bench.methods_for(bench.Place(gap, 9), ["auto", "rife"])) == is_filled
 
 
 def test_rife_makes_pictures_between_by_halving(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from reelweave.media.types import Picture
 from reelweave.pipeline import reconstruct
 from reelweave.repair.evidence import EVIDENCE, FrameEvidence, measure_evidence
 from reelweave.repair.frame_cache import cached_measures
-from reelweave.repair.placement import OrderedFrames, Stretch
-from reelweave.repair.shuffled import believed, loose_frames
+from reelweave.repair.placement import INTACT, OrderedFrames, Stretch
+from reelweave.repair.shuffled import believed, coherent_parts, confirmed_frames, loose_frames
 from reelweave.repair.verdict import CLEAN, Verdict
 from reelweave.settings import load
 from reelweave.solve.plan.files import read_plan
@@ -166,6 +166,17 @@ def test_a_frame_stays_with_those_it_was_found_beside_if_it_fits_nearly_as_well(
         assert (film.place(Stretch([frame]), beside=beside) == beside) == stays
 
 
+def test_a_clean_frame_is_placed_by_the_whole_picture() -> None:
+    """Only the right of the picture changes, so that its better half is the same in all frames."""
+    pictures = {n: np.tile(np.uint8([90, 140]), (64, 56)) for n in range(12)}
+    for n, picture in pictures.items():
+        picture[:, 62:] = 20 * n
+    order = [0, 1, 2, 3, 4, 9, 10, 11, 5, 6, 7]
+    for compared, is_right in ((1.0, True), (INTACT, False)):
+        join = OrderedFrames(order, lambda f: pictures[f]).place(Stretch([8], (4,), compared))
+        assert (order[join - 1] == 7) == is_right
+
+
 def test_several_short_stretches_at_an_end_of_the_order_are_loose() -> None:
     evidence = FrameEvidence(np.arange(60), np.arange(60) / 25, np.zeros((60, len(EVIDENCE)), np.float32))
     evidence.of("jump")[[2, 30, 54, 56, 59]] = 40
@@ -182,6 +193,22 @@ def test_what_the_order_alone_may_cause_is_not_called_broken(kind: str, frames: 
     given = [*clean, *(Verdict(frame, kind, 0.9, kind) for frame in range(frames)), *clean]
     found = {one.frame: one.kind for one in believed(given)}
     assert found == dict.fromkeys(range(frames), kind if is_believed else CLEAN) | dict.fromkeys((98, 99), CLEAN)
+
+
+def test_a_stretch_is_split_at_jumps_and_between_broken_frames_and_others() -> None:
+    evidence = FrameEvidence(np.arange(6), np.arange(6) / 25, np.zeros((6, len(EVIDENCE)), np.float32))
+    evidence.of("jump")[4] = 40
+    assert coherent_parts(evidence, {0, 1, 3}) == [[0, 1], [2], [3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_confirmed"),
+    [((0.9, 0.9, 0.9), True), ((0.1, 0.6, 0.6), True), ((0.1, 0.1, 0.9), False), ((0.5, 0.6, 0.5), False)],
+    ids=["always", "mostly", "once", "else only held by the frames beside it"],
+)
+def test_a_broken_frame_is_confirmed_by_most_orders(scores: tuple[float, ...], is_confirmed: bool) -> None:
+    verdicts = [{7: Verdict(7, "torn" if score >= 0.5 else CLEAN, score, "torn")} for score in scores]
+    assert confirmed_frames({7}, verdicts) == ({7} if is_confirmed else set())
 
 
 def test_flat_frames_are_placed_only_where_as_many_are_missing() -> None:
