@@ -134,7 +134,7 @@ def _search(
         else:
             path = find_path(best.costs, settings, best.sketch, stop)
         stage.advance()
-    agreed = None if best.agreement is None else round(best.agreement.believed, 3)
+    agreed = _agreed(best)
     loop = (agreed or 0.0) >= _DOUBTED and best.costs.matrix is not None and is_loop(path.order, best.costs.matrix)
     places = cache(partial(film_positions, rows.luma))
     recurring = best is trials[0] and _recurring(rows, path.order, best, first, settings.candidates, places)
@@ -142,24 +142,43 @@ def _search(
         order = steady_order(places, path.order, progress, stopped)
         path = _reordered(path, best.costs, order, "steady motion")
     elif not path.in_file_order:
-        smooth = _smooth(rows, path, best, first, progress, stopped)
-        if smooth and _is_smoother(smooth, agreed or 0.0):
-            path = _reordered(path, best.costs, smooth.path, "steady motion")
-            agreed = round(smooth.agreement.believed, 3)
-            best = replace(best, agreement=smooth.agreement)
-        else:
-            if smooth and smooth.gain > 0:
-                # Poses that recur make halves agree by pixels, not by motion.
-                agreed = min(agreed or 0.0, round(smooth.agreement.believed, 3))
-            if first.rated and not stopped():
-                order = _with_moved_stretches(rows, path.order, best.costs)
-                path = _reordered(path, best.costs, order, "moved stretches")
+        path, best, agreed = _by_more_frames(rows, path, best, first, progress, stopped)
     # A search that was stopped here is not cached either.
     path = replace(path, interrupted=path.interrupted or stopped())
     fit = round(band(path.order, best.costs), 3)
     orderless = frozenset(path.order) if recurring else _orderless(rows, path, first, settings.candidates)
     halves = _paths_by_halves(best, first)
     return OrderResult(path, best.costs, best.name, fit, 0.0, agreed, orderless, recurring, loop, halves)
+
+
+def _agreed(trial: PriceTrial) -> float | None:
+    return None if trial.agreement is None else round(trial.agreement.believed, 3)
+
+
+def _by_more_frames(
+    rows: OrderInput,
+    path: RowPath,
+    best: PriceTrial,
+    first: ChosenPrice,
+    progress: Progress,
+    stopped: Callable[[], bool],
+) -> tuple[RowPath, PriceTrial, float | None]:
+    """Change a path where more frames than the two of a join tell how the film goes on.
+
+    Returns:
+        The path, the trial with the agreement that counts for it, and the share of joins to believe.
+    """
+    agreed, smooth = _agreed(best), _smooth(rows, path, best, first, progress, stopped)
+    if smooth and _is_smoother(smooth, agreed or 0.0):
+        best = replace(best, agreement=smooth.agreement)
+        return _reordered(path, best.costs, smooth.path, "steady motion"), best, _agreed(best)
+    if smooth and smooth.gain > 0:
+        # Poses that recur make halves agree by pixels, not by motion.
+        agreed = min(agreed or 0.0, round(smooth.agreement.believed, 3))
+    if first.rated and not stopped():
+        order = _with_moved_stretches(rows, path.order, best.costs)
+        path = _reordered(path, best.costs, order, "moved stretches")
+    return path, best, agreed
 
 
 def _smooth(
