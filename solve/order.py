@@ -27,16 +27,14 @@ from .cost.pixels import (
 )
 from .cost.prices import JoinCosts, Price, all_pairs
 from .cost.sift import sift_matches
-from .cost.surroundings import steadied_pictures
 from .cost.tangent import TangentPrice
 from .cost.trajectory import Doubles
 from .measured_prices import MeasuredPrice, SharedPrice, measured_costs
 from .motion import MotionInput, motion_trials
 from .order_input import OrderInput
 from .path.agreement import RatedPrice, agreed_among, rate
-from .path.find import RowPath, canonical_direction, find_path, path_in_file_order
+from .path.find import RowPath, find_path, path_in_file_order
 from .path.fit import PERFECT, PriceTrial, band, best_trial, file_order_holds, try_price
-from .path.stretches import moved_stretches
 from .recurring import film_positions, goes_straight, slows_down, steady_order
 from .smooth_motion import SmoothOrder, smooth_order
 from .stop import StopCondition
@@ -140,9 +138,9 @@ def _search(
     recurring = best is trials[0] and _recurring(rows, path.order, best, first, settings.candidates, places)
     if recurring:
         order = steady_order(places, path.order, progress, stopped)
-        path = _reordered(path, best.costs, order, "steady motion")
+        path = _steadied(path, best.costs, order)
     elif not path.in_file_order:
-        path, best, agreed = _by_more_frames(rows, path, best, first, progress, stopped)
+        path, best, agreed = _by_smooth_motion(rows, path, best, first, progress, stopped)
     # A search that was stopped here is not cached either.
     path = replace(path, interrupted=path.interrupted or stopped())
     fit = round(band(path.order, best.costs), 3)
@@ -155,7 +153,7 @@ def _agreed(trial: PriceTrial) -> float | None:
     return None if trial.agreement is None else round(trial.agreement.believed, 3)
 
 
-def _by_more_frames(
+def _by_smooth_motion(
     rows: OrderInput,
     path: RowPath,
     best: PriceTrial,
@@ -163,7 +161,7 @@ def _by_more_frames(
     progress: Progress,
     stopped: Callable[[], bool],
 ) -> tuple[RowPath, PriceTrial, float | None]:
-    """Change a path where more frames than the two of a join tell how the film goes on.
+    """Take the path along which motion changes least, where it changes clearly less.
 
     Returns:
         The path, the trial with the agreement that counts for it, and the share of joins to believe.
@@ -171,13 +169,10 @@ def _by_more_frames(
     agreed, smooth = _agreed(best), _smooth(rows, path, best, first, progress, stopped)
     if smooth and _is_smoother(smooth, agreed or 0.0):
         best = replace(best, agreement=smooth.agreement)
-        return _reordered(path, best.costs, smooth.path, "steady motion"), best, _agreed(best)
+        return _steadied(path, best.costs, smooth.path), best, _agreed(best)
     if smooth and smooth.gain > 0:
         # Poses that recur make halves agree by pixels, not by motion.
         agreed = min(agreed or 0.0, round(smooth.agreement.believed, 3))
-    if first.rated and not stopped():
-        order = _with_moved_stretches(rows, path.order, best.costs)
-        path = _reordered(path, best.costs, order, "moved stretches")
     return path, best, agreed
 
 
@@ -208,17 +203,11 @@ def _paths_by_halves(best: PriceTrial, first: ChosenPrice) -> Ints:
     return np.array(paths, np.int64).reshape(len(paths), -1 if paths else 0)
 
 
-def _with_moved_stretches(rows: OrderInput, path: list[int], costs: JoinCosts) -> list[int]:
-    assert costs.matrix is not None
-    moved = moved_stretches(path, costs.matrix.astype(np.float64), steadied_pictures(rows.luma))
-    return canonical_direction(moved)
-
-
-def _reordered(path: RowPath, costs: JoinCosts, order: list[int], by: str) -> RowPath:
+def _steadied(path: RowPath, costs: JoinCosts, order: list[int]) -> RowPath:
     """Return a path in another order, of which no bound says anything: it was not chosen by its cost."""
     if order == path.order:
         return path
-    solver = f"{path.solver} + {by}"
+    solver = f"{path.solver} + steady motion"
     return replace(path, order=order, cost=costs.of(order) / costs.scale, lower_bound=None, solver=solver)
 
 
