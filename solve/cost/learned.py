@@ -39,7 +39,7 @@ def learned_weights(evidence: Floats, joins: Ints, path: Sequence[int]) -> Doubl
     Weights are never negative, so that no film can teach that unlike frames are neighbours.
     """
     contrasts, shares = _contrasts(_logs(evidence, joins, len(path)), joins, path)
-    weights = fitted_weights(contrasts, shares) if len(contrasts) else np.zeros(evidence.shape[1])
+    weights = _weights(contrasts, shares) if len(contrasts) else np.zeros(evidence.shape[1])
     return weights / weights.sum() if weights.any() else np.full(len(weights), 1 / len(weights))
 
 
@@ -72,7 +72,7 @@ def _contrasts(logs: Doubles, joins: Ints, path: Sequence[int]) -> tuple[Doubles
     return np.concatenate(found), np.concatenate(shares)
 
 
-def fitted_weights(contrasts: Doubles, shares: Doubles) -> Doubles:
+def _weights(contrasts: Doubles, shares: Doubles) -> Doubles:
     """Fit logistic weights, none below 0, that separate joins of the path from other joins.
 
     Newton's method, projected onto weights of at least 0. scipy.optimize does the same, but its import alone takes .5

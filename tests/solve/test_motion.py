@@ -19,7 +19,7 @@ from reelweave.media.types import Motion
 from reelweave.progress import SilentProgress
 from reelweave.settings import load
 from reelweave.solve.cost.flow import FlowPrice, _FlowMeasure
-from reelweave.solve.cost.learned import _Fit, fitted_weights, learned_prices
+from reelweave.solve.cost.learned import _Fit, _weights, learned_prices
 from reelweave.solve.order import OrderResult, order_rows
 from reelweave.solve.order_input import OrderInput
 
@@ -122,7 +122,7 @@ def test_learned_weights_are_the_best_of_those_that_are_not_negative() -> None:
         shares = np.full(500, 1 / 500)
         start, bounds = np.full(columns, 0.1), [(0, None)] * columns
         best = minimize(_Fit(contrasts, shares).loss, start, bounds=bounds, method="L-BFGS-B", tol=1e-12)
-        weights = fitted_weights(contrasts, shares)
+        weights = _weights(contrasts, shares)
         assert (weights >= 0).all()
         assert weights == pytest.approx(best.x, abs=1e-3)
 
