@@ -21,8 +21,8 @@ _CANDIDATES = 20
 """
 _FEWEST = 20
 """Fewest rows: those of fewer fit together by chance."""
-_MOST = 400
-"""Most rows; 100 take 5 CPU seconds, 235 some 18."""
+_MOST = 250
+"""Most rows; 100 take 5 CPU seconds, 235 some 18 and 300 from 33 to 46, which gained nothing in three clips."""
 _INCONSISTENT = 0.2
 """How far motion there and back may differ. Clips of the tuning half and drawn dancers measure .03 to .11, noise .3."""
 _KICKS = 10
