@@ -74,8 +74,7 @@ def test_an_uploaded_video_is_restored(page: "Page", shuffled: Path, tmp_path: P
     copy = tmp_path / "räksmörgås & <b>film.mp4"
     copy.write_bytes(shuffled.read_bytes())
     give(page, copy)
-    restore_order(page, "#rc-progress, .rw-progress")
-    page.locator("#rc-films a:has-text('Film')").wait_for()
+    restore_order(page)
     films = page.locator("#rc-films video")
     assert films.count() == 2
     assert all(plays(films.nth(place)) for place in range(2))
