@@ -167,7 +167,7 @@ def growing(canvas: Picture, t: int, scene: Scene) -> Picture:
 
 
 def smoke(canvas: Picture, t: int, scene: Scene) -> Picture:
-    """Draw smoke, a tenth of which persists from one frame to the next."""
+    """Draw smoke; only a tenth of it carries over from frame to frame."""
     new = cv2.GaussianBlur(scene.rng.normal(0, 1, (SIZE[1], SIZE[0])).astype(np.float32), (0, 0), 4.5)
     new /= new.std()
     scene.smoke = new if t == 0 else 0.1 * scene.smoke + 0.99**0.5 * new

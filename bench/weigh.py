@@ -41,7 +41,7 @@ from reelweave.settings import load
 
 WHOLE, MIXED, FREEZE = "whole", "mixed", "freeze"
 ALONE, TOGETHER = "damage", "agreement"
-"""The trees that weigh a stretch by itself, and those that weigh what these say beside what they say of the others."""
+"""The trees that judge each stretch alone, and those that then compare it with the other stretches of the film."""
 LEAST = {TOGETHER: (0.5, 0.7, 0.93, 0.8), FREEZE: (0.6,)}
 """Probability from which a stretch is called broken: one that the rules of support keep, and one that they clear, of
 each kind of `doubt`.

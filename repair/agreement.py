@@ -1,8 +1,8 @@
 """Describe a stretch by how likely the stretches around it are broken.
 
 Damage leaves several signs, none of them in all of its frames: borders of macroblocks here, a jump back there. A
-stretch that is doubtful by itself is broken where others agree: those on the same frames, those that end with it, as
-at the next intact frame, and those elsewhere in a film that is damaged.
+stretch that is doubtful alone counts as broken where others agree: those on the same frames, those that end where it
+does, for example at the next key frame, and those elsewhere in a damaged film.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _FAMILIES = {"pattern": (*PATTERNS, "blank"), "change": CHANGES, "drift": ("drif
 _SURE = 6.2
 """Bounds log odds: a probability of .998. Trees of boosting are surer of what they were fitted to."""
 _NONE = -7.0
-"""Stands for the log odds of the best of no stretches."""
+"""Log odds where there is no other stretch to compare with."""
 _CLOSE = 1
 """Frames between two starts, or two ends, that are one."""
 _NEXT = 12
@@ -57,7 +57,7 @@ def agreement(
     """Return for each stretch the numbers that say how far others agree with it.
 
     Args:
-        described: The stretches of a film and the numbers that describe each by itself.
+        described: The stretches of a film, each with its own features.
         odds: The log odds that each is broken, by these numbers.
         times: The time of each frame.
     """

@@ -46,7 +46,7 @@ _DOUBTED = (*PATTERNS, "blank")
 _MOST_BROKEN = 0.5
 """The same with broken frames included: where most are broken, nothing shows what a clean one looks like."""
 _HELD = 0.5
-"""The score of a frame whose sign is held at what means broken, by the frames beside it, and not reached by itself."""
+"""The score of a frame that counts as broken only because of the frames beside it."""
 _SHORTER = 0.99
 """The share of its length under which a new order takes the place of the old one. On the tuning half of
 bench/clips.toml new orders of less than this were better in all 8 clips, and those between it and 1 worse in 2 of 4."""

@@ -1,7 +1,7 @@
-"""The price for screens: how many pixels change their state, and how far what changed lies apart.
+"""The price for screens: how many pixels change state, and how far apart the changes are.
 
-On a screen a pixel has few states: the letter is there or not, the pointer is on it or not. What encoding adds to a
-pixel lies within its state, so pictures that encoding alone tells apart cost nothing.
+On a screen a pixel has few states: it shows part of a letter or not, the pointer covers it or not. Coding noise does
+not change the state, so joins between pictures that differ only by it cost nothing.
 """
 
 from functools import cached_property
